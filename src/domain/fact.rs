@@ -1,0 +1,234 @@
+//! What happened to a response, in order.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, FinishReason, Request, Timestamp};
+use crate::protocol::{ResponseId, Usage};
+
+/// Which call of a provider a fact belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counts the provider calls that go on from one another (tools answer in between), from 1.
+    pub turn: u16,
+    /// Counts the tries of one turn, from 1.
+    pub number: u16,
+}
+
+impl Attempt {
+    /// The first try of the first turn.
+    pub const FIRST: Self = Self { turn: 1, number: 1 };
+}
+
+/// Which of the calls of one attempt, as the provider counts them.
+pub type CallIndex = u32;
+
+/// A limit of this server that a response can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// The most bytes of output.
+    OutputBytes,
+}
+
+/// One thing that happened to a response.
+///
+/// The log of a response is a sequence of these and nothing else; whatever anybody reads of a response
+/// is a fold over it. Encoded with `postcard`: the order of variants and fields is part of the format,
+/// new variants go to the end.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The response was accepted. Always the first fact.
+    Created {
+        /// The response.
+        id: ResponseId,
+        /// When.
+        at: Timestamp,
+        /// What was asked for.
+        request: Box<Request>,
+    },
+    /// A provider is about to be called.
+    AttemptOpening {
+        /// Which call.
+        attempt: Attempt,
+        /// When.
+        at: Timestamp,
+        /// The provider's name in the configuration.
+        provider: String,
+        /// The model's name at the provider.
+        model: String,
+    },
+    /// The provider answered with a success and will stream.
+    AttemptOpened {
+        /// Which call.
+        attempt: Attempt,
+        /// The provider's own id of its response, where it gives one.
+        provider_response_id: Option<String>,
+    },
+    /// The provider wrote text.
+    TextArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// The text.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider thought aloud.
+    ReasoningArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// The thought.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider refuses, in these words.
+    RefusalArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// The words.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider began to write a function call.
+    CallStarted {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// The provider's id of the function call.
+        call_id: String,
+        /// The function.
+        name: String,
+    },
+    /// The provider wrote arguments of a function call.
+    ArgumentsArrived {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// Argument text.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// This server began to run a function call.
+    ToolStarted {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+    },
+    /// A tool that this server ran answered.
+    ToolAnswered {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// The answer.
+        output: String,
+    },
+    /// A tool that this server ran failed; the model is told.
+    ToolFailed {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// What the model is told.
+        message: String,
+    },
+    /// The provider reported what an attempt used. A later report of the same attempt replaces it.
+    UsageReported {
+        /// Which call.
+        attempt: Attempt,
+        /// What it used.
+        usage: Usage,
+    },
+    /// The provider said that it is finished.
+    ProviderFinished {
+        /// Which call.
+        attempt: Attempt,
+        /// Why.
+        reason: FinishReason,
+    },
+    /// The call of the provider failed. Another attempt may follow.
+    ProviderFailed {
+        /// Which call.
+        attempt: Attempt,
+        /// Why.
+        cause: Cause,
+    },
+    /// A limit of this server was reached.
+    LimitReached {
+        /// Which.
+        limit: Limit,
+    },
+    /// Somebody asked to cancel.
+    CancelRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// The last client left and did not come back.
+    ClientLost {
+        /// When.
+        at: Timestamp,
+    },
+    /// The process that ran the response is gone.
+    NodeLost {
+        /// When.
+        at: Timestamp,
+    },
+    /// The response took longer than it may.
+    DeadlinePassed {
+        /// When.
+        at: Timestamp,
+    },
+    /// A part of this server that the response needs failed for good.
+    ServerFailed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        cause: Cause,
+    },
+    /// Nothing more will come: the fold decides the ending by what is there. Always the last fact.
+    Ended {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Fact {
+    /// The fact's name, for logs: facts carry content and have no other printable form.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "created",
+            Self::AttemptOpening { .. } => "attempt_opening",
+            Self::AttemptOpened { .. } => "attempt_opened",
+            Self::TextArrived { .. } => "text_arrived",
+            Self::ReasoningArrived { .. } => "reasoning_arrived",
+            Self::RefusalArrived { .. } => "refusal_arrived",
+            Self::CallStarted { .. } => "call_started",
+            Self::ArgumentsArrived { .. } => "arguments_arrived",
+            Self::ToolStarted { .. } => "tool_started",
+            Self::ToolAnswered { .. } => "tool_answered",
+            Self::ToolFailed { .. } => "tool_failed",
+            Self::UsageReported { .. } => "usage_reported",
+            Self::ProviderFinished { .. } => "provider_finished",
+            Self::ProviderFailed { .. } => "provider_failed",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::ClientLost { .. } => "client_lost",
+            Self::NodeLost { .. } => "node_lost",
+            Self::DeadlinePassed { .. } => "deadline_passed",
+            Self::ServerFailed { .. } => "server_failed",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+impl std::fmt::Debug for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,19 @@
+//! What is true of a response, as plain synchronous functions.
+//!
+//! Nothing here does IO, reads a clock or the environment, or knows an actor. Imports `protocol` only.
+
+mod cause;
+mod fact;
+mod finish;
+mod plan;
+mod prompt;
+mod request;
+mod time;
+
+pub use cause::Cause;
+pub use fact::{Attempt, CallIndex, Fact, Limit};
+pub use finish::FinishReason;
+pub use plan::{DisconnectPolicy, Encoding, Plan};
+pub use prompt::Prompt;
+pub use request::Request;
+pub use time::Timestamp;

@@ -1,0 +1,56 @@
+//! An accepted request, with everything that is needed to run it.
+
+use std::time::Duration;
+
+use super::{Prompt, Request};
+use crate::protocol::{Item, ResponseId, UserId};
+
+/// What admission hands to the actors: validated, counted, with its history loaded.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The new response.
+    pub id: ResponseId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The id that ties together the client's request, this server's logs and the provider's.
+    pub request_id: String,
+    /// What was asked for.
+    pub request: Request,
+    /// The input of this request, with its ids; what is stored.
+    pub input: Vec<Item>,
+    /// History and input; what the provider is asked.
+    pub prompt: Prompt,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub upstream_model: String,
+    /// The tokenizer that fits the model, for estimates.
+    pub encoding: Encoding,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// What happens when the last client leaves.
+    pub disconnect: DisconnectPolicy,
+    /// Whether a client that leaves can come back: it streams, so that it learns the response's id.
+    pub resumable: bool,
+}
+
+/// What happens to a foreground response when its last client leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisconnectPolicy {
+    /// It goes on.
+    Continue,
+    /// It is stopped at once.
+    Cancel,
+    /// It is stopped unless a client comes back within this time.
+    Grace(Duration),
+}
+
+/// A tokenizer's vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// OpenAI's models since GPT-4o.
+    #[default]
+    O200kBase,
+    /// OpenAI's models before, and the nearest for most others.
+    Cl100kBase,
+}

@@ -1,0 +1,300 @@
+//! The events of a response's stream.
+
+use serde::Serialize;
+
+use super::{ContentPart, Item, ItemId, Response};
+
+/// One event of a response's stream, as OpenAI names it.
+///
+/// Sequence numbers begin at 0, grow by one and are the same in every replay.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type")]
+pub enum ResponseEvent {
+    /// The response was accepted; always the first event.
+    #[serde(rename = "response.created")]
+    Created {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// Work began.
+    #[serde(rename = "response.in_progress")]
+    InProgress {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// The one terminal event of a completed response.
+    #[serde(rename = "response.completed")]
+    Completed {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// The one terminal event of an incomplete response.
+    #[serde(rename = "response.incomplete")]
+    Incomplete {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// The one terminal event of a failed or cancelled response.
+    #[serde(rename = "response.failed")]
+    Failed {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// An item began.
+    #[serde(rename = "response.output_item.added")]
+    OutputItemAdded {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The item as of this event.
+        item: Box<Item>,
+    },
+    /// An item ended.
+    #[serde(rename = "response.output_item.done")]
+    OutputItemDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The item as of this event.
+        item: Box<Item>,
+    },
+    /// A part of an item began.
+    #[serde(rename = "response.content_part.added")]
+    ContentPartAdded {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The part as of this event.
+        part: ContentPart,
+    },
+    /// A part of an item ended.
+    #[serde(rename = "response.content_part.done")]
+    ContentPartDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The part as of this event.
+        part: ContentPart,
+    },
+    /// Text arrived.
+    #[serde(rename = "response.output_text.delta")]
+    OutputTextDelta {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// What arrived.
+        delta: String,
+        /// Token probabilities; none yet, but clients want the key.
+        logprobs: [(); 0],
+    },
+    /// A text part is whole, or was cut.
+    #[serde(rename = "response.output_text.done")]
+    OutputTextDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The whole text.
+        text: String,
+        /// Token probabilities; none yet, but clients want the key.
+        logprobs: [(); 0],
+    },
+    /// Words of a refusal arrived.
+    #[serde(rename = "response.refusal.delta")]
+    RefusalDelta {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// What arrived.
+        delta: String,
+    },
+    /// A refusal is whole, or was cut.
+    #[serde(rename = "response.refusal.done")]
+    RefusalDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The whole refusal.
+        refusal: String,
+    },
+    /// A piece of thought arrived.
+    #[serde(rename = "response.reasoning_text.delta")]
+    ReasoningTextDelta {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// What arrived.
+        delta: String,
+    },
+    /// A thought is whole, or was cut.
+    #[serde(rename = "response.reasoning_text.done")]
+    ReasoningTextDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The whole text.
+        text: String,
+    },
+    /// Argument text of a call arrived.
+    #[serde(rename = "response.function_call_arguments.delta")]
+    FunctionCallArgumentsDelta {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// What arrived.
+        delta: String,
+    },
+    /// The arguments of a call are whole; never sent for a call that was cut.
+    #[serde(rename = "response.function_call_arguments.done")]
+    FunctionCallArgumentsDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The function.
+        name: String,
+        /// The whole argument text.
+        arguments: String,
+    },
+}
+
+impl ResponseEvent {
+    /// The event's number.
+    #[must_use]
+    pub fn sequence_number(&self) -> u64 {
+        match self {
+            Self::Created { sequence_number, .. }
+            | Self::InProgress { sequence_number, .. }
+            | Self::Completed { sequence_number, .. }
+            | Self::Incomplete { sequence_number, .. }
+            | Self::Failed { sequence_number, .. }
+            | Self::OutputItemAdded { sequence_number, .. }
+            | Self::OutputItemDone { sequence_number, .. }
+            | Self::ContentPartAdded { sequence_number, .. }
+            | Self::ContentPartDone { sequence_number, .. }
+            | Self::OutputTextDelta { sequence_number, .. }
+            | Self::OutputTextDone { sequence_number, .. }
+            | Self::RefusalDelta { sequence_number, .. }
+            | Self::RefusalDone { sequence_number, .. }
+            | Self::ReasoningTextDelta { sequence_number, .. }
+            | Self::ReasoningTextDone { sequence_number, .. }
+            | Self::FunctionCallArgumentsDelta { sequence_number, .. }
+            | Self::FunctionCallArgumentsDone { sequence_number, .. } => *sequence_number,
+        }
+    }
+
+    /// The event's type, the same word as in its JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "response.created",
+            Self::InProgress { .. } => "response.in_progress",
+            Self::Completed { .. } => "response.completed",
+            Self::Incomplete { .. } => "response.incomplete",
+            Self::Failed { .. } => "response.failed",
+            Self::OutputItemAdded { .. } => "response.output_item.added",
+            Self::OutputItemDone { .. } => "response.output_item.done",
+            Self::ContentPartAdded { .. } => "response.content_part.added",
+            Self::ContentPartDone { .. } => "response.content_part.done",
+            Self::OutputTextDelta { .. } => "response.output_text.delta",
+            Self::OutputTextDone { .. } => "response.output_text.done",
+            Self::RefusalDelta { .. } => "response.refusal.delta",
+            Self::RefusalDone { .. } => "response.refusal.done",
+            Self::ReasoningTextDelta { .. } => "response.reasoning_text.delta",
+            Self::ReasoningTextDone { .. } => "response.reasoning_text.done",
+            Self::FunctionCallArgumentsDelta { .. } => "response.function_call_arguments.delta",
+            Self::FunctionCallArgumentsDone { .. } => "response.function_call_arguments.done",
+        }
+    }
+
+    /// Whether no event follows.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Completed { .. } | Self::Incomplete { .. } | Self::Failed { .. })
+    }
+
+    /// The response that a lifecycle event carries.
+    #[must_use]
+    pub fn response(&self) -> Option<&Response> {
+        if let Self::Created { response, .. }
+        | Self::InProgress { response, .. }
+        | Self::Completed { response, .. }
+        | Self::Incomplete { response, .. }
+        | Self::Failed { response, .. } = self
+        {
+            Some(response)
+        } else {
+            None
+        }
+    }
+
+    /// The text that a delta event carries.
+    #[must_use]
+    pub fn delta(&self) -> Option<&str> {
+        if let Self::OutputTextDelta { delta, .. }
+        | Self::RefusalDelta { delta, .. }
+        | Self::ReasoningTextDelta { delta, .. }
+        | Self::FunctionCallArgumentsDelta { delta, .. } = self
+        {
+            Some(delta)
+        } else {
+            None
+        }
+    }
+}

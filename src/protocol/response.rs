@@ -1,0 +1,172 @@
+//! The Response object.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Item, ResponseId, Usage};
+
+/// Where a response is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted, not yet begun.
+    Queued,
+    /// Begun.
+    InProgress,
+    /// Ended with all the provider had to say.
+    Completed,
+    /// Ended by an error.
+    Failed,
+    /// Ended before the provider had said all.
+    Incomplete,
+    /// Ended because somebody asked for it.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::InProgress, Self::Completed, Self::Failed, Self::Incomplete, Self::Cancelled];
+
+    /// Whether nothing can follow.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Queued | Self::InProgress => false,
+            Self::Completed | Self::Failed | Self::Incomplete | Self::Cancelled => true,
+        }
+    }
+
+    /// The status as it is written on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Incomplete => "incomplete",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
+/// A response as of now: every key, always.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Response {
+    /// The response's id, the same in every event.
+    pub id: ResponseId,
+    /// Always `response`.
+    pub object: &'static str,
+    /// When it was accepted, in seconds of the Unix epoch.
+    pub created_at: i64,
+    /// Where it is in its life.
+    pub status: Status,
+    /// When it was completed, in seconds of the Unix epoch; null for every other ending.
+    pub completed_at: Option<i64>,
+    /// Why it failed.
+    pub error: Option<ResponseFailure>,
+    /// Why it is incomplete.
+    pub incomplete_details: Option<IncompleteDetails>,
+    /// The model that was asked for.
+    pub model: String,
+    /// What came out so far.
+    pub output: Vec<Item>,
+    /// What providers reported; null where none did.
+    pub usage: Option<Usage>,
+    /// The instructions of this request; not inherited by the next.
+    pub instructions: Option<String>,
+    /// The response that this one goes on from.
+    pub previous_response_id: Option<ResponseId>,
+    /// Whether it runs without a client.
+    pub background: bool,
+    /// Whether it can be read later.
+    pub store: bool,
+    /// The client's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// Sampling temperature.
+    pub temperature: f64,
+    /// Nucleus sampling.
+    pub top_p: f64,
+    /// Always 0: not a parameter of this API, but clients of Open Responses want the key.
+    pub presence_penalty: f64,
+    /// Always 0: not a parameter of this API, but clients of Open Responses want the key.
+    pub frequency_penalty: f64,
+    /// How many token probabilities were asked for.
+    pub top_logprobs: u8,
+    /// The most tokens that may come out.
+    pub max_output_tokens: Option<u32>,
+    /// The most built-in tool calls.
+    pub max_tool_calls: Option<u32>,
+    /// The tools offered.
+    pub tools: [(); 0],
+    /// Which tool must be called.
+    pub tool_choice: &'static str,
+    /// Whether several tools may be called at once.
+    pub parallel_tool_calls: bool,
+    /// The form of the text.
+    pub text: TextConfig,
+    /// How hard to think; null where not asked for.
+    pub reasoning: Option<()>,
+    /// What happens to a history that is too long.
+    pub truncation: Truncation,
+    /// The tier that served the response.
+    pub service_tier: &'static str,
+    /// Deprecated by OpenAI in favour of `safety_identifier`; echoed.
+    pub user: Option<String>,
+    /// The client's id of its own user; echoed.
+    pub safety_identifier: Option<String>,
+    /// The client's cache key; echoed.
+    pub prompt_cache_key: Option<String>,
+}
+
+/// Why a response failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResponseFailure {
+    /// OpenAI's code for it.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+    /// The cause, by this server's own name for it.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The request parameter at fault; null for all but bad requests.
+    pub param: Option<String>,
+}
+
+/// Why a response is incomplete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct IncompleteDetails {
+    /// `max_output_tokens`, `content_filter` or `client_disconnected`.
+    pub reason: &'static str,
+}
+
+/// The form of the text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TextConfig {
+    /// Plain text, the only form yet.
+    pub format: TextFormat,
+}
+
+/// Plain text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "text")]
+pub struct TextFormat {}
+
+/// What happens to a history that is too long for the model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truncation {
+    /// Its oldest items are left out.
+    Auto,
+    /// The request is refused.
+    #[default]
+    Disabled,
+}

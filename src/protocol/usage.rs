@@ -1,0 +1,34 @@
+//! Token counts as the API reports them.
+
+use serde::{Deserialize, Serialize};
+
+/// The tokens of a response, as its providers reported them, summed over its turns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub input_tokens: u64,
+    /// What the prompt's tokens were made of.
+    pub input_tokens_details: InputTokensDetails,
+    /// Tokens of the output, reasoning included.
+    pub output_tokens: u64,
+    /// What the output's tokens were made of.
+    pub output_tokens_details: OutputTokensDetails,
+    /// The provider's own total.
+    pub total_tokens: u64,
+}
+
+/// What the prompt's tokens were made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputTokensDetails {
+    /// Tokens the provider read from its cache.
+    pub cached_tokens: u64,
+    /// Tokens the provider wrote to its cache.
+    pub cache_write_tokens: u64,
+}
+
+/// What the output's tokens were made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputTokensDetails {
+    /// Tokens spent on reasoning.
+    pub reasoning_tokens: u64,
+}
