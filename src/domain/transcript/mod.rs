@@ -1,0 +1,16 @@
+//! The one fold: facts in; stream events, the Response object, stored items, usage and the ending out.
+
+mod ending;
+mod fold;
+mod output;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use ending::{Ending, Verdict};
+pub use fold::Transcript;
+
+/// The version of the fold that new logs are written for.
+///
+/// A later version may add fields; it never changes the events, numbers, ids or texts of an older log.
+pub const FOLD_VERSION: i16 = 1;
