@@ -1,0 +1,122 @@
+//! Starting actors, and holding them.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, dev::channel};
+use actix_rt::ArbiterHandle;
+
+use super::{
+    Beat, Exit, Label, Ping, Roster,
+    monitored::{Monitored, Notice, Switch},
+    pulse::Pulse,
+};
+
+/// The capacity of a child's mailbox. actix does not hold `do_send` to it: what bounds a mailbox is that
+/// senders hold credits.
+const MAILBOX: usize = 16;
+
+/// An actor that somebody answers for. Dropping it kills the actor.
+pub struct Child<A: Actor<Context = Context<A>>> {
+    addr: Addr<A>,
+    switch: Arc<Switch>,
+    pulse: Pulse,
+}
+
+impl<A: Actor<Context = Context<A>>> Child<A> {
+    /// Where to send messages.
+    #[must_use]
+    pub fn addr(&self) -> &Addr<A> {
+        &self.addr
+    }
+
+    /// Ends the actor before its next turn. The parent is told as of every other ending.
+    pub fn kill(&self, exit: Exit) {
+        self.switch.kill(exit);
+    }
+
+    /// One heartbeat: asks the actor whether it still reads its mailbox and says what it answered since the
+    /// last one.
+    pub fn beat(&mut self) -> Beat
+    where
+        A: Handler<Ping>,
+    {
+        let (beat, ping) = self.pulse.beat();
+        if let Some(ping) = ping {
+            self.addr.do_send(ping);
+        }
+        beat
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Child<A> {
+    fn drop(&mut self) {
+        self.switch.kill(Exit::Killed);
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child").field("connected", &self.addr.connected()).finish_non_exhaustive()
+    }
+}
+
+/// Starts an actor on the current arbiter. `exit` is told its ending, once.
+///
+/// # Panics
+/// Outside of an arbiter (a `LocalSet`).
+pub fn spawn<A: Actor<Context = Context<A>>>(
+    roster: &Roster,
+    label: Label,
+    build: impl FnOnce(&mut Context<A>) -> A,
+    exit: impl FnOnce(Exit) + Send + 'static,
+) -> Child<A> {
+    let context = Context::new();
+    let addr = context.address();
+    let switch = Arc::new(Switch::default());
+    let presence = roster.enter(label, Arc::clone(&switch));
+    run(context, build, presence, Arc::clone(&switch), Notice::new(exit));
+    Child { addr, switch, pulse: Pulse::default() }
+}
+
+/// Starts an actor on another arbiter; its address works at once. If the arbiter is gone the ending is
+/// [`Exit::Killed`].
+pub fn spawn_on<A: Actor<Context = Context<A>>>(
+    arbiter: &ArbiterHandle,
+    roster: &Roster,
+    label: Label,
+    build: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
+    exit: impl FnOnce(Exit) + Send + 'static,
+) -> Child<A> {
+    let (sender, receiver) = channel::channel(MAILBOX);
+    let addr = Addr::new(sender);
+    let switch = Arc::new(Switch::default());
+    let presence = roster.enter(label, Arc::clone(&switch));
+    let (notice, hand) = (Notice::new(exit), Arc::clone(&switch));
+    // A closure that the arbiter never runs is dropped, and the notice in it tells the parent.
+    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, presence, hand, notice));
+    Child { addr, switch, pulse: Pulse::default() }
+}
+
+fn run<A: Actor<Context = Context<A>>>(
+    mut context: Context<A>,
+    build: impl FnOnce(&mut Context<A>) -> A,
+    presence: super::roster::Presence,
+    switch: Arc<Switch>,
+    mut notice: Notice,
+) {
+    match catch_unwind(AssertUnwindSafe(|| build(&mut context))) {
+        Ok(actor) => {
+            let life = Monitored::new(context.into_future(actor), switch, presence, notice);
+            #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
+            actix_rt::spawn(life);
+        }
+        Err(panic) => {
+            drop(presence);
+            notice.tell(Exit::of_panic(&*panic));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! How an actor ended.
+
+use std::any::Any;
+
+/// How an actor ended: what its parent is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It stopped by itself.
+    Stopped,
+    /// Its parent killed it, or the arbiter that it lived on is gone.
+    Killed,
+    /// It no longer read its mailbox, and was killed for that.
+    Hung,
+    /// It panicked, with this text.
+    Panicked(String),
+}
+
+impl Exit {
+    pub(super) fn of_panic(payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self::Panicked(text.unwrap_or_else(|| "a panic without a text".to_owned()))
+    }
+}

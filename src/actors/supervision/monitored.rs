@@ -1,0 +1,157 @@
+//! The future that an actor lives in.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use actix::{Actor, dev::ContextFut};
+use parking_lot::Mutex;
+
+#[cfg(feature = "testkit")]
+use super::roster::Fault;
+use super::{Exit, roster::Presence};
+
+/// A parent's hand on a child: works from every thread.
+#[derive(Debug, Default)]
+pub(super) struct Switch(Mutex<SwitchState>);
+
+#[derive(Debug, Default)]
+struct SwitchState {
+    kill: Option<Exit>,
+    waker: Option<Waker>,
+    #[cfg(feature = "testkit")]
+    fault: Option<Fault>,
+}
+
+impl Switch {
+    /// Ends the child with this exit before its next turn. The first cause is kept.
+    pub(super) fn kill(&self, exit: Exit) {
+        let waker = {
+            let mut state = self.0.lock();
+            state.kill.get_or_insert(exit);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn killed(&self, waker: &Waker) -> Option<Exit> {
+        let mut state = self.0.lock();
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+        state.kill.clone()
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(super) fn inflict(&self, fault: Fault) {
+        let waker = {
+            let mut state = self.0.lock();
+            state.fault = Some(fault);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    #[cfg(feature = "testkit")]
+    fn fault(&self) -> Option<Fault> {
+        self.0.lock().fault
+    }
+}
+
+/// Tells the parent exactly once, also if the task is aborted or its arbiter is gone.
+pub(super) struct Notice(Option<Box<dyn FnOnce(Exit) + Send>>);
+
+impl Notice {
+    pub(super) fn new(tell: impl FnOnce(Exit) + Send + 'static) -> Self {
+        Self(Some(Box::new(tell)))
+    }
+
+    pub(super) fn tell(&mut self, exit: Exit) {
+        if let Some(tell) = self.0.take() {
+            tell(exit);
+        }
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        self.tell(Exit::Killed);
+    }
+}
+
+/// Polls an actor's context and turns whatever happens into an [`Exit`].
+pub(super) struct Monitored<A: Actor<Context = actix::Context<A>>> {
+    context: Option<ContextFut<A, actix::Context<A>>>,
+    switch: Arc<Switch>,
+    // Declared before the notice: the actor is off the roster when its parent hears of the ending.
+    presence: Option<Presence>,
+    notice: Notice,
+}
+
+impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
+    pub(super) fn new(
+        context: ContextFut<A, actix::Context<A>>,
+        switch: Arc<Switch>,
+        presence: Presence,
+        notice: Notice,
+    ) -> Self {
+        Self { context: Some(context), switch, presence: Some(presence), notice }
+    }
+
+    /// Dropping a context runs the actor's `stopping` and `stopped`, and these may panic too.
+    fn end(&mut self, exit: Exit) {
+        let context = self.context.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
+        self.presence = None;
+        self.notice.tell(match (exit, dropped) {
+            (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
+            (exit, _) => exit,
+        });
+    }
+
+    fn turn(&mut self, task: &mut Context<'_>) -> Poll<Exit> {
+        if let Some(exit) = self.switch.killed(task.waker()) {
+            return Poll::Ready(exit);
+        }
+        #[cfg(feature = "testkit")]
+        match self.switch.fault() {
+            Some(Fault::Hang) => return Poll::Pending,
+            Some(Fault::Stop) => return Poll::Ready(Exit::Stopped),
+            Some(Fault::Panic) => {
+                let panic = catch_unwind(|| std::panic::resume_unwind(Box::new("an inflicted panic")));
+                return Poll::Ready(panic.map_or_else(|panic| Exit::of_panic(&*panic), |()| Exit::Stopped));
+            }
+            None => {}
+        }
+        let Some(context) = &mut self.context else { return Poll::Ready(Exit::Stopped) };
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(context).poll(task))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(Exit::Stopped),
+            Err(panic) => Poll::Ready(Exit::of_panic(&*panic)),
+        }
+    }
+}
+
+impl<A: Actor<Context = actix::Context<A>>> Future for Monitored<A> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        self.turn(task).map(|exit| self.end(exit))
+    }
+}
+
+impl<A: Actor<Context = actix::Context<A>>> Drop for Monitored<A> {
+    fn drop(&mut self) {
+        if self.context.is_some() {
+            self.end(Exit::Killed);
+        }
+    }
+}
