@@ -1,3 +1,25 @@
-//! The actors.
+//! The actors: who runs what, who watches whom.
+//!
+//! Imports `protocol`, `domain`, `journal` and the ports. Actors see providers and stores as traits.
 
+mod client_emitter;
+mod journal_writer;
+mod node;
+mod node_guardian;
+mod persistence_accumulator;
+mod provider_reader;
+mod reader;
+mod registry;
+mod response_supervisor;
 pub mod supervision;
+
+pub use client_emitter::Emission;
+pub use journal_writer::{Journal, JournalStats};
+pub use node::{EstimateTokens, Settings};
+pub(crate) use node::Node;
+pub use node_guardian::NodeFailure;
+pub(crate) use node_guardian::{NodeGuardian, NodeState};
+pub use reader::{Outcome, Phase, Reader, Wish};
+pub(crate) use reader::seat;
+pub(crate) use registry::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse, find, load};
+pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};

@@ -32,3 +32,24 @@ pub struct OutputTokensDetails {
     /// Tokens spent on reasoning.
     pub reasoning_tokens: u64,
 }
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let (input, output) = (self.input_tokens_details, self.output_tokens_details);
+        let (more_input, more_output) = (other.input_tokens_details, other.output_tokens_details);
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            input_tokens_details: InputTokensDetails {
+                cached_tokens: input.cached_tokens.saturating_add(more_input.cached_tokens),
+                cache_write_tokens: input.cache_write_tokens.saturating_add(more_input.cache_write_tokens),
+            },
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            output_tokens_details: OutputTokensDetails {
+                reasoning_tokens: output.reasoning_tokens.saturating_add(more_output.reasoning_tokens),
+            },
+            total_tokens: self.total_tokens.saturating_add(other.total_tokens),
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -28,9 +28,11 @@ pub struct Arbiters {
     responses: Vec<Watched>,
 }
 
+#[derive(Clone)]
 struct Watched {
     arbiter: ArbiterHandle,
     ticks: Arc<AtomicU64>,
+    hung: Arc<AtomicBool>,
 }
 
 impl Arbiters {
@@ -50,7 +52,7 @@ impl Arbiters {
         std::thread::Builder::new().name("antiphon".to_owned()).spawn(life).map_err(|_| ArbitersGone)?;
         let (system, mut arbiters) = started.recv().map_err(|_| ArbitersGone)?;
         let node = arbiters.pop().ok_or(ArbitersGone)?;
-        let watch = |arbiter| Watched { arbiter, ticks: Arc::default() };
+        let watch = |arbiter| Watched { arbiter, ticks: Arc::default(), hung: Arc::default() };
         Ok(Self { system, node, responses: arbiters.into_iter().map(watch).collect() })
     }
 
@@ -60,33 +62,41 @@ impl Arbiters {
         &self.node
     }
 
-    /// The arbiter of a response: all its actors share it.
+    /// The arbiter for a new response: all its actors share it. None if all are hung.
     #[must_use]
-    pub fn of(&self, response: ResponseId) -> &ArbiterHandle {
+    pub fn of(&self, response: ResponseId) -> Option<&ArbiterHandle> {
+        let alive: Vec<_> = self.responses.iter().filter(|watched| !watched.hung.load(Ordering::Relaxed)).collect();
         // The low half of a version 7 UUID is random.
         let (_, random) = response.uuid().as_u64_pair();
-        let index = usize::try_from(random % self.responses.len() as u64).unwrap_or(0);
-        &self.responses[index].arbiter
+        let index = random.checked_rem(alive.len() as u64).and_then(|index| usize::try_from(index).ok())?;
+        alive.get(index).map(|watched| &watched.arbiter)
     }
 
-    /// Starts a thread that asks every response arbiter for a sign of life once per `every`, and tells
-    /// `hung` the number of the first one that gave none for `patience`. It ends with the arbiters.
-    pub fn watch(&self, every: Duration, patience: u32, hung: impl FnOnce(usize) + Send + 'static) {
-        let watched: Vec<_> = self.responses.iter().map(|w| (w.arbiter.clone(), Arc::clone(&w.ticks))).collect();
-        let life = move || watch(&watched, every, patience, hung);
+    /// How many response arbiters are hung, as far as [`watch`](Self::watch) has found.
+    #[must_use]
+    pub fn hung(&self) -> usize {
+        self.responses.iter().filter(|watched| watched.hung.load(Ordering::Relaxed)).count()
+    }
+
+    /// Starts a thread that asks every response arbiter for a sign of life once per `every`. One that gave
+    /// none `patience` times in a row counts as hung, and gets no new response, until it gives one again.
+    /// The thread ends with the arbiters.
+    pub fn watch(&self, every: Duration, patience: u32) {
+        let watched = self.responses.clone();
         // Without the thread only the watch is missing; the arbiters themselves work.
-        if std::thread::Builder::new().name("antiphon-watch".to_owned()).spawn(life).is_err() {
+        let thread = std::thread::Builder::new().name("antiphon-watch".to_owned());
+        if thread.spawn(move || watch(&watched, every, patience)).is_err() {
             tracing::error!("the arbiters are not watched: no thread could be started");
         }
     }
 }
 
-fn watch(watched: &[(ArbiterHandle, Arc<AtomicU64>)], every: Duration, patience: u32, hung: impl FnOnce(usize)) {
+fn watch(watched: &[Watched], every: Duration, patience: u32) {
     let mut missed = vec![0; watched.len()];
     let mut asked: u64 = 0;
     loop {
         asked += 1;
-        for (arbiter, ticks) in watched {
+        for Watched { arbiter, ticks, .. } in watched {
             let (ticks, tick) = (Arc::clone(ticks), asked);
             if !arbiter.spawn_fn(move || ticks.store(tick, Ordering::Relaxed)) {
                 return;
@@ -94,10 +104,11 @@ fn watch(watched: &[(ArbiterHandle, Arc<AtomicU64>)], every: Duration, patience:
         }
         #[expect(clippy::disallowed_methods, reason = "a thread of its own, and it must not depend on a runtime")]
         std::thread::sleep(every);
-        for (index, (_, ticks)) in watched.iter().enumerate() {
+        for (index, Watched { ticks, hung, .. }) in watched.iter().enumerate() {
             missed[index] = if ticks.load(Ordering::Relaxed) == asked { 0 } else { missed[index] + 1 };
-            if missed[index] >= patience {
-                return hung(index);
+            let is_hung = missed[index] >= patience;
+            if hung.swap(is_hung, Ordering::Relaxed) != is_hung {
+                tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
             }
         }
     }

@@ -8,11 +8,13 @@ use std::{
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, dev::channel};
 use actix_rt::ArbiterHandle;
+use tracing::Span;
 
 use super::{
     Beat, Exit, Label, Ping, Roster,
     monitored::{Monitored, Notice, Switch},
     pulse::Pulse,
+    roster::Presence,
 };
 
 /// The capacity of a child's mailbox. actix does not hold `do_send` to it: what bounds a mailbox is that
@@ -64,7 +66,8 @@ impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
     }
 }
 
-/// Starts an actor on the current arbiter. `exit` is told its ending, once.
+/// Starts an actor on the current arbiter. `exit` is told its ending, once. What the actor logs is in the
+/// caller's span.
 ///
 /// # Panics
 /// Outside of an arbiter (a `LocalSet`).
@@ -78,16 +81,16 @@ pub fn spawn<A: Actor<Context = Context<A>>>(
     let addr = context.address();
     let switch = Arc::new(Switch::default());
     let presence = roster.enter(label, Arc::clone(&switch));
-    run(context, build, presence, Arc::clone(&switch), Notice::new(exit));
+    run(context, build, Entered { presence, switch: Arc::clone(&switch), span: Span::current() }, Notice::new(exit));
     Child { addr, switch, pulse: Pulse::default() }
 }
 
 /// Starts an actor on another arbiter; its address works at once. If the arbiter is gone the ending is
-/// [`Exit::Killed`].
+/// [`Exit::Killed`]. What the actor logs is in `span`.
 pub fn spawn_on<A: Actor<Context = Context<A>>>(
     arbiter: &ArbiterHandle,
     roster: &Roster,
-    label: Label,
+    (label, span): (Label, Span),
     build: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
     exit: impl FnOnce(Exit) + Send + 'static,
 ) -> Child<A> {
@@ -95,22 +98,28 @@ pub fn spawn_on<A: Actor<Context = Context<A>>>(
     let addr = Addr::new(sender);
     let switch = Arc::new(Switch::default());
     let presence = roster.enter(label, Arc::clone(&switch));
-    let (notice, hand) = (Notice::new(exit), Arc::clone(&switch));
+    let (notice, entered) = (Notice::new(exit), Entered { presence, switch: Arc::clone(&switch), span });
     // A closure that the arbiter never runs is dropped, and the notice in it tells the parent.
-    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, presence, hand, notice));
+    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, entered, notice));
     Child { addr, switch, pulse: Pulse::default() }
+}
+
+/// An actor that is on the roster and not yet alive.
+struct Entered {
+    presence: Presence,
+    switch: Arc<Switch>,
+    span: Span,
 }
 
 fn run<A: Actor<Context = Context<A>>>(
     mut context: Context<A>,
     build: impl FnOnce(&mut Context<A>) -> A,
-    presence: super::roster::Presence,
-    switch: Arc<Switch>,
+    Entered { presence, switch, span }: Entered,
     mut notice: Notice,
 ) {
-    match catch_unwind(AssertUnwindSafe(|| build(&mut context))) {
+    match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| build(&mut context)))) {
         Ok(actor) => {
-            let life = Monitored::new(context.into_future(actor), switch, presence, notice);
+            let life = Monitored::new(context.into_future(actor), switch, presence, notice, span);
             #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
             actix_rt::spawn(life);
         }

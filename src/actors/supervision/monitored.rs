@@ -94,6 +94,7 @@ pub(super) struct Monitored<A: Actor<Context = actix::Context<A>>> {
     // Declared before the notice: the actor is off the roster when its parent hears of the ending.
     presence: Option<Presence>,
     notice: Notice,
+    span: tracing::Span,
 }
 
 impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
@@ -102,8 +103,9 @@ impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
         switch: Arc<Switch>,
         presence: Presence,
         notice: Notice,
+        span: tracing::Span,
     ) -> Self {
-        Self { context: Some(context), switch, presence: Some(presence), notice }
+        Self { context: Some(context), switch, presence: Some(presence), notice, span }
     }
 
     /// Dropping a context runs the actor's `stopping` and `stopped`, and these may panic too.
@@ -144,6 +146,8 @@ impl<A: Actor<Context = actix::Context<A>>> Future for Monitored<A> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let span = self.span.clone();
+        let _in_span = span.enter();
         self.turn(task).map(|exit| self.end(exit))
     }
 }

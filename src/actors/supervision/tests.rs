@@ -146,7 +146,7 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
     let on = |id| {
         let (tell, told) = unbounded_channel();
         let build = |_: &mut Context<Victim>| Victim { panic_when_stopping: false };
-        (spawn_on(arbiters.of(id), &roster, LABEL, build, move |exit| drop(tell.send(exit))), told)
+        (spawn_on(arbiters.of(id).unwrap(), &roster, (LABEL, tracing::Span::none()), build, move |exit| drop(tell.send(exit))), told)
     };
     let (child, told) = on(ResponseId::new());
     child.addr().do_send(Order::Panic);
@@ -157,12 +157,22 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
 }
 
 #[tokio::test]
-async fn a_blocked_arbiter_is_found() {
-    let arbiters = Arbiters::start(1).unwrap();
-    let (tell, mut told) = unbounded_channel();
+async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
+    let arbiters = Arbiters::start(2).unwrap();
     let (block, blocked) = std::sync::mpsc::channel::<()>();
-    arbiters.of(ResponseId::new()).spawn_fn(move || drop(blocked.recv()));
-    arbiters.watch(std::time::Duration::from_millis(5), 3, move |index| drop(tell.send(index)));
-    assert_eq!(told.recv().await, Some(0));
+    arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || drop(blocked.recv()));
+    arbiters.watch(std::time::Duration::from_millis(5), 3);
+    while arbiters.hung() != 1 {
+        tokio::task::yield_now().await;
+    }
+    let (reached, mut runs) = unbounded_channel();
+    for _ in 0..32 {
+        let reached = reached.clone();
+        arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || drop(reached.send(())));
+        assert_eq!(runs.recv().await, Some(()));
+    }
     drop(block);
+    while arbiters.hung() != 0 {
+        tokio::task::yield_now().await;
+    }
 }

@@ -3,8 +3,7 @@
 use super::{Ending, Transcript, Verdict};
 use crate::domain::{Attempt, Request, Timestamp};
 use crate::protocol::{
-    ContentPart, IncompleteDetails, InputTokensDetails, Item, OutputTokensDetails, Response, ResponseEvent,
-    ResponseFailure, Status, TextConfig, Usage,
+    ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, TextConfig, Usage,
 };
 
 impl Transcript {
@@ -73,7 +72,7 @@ impl Transcript {
     /// What the providers reported, summed; none where none did.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
-        self.calls.values().filter_map(|call| call.usage).reduce(add)
+        self.calls.values().filter_map(|call| call.usage).reduce(Usage::plus)
     }
 
     /// Each call of a provider: which it was, the provider, whether it opened, what it reported.
@@ -145,26 +144,5 @@ pub(super) fn terminal_event(sequence_number: u64, response: Box<Response>) -> R
         Status::Failed | Status::Cancelled | Status::Queued | Status::InProgress => {
             ResponseEvent::Failed { sequence_number, response }
         }
-    }
-}
-
-fn add(a: Usage, b: Usage) -> Usage {
-    Usage {
-        input_tokens: a.input_tokens.saturating_add(b.input_tokens),
-        input_tokens_details: InputTokensDetails {
-            cached_tokens: a.input_tokens_details.cached_tokens.saturating_add(b.input_tokens_details.cached_tokens),
-            cache_write_tokens: a
-                .input_tokens_details
-                .cache_write_tokens
-                .saturating_add(b.input_tokens_details.cache_write_tokens),
-        },
-        output_tokens: a.output_tokens.saturating_add(b.output_tokens),
-        output_tokens_details: OutputTokensDetails {
-            reasoning_tokens: a
-                .output_tokens_details
-                .reasoning_tokens
-                .saturating_add(b.output_tokens_details.reasoning_tokens),
-        },
-        total_tokens: a.total_tokens.saturating_add(b.total_tokens),
     }
 }

@@ -1,0 +1,114 @@
+//! The committed events of a running response that its emitters have in common.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::ReaderId;
+use crate::domain::Frame;
+
+/// What an emitter sees at its cursor.
+#[derive(Debug)]
+pub(crate) enum Sight {
+    /// The next event.
+    Frame(Frame),
+    /// The event has left the board: it must be read from the log.
+    Behind,
+    /// There is nothing yet.
+    Nothing,
+    /// There will be nothing more.
+    Over,
+    /// There will be nothing before the database is back.
+    Unavailable,
+}
+
+/// Recent committed events, encoded once and shared by all emitters of a response.
+///
+/// A stored response keeps the latest `capacity` bytes: who is further behind reads the log. One that is not
+/// stored has no log and keeps every event until all its emitters have passed it.
+#[derive(Debug)]
+pub(crate) struct Board {
+    frames: VecDeque<Frame>,
+    bytes: usize,
+    next_sequence: u64,
+    capacity: usize,
+    /// Where the emitters are; only kept where they hold events back.
+    cursors: Option<BTreeMap<ReaderId, u64>>,
+    pub(crate) over: bool,
+    pub(crate) unavailable: bool,
+}
+
+impl Board {
+    pub(crate) fn new(capacity: usize, stored: bool) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            bytes: 0,
+            next_sequence: 0,
+            capacity,
+            cursors: (!stored).then(BTreeMap::new),
+            over: false,
+            unavailable: false,
+        }
+    }
+
+    pub(crate) fn publish(&mut self, frame: Frame) {
+        self.next_sequence = frame.sequence_number + 1;
+        self.bytes += frame.bytes.len();
+        self.frames.push_back(frame);
+        self.trim();
+    }
+
+    /// The number of the next event to come.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Whether emitters are so far behind that no more should come for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes > self.capacity
+    }
+
+    pub(crate) fn look(&self, cursor: u64) -> Sight {
+        if cursor >= self.next_sequence {
+            return if self.over {
+                Sight::Over
+            } else if self.unavailable {
+                Sight::Unavailable
+            } else {
+                Sight::Nothing
+            };
+        }
+        let oldest = self.next_sequence - self.frames.len() as u64;
+        let index = cursor.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        index.and_then(|index| self.frames.get(index)).map_or(Sight::Behind, |frame| Sight::Frame(frame.clone()))
+    }
+
+    /// An emitter has passed on all events before `cursor`.
+    pub(crate) fn advance(&mut self, reader: ReaderId, cursor: u64) {
+        if let Some(cursors) = &mut self.cursors {
+            cursors.insert(reader, cursor);
+            self.trim();
+        }
+    }
+
+    /// A reader needs nothing more.
+    pub(crate) fn leave(&mut self, reader: ReaderId) {
+        if let Some(cursors) = &mut self.cursors {
+            cursors.remove(&reader);
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        let needed = self.cursors.as_ref().map(|cursors| cursors.values().copied().min().unwrap_or(u64::MAX));
+        while let Some(frame) = self.frames.front() {
+            let drop = match needed {
+                Some(needed) => frame.sequence_number < needed,
+                None => self.bytes > self.capacity && self.frames.len() > 1,
+            };
+            if !drop {
+                return;
+            }
+            self.bytes -= frame.bytes.len();
+            self.frames.pop_front();
+        }
+    }
+}

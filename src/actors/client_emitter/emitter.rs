@@ -1,0 +1,218 @@
+//! The actor.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+use super::{Board, Emission, ReaderId, Sight, replay::Replay};
+use crate::actors::supervision::Ping;
+use crate::domain::{Fact, Frame, View};
+use crate::journal::{Log, LogError};
+use crate::protocol::ResponseId;
+
+/// Where an emitter reads.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// The response.
+    pub(crate) id: ResponseId,
+    /// The committed events of a running response.
+    pub(crate) board: Option<Rc<RefCell<Board>>>,
+    /// The log of a stored response.
+    pub(crate) log: Option<Log>,
+}
+
+/// Writes the events of one response for one client.
+///
+/// It has a cursor, not a queue: it reads the board, or the log where the board no longer goes back that
+/// far, as fast as the client takes the events, and drops none. A client that takes nothing for the stall
+/// timeout is cut; it can come back to where it was.
+///
+/// In: [`Committed`]. Out: [`Emission`]s to the client, [`EmitterFact`]s to the parent. Ends: when all is
+/// emitted, the client is gone, or the log can't be read.
+#[derive(Debug)]
+pub(crate) struct ClientEmitter {
+    reader: ReaderId,
+    source: Source,
+    replay: Option<Replay>,
+    view: View,
+    /// The number of the next event to emit.
+    cursor: u64,
+    sink: Sender<Emission>,
+    stall_timeout: Duration,
+    /// Waiting for room or for the log.
+    busy: bool,
+    parent: Recipient<EmitterFact>,
+}
+
+/// How an emitter's work ended. Sent to the parent.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum EmitterFact {
+    /// All is emitted, or the client left.
+    Finished { reader: ReaderId },
+    /// The client took nothing for too long and was cut.
+    Stalled { reader: ReaderId },
+    /// The emitter has passed on what it could: there is room for more.
+    Drained,
+}
+
+/// There may be more to read.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Committed;
+
+impl ClientEmitter {
+    pub(crate) fn new(
+        reader: ReaderId,
+        source: Source,
+        (view, cursor): (View, u64),
+        (sink, stall_timeout): (Sender<Emission>, Duration),
+        parent: Recipient<EmitterFact>,
+    ) -> Self {
+        Self { reader, source, replay: None, view, cursor, sink, stall_timeout, busy: false, parent }
+    }
+
+    fn pump(&mut self, ctx: &mut Context<Self>) {
+        while !self.busy {
+            match self.look() {
+                Sight::Frame(frame) => self.emit(&frame, ctx),
+                Sight::Behind => self.read_log(ctx),
+                Sight::Nothing => {
+                    self.report_progress();
+                    return;
+                }
+                Sight::Over => return self.finish(Emission::End, ctx),
+                Sight::Unavailable => {
+                    let last_sequence_number = self.cursor.saturating_sub(1);
+                    return self.finish(Emission::Unavailable { last_sequence_number }, ctx);
+                }
+            }
+        }
+    }
+
+    fn look(&mut self) -> Sight {
+        if let Some(frame) = self.replay.as_mut().and_then(|replay| replay.frame(self.cursor)) {
+            return Sight::Frame(frame);
+        }
+        match &self.source.board {
+            Some(board) => board.borrow().look(self.cursor),
+            None if self.replay.as_ref().is_some_and(|replay| replay.is_over(self.cursor)) => Sight::Over,
+            None => Sight::Behind,
+        }
+    }
+
+    fn emit(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
+        let bytes = frame.viewed(self.view, self.source.id);
+        match self.sink.try_send(Emission::Frame { sequence_number: frame.sequence_number, bytes }) {
+            Ok(()) => self.cursor = frame.sequence_number + 1,
+            Err(TrySendError::Full(_)) => {
+                self.report_progress();
+                self.wait_for_room(ctx);
+            }
+            Err(TrySendError::Closed(_)) => self.leave(ctx),
+        }
+    }
+
+    fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let sink = self.sink.clone();
+        let room = tokio::time::timeout(self.stall_timeout, async move { sink.reserve().await.map(drop) });
+        ctx.spawn(room.into_actor(self).map(|room, emitter, ctx| match room {
+            Ok(Ok(())) => emitter.go_on(ctx),
+            Ok(Err(_closed)) => emitter.leave(ctx),
+            Err(_elapsed) => {
+                emitter.parent.do_send(EmitterFact::Stalled { reader: emitter.reader });
+                ctx.stop();
+            }
+        }));
+    }
+
+    fn read_log(&mut self, ctx: &mut Context<Self>) {
+        let Some(log) = self.source.log.clone() else {
+            tracing::error!(response.id = %self.source.id, "an event left the board before it was emitted");
+            return ctx.stop();
+        };
+        self.busy = true;
+        let id = self.source.id;
+        let (log, from) = self.replay.get_or_insert_with(|| Replay::new(log, id)).position();
+        let read = async move { log.page(from).await };
+        ctx.spawn(read.into_actor(self).map(|page, emitter, ctx| emitter.fold(page, ctx)));
+    }
+
+    fn fold(&mut self, page: Result<Vec<Fact>, LogError>, ctx: &mut Context<Self>) {
+        match page {
+            Ok(facts) if !facts.is_empty() => {
+                if let Some(replay) = &mut self.replay {
+                    replay.fold(facts, self.cursor);
+                }
+                self.go_on(ctx);
+            }
+            // The connection subscribes again at its cursor.
+            Ok(_) => {
+                tracing::warn!(response.id = %self.source.id, "a log ended before its terminal event");
+                ctx.stop();
+            }
+            Err(error) => {
+                tracing::error!(response.id = %self.source.id, error = %error, "a log could not be read");
+                ctx.stop();
+            }
+        }
+    }
+
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.busy = false;
+        self.pump(ctx);
+    }
+
+    fn report_progress(&self) {
+        if let Some(board) = &self.source.board {
+            let mut board = board.borrow_mut();
+            let was_full = board.is_full();
+            board.advance(self.reader, self.cursor);
+            if was_full && !board.is_full() {
+                self.parent.do_send(EmitterFact::Drained);
+            }
+        }
+    }
+
+    fn finish(&mut self, last: Emission, ctx: &mut Context<Self>) {
+        match self.sink.try_send(last) {
+            Ok(()) | Err(TrySendError::Closed(_)) => self.leave(ctx),
+            Err(TrySendError::Full(_)) => self.wait_for_room(ctx),
+        }
+    }
+
+    fn leave(&self, ctx: &mut Context<Self>) {
+        self.parent.do_send(EmitterFact::Finished { reader: self.reader });
+        ctx.stop();
+    }
+}
+
+impl Actor for ClientEmitter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let sink = self.sink.clone();
+        let gone = async move { sink.closed().await };
+        ctx.spawn(gone.into_actor(self).map(|(), emitter, ctx| emitter.leave(ctx)));
+        self.report_progress();
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Committed> for ClientEmitter {
+    type Result = ();
+
+    fn handle(&mut self, _: Committed, ctx: &mut Self::Context) {
+        self.pump(ctx);
+    }
+}
+
+impl Handler<Ping> for ClientEmitter {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) {
+        ping.answer();
+    }
+}

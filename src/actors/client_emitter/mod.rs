@@ -1,0 +1,33 @@
+//! Writes the events of one response for one client, at the client's pace.
+
+mod board;
+mod emitter;
+mod replay;
+
+pub(crate) use board::{Board, Sight};
+pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, Source};
+
+use bytes::Bytes;
+
+/// Counts the readers of one response, or of one registry.
+pub(crate) type ReaderId = u64;
+
+/// What an emitter hands to the client's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Emission {
+    /// One server-sent event, with its closing blank line.
+    Frame {
+        /// The event's number.
+        sequence_number: u64,
+        /// The event.
+        bytes: Bytes,
+    },
+    /// The terminal event was the last frame.
+    End,
+    /// The database is away for longer than the response waits. What the client saw is true; the ending can
+    /// be read once the database is back.
+    Unavailable {
+        /// The last event's number.
+        last_sequence_number: u64,
+    },
+}

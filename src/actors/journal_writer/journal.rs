@@ -1,0 +1,122 @@
+//! The way to the journal writer, whichever one is at work.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use actix::Addr;
+use parking_lot::Mutex;
+
+use super::{
+    JournalWriter,
+    queue::{Queue, Reply},
+    writer::Wake,
+};
+use crate::store::{Conflict, Entry, Outcome};
+
+/// What became of a submitted entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// It is durable.
+    Committed,
+    /// It is not there and never will be.
+    Conflict(Conflict),
+    /// The database refused it with an error; submitting it again is safe.
+    Failed,
+}
+
+impl From<Outcome> for Written {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Committed => Self::Committed,
+            Outcome::Conflict(conflict) => Self::Conflict(conflict),
+        }
+    }
+}
+
+/// Submits entries to the node's journal writer. Cheap to clone; outlives every writer.
+#[derive(Clone, Default)]
+pub struct Journal(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    writer: Mutex<Option<Addr<JournalWriter>>>,
+    commits: AtomicU64,
+    entries: AtomicU64,
+}
+
+/// How much was committed since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalStats {
+    /// Transactions.
+    pub commits: u64,
+    /// Entries in them.
+    pub entries: u64,
+}
+
+impl Journal {
+    /// Submits an entry; `reply` is told what became of it. While the database is away entries wait.
+    pub fn submit(&self, entry: Entry, reply: impl FnOnce(Written) + Send + 'static) {
+        self.0.queue.lock().push(entry, Box::new(reply));
+        self.wake();
+    }
+
+    /// Submits an entry and waits for what becomes of it.
+    pub async fn write(&self, entry: Entry) -> Written {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        self.submit(entry, move |written| drop(tell.send(written)));
+        // The queue outlives every writer and answers every entry, unless the whole node is gone.
+        told.await.unwrap_or(Written::Failed)
+    }
+
+    /// Whether the database did not answer the last time it was asked.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.0.queue.lock().away
+    }
+
+    /// How much was committed since the start.
+    #[must_use]
+    pub fn stats(&self) -> JournalStats {
+        JournalStats {
+            commits: self.0.commits.load(Ordering::Relaxed),
+            entries: self.0.entries.load(Ordering::Relaxed),
+        }
+    }
+
+    /// From now on `writer` is the one at work.
+    pub(crate) fn attach(&self, writer: Addr<JournalWriter>) {
+        *self.0.writer.lock() = Some(writer);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = &*self.0.writer.lock() {
+            writer.do_send(Wake);
+        }
+    }
+
+    pub(super) fn with_queue<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        work(&mut self.0.queue.lock())
+    }
+
+    pub(super) fn settle(&self, outcomes: Vec<Written>) {
+        let replies: Vec<Reply> = self.with_queue(Queue::settle);
+        self.0.commits.fetch_add(1, Ordering::Relaxed);
+        self.0.entries.fetch_add(outcomes.len() as u64, Ordering::Relaxed);
+        for (reply, written) in replies.into_iter().zip(outcomes) {
+            reply(written);
+        }
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
+    }
+}

@@ -1,0 +1,104 @@
+//! The actor that owns the node's writes.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+
+use super::{Journal, Written};
+use crate::actors::supervision::Ping;
+use crate::store::{Error, Outcome, Store};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Commits what all responses of a node submit, one transaction after the other.
+///
+/// While one commit runs the next group gathers, so there is no timer: an idle server commits at once and a
+/// busy one in large groups. While the database is away the group in flight is tried again for ever; who
+/// can't wait that long gives up by itself. A new writer submits the group of the old one again.
+///
+/// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
+#[derive(Debug)]
+pub struct JournalWriter {
+    store: Arc<dyn Store>,
+    journal: Journal,
+    busy: bool,
+    pause: Duration,
+}
+
+impl JournalWriter {
+    /// A writer for that store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, journal: Journal) -> Self {
+        Self { store, journal, busy: false, pause: FIRST_PAUSE }
+    }
+
+    fn commit_next(&mut self, ctx: &mut Context<Self>) {
+        if self.busy {
+            return;
+        }
+        let Some(group) = self.journal.with_queue(super::queue::Queue::take) else { return };
+        self.busy = true;
+        let store = Arc::clone(&self.store);
+        let commit = async move { store.commit(&group).await };
+        ctx.spawn(commit.into_actor(self).map(|result, writer, ctx| writer.committed(result, ctx)));
+    }
+
+    fn committed(&mut self, result: Result<Vec<Outcome>, Error>, ctx: &mut Context<Self>) {
+        match result {
+            Ok(outcomes) => {
+                self.pause = FIRST_PAUSE;
+                self.journal.settle(outcomes.into_iter().map(Written::from).collect());
+                self.next(ctx);
+            }
+            Err(error @ Error::Unavailable(_)) => {
+                tracing::warn!(error = %error, "a commit waits for the database");
+                self.journal.with_queue(|queue| queue.away = true);
+                let pause = self.pause;
+                self.pause = (pause * 2).min(LONGEST_PAUSE);
+                ctx.run_later(pause, Self::next);
+            }
+            Err(error @ (Error::Failed(_) | Error::Corrupt { .. } | Error::UnknownCursor)) => {
+                if self.journal.with_queue(super::queue::Queue::halve) {
+                    tracing::error!(error = %error, "the database refused an entry");
+                    self.journal.settle(vec![Written::Failed]);
+                }
+                self.next(ctx);
+            }
+        }
+    }
+
+    fn next(&mut self, ctx: &mut Context<Self>) {
+        self.busy = false;
+        self.commit_next(ctx);
+    }
+}
+
+impl Actor for JournalWriter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.commit_next(ctx);
+    }
+}
+
+/// There is something to commit.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Wake;
+
+impl Handler<Wake> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Self::Context) {
+        self.commit_next(ctx);
+    }
+}
+
+impl Handler<Ping> for JournalWriter {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) {
+        ping.answer();
+    }
+}

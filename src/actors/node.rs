@@ -1,0 +1,85 @@
+//! What all actors of a node share.
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    journal_writer::Journal,
+    supervision::{Arbiters, Roster},
+};
+use crate::clock::Clock;
+use crate::domain::Encoding;
+use crate::provider::Provider;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// Counts the tokens of a text, off the caller's thread.
+pub trait EstimateTokens: fmt::Debug + Send + Sync + 'static {
+    /// How many tokens the text has, as near as can be told.
+    fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64>;
+}
+
+/// How patient the actors are, and how much they hold.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How often a parent asks its children for a sign of life.
+    pub heartbeat: Duration,
+    /// How many signs of life an actor may miss in a row before it counts as hung.
+    pub missed_beats: u32,
+    /// How long a new response waits for the database before its client is told to come back.
+    pub admission_patience: Duration,
+    /// How long a running response waits for the database before its provider is stopped.
+    pub outage_patience: Duration,
+    /// How long a client may take nothing of what is there for it before it is cut.
+    pub client_stall_timeout: Duration,
+    /// How many bytes of output may be on their way from the provider to the database.
+    pub credit_bytes: usize,
+    /// How many bytes of encoded events a running response keeps at hand for its clients.
+    pub board_bytes: usize,
+    /// How many bytes of output a response may have.
+    pub max_output_bytes: usize,
+    /// How many events may lie between an emitter and its client's connection.
+    pub emission_buffer: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(1),
+            missed_beats: 10,
+            admission_patience: Duration::from_secs(5),
+            outage_patience: Duration::from_secs(30),
+            client_stall_timeout: Duration::from_secs(60),
+            credit_bytes: 256 * 1024,
+            board_bytes: 256 * 1024,
+            max_output_bytes: 1024 * 1024,
+            emission_buffer: 16,
+        }
+    }
+}
+
+/// What all actors of a node share.
+#[derive(Debug)]
+pub struct Node {
+    /// The node's name in the database.
+    pub name: String,
+    /// The record of all responses.
+    pub store: Arc<dyn Store>,
+    /// What opens and seals content.
+    pub vault: Vault,
+    /// The way to the journal writer.
+    pub journal: Journal,
+    /// The providers by their names.
+    pub providers: HashMap<String, Arc<dyn Provider>>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Counts tokens where a provider reports none.
+    pub tokens: Arc<dyn EstimateTokens>,
+    /// The threads that the actors live on.
+    pub arbiters: Arbiters,
+    /// Who is alive.
+    pub roster: Roster,
+    /// How patient the actors are.
+    pub settings: Settings,
+}

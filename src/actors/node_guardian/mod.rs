@@ -1,0 +1,167 @@
+//! Starts what a node needs, again when it ends, and says when that no longer helps.
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use tokio::sync::watch;
+
+use super::{
+    journal_writer::JournalWriter,
+    node::Node,
+    registry::ResponseRegistry,
+    supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
+};
+use crate::domain::{Restart, RestartBudget};
+
+/// How the node is, for everybody who needs its registry.
+#[derive(Debug, Clone)]
+pub(crate) enum NodeState {
+    /// The registry is being started.
+    Starting,
+    /// This registry is at work.
+    Running(Addr<ResponseRegistry>),
+    /// The node can't go on.
+    Failed(NodeFailure),
+}
+
+/// Why a node can't go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NodeFailure {
+    /// The journal writer ended too often.
+    #[error("the journal writer ended three times within a minute")]
+    JournalWriter,
+    /// The registry ended too often.
+    #[error("the registry of responses ended five times within a minute")]
+    Registry,
+}
+
+/// Supervises the journal writer and the registry of a node. A new registry has a new epoch and settles all
+/// that ran under the old one.
+///
+/// In: the endings of its children. Out: the node's state. Ends: when a child ended too often.
+pub(crate) struct NodeGuardian {
+    node: Arc<Node>,
+    state: watch::Sender<NodeState>,
+    writer: Option<Child<JournalWriter>>,
+    registry: Option<Child<ResponseRegistry>>,
+    writer_restarts: RestartBudget,
+    registry_restarts: RestartBudget,
+}
+
+/// A child ended. Sent by supervision.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct NodeChildExited {
+    role: Role,
+    exit: Exit,
+}
+
+impl NodeGuardian {
+    pub(crate) fn new(node: Arc<Node>, state: watch::Sender<NodeState>) -> Self {
+        Self {
+            node,
+            state,
+            writer: None,
+            registry: None,
+            writer_restarts: RestartBudget::journal_writer(),
+            registry_restarts: RestartBudget::registry(),
+        }
+    }
+
+    fn start_writer(&mut self, ctx: &Context<Self>) {
+        let (store, journal) = (Arc::clone(&self.node.store), self.node.journal.clone());
+        let build = move |_: &mut Context<_>| JournalWriter::new(store, journal);
+        let label = Label::node(Role::JournalWriter);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::JournalWriter));
+        self.node.journal.attach(child.addr().clone());
+        self.writer = Some(child);
+    }
+
+    fn take_epoch(&self, ctx: &mut Context<Self>) {
+        let node = Arc::clone(&self.node);
+        let epoch = async move { node.store.next_epoch(&node.name).await };
+        ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
+            Ok(epoch) => guardian.start_registry(epoch, ctx),
+            Err(error) => {
+                tracing::warn!(error = %error, "the start waits for the database");
+                ctx.run_later(guardian.node.settings.heartbeat, |guardian, ctx| guardian.take_epoch(ctx));
+            }
+        }));
+    }
+
+    fn start_registry(&mut self, epoch: i64, ctx: &Context<Self>) {
+        let node = Arc::clone(&self.node);
+        let build = move |_: &mut Context<_>| ResponseRegistry::new(node, epoch);
+        let label = Label::node(Role::ResponseRegistry);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::ResponseRegistry));
+        tracing::info!(epoch, "the registry of responses is at work");
+        self.state.send_replace(NodeState::Running(child.addr().clone()));
+        self.registry = Some(child);
+    }
+
+    fn beat(&mut self, ctx: &mut Context<Self>) {
+        let most = self.node.settings.missed_beats;
+        if let Some(child) = &mut self.writer
+            && is_hung(child.beat(), most)
+        {
+            child.kill(Exit::Hung);
+        }
+        if let Some(child) = &mut self.registry
+            && is_hung(child.beat(), most)
+        {
+            child.kill(Exit::Hung);
+        }
+        ctx.run_later(self.node.settings.heartbeat, Self::beat);
+    }
+
+    fn give_up(&mut self, failure: NodeFailure, ctx: &mut Context<Self>) {
+        tracing::error!(failure = %failure, "the node can't go on");
+        self.state.send_replace(NodeState::Failed(failure));
+        ctx.stop();
+    }
+}
+
+fn is_hung(beat: Beat, most: u32) -> bool {
+    match beat {
+        Beat::Alive => false,
+        Beat::Missed(missed) => missed >= most,
+    }
+}
+
+fn exit_to(ctx: &Context<NodeGuardian>, role: Role) -> impl FnOnce(Exit) + Send + 'static {
+    let guardian = ctx.address();
+    move |exit| guardian.do_send(NodeChildExited { role, exit })
+}
+
+impl Actor for NodeGuardian {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.start_writer(ctx);
+        self.take_epoch(ctx);
+        ctx.run_later(self.node.settings.heartbeat, Self::beat);
+    }
+}
+
+impl Handler<NodeChildExited> for NodeGuardian {
+    type Result = ();
+
+    fn handle(&mut self, NodeChildExited { role, exit }: NodeChildExited, ctx: &mut Self::Context) {
+        tracing::error!(child = %role, exit = ?exit, "a child of the node ended");
+        let now = self.node.clock.now();
+        if role == Role::JournalWriter {
+            self.writer = None;
+            match self.writer_restarts.spend(now) {
+                Restart::Again => self.start_writer(ctx),
+                Restart::GiveUp => self.give_up(NodeFailure::JournalWriter, ctx),
+            }
+        } else {
+            self.registry = None;
+            self.state.send_replace(NodeState::Starting);
+            match self.registry_restarts.spend(now) {
+                Restart::Again => self.take_epoch(ctx),
+                Restart::GiveUp => self.give_up(NodeFailure::Registry, ctx),
+            }
+        }
+    }
+}

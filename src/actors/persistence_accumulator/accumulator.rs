@@ -1,0 +1,141 @@
+//! The actor.
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
+
+use super::SharedWindow;
+use crate::actors::{
+    journal_writer::{Journal, Written},
+    supervision::Ping,
+};
+use crate::store::{Conflict, Entry, Segment};
+
+/// Turns the facts of one response into encrypted segments and makes them durable, one entry at a time:
+/// while one is on its way the next gathers.
+///
+/// In: [`Work`]. Out: [`StoreFact`]s. Ends: when the ending is durable, or an entry can't be sealed.
+#[derive(Debug)]
+pub(crate) struct PersistenceAccumulator {
+    window: SharedWindow,
+    journal: Journal,
+    parent: Recipient<StoreFact>,
+}
+
+/// What became of the facts. Sent to the supervisor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum StoreFact {
+    /// The response is accepted, and all facts below this number are durable.
+    Admitted { facts: u64 },
+    /// All facts below this number are durable.
+    Stored { facts: u64 },
+    /// The ending is durable.
+    Ended,
+    /// Somebody else owns the response, or has ended it.
+    OwnershipLost(Conflict),
+    /// The database refused the entry with an error.
+    Refused,
+}
+
+/// There may be something to do.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Work;
+
+/// The entry that the database refused is to be submitted again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retry;
+
+/// What became of the entry in flight.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Acknowledge(Written);
+
+impl PersistenceAccumulator {
+    pub(crate) fn new(window: SharedWindow, journal: Journal, parent: Recipient<StoreFact>) -> Self {
+        Self { window, journal, parent }
+    }
+
+    fn submit_next(&self, again: bool, ctx: &mut Context<Self>) {
+        let next = self.window.borrow_mut().next_entry(again);
+        match next {
+            Ok(Some(entry)) => {
+                let this = ctx.address();
+                self.journal.submit(entry, move |written| this.do_send(Acknowledge(written)));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(error = %error, "an entry of the journal could not be sealed");
+                ctx.stop();
+            }
+        }
+    }
+}
+
+impl Actor for PersistenceAccumulator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.submit_next(true, ctx);
+    }
+}
+
+impl Handler<Work> for PersistenceAccumulator {
+    type Result = ();
+
+    fn handle(&mut self, _: Work, ctx: &mut Self::Context) {
+        self.submit_next(false, ctx);
+    }
+}
+
+impl Handler<Retry> for PersistenceAccumulator {
+    type Result = ();
+
+    fn handle(&mut self, _: Retry, ctx: &mut Self::Context) {
+        self.submit_next(true, ctx);
+    }
+}
+
+impl Handler<Acknowledge> for PersistenceAccumulator {
+    type Result = ();
+
+    fn handle(&mut self, Acknowledge(written): Acknowledge, ctx: &mut Self::Context) {
+        if written == Written::Failed {
+            // Kept in flight: the supervisor decides when it is tried again.
+            self.parent.do_send(StoreFact::Refused);
+            return;
+        }
+        let Some(entry) = self.window.borrow_mut().acknowledge() else { return };
+        let fact = match written {
+            Written::Conflict(conflict) => StoreFact::OwnershipLost(conflict),
+            Written::Committed | Written::Failed => fact_of(&entry),
+        };
+        let over = matches!(fact, StoreFact::Ended | StoreFact::OwnershipLost(_));
+        self.parent.do_send(fact);
+        if over {
+            ctx.stop();
+        } else {
+            self.submit_next(false, ctx);
+        }
+    }
+}
+
+fn fact_of(entry: &Entry) -> StoreFact {
+    match entry {
+        Entry::Admit(admission) => {
+            StoreFact::Admitted { facts: admission.segment.as_ref().map_or(0, Segment::end) }
+        }
+        Entry::Append(append) => StoreFact::Stored { facts: append.segment.end() },
+        Entry::End(_) => StoreFact::Ended,
+        // Not entries of an accumulator.
+        Entry::Claim(_) | Entry::Delete(_) => StoreFact::Refused,
+    }
+}
+
+impl Handler<Ping> for PersistenceAccumulator {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) {
+        ping.answer();
+    }
+}

@@ -1,0 +1,172 @@
+//! What of a response is not yet known to be durable.
+
+use std::{cell::RefCell, rc::Rc};
+
+use crate::domain::Fact;
+use crate::journal::{CodecError, LogError, encode};
+use crate::protocol::{Item, ResponseId};
+use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
+use crate::vault::{Error, Place, ResponseKey};
+
+/// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
+/// accumulator that is restarted loses nothing and encrypts nothing twice.
+pub(crate) type SharedWindow = Rc<RefCell<Window>>;
+
+/// An ending before its last facts are encrypted.
+#[derive(Debug)]
+pub(crate) struct EndingDraft {
+    /// All but the content, the last segment and the items.
+    pub(crate) ending: Ending,
+    /// The text of the answer.
+    pub(crate) text: Option<String>,
+    /// The output.
+    pub(crate) items: Vec<Item>,
+}
+
+/// What of a response is not yet known to be durable.
+#[derive(Debug)]
+pub(crate) struct Window {
+    id: ResponseId,
+    epoch: i64,
+    /// None if the response is not stored: then no content leaves the window.
+    key: Option<ResponseKey>,
+    /// The response itself and its input, until they are submitted.
+    admission: Option<(ResponseRow, Vec<Item>)>,
+    ending: Option<Box<EndingDraft>>,
+    /// Encoded facts, numbered from `first` on.
+    facts: Vec<u8>,
+    first: u64,
+    count: u32,
+    /// Where the last submitted segment begins.
+    last_segment: u64,
+    /// Submitted and not acknowledged: kept as it is until it is.
+    in_flight: Option<Entry>,
+}
+
+impl Window {
+    pub(crate) fn new(row: ResponseRow, input: Vec<Item>, key: Option<ResponseKey>) -> Self {
+        Self {
+            id: row.id,
+            epoch: row.epoch,
+            key,
+            admission: Some((row, input)),
+            ending: None,
+            facts: Vec::new(),
+            first: 0,
+            count: 0,
+            last_segment: 0,
+            in_flight: None,
+        }
+    }
+
+    /// The owner's epoch.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    pub(crate) fn push(&mut self, fact: &Fact) -> Result<(), CodecError> {
+        if self.key.is_some() {
+            encode(fact, &mut self.facts)?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// The ending goes out with all facts that are left.
+    pub(crate) fn end(&mut self, draft: EndingDraft) {
+        self.ending = Some(Box::new(draft));
+    }
+
+    /// What to submit: what is in flight again, else the next entry, which is then in flight.
+    pub(super) fn next_entry(&mut self, again: bool) -> Result<Option<Entry>, Error> {
+        if let Some(entry) = &self.in_flight {
+            return Ok(again.then(|| entry.clone()));
+        }
+        self.in_flight = if let Some((row, input)) = self.admission.take() {
+            Some(self.admit(row, &input)?)
+        } else if let Some(draft) = self.ending.take() {
+            Some(self.seal_ending(*draft)?)
+        } else {
+            let after = self.last_segment;
+            self.seal_facts()?.map(|segment| Entry::Append(Append { epoch: self.epoch, after, segment }))
+        };
+        Ok(self.in_flight.clone())
+    }
+
+    /// The entry in flight is settled.
+    pub(super) fn acknowledge(&mut self) -> Option<Entry> {
+        self.in_flight.take()
+    }
+
+    fn admit(&mut self, row: ResponseRow, input: &[Item]) -> Result<Entry, Error> {
+        let items = self.seal_items(Side::Input, input)?;
+        let segment = self.seal_facts()?;
+        Ok(Entry::Admit(Box::new(Admission { row, items, segment })))
+    }
+
+    fn seal_ending(&mut self, draft: EndingDraft) -> Result<Entry, Error> {
+        let mut ending = match &self.key {
+            Some(key) => seal_output(key, draft)?,
+            None => draft.ending,
+        };
+        let after = self.last_segment;
+        ending.segment = self.seal_facts()?.map(|segment| (after, segment));
+        Ok(Entry::End(Box::new(ending)))
+    }
+
+    fn seal_facts(&mut self) -> Result<Option<Segment>, Error> {
+        let Some(key) = self.key.as_ref().filter(|_| self.count > 0) else { return Ok(None) };
+        let bytes = key.seal(Place::Segment { first: self.first }, &self.facts)?;
+        let segment = Segment { response: self.id, first: self.first, count: self.count, bytes };
+        self.last_segment = self.first;
+        self.first = segment.end();
+        self.count = 0;
+        self.facts.clear();
+        Ok(Some(segment))
+    }
+
+    fn seal_items(&self, side: Side, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
+        self.key.as_ref().map_or_else(|| Ok(Vec::new()), |key| seal_items(key, self.id, side, items))
+    }
+}
+
+/// The ending of a response whose log, which ends where `first` is, gets these facts as its last segment.
+pub(crate) fn seal_ending(
+    key: &ResponseKey,
+    draft: EndingDraft,
+    (after, first): (u64, u64),
+    facts: &[Fact],
+) -> Result<Ending, LogError> {
+    let mut ending = seal_output(key, draft)?;
+    let mut encoded = Vec::new();
+    facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
+    let bytes = key.seal(Place::Segment { first }, &encoded)?;
+    let count = u32::try_from(facts.len()).map_err(|_| CodecError)?;
+    ending.segment = Some((after, Segment { response: ending.id, first, count, bytes }));
+    Ok(ending)
+}
+
+fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<Ending, Error> {
+    let EndingDraft { mut ending, text, items } = draft;
+    ending.content = text.map(|text| key.seal(Place::Content, text.as_bytes())).transpose()?;
+    ending.items = seal_items(key, ending.id, Side::Output, &items)?;
+    Ok(ending)
+}
+
+fn seal_items(key: &ResponseKey, id: ResponseId, side: Side, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
+    items.iter().zip(0..).map(|(item, position)| seal_item(key, id, side, position, item)).collect()
+}
+
+/// An item as the store has it.
+fn seal_item(
+    key: &ResponseKey,
+    response: ResponseId,
+    side: Side,
+    position: u32,
+    item: &Item,
+) -> Result<StoredItem, Error> {
+    #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
+    let json = serde_json::to_vec(item).expect("items serialize");
+    let content = key.seal(Place::Item { side, position }, &json)?;
+    Ok(StoredItem { response, side, position, id: item.id().clone(), content })
+}

@@ -1,0 +1,142 @@
+//! Reads the provider of one response.
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use futures_util::{StreamExt, stream::LocalBoxStream};
+
+use crate::actors::supervision::Ping;
+use crate::domain::{Attempt, Fact};
+use crate::provider::{Error, ProviderEvent};
+
+/// What a batch costs in credit at least, however small its text is.
+const LEAST_COST: usize = 64;
+
+type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+/// Reads one attempt of one provider and passes on what it says, one batch per read.
+///
+/// It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
+/// durable. Without credit it does not read, and the provider's socket fills.
+///
+/// In: [`Grant`]. Out: [`ReaderFact`]s. Ends: after [`ReaderFact::Ended`].
+pub(crate) struct ProviderReader {
+    attempt: Attempt,
+    /// None while a read is on its way.
+    batches: Option<Batches>,
+    credit: isize,
+    parent: Recipient<ReaderFact>,
+}
+
+/// What a provider did. Sent to the supervisor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum ReaderFact {
+    /// It said something.
+    Read {
+        /// What it said.
+        facts: Vec<Fact>,
+        /// The credit it spent, in bytes.
+        cost: usize,
+    },
+    /// It will say no more.
+    Ended(Result<(), Error>),
+}
+
+/// Gives credit back, in bytes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Grant(pub(crate) usize);
+
+impl ProviderReader {
+    pub(crate) fn new(attempt: Attempt, batches: Batches, credit: usize, parent: Recipient<ReaderFact>) -> Self {
+        Self { attempt, batches: Some(batches), credit: credit.cast_signed(), parent }
+    }
+
+    fn read(&mut self, ctx: &mut Context<Self>) {
+        if self.credit <= 0 {
+            return;
+        }
+        let Some(mut batches) = self.batches.take() else { return };
+        let read = async move { (batches.next().await, batches) };
+        ctx.spawn(read.into_actor(self).map(|(batch, batches), reader, ctx| reader.pass_on(batch, batches, ctx)));
+    }
+
+    fn pass_on(
+        &mut self,
+        batch: Option<Result<Vec<ProviderEvent>, Error>>,
+        batches: Batches,
+        ctx: &mut Context<Self>,
+    ) {
+        match batch {
+            Some(Ok(events)) => {
+                let cost = events.iter().map(size).sum::<usize>().max(LEAST_COST);
+                self.credit -= cost.cast_signed();
+                let facts = events.into_iter().map(|event| fact(self.attempt, event)).collect();
+                self.parent.do_send(ReaderFact::Read { facts, cost });
+                self.batches = Some(batches);
+                self.read(ctx);
+            }
+            Some(Err(error)) => self.end(Err(error), ctx),
+            None => self.end(Ok(()), ctx),
+        }
+    }
+
+    fn end(&self, result: Result<(), Error>, ctx: &mut Context<Self>) {
+        self.parent.do_send(ReaderFact::Ended(result));
+        ctx.stop();
+    }
+}
+
+fn size(event: &ProviderEvent) -> usize {
+    match event {
+        ProviderEvent::Text { text, .. }
+        | ProviderEvent::Reasoning { text, .. }
+        | ProviderEvent::Refusal { text, .. }
+        | ProviderEvent::Arguments { text, .. } => text.len(),
+        ProviderEvent::CallStarted { call_id, name, .. } => call_id.len() + name.len(),
+        ProviderEvent::Opened { .. } | ProviderEvent::Usage(_) | ProviderEvent::Finished(_) => 0,
+    }
+}
+
+fn fact(attempt: Attempt, event: ProviderEvent) -> Fact {
+    match event {
+        ProviderEvent::Opened { provider_response_id } => Fact::AttemptOpened { attempt, provider_response_id },
+        ProviderEvent::Text { text, upstream_sequence } => Fact::TextArrived { attempt, text, upstream_sequence },
+        ProviderEvent::Reasoning { text, upstream_sequence } => {
+            Fact::ReasoningArrived { attempt, text, upstream_sequence }
+        }
+        ProviderEvent::Refusal { text, upstream_sequence } => {
+            Fact::RefusalArrived { attempt, text, upstream_sequence }
+        }
+        ProviderEvent::CallStarted { call, call_id, name } => Fact::CallStarted { attempt, call, call_id, name },
+        ProviderEvent::Arguments { call, text, upstream_sequence } => {
+            Fact::ArgumentsArrived { attempt, call, text, upstream_sequence }
+        }
+        ProviderEvent::Usage(usage) => Fact::UsageReported { attempt, usage },
+        ProviderEvent::Finished(reason) => Fact::ProviderFinished { attempt, reason },
+    }
+}
+
+impl Actor for ProviderReader {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.read(ctx);
+    }
+}
+
+impl Handler<Grant> for ProviderReader {
+    type Result = ();
+
+    fn handle(&mut self, Grant(bytes): Grant, ctx: &mut Self::Context) {
+        self.credit += bytes.cast_signed();
+        self.read(ctx);
+    }
+}
+
+impl Handler<Ping> for ProviderReader {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) {
+        ping.answer();
+    }
+}

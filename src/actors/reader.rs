@@ -1,0 +1,86 @@
+//! A client's end of a response.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+
+use super::client_emitter::Emission;
+use crate::domain::{Cause, View};
+use crate::protocol::{Response, ResponseId, Status};
+
+/// How far a response is, as far as its clients' status line depends on it.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    /// Accepted; no provider has answered yet.
+    Opening,
+    /// A provider streams.
+    Opened,
+    /// It ended, and the ending is durable.
+    Ended(Arc<Outcome>),
+    /// The database is away for longer than the response waits. The true ending can be read once it is back.
+    Unavailable,
+}
+
+/// How a response ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The terminal status.
+    pub status: Status,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+    /// The response.
+    pub response: Arc<Response>,
+    /// The status that the provider answered with, if that was the failure.
+    pub provider_status: Option<u16>,
+    /// The wait that the provider asked for.
+    pub retry_after: Option<Duration>,
+}
+
+impl Outcome {
+    /// Whether anything came out.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.response.output.is_empty()
+    }
+}
+
+/// A client's end of a response. Dropping it tells the response that the client is gone.
+#[derive(Debug)]
+pub struct Reader {
+    /// The response.
+    pub id: ResponseId,
+    /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
+    pub phase: watch::Receiver<Phase>,
+    /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
+    /// failed or cut the client: subscribe again after the last event.
+    pub emissions: mpsc::Receiver<Emission>,
+}
+
+/// What a reader wants to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The events after a point, as this view shows them.
+    Events {
+        /// How.
+        view: View,
+        /// The number of the first event wanted.
+        from: u64,
+    },
+    /// Only how it ends.
+    Ending,
+}
+
+/// The other end of a [`Reader`], held by what serves it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) phase: Arc<watch::Sender<Phase>>,
+    pub(crate) sink: mpsc::Sender<Emission>,
+    pub(crate) wish: Wish,
+}
+
+/// Both ends of a new reader.
+pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, Reader) {
+    let (phase, phases) = watch::channel(Phase::Opening);
+    let (sink, emissions) = mpsc::channel(buffer);
+    (Seat { phase: Arc::new(phase), sink, wish }, Reader { id, phase: phases, emissions })
+}

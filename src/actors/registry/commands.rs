@@ -1,0 +1,63 @@
+//! What the registry is asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::actors::{
+    reader::{Outcome, Seat},
+    response_supervisor::{AdmitError, CancelRefusal, ReadRefusal},
+};
+use crate::domain::Plan;
+use crate::protocol::{ResponseId, UserId};
+use crate::vault::ResponseKey;
+
+/// Start a response. Answered once it is durable.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StartResponse {
+    pub(crate) plan: Plan,
+    /// None if the response is not stored.
+    pub(crate) key: Option<ResponseKey>,
+    pub(crate) seat: Seat,
+    pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
+}
+
+/// Serve another client of a response, running or long ended. Answered once it has its seat.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct JoinResponse {
+    pub(crate) user: UserId,
+    pub(crate) id: ResponseId,
+    /// The client was there before.
+    pub(crate) returning: bool,
+    pub(crate) seat: Seat,
+    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+}
+
+/// Cancel a response. Answered once its ending is durable, whichever it is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CancelResponse {
+    pub(crate) user: UserId,
+    pub(crate) id: ResponseId,
+    pub(crate) reply: oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>,
+}
+
+/// Cancel a response if it runs, and delete all of it. Answered once nothing is left.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct DeleteResponse {
+    pub(crate) user: UserId,
+    pub(crate) id: ResponseId,
+    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+}
+
+/// Take no new responses. Answered once none runs any more; with `now`, those that run are ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain {
+    pub(crate) now: bool,
+    pub(crate) reply: oneshot::Sender<()>,
+}

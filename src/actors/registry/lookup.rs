@@ -1,0 +1,81 @@
+//! Reading a response that is not running here.
+
+use std::sync::Arc;
+
+use crate::actors::{
+    node::Node,
+    reader::Outcome,
+    response_supervisor::{ReadRefusal, outcome},
+};
+use crate::domain::Transcript;
+use crate::journal::{Log, LogError};
+use crate::protocol::{ResponseId, UserId};
+use crate::store::{self, ResponseRow};
+use crate::vault;
+
+/// A stored response and its log.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) row: ResponseRow,
+    pub(crate) log: Log,
+}
+
+impl From<store::Error> for ReadRefusal {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) => Self::Unavailable,
+            store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
+                tracing::error!(error = %error, "the record could not be read");
+                Self::Failed
+            }
+        }
+    }
+}
+
+impl From<vault::Error> for ReadRefusal {
+    fn from(error: vault::Error) -> Self {
+        match error {
+            vault::Error::Accounts(crate::access::Error::Store(error)) => error.into(),
+            vault::Error::NoDataKey(_) => Self::NotFound,
+            error => {
+                tracing::error!(error = %error, "content could not be opened");
+                Self::Failed
+            }
+        }
+    }
+}
+
+impl From<LogError> for ReadRefusal {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Store(error) => error.into(),
+            LogError::Vault(error) => error.into(),
+            error @ (LogError::Codec(_) | LogError::Gap) => {
+                tracing::error!(error = %error, "a log could not be read");
+                Self::Failed
+            }
+        }
+    }
+}
+
+/// The stored response of that user. Somebody else's is as unknown as one that does not exist.
+///
+/// # Errors
+/// [`ReadRefusal::NotFound`] also if it is not stored.
+pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, ReadRefusal> {
+    let row = node.store.response(id).await?;
+    let row = row.filter(|row| row.user == user && row.stored).ok_or(ReadRefusal::NotFound)?;
+    let key = node.vault.user_key(user).await?.response_key(id);
+    Ok(Found { row, log: Log::new(Arc::clone(&node.store), key, id) })
+}
+
+/// The whole fold of a stored response.
+pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, ReadRefusal> {
+    Ok(find(node, user, id).await?.log.fold().await?.0)
+}
+
+/// How a response that has ended did.
+pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, ReadRefusal> {
+    let transcript = load(node, user, id).await?;
+    outcome(&transcript, None).map(Arc::new).ok_or(ReadRefusal::Failed)
+}

@@ -1,0 +1,11 @@
+//! Knows the running responses of a node.
+
+mod commands;
+mod lookup;
+mod recovery;
+mod registry;
+mod settle;
+
+pub(crate) use commands::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse};
+pub(crate) use lookup::{Found, find, load};
+pub(crate) use registry::ResponseRegistry;

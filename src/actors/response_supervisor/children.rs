@@ -1,0 +1,165 @@
+//! The children: how they are started, and what follows when they end.
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::{ActorContext, AsyncContext, Context, Handler, Message};
+
+use super::{ResponseSupervisor, supervisor::Stage};
+use crate::actors::{
+    client_emitter::ReaderId,
+    persistence_accumulator::{PersistenceAccumulator, Retry, Work},
+    provider_reader::{Grant, ProviderReader},
+    supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
+};
+use crate::domain::{Attempt, Cause, Fact, Restart};
+use crate::provider::ProviderRequest;
+
+/// The children that a response has one of.
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    reader: Option<Child<ProviderReader>>,
+    accumulator: Option<Child<PersistenceAccumulator>>,
+}
+
+/// Which child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Reader,
+    Accumulator,
+    Emitter(ReaderId),
+}
+
+/// A child ended. Sent by supervision.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct ChildExited {
+    pub(super) who: Who,
+    pub(super) exit: Exit,
+}
+
+/// Asks a child for a sign of life, and kills one that gave none too often.
+pub(super) fn check<A>(child: &mut Child<A>, missed_beats: u32)
+where
+    A: actix::Actor<Context = Context<A>> + Handler<Ping>,
+{
+    if let Beat::Missed(missed) = child.beat()
+        && missed >= missed_beats
+    {
+        child.kill(Exit::Hung);
+    }
+}
+
+impl Children {
+    pub(super) fn beat(&mut self, missed_beats: u32) {
+        if let Some(child) = &mut self.reader {
+            check(child, missed_beats);
+        }
+        if let Some(child) = &mut self.accumulator {
+            check(child, missed_beats);
+        }
+    }
+
+    /// Closes the provider's socket.
+    pub(super) fn stop_reader(&mut self) {
+        self.reader = None;
+    }
+
+    pub(super) fn grant(&self, bytes: usize) {
+        if let Some(reader) = &self.reader {
+            reader.addr().do_send(Grant(bytes));
+        }
+    }
+
+    pub(super) fn wake_accumulator(&self) {
+        if let Some(accumulator) = &self.accumulator {
+            accumulator.addr().do_send(Work);
+        }
+    }
+
+    pub(super) fn retry(&self) {
+        if let Some(accumulator) = &self.accumulator {
+            accumulator.addr().do_send(Retry);
+        }
+    }
+}
+
+impl ResponseSupervisor {
+    pub(super) fn start_accumulator(&mut self, ctx: &mut Context<Self>) {
+        let (window, journal) = (Rc::clone(&self.window), self.node.journal.clone());
+        let parent = ctx.address().recipient();
+        let label = Label::of(Role::PersistenceAccumulator, self.plan.id);
+        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(window, journal, parent);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Accumulator));
+        self.children.accumulator = Some(child);
+    }
+
+    /// Asks the provider. The attempt's opening is durable by now.
+    pub(super) fn start_reader(&mut self, ctx: &mut Context<Self>) {
+        let Some(provider) = self.node.providers.get(&self.plan.provider).map(Arc::clone) else {
+            return self.fail(Cause::InternalError, ctx);
+        };
+        let request = self.provider_request();
+        let (credit, parent) = (self.node.settings.credit_bytes, ctx.address().recipient());
+        let label = Label::of(Role::ProviderReader, self.plan.id);
+        let build =
+            move |_: &mut Context<_>| ProviderReader::new(Attempt::FIRST, provider.open(request), credit, parent);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Reader));
+        self.children.reader = Some(child);
+    }
+
+    fn provider_request(&mut self) -> ProviderRequest {
+        ProviderRequest {
+            request_id: self.plan.request_id.clone(),
+            model: self.plan.upstream_model.clone(),
+            // Needed once: the log and the record have their own copies.
+            prompt: std::mem::take(&mut self.plan.prompt),
+            temperature: self.plan.request.temperature,
+            top_p: self.plan.request.top_p,
+            max_output_tokens: self.plan.request.max_output_tokens,
+        }
+    }
+
+    fn fail(&mut self, cause: Cause, ctx: &mut Context<Self>) {
+        let at = self.node.clock.now();
+        self.finish([Fact::ServerFailed { at, cause }], ctx);
+    }
+
+    fn reader_exited(&mut self, exit: &Exit, ctx: &mut Context<Self>) {
+        if !matches!(self.stage, Stage::Running) {
+            return;
+        }
+        tracing::error!(child = %Role::ProviderReader, exit = ?exit, "a child ended before its work was done");
+        let failed = Fact::ProviderFailed { attempt: Attempt::FIRST, cause: Cause::InternalError };
+        self.finish([failed], ctx);
+    }
+
+    fn accumulator_exited(&mut self, exit: &Exit, ctx: &mut Context<Self>) {
+        if matches!(self.stage, Stage::Over(_)) {
+            return;
+        }
+        tracing::error!(child = %Role::PersistenceAccumulator, exit = ?exit, "a child ended before its work was done");
+        match self.restarts.spend(self.node.clock.now()) {
+            Restart::Again => self.start_accumulator(ctx),
+            // Without an accumulator this actor can't end the response; the registry can.
+            Restart::GiveUp => ctx.stop(),
+        }
+    }
+}
+
+/// Tells the supervisor of a child's ending, after all that the child had sent.
+pub(super) fn exit_to(ctx: &Context<ResponseSupervisor>, who: Who) -> impl FnOnce(Exit) + Send + 'static {
+    let supervisor = ctx.address();
+    move |exit| supervisor.do_send(ChildExited { who, exit })
+}
+
+impl Handler<ChildExited> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ChildExited { who, exit }: ChildExited, ctx: &mut Self::Context) {
+        match who {
+            Who::Reader => self.reader_exited(&exit, ctx),
+            Who::Accumulator => self.accumulator_exited(&exit, ctx),
+            Who::Emitter(reader) => self.emitter_exited(reader, ctx),
+        }
+    }
+}

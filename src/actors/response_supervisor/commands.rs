@@ -1,0 +1,143 @@
+//! What others ask of a running response.
+
+use std::sync::Arc;
+
+use actix::{Context, Handler, Message};
+use tokio::sync::oneshot;
+
+use super::{ResponseSupervisor, supervisor::Stage};
+use crate::actors::reader::{Outcome, Seat};
+use crate::domain::Fact;
+use crate::protocol::{Status, UserId};
+
+/// Why a response could not be cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CancelRefusal {
+    /// There is no such response for this user.
+    #[error("there is no such response")]
+    NotFound,
+    /// It has ended in another way.
+    #[error("the response has ended")]
+    AlreadyEnded(Status),
+    /// It will be cancelled, but the database is away and can't confirm it.
+    #[error("the database is not available")]
+    Unavailable,
+    /// The server could not do it.
+    #[error("the response could not be cancelled")]
+    Failed,
+}
+
+/// Why a response could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadRefusal {
+    /// There is no such response for this user, or it is not stored.
+    #[error("there is no such response")]
+    NotFound,
+    /// The database is away.
+    #[error("the database is not available")]
+    Unavailable,
+    /// The server could not do it.
+    #[error("the response could not be read")]
+    Failed,
+}
+
+pub(super) type CancelReply = oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>;
+
+/// Asks to cancel. Answered once the ending is durable, whichever it is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CancelRun {
+    pub(crate) user: UserId,
+    pub(crate) reply: CancelReply,
+}
+
+/// The node stops: the response must end now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopRun;
+
+/// Another client wants to read.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct JoinRun {
+    pub(crate) user: UserId,
+    /// The client was there before: it may come back to a response that is not stored, too.
+    pub(crate) returning: bool,
+    pub(crate) seat: Seat,
+    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+}
+
+impl ResponseSupervisor {
+    /// Answers who asked to cancel, by how the response ended.
+    pub(super) fn answer_cancels(&mut self, outcome: &Arc<Outcome>) {
+        for reply in self.cancels.drain(..) {
+            let _left = reply.send(cancel_answer(outcome));
+        }
+    }
+
+    pub(super) fn refuse_cancels(&mut self) {
+        for reply in self.cancels.drain(..) {
+            let _left = reply.send(Err(CancelRefusal::Unavailable));
+        }
+    }
+}
+
+fn cancel_answer(outcome: &Arc<Outcome>) -> Result<Arc<Outcome>, CancelRefusal> {
+    match outcome.status {
+        Status::Cancelled => Ok(Arc::clone(outcome)),
+        status @ (Status::Queued
+        | Status::InProgress
+        | Status::Completed
+        | Status::Failed
+        | Status::Incomplete) => Err(CancelRefusal::AlreadyEnded(status)),
+    }
+}
+
+impl Handler<CancelRun> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, CancelRun { user, reply }: CancelRun, ctx: &mut Context<Self>) {
+        // Whoever asked may have hung up; the answer is then for nobody, the effect is the same.
+        if user != self.plan.user {
+            let _left = reply.send(Err(CancelRefusal::NotFound));
+            return;
+        }
+        if let Stage::Over(outcome) = &self.stage {
+            let _left = reply.send(cancel_answer(outcome));
+            return;
+        }
+        if self.board.borrow().unavailable {
+            let _left = reply.send(Err(CancelRefusal::Unavailable));
+            return;
+        }
+        self.cancels.push(reply);
+        if self.is_undecided() {
+            let at = self.node.clock.now();
+            self.finish([Fact::CancelRequested { at }], ctx);
+        }
+    }
+}
+
+impl Handler<StopRun> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: StopRun, ctx: &mut Context<Self>) {
+        let at = self.node.clock.now();
+        self.finish([Fact::NodeLost { at }], ctx);
+    }
+}
+
+impl Handler<JoinRun> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinRun, ctx: &mut Context<Self>) {
+        let JoinRun { user, returning, seat, reply } = join;
+        let visible = user == self.plan.user && (self.is_stored() || returning);
+        let accepted = !matches!(self.stage, Stage::Admitting(_));
+        let answer = if visible && (accepted || returning) { Ok(()) } else { Err(ReadRefusal::NotFound) };
+        if answer.is_ok() {
+            self.seat(seat, ctx);
+        }
+        let _left = reply.send(answer);
+    }
+}

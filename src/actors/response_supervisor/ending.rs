@@ -1,0 +1,157 @@
+//! How a response is brought to its end.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use super::{ResponseSupervisor, supervisor::Stage};
+use crate::actors::{
+    persistence_accumulator::EndingDraft,
+    reader::{Outcome, Phase},
+};
+use crate::domain::{Fact, Timestamp, Transcript};
+use crate::protocol::{ResponseId, Usage, UserId};
+use crate::provider;
+use crate::store::{Ending, UsageRecord};
+
+impl ResponseSupervisor {
+    /// Ends the response: these facts are its last ones, and the fold decides what they mean. The provider's
+    /// socket is closed at once.
+    pub(super) fn finish(&mut self, facts: impl IntoIterator<Item = Fact>, ctx: &mut Context<Self>) {
+        if !self.is_undecided() {
+            return;
+        }
+        self.children.stop_reader();
+        self.decided = true;
+        if matches!(self.stage, Stage::Running) {
+            self.stage = Stage::Settling;
+        }
+        let ended = Fact::Ended { at: self.node.clock.now() };
+        self.record(facts.into_iter().chain([ended]), ctx);
+        self.estimate_and_settle(ctx);
+    }
+
+    /// The usage that no provider reported is estimated, off this thread, before the ending is written.
+    fn estimate_and_settle(&mut self, ctx: &mut Context<Self>) {
+        let missing = self.transcript.provider_calls().any(|(_, _, opened, usage)| opened && usage.is_none());
+        let text = self.transcript.text().filter(|_| missing);
+        let Some(text) = text else { return self.settle(0) };
+        let estimate = self.node.tokens.estimate(self.plan.encoding, text);
+        ctx.spawn(estimate.into_actor(self).map(|tokens, supervisor, _| supervisor.settle(tokens)));
+    }
+
+    fn settle(&mut self, output_tokens: u64) {
+        let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: output_tokens };
+        let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
+        let usage = usage_records(&self.transcript, who, estimate, self.node.clock.now());
+        let epoch = self.window.borrow().epoch();
+        if let Some(draft) = finish_draft(&self.transcript, (self.plan.id, epoch), usage) {
+            self.window.borrow_mut().end(draft);
+            self.children.wake_accumulator();
+        }
+    }
+
+    /// The ending is durable: everybody may see it.
+    pub(super) fn conclude(&mut self, ctx: &mut Context<Self>) {
+        let Some(outcome) = outcome(&self.transcript, self.provider_error.as_ref()).map(Arc::new) else { return };
+        tracing::info!(
+            status = outcome.status.as_str(),
+            cause = outcome.cause.map(crate::domain::Cause::as_str),
+            "response ended"
+        );
+        self.stored(self.transcript.facts());
+        self.board.borrow_mut().over = true;
+        self.stage = Stage::Over(Arc::clone(&outcome));
+        self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));
+        self.readers.nudge();
+        self.answer_cancels(&outcome);
+        self.leave_when_done(ctx);
+    }
+}
+
+/// What this server counted itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Estimate {
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+}
+
+/// How an ended transcript's response ended.
+pub(crate) fn outcome(transcript: &Transcript, error: Option<&provider::Error>) -> Option<Outcome> {
+    let (ending, _) = transcript.ended()?;
+    let (provider_status, retry_after) = match error {
+        Some(provider::Error::Status { status, retry_after }) => (Some(*status), *retry_after),
+        Some(_) | None => (None, None),
+    };
+    Some(Outcome {
+        status: ending.status,
+        cause: ending.cause,
+        response: Arc::from(transcript.response()?),
+        provider_status,
+        retry_after,
+    })
+}
+
+/// What is written when a transcript has ended.
+pub(crate) fn finish_draft(
+    transcript: &Transcript,
+    (id, epoch): (ResponseId, i64),
+    usage: Vec<UsageRecord>,
+) -> Option<EndingDraft> {
+    let (ending, ended_at) = transcript.ended()?.clone();
+    let ending = Ending {
+        id,
+        epoch,
+        status: ending.status,
+        cause: ending.cause,
+        finish_reason: ending.finish_reason,
+        ended_at,
+        content: None,
+        segment: None,
+        items: Vec::new(),
+        usage,
+    };
+    Some(EndingDraft { ending, text: transcript.text(), items: transcript.items().to_vec() })
+}
+
+/// One record per turn: what its provider reported, else the estimate; nothing was used by a turn whose
+/// provider never answered.
+pub(crate) fn usage_records(
+    transcript: &Transcript,
+    (response, user, model): (ResponseId, UserId, &str),
+    estimate: Estimate,
+    at: Timestamp,
+) -> Vec<UsageRecord> {
+    let mut turns: BTreeMap<u16, UsageRecord> = BTreeMap::new();
+    for (attempt, provider, opened, reported) in transcript.provider_calls() {
+        let record = turns.entry(attempt.turn).or_insert_with(|| UsageRecord {
+            response,
+            user,
+            turn: attempt.turn,
+            provider: String::new(),
+            model: model.to_owned(),
+            usage: Usage::default(),
+            estimated: true,
+            at,
+        });
+        provider.clone_into(&mut record.provider);
+        match reported {
+            Some(usage) if record.estimated => (record.usage, record.estimated) = (usage, false),
+            Some(usage) => record.usage = record.usage.plus(usage),
+            None if record.estimated && opened => record.usage = estimate.usage(),
+            None => {}
+        }
+    }
+    turns.into_values().collect()
+}
+
+impl Estimate {
+    fn usage(self) -> Usage {
+        Usage {
+            input_tokens: self.input,
+            output_tokens: self.output,
+            total_tokens: self.input.saturating_add(self.output),
+            ..Usage::default()
+        }
+    }
+}

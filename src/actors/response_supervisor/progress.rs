@@ -1,0 +1,198 @@
+//! From what the provider says to what clients see: folded, committed, emitted.
+
+use std::time::Duration;
+
+use actix::{ActorContext, AsyncContext, Context, Handler};
+use tokio::time::Instant;
+
+use super::{AdmitError, ResponseSupervisor, supervisor::Stage};
+use crate::actors::{
+    persistence_accumulator::StoreFact,
+    provider_reader::ReaderFact,
+    reader::Phase,
+};
+use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Verdict};
+use crate::provider;
+use crate::store::Conflict;
+
+/// How long after a refusal the database is asked again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+impl ResponseSupervisor {
+    /// Folds facts and has them made durable.
+    pub(super) fn record(&mut self, facts: impl IntoIterator<Item = Fact>, ctx: &mut Context<Self>) {
+        let mut events = Vec::new();
+        for fact in facts {
+            if let Err(error) = self.window.borrow_mut().push(&fact) {
+                tracing::error!(error = %error, fact = fact.name(), "a fact could not be encoded");
+                return ctx.stop();
+            }
+            self.transcript.apply(fact, &mut events);
+            let needs = self.transcript.facts();
+            self.unstored_frames.extend(events.drain(..).map(|event| (needs, Frame::encode(&event))));
+        }
+        self.waiting_since.get_or_insert_with(Instant::now);
+        self.children.wake_accumulator();
+        if !self.is_stored() && matches!(self.stage, Stage::Running) {
+            self.stored(self.transcript.facts());
+        }
+    }
+
+    /// All facts below this number are durable: clients may see what they make visible.
+    pub(super) fn stored(&mut self, facts: u64) {
+        self.stored_facts = self.stored_facts.max(facts);
+        let all = self.stored_facts >= self.transcript.facts();
+        self.waiting_since = (!all).then(Instant::now);
+        let mut published = false;
+        while let Some((_, frame)) = self.unstored_frames.pop_front_if(|(needs, _)| *needs <= facts) {
+            self.board.borrow_mut().publish(frame);
+            published = true;
+        }
+        if published {
+            self.readers.nudge();
+        }
+        self.give_credit();
+    }
+
+    /// Gives credit back for what is durable. Without a log slow clients hold it back, since nothing else
+    /// keeps what they have not seen.
+    pub(super) fn give_credit(&mut self) {
+        if self.board.borrow().is_full() && !self.is_stored() {
+            return;
+        }
+        let mut bytes = 0;
+        let stored = self.stored_facts;
+        while let Some((_, cost)) = self.unstored_credit.pop_front_if(|(needs, _)| *needs <= stored) {
+            bytes += cost;
+        }
+        if bytes > 0 {
+            self.children.grant(bytes);
+        }
+    }
+
+    fn read(&mut self, facts: Vec<Fact>, cost: usize, ctx: &mut Context<Self>) {
+        let mut within = Vec::with_capacity(facts.len());
+        let mut reached = false;
+        for mut fact in facts {
+            reached = !self.allowance.take(&mut fact);
+            self.opened |= matches!(fact, Fact::AttemptOpened { .. });
+            within.push(fact);
+            if reached {
+                break;
+            }
+        }
+        self.record(within, ctx);
+        self.unstored_credit.push_back((self.transcript.facts(), cost));
+        self.readers.announce_opened(self.opened);
+        if reached {
+            self.finish([Fact::LimitReached { limit: Limit::OutputBytes }], ctx);
+        } else if !self.is_stored() {
+            self.give_credit();
+        }
+    }
+
+    fn reader_ended(&mut self, result: Result<(), provider::Error>, ctx: &mut Context<Self>) {
+        let error = result.err().unwrap_or(provider::Error::Closed);
+        if matches!(self.transcript.verdict(), Some(Verdict::Finished(_))) {
+            return self.finish([], ctx);
+        }
+        tracing::warn!(error = %error, provider = %self.plan.provider, "a provider failed");
+        let failed = Fact::ProviderFailed { attempt: Attempt::FIRST, cause: error.cause() };
+        self.provider_error = Some(error);
+        self.finish([failed], ctx);
+    }
+
+    fn admitted(&mut self, facts: u64, ctx: &mut Context<Self>) {
+        let next = if self.decided { Stage::Settling } else { Stage::Running };
+        if let Stage::Admitting(reply) = std::mem::replace(&mut self.stage, next) {
+            // Who asked may have left; their seat says so.
+            let _left = reply.send(Ok(()));
+        }
+        // What is not stored counts as durable once it is in memory, except for the ending.
+        let durable = if self.is_stored() || self.decided { facts } else { self.transcript.facts() };
+        self.stored(durable);
+        if !self.decided {
+            self.start_reader(ctx);
+        }
+    }
+
+    fn ownership_lost(&mut self, conflict: Conflict, ctx: &mut Context<Self>) {
+        tracing::warn!(conflict = %conflict, "another owner has the response");
+        self.refuse_admission(AdmitError::Failed);
+        ctx.stop();
+    }
+
+    fn refused(&mut self, ctx: &mut Context<Self>) {
+        if self.refuse_admission(AdmitError::Failed) {
+            return ctx.stop();
+        }
+        ctx.run_later(RETRY_PAUSE, |supervisor, _| supervisor.children.retry());
+    }
+
+    /// Answers who waits for the admission, if it is not done yet.
+    fn refuse_admission(&mut self, error: AdmitError) -> bool {
+        match std::mem::replace(&mut self.stage, Stage::Settling) {
+            Stage::Admitting(reply) => {
+                let _left = reply.send(Err(error));
+                true
+            }
+            stage @ (Stage::Running | Stage::Settling | Stage::Over(_)) => {
+                self.stage = stage;
+                false
+            }
+        }
+    }
+
+    /// Gives up waiting for the database: the provider is stopped and the clients' connections end. The
+    /// ending is made durable when the database is back.
+    pub(super) fn check_patience(&mut self, ctx: &mut Context<Self>) {
+        let settings = &self.node.settings;
+        let patience = match self.stage {
+            Stage::Admitting(_) => settings.admission_patience,
+            Stage::Running | Stage::Settling | Stage::Over(_) => settings.outage_patience,
+        };
+        let impatient = self.waiting_since.is_some_and(|since| since.elapsed() >= patience);
+        if !impatient || self.board.borrow().unavailable {
+            return;
+        }
+        tracing::error!("the database is away for longer than the response waits");
+        let at = self.node.clock.now();
+        if self.is_undecided() {
+            self.finish([Fact::ServerFailed { at, cause: Cause::DatabaseUnavailable }], ctx);
+        }
+        self.refuse_admission(AdmitError::Unavailable);
+        self.board.borrow_mut().unavailable = true;
+        self.readers.announce(&Phase::Unavailable);
+        self.readers.nudge();
+        self.refuse_cancels();
+    }
+}
+
+impl Handler<ReaderFact> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, fact: ReaderFact, ctx: &mut Self::Context) {
+        // A reader that was stopped may have sent more before it was.
+        if !matches!(self.stage, Stage::Running) {
+            return;
+        }
+        match fact {
+            ReaderFact::Read { facts, cost } => self.read(facts, cost, ctx),
+            ReaderFact::Ended(result) => self.reader_ended(result, ctx),
+        }
+    }
+}
+
+impl Handler<StoreFact> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, fact: StoreFact, ctx: &mut Self::Context) {
+        match fact {
+            StoreFact::Admitted { facts } => self.admitted(facts, ctx),
+            StoreFact::Stored { facts } => self.stored(facts),
+            StoreFact::Ended => self.conclude(ctx),
+            StoreFact::OwnershipLost(conflict) => self.ownership_lost(conflict, ctx),
+            StoreFact::Refused => self.refused(ctx),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The clients of a response, and what follows when the last one leaves.
+
+use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use tokio::sync::watch;
+
+use super::{
+    ResponseSupervisor,
+    children::{Who, check, exit_to},
+    supervisor::Stage,
+};
+use crate::actors::{
+    client_emitter::{ClientEmitter, Committed, EmitterFact, ReaderId, Source},
+    reader::{Phase, Seat, Wish},
+    supervision::{Child, Label, Role, spawn},
+};
+use crate::domain::{DisconnectPolicy, Fact};
+
+/// The clients of a response.
+#[derive(Debug, Default)]
+pub(super) struct Readers {
+    next: ReaderId,
+    seats: BTreeMap<ReaderId, Taken>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    phase: Arc<watch::Sender<Phase>>,
+    /// None if the client only waits for the ending, or its emitter has ended.
+    emitter: Option<Child<ClientEmitter>>,
+    wants_events: bool,
+}
+
+impl Readers {
+    pub(super) fn beat(&mut self, missed_beats: u32) {
+        for emitter in self.seats.values_mut().filter_map(|seat| seat.emitter.as_mut()) {
+            check(emitter, missed_beats);
+        }
+    }
+
+    /// There is more to emit.
+    pub(super) fn nudge(&self) {
+        for emitter in self.seats.values().filter_map(|seat| seat.emitter.as_ref()) {
+            emitter.addr().do_send(Committed);
+        }
+    }
+
+    pub(super) fn announce(&self, phase: &Phase) {
+        for seat in self.seats.values() {
+            seat.phase.send_replace(phase.clone());
+        }
+    }
+
+    pub(super) fn announce_opened(&self, opened: bool) {
+        for seat in self.seats.values().filter(|_| opened) {
+            seat.phase.send_if_modified(|phase| {
+                let opening = matches!(phase, Phase::Opening);
+                if opening {
+                    *phase = Phase::Opened;
+                }
+                opening
+            });
+        }
+    }
+
+    /// Whether no client needs this response's supervisor any more. A client whose emitter failed can read
+    /// the log of a stored response; of another one only the board has the events.
+    pub(super) fn are_served(&self, stored: bool) -> bool {
+        self.seats.values().all(|seat| seat.emitter.is_none() && (stored || !seat.wants_events))
+    }
+}
+
+impl ResponseSupervisor {
+    /// A client takes its seat.
+    pub(super) fn seat(&mut self, seat: Seat, ctx: &mut Context<Self>) {
+        let reader = self.readers.next;
+        self.readers.next += 1;
+        let Seat { phase, sink, wish } = seat;
+        phase.send_replace(self.phase());
+        let emitter = match wish {
+            Wish::Ending => None,
+            Wish::Events { view, from } => {
+                self.board.borrow_mut().advance(reader, from);
+                let source =
+                    Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), log: self.log.clone() };
+                let outlet = (sink, self.node.settings.client_stall_timeout);
+                let parent = ctx.address().recipient();
+                let label = Label::of(Role::ClientEmitter, self.plan.id);
+                let build =
+                    move |_: &mut Context<_>| ClientEmitter::new(reader, source, (view, from), outlet, parent);
+                Some(spawn(&self.node.roster, label, build, exit_to(ctx, Who::Emitter(reader))))
+            }
+        };
+        let gone = Arc::clone(&phase);
+        let gone = async move { gone.closed().await };
+        ctx.spawn(gone.into_actor(self).map(move |(), supervisor, ctx| supervisor.reader_left(reader, ctx)));
+        let wants_events = emitter.is_some();
+        self.readers.seats.insert(reader, Taken { phase, emitter, wants_events });
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.stage {
+            Stage::Over(outcome) => Phase::Ended(Arc::clone(outcome)),
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.board.borrow().unavailable => {
+                Phase::Unavailable
+            }
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => Phase::Opened,
+            Stage::Admitting(_) | Stage::Running | Stage::Settling => Phase::Opening,
+        }
+    }
+
+    /// A client is gone, or was cut.
+    fn reader_left(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
+        if self.readers.seats.remove(&reader).is_none() {
+            return;
+        }
+        self.board.borrow_mut().leave(reader);
+        self.give_credit();
+        if self.readers.seats.is_empty() && self.is_undecided() && !self.plan.request.background {
+            self.last_reader_left(ctx);
+        }
+        self.leave_when_done(ctx);
+    }
+
+    fn last_reader_left(&mut self, ctx: &mut Context<Self>) {
+        let can_come_back = self.is_stored() && self.plan.resumable;
+        match self.plan.disconnect {
+            DisconnectPolicy::Continue => {}
+            DisconnectPolicy::Grace(grace) if can_come_back => self.wait_for_a_reader(grace, ctx),
+            DisconnectPolicy::Grace(_) | DisconnectPolicy::Cancel => self.lose_client(ctx),
+        }
+    }
+
+    fn wait_for_a_reader(&self, grace: Duration, ctx: &mut Context<Self>) {
+        let last = self.readers.next;
+        ctx.run_later(grace, move |supervisor, ctx| {
+            let nobody_came = supervisor.readers.next == last && supervisor.readers.seats.is_empty();
+            if nobody_came && supervisor.is_undecided() {
+                supervisor.lose_client(ctx);
+            }
+        });
+    }
+
+    fn lose_client(&mut self, ctx: &mut Context<Self>) {
+        let at = self.node.clock.now();
+        self.finish([Fact::ClientLost { at }], ctx);
+    }
+
+    /// An emitter ended. If the client is still there its connection subscribes again.
+    pub(super) fn emitter_exited(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
+        if let Some(seat) = self.readers.seats.get_mut(&reader) {
+            seat.emitter = None;
+        }
+        self.leave_when_done(ctx);
+    }
+}
+
+impl Handler<EmitterFact> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, fact: EmitterFact, ctx: &mut Self::Context) {
+        match fact {
+            EmitterFact::Finished { reader } => {
+                if let Some(seat) = self.readers.seats.get_mut(&reader) {
+                    seat.wants_events = false;
+                }
+            }
+            EmitterFact::Stalled { reader } => {
+                tracing::info!("a client that took nothing for too long was cut");
+                self.reader_left(reader, ctx);
+            }
+            EmitterFact::Drained => self.give_credit(),
+        }
+    }
+}

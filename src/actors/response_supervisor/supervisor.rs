@@ -1,0 +1,210 @@
+//! The actor: what it holds, how it begins, its heartbeat.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{children::Children, commands::CancelReply, readers::Readers};
+use crate::actors::{
+    client_emitter::Board,
+    node::Node,
+    persistence_accumulator::{SharedWindow, Window},
+    reader::{Outcome, Seat},
+    supervision::Ping,
+};
+use crate::domain::{Attempt, Fact, Frame, OutputAllowance, Plan, RestartBudget, Transcript};
+use crate::journal::Log;
+use crate::protocol::{ResponseId, Status};
+use crate::provider;
+use crate::store::ResponseRow;
+use crate::vault::ResponseKey;
+
+/// Where a supervisor is in its work.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// The response is not durable yet; who asked for it waits.
+    Admitting(oneshot::Sender<Result<(), AdmitError>>),
+    /// The provider works.
+    Running,
+    /// The ending is decided and not durable yet.
+    Settling,
+    /// The ending is durable; clients may still read.
+    Over(Arc<Outcome>),
+}
+
+/// Why a response was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AdmitError {
+    /// The database is away.
+    #[error("the database is not available")]
+    Unavailable,
+    /// The server could not do it.
+    #[error("the response could not be admitted")]
+    Failed,
+    /// The server is about to stop.
+    #[error("the server is about to stop")]
+    Draining,
+}
+
+/// All that a supervisor starts from.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) node: Arc<Node>,
+    pub(crate) epoch: i64,
+    pub(crate) plan: Plan,
+    /// The response's key; none if it is not stored.
+    pub(crate) key: Option<ResponseKey>,
+    pub(crate) seat: Seat,
+    pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
+    pub(crate) registry: Recipient<Concluded>,
+}
+
+/// The supervisor's work is done: the ending is durable and nobody reads any more. Sent to the registry
+/// before the supervisor stops; one that ends without it has failed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Concluded {
+    pub(crate) id: ResponseId,
+}
+
+/// Runs one response.
+///
+/// It folds what its reader reads, has the accumulator make it durable, and shows what is durable to its
+/// emitters: folded, committed, emitted, in that order. It alone decides the ending, by the fold.
+///
+/// In: facts of its children, [`CancelRun`](super::CancelRun), [`JoinRun`](super::JoinRun).
+/// Out: the replies, [`Concluded`]. Ends: when the ending is durable and read, or ownership is lost; if it
+/// ends in any other way the registry settles the response from its log.
+pub(crate) struct ResponseSupervisor {
+    pub(super) node: Arc<Node>,
+    pub(super) plan: Plan,
+    pub(super) registry: Recipient<Concluded>,
+    pub(super) stage: Stage,
+    pub(super) transcript: Transcript,
+    pub(super) allowance: OutputAllowance,
+    pub(super) window: SharedWindow,
+    pub(super) board: Rc<RefCell<Board>>,
+    pub(super) log: Option<Log>,
+    /// Encoded events that are not durable yet, with the number of facts that they need.
+    pub(super) unstored_frames: VecDeque<(u64, Frame)>,
+    /// Credits to give back once so many facts are durable.
+    pub(super) unstored_credit: VecDeque<(u64, usize)>,
+    /// How many facts are durable.
+    pub(super) stored_facts: u64,
+    /// Since when nothing became durable though something should.
+    pub(super) waiting_since: Option<Instant>,
+    pub(super) children: Children,
+    pub(super) restarts: RestartBudget,
+    pub(super) readers: Readers,
+    pub(super) first_seat: Option<Seat>,
+    /// The last fact is folded: the ending is decided, if not durable.
+    pub(super) decided: bool,
+    pub(super) opened: bool,
+    pub(super) provider_error: Option<provider::Error>,
+    pub(super) cancels: Vec<CancelReply>,
+}
+
+impl ResponseSupervisor {
+    pub(crate) fn new(start: Start) -> Self {
+        let Start { node, epoch, plan, key, seat, reply, registry } = start;
+        let row = row(&node, epoch, &plan);
+        let log = key.clone().map(|key| Log::new(Arc::clone(&node.store), key, plan.id));
+        let window = Window::new(row, plan.input.clone(), key);
+        Self {
+            transcript: Transcript::new(plan.id),
+            allowance: OutputAllowance::new(node.settings.max_output_bytes),
+            window: Rc::new(RefCell::new(window)),
+            board: Rc::new(RefCell::new(Board::new(node.settings.board_bytes, plan.request.store))),
+            log,
+            unstored_frames: VecDeque::new(),
+            unstored_credit: VecDeque::new(),
+            stored_facts: 0,
+            waiting_since: None,
+            children: Children::default(),
+            restarts: RestartBudget::accumulator(),
+            readers: Readers::default(),
+            first_seat: Some(seat),
+            decided: false,
+            opened: false,
+            provider_error: None,
+            cancels: Vec::new(),
+            stage: Stage::Admitting(reply),
+            registry,
+            plan,
+            node,
+        }
+    }
+
+    pub(super) fn is_stored(&self) -> bool {
+        self.plan.request.store
+    }
+
+    /// Whether the ending is still open.
+    pub(super) fn is_undecided(&self) -> bool {
+        !self.decided
+    }
+
+    fn beat(&mut self, ctx: &mut Context<Self>) {
+        self.children.beat(self.node.settings.missed_beats);
+        self.readers.beat(self.node.settings.missed_beats);
+        self.check_patience(ctx);
+        ctx.run_later(self.node.settings.heartbeat, Self::beat);
+    }
+
+    /// Stops once the ending is durable and no client needs this actor any more.
+    pub(super) fn leave_when_done(&self, ctx: &mut Context<Self>) {
+        let done = matches!(self.stage, Stage::Over(_)) && self.readers.are_served(self.is_stored());
+        if done {
+            self.registry.do_send(Concluded { id: self.plan.id });
+            ctx.stop();
+        }
+    }
+}
+
+fn row(node: &Node, epoch: i64, plan: &Plan) -> ResponseRow {
+    let request = &plan.request;
+    ResponseRow {
+        id: plan.id,
+        user: plan.user,
+        node: node.name.clone(),
+        epoch,
+        status: Status::InProgress,
+        cause: None,
+        finish_reason: None,
+        model: request.model.clone(),
+        stored: request.store,
+        background: request.background,
+        previous: request.previous_response_id,
+        fold_version: crate::domain::FOLD_VERSION,
+        prompt_tokens: i64::from(plan.prompt_tokens),
+        created_at: node.clock.now(),
+        ended_at: None,
+    }
+}
+
+impl Actor for ResponseSupervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let now = self.node.clock.now();
+        let Plan { id, request, provider, upstream_model, .. } = &self.plan;
+        let created = Fact::Created { id: *id, at: now, request: Box::new(request.clone()) };
+        let (provider, model) = (provider.clone(), upstream_model.clone());
+        let opening = Fact::AttemptOpening { attempt: Attempt::FIRST, at: now, provider, model };
+        if let Some(seat) = self.first_seat.take() {
+            self.seat(seat, ctx);
+        }
+        self.record([created, opening], ctx);
+        self.start_accumulator(ctx);
+        ctx.run_later(self.node.settings.heartbeat, Self::beat);
+    }
+}
+
+impl Handler<Ping> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ping: Ping, _: &mut Self::Context) {
+        ping.answer();
+    }
+}

@@ -1,0 +1,102 @@
+//! Reading a response's log.
+
+use std::sync::Arc;
+
+use super::{CodecError, decode};
+use crate::domain::{Fact, Transcript};
+use crate::protocol::ResponseId;
+use crate::store::{self, Segment, Store};
+use crate::vault::{self, Place, ResponseKey};
+
+/// How many segments are read at a time: what a reader that fell behind holds in memory.
+const PAGE: u32 = 16;
+
+/// A log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database could not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A segment does not open.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// A segment holds something else than facts.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// Segments are missing.
+    #[error("the log has a gap")]
+    Gap,
+}
+
+/// The committed log of one response.
+#[derive(Debug, Clone)]
+pub struct Log {
+    store: Arc<dyn Store>,
+    key: ResponseKey,
+    id: ResponseId,
+}
+
+impl Log {
+    /// The log of that response.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, key: ResponseKey, id: ResponseId) -> Self {
+        Self { store, key, id }
+    }
+
+    /// The key that opens it.
+    #[must_use]
+    pub fn key(&self) -> &ResponseKey {
+        &self.key
+    }
+
+    /// The next facts from number `from` on, which must be where a segment begins; empty at the log's end.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
+        Ok(self.segments(from).await?.into_iter().flat_map(|(_, facts)| facts).collect())
+    }
+
+    /// Folds all of it. Also gives the number of the first fact of its last segment, which the next segment
+    /// must name.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub async fn fold(&self) -> Result<(Transcript, u64), LogError> {
+        let mut transcript = Transcript::new(self.id);
+        let mut last = 0;
+        let mut events = Vec::new();
+        loop {
+            let segments = self.segments(transcript.facts()).await?;
+            if segments.is_empty() {
+                return Ok((transcript, last));
+            }
+            for (first, facts) in segments {
+                last = first;
+                for fact in facts {
+                    transcript.apply(fact, &mut events);
+                    events.clear();
+                }
+            }
+        }
+    }
+
+    async fn segments(&self, from: u64) -> Result<Vec<(u64, Vec<Fact>)>, LogError> {
+        let segments = self.store.segments(self.id, from, PAGE).await?;
+        let mut next = from;
+        segments
+            .iter()
+            .map(|segment| {
+                let facts = self.open(segment)?;
+                let whole = segment.first == next && facts.len() as u64 == u64::from(segment.count);
+                next = segment.end();
+                if whole { Ok((segment.first, facts)) } else { Err(LogError::Gap) }
+            })
+            .collect()
+    }
+
+    fn open(&self, segment: &Segment) -> Result<Vec<Fact>, LogError> {
+        let plain = self.key.open(Place::Segment { first: segment.first }, &segment.bytes)?;
+        Ok(decode(&plain)?)
+    }
+}

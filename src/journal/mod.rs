@@ -1,0 +1,9 @@
+//! Between facts and the record: how facts become encrypted segments, and how a log is read again.
+//!
+//! Imports `domain` and the ports `store` and `vault`.
+
+mod codec;
+mod log;
+
+pub use codec::{CodecError, decode, encode};
+pub use log::{Log, LogError};
