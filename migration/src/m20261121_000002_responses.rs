@@ -86,11 +86,7 @@ fn segments() -> TableCreateStatement {
 }
 
 fn goes_with_response(table: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create()
-        .from(table, "response")
-        .to("responses", "uuid")
-        .on_delete(ForeignKeyAction::Cascade)
-        .to_owned()
+    ForeignKey::create().from(table, "response").to("responses", "uuid").on_delete(ForeignKeyAction::Cascade).to_owned()
 }
 
 fn indexes() -> [IndexCreateStatement; 3] {

@@ -9,12 +9,8 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(usage_records()).await?;
-        let of_user = Index::create()
-            .name("usage_records_user")
-            .table("usage_records")
-            .col("user_id")
-            .col("ended_at")
-            .to_owned();
+        let of_user =
+            Index::create().name("usage_records_user").table("usage_records").col("user_id").col("ended_at").to_owned();
         manager.create_index(of_user).await
     }
 
