@@ -7,4 +7,7 @@ pub mod domain;
 pub mod protocol;
 pub mod provider;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+
 pub use clock::{Clock, SystemClock};

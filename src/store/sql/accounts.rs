@@ -28,12 +28,11 @@ impl Accounts for SqlStore {
     }
 
     async fn users(&self) -> Result<Vec<UserRecord>, Error> {
-        let rows = self
-            .call("users", |pools| async move {
-                Ok(user::Entity::find().order_by_asc(user::Column::Name).all(&pools.read).await?)
-            })
-            .await?;
-        rows.into_iter().map(|row| Ok(user_record(row)?)).collect()
+        let rows = self.call("users", |pools| async move { Ok(user::Entity::find().all(&pools.read).await?) }).await?;
+        let mut users = rows.into_iter().map(user_record).collect::<Result<Vec<UserRecord>, store::Error>>()?;
+        // Not by the database: its order of texts depends on its locale.
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(users)
     }
 
     async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
