@@ -161,3 +161,6 @@ impl Store for FlakyStore {
         self.here()?.ping().await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 
+mod outages;
 mod races;
 mod responses;
 
