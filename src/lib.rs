@@ -8,5 +8,8 @@ pub mod journal;
 pub mod protocol;
 pub mod provider;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod vault;
+
 pub use clock::{Clock, SystemClock};

@@ -1,11 +1,16 @@
 //! The port to the record of all responses, and its adapters.
 //!
 //! A store sees ciphertext and plain columns, never content: the vault stands in front of it.
-//! Imports `protocol` and `domain` only.
+//! Imports `protocol` and `domain` only; the adapters also implement the port of `access`.
 
+mod memory;
 mod port;
+mod rules;
+mod sql;
 
+pub use memory::MemoryStore;
 pub use port::{
     Admission, Append, Claim, Conflict, Ending, Entry, Error, ItemPage, ItemQuery, Order, Outcome, ResponseRow,
     Segment, Side, Store, StoredItem, UsageRecord,
 };
+pub use sql::{SqlOptions, SqlStore, Sync};

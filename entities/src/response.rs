@@ -1,0 +1,48 @@
+//! Responses: one row each, from admission on.
+
+use sea_orm::entity::prelude::*;
+
+/// A response's plain columns and the encrypted text of its answer.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "responses")]
+pub struct Model {
+    /// The response's id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub uuid: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// The node that owns it.
+    pub node: String,
+    /// The owner's epoch.
+    pub epoch: i64,
+    /// Where it is in its life. A terminal status never changes.
+    pub status: String,
+    /// Why it did not complete.
+    pub cause: Option<String>,
+    /// The provider's own word, or `cancelled`.
+    pub finish_reason: Option<String>,
+    /// The model that was asked for.
+    pub model: String,
+    /// Whether its content is kept.
+    pub stored: bool,
+    /// Whether it runs without a client.
+    pub background: bool,
+    /// The response that it goes on from, which may be gone.
+    pub previous: Option<String>,
+    /// The version of the fold that its log was written for.
+    pub fold_version: i16,
+    /// Tokens of its prompt.
+    pub prompt_tokens: i64,
+    /// When it was accepted.
+    pub created_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// The encrypted text of the answer.
+    pub content_enc: Option<Vec<u8>>,
+}
+
+/// None: the rows are joined by hand where that is needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

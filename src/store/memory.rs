@@ -1,0 +1,240 @@
+//! The record in memory, for tests and for embedders who need nothing kept.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{
+    Admission, Append, Claim, Conflict, Ending, Entry, Error, ItemPage, ItemQuery, Order, Outcome, ResponseRow,
+    Segment, Side, Store, StoredItem, UsageRecord,
+};
+use crate::protocol::{ResponseId, UserId};
+
+mod accounts;
+
+/// A store with the semantics of the databases that forgets everything with the process.
+#[derive(Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").field("responses", &self.tables.lock().responses.len()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Tables {
+    accounts: accounts::Tables,
+    responses: HashMap<ResponseId, Stored>,
+    usage: BTreeMap<(ResponseId, u16), UsageRecord>,
+    epochs: HashMap<String, i64>,
+}
+
+struct Stored {
+    row: ResponseRow,
+    content: Option<Bytes>,
+    items: BTreeMap<(Side, u32), StoredItem>,
+    log: BTreeMap<u64, Segment>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The ledger, by response and turn.
+    #[must_use]
+    pub fn usage(&self) -> Vec<UsageRecord> {
+        self.tables.lock().usage.values().cloned().collect()
+    }
+
+    /// The encrypted text of a response's answer.
+    #[must_use]
+    pub fn content(&self, id: ResponseId) -> Option<Bytes> {
+        self.tables.lock().responses.get(&id)?.content.clone()
+    }
+}
+
+impl Stored {
+    fn holds(&self, segment: &Segment) -> bool {
+        self.log.get(&segment.first) == Some(segment)
+    }
+
+    /// Whether the segment that begins at `after` is the last and ends where `segment` begins.
+    fn has_place(&self, after: u64, segment: &Segment) -> bool {
+        let follows = self.log.get(&after).is_some_and(|before| before.end() == segment.first);
+        follows && !self.log.contains_key(&segment.first)
+    }
+
+    fn is_owned(&self, epoch: i64) -> bool {
+        !self.row.status.is_terminal() && self.row.epoch == epoch
+    }
+}
+
+impl Tables {
+    fn apply(&mut self, entry: &Entry) -> Outcome {
+        match entry {
+            Entry::Admit(admission) => self.admit(admission),
+            Entry::Append(append) => self.append(append),
+            Entry::End(ending) => self.end(ending),
+            Entry::Claim(claim) => self.claim(claim),
+            Entry::Delete(id) => {
+                self.responses.remove(id);
+                Outcome::Committed
+            }
+        }
+    }
+
+    fn admit(&mut self, admission: &Admission) -> Outcome {
+        if let Some(stored) = self.responses.get(&admission.row.id) {
+            let same = stored.row.same_admission(&admission.row)
+                && admission.segment.as_ref().is_none_or(|first| stored.holds(first));
+            return if same { Outcome::Committed } else { Outcome::Conflict(Conflict::Place) };
+        }
+        let stored = Stored {
+            row: admission.row.clone(),
+            content: None,
+            items: admission.items.iter().map(|item| ((item.side, item.position), item.clone())).collect(),
+            log: admission.segment.iter().map(|first| (first.first, first.clone())).collect(),
+        };
+        self.responses.insert(admission.row.id, stored);
+        Outcome::Committed
+    }
+
+    fn append(&mut self, append: &Append) -> Outcome {
+        let segment = &append.segment;
+        match self.responses.get_mut(&segment.response) {
+            Some(stored) if stored.is_owned(append.epoch) && stored.has_place(append.after, segment) => {
+                stored.log.insert(segment.first, segment.clone());
+                Outcome::Committed
+            }
+            Some(stored) if stored.holds(segment) => Outcome::Committed,
+            stored => Outcome::Conflict(Conflict::of(stored.map(|stored| &stored.row), append.epoch)),
+        }
+    }
+
+    fn end(&mut self, ending: &Ending) -> Outcome {
+        let Some(stored) = self.responses.get_mut(&ending.id) else {
+            return Outcome::Conflict(Conflict::Missing);
+        };
+        if !stored.is_owned(ending.epoch) {
+            let ended_so = match &ending.segment {
+                Some((_, last)) => stored.holds(last),
+                None => stored.row.ended_by(ending),
+            };
+            let conflict = Conflict::of(Some(&stored.row), ending.epoch);
+            let committed = conflict == Conflict::Ended && ended_so;
+            return if committed { Outcome::Committed } else { Outcome::Conflict(conflict) };
+        }
+        let place =
+            ending.segment.as_ref().is_none_or(|(after, last)| stored.holds(last) || stored.has_place(*after, last));
+        if !place || ending.items.iter().any(|item| stored.items.contains_key(&(item.side, item.position))) {
+            return Outcome::Conflict(Conflict::Place);
+        }
+        stored.row.status = ending.status;
+        stored.row.cause = ending.cause;
+        stored.row.finish_reason.clone_from(&ending.finish_reason);
+        stored.row.ended_at = Some(ending.ended_at);
+        stored.content.clone_from(&ending.content);
+        stored.log.extend(ending.segment.iter().map(|(_, last)| (last.first, last.clone())));
+        stored.items.extend(ending.items.iter().map(|item| ((item.side, item.position), item.clone())));
+        for record in &ending.usage {
+            self.usage.entry((record.response, record.turn)).or_insert_with(|| record.clone());
+        }
+        Outcome::Committed
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Outcome {
+        match self.responses.get_mut(&claim.id) {
+            None => Outcome::Conflict(Conflict::Missing),
+            Some(stored) if stored.row.status.is_terminal() => Outcome::Conflict(Conflict::Ended),
+            Some(stored) if stored.row.epoch == claim.from_epoch || stored.row.claimed_by(claim) => {
+                stored.row.node.clone_from(&claim.node);
+                stored.row.epoch = claim.epoch;
+                Outcome::Committed
+            }
+            Some(_) => Outcome::Conflict(Conflict::Owner),
+        }
+    }
+
+    fn page(&self, query: &ItemQuery) -> Result<ItemPage, Error> {
+        let stored = self.responses.get(&query.response);
+        let mut side: Vec<&StoredItem> = stored
+            .into_iter()
+            .flat_map(|stored| stored.items.values())
+            .filter(|item| item.side == query.side)
+            .collect();
+        if query.order == Order::Descending {
+            side.reverse();
+        }
+        let begin = match &query.after {
+            None => 0,
+            Some(id) => side.iter().position(|item| item.id == *id).ok_or(Error::UnknownCursor)? + 1,
+        };
+        let rest = side.into_iter().skip(begin);
+        let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let has_more = rest.len() > wanted;
+        Ok(ItemPage { items: rest.take(wanted).cloned().collect(), has_more })
+    }
+
+    fn delete_responses_of(&mut self, user: UserId) {
+        self.responses.retain(|_, stored| stored.row.user != user);
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+        let mut tables = self.tables.lock();
+        Ok(group.iter().map(|entry| tables.apply(entry)).collect())
+    }
+
+    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
+        Ok(self.tables.lock().responses.get(&id).map(|stored| stored.row.clone()))
+    }
+
+    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        let tables = self.tables.lock();
+        let log = tables.responses.get(&id).into_iter().flat_map(|stored| stored.log.values());
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(log.skip_while(|segment| segment.end() <= from).take(limit).cloned().collect())
+    }
+
+    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        self.tables.lock().page(&query)
+    }
+
+    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let tables = self.tables.lock();
+        let row = |id: ResponseId| tables.responses.get(&id).map(|stored| &stored.row);
+        let chain = std::iter::successors(row(id), |last| last.previous.and_then(row));
+        Ok(chain.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
+        let epochs = &mut self.tables.lock().epochs;
+        let next = epochs.values().max().copied().unwrap_or(0) + 1;
+        epochs.insert(node.to_owned(), next);
+        Ok(next)
+    }
+
+    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let tables = self.tables.lock();
+        let rows = tables.responses.values().map(|stored| &stored.row);
+        let mut left: Vec<ResponseRow> =
+            rows.filter(|row| row.node == node && row.epoch < epoch && !row.status.is_terminal()).cloned().collect();
+        left.sort_by_key(|row| (row.created_at, row.id));
+        left.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(left)
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Writing a new response.
+
+use antiphon_entities::{item, response, segment};
+use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnConflict};
+
+use super::{append::is_there, inserted};
+use crate::store::sql::{read, rows};
+use crate::store::{Admission, Conflict, Error, Outcome};
+
+pub(super) async fn admit(transaction: &DatabaseTransaction, admission: &Admission) -> Result<Outcome, Error> {
+    let savepoint = transaction.begin().await?;
+    if write(&savepoint, admission).await? {
+        savepoint.commit().await?;
+        return Ok(Outcome::Committed);
+    }
+    savepoint.rollback().await?;
+    if was_admitted(transaction, admission).await? {
+        return Ok(Outcome::Committed);
+    }
+    Ok(Outcome::Conflict(Conflict::Place))
+}
+
+/// Whether all of it was written.
+async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {
+    let nothing = || OnConflict::new().do_nothing().to_owned();
+    let row = response::Entity::insert(rows::new_response(admission)).on_conflict(nothing());
+    if inserted(row.exec_without_returning(savepoint).await)? != 1 {
+        return Ok(false);
+    }
+    let items = item::Entity::insert_many(admission.items.iter().map(rows::new_item)).on_conflict(nothing());
+    if inserted(items.exec_without_returning(savepoint).await)? != admission.items.len() {
+        return Ok(false);
+    }
+    let Some(first) = &admission.segment else { return Ok(true) };
+    let log = segment::Entity::insert(rows::new_segment(first)).on_conflict(nothing());
+    Ok(inserted(log.exec_without_returning(savepoint).await)? == 1)
+}
+
+async fn was_admitted(transaction: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {
+    let row = read::response(transaction, admission.row.id).await?;
+    if !row.is_some_and(|row| row.same_admission(&admission.row)) {
+        return Ok(false);
+    }
+    match &admission.segment {
+        Some(first) => is_there(transaction, first).await,
+        None => Ok(true),
+    }
+}

@@ -1,0 +1,89 @@
+//! Group commit: many entries, one transaction.
+//!
+//! No statement of a group may raise in the course of things, because PostgreSQL would abort the whole
+//! transaction: inserts do nothing where they conflict, and the count of rows says what happened.
+
+mod admit;
+mod append;
+mod claim;
+mod end;
+mod epoch;
+
+use std::collections::HashMap;
+
+use antiphon_entities::response;
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
+
+use super::{connect::Pools, rows::key};
+use crate::protocol::ResponseId;
+use crate::store::{Entry, Error, Outcome};
+
+pub(super) use epoch::next_epoch;
+
+/// An entry, or what became of it, with its place in the group.
+type Numbered<T> = (usize, T);
+
+pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    if group.is_empty() {
+        return Ok(Vec::new());
+    }
+    let transaction = pools.begin().await?;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for round in rounds(group) {
+        let mut appends = Vec::new();
+        for (place, entry) in round {
+            match entry {
+                Entry::Append(append) => appends.push((place, append)),
+                Entry::Admit(admission) => outcomes.push((place, admit::admit(&transaction, admission).await?)),
+                Entry::End(ending) => outcomes.push((place, end::end(&transaction, ending).await?)),
+                Entry::Claim(claim) => outcomes.push((place, claim::claim(&transaction, claim).await?)),
+                Entry::Delete(id) => outcomes.push((place, delete(&transaction, *id).await?)),
+            }
+        }
+        outcomes.extend(append::append(&transaction, &appends).await?);
+    }
+    transaction.commit().await?;
+    outcomes.sort_unstable_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// The n-th entries of every response form round n: responses do not depend on each other, so taking round
+/// after round gives the same as taking the entries one by one, and a round may be written at once.
+fn rounds(group: &[Entry]) -> Vec<Vec<Numbered<&Entry>>> {
+    let mut taken: HashMap<ResponseId, usize> = HashMap::new();
+    let mut rounds: Vec<Vec<Numbered<&Entry>>> = Vec::new();
+    for (place, entry) in group.iter().enumerate() {
+        let round = taken.entry(response_of(entry)).or_default();
+        match rounds.get_mut(*round) {
+            Some(entries) => entries.push((place, entry)),
+            None => rounds.push(vec![(place, entry)]),
+        }
+        *round += 1;
+    }
+    rounds
+}
+
+fn response_of(entry: &Entry) -> ResponseId {
+    match entry {
+        Entry::Admit(admission) => admission.row.id,
+        Entry::Append(append) => append.segment.response,
+        Entry::End(ending) => ending.id,
+        Entry::Claim(claim) => claim.id,
+        Entry::Delete(id) => *id,
+    }
+}
+
+/// Items and segments go with the row.
+async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<Outcome, Error> {
+    response::Entity::delete_by_id(key(id)).exec(transaction).await?;
+    Ok(Outcome::Committed)
+}
+
+/// How many rows an insert that may have conflicted has written.
+fn inserted(result: Result<u64, DbErr>) -> Result<usize, Error> {
+    match result {
+        Ok(rows) => Ok(usize::try_from(rows).unwrap_or(usize::MAX)),
+        Err(DbErr::RecordNotInserted) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,55 @@
+//! Opening a PostgreSQL database.
+
+use std::{str::FromStr, time::Duration};
+
+use sea_orm::{
+    SqlxPostgresConnector,
+    sqlx::{
+        ConnectOptions, Connection,
+        postgres::{PgConnectOptions, PgPoolOptions},
+    },
+};
+
+use super::{SqlOptions, connect::Pools, error::sqlx_error};
+use crate::store::Error;
+
+/// A connection that has been idle for this long is asked whether it still works before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+
+pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
+    let connect = connect_options(options)?;
+    let writers = if options.max_connections >= 4 { 2 } else { 1 };
+    let readers = options.max_connections.saturating_sub(writers).max(1);
+    let write = pool_options(options, writers).connect_with(connect.clone()).await.map_err(sqlx_error)?;
+    let read = pool_options(options, readers).connect_with(connect).await.map_err(sqlx_error)?;
+    Ok(Pools {
+        read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+        write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
+    })
+}
+
+fn connect_options(options: &SqlOptions) -> Result<PgConnectOptions, Error> {
+    let timeout = options.statement_timeout.as_millis().to_string();
+    Ok(PgConnectOptions::from_str(&options.url)
+        .map_err(|error| Error::Failed(Box::new(error)))?
+        .application_name("antiphon")
+        // The server's side of every timeout: a client that vanished must not keep its locks.
+        .options([
+            ("statement_timeout", timeout.as_str()),
+            ("idle_in_transaction_session_timeout", timeout.as_str()),
+            ("tcp_keepalives_idle", "30"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "3"),
+        ])
+        .disable_statement_logging())
+}
+
+fn pool_options(options: &SqlOptions, connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) })
+        })
+}

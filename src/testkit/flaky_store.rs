@@ -1,0 +1,166 @@
+//! A store that can be told to fail.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::protocol::ResponseId;
+use crate::store::{Entry, Error, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+
+/// A store in front of another that can be away, hold commits at a gate, and fail after it has committed.
+#[derive(Debug)]
+pub struct FlakyStore {
+    inner: Arc<dyn Store>,
+    state: Mutex<State>,
+    gate: watch::Sender<Gate>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    away: bool,
+    unknown_outcomes: u32,
+    commits: Vec<usize>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Gate {
+    shut: bool,
+    waiting: usize,
+}
+
+impl FlakyStore {
+    /// A store that does what `inner` does until it is told otherwise.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, state: Mutex::default(), gate: watch::Sender::default() }
+    }
+
+    /// From now on every call is [`Error::Unavailable`], commits at the gate too when they come through.
+    pub fn go_away(&self) {
+        self.state.lock().away = true;
+    }
+
+    /// From now on calls are answered again.
+    pub fn come_back(&self) {
+        self.state.lock().away = false;
+    }
+
+    /// From now on commits stop at the gate.
+    pub fn hold_commits(&self) {
+        self.gate.send_modify(|gate| gate.shut = true);
+    }
+
+    /// Opens the gate for the commits that wait and those that come.
+    pub fn release_commits(&self) {
+        self.gate.send_modify(|gate| gate.shut = false);
+    }
+
+    /// Waits until a commit stands at the gate.
+    pub async fn commit_held(&self) {
+        self.until(|gate| gate.waiting > 0).await;
+    }
+
+    /// The next `times` commits are made, but answered with [`Error::Unavailable`].
+    pub fn fail_after_commit(&self, times: u32) {
+        self.state.lock().unknown_outcomes = times;
+    }
+
+    /// How many commits were made, those with a lost answer too.
+    #[must_use]
+    pub fn commits(&self) -> usize {
+        self.state.lock().commits.len()
+    }
+
+    /// How many entries each commit had, in order.
+    #[must_use]
+    pub fn entries_per_commit(&self) -> Vec<usize> {
+        self.state.lock().commits.clone()
+    }
+
+    fn here(&self) -> Result<&dyn Store, Error> {
+        if self.state.lock().away { Err(lost("the store is away")) } else { Ok(self.inner.as_ref()) }
+    }
+
+    async fn until(&self, wanted: impl FnMut(&Gate) -> bool) {
+        let mut gate = self.gate.subscribe();
+        // The sender lives as long as the store does, so that there is always an answer.
+        let _ = gate.wait_for(wanted).await;
+    }
+
+    async fn pass_gate(&self) {
+        if !self.gate.borrow().shut {
+            return;
+        }
+        let _waiting = Waiting::at(&self.gate);
+        self.until(|gate| !gate.shut).await;
+    }
+}
+
+/// Counts a commit that waits, even if its caller gives up.
+struct Waiting<'a>(&'a watch::Sender<Gate>);
+
+impl<'a> Waiting<'a> {
+    fn at(gate: &'a watch::Sender<Gate>) -> Self {
+        gate.send_modify(|gate| gate.waiting += 1);
+        Self(gate)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|gate| gate.waiting -= 1);
+    }
+}
+
+fn lost(why: &'static str) -> Error {
+    Error::Unavailable(why.into())
+}
+
+#[async_trait]
+impl Store for FlakyStore {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+        self.here()?;
+        self.pass_gate().await;
+        let outcomes = self.here()?.commit(group).await?;
+        let mut state = self.state.lock();
+        state.commits.push(group.len());
+        if state.unknown_outcomes > 0 {
+            state.unknown_outcomes -= 1;
+            return Err(lost("the answer was lost"));
+        }
+        Ok(outcomes)
+    }
+
+    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
+        self.here()?.response(id).await
+    }
+
+    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        self.here()?.segments(id, from, limit).await
+    }
+
+    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        self.here()?.items(query).await
+    }
+
+    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.here()?.chain(id, limit).await
+    }
+
+    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
+        self.here()?.next_epoch(node).await
+    }
+
+    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.here()?.unsettled(node, epoch, limit).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.here()?.ping().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Users and keys.
+
+use bytes::Bytes;
+
+use super::{Subject, cases, fixtures::*};
+use crate::access::{ApiKeyRecord, Error, UserRecord, WrappedKey};
+use crate::domain::Timestamp;
+use crate::protocol::{ResponseId, UserId};
+use crate::store::{Outcome, Side};
+
+cases! {
+    a_user_reads_back_with_its_data_key,
+    a_name_is_taken_once,
+    a_data_key_is_rewrapped_only_from_what_it_is,
+    an_api_key_reads_back,
+    an_api_key_needs_its_user,
+    a_revoked_key_keeps_its_first_time,
+    deleting_a_user_deletes_all_that_is_its_own,
+}
+
+fn wrapped(key_version: u32, bytes: &'static str) -> WrappedKey {
+    WrappedKey { key_version, bytes: Bytes::from_static(bytes.as_bytes()) }
+}
+
+async fn created(subject: Subject<'_>) -> UserRecord {
+    let id = UserId::new();
+    let user = UserRecord { id, name: format!("name of {id}"), created_at: Timestamp::from_micros(5) };
+    subject.accounts.create_user(user.clone(), wrapped(1, "wrapped")).await.unwrap();
+    user
+}
+
+async fn with_key(subject: Subject<'_>, user: UserId, created_at: i64) -> ApiKeyRecord {
+    let key = ApiKeyRecord {
+        id: ResponseId::new().to_string(),
+        user,
+        name: "a key".to_owned(),
+        hash: Bytes::from_static(b"hash"),
+        created_at: Timestamp::from_micros(created_at),
+        revoked_at: None,
+    };
+    subject.accounts.create_api_key(key.clone()).await.unwrap();
+    key
+}
+
+async fn a_user_reads_back_with_its_data_key(subject: Subject<'_>) {
+    let (one, two) = (created(subject).await, created(subject).await);
+    let users = subject.accounts.users().await.unwrap();
+    assert!(users.is_sorted_by_key(|user| &user.name));
+    assert!(users.contains(&one) && users.contains(&two));
+    assert_eq!(subject.accounts.data_key(one.id).await.unwrap(), Some(wrapped(1, "wrapped")));
+    assert!(subject.accounts.data_keys().await.unwrap().contains(&(two.id, wrapped(1, "wrapped"))));
+    assert_eq!(subject.accounts.data_key(UserId::new()).await.unwrap(), None);
+}
+
+async fn a_name_is_taken_once(subject: Subject<'_>) {
+    let mut other = created(subject).await;
+    other.id = UserId::new();
+    let answer = subject.accounts.create_user(other.clone(), wrapped(1, "wrapped")).await;
+    assert!(matches!(answer, Err(Error::NameTaken)));
+    assert_eq!(subject.accounts.data_key(other.id).await.unwrap(), None, "nothing is left behind");
+}
+
+async fn a_data_key_is_rewrapped_only_from_what_it_is(subject: Subject<'_>) {
+    let user = created(subject).await.id;
+    let (old, new) = (wrapped(1, "wrapped"), wrapped(2, "wrapped again"));
+    let rewrap = async |old: &WrappedKey| subject.accounts.rewrap_data_key(user, old, new.clone()).await.unwrap();
+    assert!(!rewrap(&wrapped(1, "other bytes")).await);
+    assert!(!rewrap(&wrapped(3, "wrapped")).await);
+    assert!(rewrap(&old).await);
+    assert!(!rewrap(&old).await);
+    assert_eq!(subject.accounts.data_key(user).await.unwrap(), Some(new.clone()));
+}
+
+async fn an_api_key_reads_back(subject: Subject<'_>) {
+    let user = created(subject).await.id;
+    let (newer, older) = (with_key(subject, user, 9).await, with_key(subject, user, 8).await);
+    assert_eq!(subject.accounts.api_key(&newer.id).await.unwrap(), Some(newer.clone()));
+    assert_eq!(subject.accounts.api_key("nobody's").await.unwrap(), None);
+    let all = subject.accounts.api_keys().await.unwrap();
+    let of_user: Vec<&ApiKeyRecord> = all.iter().filter(|key| key.user == user).collect();
+    assert_eq!(of_user, [&older, &newer]);
+}
+
+async fn an_api_key_needs_its_user(subject: Subject<'_>) {
+    let mut key = with_key(subject, created(subject).await.id, 1).await;
+    key.id.push_str(" more");
+    key.user = UserId::new();
+    assert!(matches!(subject.accounts.create_api_key(key).await, Err(Error::UnknownUser)));
+}
+
+async fn a_revoked_key_keeps_its_first_time(subject: Subject<'_>) {
+    let key = with_key(subject, created(subject).await.id, 1).await;
+    for at in [3, 4] {
+        assert!(subject.accounts.revoke_api_key(&key.id, Timestamp::from_micros(at)).await.unwrap());
+    }
+    let revoked = subject.accounts.api_key(&key.id).await.unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(Timestamp::from_micros(3)));
+    assert!(!subject.accounts.revoke_api_key("nobody's", Timestamp::from_micros(3)).await.unwrap());
+}
+
+async fn deleting_a_user_deletes_all_that_is_its_own(subject: Subject<'_>) {
+    let (user, other) = (created(subject).await, created(subject).await);
+    let key = with_key(subject, user.id, 1).await;
+    let (mine, theirs) = (admission_of(ResponseId::new(), user.id), admission_of(ResponseId::new(), other.id));
+    assert_eq!(subject.commit_all(&[admit(&mine), admit(&theirs)]).await, [Outcome::Committed; 2]);
+    assert!(subject.accounts.delete_user(user.id).await.unwrap());
+    assert!(!subject.accounts.delete_user(user.id).await.unwrap());
+    assert_eq!(subject.store.response(mine.row.id).await.unwrap(), None);
+    assert!(subject.log(mine.row.id).await.is_empty());
+    assert!(subject.items(mine.row.id, Side::Input).await.is_empty());
+    assert_eq!(subject.accounts.api_key(&key.id).await.unwrap(), None);
+    assert_eq!(subject.accounts.data_key(user.id).await.unwrap(), None);
+    assert!(!subject.accounts.users().await.unwrap().contains(&user));
+    assert_eq!(subject.row(theirs.row.id).await, theirs.row);
+    assert!(subject.accounts.data_key(other.id).await.unwrap().is_some());
+}

@@ -1,0 +1,142 @@
+//! Responses to try a store with.
+
+use bytes::Bytes;
+
+use super::Subject;
+use crate::domain::{Cause, Timestamp};
+use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
+use crate::store::{
+    Admission, Append, Conflict, Ending, Entry, ItemQuery, Order, Outcome, ResponseRow, Segment, Side, StoredItem,
+    UsageRecord,
+};
+
+pub(super) const EPOCH: i64 = 7;
+pub(super) const MISSING: Outcome = Outcome::Conflict(Conflict::Missing);
+pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
+pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
+pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
+
+impl Subject<'_> {
+    /// Commits one entry.
+    pub(super) async fn commit(self, entry: Entry) -> Outcome {
+        self.commit_all(&[entry]).await[0]
+    }
+
+    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<Outcome> {
+        let outcomes = self.store.commit(group).await.unwrap();
+        assert_eq!(outcomes.len(), group.len(), "an outcome for each entry");
+        outcomes
+    }
+
+    /// Admits a new stored response with the facts 0 to 2 and one input item.
+    pub(super) async fn admitted(self) -> Admission {
+        let admission = admission();
+        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        admission
+    }
+
+    pub(super) async fn row(self, id: ResponseId) -> ResponseRow {
+        self.store.response(id).await.unwrap().unwrap()
+    }
+
+    /// The whole log as (first fact, bytes).
+    pub(super) async fn log(self, id: ResponseId) -> Vec<(u64, Bytes)> {
+        let segments = self.store.segments(id, 0, u32::MAX).await.unwrap();
+        segments.into_iter().map(|segment| (segment.first, segment.bytes)).collect()
+    }
+
+    pub(super) async fn items(self, response: ResponseId, side: Side) -> Vec<StoredItem> {
+        let query = ItemQuery { response, side, order: Order::Ascending, after: None, limit: 1000 };
+        self.store.items(query).await.unwrap().items
+    }
+}
+
+pub(super) fn admission() -> Admission {
+    admission_of(ResponseId::new(), UserId::new())
+}
+
+pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
+    let row = ResponseRow {
+        id,
+        user,
+        node: format!("node of {id}"),
+        epoch: EPOCH,
+        status: Status::InProgress,
+        cause: None,
+        finish_reason: None,
+        model: "a model".to_owned(),
+        stored: true,
+        background: false,
+        previous: None,
+        fold_version: 1,
+        prompt_tokens: 12,
+        created_at: Timestamp::from_micros(1_700_000_000_000_001),
+        ended_at: None,
+    };
+    Admission { row, items: vec![item(id, Side::Input, 0)], segment: Some(segment(id, 0, 3, "created")) }
+}
+
+/// A response of which only the row is kept.
+pub(super) fn admission_not_stored() -> Admission {
+    let mut admission = admission();
+    admission.row.stored = false;
+    admission.items.clear();
+    admission.segment = None;
+    admission
+}
+
+pub(super) fn admit(admission: &Admission) -> Entry {
+    Entry::Admit(Box::new(admission.clone()))
+}
+
+pub(super) fn segment(response: ResponseId, first: u64, count: u32, bytes: &'static str) -> Segment {
+    Segment { response, first, count, bytes: Bytes::from_static(bytes.as_bytes()) }
+}
+
+pub(super) fn append(after: u64, segment: Segment) -> Entry {
+    Entry::Append(Append { epoch: EPOCH, after, segment })
+}
+
+pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredItem {
+    let id = ItemId::from(format!("msg_{position}_of_{response}"));
+    StoredItem { response, side, position, id, content: Bytes::from(format!("{} {position}", side.as_str())) }
+}
+
+/// An ending right after the first segment of [`admission`], with every column filled.
+pub(super) fn ending(admission: &Admission) -> Ending {
+    let id = admission.row.id;
+    let usage = Usage {
+        input_tokens: 12,
+        input_tokens_details: InputTokensDetails { cached_tokens: 4, cache_write_tokens: 2 },
+        output_tokens: u64::MAX,
+        output_tokens_details: OutputTokensDetails { reasoning_tokens: 5 },
+        total_tokens: 20,
+    };
+    let ended_at = Timestamp::from_micros(1_700_000_009_000_002);
+    let record = UsageRecord {
+        response: id,
+        user: admission.row.user,
+        turn: 1,
+        provider: "a provider".to_owned(),
+        model: "a model".to_owned(),
+        usage,
+        estimated: true,
+        at: ended_at,
+    };
+    Ending {
+        id,
+        epoch: EPOCH,
+        status: Status::Failed,
+        cause: Some(Cause::UpstreamClosed),
+        finish_reason: Some("stop".to_owned()),
+        ended_at,
+        content: Some(Bytes::from_static(b"the text")),
+        segment: Some((0, segment(id, 3, 1, "failed"))),
+        items: vec![item(id, Side::Output, 0), item(id, Side::Output, 1)],
+        usage: vec![record],
+    }
+}
+
+pub(super) fn end(ending: &Ending) -> Entry {
+    Entry::End(Box::new(ending.clone()))
+}

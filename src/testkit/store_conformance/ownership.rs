@@ -1,0 +1,93 @@
+//! Nodes, epochs, claims, deletes.
+
+use super::{Subject, cases, fixtures::*};
+use crate::domain::Timestamp;
+use crate::protocol::{ResponseId, Status};
+use crate::store::{Append, Claim, Entry, ItemQuery, Order, Outcome, Side};
+
+cases! {
+    epochs_grow_and_no_two_nodes_share_one,
+    a_claim_moves_a_response_to_its_new_owner,
+    a_claim_of_somebody_elses_ended_or_missing_response_conflicts,
+    unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first,
+    a_deleted_response_leaves_nothing,
+}
+
+async fn epochs_grow_and_no_two_nodes_share_one(subject: Subject<'_>) {
+    let (one, two) = (ResponseId::new().to_string(), ResponseId::new().to_string());
+    let mut epochs = Vec::new();
+    for node in [&one, &two, &one, &one, &two] {
+        epochs.push(subject.store.next_epoch(node).await.unwrap());
+    }
+    assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
+}
+
+fn claim(id: ResponseId, from_epoch: i64, epoch: i64) -> Entry {
+    Entry::Claim(Claim { id, from_epoch, node: "another node".to_owned(), epoch })
+}
+
+async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
+    let id = subject.admitted().await.row.id;
+    for _ in 0..2 {
+        assert_eq!(subject.commit(claim(id, EPOCH, 9)).await, Outcome::Committed);
+    }
+    let row = subject.row(id).await;
+    assert_eq!((row.node.as_str(), row.epoch), ("another node", 9));
+    let next = segment(id, 3, 1, "b");
+    assert_eq!(subject.commit(append(0, next.clone())).await, OWNER);
+    assert_eq!(subject.commit(Entry::Append(Append { epoch: 9, after: 0, segment: next })).await, Outcome::Committed);
+}
+
+async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: Subject<'_>) {
+    let admission = subject.admitted().await;
+    let id = admission.row.id;
+    assert_eq!(subject.commit(claim(id, EPOCH - 1, 9)).await, OWNER);
+    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
+    assert_eq!(subject.commit(claim(id, EPOCH, 9)).await, ENDED);
+    assert_eq!(subject.commit(claim(ResponseId::new(), EPOCH, 9)).await, MISSING);
+    assert_eq!(subject.row(id).await.epoch, EPOCH);
+}
+
+async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(subject: Subject<'_>) {
+    let node = ResponseId::new().to_string();
+    let mut ids = Vec::new();
+    for (status, epoch, created) in [(Status::Queued, 1, 20), (Status::InProgress, 2, 10), (Status::InProgress, 3, 5)] {
+        let mut admission = admission();
+        admission.row.node.clone_from(&node);
+        (admission.row.status, admission.row.epoch) = (status, epoch);
+        admission.row.created_at = Timestamp::from_micros(created);
+        assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+        ids.push(admission.row.id);
+    }
+    let mut ended = admission();
+    ended.row.node.clone_from(&node);
+    ended.row.epoch = 1;
+    let mut ending = ending(&ended);
+    ending.epoch = 1;
+    assert_eq!(subject.commit_all(&[admit(&ended), end(&ending)]).await, [Outcome::Committed; 2]);
+
+    let left = async |epoch, limit| {
+        let rows = subject.store.unsettled(&node, epoch, limit).await.unwrap();
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(left(3, 10).await, [ids[1], ids[0]]);
+    assert_eq!(left(3, 1).await, [ids[1]]);
+    assert_eq!(left(4, 10).await, [ids[2], ids[1], ids[0]]);
+    assert!(left(1, 10).await.is_empty());
+}
+
+async fn a_deleted_response_leaves_nothing(subject: Subject<'_>) {
+    let admission = subject.admitted().await;
+    let id = admission.row.id;
+    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
+    for _ in 0..2 {
+        assert_eq!(subject.commit(Entry::Delete(id)).await, Outcome::Committed);
+    }
+    assert_eq!(subject.store.response(id).await.unwrap(), None);
+    assert!(subject.log(id).await.is_empty());
+    for side in [Side::Input, Side::Output] {
+        let query = ItemQuery { response: id, side, order: Order::Descending, after: None, limit: 5 };
+        assert!(subject.store.items(query).await.unwrap().items.is_empty());
+    }
+    assert_eq!(subject.commit(append(3, segment(id, 4, 1, "late"))).await, MISSING);
+}

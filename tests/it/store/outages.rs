@@ -1,0 +1,65 @@
+//! Databases that do not answer, or stop answering.
+
+use std::time::Duration;
+
+use antiphon::store::{Error, SqlOptions, SqlStore, Store};
+use sea_orm::{ConnectionTrait, TransactionOptions, TransactionTrait};
+
+use super::{
+    TestDatabase,
+    responses::{admit, append, committed, live},
+};
+
+async fn impatient(database: &TestDatabase) -> SqlStore {
+    let patience = Duration::from_millis(150);
+    let options =
+        SqlOptions { statement_timeout: patience, acquire_timeout: patience, ..SqlOptions::new(&database.url) };
+    SqlStore::connect(options).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_locked_database_is_unavailable_and_then_available_again() {
+    for database in TestDatabase::both() {
+        let (patient, script) = (database.store().await, database.script().await);
+        let store = impatient(&database).await;
+        let admission = live();
+        committed(&patient, admit(&admission)).await;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(sea_orm::SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let lock = script.begin_with_options(options).await.unwrap();
+        lock.execute_unprepared("UPDATE responses SET model = 'locked'").await.unwrap();
+
+        let next = append(&admission, 0, 1, "b");
+        let refused = store.commit(std::slice::from_ref(&next)).await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+        assert!(store.response(admission.row.id).await.unwrap().is_some(), "reads go on");
+
+        lock.rollback().await.unwrap();
+        committed(&store, next).await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_the_server_cut_are_replaced() {
+    let database = TestDatabase::postgres();
+    let (store, script) = (database.store().await, database.script().await);
+    for _ in 0..3 {
+        store.ping().await.unwrap();
+    }
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    script.execute_unprepared(others).await.unwrap();
+    let mut failures = 0;
+    while let Err(error) = store.ping().await {
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        failures += 1;
+        assert!(failures <= 5, "one failure for each old connection at most");
+    }
+    while let Err(error) = store.commit(&[admit(&live())]).await {
+        assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
+        failures += 1;
+        assert!(failures <= 5, "one failure for each old connection at most");
+    }
+}

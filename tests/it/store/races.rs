@@ -1,0 +1,117 @@
+//! Two stores on one database: whoever comes first, the record tells one story.
+
+use antiphon::{
+    protocol::Status,
+    store::{Admission, Claim, Conflict, Entry, Outcome, SqlStore, Store},
+};
+
+use super::{
+    TestDatabase,
+    responses::{EPOCH, admit, append, committed, ending, live},
+};
+
+const ROUNDS: usize = 40;
+
+/// Commits both at once, each through its own store, and gives the outcomes with the length of the log.
+async fn race(stores: &[SqlStore; 2], admission: &Admission, entries: [Entry; 2]) -> ([Outcome; 2], usize) {
+    committed(&stores[0], admit(admission)).await;
+    let [one, two] = entries;
+    let (one, two) = ([one], [two]);
+    let (one, two) = tokio::join!(stores[0].commit(&one), stores[1].commit(&two));
+    let log = stores[0].segments(admission.row.id, 0, 10).await.unwrap();
+    ([one.unwrap()[0], two.unwrap()[0]], log.len())
+}
+
+async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
+    [database.store().await, database.store().await]
+}
+
+fn claim(admission: &Admission) -> Entry {
+    Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch: EPOCH + 1 })
+}
+
+#[tokio::test]
+async fn of_two_endings_one_wins() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let admission = live();
+            let mut other = ending(&admission, "completed");
+            other.status = Status::Completed;
+            let entries = [Entry::End(Box::new(ending(&admission, "cancelled"))), Entry::End(Box::new(other))];
+            let (outcomes, log) = race(&stores, &admission, entries).await;
+            let winners = outcomes.iter().filter(|outcome| **outcome == Outcome::Committed).count();
+            assert_eq!((winners, log), (1, 2), "{outcomes:?}");
+            assert!(outcomes.contains(&Outcome::Conflict(Conflict::Ended)), "{outcomes:?}");
+            let status = stores[1].response(admission.row.id).await.unwrap().unwrap().status;
+            let expected = if outcomes[0] == Outcome::Committed { Status::Cancelled } else { Status::Completed };
+            assert_eq!(status, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_append_and_an_ending_at_the_same_place_do_not_both_win() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let admission = live();
+            let end = Entry::End(Box::new(ending(&admission, "cancelled")));
+            let (outcomes, log) = race(&stores, &admission, [append(&admission, 0, 1, "text"), end]).await;
+            assert_eq!(log, 2, "{outcomes:?}");
+            let expected: [[Outcome; 2]; 2] = [
+                [Outcome::Committed, Outcome::Conflict(Conflict::Place)],
+                [Outcome::Conflict(Conflict::Ended), Outcome::Committed],
+            ];
+            assert!(expected.contains(&outcomes), "{outcomes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_old_owner_appends_before_a_claim_or_not_at_all() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let admission = live();
+            let entries = [append(&admission, 0, 1, "text"), claim(&admission)];
+            let ([appended, claimed], log) = race(&stores, &admission, entries).await;
+            assert_eq!(claimed, Outcome::Committed);
+            match appended {
+                Outcome::Committed => assert_eq!(log, 2),
+                conflict => assert_eq!((conflict, log), (Outcome::Conflict(Conflict::Owner), 1)),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_append_that_races_with_a_delete_disturbs_nobody() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let (admission, bystander) = (live(), live());
+            committed(&stores[0], admit(&admission)).await;
+            committed(&stores[0], admit(&bystander)).await;
+            let group = [append(&admission, 0, 1, "text"), append(&bystander, 0, 1, "text")];
+            let delete = [Entry::Delete(admission.row.id)];
+            let (appended, deleted) = tokio::join!(stores[0].commit(&group), stores[1].commit(&delete));
+            assert_eq!(deleted.unwrap(), [Outcome::Committed]);
+            let appended = appended.unwrap();
+            assert!([Outcome::Committed, Outcome::Conflict(Conflict::Missing)].contains(&appended[0]), "{appended:?}");
+            assert_eq!(appended[1], Outcome::Committed);
+            assert!(stores[0].segments(admission.row.id, 0, 10).await.unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_nodes_that_take_epochs_at_once_get_different_ones() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let (one, two) = tokio::join!(stores[0].next_epoch("one"), stores[1].next_epoch("two"));
+            assert_ne!(one.unwrap(), two.unwrap());
+        }
+    }
+}

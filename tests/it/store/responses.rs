@@ -1,0 +1,67 @@
+//! Responses for the store's tests.
+
+use antiphon::{
+    domain::Timestamp,
+    protocol::{ResponseId, Status, UserId},
+    store::{Admission, Append, Ending, Entry, Outcome, ResponseRow, Segment, Store},
+};
+use bytes::Bytes;
+
+/// The epoch of the owner.
+pub(super) const EPOCH: i64 = 1;
+
+/// A live response whose log holds fact 0.
+pub(super) fn live() -> Admission {
+    let id = ResponseId::new();
+    let row = ResponseRow {
+        id,
+        user: UserId::new(),
+        node: "one".to_owned(),
+        epoch: EPOCH,
+        status: Status::InProgress,
+        cause: None,
+        finish_reason: None,
+        model: "a model".to_owned(),
+        stored: true,
+        background: false,
+        previous: None,
+        fold_version: 1,
+        prompt_tokens: 1,
+        created_at: Timestamp::from_micros(1_700_000_000_000_000),
+        ended_at: None,
+    };
+    Admission { row, items: Vec::new(), segment: Some(segment(id, 0, "created")) }
+}
+
+fn segment(response: ResponseId, first: u64, text: &str) -> Segment {
+    Segment { response, first, count: 1, bytes: Bytes::copy_from_slice(text.as_bytes()) }
+}
+
+pub(super) fn admit(admission: &Admission) -> Entry {
+    Entry::Admit(Box::new(admission.clone()))
+}
+
+/// One more fact, by the owner.
+pub(super) fn append(admission: &Admission, after: u64, first: u64, text: &str) -> Entry {
+    Entry::Append(Append { epoch: EPOCH, after, segment: segment(admission.row.id, first, text) })
+}
+
+/// Cancelled by the owner, with fact 1.
+pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
+    Ending {
+        id: admission.row.id,
+        epoch: EPOCH,
+        status: Status::Cancelled,
+        cause: None,
+        finish_reason: Some("cancelled".to_owned()),
+        ended_at: Timestamp::from_micros(1_700_000_001_000_000),
+        content: None,
+        segment: Some((0, segment(admission.row.id, 1, text))),
+        items: Vec::new(),
+        usage: Vec::new(),
+    }
+}
+
+pub(super) async fn committed(store: &dyn Store, entry: Entry) {
+    assert_eq!(store.commit(&[entry]).await.unwrap(), [Outcome::Committed]);
+}
