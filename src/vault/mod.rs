@@ -1,0 +1,31 @@
+//! Encryption at rest: everything that a user said or was told is ciphertext before it leaves memory.
+//!
+//! Three layers of keys. The [`KeyRing`] holds versioned key-encryption keys and comes from outside the
+//! database. Each user has one random data key, kept in the database wrapped by the ring's current key;
+//! deleting it makes all of the user's content unreadable for ever. Each response has a key of its own,
+//! derived from the user's, so that random nonces never run out. Everything is AES-256-GCM, and the
+//! associated data binds the place where a ciphertext belongs: one that was moved does not open.
+//!
+//! Imports `protocol`, and the ports `access` and `store`.
+
+mod cache;
+mod cipher;
+mod error;
+mod key;
+mod keyring;
+mod place;
+mod response_key;
+mod rewrap;
+mod source;
+mod unlock;
+
+pub use error::{Error, RingError};
+pub use keyring::KeyRing;
+pub use place::Place;
+pub use response_key::{ResponseKey, UserKey};
+pub use rewrap::Rewrapped;
+pub use source::KeySource;
+pub use unlock::Vault;
+
+#[cfg(test)]
+mod tests;

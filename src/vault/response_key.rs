@@ -1,0 +1,87 @@
+//! The keys that content is encrypted with.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use ring::aead::{AES_256_GCM, UnboundKey};
+use ring::hkdf::{HKDF_SHA256, Salt};
+
+use super::cipher::Cipher;
+use super::key::SecretKey;
+use super::{Error, Place};
+use crate::protocol::{ResponseId, UserId};
+
+/// The version of every data key and so of every content ciphertext: a user's data key is made once and
+/// only ever wrapped anew.
+const DATA_KEY_VERSION: u32 = 1;
+
+/// A user's data key, unwrapped.
+#[derive(Clone)]
+pub struct UserKey {
+    user: UserId,
+    secret: SecretKey,
+}
+
+impl UserKey {
+    pub(super) fn new(user: UserId, secret: SecretKey) -> Self {
+        Self { user, secret }
+    }
+
+    /// The key of one of the user's responses: HKDF-SHA-256 of the data key, with the response's id as info.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "HKDF fails only for outputs of more than 8,160 bytes")]
+    pub fn response_key(&self, id: ResponseId) -> ResponseKey {
+        let uuid = id.uuid();
+        let info: [&[u8]; 1] = [uuid.as_bytes()];
+        let extracted = Salt::new(HKDF_SHA256, b"antiphon response key").extract(self.secret.expose());
+        let output = extracted.expand(&info, &AES_256_GCM).expect("the output is 32 bytes");
+        let cipher = Cipher::new(UnboundKey::from(output), DATA_KEY_VERSION);
+        ResponseKey(Arc::new(Inner { user: self.user, response: id, cipher }))
+    }
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserKey({})", self.user)
+    }
+}
+
+/// The key of one response. Cheap to clone.
+#[derive(Clone)]
+pub struct ResponseKey(Arc<Inner>);
+
+struct Inner {
+    user: UserId,
+    response: ResponseId,
+    cipher: Cipher,
+}
+
+impl ResponseKey {
+    /// Encrypts what is to be stored at `place`. Two calls never give the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] above 32 MiB, [`Error::Randomness`].
+    pub fn seal(&self, place: Place, plaintext: &[u8]) -> Result<Bytes, Error> {
+        self.0.cipher.seal(&self.context(place), plaintext)
+    }
+
+    /// Decrypts what was stored at `place`.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] if the ciphertext was changed or belongs elsewhere, [`Error::TooLarge`] above
+    /// 32 MiB, [`Error::UnknownKeyVersion`].
+    pub fn open(&self, place: Place, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut opened = self.0.cipher.open(&self.context(place), ciphertext)?;
+        Ok(std::mem::take(&mut *opened))
+    }
+
+    fn context(&self, place: Place) -> Vec<u8> {
+        place.context(self.0.user, self.0.response)
+    }
+}
+
+impl fmt::Debug for ResponseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResponseKey({})", self.0.response)
+    }
+}

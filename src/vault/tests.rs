@@ -1,0 +1,27 @@
+//! The vault's promises: what was moved or changed does not open, and keys can be rotated in service.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod content;
+mod ring;
+mod rotation;
+
+use std::sync::Arc;
+
+use super::{KeyRing, Vault};
+use crate::access::fake::FakeAccounts;
+use crate::access::{Accounts as _, UserRecord};
+use crate::domain::Timestamp;
+use crate::protocol::UserId;
+
+fn vault(ring: KeyRing) -> (Vault, Arc<FakeAccounts>) {
+    let accounts = Arc::new(FakeAccounts::default());
+    (Vault::new(ring, Arc::clone(&accounts) as _), accounts)
+}
+
+async fn add_user(vault: &Vault, accounts: &FakeAccounts) -> UserId {
+    let user = UserId::new();
+    let record = UserRecord { id: user, name: user.to_string(), created_at: Timestamp::from_micros(0) };
+    accounts.create_user(record, vault.new_user_key(user).unwrap()).await.unwrap();
+    user
+}
