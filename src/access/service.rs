@@ -1,0 +1,103 @@
+//! Users and their API keys: what the command line and the first start do with them.
+
+use std::sync::Arc;
+
+use super::{Accounts, ApiKey, ApiKeyRecord, Error, UserRecord, api_key};
+use crate::domain::Timestamp;
+use crate::protocol::UserId;
+use crate::vault::{self, Vault};
+
+/// Adds, finds and removes users and API keys.
+#[derive(Debug, Clone)]
+pub struct AccountService {
+    accounts: Arc<dyn Accounts>,
+    vault: Vault,
+}
+
+/// Why users or keys could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The name is empty, too long, or holds characters that do not print.
+    #[error("a name has 1 to 64 printable characters")]
+    InvalidName,
+    /// No data key could be made for the user.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The accounts could not be changed.
+    #[error(transparent)]
+    Accounts(#[from] Error),
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    Randomness,
+}
+
+impl AccountService {
+    /// A service over these accounts. The vault wraps the data keys of new users.
+    #[must_use]
+    pub fn new(accounts: Arc<dyn Accounts>, vault: Vault) -> Self {
+        Self { accounts, vault }
+    }
+
+    /// Adds a user with a fresh data key.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidName`], [`Error::NameTaken`], [`ServiceError::Vault`].
+    pub async fn create_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
+        let user = UserRecord { id: UserId::new(), name: valid_name(name)?, created_at: at };
+        let data_key = self.vault.new_user_key(user.id)?;
+        self.accounts.create_user(user.clone(), data_key).await?;
+        Ok(user)
+    }
+
+    /// The user of that name or id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownUser`].
+    pub async fn find_user(&self, name_or_id: &str) -> Result<UserRecord, ServiceError> {
+        let users = self.accounts.users().await?;
+        let found = users.into_iter().find(|user| user.name == name_or_id || user.id.to_string() == name_or_id);
+        Ok(found.ok_or(Error::UnknownUser)?)
+    }
+
+    /// Deletes a user with all that is theirs. False if there is no such user.
+    ///
+    /// # Errors
+    /// [`ServiceError::Accounts`].
+    pub async fn delete_user(&self, user: UserId) -> Result<bool, ServiceError> {
+        let deleted = self.accounts.delete_user(user).await?;
+        self.vault.evict(user);
+        Ok(deleted)
+    }
+
+    /// Makes an API key of a user. It can't be shown again.
+    ///
+    /// # Errors
+    /// [`ServiceError::InvalidName`], [`ServiceError::Randomness`], [`ServiceError::Accounts`].
+    pub async fn create_key(&self, user: UserId, name: &str, at: Timestamp) -> Result<ApiKey, ServiceError> {
+        let name = valid_name(name)?;
+        let key = ApiKey::generate().ok_or(ServiceError::Randomness)?;
+        let (id, secret) = api_key::split(key.expose()).ok_or(ServiceError::Randomness)?;
+        let hash = self.vault.pepper().hash(secret.as_bytes());
+        let record = ApiKeyRecord { id: id.to_owned(), user, name, hash, created_at: at, revoked_at: None };
+        self.accounts.create_api_key(record).await?;
+        Ok(key)
+    }
+
+    /// Revokes an API key by its public id; it is refused from the next request on. False if there is no
+    /// such key.
+    ///
+    /// # Errors
+    /// [`ServiceError::Accounts`].
+    pub async fn revoke_key(&self, id: &str, at: Timestamp) -> Result<bool, ServiceError> {
+        Ok(self.accounts.revoke_api_key(id, at).await?)
+    }
+}
+
+fn valid_name(name: &str) -> Result<String, ServiceError> {
+    let printable = !name.chars().any(char::is_control);
+    if printable && (1..=64).contains(&name.chars().count()) {
+        Ok(name.to_owned())
+    } else {
+        Err(ServiceError::InvalidName)
+    }
+}

@@ -1,0 +1,95 @@
+//! API keys: their form, their hashes, and what revoking and an absent database do.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use super::fake::FakeAccounts;
+use super::{AccountService, Accounts as _, ApiKey, AuthError, Authenticator, Error, ServiceError, api_key};
+use crate::domain::Timestamp;
+use crate::vault::{KeyRing, Vault};
+
+const NOW: Timestamp = Timestamp::from_micros(1);
+
+struct Fixture {
+    accounts: Arc<FakeAccounts>,
+    service: AccountService,
+    authenticator: Authenticator,
+}
+
+fn fixture() -> Fixture {
+    let accounts = Arc::new(FakeAccounts::default());
+    let vault = Vault::new(KeyRing::generate().unwrap(), Arc::clone(&accounts) as _);
+    let authenticator = Authenticator::new(Arc::clone(&accounts) as _, vault.pepper());
+    Fixture { service: AccountService::new(Arc::clone(&accounts) as _, vault), accounts, authenticator }
+}
+
+async fn key_of(fixture: &Fixture, user: &str) -> ApiKey {
+    let user = fixture.service.create_user(user, NOW).await.unwrap();
+    fixture.service.create_key(user.id, "laptop", NOW).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_key_authenticates_its_user_and_only_its_hash_is_kept() {
+    let fixture = fixture();
+    let key = key_of(&fixture, "ada").await;
+    let principal = fixture.authenticator.authenticate(key.expose()).await.unwrap();
+    assert_eq!(principal.user, fixture.service.find_user("ada").await.unwrap().id);
+    let kept = fixture.accounts.api_keys().await.unwrap().remove(0);
+    let secret = key.expose().rsplit_once('_').map(|_| api_key::split(key.expose()).unwrap().1).unwrap();
+    assert_eq!(kept.id, principal.key_id);
+    assert_eq!(kept.hash.len(), 32);
+    assert!(!format!("{kept:?}").contains(secret));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_an_unknown_id_and_garbage_are_all_refused_alike() {
+    let fixture = fixture();
+    let (mine, yours) = (key_of(&fixture, "ada").await, key_of(&fixture, "bob").await);
+    let (id, secret) = (api_key::split(mine.expose()).unwrap().0, api_key::split(yours.expose()).unwrap().1);
+    let unknown = format!("ak_0000000000000000_{secret}");
+    for bearer in [&format!("{id}_{secret}"), &unknown, "", "ak_", "sk-test", "ak_ä", &"ak_é".repeat(40)] {
+        let refused = fixture.authenticator.authenticate(bearer).await;
+        assert!(matches!(refused, Err(AuthError::InvalidKey)), "{bearer}");
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_at_once_and_keeps_its_time() {
+    let fixture = fixture();
+    let key = key_of(&fixture, "ada").await;
+    let id = fixture.authenticator.authenticate(key.expose()).await.unwrap().key_id;
+    assert!(fixture.service.revoke_key(&id, NOW).await.unwrap());
+    assert!(fixture.service.revoke_key(&id, Timestamp::from_micros(2)).await.unwrap());
+    assert!(!fixture.service.revoke_key("ak_0000000000000000", NOW).await.unwrap());
+    assert!(matches!(fixture.authenticator.authenticate(key.expose()).await, Err(AuthError::InvalidKey)));
+    assert_eq!(fixture.accounts.api_key(&id).await.unwrap().unwrap().revoked_at, Some(NOW));
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_says_nothing_about_a_key() {
+    let fixture = fixture();
+    let key = key_of(&fixture, "ada").await;
+    fixture.accounts.go_away();
+    assert!(matches!(fixture.authenticator.authenticate(key.expose()).await, Err(AuthError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn names_are_unique_and_printable() {
+    let fixture = fixture();
+    key_of(&fixture, "ada").await;
+    let taken = fixture.service.create_user("ada", NOW).await;
+    assert!(matches!(taken, Err(ServiceError::Accounts(Error::NameTaken))));
+    for name in ["", "a\nb", &"x".repeat(65)] {
+        assert!(matches!(fixture.service.create_user(name, NOW).await, Err(ServiceError::InvalidName)));
+    }
+}
+
+#[test]
+fn keys_have_one_form_and_never_repeat() {
+    let (one, other) = (ApiKey::generate().unwrap(), ApiKey::generate().unwrap());
+    let (id, secret) = api_key::split(one.expose()).unwrap();
+    assert_eq!((id.len(), secret.len(), one.expose().len()), (19, 43, 63));
+    assert!(id.starts_with("ak_"));
+    assert_ne!(one.expose(), other.expose());
+}
