@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod actors;
+mod antiphon;
 mod clock;
 pub mod domain;
 pub mod journal;
@@ -12,4 +13,5 @@ pub mod store;
 pub mod testkit;
 pub mod vault;
 
+pub use antiphon::{Antiphon, Builder, History, HistoryError, StartError};
 pub use clock::{Clock, SystemClock};

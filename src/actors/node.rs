@@ -61,25 +61,25 @@ impl Default for Settings {
 
 /// What all actors of a node share.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// The node's name in the database.
-    pub name: String,
+    pub(crate) name: String,
     /// The record of all responses.
-    pub store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     /// What opens and seals content.
-    pub vault: Vault,
+    pub(crate) vault: Vault,
     /// The way to the journal writer.
-    pub journal: Journal,
+    pub(crate) journal: Journal,
     /// The providers by their names.
-    pub providers: HashMap<String, Arc<dyn Provider>>,
+    pub(crate) providers: HashMap<String, Arc<dyn Provider>>,
     /// The time of day.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Counts tokens where a provider reports none.
-    pub tokens: Arc<dyn EstimateTokens>,
+    pub(crate) tokens: Arc<dyn EstimateTokens>,
     /// The threads that the actors live on.
-    pub arbiters: Arbiters,
+    pub(crate) arbiters: Arbiters,
     /// Who is alive.
-    pub roster: Roster,
+    pub(crate) roster: Roster,
     /// How patient the actors are.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
 }

@@ -1,8 +1,16 @@
 //! What the tests of this crate use, and what embedders may use for theirs.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 pub mod flaky_store;
 pub mod postgres;
+mod puppet_provider;
 pub mod store_conformance;
+mod test_client;
+mod test_node;
 
 pub use flaky_store::FlakyStore;
+pub use puppet_provider::{Call, PuppetProvider};
 pub use store_conformance::store_conformance;
+pub use test_client::TestClient;
+pub use test_node::{TestNode, impatient};

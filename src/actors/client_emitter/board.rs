@@ -56,11 +56,6 @@ impl Board {
         self.trim();
     }
 
-    /// The number of the next event to come.
-    pub(crate) fn next_sequence(&self) -> u64 {
-        self.next_sequence
-    }
-
     /// Whether emitters are so far behind that no more should come for now.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes > self.capacity

@@ -69,7 +69,10 @@ impl Journal {
     /// Submits an entry and waits for what becomes of it.
     pub async fn write(&self, entry: Entry) -> Written {
         let (tell, told) = tokio::sync::oneshot::channel();
-        self.submit(entry, move |written| drop(tell.send(written)));
+        self.submit(entry, move |written| {
+            // Nobody waits any more if the caller left.
+            let _left = tell.send(written);
+        });
         // The queue outlives every writer and answers every entry, unless the whole node is gone.
         told.await.unwrap_or(Written::Failed)
     }

@@ -3,8 +3,7 @@
 mod journal;
 mod queue;
 
-
 mod writer;
 
 pub use journal::{Journal, JournalStats, Written};
-pub use writer::JournalWriter;
+pub(crate) use writer::JournalWriter;

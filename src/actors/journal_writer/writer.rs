@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
-pub struct JournalWriter {
+pub(crate) struct JournalWriter {
     store: Arc<dyn Store>,
     journal: Journal,
     busy: bool,
@@ -29,7 +29,7 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// A writer for that store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, journal: Journal) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, journal: Journal) -> Self {
         Self { store, journal, busy: false, pause: FIRST_PAUSE }
     }
 

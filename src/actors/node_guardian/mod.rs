@@ -9,7 +9,7 @@ use super::{
     journal_writer::JournalWriter,
     node::Node,
     registry::ResponseRegistry,
-    supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
+    supervision::{Beat, Child, Exit, Label, Role, spawn},
 };
 use crate::domain::{Restart, RestartBudget};
 

@@ -7,5 +7,5 @@ mod registry;
 mod settle;
 
 pub(crate) use commands::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse};
-pub(crate) use lookup::{Found, find, load};
+pub(crate) use lookup::{find, load};
 pub(crate) use registry::ResponseRegistry;

@@ -185,7 +185,9 @@ async fn find_ended(
 ) -> Result<Found, ReadRefusal> {
     let found = find(&node, user, id).await?;
     if !found.row.status.is_terminal() {
-        settle(Arc::clone(&node), epoch, id, Reason::SupervisorFailed).await;
+        let same_epoch = found.row.epoch == epoch;
+        let reason = if same_epoch { Reason::SupervisorFailed } else { Reason::NodeLost };
+        settle(Arc::clone(&node), epoch, id, reason).await;
     }
     if wish == Wish::Ending {
         phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
@@ -201,7 +203,9 @@ impl Handler<CancelResponse> for ResponseRegistry {
             return child.addr().do_send(CancelRun { user, reply });
         }
         let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| drop(reply.send(answer))));
+        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
+            let _left = reply.send(answer);
+        }));
     }
 }
 
@@ -233,7 +237,9 @@ impl Handler<DeleteResponse> for ResponseRegistry {
             child.addr().do_send(CancelRun { user, reply: tell });
         }
         let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| drop(reply.send(answer))));
+        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
+            let _left = reply.send(answer);
+        }));
     }
 }
 

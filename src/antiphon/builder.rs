@@ -1,0 +1,125 @@
+//! Putting a node together.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::sync::watch;
+
+use super::Antiphon;
+use crate::actors::{
+    EstimateTokens, Journal, Node, NodeGuardian, NodeState, Settings,
+    supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
+};
+use crate::clock::{Clock, SystemClock};
+use crate::provider::Provider;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// A node could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There are no threads to run on.
+    #[error(transparent)]
+    Arbiters(#[from] ArbitersGone),
+}
+
+/// Puts a node together.
+#[derive(Debug)]
+pub struct Builder {
+    name: String,
+    store: Arc<dyn Store>,
+    vault: Vault,
+    providers: HashMap<String, Arc<dyn Provider>>,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<dyn EstimateTokens>,
+    settings: Settings,
+    arbiters: usize,
+}
+
+impl Builder {
+    pub(super) fn new(store: Arc<dyn Store>, vault: Vault, tokens: Arc<dyn EstimateTokens>) -> Self {
+        Self {
+            name: "antiphon".to_owned(),
+            store,
+            vault,
+            providers: HashMap::new(),
+            clock: Arc::new(SystemClock),
+            tokens,
+            settings: Settings::default(),
+            arbiters: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// The node's name in the database; `antiphon` unless given. Two nodes on one database need two names.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Adds a provider under the name that plans call it by.
+    #[must_use]
+    pub fn provider(mut self, name: impl Into<String>, provider: impl Provider) -> Self {
+        self.providers.insert(name.into(), Arc::new(provider));
+        self
+    }
+
+    /// Adds several providers.
+    #[must_use]
+    pub fn providers(mut self, providers: HashMap<String, Arc<dyn Provider>>) -> Self {
+        self.providers.extend(providers);
+        self
+    }
+
+    /// The time of day; the machine's own unless given.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How patient the actors are, and how much they hold.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How many threads run responses; one per core unless given.
+    #[must_use]
+    pub fn arbiters(mut self, count: usize) -> Self {
+        self.arbiters = count;
+        self
+    }
+
+    /// Starts the node. It settles what an earlier run under its name left behind, and takes responses as
+    /// soon as the database has given it an epoch.
+    ///
+    /// # Errors
+    /// If its threads can't be started.
+    pub fn start(self) -> Result<Antiphon, StartError> {
+        let arbiters = Arbiters::start(self.arbiters)?;
+        arbiters.watch(self.settings.heartbeat, self.settings.missed_beats);
+        let node = Arc::new(Node {
+            name: self.name,
+            store: self.store,
+            vault: self.vault,
+            journal: Journal::default(),
+            providers: self.providers,
+            clock: self.clock,
+            tokens: self.tokens,
+            arbiters,
+            roster: Roster::new(),
+            settings: self.settings,
+        });
+        let (state, states) = watch::channel(NodeState::Starting);
+        let guarded = Arc::clone(&node);
+        let guardian = spawn_on(
+            node.arbiters.node(),
+            &node.roster,
+            (Label::node(Role::NodeGuardian), tracing::Span::none()),
+            move |_| NodeGuardian::new(guarded, state),
+            |exit| tracing::debug!(exit = ?exit, "the node guardian ended"),
+        );
+        Ok(Antiphon::new(node, guardian, states))
+    }
+}

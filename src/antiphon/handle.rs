@@ -1,0 +1,237 @@
+//! The handle.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::Addr;
+use tokio::sync::{oneshot, watch};
+
+use super::{Builder, History, HistoryError, history};
+use crate::actors::{
+    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, JoinResponse, Journal, Node,
+    NodeFailure, NodeGuardian, NodeState, Outcome, ReadRefusal, Reader, ResponseRegistry, StartResponse, Wish, load,
+    seat,
+    supervision::{Child, Roster},
+};
+use crate::domain::Plan;
+use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
+use crate::store::{self, ItemQuery, Order, Side, Store};
+use crate::vault::{self, Vault};
+
+/// How long a request waits for a registry that is being started again.
+const REGISTRY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running node. Cheap to clone; when the last handle is dropped all that it started ends, and what was
+/// running is settled by the next start under the same name.
+///
+/// Every method may be called from any runtime, and dropping its future loses no command: what was asked
+/// for happens all the same.
+#[derive(Debug, Clone)]
+pub struct Antiphon(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    // Dropped first: everything the node runs dies from here.
+    _guardian: Child<NodeGuardian>,
+    state: watch::Receiver<NodeState>,
+    node: Arc<Node>,
+}
+
+impl Antiphon {
+    /// Puts a node together.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, vault: Vault, tokens: Arc<dyn EstimateTokens>) -> Builder {
+        Builder::new(store, vault, tokens)
+    }
+
+    pub(super) fn new(node: Arc<Node>, guardian: Child<NodeGuardian>, state: watch::Receiver<NodeState>) -> Self {
+        Self(Arc::new(Inner { _guardian: guardian, state, node }))
+    }
+
+    /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever
+    /// the caller does.
+    ///
+    /// # Errors
+    /// If it could not be admitted: then there is no such response, or it will be settled as failed.
+    pub async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+        let node = &self.0.node;
+        if node.journal.is_away() {
+            return Err(AdmitError::Unavailable);
+        }
+        let key = match plan.request.store {
+            true => Some(node.vault.user_key(plan.user).await.map_err(admit_error)?.response_key(plan.id)),
+            false => None,
+        };
+        let (seat, reader) = seat(plan.id, wish, node.settings.emission_buffer);
+        let (reply, told) = oneshot::channel();
+        let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
+        registry.do_send(StartResponse { plan, key, seat, reply });
+        told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
+    }
+
+    /// Reads a stored response of that user, running or long ended.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        self.join(user, id, wish, false).await
+    }
+
+    /// Goes on for a client that had a [`Reader`] of the response and lost it through no fault of its own.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        self.join(user, id, wish, true).await
+    }
+
+    async fn join(&self, user: UserId, id: ResponseId, wish: Wish, returning: bool) -> Result<Reader, ReadRefusal> {
+        loop {
+            let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
+            let (reply, told) = oneshot::channel();
+            let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
+            registry.do_send(JoinResponse { user, id, returning, seat, reply });
+            // Without an answer whoever had the question is gone, and another will know.
+            if let Ok(answer) = told.await {
+                return answer.map(|()| reader);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A stored response as of now.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
+        let transcript = load(&self.0.node, user, id).await?;
+        transcript.response().map(|response| *response).ok_or(ReadRefusal::Failed)
+    }
+
+    /// Cancels a response of that user. Returns once its ending is durable.
+    ///
+    /// # Errors
+    /// [`CancelRefusal`].
+    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+        loop {
+            let (reply, told) = oneshot::channel();
+            let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
+            registry.do_send(CancelResponse { user, id, reply });
+            if let Ok(answer) = told.await {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Cancels a stored response of that user if it runs, and deletes all of it.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal> {
+        loop {
+            let (reply, told) = oneshot::channel();
+            let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
+            registry.do_send(DeleteResponse { user, id, reply });
+            if let Ok(answer) = told.await {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A page of the items that were the input of a stored response, and whether there are more. None if the
+    /// cursor names no item of it.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn input_items(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        (order, after, limit): (Order, Option<ItemId>, u32),
+    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
+        let found = crate::actors::find(&self.0.node, user, id).await?;
+        let query = ItemQuery { response: id, side: Side::Input, order, after, limit };
+        let page = match self.0.node.store.items(query).await {
+            Err(store::Error::UnknownCursor) => return Ok(None),
+            page => page?,
+        };
+        let items = page.items.iter().map(|item| history::open(found.log.key(), item)).collect::<Result<_, _>>()?;
+        Ok(Some((items, page.has_more)))
+    }
+
+    /// What was said up to and including a stored response of that user.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+        history::history(&self.0.node, user, last, most).await
+    }
+
+    /// Whether new responses can be taken: the database answers, the registry and at least one thread work.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ready(&self) -> Result<bool, store::Error> {
+        self.0.node.store.ping().await?;
+        let arbiters = self.0.node.arbiters.hung() == 0;
+        Ok(arbiters && matches!(*self.0.state.borrow(), NodeState::Running(_)))
+    }
+
+    /// Takes no new responses from now on, waits until those that run have ended, and after `patience` ends
+    /// the rest as interrupted.
+    pub async fn drain(&self, patience: Duration) {
+        if tokio::time::timeout(patience, self.drained(false)).await.is_err() {
+            self.drained(true).await;
+        }
+    }
+
+    async fn drained(&self, now: bool) {
+        let (reply, told) = oneshot::channel();
+        if let Some(registry) = self.registry().await {
+            registry.do_send(Drain { now, reply });
+            // Without an answer the registry is gone, and what ran is settled by its successor.
+            let _gone = told.await;
+        }
+    }
+
+    /// Waits until the node can't go on, and says why. Pending for ever as long as it can.
+    pub async fn failed(&self) -> NodeFailure {
+        let mut states = self.0.state.clone();
+        let failed = |state: &NodeState| matches!(state, NodeState::Failed(_));
+        let failure = states.wait_for(failed).await.map(|state| state.clone());
+        match failure {
+            Ok(NodeState::Failed(failure)) => failure,
+            Ok(NodeState::Starting | NodeState::Running(_)) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// The way to the journal writer, for its figures.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.0.node.journal
+    }
+
+    /// Who of the node's actors is alive.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.0.node.roster
+    }
+
+    async fn registry(&self) -> Option<Addr<ResponseRegistry>> {
+        let mut states = self.0.state.clone();
+        let started = states.wait_for(|state| !matches!(state, NodeState::Starting));
+        let state = tokio::time::timeout(REGISTRY_PATIENCE, started).await.ok()?.ok()?.clone();
+        match state {
+            NodeState::Running(registry) => Some(registry),
+            NodeState::Starting | NodeState::Failed(_) => None,
+        }
+    }
+}
+
+fn admit_error(error: vault::Error) -> AdmitError {
+    match ReadRefusal::from(error) {
+        ReadRefusal::Unavailable => AdmitError::Unavailable,
+        ReadRefusal::NotFound | ReadRefusal::Failed => AdmitError::Failed,
+    }
+}

@@ -1,0 +1,105 @@
+//! What was said before: the items of a response and its ancestors.
+
+use crate::actors::{Node, ReadRefusal};
+use crate::protocol::{Item, ResponseId, Status, UserId};
+use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
+use crate::vault::{Place, ResponseKey, UserKey};
+
+/// The items of a conversation so far, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// At most as many as were asked for; the newest ones.
+    pub items: Vec<Item>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// Why a history could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HistoryError {
+    /// The response, or one of its ancestors, does not exist for this user or is not stored.
+    #[error("there is no such response")]
+    NotFound,
+    /// The response has not ended.
+    #[error("the response has not ended")]
+    StillRunning,
+    /// It could not be read.
+    #[error(transparent)]
+    Read(ReadRefusal),
+}
+
+impl<E: Into<ReadRefusal>> From<E> for HistoryError {
+    fn from(error: E) -> Self {
+        match error.into() {
+            ReadRefusal::NotFound => Self::NotFound,
+            refusal @ (ReadRefusal::Unavailable | ReadRefusal::Failed) => Self::Read(refusal),
+        }
+    }
+}
+
+pub(super) async fn history(node: &Node, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+    // Every response has input, so a chain of `most` responses has at least `most` items.
+    let rows = node.store.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
+    check(&rows, user, most)?;
+    let key = node.vault.user_key(user).await?;
+    let mut newest_first = Vec::new();
+    let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
+    for row in &rows {
+        for side in [Side::Output, Side::Input] {
+            // What a failed response said is not part of the conversation; what it was asked is.
+            if side == Side::Output && row.status == Status::Failed {
+                continue;
+            }
+            let has_more = read(node, &key, row, side, (most, &mut newest_first)).await?;
+            complete &= !has_more;
+        }
+    }
+    newest_first.reverse();
+    Ok(History { items: newest_first, complete })
+}
+
+fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryError> {
+    let Some(last) = rows.first() else { return Err(HistoryError::NotFound) };
+    if rows.iter().any(|row| row.user != user || !row.stored) {
+        return Err(HistoryError::NotFound);
+    }
+    let cut_short = rows.len() < most && rows.last().is_some_and(|oldest| oldest.previous.is_some());
+    if cut_short {
+        return Err(HistoryError::NotFound);
+    }
+    if last.status.is_terminal() { Ok(()) } else { Err(HistoryError::StillRunning) }
+}
+
+/// Appends the newest items of one side, newest first. True if some had no room.
+async fn read(
+    node: &Node,
+    key: &UserKey,
+    row: &ResponseRow,
+    side: Side,
+    (most, items): (usize, &mut Vec<Item>),
+) -> Result<bool, HistoryError> {
+    let room = most - items.len();
+    let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
+    let query = ItemQuery { response: row.id, side, order: Order::Descending, after: None, limit };
+    let page = node.store.items(query).await?;
+    let key = key.response_key(row.id);
+    let mut has_more = page.has_more;
+    for item in &page.items {
+        if items.len() < most {
+            items.push(open(&key, item)?);
+        } else {
+            has_more = true;
+        }
+    }
+    Ok(has_more)
+}
+
+/// A stored item as it was.
+pub(super) fn open(key: &ResponseKey, item: &StoredItem) -> Result<Item, ReadRefusal> {
+    let place = Place::Item { side: item.side, position: item.position };
+    let json = key.open(place, &item.content)?;
+    serde_json::from_slice(&json).map_err(|_| {
+        tracing::error!(response.id = %item.response, "a stored item is no item");
+        ReadRefusal::Failed
+    })
+}

@@ -1,0 +1,118 @@
+//! A provider whose every word a test says.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream::LocalBoxStream};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+
+use crate::domain::FinishReason;
+use crate::protocol::Usage;
+use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest};
+
+type Said = Result<Vec<ProviderEvent>, Error>;
+
+/// A provider that says what the test says, when the test says it.
+#[derive(Debug, Clone, Default)]
+pub struct PuppetProvider(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    calls: Mutex<Vec<Call>>,
+    asked: Notify,
+}
+
+/// One call of the puppet. It ends when dropped, without an end mark.
+#[derive(Debug)]
+pub struct Call {
+    /// What the provider was asked.
+    pub request: ProviderRequest,
+    say: mpsc::UnboundedSender<Line>,
+}
+
+#[derive(Debug)]
+enum Line {
+    Say(Said),
+    Panic,
+}
+
+impl PuppetProvider {
+    /// Waits for the next call.
+    pub async fn asked(&self) -> Call {
+        loop {
+            let asked = self.0.asked.notified();
+            tokio::pin!(asked);
+            asked.as_mut().enable();
+            let call = {
+                let mut calls = self.0.calls.lock();
+                (!calls.is_empty()).then(|| calls.remove(0))
+            };
+            if let Some(call) = call {
+                return call;
+            }
+            asked.await;
+        }
+    }
+}
+
+impl Provider for PuppetProvider {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Said> {
+        let (say, mut lines) = mpsc::unbounded_channel();
+        self.0.calls.lock().push(Call { request, say });
+        self.0.asked.notify_waiters();
+        let spoken = futures_util::stream::poll_fn(move |task| lines.poll_recv(task));
+        spoken
+            .map(|line| match line {
+                Line::Say(said) => said,
+                Line::Panic => std::panic::resume_unwind(Box::new("the puppet panics")),
+            })
+            .boxed_local()
+    }
+}
+
+impl Call {
+    /// Answers with a success.
+    pub fn open(&self) {
+        self.events([ProviderEvent::Opened { provider_response_id: None }]);
+    }
+
+    /// Writes text.
+    pub fn text(&self, text: &str) {
+        self.events([ProviderEvent::Text { text: text.to_owned(), upstream_sequence: None }]);
+    }
+
+    /// Says that it is finished.
+    pub fn finish(&self) {
+        self.events([ProviderEvent::Finished(FinishReason::Stop)]);
+    }
+
+    /// Reports usage.
+    pub fn usage(&self, usage: Usage) {
+        self.events([ProviderEvent::Usage(usage)]);
+    }
+
+    /// Says several things at once.
+    pub fn events(&self, events: impl IntoIterator<Item = ProviderEvent>) {
+        self.line(Line::Say(Ok(events.into_iter().collect())));
+    }
+
+    /// Fails.
+    pub fn fail(&self, error: Error) {
+        self.line(Line::Say(Err(error)));
+    }
+
+    /// Panics while it is read.
+    pub fn panic(&self) {
+        self.line(Line::Panic);
+    }
+
+    /// Waits until nobody listens any more: the provider's socket is closed.
+    pub async fn closed(&self) {
+        self.say.closed().await;
+    }
+
+    fn line(&self, line: Line) {
+        // Nobody may listen any more; whether somebody should is the test's question.
+        let _unheard = self.say.send(line);
+    }
+}

@@ -1,0 +1,152 @@
+//! A node for tests: a real database, a key ring, a user, and a provider on strings.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+
+use super::{FlakyStore, PuppetProvider, TestClient};
+use crate::access::AccountService;
+use crate::actors::{EstimateTokens, Settings, Wish};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, View};
+use crate::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role, Truncation, UserId};
+use crate::store::{SqlOptions, SqlStore, Store};
+use crate::vault::{KeyRing, Vault};
+use crate::{Antiphon, domain::Timestamp};
+
+/// The settings that tests of hung actors use: a hang is found within a second, and no stall of a busy
+/// machine looks like one.
+#[must_use]
+pub fn impatient() -> Settings {
+    Settings { heartbeat: Duration::from_millis(100), missed_beats: 5, ..Settings::default() }
+}
+
+/// A running node over a database of its own.
+#[derive(Debug)]
+pub struct TestNode {
+    /// The node.
+    pub antiphon: Antiphon,
+    /// What the node takes for its store.
+    pub store: Arc<FlakyStore>,
+    /// The provider that plans call.
+    pub provider: PuppetProvider,
+    /// The user whose the responses are.
+    pub user: UserId,
+    /// What opens what the store has.
+    pub vault: Vault,
+    /// The database's address.
+    pub url: String,
+    _folder: TempDir,
+}
+
+/// One token per word: cheap, and good enough to see that estimates arrive.
+#[derive(Debug)]
+struct WordCounter;
+
+impl EstimateTokens for WordCounter {
+    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
+        Box::pin(async move { text.split_whitespace().count() as u64 })
+    }
+}
+
+impl TestNode {
+    /// A node over a fresh SQLite file.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub async fn start(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file: PathBuf = folder.path().join("antiphon.db");
+        let url = format!("sqlite://{}", file.display());
+        Self::start_on(url, folder, settings).await
+    }
+
+    async fn start_on(url: String, folder: TempDir, settings: Settings) -> Self {
+        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
+        sql.migrate().await.expect("the tables");
+        let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
+        let accounts = AccountService::new(sql.clone(), vault.clone());
+        let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
+        let store = Arc::new(FlakyStore::new(sql as Arc<dyn Store>));
+        let provider = PuppetProvider::default();
+        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter))
+            .provider("puppet", provider.clone())
+            .settings(settings)
+            .arbiters(1)
+            .start()
+            .expect("a node");
+        Self { antiphon, store, provider, user, vault, url, _folder: folder }
+    }
+
+    /// A plan for a stored, streamed response that is ended at once when its last client leaves.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let id = ResponseId::new();
+        let said = Item::Message(Message {
+            id: ItemId::of_input("msg_", id, 0),
+            role: Role::User,
+            status: ItemStatus::Completed,
+            content: vec![ContentPart::InputText { text: "Say something.".to_owned() }],
+        });
+        Plan {
+            id,
+            user: self.user,
+            request_id: format!("req_{}", id.uuid().simple()),
+            request: request(),
+            input: vec![said.clone()],
+            prompt: Prompt { instructions: None, items: vec![said] },
+            provider: "puppet".to_owned(),
+            upstream_model: "puppet-1".to_owned(),
+            encoding: Encoding::default(),
+            prompt_tokens: 2,
+            disconnect: DisconnectPolicy::Cancel,
+            resumable: true,
+        }
+    }
+
+    /// Starts a response and listens to it.
+    ///
+    /// # Panics
+    /// If it is not admitted.
+    pub async fn respond(&self, plan: Plan) -> TestClient {
+        let id = plan.id;
+        let wish = Wish::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.respond(plan, wish).await.expect("the response is admitted");
+        TestClient::new(self.antiphon.clone(), self.user, id, reader)
+    }
+
+    /// Reads a response from its first event on.
+    ///
+    /// # Panics
+    /// If it can't be read.
+    pub async fn replay(&self, id: ResponseId) -> TestClient {
+        let wish = Wish::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.subscribe(self.user, id, wish).await.expect("the response can be read");
+        TestClient::new(self.antiphon.clone(), self.user, id, reader)
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+}
+
+fn request() -> Request {
+    Request {
+        model: "puppet".to_owned(),
+        instructions: None,
+        previous_response_id: None,
+        metadata: std::collections::BTreeMap::new(),
+        temperature: None,
+        top_p: None,
+        max_output_tokens: 2048,
+        truncation: Truncation::Disabled,
+        store: true,
+        background: false,
+        user: None,
+        safety_identifier: None,
+        prompt_cache_key: None,
+    }
+}
