@@ -15,11 +15,11 @@ pub mod supervision;
 
 pub use client_emitter::Emission;
 pub use journal_writer::{Journal, JournalStats};
-pub use node::{EstimateTokens, Settings};
 pub(crate) use node::Node;
+pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
-pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use reader::seat;
+pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use registry::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse, find, load};
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};

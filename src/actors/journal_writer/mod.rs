@@ -3,7 +3,6 @@
 mod journal;
 mod queue;
 
-
 mod writer;
 
 pub use journal::{Journal, JournalStats, Written};

@@ -122,9 +122,7 @@ impl Handler<Acknowledge> for PersistenceAccumulator {
 
 fn fact_of(entry: &Entry) -> StoreFact {
     match entry {
-        Entry::Admit(admission) => {
-            StoreFact::Admitted { facts: admission.segment.as_ref().map_or(0, Segment::end) }
-        }
+        Entry::Admit(admission) => StoreFact::Admitted { facts: admission.segment.as_ref().map_or(0, Segment::end) },
         Entry::Append(append) => StoreFact::Stored { facts: append.segment.end() },
         Entry::End(_) => StoreFact::Ended,
         // Not entries of an accumulator.

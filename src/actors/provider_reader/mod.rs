@@ -60,12 +60,7 @@ impl ProviderReader {
         ctx.spawn(read.into_actor(self).map(|(batch, batches), reader, ctx| reader.pass_on(batch, batches, ctx)));
     }
 
-    fn pass_on(
-        &mut self,
-        batch: Option<Result<Vec<ProviderEvent>, Error>>,
-        batches: Batches,
-        ctx: &mut Context<Self>,
-    ) {
+    fn pass_on(&mut self, batch: Option<Result<Vec<ProviderEvent>, Error>>, batches: Batches, ctx: &mut Context<Self>) {
         match batch {
             Some(Ok(events)) => {
                 let cost = events.iter().map(size).sum::<usize>().max(LEAST_COST);
@@ -104,9 +99,7 @@ fn fact(attempt: Attempt, event: ProviderEvent) -> Fact {
         ProviderEvent::Reasoning { text, upstream_sequence } => {
             Fact::ReasoningArrived { attempt, text, upstream_sequence }
         }
-        ProviderEvent::Refusal { text, upstream_sequence } => {
-            Fact::RefusalArrived { attempt, text, upstream_sequence }
-        }
+        ProviderEvent::Refusal { text, upstream_sequence } => Fact::RefusalArrived { attempt, text, upstream_sequence },
         ProviderEvent::CallStarted { call, call_id, name } => Fact::CallStarted { attempt, call, call_id, name },
         ProviderEvent::Arguments { call, text, upstream_sequence } => {
             Fact::ArgumentsArrived { attempt, call, text, upstream_sequence }

@@ -85,11 +85,9 @@ impl ResponseSupervisor {
 fn cancel_answer(outcome: &Arc<Outcome>) -> Result<Arc<Outcome>, CancelRefusal> {
     match outcome.status {
         Status::Cancelled => Ok(Arc::clone(outcome)),
-        status @ (Status::Queued
-        | Status::InProgress
-        | Status::Completed
-        | Status::Failed
-        | Status::Incomplete) => Err(CancelRefusal::AlreadyEnded(status)),
+        status @ (Status::Queued | Status::InProgress | Status::Completed | Status::Failed | Status::Incomplete) => {
+            Err(CancelRefusal::AlreadyEnded(status))
+        }
     }
 }
 

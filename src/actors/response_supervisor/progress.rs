@@ -6,11 +6,7 @@ use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
 
 use super::{AdmitError, ResponseSupervisor, supervisor::Stage};
-use crate::actors::{
-    persistence_accumulator::StoreFact,
-    provider_reader::ReaderFact,
-    reader::Phase,
-};
+use crate::actors::{persistence_accumulator::StoreFact, provider_reader::ReaderFact, reader::Phase};
 use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Verdict};
 use crate::provider;
 use crate::store::Conflict;

@@ -82,13 +82,11 @@ impl ResponseSupervisor {
             Wish::Ending => None,
             Wish::Events { view, from } => {
                 self.board.borrow_mut().advance(reader, from);
-                let source =
-                    Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), log: self.log.clone() };
+                let source = Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), log: self.log.clone() };
                 let outlet = (sink, self.node.settings.client_stall_timeout);
                 let parent = ctx.address().recipient();
                 let label = Label::of(Role::ClientEmitter, self.plan.id);
-                let build =
-                    move |_: &mut Context<_>| ClientEmitter::new(reader, source, (view, from), outlet, parent);
+                let build = move |_: &mut Context<_>| ClientEmitter::new(reader, source, (view, from), outlet, parent);
                 Some(spawn(&self.node.roster, label, build, exit_to(ctx, Who::Emitter(reader))))
             }
         };

@@ -129,8 +129,7 @@ async fn an_actor_that_does_not_read_its_mailbox_misses_its_beats() {
 #[actix::test]
 async fn inflicted_faults_are_endings_like_others() {
     let roster = Roster::new();
-    for (fault, expected) in
-        [(Fault::Panic, Exit::Panicked("an inflicted panic".into())), (Fault::Stop, Exit::Stopped)]
+    for (fault, expected) in [(Fault::Panic, Exit::Panicked("an inflicted panic".into())), (Fault::Stop, Exit::Stopped)]
     {
         let (_child, told) = victim(&roster, false);
         tokio::task::yield_now().await;
@@ -146,7 +145,12 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
     let on = |id| {
         let (tell, told) = unbounded_channel();
         let build = |_: &mut Context<Victim>| Victim { panic_when_stopping: false };
-        (spawn_on(arbiters.of(id).unwrap(), &roster, (LABEL, tracing::Span::none()), build, move |exit| drop(tell.send(exit))), told)
+        (
+            spawn_on(arbiters.of(id).unwrap(), &roster, (LABEL, tracing::Span::none()), build, move |exit| {
+                drop(tell.send(exit))
+            }),
+            told,
+        )
     };
     let (child, told) = on(ResponseId::new());
     child.addr().do_send(Order::Panic);
