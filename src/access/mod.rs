@@ -13,6 +13,4 @@ pub use port::{Accounts, ApiKeyRecord, Error, UserRecord, WrappedKey};
 pub use service::{AccountService, ServiceError};
 
 #[cfg(test)]
-pub(crate) mod fake;
-#[cfg(test)]
 mod tests;

@@ -2,23 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod away;
+
 use std::sync::Arc;
 
-use super::fake::FakeAccounts;
+use self::away::Away;
 use super::{AccountService, Accounts as _, ApiKey, AuthError, Authenticator, Error, ServiceError, api_key};
 use crate::domain::Timestamp;
+use crate::store::MemoryStore;
 use crate::vault::{KeyRing, Vault};
 
 const NOW: Timestamp = Timestamp::from_micros(1);
 
 struct Fixture {
-    accounts: Arc<FakeAccounts>,
+    accounts: Arc<MemoryStore>,
     service: AccountService,
     authenticator: Authenticator,
 }
 
 fn fixture() -> Fixture {
-    let accounts = Arc::new(FakeAccounts::default());
+    let accounts = Arc::new(MemoryStore::default());
     let vault = Vault::new(KeyRing::generate().unwrap(), Arc::clone(&accounts) as _);
     let authenticator = Authenticator::new(Arc::clone(&accounts) as _, vault.pepper());
     Fixture { service: AccountService::new(Arc::clone(&accounts) as _, vault), accounts, authenticator }
@@ -70,8 +73,8 @@ async fn a_revoked_key_is_refused_at_once_and_keeps_its_time() {
 async fn a_database_that_is_away_says_nothing_about_a_key() {
     let fixture = fixture();
     let key = key_of(&fixture, "ada").await;
-    fixture.accounts.go_away();
-    assert!(matches!(fixture.authenticator.authenticate(key.expose()).await, Err(AuthError::Unavailable(_))));
+    let authenticator = Authenticator::new(Arc::new(Away), KeyRing::generate().unwrap().pepper());
+    assert!(matches!(authenticator.authenticate(key.expose()).await, Err(AuthError::Unavailable(_))));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::access;
+use crate::protocol::UserId;
 
 /// Why the vault can't encrypt or decrypt.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +21,8 @@ pub enum Error {
     #[error("there is no key of version {0}")]
     UnknownKeyVersion(u32),
     /// The user has no data key: the user was deleted.
-    #[error("the user has no data key")]
-    NoDataKey,
+    #[error("{0} has no data key")]
+    NoDataKey(UserId),
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Randomness,

@@ -9,17 +9,17 @@ mod rotation;
 use std::sync::Arc;
 
 use super::{KeyRing, Vault};
-use crate::access::fake::FakeAccounts;
 use crate::access::{Accounts as _, UserRecord};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
+use crate::store::MemoryStore;
 
-fn vault(ring: KeyRing) -> (Vault, Arc<FakeAccounts>) {
-    let accounts = Arc::new(FakeAccounts::default());
+fn vault(ring: KeyRing) -> (Vault, Arc<MemoryStore>) {
+    let accounts = Arc::new(MemoryStore::default());
     (Vault::new(ring, Arc::clone(&accounts) as _), accounts)
 }
 
-async fn add_user(vault: &Vault, accounts: &FakeAccounts) -> UserId {
+async fn add_user(vault: &Vault, accounts: &MemoryStore) -> UserId {
     let user = UserId::new();
     let record = UserRecord { id: user, name: user.to_string(), created_at: Timestamp::from_micros(0) };
     accounts.create_user(record, vault.new_user_key(user).unwrap()).await.unwrap();

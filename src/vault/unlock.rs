@@ -41,7 +41,7 @@ impl Vault {
         if let Some(key) = self.0.cache.lock().get(user) {
             return Ok(key);
         }
-        let wrapped = self.0.accounts.data_key(user).await?.ok_or(Error::NoDataKey)?;
+        let wrapped = self.0.accounts.data_key(user).await?.ok_or(Error::NoDataKey(user))?;
         let key = UserKey::new(user, self.unwrap_key(user, &wrapped).await?);
         self.0.cache.lock().insert(user, key.clone());
         Ok(key)

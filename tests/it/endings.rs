@@ -153,7 +153,13 @@ impl Case {
     async fn befall(&mut self, mishap: &Mishap) {
         match mishap {
             Mishap::Actor(role @ (Role::ResponseRegistry | Role::JournalWriter), fault) => {
-                assert_eq!(self.node.antiphon.roster().inflict(Label::node(*role), *fault), 1);
+                let roster = self.node.antiphon.roster();
+                assert_eq!(roster.inflict(Label::node(*role), *fault), 1);
+                if *role == Role::ResponseRegistry && *fault != Fault::Hang {
+                    // Its responses go with it; only then does the test go on.
+                    let supervisor = Label::of(Role::ResponseSupervisor, self.client().id);
+                    roster.wait_until(|live| live.iter().all(|actor| actor.label != supervisor)).await;
+                }
             }
             Mishap::Actor(role, fault) => {
                 let label = Label::of(*role, self.client().id);

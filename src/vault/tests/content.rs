@@ -82,7 +82,7 @@ async fn a_deleted_user_has_no_key_in_memory_or_in_the_database() {
     vault.user_key(user).await.unwrap();
     accounts.delete_user(user).await.unwrap();
     vault.evict(user);
-    assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey)));
+    assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +93,7 @@ async fn a_user_deleted_by_another_process_is_forgotten_after_a_minute() {
     vault.user_key(user).await.unwrap();
     accounts.delete_user(user).await.unwrap();
     tokio::time::advance(std::time::Duration::from_secs(61)).await;
-    assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey)));
+    assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey(_))));
 }
 
 #[test]

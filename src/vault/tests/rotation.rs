@@ -2,20 +2,20 @@ use std::sync::Arc;
 
 use super::add_user;
 use crate::access::Accounts as _;
-use crate::access::fake::FakeAccounts;
 use crate::protocol::ResponseId;
+use crate::store::MemoryStore;
 use crate::vault::{Error, KeyRing, KeySource, Place, Vault};
 
 struct TwoProcesses {
     dir: tempfile::TempDir,
-    accounts: Arc<FakeAccounts>,
+    accounts: Arc<MemoryStore>,
     serving: Vault,
     command: Vault,
 }
 
 fn two_processes() -> TwoProcesses {
     let dir = tempfile::tempdir().unwrap();
-    let accounts = Arc::new(FakeAccounts::default());
+    let accounts = Arc::new(MemoryStore::default());
     let open = || Vault::new(KeyRing::create(&dir.path().join("keys.json")).unwrap(), Arc::clone(&accounts) as _);
     let (serving, command) = (open(), open());
     TwoProcesses { dir, accounts, serving, command }
