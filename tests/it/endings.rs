@@ -153,7 +153,7 @@ impl Case {
     async fn befall(&mut self, mishap: &Mishap) {
         match mishap {
             Mishap::Actor(role @ (Role::ResponseRegistry | Role::JournalWriter), fault) => {
-                let roster = self.node.antiphon.roster();
+                let roster = self.node.antiphon.roster().clone();
                 assert_eq!(roster.inflict(Label::node(*role), *fault), 1);
                 if *role == Role::ResponseRegistry && *fault != Fault::Hang {
                     // Its responses go with it; only then does the test go on.
@@ -165,7 +165,13 @@ impl Case {
                 let label = Label::of(*role, self.client().id);
                 self.node.antiphon.roster().inflict(label, *fault);
             }
-            Mishap::ClientGone => self.client = None,
+            Mishap::ClientGone => {
+                self.client = None;
+                // Seen by the response before anybody else comes: its provider is hung up on.
+                if let Some(call) = &self.call {
+                    call.closed().await;
+                }
+            }
             Mishap::ProviderFails(error) => self.say(|call| call.fail(error.clone())),
             Mishap::ProviderPanics => self.say(Call::panic),
             Mishap::ProviderCloses => self.call = None,

@@ -36,7 +36,7 @@ impl From<vault::Error> for ReadRefusal {
     fn from(error: vault::Error) -> Self {
         match error {
             vault::Error::Accounts(crate::access::Error::Store(error)) => error.into(),
-            vault::Error::NoDataKey => Self::NotFound,
+            vault::Error::NoDataKey(_) => Self::NotFound,
             error => {
                 tracing::error!(error = %error, "content could not be opened");
                 Self::Failed
