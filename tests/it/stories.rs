@@ -330,9 +330,8 @@ async fn responses_that_write_at_once_share_commits() {
     let mut admitted = Box::pin(join_all(plans.into_iter().map(|plan| node.respond(plan))));
     tokio::select! {
         _ = &mut admitted => unreachable!("no commit has been made"),
-        () = node.store.commit_held() => {}
+        () = node.antiphon.roster().wait_until(|live| live.len() >= 100 * 3) => {}
     }
-    node.antiphon.roster().wait_until(|live| live.len() >= 100 * 3).await;
     node.store.release_commits();
     let clients = admitted.await;
     assert_eq!(clients.len(), 100);

@@ -123,7 +123,7 @@ impl ClientEmitter {
             Ok(Err(_closed)) => emitter.leave(ctx),
             Err(_elapsed) => {
                 emitter.parent.do_send(EmitterFact::Stalled { reader: emitter.reader });
-                ctx.stop();
+                emitter.stop(ctx);
             }
         }));
     }
@@ -131,7 +131,7 @@ impl ClientEmitter {
     fn read_log(&mut self, ctx: &mut Context<Self>) {
         let Some(log) = self.source.log.clone() else {
             tracing::error!(response.id = %self.source.id, "an event left the board before it was emitted");
-            return ctx.stop();
+            return self.stop(ctx);
         };
         self.busy = true;
         let id = self.source.id;
@@ -151,11 +151,11 @@ impl ClientEmitter {
             // The connection subscribes again at its cursor.
             Ok(_) => {
                 tracing::warn!(response.id = %self.source.id, "a log ended before its terminal event");
-                ctx.stop();
+                self.stop(ctx);
             }
             Err(error) => {
                 tracing::error!(response.id = %self.source.id, error = %error, "a log could not be read");
-                ctx.stop();
+                self.stop(ctx);
             }
         }
     }
@@ -183,8 +183,14 @@ impl ClientEmitter {
         }
     }
 
-    fn leave(&self, ctx: &mut Context<Self>) {
+    fn leave(&mut self, ctx: &mut Context<Self>) {
         self.parent.do_send(EmitterFact::Finished { reader: self.reader });
+        self.stop(ctx);
+    }
+
+    /// Ends the actor. It may be inside [`pump`](Self::pump), which must not go on.
+    fn stop(&mut self, ctx: &mut Context<Self>) {
+        self.busy = true;
         ctx.stop();
     }
 }
