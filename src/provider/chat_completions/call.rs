@@ -32,7 +32,7 @@ type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>
 
 enum Call {
     Opening(Arc<Upstream>, ProviderRequest),
-    Reading(Answer),
+    Reading(Box<Answer>),
     Ending(Result<(), Error>),
 }
 
@@ -52,7 +52,9 @@ pub(super) fn open(upstream: Arc<Upstream>, request: ProviderRequest) -> LocalBo
 async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
     match call {
         Call::Opening(upstream, request) => Some(match answer(&upstream, &request).await {
-            Ok(answer) => (Ok(vec![ProviderEvent::Opened { provider_response_id: None }]), Call::Reading(answer)),
+            Ok(answer) => {
+                (Ok(vec![ProviderEvent::Opened { provider_response_id: None }]), Call::Reading(Box::new(answer)))
+            }
             Err(error) => (Err(error), Call::Ending(Ok(()))),
         }),
         Call::Reading(answer) => read(answer).await,
@@ -131,7 +133,7 @@ async fn beginning(response: Response) -> Vec<u8> {
 }
 
 /// Reads until there is something to tell.
-async fn read(mut answer: Answer) -> Option<(Result<Batch, Error>, Call)> {
+async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, Call)> {
     loop {
         let (batch, end) = answer.next_batch().await;
         match end {
