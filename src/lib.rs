@@ -11,6 +11,7 @@ pub mod provider;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{Antiphon, Builder, History, HistoryError, StartError};

@@ -3,12 +3,24 @@
 //! A provider is asked once per attempt and answers with a stream of what it said. It knows nothing of
 //! responses, logs or clients. Imports `protocol` and `domain` only.
 
+mod chat_completions;
+mod eliza;
+mod limits;
+mod sse;
+
 use std::fmt;
 
 use futures_util::stream::LocalBoxStream;
 
 use crate::domain::{CallIndex, Cause, FinishReason, Prompt};
 use crate::protocol::Usage;
+
+pub use chat_completions::{
+    ChatCompletions, ChatCompletionsError, ChatCompletionsOptions, DEFAULT_CONNECT_TIMEOUT, DEFAULT_FIRST_BYTE_TIMEOUT,
+    DEFAULT_IDLE_TIMEOUT, OutputLimitField,
+};
+pub use eliza::Eliza;
+pub use limits::UpstreamLimits;
 
 /// A source of model output.
 ///

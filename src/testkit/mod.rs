@@ -5,12 +5,14 @@
 pub mod flaky_store;
 pub mod postgres;
 mod puppet_provider;
+mod scripted_provider;
 pub mod store_conformance;
 mod test_client;
 mod test_node;
 
 pub use flaky_store::FlakyStore;
 pub use puppet_provider::{Call, PuppetProvider};
+pub use scripted_provider::{DeafServer, Gate, RecordedRequest, Script, ScriptedProvider, refused_base_url};
 pub use store_conformance::store_conformance;
 pub use test_client::TestClient;
 pub use test_node::{TestNode, impatient};

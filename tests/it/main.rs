@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod endings;
+mod provider;
 mod store;
 mod stories;

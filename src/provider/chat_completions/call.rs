@@ -1,0 +1,185 @@
+//! One call: sends the request, reads the answer, keeps the times.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
+use futures_util::{FutureExt, StreamExt};
+use reqwest::Response;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::chunk::Chunk;
+use super::decoder::{Decoder, Flow};
+use super::request::Body;
+use super::upstream::Upstream;
+use super::{failure, retry_after::retry_after};
+use crate::provider::{Error, ProviderEvent, ProviderRequest};
+
+/// How many buffers that are there already make one batch.
+const BUFFERS_PER_BATCH: usize = 32;
+
+/// How long usage and end mark may take after the reason to finish; without them all is said anyway.
+const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much of an answer that is no stream is read to find out whether it is an error.
+const MOST_OF_A_DOCUMENT: usize = 64 << 10;
+
+type Batch = Vec<ProviderEvent>;
+type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
+
+enum Call {
+    Opening(Arc<Upstream>, ProviderRequest),
+    Reading(Box<Answer>),
+    Ending(Result<(), Error>),
+}
+
+struct Answer {
+    reads: Reads,
+    decoder: Decoder,
+    idle_timeout: Duration,
+    /// When the wait for what may follow the reason to finish is over.
+    trailer_until: Option<Instant>,
+}
+
+/// Starts a call when the stream is first polled.
+pub(super) fn open(upstream: Arc<Upstream>, request: ProviderRequest) -> LocalBoxStream<'static, Result<Batch, Error>> {
+    stream::unfold(Call::Opening(upstream, request), |call| step(call).boxed_local()).boxed_local()
+}
+
+async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
+    match call {
+        Call::Opening(upstream, request) => Some(match answer(&upstream, &request).await {
+            Ok(answer) => {
+                (Ok(vec![ProviderEvent::Opened { provider_response_id: None }]), Call::Reading(Box::new(answer)))
+            }
+            Err(error) => (Err(error), Call::Ending(Ok(()))),
+        }),
+        Call::Reading(answer) => read(answer).await,
+        Call::Ending(end) => over(end),
+    }
+}
+
+fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, Call)> {
+    end.err().map(|error| (Err(error), Call::Ending(Ok(()))))
+}
+
+async fn answer(upstream: &Upstream, request: &ProviderRequest) -> Result<Answer, Error> {
+    let sent = timeout(upstream.first_byte_timeout, send(upstream, request)?).await;
+    let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
+    let status = response.status();
+    if !status.is_success() {
+        // Its body is of no use, and dropping it costs a connection, not memory.
+        return Err(Error::Status { status: status.as_u16(), retry_after: retry_after(response.headers()) });
+    }
+    if !may_be_events(&response) {
+        return Err(document(response, upstream.idle_timeout).await);
+    }
+    Ok(Answer {
+        reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
+        decoder: Decoder::new(upstream.limits),
+        idle_timeout: upstream.idle_timeout,
+        trailer_until: None,
+    })
+}
+
+fn send(
+    upstream: &Upstream,
+    request: &ProviderRequest,
+) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
+    let client = upstream.clients.local().map_err(|error| {
+        tracing::error!(error = %error, "no HTTP client for a provider");
+        Error::Unreachable
+    })?;
+    let body = serde_json::to_vec(&Body::new(request, upstream.output_limit_field))
+        .map_err(|_| Error::Protocol { what: "the request cannot be written as JSON" })?;
+    let mut headers = upstream.headers.clone();
+    // Ids come out of headers or are made here; what no header can hold is not worth a failed response.
+    if let Ok(id) = HeaderValue::from_str(&request.request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    Ok(client.post(upstream.url.clone()).headers(headers).body(body).send())
+}
+
+/// Servers that name no type at all are given the benefit of the doubt.
+fn may_be_events(response: &Response) -> bool {
+    let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return true };
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+/// What a success means that is no stream: some servers report errors so.
+async fn document(response: Response, patience: Duration) -> Error {
+    match timeout(patience, beginning(response)).await.as_deref().map(serde_json::from_slice::<Chunk>) {
+        Ok(Ok(chunk)) if chunk.is_error() => Error::Reported,
+        Ok(Ok(_) | Err(_)) | Err(_) => Error::Protocol { what: "the answer is no event stream" },
+    }
+}
+
+/// The first bytes of a body, or what came of them before the connection was lost.
+async fn beginning(response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut reads = response.bytes_stream();
+    while let Some(Ok(bytes)) = reads.next().await {
+        let left = MOST_OF_A_DOCUMENT - body.len();
+        body.extend_from_slice(&bytes[..bytes.len().min(left)]);
+        if body.len() == MOST_OF_A_DOCUMENT {
+            break;
+        }
+    }
+    body
+}
+
+/// Reads until there is something to tell.
+async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, Call)> {
+    loop {
+        let (batch, end) = answer.next_batch().await;
+        match end {
+            Some(end) if batch.is_empty() => return over(end),
+            Some(end) => return Some((Ok(batch), Call::Ending(end))),
+            None if batch.is_empty() => {}
+            None => return Some((Ok(batch), Call::Reading(answer))),
+        }
+    }
+}
+
+impl Answer {
+    async fn next_batch(&mut self) -> (Batch, Option<Result<(), Error>>) {
+        let mut batch = Batch::new();
+        let end = match timeout_at(self.patience(), self.reads.next()).await {
+            Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
+            Ok(None) => Some(self.decoder.end(&mut batch)),
+            Err(_) if self.decoder.finished() => Some(Ok(())),
+            Err(_) => Some(Err(Error::IdleTimeout)),
+        };
+        (batch, end)
+    }
+
+    /// When the next bytes must be there.
+    fn patience(&mut self) -> Instant {
+        let idle = Instant::now() + self.idle_timeout;
+        if !self.decoder.finished() {
+            return idle;
+        }
+        let trailer = *self.trailer_until.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);
+        idle.min(trailer)
+    }
+
+    fn take(&mut self, read: Result<Bytes, reqwest::Error>, batch: &mut Batch) -> Option<Result<(), Error>> {
+        match read {
+            Ok(bytes) => match self.decoder.push(bytes, batch) {
+                Ok(Flow::Open) => None,
+                Ok(Flow::Done) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            },
+            Err(error) => {
+                // The rest may hold the last event, whole but for its blank line.
+                let early = self.decoder.end(batch);
+                let lost = failure::of_reading(&error);
+                Some(early.map_err(|early| if early == Error::Closed { lost } else { early }))
+            }
+        }
+    }
+}

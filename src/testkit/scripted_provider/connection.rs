@@ -1,0 +1,134 @@
+//! One connection: reads a request, plays its script, notices when the client leaves.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::records::{RecordedRequest, Records};
+use super::script::{Script, Step};
+
+/// How a script left its connection.
+enum Ending {
+    /// With the end of the body.
+    Clean,
+    /// In the middle.
+    Cut,
+    /// By a reset.
+    Reset,
+}
+
+pub(super) async fn serve(socket: TcpStream, records: &Records) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let (mut reads, mut writes) = socket.into_split();
+    let Some(request) = request(&mut reads).await? else { return Ok(()) };
+    let (number, script) = records.take(request);
+    let ending = tokio::select! {
+        ending = play(&script, &mut writes) => ending.unwrap_or(Ending::Cut),
+        () = gone(&mut reads) => {
+            records.note_closed(number);
+            return Ok(());
+        }
+    };
+    if let Ending::Reset = ending {
+        let socket = reads.reunite(writes).map_err(io::Error::other)?;
+        return socket.set_zero_linger();
+    }
+    // Cut or clean, the client learns it from this; who leaves afterwards is noted all the same.
+    let _left = writes.shutdown().await;
+    gone(&mut reads).await;
+    records.note_closed(number);
+    Ok(())
+}
+
+/// Until the client has closed its side.
+async fn gone(reads: &mut OwnedReadHalf) {
+    let mut ignored = [0; 256];
+    while matches!(reads.read(&mut ignored).await, Ok(bytes) if bytes > 0) {}
+}
+
+async fn request(reads: &mut OwnedReadHalf) -> io::Result<Option<RecordedRequest>> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        if reads.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
+    let mut lines = text.split("\r\n");
+    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let body = head + 4;
+    while bytes.len() < body + length.unwrap_or(0) {
+        if reads.read_buf(&mut bytes).await? == 0 {
+            return Ok(None);
+        }
+    }
+    let body = serde_json::from_slice(&bytes[body..]).unwrap_or(Value::Null);
+    Ok(Some(RecordedRequest { path, headers, body }))
+}
+
+async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<Ending> {
+    let mut body_open = false;
+    for step in &script.steps {
+        if matches!(step, Step::Chunk(_)) && !body_open {
+            let usual = [("content-type".to_owned(), "text/event-stream".to_owned())];
+            writes.write_all(&head(200, &usual, "transfer-encoding: chunked")).await?;
+            body_open = true;
+        }
+        match step {
+            Step::Document { status, headers, body } => {
+                let length = format!("content-length: {}", body.len());
+                writes.write_all(&head(*status, headers, &length)).await?;
+                writes.write_all(body.as_bytes()).await?;
+            }
+            Step::Head { status, headers } => {
+                writes.write_all(&head(*status, headers, "transfer-encoding: chunked")).await?;
+                body_open = true;
+            }
+            Step::Chunk(bytes) => chunk(bytes, script.bytewise, writes).await?,
+            Step::Socket(bytes) => writes.write_all(bytes).await?,
+            Step::Pause(gate) => gate.pass().await,
+            Step::Stall => std::future::pending().await,
+            Step::Cut => return Ok(Ending::Cut),
+            Step::Reset => return Ok(Ending::Reset),
+        }
+    }
+    if body_open {
+        writes.write_all(b"0\r\n\r\n").await?;
+    }
+    Ok(Ending::Clean)
+}
+
+fn head(status: u16, headers: &[(String, String)], framing: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} Scripted\r\n{headers}{framing}\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
+async fn chunk(bytes: &Bytes, bytewise: bool, writes: &mut OwnedWriteHalf) -> io::Result<()> {
+    let size = if bytewise { 1 } else { bytes.len().max(1) };
+    for piece in bytes.chunks(size) {
+        let mut framed = format!("{:x}\r\n", piece.len()).into_bytes();
+        framed.extend_from_slice(piece);
+        framed.extend_from_slice(b"\r\n");
+        writes.write_all(&framed).await?;
+        if bytewise {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
+}
+
+/// How long the server's thread waits before it accepts again after an error of the system's.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,80 @@
+//! What a scripted provider saw, for tests to wait for and to look at.
+
+use std::collections::{HashMap, VecDeque};
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::Script;
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub struct RecordedRequest {
+    /// The path, with its query.
+    pub path: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body; null where it was no JSON.
+    pub body: Value,
+}
+
+impl RecordedRequest {
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What the server's thread and the test share.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    scripts: Mutex<HashMap<String, VecDeque<Script>>>,
+    requests: watch::Sender<Vec<RecordedRequest>>,
+    closed: watch::Sender<Vec<usize>>,
+}
+
+impl Records {
+    pub(super) fn add_script(&self, model: &str, script: Script) {
+        self.scripts.lock().entry(model.to_owned()).or_default().push_back(script);
+    }
+
+    /// Notes a request; gives back its number, from 1, and what to do.
+    pub(super) fn take(&self, request: RecordedRequest) -> (usize, Script) {
+        let model = request.body["model"].as_str().unwrap_or_default().to_owned();
+        let mut number = 0;
+        self.requests.send_modify(|requests| {
+            requests.push(request);
+            number = requests.len();
+        });
+        (number, self.script(&model))
+    }
+
+    /// The next script of that model; the last one stays.
+    fn script(&self, model: &str) -> Script {
+        let mut scripts = self.scripts.lock();
+        let queue = scripts.get_mut(model);
+        let next = queue.and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
+        next.unwrap_or_else(|| Script::status(404, &[], "{\"error\":{\"message\":\"no such model\"}}"))
+    }
+
+    pub(super) fn note_closed(&self, number: usize) {
+        self.closed.send_modify(|closed| closed.push(number));
+    }
+
+    pub(super) fn requests(&self) -> Vec<RecordedRequest> {
+        self.requests.borrow().clone()
+    }
+
+    pub(super) async fn wait_for_request(&self, number: usize) -> RecordedRequest {
+        let mut requests = self.requests.subscribe();
+        let there = requests.wait_for(|requests| requests.len() >= number).await;
+        there.expect("the records are here")[number - 1].clone()
+    }
+
+    pub(super) async fn wait_for_close(&self, number: usize) {
+        let mut closed = self.closed.subscribe();
+        let _seen = closed.wait_for(|closed| closed.contains(&number)).await;
+    }
+}

@@ -1,0 +1,178 @@
+//! What a provider does with one request, step by step.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Gate;
+
+/// The steps of one answer. A script that does not begin with a status answers 200 with an event stream; one that
+/// does not say how it ends ends cleanly.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    pub(super) steps: Vec<Step>,
+    pub(super) bytewise: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// A whole answer that is no stream.
+    Document { status: u16, headers: Vec<(String, String)>, body: String },
+    /// Headers of a streamed answer.
+    Head { status: u16, headers: Vec<(String, String)> },
+    /// A chunk of the streamed body.
+    Chunk(Bytes),
+    /// Bytes on the socket, past all HTTP.
+    Socket(Bytes),
+    /// Wait for the test.
+    Pause(Gate),
+    /// Nothing more, ever.
+    Stall,
+    /// The end of the connection without the end of the body.
+    Cut,
+    /// A TCP reset.
+    Reset,
+}
+
+impl Script {
+    /// An empty script.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A whole good answer in these pieces, with usage and end mark.
+    #[must_use]
+    pub fn answer<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Self {
+        pieces.into_iter().fold(Self::new(), Self::text).finish("stop").usage(10, 5).done()
+    }
+
+    /// A whole answer of that status that is no stream.
+    #[must_use]
+    pub fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        Self::new().step(Step::Document { status, headers: owned(headers), body: body.to_owned() })
+    }
+
+    /// A success that is a web page.
+    #[must_use]
+    pub fn html_page() -> Self {
+        Self::status(200, &[("content-type", "text/html")], "<!doctype html><title>Welcome to nginx!</title>")
+    }
+
+    /// Status and headers of a streamed answer, where the usual ones will not do.
+    #[must_use]
+    pub fn headers(self, status: u16, headers: &[(&str, &str)]) -> Self {
+        self.step(Step::Head { status, headers: owned(headers) })
+    }
+
+    /// A piece of text.
+    #[must_use]
+    pub fn text(self, text: &str) -> Self {
+        self.delta(json!({ "content": text }))
+    }
+
+    /// A piece of thought.
+    #[must_use]
+    pub fn reasoning(self, text: &str) -> Self {
+        self.delta(json!({ "reasoning_content": text }))
+    }
+
+    /// Words of a refusal.
+    #[must_use]
+    pub fn refusal(self, text: &str) -> Self {
+        self.delta(json!({ "refusal": text }))
+    }
+
+    /// Any delta.
+    #[must_use]
+    pub fn delta(self, delta: Value) -> Self {
+        self.chunk(json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }], "usage": null }))
+    }
+
+    /// The reason to finish.
+    #[must_use]
+    pub fn finish(self, reason: &str) -> Self {
+        self.chunk(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }], "usage": null }))
+    }
+
+    /// The usage, in a chunk of its own.
+    #[must_use]
+    pub fn usage(self, prompt: u64, completion: u64) -> Self {
+        let total = prompt.saturating_add(completion);
+        let usage = json!({ "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total });
+        self.chunk(json!({ "choices": [], "usage": usage }))
+    }
+
+    /// Any chunk, with the fields that all chunks have.
+    #[must_use]
+    pub fn chunk(self, mut chunk: Value) -> Self {
+        if let Some(fields) = chunk.as_object_mut() {
+            fields.insert("id".to_owned(), json!("chatcmpl-1"));
+            fields.insert("object".to_owned(), json!("chat.completion.chunk"));
+        }
+        self.raw(format!("data: {chunk}\n\n"))
+    }
+
+    /// The end mark.
+    #[must_use]
+    pub fn done(self) -> Self {
+        self.raw("data: [DONE]\n\n")
+    }
+
+    /// An error in mid-stream.
+    #[must_use]
+    pub fn error_event(self) -> Self {
+        self.raw("data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\",\"code\":null,\"param\":null}}\n\n")
+    }
+
+    /// Any bytes of the body.
+    #[must_use]
+    pub fn raw(self, bytes: impl Into<Bytes>) -> Self {
+        self.step(Step::Chunk(bytes.into()))
+    }
+
+    /// Any bytes on the socket, in place of HTTP.
+    #[must_use]
+    pub fn socket(self, bytes: impl Into<Bytes>) -> Self {
+        self.step(Step::Socket(bytes.into()))
+    }
+
+    /// Waits at the gate until the test opens it.
+    #[must_use]
+    pub fn pause_until(self, gate: &Gate) -> Self {
+        self.step(Step::Pause(gate.clone()))
+    }
+
+    /// Says nothing more and keeps the connection.
+    #[must_use]
+    pub fn stall(self) -> Self {
+        self.step(Step::Stall)
+    }
+
+    /// Closes the connection in the middle of the body.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        self.step(Step::Cut)
+    }
+
+    /// Resets the connection.
+    #[must_use]
+    pub fn reset(self) -> Self {
+        self.step(Step::Reset)
+    }
+
+    /// Sends the body byte by byte, each in a chunk of its own.
+    #[must_use]
+    pub fn bytewise(mut self) -> Self {
+        self.bytewise = true;
+        self
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+}
+
+fn owned(headers: &[(&str, &str)]) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}

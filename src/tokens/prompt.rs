@@ -1,0 +1,56 @@
+//! Counting a prompt.
+
+use super::count::{TokenError, checked, count, count_blocking};
+use crate::domain::{Encoding, Prompt};
+use crate::protocol::{ContentPart, Item, Message};
+
+/// Tokens that frame each message besides its text: OpenAI's cookbook, "How to count tokens with tiktoken",
+/// `tokens_per_message` of all chat models since gpt-4-0613.
+pub(super) const PER_MESSAGE: u64 = 3;
+
+/// Tokens that prime the model's reply, from the same place.
+pub(super) const PER_REPLY: u64 = 3;
+
+/// Counts the tokens of a prompt, off the caller's thread.
+///
+/// # Errors
+/// [`TokenError`].
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub async fn prompt_tokens(encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
+    checked(count(encoding, texts(prompt)).await? + framing(prompt))
+}
+
+/// The same on this thread.
+pub(crate) fn prompt_tokens_blocking(encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
+    let texts = texts(prompt);
+    let tokens: u64 = texts.iter().map(|text| count_blocking(encoding, text)).sum::<Result<_, _>>()?;
+    checked(tokens + framing(prompt))
+}
+
+fn framing(prompt: &Prompt) -> u64 {
+    let messages = prompt.items.len() + usize::from(prompt.instructions.is_some());
+    messages as u64 * PER_MESSAGE + PER_REPLY
+}
+
+fn texts(prompt: &Prompt) -> Vec<&str> {
+    let mut texts: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
+    for item in &prompt.items {
+        match item {
+            Item::Message(message) => texts.extend(parts(message)),
+            Item::Reasoning(reasoning) => texts.extend(reasoning.content.iter().map(|part| part.text.as_str())),
+            Item::FunctionCall(call) => texts.extend([call.name.as_str(), call.arguments.as_str()]),
+            Item::FunctionCallOutput(output) => texts.push(&output.output),
+        }
+    }
+    texts
+}
+
+fn parts(message: &Message) -> impl Iterator<Item = &str> {
+    message.content.iter().map(|part| match part {
+        ContentPart::InputText { text } | ContentPart::ReasoningText { text } => text.as_str(),
+        ContentPart::OutputText(output) => &output.text,
+        ContentPart::Refusal { refusal } => refusal,
+    })
+}

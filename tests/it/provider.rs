@@ -1,0 +1,261 @@
+//! Chat Completions over real sockets, against a provider that does everything wrong in turn.
+
+use std::time::Duration;
+
+use antiphon::domain::{FinishReason, Prompt};
+use antiphon::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use antiphon::provider::{
+    ChatCompletions, ChatCompletionsOptions, Error, Provider, ProviderEvent, ProviderRequest, UpstreamLimits,
+};
+use antiphon::testkit::{DeafServer, Gate, Script, ScriptedProvider, refused_base_url};
+use futures_util::StreamExt;
+
+/// Short enough for a test, long enough for a busy machine.
+const SOON: Duration = Duration::from_millis(400);
+
+fn options(base_url: String) -> ChatCompletionsOptions {
+    ChatCompletionsOptions { api_key: Some("sk-test".into()), ..ChatCompletionsOptions::new(base_url) }
+}
+
+fn request() -> ProviderRequest {
+    let id = ItemId::of_input("msg", ResponseId::new(), 0);
+    let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
+    let item = Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content });
+    ProviderRequest {
+        request_id: "req_42".to_owned(),
+        model: "m".to_owned(),
+        prompt: Prompt { instructions: None, items: vec![item] },
+        temperature: Some(0.5),
+        top_p: None,
+        max_output_tokens: 100,
+    }
+}
+
+/// The texts, the reason to finish, whether it was opened, and the error, if any.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    opened: bool,
+    text: String,
+    finished: Option<FinishReason>,
+    output_tokens: Option<u64>,
+    error: Option<Error>,
+}
+
+async fn hear(options: ChatCompletionsOptions) -> Heard {
+    let mut heard = Heard::default();
+    let mut batches = ChatCompletions::new(options).unwrap().open(request());
+    while let Some(batch) = batches.next().await {
+        assert_eq!(heard.error, None, "something followed an error");
+        match batch {
+            Ok(events) => events.into_iter().for_each(|event| heard.take(event)),
+            Err(error) => heard.error = Some(error),
+        }
+    }
+    heard
+}
+
+impl Heard {
+    fn take(&mut self, event: ProviderEvent) {
+        match event {
+            ProviderEvent::Opened { .. } => self.opened = true,
+            ProviderEvent::Text { text, .. } => self.text.push_str(&text),
+            ProviderEvent::Finished(reason) => self.finished = Some(reason),
+            ProviderEvent::Usage(usage) => self.output_tokens = Some(usage.output_tokens),
+            ProviderEvent::Reasoning { .. }
+            | ProviderEvent::Refusal { .. }
+            | ProviderEvent::CallStarted { .. }
+            | ProviderEvent::Arguments { .. } => unreachable!("not in these scripts"),
+        }
+    }
+}
+
+fn whole(text: &str, output_tokens: Option<u64>) -> Heard {
+    Heard { opened: true, text: text.to_owned(), finished: Some(FinishReason::Stop), output_tokens, error: None }
+}
+
+fn broken(text: &str, error: Error) -> Heard {
+    Heard { opened: true, text: text.to_owned(), error: Some(error), ..Heard::default() }
+}
+
+fn refused(error: Error) -> Heard {
+    Heard { error: Some(error), ..Heard::default() }
+}
+
+#[tokio::test]
+async fn each_script_has_its_one_outcome() {
+    let no_stream = Error::Protocol { what: "the answer is no event stream" };
+    let no_http = Error::Protocol { what: "the answer is no HTTP" };
+    let limited = Error::Status { status: 429, retry_after: Some(Duration::from_secs(7)) };
+    let status = |status| Error::Status { status, retry_after: None };
+    let json = [("content-type", "application/json")];
+    let hi = || Script::new().text("Hi");
+    let cases = [
+        ("whole", Script::answer(["Hello", " world"]), whole("Hello world", Some(5))),
+        (
+            "bytewise",
+            Script::answer(["Gr\u{fc}\u{df}", " \u{1f980}"]).bytewise(),
+            whole("Gr\u{fc}\u{df} \u{1f980}", Some(5)),
+        ),
+        ("no end mark", hi().finish("stop"), whole("Hi", None)),
+        ("no end of the body after the finish", hi().finish("stop").cut(), whole("Hi", None)),
+        ("reset after the finish", hi().finish("stop").done().reset(), whole("Hi", None)),
+        ("no content type", Script::new().headers(200, &[]).text("Hi").finish("stop"), whole("Hi", None)),
+        ("clean end without a finish", hi(), broken("Hi", Error::Closed)),
+        ("cut", hi().cut(), broken("Hi", Error::Closed)),
+        ("cut in a chunk", hi().raw("data: {\"choices\":[{\"de").cut(), broken("Hi", Error::Closed)),
+        ("reported", hi().error_event(), broken("Hi", Error::Reported)),
+        (
+            "nonsense",
+            hi().raw("data: nonsense\n\n"),
+            broken("Hi", Error::Protocol { what: "a chunk has not the form of one" }),
+        ),
+        (
+            "no UTF-8",
+            hi().raw(&b"data: \xFF\n\n"[..]),
+            broken("Hi", Error::Protocol { what: "the stream is no UTF-8" }),
+        ),
+        ("broken framing", hi().socket("zz\r\n"), broken("Hi", no_http.clone())),
+        ("no HTTP", Script::new().socket("SSH-2.0-OpenSSH_9.2\r\n\r\n"), refused(no_http)),
+        (
+            "empty",
+            Script::new().headers(200, &[("content-type", "text/event-stream; charset=utf-8")]),
+            broken("", Error::Closed),
+        ),
+        ("closed before an answer", Script::new().cut(), refused(Error::Closed)),
+        ("reset before an answer", Script::new().reset(), refused(Error::Closed)),
+        ("a web page", Script::html_page(), refused(no_stream.clone())),
+        (
+            "JSON that is an error",
+            Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
+            refused(Error::Reported),
+        ),
+        ("JSON that is none", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream)),
+        ("limited", Script::status(429, &[("retry-after", "7")], "{}"), refused(limited)),
+        ("garbage in retry-after", Script::status(503, &[("retry-after", "soon")], ""), refused(status(503))),
+        ("unauthorized", Script::status(401, &[], "{}"), refused(status(401))),
+        ("redirected", Script::status(307, &[("location", "/elsewhere")], ""), refused(status(307))),
+    ];
+    for (name, script, expected) in cases {
+        let provider = ScriptedProvider::start();
+        provider.script("m", script);
+        assert_eq!(hear(options(provider.base_url())).await, expected, "{name}");
+        assert_eq!(provider.requests().len(), 1, "{name}: a provider is asked once");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_in_mid_stream_is_a_cut() {
+    let provider = ScriptedProvider::start();
+    let gate = Gate::new();
+    provider.script("m", Script::new().text("Hi").pause_until(&gate).reset());
+    let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
+    assert!(batches.next().await.unwrap().is_ok());
+    assert!(batches.next().await.unwrap().is_ok());
+    gate.open();
+    assert_eq!(batches.next().await, Some(Err(Error::Closed)));
+    assert_eq!(batches.next().await, None);
+}
+
+#[tokio::test]
+async fn only_what_is_named_reaches_the_provider() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::answer(["Hi"]));
+    hear(options(format!("{}/", provider.base_url()))).await;
+    let request = provider.wait_for_request(1).await;
+    assert_eq!(request.path, "/v1/chat/completions");
+    let mut names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    let allowed = ["accept", "authorization", "content-length", "content-type", "host", "user-agent", "x-request-id"];
+    assert_eq!(names, allowed);
+    assert_eq!(request.header("authorization"), Some("Bearer sk-test"));
+    assert_eq!(request.header("x-request-id"), Some("req_42"));
+    assert_eq!(request.body["messages"][0]["content"], "Why is the sky blue?");
+}
+
+#[tokio::test]
+async fn opened_is_told_before_the_first_byte_of_the_body() {
+    let provider = ScriptedProvider::start();
+    let gate = Gate::new();
+    let event_stream = [("content-type", "text/event-stream")];
+    provider.script("m", Script::new().headers(200, &event_stream).pause_until(&gate).text("Hi").finish("stop").done());
+    let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
+    assert_eq!(batches.next().await, Some(Ok(vec![ProviderEvent::Opened { provider_response_id: None }])));
+    gate.reached().await;
+    gate.open();
+    let rest: Vec<_> = batches.map(Result::unwrap).concat().await;
+    assert_eq!(rest.len(), 2);
+}
+
+#[tokio::test]
+async fn dropping_the_stream_closes_the_connection() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::new().text("Hi").stall());
+    let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
+    batches.next().await.unwrap().unwrap();
+    batches.next().await.unwrap().unwrap();
+    drop(batches);
+    tokio::time::timeout(Duration::from_secs(5), provider.connection_closed(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_stream_before_an_answer_closes_the_connection() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::new().stall());
+    let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
+    tokio::select! {
+        batch = batches.next() => unreachable!("{batch:?}"),
+        _ = provider.wait_for_request(1) => {}
+    }
+    drop(batches);
+    tokio::time::timeout(Duration::from_secs(5), provider.connection_closed(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_unreachable() {
+    assert_eq!(hear(options(refused_base_url())).await, refused(Error::Unreachable));
+    assert_eq!(hear(options("http://no-such-host.invalid/v1".to_owned())).await, refused(Error::Unreachable));
+}
+
+#[tokio::test]
+async fn each_silence_has_its_timeout() {
+    let deaf = DeafServer::start().await;
+    let connect = ChatCompletionsOptions { connect_timeout: SOON, ..options(deaf.base_url()) };
+    assert_eq!(hear(connect).await, refused(Error::ConnectTimeout));
+
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::new().stall());
+    provider.script("m", Script::new().text("Hi").stall());
+    provider.script("m", Script::new().text("Hi").finish("stop").usage(1, 2).stall());
+    let first_byte = ChatCompletionsOptions { first_byte_timeout: SOON, ..options(provider.base_url()) };
+    assert_eq!(hear(first_byte).await, refused(Error::FirstByteTimeout));
+    let idle = ChatCompletionsOptions { idle_timeout: SOON, ..options(provider.base_url()) };
+    assert_eq!(hear(idle.clone()).await, broken("Hi", Error::IdleTimeout));
+    // All was said: what is missing is only the end mark.
+    assert_eq!(hear(idle).await, whole("Hi", Some(2)));
+    provider.connection_closed(3).await;
+}
+
+#[tokio::test]
+async fn too_many_bytes_are_refused() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::new().text("Hi").raw(format!("data: {}", "x".repeat(2_000))).stall());
+    provider.script("m", Script::new().text("Hi").raw(": keep\n\n".repeat(500)).stall());
+    let limits = UpstreamLimits { frame_bytes: 1_000, call_bytes: 3_000 };
+    let limited = ChatCompletionsOptions { limits, ..options(provider.base_url()) };
+    for what in ["an event holds too many bytes", "the call holds too many bytes"] {
+        assert_eq!(hear(limited.clone()).await, broken("Hi", Error::Protocol { what }));
+    }
+    provider.connection_closed(2).await;
+}
+
+#[test]
+fn one_provider_serves_one_runtime_after_another() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::answer(["Hi"]));
+    let upstream = ChatCompletions::new(options(provider.base_url())).unwrap();
+    for _ in 0..3 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let batches: Vec<_> = runtime.block_on(upstream.open(request()).collect());
+        assert!(batches.iter().all(Result::is_ok), "{batches:?}");
+    }
+}
