@@ -4,6 +4,8 @@ pub mod access;
 pub mod actors;
 mod antiphon;
 mod clock;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod domain;
 pub mod journal;
 pub mod protocol;
