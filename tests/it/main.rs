@@ -5,3 +5,4 @@
 mod endings;
 mod store;
 mod stories;
+mod tidy;
