@@ -11,6 +11,8 @@ pub mod journal;
 pub mod protocol;
 pub mod provider;
 pub mod store;
+#[cfg(feature = "server")]
+pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod vault;
