@@ -3,6 +3,8 @@
 pub mod access;
 pub mod actors;
 mod antiphon;
+#[cfg(feature = "server")]
+pub mod cli;
 mod clock;
 #[cfg(feature = "server")]
 pub mod config;

@@ -68,7 +68,7 @@ impl StoreSection {
     pub fn sql_options(&self, data_dir: &Path) -> SqlOptions {
         let url = match &self.url {
             Some(url) => url.expose_secret().to_owned(),
-            None => format!("sqlite://{}", data_dir.join("antiphon.db").display()),
+            None => sqlite_url(&data_dir.join("antiphon.db")),
         };
         SqlOptions {
             url,
@@ -82,6 +82,12 @@ impl StoreSection {
             slow_statement: self.slow_statement,
         }
     }
+}
+
+/// A path may hold what means something else in a URL.
+fn sqlite_url(path: &Path) -> String {
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    format!("sqlite://{path}")
 }
 
 fn known_scheme(url: &Option<SecretString>, _: &()) -> garde::Result {
