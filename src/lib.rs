@@ -3,12 +3,18 @@
 pub mod access;
 pub mod actors;
 mod antiphon;
+#[cfg(feature = "server")]
+pub mod cli;
 mod clock;
+#[cfg(feature = "server")]
+pub mod config;
 pub mod domain;
 pub mod journal;
 pub mod protocol;
 pub mod provider;
 pub mod store;
+#[cfg(feature = "server")]
+pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod tokens;

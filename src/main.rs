@@ -1,2 +1,26 @@
 //! The `antiphon` program.
-fn main() {}
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use antiphon::cli::{self, Cli};
+use antiphon::config::Environment;
+use antiphon::telemetry;
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match try_main(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // If nobody reads standard error, the exit code has to say it all.
+            writeln!(io::stderr(), "antiphon: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_main(cli: &Cli) -> anyhow::Result<()> {
+    let config = cli.load_config(&Environment::of_process())?;
+    telemetry::init(&config.log)?;
+    actix_rt::System::new().block_on(cli::run(cli, &config, &mut io::stdout().lock()))
+}

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::Error;
 use super::key::SecretKey;
 
-/// The largest plaintext: half as much again as the largest request body that the limits allow by default.
-pub(super) const MAX_PLAINTEXT: usize = 32 * 1024 * 1024;
+/// The largest plaintext: more than the largest request body that can be configured.
+pub(super) const MAX_PLAINTEXT: usize = 80 * 1024 * 1024;
 
 const FORMAT: u8 = 1;
 const HEADER_LEN: usize = 1 + size_of::<u32>();

@@ -60,7 +60,7 @@ impl ResponseKey {
     /// Encrypts what is to be stored at `place`. Two calls never give the same bytes.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] above 32 MiB, [`Error::Randomness`].
+    /// [`Error::TooLarge`] above 80 MiB, [`Error::Randomness`].
     pub fn seal(&self, place: Place, plaintext: &[u8]) -> Result<Bytes, Error> {
         self.0.cipher.seal(&self.context(place), plaintext)
     }
@@ -69,7 +69,7 @@ impl ResponseKey {
     ///
     /// # Errors
     /// [`Error::Tampered`] if the ciphertext was changed or belongs elsewhere, [`Error::TooLarge`] above
-    /// 32 MiB, [`Error::UnknownKeyVersion`].
+    /// 80 MiB, [`Error::UnknownKeyVersion`].
     pub fn open(&self, place: Place, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
         let mut opened = self.0.cipher.open(&self.context(place), ciphertext)?;
         Ok(std::mem::take(&mut *opened))

@@ -6,3 +6,4 @@ mod endings;
 mod provider;
 mod store;
 mod stories;
+mod tidy;

@@ -1,0 +1,130 @@
+//! The commands over a real database in a directory of their own.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use clap::Parser as _;
+
+use super::time::rfc3339;
+use super::{Cli, DataDir, prepare, run};
+use crate::config::{Config, Environment};
+use crate::domain::Timestamp;
+
+fn config() -> Config {
+    Config::load(None, &Environment::default()).unwrap()
+}
+
+/// What a command prints on standard output.
+async fn antiphon(data: &Path, args: &str) -> anyhow::Result<String> {
+    let words = ["antiphon", "--data", data.to_str().unwrap()].into_iter().chain(args.split(' '));
+    let cli = Cli::try_parse_from(words)?;
+    let mut out = Vec::new();
+    run(&cli, &config(), &mut out).await?;
+    Ok(String::from_utf8(out)?)
+}
+
+#[tokio::test]
+async fn a_created_key_is_printed_alone_and_works_until_it_is_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data with % and ?");
+    let key = antiphon(&data, "keys create --name laptop").await.unwrap();
+    let key = key.strip_suffix('\n').unwrap();
+    assert_eq!(key.len(), 63);
+    let served = prepare(config(), &data, None).await.unwrap();
+    let principal = served.authenticator.authenticate(key).await.unwrap();
+    let listed = antiphon(&data, "keys list").await.unwrap();
+    assert!(listed.starts_with(&principal.key_id) && listed.ends_with("  default  laptop  valid\n"), "{listed}");
+    assert!(!listed.contains(&key[20..]), "the secret part is not listed");
+    antiphon(&data, &format!("keys revoke {}", principal.key_id)).await.unwrap();
+    assert!(served.authenticator.authenticate(key).await.is_err());
+    assert!(antiphon(&data, "keys revoke ak_0000000000000000").await.is_err());
+}
+
+#[tokio::test]
+async fn the_first_start_shows_a_key_and_a_line_that_streams_and_later_ones_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let address = "0.0.0.0:8080".parse().unwrap();
+    let first = prepare(config(), &data, Some(address)).await.unwrap();
+    assert_eq!(first.config.server.listen, address);
+    let welcome = first.welcome(address).await.unwrap();
+    let curl = welcome.lines().find(|line| line.trim_start().starts_with("curl -N http://127.0.0.1:8080/")).unwrap();
+    let key = curl.split("Bearer ").nth(1).unwrap().split('\'').next().unwrap();
+    first.authenticator.authenticate(key).await.unwrap();
+    assert!(curl.contains("\"eliza\"") && curl.contains("\"stream\":true"), "{curl}");
+    assert_eq!(first.welcome(address).await.unwrap(), "Antiphon listens on http://127.0.0.1:8080\n");
+    let node = first.node.clone();
+    drop(first);
+    assert_eq!(prepare(config(), &data, None).await.unwrap().node, node);
+}
+
+#[tokio::test]
+async fn one_process_serves_a_data_directory_and_commands_work_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let served = prepare(config(), &data, None).await.unwrap();
+    let second = prepare(config(), &data, None).await.unwrap_err();
+    assert!(second.to_string().contains("another process serves"), "{second:#}");
+    antiphon(&data, "users create ada").await.unwrap();
+    assert_eq!(antiphon(&data, "migrate").await.unwrap(), "the tables are up to date\n");
+    let rotated = antiphon(&data, "vault rotate").await.unwrap();
+    assert_eq!(rotated, "key version 2 is current; 1 of 1 data keys were wrapped anew\n");
+    let ada = served.service.find_user("ada").await.unwrap();
+    served.vault.user_key(ada.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_user_is_added_listed_and_deleted_with_its_data_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let id = antiphon(dir.path(), "users create ada").await.unwrap();
+    assert!(antiphon(dir.path(), "users create ada").await.is_err());
+    assert!(antiphon(dir.path(), "users list").await.unwrap().starts_with(id.trim_end()));
+    antiphon(dir.path(), "keys create --name k --user ada").await.unwrap();
+    antiphon(dir.path(), "users delete ada").await.unwrap();
+    assert_eq!(antiphon(dir.path(), "users list").await.unwrap(), "");
+    assert_eq!(antiphon(dir.path(), "keys list").await.unwrap(), "");
+    assert!(antiphon(dir.path(), "keys create --name k --user ada").await.is_err());
+}
+
+#[tokio::test]
+async fn a_lost_key_file_is_not_replaced_by_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    antiphon(dir.path(), "users create ada").await.unwrap();
+    fs::remove_file(dir.path().join("keys.json")).unwrap();
+    let refused = antiphon(dir.path(), "users list").await.unwrap_err();
+    assert!(refused.to_string().contains("restore it from its backup"), "{refused:#}");
+    assert!(!dir.path().join("keys.json").exists());
+}
+
+#[test]
+fn the_data_directory_and_all_in_it_belong_to_its_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("a/data");
+    let opened = DataDir::open(&data).unwrap();
+    let lock = opened.lock().unwrap();
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(opened.lock().is_err());
+    drop(lock);
+    opened.lock().unwrap();
+}
+
+#[test]
+fn the_arguments_are_what_the_manual_says() {
+    use clap::CommandFactory as _;
+    Cli::command().debug_assert();
+    let cli = Cli::try_parse_from(["antiphon", "keys", "list"]).unwrap();
+    assert_eq!((cli.data.as_path(), cli.config), (Path::new("./data"), None));
+    assert!(Cli::try_parse_from(["antiphon", "keys", "create"]).is_err());
+}
+
+#[test]
+fn times_are_dates_of_the_calendar() {
+    let at = |seconds: i64| rfc3339(Timestamp::from_micros(seconds * 1_000_000));
+    assert_eq!(at(0), "1970-01-01T00:00:00Z");
+    assert_eq!(at(951_827_696), "2000-02-29T12:34:56Z");
+    assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    assert_eq!(at(-1), "1969-12-31T23:59:59Z");
+}

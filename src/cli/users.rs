@@ -1,0 +1,35 @@
+//! `antiphon users`.
+
+use std::io::Write;
+
+use anyhow::bail;
+
+use super::args::UsersCommand;
+use super::site::Site;
+use super::time::rfc3339;
+use crate::access::Accounts as _;
+use crate::clock::{Clock as _, SystemClock};
+
+pub(super) async fn run(site: &Site, command: &UsersCommand, out: &mut dyn Write) -> anyhow::Result<()> {
+    match command {
+        UsersCommand::Create { name } => {
+            let user = site.service.create_user(name, SystemClock.now()).await?;
+            writeln!(out, "{}", user.id)?;
+        }
+        UsersCommand::List => {
+            for user in site.store.users().await? {
+                writeln!(out, "{}  {}  {}", user.id, rfc3339(user.created_at), user.name)?;
+            }
+        }
+        UsersCommand::Delete { user } => delete(site, user, out).await?,
+    }
+    Ok(())
+}
+
+async fn delete(site: &Site, name_or_id: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let user = site.service.find_user(name_or_id).await?;
+    if !site.service.delete_user(user.id).await? {
+        bail!("there is no such user");
+    }
+    Ok(writeln!(out, "{} ({}) is deleted", user.id, user.name)?)
+}

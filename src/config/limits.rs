@@ -1,0 +1,41 @@
+//! `[limits]`: how large the parts of a request may be.
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+/// `[limits]`: how large the parts of a request may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsSection {
+    /// The most bytes of a request's input.
+    #[garde(range(min = 1, max = 64 * 1024 * 1024))]
+    pub input_bytes: usize,
+    /// The most pairs of a request's metadata.
+    #[garde(range(max = 1000))]
+    pub metadata_pairs: usize,
+    /// The most characters of a metadata key.
+    #[garde(range(min = 1, max = 10_000))]
+    pub metadata_key_chars: usize,
+    /// The most characters of a metadata value.
+    #[garde(range(min = 1, max = 100_000))]
+    pub metadata_value_chars: usize,
+    /// The most bytes of a request's metadata, as JSON.
+    #[garde(range(min = 2, max = 1024 * 1024))]
+    pub metadata_bytes: usize,
+    /// The most earlier items that are loaded for a request that goes on from another response.
+    #[garde(range(min = 1, max = 100_000))]
+    pub history_items: usize,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            input_bytes: 500_000,
+            metadata_pairs: 16,
+            metadata_key_chars: 64,
+            metadata_value_chars: 512,
+            metadata_bytes: 10_000,
+            history_items: 1000,
+        }
+    }
+}

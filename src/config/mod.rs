@@ -1,0 +1,35 @@
+//! The configuration of the server: defaults, below `config.toml`, below the environment.
+//!
+//! One file per section. Every key `KEY` of a section `SECTION` is also the environment variable
+//! `ANTIPHON_<SECTION>__<KEY>`. Unknown keys are refused in both, and all problems are told at once.
+//! Durations are texts of a whole number and a unit: `"250ms"`, `"10s"`, `"5m"`, `"1h"`. Sizes are bytes.
+//! Plain data; imports `domain` and the ports whose settings it holds.
+
+mod duration;
+mod http;
+mod layers;
+mod limits;
+mod load;
+mod log;
+mod models;
+mod problem;
+mod providers;
+mod responses;
+mod server;
+mod store;
+mod vault;
+
+pub use http::HttpSection;
+pub use limits::LimitsSection;
+pub use load::{Config, Environment};
+pub use log::{LogFormat, LogSection};
+pub use models::Model;
+pub use problem::{InvalidConfig, Problem};
+pub use providers::{ChatCompletionsSection, Provider};
+pub use responses::{Disconnect, ResponsesSection};
+pub use server::ServerSection;
+pub use store::{StoreSection, StoreSync};
+pub use vault::VaultSection;
+
+#[cfg(test)]
+mod tests;

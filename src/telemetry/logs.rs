@@ -1,0 +1,81 @@
+//! Logs without content.
+//!
+//! What this crate logs has ids, counts, causes and times, at every level. Libraries below it are not written
+//! that way: at their finer levels HTTP libraries print headers with keys and whole bodies, and database
+//! libraries print statements with values. So a second filter, which no configuration reaches, lets nothing of
+//! theirs pass that is finer than a cap: `log.filter = "trace"` opens this crate's levels and no others. The
+//! text of a panic can quote what was being handled (slicing a text does), so only its place is logged.
+
+use std::io::IsTerminal as _;
+use std::panic;
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::config::{LogFormat, LogSection};
+
+/// Why logs could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The filter makes no sense.
+    #[error("log.filter is not a filter")]
+    Filter(#[from] ParseError),
+    /// The process has set up its logs already.
+    #[error("the logs are set up already")]
+    Twice(#[from] TryInitError),
+}
+
+/// Sends the process's logs to standard error, and the places of panics into the logs. Standard output is
+/// left to what commands print.
+///
+/// # Errors
+/// [`InitError`].
+pub fn init(section: &LogSection) -> Result<(), InitError> {
+    let colours = std::io::stderr().is_terminal();
+    Registry::default().with(lines(section, std::io::stderr, colours)?).try_init()?;
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string);
+        let thread = std::thread::current().name().map(str::to_owned);
+        tracing::error!(place, thread, "a thread panicked");
+    }));
+    Ok(())
+}
+
+/// The layer that writes lines.
+pub(super) fn lines<S, W>(
+    section: &LogSection,
+    writer: W,
+    colours: bool,
+) -> Result<Box<dyn Layer<S> + Send + Sync>, ParseError>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let filter = section.filter.parse::<Targets>()?.and(cap());
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    Ok(match section.format {
+        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+    })
+}
+
+/// The most that is ever logged, by target. A library that is not named may say what went on, but not with
+/// what; the libraries that handle statements and bodies may report errors and warnings of their own alone.
+fn cap() -> Targets {
+    let careful = ["sqlx", "sea_orm", "hyper", "h2", "reqwest", "rustls", "actix_http", "actix_web", "tower"];
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(careful.map(|target| (target, LevelFilter::WARN)))
+        .with_target("sqlx::query", LevelFilter::OFF)
+        .with_target("sea_orm::query", LevelFilter::OFF)
+        .with_target("antiphon", LevelFilter::TRACE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use super::lines;
+use crate::config::{LogFormat, LogSection};
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is written of one set of lines and spans, from this crate and from libraries.
+fn written(filter: &str, format: LogFormat) -> String {
+    let sink = Written::default();
+    let writer = sink.clone();
+    let section = LogSection { filter: filter.to_owned(), format };
+    let subscriber = Registry::default().with(lines(&section, move || writer.clone(), false).unwrap());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::trace!(target: "antiphon::actors", step = 1, "own line");
+        for line in ["a", "b"] {
+            let span = tracing::trace_span!(target: "h2::codec", "frame", canary = line);
+            let _inside = span.enter();
+            tracing::trace!(target: "hyper::proto", canary = line);
+            tracing::debug!(target: "h2::codec", canary = line);
+            tracing::debug!(target: "a_library_nobody_thought_of", canary = line);
+            tracing::info!(target: "reqwest::connect", canary = line);
+            tracing::warn!(target: "sqlx::query", canary = line);
+        }
+        tracing::info!(target: "a_library_nobody_thought_of", "library line");
+    });
+    String::from_utf8(sink.0.lock().clone()).unwrap()
+}
+
+#[test]
+fn no_filter_lets_libraries_print_what_they_handle() {
+    let greedy = "trace,h2=trace,hyper=trace,reqwest=trace,sqlx=trace,a_library_nobody_thought_of=trace";
+    for filter in ["trace", greedy] {
+        let text = written(filter, LogFormat::Text);
+        assert!(text.contains("own line") && text.contains("library line"), "{text}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn the_configured_filter_holds_below_the_cap() {
+    let text = written("warn,antiphon=trace", LogFormat::Text);
+    assert!(text.contains("own line") && !text.contains("library line"), "{text}");
+    assert!(!written("info", LogFormat::Text).contains("own line"));
+}
+
+#[test]
+fn json_lines_are_objects_with_their_fields_on_top() {
+    let text = written("antiphon=trace", LogFormat::Json);
+    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["message"], &line["step"]), (&"own line".into(), &1.into()));
+}

@@ -1,0 +1,67 @@
+use std::collections::BTreeSet;
+
+use super::{Source, report, root, sources};
+
+/// `| id | module::path::test_name | the one-line change that made it fail |`
+struct Row {
+    id: String,
+    test: String,
+    change: String,
+}
+
+fn rows(text: &str) -> Vec<Row> {
+    let cells = |line: &str| -> Option<Row> {
+        let mut cells = line.strip_prefix('|')?.split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
+        let row = Row { id: cells.next()?, test: cells.next()?, change: cells.next()? };
+        (row.id.contains('-') || row.id.starts_with('P')).then_some(row)
+    };
+    text.lines().filter(|line| !line.starts_with("|-") && !line.starts_with("| -")).filter_map(cells).collect()
+}
+
+/// The module that a file is: `src/vault/tests/ring.rs` is `vault::tests::ring`.
+fn module(path: &str) -> String {
+    let path = path.trim_start_matches("src/").trim_start_matches("tests/");
+    let path = path.trim_end_matches(".rs").trim_end_matches(".py").trim_end_matches("/mod");
+    path.replace('/', "::")
+}
+
+fn exists(test: &str, sources: &[Source]) -> bool {
+    let Some((path, name)) = test.rsplit_once("::") else { return false };
+    let path = module(path);
+    let (rust, python) = (format!("fn {name}("), format!("def {name}("));
+    let matching = |source: &&Source| module(&source.path).ends_with(&path);
+    sources.iter().filter(matching).any(|source| source.text.contains(&rust) || source.text.contains(&python))
+}
+
+#[test]
+fn every_test_named_for_a_guarantee_exists() {
+    let text = std::fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
+    let mut code = sources("src", &[".rs"]);
+    code.extend(sources("tests", &[".rs", ".py"]));
+    let rows = rows(&text);
+    assert!(!rows.is_empty(), "docs/guarantees.md has no rows");
+    let mut violations = Vec::new();
+    for row in &rows {
+        if !exists(&row.test, &code) {
+            violations.push(format!("{}: there is no test {}", row.id, row.test));
+        }
+        if row.change.is_empty() {
+            violations.push(format!("{}: says no change that made {} fail", row.id, row.test));
+        }
+    }
+    let pairs: BTreeSet<_> = rows.iter().map(|row| (&row.id, &row.test)).collect();
+    if pairs.len() != rows.len() {
+        violations.push("a row is there twice".to_owned());
+    }
+    report("docs/guarantees.md", &violations);
+}
+
+#[test]
+fn a_test_that_is_not_there_is_found_out() {
+    let source = Source { path: "src/vault/tests/ring.rs".to_owned(), text: "fn it_holds() {}".to_owned() };
+    let sources = [source];
+    assert!(exists("vault::tests::ring::it_holds", &sources));
+    assert!(exists("src/vault/tests/ring.rs::it_holds", &sources));
+    assert!(!exists("vault::tests::ring::it_is_gone", &sources));
+    assert!(!exists("vault::tests::content::it_holds", &sources));
+}
