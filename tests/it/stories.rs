@@ -197,6 +197,7 @@ async fn a_response_that_is_not_stored_can_be_cancelled_while_it_lives() {
     assert_eq!(outcome.status, Status::Cancelled);
     client.read_all().await;
     assert!(client.ended);
+    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
     assert_eq!(node.antiphon.cancel(node.user, client.id).await.unwrap_err(), CancelRefusal::NotFound);
 }
 
