@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod actors;
+pub mod admission;
 mod antiphon;
 mod clock;
 pub mod domain;
