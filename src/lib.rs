@@ -6,6 +6,8 @@ pub mod admission;
 mod antiphon;
 mod clock;
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod http;
 pub mod journal;
 pub mod protocol;
 pub mod provider;
