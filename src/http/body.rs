@@ -83,11 +83,7 @@ fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
     if !error.is_data() {
         return malformed(error);
     }
-    // The parser's text quotes what it found, however long; what it expected is all that helps.
-    let text = error.to_string();
-    let expected =
-        text.rsplit_once(", expected ").map(|(_, rest)| rest.rsplit_once(" at line").map_or(rest, |(it, _)| it));
-    let expected = expected.filter(|expected| expected.len() <= 200).unwrap_or("another type or value");
+    let expected = expected(&error.to_string());
     let (param, place) = match path {
         "." | "" | "?" => (None, "The request's body is not valid".to_owned()),
         path => (Some(path), format!("Invalid type for '{path}'")),
@@ -97,4 +93,21 @@ fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
         Some(param) => error.param(param),
         None => error,
     }
+}
+
+/// What the parser expected, in words. The rest of its text quotes what it found, however long that is.
+fn expected(text: &str) -> String {
+    let expected = text.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+    let expected = expected.rsplit_once(" at line").map_or(expected, |(expected, _)| expected);
+    let words = match expected {
+        "f64" => "a number",
+        "i64" => "a whole number",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        object if object.starts_with("struct ") => "an object",
+        "" => "another value",
+        long if long.len() > 200 => "another value",
+        other => other,
+    };
+    words.to_owned()
 }

@@ -201,6 +201,11 @@ impl Api {
         Self { backend, state }
     }
 
+    /// What a server of this API needs.
+    pub(super) fn state(&self) -> HttpState {
+        self.state.clone()
+    }
+
     /// Sends a request with the good key.
     pub(super) async fn send(&self, request: TestRequest) -> Answer {
         self.send_as(Some(KEY), request).await

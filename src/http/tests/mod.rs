@@ -6,4 +6,5 @@ mod bad_input;
 mod fixture;
 mod reading;
 mod sizes;
+mod sockets;
 mod streams;
