@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod actors;
+pub mod admission;
 mod antiphon;
 #[cfg(feature = "server")]
 pub mod cli;
@@ -9,6 +10,8 @@ mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod domain;
+#[cfg(feature = "server")]
+pub mod http;
 pub mod journal;
 pub mod protocol;
 pub mod provider;

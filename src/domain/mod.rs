@@ -4,24 +4,30 @@
 
 mod allowance;
 mod cause;
+mod context;
 mod fact;
 mod finish;
+mod limits;
 mod plan;
 mod prompt;
 mod request;
 mod restart;
 mod time;
 mod transcript;
+mod validation;
 mod view;
 
 pub use allowance::OutputAllowance;
 pub use cause::Cause;
+pub use context::{Incoherent, check_calls, close_calls, default_output_tokens, newest_that_fit};
 pub use fact::{Attempt, CallIndex, Fact, Limit};
 pub use finish::FinishReason;
+pub use limits::Limits;
 pub use plan::{DisconnectPolicy, Encoding, Plan};
 pub use prompt::Prompt;
 pub use request::Request;
 pub use restart::{Restart, RestartBudget};
 pub use time::Timestamp;
 pub use transcript::{Ending, FOLD_VERSION, Transcript, Verdict};
+pub use validation::{Offence, ValidRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod ids;
 mod item;
+mod request;
 mod response;
 mod usage;
 
@@ -16,5 +17,6 @@ pub use item::{
     ContentPart, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OutputText, Reasoning, ReasoningText,
     Role, SummaryText,
 };
+pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions, TextParam};
 pub use response::{IncompleteDetails, Response, ResponseFailure, Status, TextConfig, TextFormat, Truncation};
 pub use usage::{InputTokensDetails, OutputTokensDetails, Usage};

@@ -1,0 +1,17 @@
+//! From a request to a plan: validated, with its model, its history and its tokens.
+//!
+//! Nothing is written and no provider is called before a plan is made. Imports `protocol`, `domain` and the
+//! handle's history.
+
+mod admit;
+mod catalog;
+mod ports;
+mod prompt;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+pub use admit::{Admission, Admitted, Asked, DisconnectWish};
+pub use catalog::{Model, ModelCatalog};
+pub use ports::{Histories, PromptCounter, TooManyTokens};
+pub use refusal::Refusal;

@@ -1,0 +1,35 @@
+//! What admission asks of others.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::antiphon::{Antiphon, History, HistoryError};
+use crate::domain::{Encoding, Prompt};
+use crate::protocol::{ResponseId, UserId};
+
+/// Tells what was said before.
+#[async_trait]
+pub trait Histories: fmt::Debug + Send + Sync + 'static {
+    /// At most `most` items, the newest ones, of a stored response of that user and its ancestors.
+    async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError>;
+}
+
+#[async_trait]
+impl Histories for Antiphon {
+    async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+        Antiphon::history(self, user, last, most).await
+    }
+}
+
+/// Counts tokens, off the caller's thread.
+#[async_trait]
+pub trait PromptCounter: fmt::Debug + Send + Sync + 'static {
+    /// The tokens of a whole prompt.
+    async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TooManyTokens>;
+}
+
+/// There are more tokens than can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the prompt has more tokens than can be counted")]
+pub struct TooManyTokens;

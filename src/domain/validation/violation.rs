@@ -1,0 +1,81 @@
+//! What is wrong with a request.
+
+use std::fmt;
+
+/// The first thing that is wrong with a request. Its message may quote the request: it is for the client,
+/// not for logs.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Violation {
+    /// The parameter at fault, as a path: `input[2].content[0].text`.
+    pub param: String,
+    /// What kind of fault it is.
+    pub offence: Offence,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
+/// Kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offence {
+    /// A value that is no value of the parameter.
+    Invalid,
+    /// A parameter that must be there is not.
+    Missing,
+    /// The value is one of the API, but this server can't honour it.
+    Unsupported,
+    /// It is larger than this server allows.
+    TooLarge,
+    /// The response to go on from does not exist.
+    PreviousNotFound,
+}
+
+impl fmt::Debug for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Violation").field("param", &self.param).field("offence", &self.offence).finish_non_exhaustive()
+    }
+}
+
+impl Violation {
+    /// A value that is no value of the parameter.
+    #[must_use]
+    pub fn invalid(param: impl Into<String>, why: impl fmt::Display) -> Self {
+        let param = param.into();
+        let message = format!("Invalid value for '{param}': {why}.");
+        Self { param, offence: Offence::Invalid, message }
+    }
+
+    /// A parameter that must be there is not.
+    #[must_use]
+    pub fn missing(param: impl Into<String>) -> Self {
+        let param = param.into();
+        let message = format!("Missing required parameter: '{param}'.");
+        Self { param, offence: Offence::Missing, message }
+    }
+
+    /// A value that this server can't honour.
+    #[must_use]
+    pub fn unsupported(param: impl Into<String>) -> Self {
+        let param = param.into();
+        let message = format!("This value of '{param}' is not supported by this server.");
+        Self { param, offence: Offence::Unsupported, message }
+    }
+
+    /// Something larger than this server allows.
+    #[must_use]
+    pub fn too_large(param: impl Into<String>, limit: usize) -> Self {
+        let param = param.into();
+        let message = format!("'{param}' is too large: at most {limit} bytes are allowed.");
+        Self { param, offence: Offence::TooLarge, message }
+    }
+
+    /// The response to go on from does not exist.
+    #[must_use]
+    pub fn previous_not_found(id: impl fmt::Display) -> Self {
+        Self {
+            param: "previous_response_id".to_owned(),
+            offence: Offence::PreviousNotFound,
+            message: format!("Previous response with id '{id}' not found."),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the HTTP API asks of the actors.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
+use crate::antiphon::Antiphon;
+use crate::domain::Plan;
+use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
+use crate::store::{self, Order};
+
+/// Runs responses, as [`Antiphon`] does.
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    /// Admits a response durably and starts it.
+    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError>;
+
+    /// Reads a stored response, running or long ended.
+    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal>;
+
+    /// Goes on for a client whose [`Reader`] was lost through no fault of its own.
+    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal>;
+
+    /// A stored response as of now.
+    async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal>;
+
+    /// Cancels a response; answers once its ending is durable.
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal>;
+
+    /// Cancels a stored response if it runs, and deletes all of it.
+    async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal>;
+
+    /// A page of a stored response's input, and whether there is more. None if the cursor names no item of it.
+    async fn input_items(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        page: (Order, Option<ItemId>, u32),
+    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal>;
+
+    /// Whether new responses can be taken.
+    async fn ready(&self) -> Result<bool, store::Error>;
+}
+
+#[async_trait]
+impl Backend for Antiphon {
+    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+        Antiphon::respond(self, plan, wish).await
+    }
+
+    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        Antiphon::subscribe(self, user, id, wish).await
+    }
+
+    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        Antiphon::resume(self, user, id, wish).await
+    }
+
+    async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
+        Antiphon::retrieve(self, user, id).await
+    }
+
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+        Antiphon::cancel(self, user, id).await
+    }
+
+    async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal> {
+        Antiphon::delete(self, user, id).await
+    }
+
+    async fn input_items(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        page: (Order, Option<ItemId>, u32),
+    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
+        Antiphon::input_items(self, user, id, page).await
+    }
+
+    async fn ready(&self) -> Result<bool, store::Error> {
+        Antiphon::ready(self).await
+    }
+}

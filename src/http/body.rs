@@ -1,0 +1,113 @@
+//! Reading a JSON body, bounded.
+
+use actix_web::{
+    HttpRequest,
+    http::{StatusCode, header},
+    web::{self, Bytes, BytesMut},
+};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+
+use super::ApiError;
+
+/// Bodies above this size are parsed off the thread that serves connections.
+const PARSED_IN_PLACE: usize = 64 * 1024;
+
+/// Reads a body and parses it. The content type may be missing; if it is there, it must be JSON.
+pub(super) async fn json<T>(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    check_media_type(request)?;
+    let bytes = read(request, payload, limit).await?;
+    if bytes.len() <= PARSED_IN_PLACE {
+        return parse(&bytes);
+    }
+    web::block(move || parse(&bytes)).await.map_err(|_| ApiError::internal())?
+}
+
+async fn read(request: &HttpRequest, mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+        return Err(too_large(limit));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::request(StatusCode::BAD_REQUEST, "The request's body was cut."))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("The request's body is too large: at most {limit} bytes are allowed.");
+    ApiError::request(StatusCode::PAYLOAD_TOO_LARGE, message).code("request_too_large")
+}
+
+fn check_media_type(request: &HttpRequest) -> Result<(), ApiError> {
+    let unsupported = |message| Err(ApiError::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+    let essence = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    if essence.is_some_and(|essence| essence != "application/json" && !essence.ends_with("+json")) {
+        return unsupported("The request's body must be JSON: 'Content-Type: application/json'.");
+    }
+    match request.headers().get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => unsupported("The request's body must not be compressed."),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(ApiError::request(StatusCode::BAD_REQUEST, "The request has no body; expected a JSON object."));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        type_error(&path, error.inner())
+    })?;
+    deserializer.end().map_err(|error| malformed(&error))?;
+    Ok(parsed)
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    let message = format!("The request's body is not valid JSON (line {}, column {}).", error.line(), error.column());
+    ApiError::request(StatusCode::BAD_REQUEST, message)
+}
+
+fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
+    if !error.is_data() {
+        return malformed(error);
+    }
+    let expected = expected(&error.to_string());
+    let (param, place) = match path {
+        "." | "" | "?" => (None, "The request's body is not valid".to_owned()),
+        path => (Some(path), format!("Invalid type for '{path}'")),
+    };
+    let error = ApiError::request(StatusCode::BAD_REQUEST, format!("{place}: expected {expected}."));
+    match param {
+        Some(param) => error.param(param),
+        None => error,
+    }
+}
+
+/// What the parser expected, in words. The rest of its text quotes what it found, however long that is.
+fn expected(text: &str) -> String {
+    let expected = text.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+    let expected = expected.rsplit_once(" at line").map_or(expected, |(expected, _)| expected);
+    let words = match expected {
+        "f64" => "a number",
+        "i64" => "a whole number",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        object if object.starts_with("struct ") => "an object",
+        "" => "another value",
+        long if long.len() > 200 => "another value",
+        other => other,
+    };
+    words.to_owned()
+}

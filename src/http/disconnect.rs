@@ -1,0 +1,22 @@
+//! The header that says what is to happen when the last client leaves.
+
+use actix_web::HttpRequest;
+
+use super::ApiError;
+use crate::admission::DisconnectWish;
+
+const HEADER: &str = "Antiphon-Disconnect";
+
+/// What the request says, if it does.
+pub(super) fn disconnect_wish(request: &HttpRequest) -> Result<Option<DisconnectWish>, ApiError> {
+    let Some(value) = request.headers().get(HEADER) else { return Ok(None) };
+    match value.as_bytes() {
+        b"continue" => Ok(Some(DisconnectWish::Continue)),
+        b"cancel" => Ok(Some(DisconnectWish::Cancel)),
+        b"grace" => Ok(Some(DisconnectWish::Grace)),
+        _ => {
+            let message = format!("Invalid value for the header '{HEADER}': expected 'continue', 'cancel' or 'grace'.");
+            Err(ApiError::parameter(HEADER, message))
+        }
+    }
+}

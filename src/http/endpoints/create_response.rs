@@ -1,0 +1,32 @@
+//! `POST /v1/responses`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::actors::Wish;
+use crate::admission::{Admitted, Asked};
+use crate::http::{
+    ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_wish, outcome,
+    request_id::RequestId, sse,
+};
+use crate::protocol::CreateResponse;
+
+/// Makes a response, and answers with its events or, once it has ended, with the object.
+pub(in crate::http) async fn create_response(
+    request: HttpRequest,
+    Authenticated(principal): Authenticated,
+    payload: web::Payload,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, ApiError> {
+    let asked = Asked { request_id: RequestId::of(&request).0, disconnect: disconnect_wish(&request)? };
+    let create: CreateResponse = body::json(&request, payload, state.settings.body_bytes).await?;
+    let Admitted { plan, stream, view } = state.admission.plan(principal.user, create, asked).await?;
+    tracing::info!(response.id = %plan.id, model.provider = plan.provider, "http.response.admitted");
+    if !stream {
+        let reader = state.backend.respond(plan, Wish::Ending).await?;
+        let response = outcome::ending(reader, principal.user, &state).await?;
+        return Ok(HttpResponse::Ok().json(response.as_ref()));
+    }
+    let mut reader = state.backend.respond(plan, Wish::Events { view, from: 0 }).await?;
+    outcome::status_line(&mut reader, &state).await?;
+    Ok(sse::answer(reader, &state, principal.user, (view, 0)))
+}

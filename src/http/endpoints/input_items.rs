@@ -1,0 +1,59 @@
+//! `GET /v1/responses/{response_id}/input_items`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::validate_include;
+use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query};
+use crate::protocol::{Item, ItemId};
+use crate::store::Order;
+
+const DEFAULT_LIMIT: u32 = 20;
+const MAX_LIMIT: u32 = 100;
+
+#[derive(Serialize)]
+struct Page {
+    object: &'static str,
+    first_id: Option<ItemId>,
+    last_id: Option<ItemId>,
+    has_more: bool,
+    data: Vec<Item>,
+}
+
+/// A page of the items that were a response's input, newest first unless asked otherwise.
+pub(in crate::http) async fn input_items(
+    request: HttpRequest,
+    Authenticated(principal): Authenticated,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, ApiError> {
+    let id = response_id(&request)?;
+    let query = Query::of(&request)?;
+    validate_include(&query.list("include"))?;
+    let after = query.get("after").map(|after| ItemId::from(after.to_owned()));
+    let page = (order(&query)?, after, limit(&query)?);
+    let page = state.backend.input_items(principal.user, id, page).await;
+    let (data, has_more) = page
+        .map_err(|refusal| ApiError::reading(id, refusal))?
+        .ok_or_else(|| ApiError::parameter("after", "Invalid value for 'after': there is no such item in the list."))?;
+    let (first_id, last_id) = (data.first().map(|item| item.id().clone()), data.last().map(|item| item.id().clone()));
+    Ok(HttpResponse::Ok().json(Page { object: "list", first_id, last_id, has_more, data }))
+}
+
+fn order(query: &Query) -> Result<Order, ApiError> {
+    match query.get("order") {
+        None | Some("desc") => Ok(Order::Descending),
+        Some("asc") => Ok(Order::Ascending),
+        Some(_) => Err(ApiError::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'.")),
+    }
+}
+
+fn limit(query: &Query) -> Result<u32, ApiError> {
+    match query.get("limit").map(str::parse) {
+        None => Ok(DEFAULT_LIMIT),
+        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        Some(Ok(_) | Err(_)) => {
+            let message = format!("Invalid value for 'limit': expected a whole number from 1 to {MAX_LIMIT}.");
+            Err(ApiError::parameter("limit", message))
+        }
+    }
+}

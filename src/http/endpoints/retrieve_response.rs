@@ -1,0 +1,27 @@
+//! `GET /v1/responses/{response_id}`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::actors::Wish;
+use crate::domain::{View, validate_include};
+use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query, sse};
+
+/// A response as of now; or, as a stream, its events from any point on, and those to come.
+pub(in crate::http) async fn retrieve_response(
+    request: HttpRequest,
+    Authenticated(principal): Authenticated,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, ApiError> {
+    let id = response_id(&request)?;
+    let query = Query::of(&request)?;
+    validate_include(&query.list("include"))?;
+    if !query.flag("stream")? {
+        let response = state.backend.retrieve(principal.user, id).await;
+        return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::reading(id, refusal))?));
+    }
+    let view = View { include_obfuscation: query.flag("include_obfuscation")? };
+    let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
+    let reader = state.backend.subscribe(principal.user, id, Wish::Events { view, from }).await;
+    let reader = reader.map_err(|refusal| ApiError::reading(id, refusal))?;
+    Ok(sse::answer(reader, &state, principal.user, (view, from)))
+}

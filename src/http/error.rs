@@ -1,0 +1,155 @@
+//! Errors as clients see them: the one place that knows status codes.
+
+use std::{fmt, time::Duration};
+
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode, http::header};
+
+use crate::protocol::{ErrorBody, ErrorEnvelope};
+
+/// An answer that is no success: a status and the JSON envelope, with no detail of the inside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    retry: Retry,
+    allow: Option<&'static str>,
+}
+
+/// What clients are told about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retry {
+    /// Nothing: they know by the status.
+    Unsaid,
+    /// It would be the same again.
+    Never,
+    /// After this long.
+    After(Duration),
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        let body = ErrorBody { message: message.into(), kind, param: None, code: None };
+        Self { status, body, retry: Retry::Unsaid, allow: None }
+    }
+
+    /// The client's own mistake.
+    pub(super) fn request(status: StatusCode, message: impl Into<String>) -> Self {
+        Self::new(status, "invalid_request_error", message)
+    }
+
+    /// A parameter that can't be honoured.
+    pub(super) fn parameter(param: &str, message: impl Into<String>) -> Self {
+        Self::request(StatusCode::BAD_REQUEST, message).param(param)
+    }
+
+    /// There is no such route.
+    pub(super) fn no_route() -> Self {
+        Self::request(StatusCode::NOT_FOUND, "There is no such endpoint.")
+    }
+
+    /// The route has no such method.
+    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
+        let error = Self::request(StatusCode::METHOD_NOT_ALLOWED, "This endpoint does not have this method.");
+        Self { allow: Some(allow), ..error }
+    }
+
+    /// A bug, or a part of this server that failed.
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server had an error.")
+            .code("server_error")
+            .retry(Retry::Never)
+    }
+
+    /// The database is away.
+    pub(super) fn database_unavailable() -> Self {
+        Self::unavailable("database_unavailable", "The server's database is not available. Please try again.")
+    }
+
+    /// Something is away for now.
+    pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message)
+            .code(code)
+            .retry(Retry::After(Duration::from_secs(1)))
+    }
+
+    /// An error that the framework answered with, of which only the status is told.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        if status.is_server_error() {
+            return Self { status, ..Self::internal() };
+        }
+        Self::request(status, status.canonical_reason().unwrap_or("The request could not be served."))
+    }
+
+    pub(super) fn param(mut self, param: &str) -> Self {
+        self.body.param = Some(param.to_owned());
+        self
+    }
+
+    pub(super) fn code(mut self, code: &'static str) -> Self {
+        self.body.code = Some(code);
+        self
+    }
+
+    pub(super) fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The error as it stands in an error event.
+    pub(super) fn into_body(self) -> ErrorBody {
+        self.body
+    }
+}
+
+// The message may quote the request, and content is in no log.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("status", &self.status)
+            .field("code", &self.body.code)
+            .field("param", &self.body.param)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.body.code.unwrap_or(self.body.kind))
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        self.retry.write(&mut response);
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        response.json(ErrorEnvelope { error: self.body.clone() })
+    }
+}
+
+impl Retry {
+    fn write(self, response: &mut HttpResponseBuilder) {
+        match self {
+            Self::Unsaid => {}
+            Self::Never => {
+                response.insert_header(("x-should-retry", "false"));
+            }
+            Self::After(wait) => {
+                let seconds = wait.as_millis().div_ceil(1_000);
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+                response.insert_header(("retry-after-ms", wait.as_millis().to_string()));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The HTTP API: from the socket to the actors' handle and back.
+//!
+//! One endpoint a file under `endpoints`. [`ApiError`] alone knows status codes. Imports everything but
+//! adapters; nothing imports it but `main`, embedders and tests.
+
+mod authentication;
+mod backend;
+mod body;
+mod disconnect;
+mod endpoints;
+mod envelope;
+mod error;
+mod outcome;
+mod path;
+mod query;
+mod refusals;
+mod request_id;
+mod routes;
+mod server;
+mod settings;
+mod sse;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use authentication::Authenticate;
+pub use backend::Backend;
+pub use error::ApiError;
+pub use routes::{health, scope};
+pub use server::serve;
+pub use settings::HttpSettings;
+pub use state::HttpState;

@@ -1,0 +1,69 @@
+//! Waiting until a status line can be true.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{ApiError, HttpState};
+use crate::actors::{Outcome, Phase, Reader, Wish};
+use crate::protocol::{Response, Status, UserId};
+
+/// How often a reader that was lost is replaced before the request is given up.
+const MOST_READERS: u32 = 5;
+
+/// Waits until the status line of a stream is known: the first of the provider's answer, the response's
+/// ending, and the longest wait.
+///
+/// # Errors
+/// If the response failed and nothing came out: then this is the answer, and there is no stream.
+pub(super) async fn status_line(reader: &mut Reader, state: &HttpState) -> Result<(), ApiError> {
+    let decided = reader.phase.wait_for(|phase| !matches!(phase, Phase::Opening));
+    match tokio::time::timeout(state.settings.header_wait, decided).await {
+        Ok(Ok(phase)) => match &*phase {
+            Phase::Ended(outcome) if is_bare_failure(outcome) => Err(failed(outcome, state)),
+            Phase::Unavailable => Err(ApiError::database_unavailable()),
+            Phase::Opening | Phase::Opened | Phase::Ended(_) => Ok(()),
+        },
+        // What served the reader is gone, or time is up: the stream will tell.
+        Ok(Err(_)) | Err(_) => Ok(()),
+    }
+}
+
+/// Waits until the response has ended.
+///
+/// # Errors
+/// If it failed and nothing came out, or if its ending can't be known now.
+pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) -> Result<Arc<Response>, ApiError> {
+    for _ in 0..MOST_READERS {
+        if let Some(outcome) = ended(&mut reader).await? {
+            if is_bare_failure(&outcome) {
+                return Err(failed(&outcome, state));
+            }
+            return Ok(Arc::clone(&outcome.response));
+        }
+        let resumed = state.backend.resume(user, reader.id, Wish::Ending).await;
+        reader = resumed.map_err(|refusal| {
+            tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
+            ApiError::internal()
+        })?;
+    }
+    tracing::error!(response.id = %reader.id, "http.readers.keep_failing");
+    Err(ApiError::internal())
+}
+
+/// The response's outcome; none if what served the reader is gone.
+async fn ended(reader: &mut Reader) -> Result<Option<Arc<Outcome>>, ApiError> {
+    let decided = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_) | Phase::Unavailable)).await;
+    match decided.as_deref() {
+        Ok(Phase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
+        Ok(Phase::Unavailable) => Err(ApiError::database_unavailable()),
+        Ok(Phase::Opening | Phase::Opened) | Err(_) => Ok(None),
+    }
+}
+
+fn is_bare_failure(outcome: &Outcome) -> bool {
+    outcome.status == Status::Failed && !outcome.has_output()
+}
+
+fn failed(outcome: &Outcome, state: &HttpState) -> ApiError {
+    let longest: Duration = state.settings.longest_retry_after;
+    ApiError::failed(outcome, longest)
+}

@@ -1,0 +1,171 @@
+//! What the parts of this server say, as the API says it.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use super::error::{ApiError, Retry};
+use crate::access::AuthError;
+use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal};
+use crate::admission::Refusal;
+use crate::domain::{Cause, Offence, Violation};
+use crate::protocol::{ResponseId, Status};
+
+/// How long a client waits before it goes on from a response that still runs.
+const BUSY: Duration = Duration::from_secs(1);
+
+impl From<Violation> for ApiError {
+    fn from(violation: Violation) -> Self {
+        let Violation { param, offence, message } = violation;
+        let error = |status| Self::request(status, message).param(&param);
+        match offence {
+            Offence::Invalid => error(StatusCode::BAD_REQUEST),
+            Offence::Missing => error(StatusCode::BAD_REQUEST).code("missing_required_parameter"),
+            Offence::Unsupported => error(StatusCode::BAD_REQUEST).code("unsupported_parameter"),
+            Offence::TooLarge => error(StatusCode::PAYLOAD_TOO_LARGE).code("request_too_large"),
+            Offence::PreviousNotFound => error(StatusCode::BAD_REQUEST).code("previous_response_not_found"),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Violation(violation) => violation.into(),
+            Refusal::UnknownModel { model } => Self::unknown_model(&model),
+            Refusal::PreviousRunning { id } => {
+                let message = format!("The previous response '{id}' is still running. Please retry when it has ended.");
+                Self::request(StatusCode::CONFLICT, message)
+                    .param("previous_response_id")
+                    .code("conversation_locked")
+                    .retry(Retry::After(BUSY))
+            }
+            Refusal::Incoherent(incoherent) => Self::parameter("input", incoherent.to_string()),
+            Refusal::ContextTooLong { tokens, budget } => {
+                let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
+                Self::context_too_long(format!(
+                    "The prompt has {tokens}, but the model's context window leaves room for {budget}."
+                ))
+            }
+            Refusal::HistoryTooLong { most } => Self::context_too_long(format!(
+                "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
+            )),
+            Refusal::History(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl ApiError {
+    pub(super) fn unknown_model(model: &str) -> Self {
+        let model: String = model.chars().take(100).collect();
+        Self::request(StatusCode::NOT_FOUND, format!("The requested model '{model}' does not exist."))
+            .param("model")
+            .code("model_not_found")
+    }
+
+    fn context_too_long(message: String) -> Self {
+        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
+    }
+
+    pub(super) fn response_not_found(id: impl std::fmt::Display) -> Self {
+        Self::request(StatusCode::NOT_FOUND, format!("Response with id '{id}' not found."))
+    }
+
+    /// A refusal to read a response, with the id in its message.
+    pub(super) fn reading(id: ResponseId, refusal: ReadRefusal) -> Self {
+        match refusal {
+            ReadRefusal::NotFound => Self::response_not_found(id),
+            ReadRefusal::Unavailable | ReadRefusal::Failed => refusal.into(),
+        }
+    }
+
+    pub(super) fn cancelling(id: ResponseId, refusal: CancelRefusal) -> Self {
+        match refusal {
+            CancelRefusal::NotFound => Self::response_not_found(id),
+            CancelRefusal::AlreadyEnded(status) => {
+                let message = format!("Cannot cancel a {} response.", status.as_str());
+                Self::request(StatusCode::BAD_REQUEST, message)
+            }
+            CancelRefusal::Unavailable => Self::database_unavailable(),
+            CancelRefusal::Failed => Self::internal(),
+        }
+    }
+}
+
+impl From<ReadRefusal> for ApiError {
+    fn from(refusal: ReadRefusal) -> Self {
+        match refusal {
+            ReadRefusal::NotFound => Self::request(StatusCode::NOT_FOUND, "Response not found."),
+            ReadRefusal::Unavailable => Self::database_unavailable(),
+            ReadRefusal::Failed => Self::internal(),
+        }
+    }
+}
+
+impl From<AdmitError> for ApiError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Unavailable => Self::database_unavailable(),
+            AdmitError::Failed => Self::internal(),
+            AdmitError::Draining => {
+                Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
+            }
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::InvalidKey => Self::unauthorized("The API key is not valid."),
+            AuthError::Unavailable(cause) => {
+                tracing::error!(error = %cause, "an API key could not be looked up");
+                Self::database_unavailable()
+            }
+        }
+    }
+}
+
+impl ApiError {
+    pub(super) fn unauthorized(message: &'static str) -> Self {
+        Self::request(StatusCode::UNAUTHORIZED, message).code("invalid_api_key")
+    }
+
+    /// A response that failed before its client was told anything.
+    pub(super) fn failed(outcome: &Outcome, longest_wait: Duration) -> Self {
+        let cause = match outcome.status {
+            Status::Failed => outcome.cause.unwrap_or(Cause::InternalError),
+            Status::Queued | Status::InProgress | Status::Completed | Status::Incomplete | Status::Cancelled => {
+                Cause::InternalError
+            }
+        };
+        let status = status_of(cause, outcome);
+        let retry = match status {
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                outcome.retry_after.map_or(Retry::Unsaid, |wait| Retry::After(wait.min(longest_wait)))
+            }
+            _ => Retry::Never,
+        };
+        Self::new(status, cause.as_str(), cause.message()).code(cause.code()).retry(retry)
+    }
+}
+
+fn status_of(cause: Cause, outcome: &Outcome) -> StatusCode {
+    match cause {
+        Cause::ProviderUnavailable if outcome.provider_status == Some(503) => StatusCode::SERVICE_UNAVAILABLE,
+        Cause::ProviderUnreachable
+        | Cause::ProviderUnauthorized
+        | Cause::ProviderRejected
+        | Cause::ProviderUnavailable
+        | Cause::ProviderProtocolError
+        | Cause::ProviderReportedError
+        | Cause::UpstreamClosed
+        | Cause::ContentTooLarge => StatusCode::BAD_GATEWAY,
+        Cause::ConnectTimeout | Cause::FirstByteTimeout | Cause::IdleTimeout | Cause::DeadlineExceeded => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        Cause::ProviderRateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Cause::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+        Cause::ServerInterrupted | Cause::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

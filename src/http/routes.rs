@@ -1,0 +1,57 @@
+//! Which path leads to which endpoint.
+
+use actix_web::{
+    HttpResponse, Resource,
+    dev::HttpServiceFactory,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+use actix_web_lab::middleware::CatchPanic;
+
+use super::{ApiError, HttpState, endpoints as endpoint, envelope::no_route, request_id::identify};
+
+/// The whole API under a path, to be a service of any actix app.
+pub fn scope(path: &str, state: HttpState) -> impl HttpServiceFactory + 'static {
+    web::scope(path)
+        .app_data(web::Data::new(state))
+        .configure(api)
+        .default_service(web::to(no_route))
+        .wrap(CatchPanic::default())
+        .wrap(from_fn(identify))
+}
+
+/// `/health/live` and `/health/ready`, for whoever watches the server; they need no key.
+pub fn health(state: HttpState) -> impl HttpServiceFactory + 'static {
+    web::scope("/health")
+        .app_data(web::Data::new(state))
+        .service(only(web::resource("/live").route(web::get().to(endpoint::live)), "GET"))
+        .service(only(web::resource("/ready").route(web::get().to(endpoint::ready)), "GET"))
+        .default_service(web::to(no_route))
+        .wrap(CatchPanic::default())
+        .wrap(from_fn(identify))
+}
+
+fn api(config: &mut ServiceConfig) {
+    let responses = web::resource("/responses").route(web::post().to(endpoint::create_response));
+    let response = web::resource("/responses/{response_id}")
+        .route(web::get().to(endpoint::retrieve_response))
+        .route(web::delete().to(endpoint::delete_response));
+    let cancel = web::resource("/responses/{response_id}/cancel").route(web::post().to(endpoint::cancel_response));
+    let input_items = web::resource("/responses/{response_id}/input_items").route(web::get().to(endpoint::input_items));
+    let models = web::resource("/models").route(web::get().to(endpoint::list_models));
+    let model = web::resource("/models/{model:.+}").route(web::get().to(endpoint::retrieve_model));
+    config
+        .service(only(responses, "POST"))
+        .service(only(response, "GET, DELETE"))
+        .service(only(cancel, "POST"))
+        .service(only(input_items, "GET"))
+        .service(only(models, "GET"))
+        .service(only(model, "GET"));
+}
+
+/// A resource that says which methods it has when it is asked with another.
+fn only(resource: Resource, methods: &'static str) -> Resource {
+    resource.default_service(web::to(move || async move {
+        Err::<HttpResponse, ApiError>(ApiError::method_not_allowed(methods))
+    }))
+}

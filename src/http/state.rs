@@ -1,0 +1,19 @@
+//! What all requests share.
+
+use std::sync::Arc;
+
+use super::{Authenticate, Backend, HttpSettings};
+use crate::admission::Admission;
+
+/// What all requests share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HttpState {
+    /// Runs responses.
+    pub backend: Arc<dyn Backend>,
+    /// Makes plans of requests.
+    pub admission: Arc<Admission>,
+    /// Tells who sends a request.
+    pub authenticator: Arc<dyn Authenticate>,
+    /// How the API behaves.
+    pub settings: Arc<HttpSettings>,
+}

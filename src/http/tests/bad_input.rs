@@ -1,0 +1,264 @@
+//! Requests that are refused: each with its status, its parameter and the envelope, and before anything
+//! reached the backend.
+
+use actix_web::{test::TestRequest, web};
+use serde_json::{Value, json};
+
+use super::fixture::{Api, KEY, outcome};
+use crate::actors::{AdmitError, CancelRefusal};
+use crate::antiphon::HistoryError;
+use crate::protocol::{ResponseId, Status};
+
+/// Sends a body as it is, and checks that nothing was admitted.
+async fn refused(api: &Api, body: &str) -> (u16, Option<String>, Option<String>) {
+    let request = TestRequest::post().uri("/v1/responses").insert_header(("content-type", "application/json"));
+    let answer = api.send(request.set_payload(body.to_owned())).await;
+    assert!(api.backend.plans.lock().is_empty(), "{body}");
+    answer.error()
+}
+
+fn parameter(param: &str) -> (u16, Option<String>, Option<String>) {
+    (400, None, Some(param.to_owned()))
+}
+
+#[actix_web::test]
+async fn bodies_that_are_no_request_are_refused() {
+    let api = Api::new();
+    for body in [
+        "",
+        "  ",
+        "{",
+        "{\"model\":\"m\"",
+        "nonsense",
+        "\"text\"",
+        "{\"model\":\"m\",\"input\":\"x\"} trailing",
+        "{\"model\":\"m\",\"input\":\"x\",\"temperature\":NaN}",
+        "{\"model\":\"m\",\"input\":\"x\",\"top_p\":1e999}",
+    ] {
+        let (status, code, _) = refused(&api, body).await;
+        assert_eq!((status, code), (400, None), "{body}");
+    }
+    let deep = "[".repeat(10_000);
+    assert_eq!(refused(&api, &format!("{{\"tools\":{deep}")).await.0, 400);
+}
+
+#[actix_web::test]
+async fn a_wrong_type_is_named_by_its_path() {
+    let api = Api::new();
+    for (keys, param) in [
+        (json!({"model": 5}), "model"),
+        (json!({"input": 5}), "input"),
+        (json!({"input": ["text"]}), "input[0]"),
+        (json!({"input": [{"role": "user", "content": "a"}, {"role": "user", "content": 5}]}), "input[1].content"),
+        (
+            json!({"input": [{"role": "user", "content": [{"type": "input_text", "text": 5}]}]}),
+            "input[0].content[0].text",
+        ),
+        (json!({"temperature": "hot"}), "temperature"),
+        (json!({"max_output_tokens": 16.5}), "max_output_tokens"),
+        (json!({"metadata": {"k": 5}}), "metadata.k"),
+        (json!({"metadata": [1]}), "metadata"),
+        (json!({"store": "yes"}), "store"),
+        (json!({"stream": 1}), "stream"),
+        (
+            json!({"stream": true, "stream_options": {"include_obfuscation": "yes"}}),
+            "stream_options.include_obfuscation",
+        ),
+        (json!({"truncation": "middle"}), "truncation"),
+        (json!({"include": "all"}), "include"),
+    ] {
+        let mut body = json!({"model": "m", "input": "hi"});
+        body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        assert_eq!(refused(&api, &body.to_string()).await, parameter(param), "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn an_error_does_not_quote_what_was_sent() {
+    let api = Api::new();
+    let body = json!({"model": "m", "input": "x", "temperature": "CANARY".repeat(1_000)});
+    let answer = api.create(body).await;
+    assert!(!answer.text.contains("CANARY"));
+    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("expected a number"));
+}
+
+#[actix_web::test]
+async fn what_is_missing_unknown_or_not_supported_has_its_code() {
+    let api = Api::new();
+    let previous = ResponseId::new().to_string();
+    for (body, status, code, param) in [
+        (json!({"input": "x"}), 400, "missing_required_parameter", "model"),
+        (json!({"model": "m"}), 400, "missing_required_parameter", "input"),
+        (json!({"model": "none", "input": "x"}), 404, "model_not_found", "model"),
+        (json!({"model": "none", "input": "x", "stream": true}), 404, "model_not_found", "model"),
+        (json!({"model": "m", "input": "x", "background": true}), 400, "unsupported_parameter", "background"),
+        (
+            json!({"model": "m", "input": "x", "previous_response_id": previous}),
+            400,
+            "previous_response_not_found",
+            "previous_response_id",
+        ),
+        (json!({"model": "m", "input": "x".repeat(9_000)}), 413, "context_length_exceeded", "input"),
+        (json!({"model": "m", "input": "x".repeat(600_000)}), 413, "request_too_large", "input"),
+        (
+            json!({"model": "m", "input": "x", "metadata": {"k": "v".repeat(20_000)}}),
+            413,
+            "request_too_large",
+            "metadata",
+        ),
+    ] {
+        let answer = refused(&api, &body.to_string()).await;
+        assert_eq!(answer, (status, Some(code.to_owned()), Some(param.to_owned())));
+    }
+}
+
+#[actix_web::test]
+async fn a_parameter_is_checked_before_the_model_is_looked_up() {
+    let api = Api::new();
+    let body = json!({"model": "none", "input": "x", "temperature": 3});
+    assert_eq!(refused(&api, &body.to_string()).await, parameter("temperature"));
+}
+
+#[actix_web::test]
+async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
+    let api = Api::new();
+    *api.backend.history.lock() = Some(Err(HistoryError::StillRunning));
+    let answer = api.create(json!({"model": "m", "input": "x", "previous_response_id": ResponseId::new()})).await;
+    assert_eq!((answer.error().0, answer.header("retry-after"), answer.header("retry-after-ms")), (409, "1", "1000"));
+}
+
+#[actix_web::test]
+async fn a_server_that_stops_takes_nothing_and_says_when_to_come_back() {
+    let api = Api::new();
+    for error in [AdmitError::Draining, AdmitError::Unavailable] {
+        *api.backend.admit_error.lock() = Some(error);
+        let answer = api.create(json!({"model": "m", "input": "x"})).await;
+        assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
+    }
+}
+
+#[actix_web::test]
+async fn only_a_good_key_gets_any_further() {
+    let api = Api::new();
+    let unauthorized = (401, Some("invalid_api_key".to_owned()), None);
+    for key in [None, Some("bad"), Some("")] {
+        for path in ["/v1/models", "/v1/models/m", "/v1/responses/odd", "/v1/responses/odd/input_items"] {
+            let answer = api.send_as(key, TestRequest::get().uri(path)).await;
+            assert_eq!(answer.error(), unauthorized, "{path}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+        let create = TestRequest::post().uri("/v1/responses").set_payload("{not json");
+        assert_eq!(api.send_as(key, create).await.error(), unauthorized);
+    }
+    let basic = TestRequest::get().uri("/v1/models").insert_header(("authorization", format!("Basic {KEY}")));
+    assert_eq!(api.send_as(None, basic).await.error(), unauthorized);
+    let lower = TestRequest::get().uri("/v1/models").insert_header(("authorization", format!("bearer {KEY}")));
+    assert_eq!(api.send_as(None, lower).await.status, 200);
+}
+
+#[actix_web::test]
+async fn paths_methods_and_types_that_are_not_there_have_the_envelope() {
+    let api = Api::new();
+    assert_eq!(api.get("/v1/nothing").await.error(), (404, None, None));
+    assert_eq!(api.get("/nothing").await.error(), (404, None, None));
+    for (request, allow) in [
+        (TestRequest::get().uri("/v1/responses"), "POST"),
+        (TestRequest::put().uri("/v1/responses/resp_x"), "GET, DELETE"),
+        (TestRequest::get().uri("/v1/responses/resp_x/cancel"), "POST"),
+        (TestRequest::post().uri("/v1/models"), "GET"),
+        (TestRequest::post().uri("/health/live"), "GET"),
+    ] {
+        let answer = api.send(request).await;
+        assert_eq!((answer.error().0, answer.header("allow")), (405, allow));
+    }
+    let form = TestRequest::post().uri("/v1/responses").insert_header(("content-type", "text/plain"));
+    assert_eq!(api.send(form.set_payload("{}")).await.error().0, 415);
+    let gzip = TestRequest::post().uri("/v1/responses").insert_header(("content-encoding", "gzip"));
+    assert_eq!(api.send(gzip.set_payload("{}")).await.error().0, 415);
+}
+
+#[actix_web::test]
+async fn a_panic_is_a_server_error_in_the_envelope() {
+    #[expect(clippy::panic, reason = "the fault under test")]
+    async fn broken() -> actix_web::HttpResponse {
+        panic!("CANARY")
+    }
+    let api = Api::new();
+    let routes = web::scope("/v1").route("/broken", web::get().to(broken));
+    let answer = api.send_through(routes, None, TestRequest::get().uri("/v1/broken")).await;
+    assert_eq!(answer.error(), (500, Some("server_error".to_owned()), None));
+    assert!(!answer.text.contains("CANARY"));
+}
+
+#[actix_web::test]
+async fn ids_that_are_none_are_mistakes_and_ids_of_nothing_are_not_found() {
+    let api = Api::new();
+    let unknown = ResponseId::new().to_string();
+    for (id, error) in [
+        ("msg_1", parameter("response_id")),
+        ("5", parameter("response_id")),
+        ("resp_abc", (404, None, None)),
+        (unknown.as_str(), (404, None, None)),
+    ] {
+        for path in [
+            format!("/v1/responses/{id}"),
+            format!("/v1/responses/{id}/input_items"),
+            format!("/v1/responses/{id}?stream=true"),
+        ] {
+            assert_eq!(api.get(&path).await.error(), error, "{path}");
+        }
+        let cancel = TestRequest::post().uri(&format!("/v1/responses/{id}/cancel"));
+        assert_eq!(api.send(cancel).await.error(), error);
+        assert_eq!(api.send(TestRequest::delete().uri(&format!("/v1/responses/{id}"))).await.error(), error);
+    }
+    let answer = api.get(&format!("/v1/responses/{unknown}")).await;
+    assert_eq!(answer.json()["error"]["message"], format!("Response with id '{unknown}' not found."));
+}
+
+#[actix_web::test]
+async fn queries_that_make_no_sense_are_named() {
+    let api = Api::new();
+    let id = api.known();
+    for (query, param) in [
+        ("?stream=maybe", "stream"),
+        ("?stream=true&starting_after=-1", "starting_after"),
+        ("?stream=true&starting_after=one", "starting_after"),
+        ("?stream=true&include_obfuscation=5", "include_obfuscation"),
+        ("?include[]=nothing", "include"),
+        ("/input_items?limit=0", "limit"),
+        ("/input_items?limit=101", "limit"),
+        ("/input_items?limit=many", "limit"),
+        ("/input_items?order=random", "order"),
+        ("/input_items?after=unknown", "after"),
+    ] {
+        assert_eq!(api.get(&format!("/v1/responses/{id}{query}")).await.error(), parameter(param), "{query}");
+    }
+}
+
+#[actix_web::test]
+async fn a_response_that_has_ended_can_not_be_cancelled() {
+    let api = Api::new();
+    let path = format!("/v1/responses/{}/cancel", api.known());
+    let cancel = |answer| {
+        *api.backend.cancel.lock() = Some(answer);
+        api.send(TestRequest::post().uri(&path))
+    };
+    for status in [Status::Completed, Status::Failed, Status::Incomplete] {
+        let expected = format!("Cannot cancel a {} response.", status.as_str());
+        // Ended before it was asked, and ended while it was asked.
+        for answer in [Err(CancelRefusal::AlreadyEnded(status)), Ok(outcome(status, None).into())] {
+            let answer = cancel(answer).await;
+            assert_eq!(answer.error().0, 400);
+            assert_eq!(answer.json()["error"]["message"], Value::from(expected.as_str()));
+        }
+    }
+    assert_eq!(cancel(Err(CancelRefusal::Unavailable)).await.error().0, 503);
+}
+
+#[actix_web::test]
+async fn the_disconnect_header_is_one_of_three_words() {
+    let api = Api::new();
+    let request = TestRequest::post().uri("/v1/responses").insert_header(("antiphon-disconnect", "perhaps"));
+    let answer = api.send(request.set_json(json!({"model": "m", "input": "x"}))).await;
+    assert_eq!(answer.error(), parameter("Antiphon-Disconnect"));
+}

@@ -1,0 +1,352 @@
+//! The backend, and requests in one line.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, body,
+    dev::{HttpServiceFactory, ServiceResponse},
+    http::{StatusCode, header::HeaderMap},
+    middleware::from_fn,
+    test::{TestRequest, init_service},
+    web,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use crate::access::{AuthError, Principal};
+use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, Wish};
+use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, TooManyTokens};
+use crate::antiphon::{History, HistoryError};
+use crate::domain::{Cause, Encoding, Limits, Plan, Prompt};
+use crate::http::{
+    Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
+};
+use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, Truncation, UserId};
+use crate::store::{self, Order};
+
+pub(super) const KEY: &str = "sk-good";
+
+/// A backend that notes what it is asked and answers what the test gave it.
+#[derive(Debug, Default)]
+pub(super) struct FakeBackend {
+    pub(super) plans: Mutex<Vec<Plan>>,
+    pub(super) wishes: Mutex<Vec<Wish>>,
+    pub(super) resumed: Mutex<Vec<Wish>>,
+    pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
+    /// Readers to hand out, in order.
+    pub(super) readers: Mutex<Vec<Reader>>,
+    pub(super) admit_error: Mutex<Option<AdmitError>>,
+    pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
+    pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
+    /// The responses that exist.
+    pub(super) known: Mutex<Vec<ResponseId>>,
+}
+
+impl FakeBackend {
+    fn reader(&self) -> Result<Reader, ReadRefusal> {
+        let mut readers = self.readers.lock();
+        if readers.is_empty() { Err(ReadRefusal::NotFound) } else { Ok(readers.remove(0)) }
+    }
+
+    fn find(&self, id: ResponseId) -> Result<ResponseId, ReadRefusal> {
+        self.known.lock().contains(&id).then_some(id).ok_or(ReadRefusal::NotFound)
+    }
+}
+
+#[async_trait]
+impl Backend for FakeBackend {
+    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+        self.plans.lock().push(plan);
+        self.wishes.lock().push(wish);
+        if let Some(error) = self.admit_error.lock().take() {
+            return Err(error);
+        }
+        self.reader().map_err(|_| AdmitError::Failed)
+    }
+
+    async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        self.find(id)?;
+        self.wishes.lock().push(wish);
+        self.reader()
+    }
+
+    async fn resume(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+        self.resumed.lock().push(wish);
+        self.reader()
+    }
+
+    async fn retrieve(&self, _: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
+        Ok(response(self.find(id)?, Status::Completed, None))
+    }
+
+    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+        self.cancel.lock().clone().unwrap_or(Err(CancelRefusal::NotFound))
+    }
+
+    async fn delete(&self, _: UserId, id: ResponseId) -> Result<(), ReadRefusal> {
+        self.find(id)?;
+        self.known.lock().retain(|known| *known != id);
+        Ok(())
+    }
+
+    async fn input_items(
+        &self,
+        _: UserId,
+        id: ResponseId,
+        page: (Order, Option<ItemId>, u32),
+    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
+        self.find(id)?;
+        let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
+        self.pages.lock().push(page);
+        Ok((!unknown).then(|| (Vec::new(), false)))
+    }
+
+    async fn ready(&self) -> Result<bool, store::Error> {
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Histories for FakeBackend {
+    async fn history(&self, _: UserId, _: ResponseId, _: usize) -> Result<History, HistoryError> {
+        self.history.lock().clone().unwrap_or(Err(HistoryError::NotFound))
+    }
+}
+
+/// One token a byte of the prompt's items as JSON.
+#[derive(Debug)]
+struct ByteCounter;
+
+#[async_trait]
+impl PromptCounter for ByteCounter {
+    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TooManyTokens> {
+        u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TooManyTokens)
+    }
+}
+
+/// One key is good.
+#[derive(Debug)]
+struct OneKey(UserId);
+
+#[async_trait]
+impl Authenticate for OneKey {
+    async fn authenticate(&self, bearer: &str) -> Result<Principal, AuthError> {
+        if bearer == KEY {
+            return Ok(Principal { user: self.0, key_id: "k".to_owned() });
+        }
+        Err(AuthError::InvalidKey)
+    }
+}
+
+/// The API over a fake backend.
+pub(super) struct Api {
+    pub(super) backend: Arc<FakeBackend>,
+    state: HttpState,
+}
+
+/// What was answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, code and parameter of an error, which must have the envelope and the request id.
+    #[track_caller]
+    pub(super) fn error(&self) -> (u16, Option<String>, Option<String>) {
+        let body = self.json();
+        let error = body["error"].as_object().unwrap();
+        let keys: Vec<_> = error.keys().map(String::as_str).collect();
+        assert_eq!(keys, ["code", "message", "param", "type"], "{body}");
+        assert!(!error["message"].as_str().unwrap().is_empty());
+        assert!(!self.header("x-request-id").is_empty());
+        let text = |key: &str| error[key].as_str().map(ToOwned::to_owned);
+        (self.status.as_u16(), text("code"), text("param"))
+    }
+}
+
+impl Api {
+    pub(super) fn new() -> Self {
+        Self::with(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }, Limits::default())
+    }
+
+    pub(super) fn with(settings: HttpSettings, limits: Limits) -> Self {
+        let backend = Arc::new(FakeBackend::default());
+        let admission = Admission {
+            models: Arc::new(["m", "org/name"].into_iter().map(model).collect::<ModelCatalog>()),
+            limits,
+            disconnect: DisconnectWish::Grace,
+            grace: Duration::from_secs(10),
+            histories: Arc::clone(&backend) as Arc<dyn Histories>,
+            counter: Arc::new(ByteCounter),
+        };
+        let state = HttpState {
+            backend: Arc::clone(&backend) as Arc<dyn Backend>,
+            admission: Arc::new(admission),
+            authenticator: Arc::new(OneKey(UserId::new())),
+            settings: Arc::new(settings),
+        };
+        Self { backend, state }
+    }
+
+    /// What a server of this API needs.
+    pub(super) fn state(&self) -> HttpState {
+        self.state.clone()
+    }
+
+    /// Sends a request with the good key.
+    pub(super) async fn send(&self, request: TestRequest) -> Answer {
+        self.send_as(Some(KEY), request).await
+    }
+
+    pub(super) async fn send_as(&self, key: Option<&str>, request: TestRequest) -> Answer {
+        self.send_through(scope("/v1", self.state.clone()), key, request).await
+    }
+
+    /// Sends a request through these routes, wrapped as the server wraps them.
+    pub(super) async fn send_through(
+        &self,
+        routes: impl HttpServiceFactory + 'static,
+        key: Option<&str>,
+        request: TestRequest,
+    ) -> Answer {
+        let app = App::new()
+            .service(routes)
+            .service(health(self.state.clone()))
+            .default_service(web::to(no_route))
+            .wrap(actix_web_lab::middleware::CatchPanic::default())
+            .wrap(from_fn(identify));
+        let app = init_service(app).await;
+        let request = match key {
+            Some(key) => request.insert_header(("authorization", format!("Bearer {key}"))),
+            None => request,
+        };
+        match actix_web::dev::Service::call(&app, request.to_request()).await {
+            Ok(answer) => read(answer).await,
+            Err(error) => {
+                let answer = error.error_response();
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                let bytes = body::to_bytes(answer.into_body()).await.unwrap();
+                Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+            }
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(TestRequest::get().uri(path)).await
+    }
+
+    pub(super) async fn create(&self, body: Value) -> Answer {
+        self.send(TestRequest::post().uri("/v1/responses").set_json(body)).await
+    }
+
+    /// A response that exists.
+    pub(super) fn known(&self) -> ResponseId {
+        let id = ResponseId::new();
+        self.backend.known.lock().push(id);
+        id
+    }
+
+    /// Gives the backend a reader and returns its other end.
+    pub(super) fn reader(&self) -> Feed {
+        let (phase, phases) = watch::channel(Phase::Opening);
+        let (sink, emissions) = mpsc::channel(64);
+        self.backend.readers.lock().push(Reader { id: ResponseId::new(), phase: phases, emissions });
+        Feed { phase, sink }
+    }
+}
+
+async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let bytes = body::to_bytes(answer.into_body()).await.map_err(|_| ()).unwrap();
+    Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+}
+
+/// The backend's end of a reader.
+pub(super) struct Feed {
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) sink: mpsc::Sender<Emission>,
+}
+
+impl Feed {
+    pub(super) fn frame(&self, sequence_number: u64) {
+        let bytes = Bytes::from(format!("event: e\ndata: {{\"sequence_number\":{sequence_number}}}\n\n"));
+        self.sink.try_send(Emission::Frame { sequence_number, bytes }).unwrap();
+    }
+
+    pub(super) fn end(self) {
+        self.sink.try_send(Emission::End).unwrap();
+    }
+
+    pub(super) fn ended(&self, status: Status, cause: Option<Cause>) {
+        self.phase.send_replace(Phase::Ended(Arc::new(outcome(status, cause))));
+    }
+}
+
+pub(super) fn outcome(status: Status, cause: Option<Cause>) -> Outcome {
+    let response = Arc::new(response(ResponseId::new(), status, None));
+    Outcome { status, cause, response, provider_status: None, retry_after: None }
+}
+
+fn model(id: &str) -> Model {
+    Model {
+        id: id.to_owned(),
+        provider: "p".to_owned(),
+        upstream_model: format!("upstream-{id}"),
+        context_window: 10_000,
+        encoding: Encoding::O200kBase,
+        default_output_tokens: 2_048,
+        max_output_tokens: 100_000,
+        owned_by: "tests".to_owned(),
+        created: 1,
+    }
+}
+
+pub(super) fn response(id: ResponseId, status: Status, instructions: Option<String>) -> Response {
+    Response {
+        id,
+        object: "response",
+        created_at: 1,
+        status,
+        completed_at: None,
+        error: None,
+        incomplete_details: None,
+        model: "m".to_owned(),
+        output: Vec::new(),
+        usage: None,
+        instructions,
+        previous_response_id: None,
+        background: false,
+        store: true,
+        metadata: BTreeMap::new(),
+        temperature: 1.0,
+        top_p: 1.0,
+        presence_penalty: 0.0,
+        frequency_penalty: 0.0,
+        top_logprobs: 0,
+        max_output_tokens: None,
+        max_tool_calls: None,
+        tools: [],
+        tool_choice: "auto",
+        parallel_tool_calls: true,
+        text: TextConfig::default(),
+        reasoning: None,
+        truncation: Truncation::Disabled,
+        service_tier: "default",
+        user: None,
+        safety_identifier: None,
+        prompt_cache_key: None,
+    }
+}

@@ -1,0 +1,10 @@
+//! The API against a backend of which every answer is given.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod fixture;
+mod reading;
+mod sizes;
+mod sockets;
+mod streams;

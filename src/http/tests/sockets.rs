@@ -1,0 +1,87 @@
+//! The server itself, over TCP.
+
+use std::net::TcpListener;
+
+use actix_web::dev::ServerHandle;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::fixture::{Api, KEY};
+use crate::actors::Phase;
+use crate::http::serve;
+
+async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = serve(listener, api.state()).unwrap();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    (TcpStream::connect(address).await.unwrap(), handle)
+}
+
+fn head(length: &str) -> String {
+    format!("POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n{length}\r\n\r\n")
+}
+
+async fn read_until(socket: &mut TcpStream, end: &str) -> String {
+    let mut text = Vec::new();
+    let mut chunk = [0; 4096];
+    while !String::from_utf8_lossy(&text).contains(end) {
+        let count = socket.read(&mut chunk).await.unwrap();
+        assert_ne!(count, 0, "closed after: {}", String::from_utf8_lossy(&text));
+        text.extend_from_slice(&chunk[..count]);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[actix_web::test]
+async fn a_client_that_hangs_up_on_a_silent_stream_is_noticed() {
+    let api = Api::new();
+    let feed = api.reader();
+    feed.phase.send_replace(Phase::Opened);
+    let (mut socket, server) = listening(&api).await;
+    let body = json!({"model": "m", "input": "x", "stream": true}).to_string();
+    let request = head(&format!("content-length: {}", body.len())) + &body;
+    socket.write_all(request.as_bytes()).await.unwrap();
+    feed.frame(0);
+    read_until(&mut socket, "\"sequence_number\":0}\n\n").await;
+    drop(socket);
+    // Nothing more is ever written; the reader is dropped all the same.
+    feed.sink.closed().await;
+    server.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_client_that_sends_too_much_can_still_read_why() {
+    let api = Api::new();
+    for length in ["content-length: 31457280", "transfer-encoding: chunked"] {
+        let (socket, server) = listening(&api).await;
+        let (mut reading, mut writing) = socket.into_split();
+        let chunked = length.starts_with("transfer");
+        let sending = async move {
+            writing.write_all(head(length).as_bytes()).await.unwrap();
+            for _ in 0..480 {
+                let mut part = vec![b'x'; 65_536];
+                if chunked {
+                    part = [b"10000\r\n".as_slice(), &part, b"\r\n"].concat();
+                }
+                if writing.write_all(&part).await.is_err() {
+                    break;
+                }
+            }
+            writing
+        };
+        let receiving = async {
+            let mut start = [0; 12];
+            reading.read_exact(&mut start).await.unwrap();
+            String::from_utf8_lossy(&start).into_owned()
+        };
+        let (_writing, status) = tokio::join!(sending, receiving);
+        assert_eq!(status, "HTTP/1.1 413", "{length}");
+        server.stop(false).await;
+    }
+    assert!(api.backend.plans.lock().is_empty());
+}
