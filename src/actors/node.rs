@@ -12,12 +12,30 @@ use crate::clock::Clock;
 use crate::domain::Encoding;
 use crate::provider::Provider;
 use crate::store::Store;
+use crate::tokens::{Tiktoken, text_tokens};
 use crate::vault::Vault;
+
+/// Bytes of a token of English text, as OpenAI's help page on tokens gives them.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// Counts the tokens of a text, off the caller's thread.
 pub trait EstimateTokens: fmt::Debug + Send + Sync + 'static {
     /// How many tokens the text has, as near as can be told.
     fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64>;
+}
+
+impl EstimateTokens for Tiktoken {
+    fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64> {
+        Box::pin(async move {
+            match text_tokens(encoding, &text).await {
+                Ok(tokens) => u64::from(tokens),
+                Err(error) => {
+                    tracing::warn!(error = %error, "an output's tokens are estimated by its length");
+                    text.len() as u64 / BYTES_PER_TOKEN
+                }
+            }
+        })
+    }
 }
 
 /// How patient the actors are, and how much they hold.

@@ -13,5 +13,5 @@ mod tests;
 
 pub use admit::{Admission, Admitted, Asked, DisconnectWish};
 pub use catalog::{Model, ModelCatalog};
-pub use ports::{Histories, PromptCounter, TooManyTokens};
+pub use ports::{Histories, PromptCounter};
 pub use refusal::Refusal;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use crate::antiphon::{Antiphon, History, HistoryError};
 use crate::domain::{Encoding, Prompt};
 use crate::protocol::{ResponseId, UserId};
+use crate::tokens::{Tiktoken, TokenError, prompt_tokens};
 
 /// Tells what was said before.
 #[async_trait]
@@ -26,10 +27,12 @@ impl Histories for Antiphon {
 #[async_trait]
 pub trait PromptCounter: fmt::Debug + Send + Sync + 'static {
     /// The tokens of a whole prompt.
-    async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TooManyTokens>;
+    async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError>;
 }
 
-/// There are more tokens than can be counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the prompt has more tokens than can be counted")]
-pub struct TooManyTokens;
+#[async_trait]
+impl PromptCounter for Tiktoken {
+    async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
+        prompt_tokens(encoding, prompt).await
+    }
+}

@@ -1,8 +1,9 @@
 //! Making the history and the input fit the model.
 
-use super::{Model, PromptCounter, Refusal, TooManyTokens};
+use super::{Model, PromptCounter, Refusal};
 use crate::domain::{Prompt, close_calls, newest_that_fit};
 use crate::protocol::{Item, ResponseId, Truncation};
+use crate::tokens::TokenError;
 
 /// History and input before it is known what of the history fits.
 pub(super) struct Material {
@@ -35,6 +36,7 @@ pub(super) async fn fit(
     let tokens = counter.prompt_tokens(model.encoding, &prompt).await;
     match (tokens, material.truncation) {
         (Ok(tokens), _) if tokens <= budget => Ok((prompt, tokens)),
+        (Err(TokenError::Failed), _) => Err(Refusal::Uncountable),
         (tokens, Truncation::Disabled) => Err(Refusal::ContextTooLong { tokens: tokens.ok(), budget }),
         (_, Truncation::Auto) => shortened(material, model, budget, counter).await,
     }
@@ -48,7 +50,10 @@ async fn shortened(
 ) -> Result<(Prompt, u32), Refusal> {
     let too_long = |tokens: Option<u32>| Refusal::ContextTooLong { tokens, budget };
     let alone = counter.prompt_tokens(model.encoding, &material.prompt(&[])).await;
-    let alone = alone.map_err(|TooManyTokens| too_long(None))?;
+    let alone = alone.map_err(|error| match error {
+        TokenError::TooMany => too_long(None),
+        TokenError::Failed => Refusal::Uncountable,
+    })?;
     let costs = costs(material, model, counter).await;
     let mut first = newest_that_fit(&costs, alone, budget).ok_or_else(|| too_long(Some(alone)))?;
     // Items cost a little more together than the sum says where a call had to be answered.
@@ -57,7 +62,8 @@ async fn shortened(
         match counter.prompt_tokens(model.encoding, &prompt).await {
             Ok(tokens) if tokens <= budget => return Ok((prompt, tokens)),
             tokens if first == material.history.len() => return Err(too_long(tokens.ok())),
-            Ok(_) | Err(TooManyTokens) => first += 1,
+            Err(TokenError::Failed) => return Err(Refusal::Uncountable),
+            Ok(_) | Err(TokenError::TooMany) => first += 1,
         }
     }
 }

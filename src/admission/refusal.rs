@@ -33,6 +33,9 @@ pub enum Refusal {
         /// The most that a prompt may have.
         budget: u32,
     },
+    /// The tokenizer failed on the prompt.
+    #[error("the prompt's tokens could not be counted")]
+    Uncountable,
     /// The history has more items than are loaded, and the client did not allow to leave any out.
     #[error("the history has more than {most} items")]
     HistoryTooLong {

@@ -6,12 +6,11 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{
-    Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal, TooManyTokens,
-};
+use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
 use crate::domain::{Encoding, Limits, Offence, Prompt};
 use crate::protocol::{ContentPart, FunctionCall, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
+use crate::tokens::TokenError;
 
 /// Ten tokens an item.
 #[derive(Debug)]
@@ -19,9 +18,9 @@ struct TenAnItem;
 
 #[async_trait]
 impl PromptCounter for TenAnItem {
-    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TooManyTokens> {
+    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
         if prompt.items.len() > 500 {
-            return Err(TooManyTokens);
+            return Err(TokenError::TooMany);
         }
         Ok(u32::try_from(prompt.items.len()).unwrap() * 10)
     }

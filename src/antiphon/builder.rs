@@ -118,7 +118,7 @@ impl Builder {
             &node.roster,
             (Label::node(Role::NodeGuardian), tracing::Span::none()),
             move |_| NodeGuardian::new(guarded, state),
-            |exit| tracing::debug!(exit = ?exit, "the node guardian ended"),
+            |_| tracing::debug!("the node guardian ended"),
         );
         Ok(Antiphon::new(node, guardian, states))
     }

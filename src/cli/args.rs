@@ -26,6 +26,12 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serves the API until it is stopped
+    Serve {
+        /// The address and port to listen on [default: 127.0.0.1:8080, or the configuration's]
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<std::net::SocketAddr>,
+    },
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -9,6 +9,7 @@ mod keys;
 mod maintenance;
 mod run;
 mod serve;
+mod server;
 mod site;
 mod time;
 mod users;

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::args::{Cli, Command};
 use super::site::Site;
-use super::{DataDir, keys, maintenance, users};
+use super::{DataDir, keys, maintenance, server, users};
 use crate::config::Config;
 
 /// Carries out a command. What it answers goes to `out`.
@@ -13,6 +13,7 @@ use crate::config::Config;
 /// What people are to read on standard error.
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
+        Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
         Command::CheckConfig => maintenance::check_config(out),
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => with_site(cli, config, async |site| keys::run(site, command, out).await).await,

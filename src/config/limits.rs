@@ -3,6 +3,8 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Limits;
+
 /// `[limits]`: how large the parts of a request may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(default, deny_unknown_fields)]
@@ -25,6 +27,22 @@ pub struct LimitsSection {
     /// The most earlier items that are loaded for a request that goes on from another response.
     #[garde(range(min = 1, max = 100_000))]
     pub history_items: usize,
+}
+
+impl LimitsSection {
+    /// The limits as validation takes them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            input_bytes: self.input_bytes,
+            metadata_pairs: self.metadata_pairs,
+            metadata_key_chars: self.metadata_key_chars,
+            metadata_value_chars: self.metadata_value_chars,
+            metadata_bytes: self.metadata_bytes,
+            history_items: self.history_items,
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for LimitsSection {

@@ -57,7 +57,9 @@ impl From<Table> for Model {
 }
 
 impl Model {
-    fn named(id: &str) -> Self {
+    /// A model of which only the name is known.
+    #[must_use]
+    pub fn named(id: &str) -> Self {
         let id = id.trim().to_owned();
         Self {
             upstream_id: id.clone(),

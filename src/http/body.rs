@@ -8,18 +8,23 @@ use actix_web::{
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::ApiError;
+use super::{ApiError, HttpSettings};
 
 /// Bodies above this size are parsed off the thread that serves connections.
 const PARSED_IN_PLACE: usize = 64 * 1024;
 
 /// Reads a body and parses it. The content type may be missing; if it is there, it must be JSON.
-pub(super) async fn json<T>(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<T, ApiError>
+pub(super) async fn json<T>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    settings: &HttpSettings,
+) -> Result<T, ApiError>
 where
     T: DeserializeOwned + Send + 'static,
 {
     check_media_type(request)?;
-    let bytes = read(request, payload, limit).await?;
+    let read = read(request, payload, settings.body_bytes);
+    let bytes = tokio::time::timeout(settings.body_timeout, read).await.map_err(|_| too_slow())??;
     if bytes.len() <= PARSED_IN_PLACE {
         return parse(&bytes);
     }
@@ -41,6 +46,10 @@ async fn read(request: &HttpRequest, mut payload: web::Payload, limit: usize) ->
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+fn too_slow() -> ApiError {
+    ApiError::request(StatusCode::REQUEST_TIMEOUT, "The request's body took too long to arrive.")
 }
 
 fn too_large(limit: usize) -> ApiError {

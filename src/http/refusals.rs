@@ -50,6 +50,10 @@ impl From<Refusal> for ApiError {
             Refusal::HistoryTooLong { most } => Self::context_too_long(format!(
                 "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
             )),
+            Refusal::Uncountable => {
+                tracing::error!("http.prompt.uncountable");
+                Self::internal()
+            }
             Refusal::History(refusal) => refusal.into(),
         }
     }

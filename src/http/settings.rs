@@ -19,6 +19,8 @@ pub struct HttpSettings {
     pub workers: Option<usize>,
     /// How long a client may take to send the head of a request.
     pub request_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
     /// How long a connection without a request is kept.
     pub idle_timeout: Duration,
     /// How long connections may go on after the server was told to stop.
@@ -35,6 +37,7 @@ impl Default for HttpSettings {
             retry_after: Duration::from_secs(1),
             workers: None,
             request_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(5),
         }

@@ -9,8 +9,10 @@ mod prompt;
 mod slices;
 #[cfg(test)]
 mod tests;
+mod tiktoken;
 
 pub(crate) use count::count_blocking;
 pub use count::{TokenError, text_tokens};
 pub use prompt::prompt_tokens;
 pub(crate) use prompt::prompt_tokens_blocking;
+pub use tiktoken::Tiktoken;

@@ -361,7 +361,8 @@ async fn reported_usage_is_the_same_everywhere_and_missing_usage_is_estimated() 
         let db = Database::connect(&node.url).await.unwrap();
         let sql = format!("SELECT * FROM usage_records WHERE response = '{}'", client.id.uuid());
         let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
-        let [row] = &rows[..] else { panic!("one record per turn, not {}", rows.len()) };
+        assert_eq!(rows.len(), 1, "one record per turn");
+        let row = &rows[0];
         let tokens = |column| row.try_get::<i64>("", column).unwrap();
         let expected = usage.map_or((2, 3), |_| (7, 5));
         assert_eq!((tokens("input_tokens"), tokens("output_tokens")), expected);

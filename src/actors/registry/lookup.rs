@@ -37,7 +37,12 @@ impl From<vault::Error> for ReadRefusal {
         match error {
             vault::Error::Accounts(crate::access::Error::Store(error)) => error.into(),
             vault::Error::NoDataKey(_) => Self::NotFound,
-            error => {
+            error @ (vault::Error::Tampered
+            | vault::Error::TooLarge { .. }
+            | vault::Error::UnknownKeyVersion(_)
+            | vault::Error::Randomness
+            | vault::Error::Ring(_)
+            | vault::Error::Accounts(_)) => {
                 tracing::error!(error = %error, "content could not be opened");
                 Self::Failed
             }

@@ -1,11 +1,11 @@
 //! Knows the running responses of a node.
 
+mod actor;
 mod commands;
 mod lookup;
 mod recovery;
-mod registry;
 mod settle;
 
+pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse};
 pub(crate) use lookup::{find, load};
-pub(crate) use registry::ResponseRegistry;

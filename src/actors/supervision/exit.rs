@@ -1,9 +1,9 @@
 //! How an actor ended.
 
-use std::any::Any;
+use std::{any::Any, fmt};
 
 /// How an actor ended: what its parent is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Exit {
     /// It stopped by itself.
     Stopped,
@@ -13,6 +13,18 @@ pub enum Exit {
     Hung,
     /// It panicked, with this text.
     Panicked(String),
+}
+
+// A panic's text may quote content, and content is in no log.
+impl fmt::Debug for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stopped => "stopped",
+            Self::Killed => "killed",
+            Self::Hung => "hung",
+            Self::Panicked(_) => "panicked",
+        })
+    }
 }
 
 impl Exit {

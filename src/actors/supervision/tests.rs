@@ -164,7 +164,9 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
 async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
     let arbiters = Arbiters::start(2).unwrap();
     let (block, blocked) = std::sync::mpsc::channel::<()>();
-    arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || drop(blocked.recv()));
+    arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || {
+        let _unblocked = blocked.recv();
+    });
     arbiters.watch(std::time::Duration::from_millis(5), 3);
     while arbiters.hung() != 1 {
         tokio::task::yield_now().await;
@@ -172,7 +174,9 @@ async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
     let (reached, mut runs) = unbounded_channel();
     for _ in 0..32 {
         let reached = reached.clone();
-        arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || drop(reached.send(())));
+        arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || {
+            let _heard = reached.send(());
+        });
         assert_eq!(runs.recv().await, Some(()));
     }
     drop(block);

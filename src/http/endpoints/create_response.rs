@@ -18,7 +18,7 @@ pub(in crate::http) async fn create_response(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     let asked = Asked { request_id: RequestId::of(&request).0, disconnect: disconnect_wish(&request)? };
-    let create: CreateResponse = body::json(&request, payload, state.settings.body_bytes).await?;
+    let create: CreateResponse = body::json(&request, payload, &state.settings).await?;
     let Admitted { plan, stream, view } = state.admission.plan(principal.user, create, asked).await?;
     tracing::info!(response.id = %plan.id, model.provider = plan.provider, "http.response.admitted");
     if !stream {

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, Wish};
-use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, TooManyTokens};
+use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
 use crate::antiphon::{History, HistoryError};
 use crate::domain::{Cause, Encoding, Limits, Plan, Prompt};
 use crate::http::{
@@ -26,6 +26,7 @@ use crate::http::{
 };
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, Truncation, UserId};
 use crate::store::{self, Order};
+use crate::tokens::TokenError;
 
 pub(super) const KEY: &str = "sk-good";
 
@@ -122,8 +123,8 @@ struct ByteCounter;
 
 #[async_trait]
 impl PromptCounter for ByteCounter {
-    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TooManyTokens> {
-        u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TooManyTokens)
+    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
+        u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TokenError::TooMany)
     }
 }
 

@@ -18,6 +18,7 @@ async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     let address = listener.local_addr().unwrap();
     let server = serve(listener, api.state()).unwrap();
     let handle = server.handle();
+    #[expect(clippy::disallowed_methods, reason = "a server is no actor")]
     actix_web::rt::spawn(server);
     (TcpStream::connect(address).await.unwrap(), handle)
 }

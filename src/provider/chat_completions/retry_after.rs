@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-use crate::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock};
 
 /// A longer wait than this is not worth telling apart from it.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

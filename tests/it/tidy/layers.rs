@@ -6,9 +6,10 @@ const LAYERS: &[&[&str]] = &[
     &["protocol"],
     &["domain"],
     &["access", "clock", "journal", "provider", "store", "tokens", "vault"],
-    &["admission"],
     &["actors"],
     &["antiphon"],
+    // Asks the handle for what was said before.
+    &["admission"],
     &["config", "http", "telemetry"],
     &["cli", "serve"],
     &["main", "lib", "testkit"],
