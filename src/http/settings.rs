@@ -13,8 +13,6 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// The longest wait that clients are told; longer ones make some of them give up.
     pub longest_retry_after: Duration,
-    /// The wait that clients are told where nothing better is known.
-    pub retry_after: Duration,
     /// Threads that serve connections; one per core if none.
     pub workers: Option<usize>,
     /// How long a client may take to send the head of a request.
@@ -34,7 +32,6 @@ impl Default for HttpSettings {
             header_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(15),
             longest_retry_after: Duration::from_secs(60),
-            retry_after: Duration::from_secs(1),
             workers: None,
             request_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(60),
