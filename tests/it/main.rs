@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod endings;
+mod golden;
 mod provider;
 mod store;
 mod stories;
