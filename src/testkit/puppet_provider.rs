@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream::LocalBoxStream};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::domain::FinishReason;
 use crate::protocol::Usage;
@@ -28,6 +28,7 @@ pub struct Call {
     /// What the provider was asked.
     pub request: ProviderRequest,
     say: mpsc::UnboundedSender<Line>,
+    heard: watch::Receiver<usize>,
 }
 
 #[derive(Debug)]
@@ -58,12 +59,16 @@ impl PuppetProvider {
 impl Provider for PuppetProvider {
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Said> {
         let (say, mut lines) = mpsc::unbounded_channel();
-        self.0.calls.lock().push(Call { request, say });
+        let (hear, heard) = watch::channel(0);
+        self.0.calls.lock().push(Call { request, say, heard });
         self.0.asked.notify_waiters();
         let spoken = futures_util::stream::poll_fn(move |task| lines.poll_recv(task));
         spoken
-            .map(|line| match line {
-                Line::Say(said) => said,
+            .map(move |line| match line {
+                Line::Say(said) => {
+                    hear.send_modify(|lines| *lines += 1);
+                    said
+                }
                 Line::Panic => std::panic::resume_unwind(Box::new("the puppet panics")),
             })
             .boxed_local()
@@ -104,6 +109,19 @@ impl Call {
     /// Panics while it is read.
     pub fn panic(&self) {
         self.line(Line::Panic);
+    }
+
+    /// How many of the things said were read.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        *self.heard.borrow()
+    }
+
+    /// Waits until so many of the things said were read.
+    pub async fn wait_until_heard(&self, count: usize) {
+        // A call that is over is read no further, and the test says what it expected.
+        let mut heard = self.heard.clone();
+        let _over = heard.wait_for(|heard| *heard >= count).await;
     }
 
     /// Waits until nobody listens any more: the provider's socket is closed.

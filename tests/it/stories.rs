@@ -419,3 +419,25 @@ async fn what_does_not_finish_while_draining_is_ended_as_interrupted() {
     let response = node.antiphon.retrieve(node.user, client.id).await.unwrap();
     assert_eq!(response.error.unwrap().kind, "server_interrupted");
 }
+
+#[tokio::test]
+async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
+    let node = TestNode::start(Settings { credit_bytes: 1_000, ..Settings::default() }).await;
+    let mut client = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    node.store.hold_commits();
+    for _ in 0..100 {
+        call.text(&"x".repeat(100));
+    }
+    call.wait_until_heard(10).await;
+    node.store.commit_held().await;
+    // What was read is in the reader's credit; a beat later nothing more has been.
+    let replay = node.antiphon.subscribe(node.user, client.id, EVENTS).await.unwrap();
+    assert!(call.heard() <= 11, "{} of 100 pieces were read ahead of the store", call.heard());
+    drop(replay);
+    node.store.release_commits();
+    call.finish();
+    drop(call);
+    client.read_all().await;
+    assert_eq!(client.text().len(), 10_000);
+}
