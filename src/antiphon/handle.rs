@@ -20,6 +20,9 @@ use crate::vault::{self, Vault};
 /// How long a request waits for a registry that is being started again.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long clients may read what was ended while draining.
+const LAST_READS: Duration = Duration::from_secs(5);
+
 /// A running node. Cheap to clone; when the last handle is dropped all that it started ends, and what was
 /// running is settled by the next start under the same name.
 ///
@@ -178,11 +181,12 @@ impl Antiphon {
         Ok(arbiters && matches!(*self.0.state.borrow(), NodeState::Running(_)))
     }
 
-    /// Takes no new responses from now on, waits until those that run have ended, and after `patience` ends
-    /// the rest as interrupted.
+    /// Takes no new responses from now on, waits until those that run have ended and are read, and after
+    /// `patience` ends the rest as interrupted. Clients then have a few seconds to read how it ended.
     pub async fn drain(&self, patience: Duration) {
         if tokio::time::timeout(patience, self.drained(false)).await.is_err() {
-            self.drained(true).await;
+            // Who still reads after that can read the rest from the record.
+            let _all_read = tokio::time::timeout(LAST_READS, self.drained(true)).await;
         }
     }
 

@@ -154,7 +154,7 @@ impl Case {
         match mishap {
             Mishap::Actor(role @ (Role::ResponseRegistry | Role::JournalWriter), fault) => {
                 let roster = self.node.antiphon.roster().clone();
-                assert_eq!(roster.inflict(Label::node(*role), *fault), 1);
+                assert_eq!(roster.inflict(Label::node(*role), *fault).await, 1);
                 if *role == Role::ResponseRegistry && *fault != Fault::Hang {
                     // Its responses go with it; only then does the test go on.
                     let supervisor = Label::of(Role::ResponseSupervisor, self.client().id);
@@ -163,7 +163,7 @@ impl Case {
             }
             Mishap::Actor(role, fault) => {
                 let label = Label::of(*role, self.client().id);
-                self.node.antiphon.roster().inflict(label, *fault);
+                self.node.antiphon.roster().inflict(label, *fault).await;
             }
             Mishap::ClientGone => {
                 self.client = None;

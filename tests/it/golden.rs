@@ -64,17 +64,34 @@ fn finished(attempt: Attempt, reason: FinishReason) -> Fact {
     Fact::ProviderFinished { attempt, reason }
 }
 
+fn opened() -> Fact {
+    Fact::AttemptOpened { attempt: FIRST, provider_response_id: Some("chatcmpl-1".into()) }
+}
+
+fn failed(attempt: Attempt, cause: Cause) -> Fact {
+    Fact::ProviderFailed { attempt, cause }
+}
+
+fn thought(text: &str) -> Fact {
+    Fact::ReasoningArrived { attempt: FIRST, text: text.into(), upstream_sequence: Some(7) }
+}
+
+fn refusal(text: &str) -> Fact {
+    Fact::RefusalArrived { attempt: FIRST, text: text.into(), upstream_sequence: None }
+}
+
+fn call() -> Fact {
+    Fact::CallStarted { attempt: FIRST, call: 0, call_id: "call_1".into(), name: "weather".into() }
+}
+
+fn piece(text: &str) -> Fact {
+    Fact::ArgumentsArrived { attempt: FIRST, call: 0, text: text.into(), upstream_sequence: None }
+}
+
 /// What happened, without how it began.
 fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let retry = Attempt { turn: 1, number: 2 };
     let second = Attempt { turn: 2, number: 1 };
-    let piece =
-        |text: &str| Fact::ArgumentsArrived { attempt: FIRST, call: 0, text: text.into(), upstream_sequence: None };
-    let call = || Fact::CallStarted { attempt: FIRST, call: 0, call_id: "call_1".into(), name: "weather".into() };
-    let thought = |text: &str| Fact::ReasoningArrived { attempt: FIRST, text: text.into(), upstream_sequence: Some(7) };
-    let refusal = |text: &str| Fact::RefusalArrived { attempt: FIRST, text: text.into(), upstream_sequence: None };
-    let opened = || Fact::AttemptOpened { attempt: FIRST, provider_response_id: Some("chatcmpl-1".into()) };
-    let failed = |attempt, cause| Fact::ProviderFailed { attempt, cause };
     vec![
         (
             "completed",

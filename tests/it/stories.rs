@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use antiphon::{
-    actors::{AdmitError, CancelRefusal, Emission, Phase, ReadRefusal, Settings, Wish},
-    domain::{DisconnectPolicy, Plan, View},
+    actors::{
+        AdmitError, CancelRefusal, Emission, Phase, ReadRefusal, Settings, Wish,
+        supervision::{Fault, Label, Role},
+    },
+    domain::{Cause, DisconnectPolicy, Plan, View},
     protocol::{Status, Usage},
     provider::ProviderEvent,
+    store::Store,
     testkit::{TestNode, impatient},
 };
 use futures_util::future::join_all;
@@ -16,6 +20,11 @@ const EVENTS: Wish = Wish::Events { view: View { include_obfuscation: false }, f
 
 async fn node() -> TestNode {
     TestNode::start(Settings::default()).await
+}
+
+/// Waits until no actor works for a response any more.
+async fn all_gone(node: &TestNode) {
+    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
 }
 
 fn with_grace(plan: Plan, grace: Duration) -> Plan {
@@ -86,15 +95,18 @@ async fn a_response_told_to_continue_outlives_its_client() {
 
 #[tokio::test]
 async fn cancel_hangs_up_on_the_provider_and_is_answered_after_the_commit() {
-    let node = node().await;
+    let node = TestNode::start(Settings { emission_buffer: 1, ..Settings::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     call.open();
     call.text("Hel");
     client.read_until("output_text.delta").await;
+    // One who does not read keeps the response at hand, but not its provider.
+    let unread = node.antiphon.subscribe(node.user, client.id, EVENTS).await.unwrap();
     let outcome = node.antiphon.cancel(node.user, client.id).await.unwrap();
     assert_eq!(outcome.status, Status::Cancelled);
     call.closed().await;
+    drop(unread);
     client.read_all().await;
     assert!(client.frames.last().unwrap().starts_with("event: response.failed\n"));
     assert!(client.frames.last().unwrap().contains(r#""status":"cancelled""#));
@@ -115,6 +127,9 @@ async fn a_response_that_has_ended_or_is_somebody_elses_can_not_be_cancelled() {
     client.read_all().await;
     let refusal = node.antiphon.cancel(node.user, client.id).await.unwrap_err();
     assert_eq!(refusal, CancelRefusal::AlreadyEnded(Status::Completed));
+    all_gone(&node).await;
+    let refusal = node.antiphon.cancel(node.user, client.id).await.unwrap_err();
+    assert_eq!(refusal, CancelRefusal::AlreadyEnded(Status::Completed), "long after, too");
     assert_eq!(node.antiphon.cancel(foreign, client.id).await.unwrap_err(), CancelRefusal::NotFound);
     assert_eq!(node.antiphon.subscribe(foreign, client.id, EVENTS).await.unwrap_err(), ReadRefusal::NotFound);
 }
@@ -197,7 +212,7 @@ async fn a_response_that_is_not_stored_can_be_cancelled_while_it_lives() {
     assert_eq!(outcome.status, Status::Cancelled);
     client.read_all().await;
     assert!(client.ended);
-    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
+    all_gone(&node).await;
     assert_eq!(node.antiphon.cancel(node.user, client.id).await.unwrap_err(), CancelRefusal::NotFound);
 }
 
@@ -237,7 +252,7 @@ async fn an_absent_database_ends_connections_but_no_truth() {
     let refused = node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err();
     assert_eq!(refused, AdmitError::Unavailable);
     node.store.come_back();
-    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
+    all_gone(&node).await;
     let mut replay = node.replay(client.id).await;
     replay.read_all().await;
     assert_eq!(replay.frames[..client.frames.len()], client.frames, "what was seen is a prefix of the record");
@@ -440,4 +455,28 @@ async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
     drop(call);
     client.read_all().await;
     assert_eq!(client.text().len(), 10_000);
+}
+
+#[tokio::test]
+async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
+    let node = node().await;
+    let mut client = node.respond(Plan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
+    let call = node.provider.asked().await;
+    call.open();
+    client.read_until("in_progress").await;
+    let supervisor = Label::of(Role::ResponseSupervisor, client.id);
+    let id = client.id;
+    drop(client);
+    node.antiphon.roster().inflict(supervisor, Fault::Panic).await;
+    let status = async {
+        loop {
+            let row = node.store.response(id).await.unwrap().unwrap();
+            if row.status.is_terminal() {
+                return (row.status, row.cause);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(10), status).await.unwrap();
+    assert_eq!(settled, (Status::Failed, Some(Cause::InternalError)));
 }

@@ -144,7 +144,7 @@ impl ClientEmitter {
         match page {
             Ok(facts) if !facts.is_empty() => {
                 if let Some(replay) = &mut self.replay {
-                    replay.fold(facts, self.cursor);
+                    replay.extend(facts);
                 }
                 self.go_on(ctx);
             }

@@ -11,12 +11,14 @@ use crate::protocol::ResponseId;
 pub(super) struct Replay {
     log: Log,
     transcript: Transcript,
+    /// Read and not folded yet: facts are folded as their events are wanted, so that no turn takes long.
+    facts: VecDeque<Fact>,
     frames: VecDeque<Frame>,
 }
 
 impl Replay {
     pub(super) fn new(log: Log, id: ResponseId) -> Self {
-        Self { log, transcript: Transcript::new(id), frames: VecDeque::new() }
+        Self { log, transcript: Transcript::new(id), facts: VecDeque::new(), frames: VecDeque::new() }
     }
 
     /// The log, and the number of the first fact that is not folded yet.
@@ -24,22 +26,23 @@ impl Replay {
         (self.log.clone(), self.transcript.facts())
     }
 
-    /// Folds the next facts; events from `cursor` on are kept.
-    pub(super) fn fold(&mut self, facts: Vec<Fact>, cursor: u64) {
-        let mut events = Vec::new();
-        for fact in facts {
-            self.transcript.apply(fact, &mut events);
-        }
-        let wanted = events.iter().filter(|event| event.sequence_number() >= cursor);
-        self.frames.extend(wanted.map(Frame::encode));
+    /// Takes the next facts of the log.
+    pub(super) fn extend(&mut self, facts: Vec<Fact>) {
+        self.facts.extend(facts);
     }
 
-    /// The event at `cursor`, if it is folded already.
+    /// The event at `cursor`, if the facts that were read make it.
     pub(super) fn frame(&mut self, cursor: u64) -> Option<Frame> {
-        while self.frames.front().is_some_and(|frame| frame.sequence_number < cursor) {
-            self.frames.pop_front();
+        loop {
+            while self.frames.pop_front_if(|frame| frame.sequence_number < cursor).is_some() {}
+            if let Some(frame) = self.frames.front() {
+                return Some(frame.clone());
+            }
+            let mut events = Vec::new();
+            self.transcript.apply(self.facts.pop_front()?, &mut events);
+            let wanted = events.iter().filter(|event| event.sequence_number() >= cursor);
+            self.frames.extend(wanted.map(Frame::encode));
         }
-        self.frames.front().cloned()
     }
 
     /// Whether the terminal event was folded and lies before `cursor`.

@@ -69,14 +69,20 @@ impl ResponseRegistry {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats;
-        let missed = |child: &mut Child<ResponseSupervisor>| match child.beat() {
+        let missed = |beat| match beat {
             Beat::Alive => false,
             Beat::Missed(missed) => missed >= most,
         };
-        let hung: Vec<_> = self.running.iter_mut().filter_map(|(id, child)| missed(child).then_some(*id)).collect();
+        let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat()));
+        let hung: Vec<_> = beats.filter_map(|(id, beat)| missed(beat).then_some(id)).collect();
         for id in hung {
             // Not waited for: where the whole arbiter hangs no notice comes.
             self.supervisor_failed(id, &Exit::Hung, ctx);
+        }
+        for (child, _) in self.replays.values_mut() {
+            if missed(child.beat()) {
+                child.kill(Exit::Hung);
+            }
         }
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
@@ -187,12 +193,18 @@ async fn find_ended(
     if !found.row.status.is_terminal() {
         let same_epoch = found.row.epoch == epoch;
         let reason = if same_epoch { Reason::SupervisorFailed } else { Reason::NodeLost };
-        settle(Arc::clone(&node), epoch, id, reason).await;
+        settle_now(&node, epoch, id, reason).await?;
     }
     if wish == Wish::Ending {
         phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
     }
     Ok(found)
+}
+
+/// Settles a response that somebody waits for.
+async fn settle_now(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<(), ReadRefusal> {
+    let settled = settle(Arc::clone(node), epoch, id, reason);
+    tokio::time::timeout(node.settings.admission_patience, settled).await.map_err(|_| ReadRefusal::Unavailable)
 }
 
 impl Handler<CancelResponse> for ResponseRegistry {
@@ -222,7 +234,7 @@ async fn cancel_ended(
     };
     let found = find(&node, user, id).await.map_err(refuse)?;
     if !found.row.status.is_terminal() {
-        settle(Arc::clone(&node), epoch, id, Reason::Cancelled).await;
+        settle_now(&node, epoch, id, Reason::Cancelled).await.map_err(refuse)?;
     }
     let outcome = ending(&node, user, id).await.map_err(refuse)?;
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
@@ -255,7 +267,7 @@ async fn delete(
         return Err(ReadRefusal::Unavailable);
     }
     if !find(&node, user, id).await?.row.status.is_terminal() {
-        settle(Arc::clone(&node), epoch, id, Reason::Cancelled).await;
+        settle_now(&node, epoch, id, Reason::Cancelled).await?;
     }
     match node.journal.write(Entry::Delete(id)).await {
         Written::Committed => Ok(()),

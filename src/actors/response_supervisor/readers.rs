@@ -122,7 +122,8 @@ impl ResponseSupervisor {
     }
 
     fn last_reader_left(&mut self, ctx: &mut Context<Self>) {
-        let can_come_back = self.is_stored() && self.plan.resumable;
+        // It can come back to a response that can be read, if it has learned its id.
+        let can_come_back = self.is_stored() && self.plan.resumable && self.stored_facts > 0;
         match self.plan.disconnect {
             DisconnectPolicy::Continue => {}
             DisconnectPolicy::Grace(grace) if can_come_back => self.wait_for_a_reader(grace, ctx),

@@ -17,7 +17,11 @@ use super::{Exit, roster::Presence};
 
 /// A parent's hand on a child: works from every thread.
 #[derive(Debug, Default)]
-pub(super) struct Switch(Mutex<SwitchState>);
+pub(super) struct Switch {
+    state: Mutex<SwitchState>,
+    #[cfg(feature = "testkit")]
+    struck: tokio::sync::watch::Sender<bool>,
+}
 
 #[derive(Debug, Default)]
 struct SwitchState {
@@ -31,7 +35,7 @@ impl Switch {
     /// Ends the child with this exit before its next turn. The first cause is kept.
     pub(super) fn kill(&self, exit: Exit) {
         let waker = {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             state.kill.get_or_insert(exit);
             state.waker.take()
         };
@@ -41,7 +45,7 @@ impl Switch {
     }
 
     fn killed(&self, waker: &Waker) -> Option<Exit> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
@@ -51,7 +55,7 @@ impl Switch {
     #[cfg(feature = "testkit")]
     pub(super) fn inflict(&self, fault: Fault) {
         let waker = {
-            let mut state = self.0.lock();
+            let mut state = self.state.lock();
             state.fault = Some(fault);
             state.waker.take()
         };
@@ -62,7 +66,19 @@ impl Switch {
 
     #[cfg(feature = "testkit")]
     fn fault(&self) -> Option<Fault> {
-        self.0.lock().fault
+        let fault = self.state.lock().fault;
+        if fault.is_some() {
+            self.struck.send_replace(true);
+        }
+        fault
+    }
+
+    /// Waits until an inflicted fault shows, or the actor has ended in another way.
+    #[cfg(feature = "testkit")]
+    pub(super) async fn struck(&self) {
+        // The sender is this switch's own.
+        let mut struck = self.struck.subscribe();
+        let _struck = struck.wait_for(|struck| *struck).await;
     }
 }
 
@@ -113,6 +129,8 @@ impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
         let context = self.context.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
         self.presence = None;
+        #[cfg(feature = "testkit")]
+        self.switch.struck.send_replace(true);
         self.notice.tell(match (exit, dropped) {
             (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
             (exit, _) => exit,

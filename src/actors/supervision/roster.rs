@@ -148,11 +148,17 @@ pub enum Fault {
 
 #[cfg(feature = "testkit")]
 impl Roster {
-    /// Inflicts a fault on every live actor with that label; says on how many.
-    pub fn inflict(&self, label: Label, fault: Fault) -> usize {
-        let live = self.0.live.lock();
-        let hit = live.values().filter(|(found, _)| *found == label);
-        hit.map(|(_, switch)| switch.inflict(fault)).count()
+    /// Inflicts a fault on every live actor with that label, waits until it shows, and says on how many.
+    pub async fn inflict(&self, label: Label, fault: Fault) -> usize {
+        let hit: Vec<_> = {
+            let live = self.0.live.lock();
+            live.values().filter(|(found, _)| *found == label).map(|(_, switch)| Arc::clone(switch)).collect()
+        };
+        for switch in &hit {
+            switch.inflict(fault);
+            switch.struck().await;
+        }
+        hit.len()
     }
 
     /// Waits until the list of live actors satisfies `wanted`.

@@ -118,8 +118,7 @@ async fn an_actor_that_does_not_read_its_mailbox_misses_its_beats() {
     assert_eq!(child.beat(), Beat::Alive);
     tokio::task::yield_now().await;
     assert_eq!(child.beat(), Beat::Alive);
-    assert_eq!(roster.inflict(LABEL, Fault::Hang), 1);
-    tokio::task::yield_now().await;
+    assert_eq!(roster.inflict(LABEL, Fault::Hang).await, 1);
     assert_eq!(child.beat(), Beat::Missed(1));
     assert_eq!(child.beat(), Beat::Missed(2));
     child.kill(Exit::Hung);
@@ -133,7 +132,7 @@ async fn inflicted_faults_are_endings_like_others() {
     {
         let (_child, told) = victim(&roster, false);
         tokio::task::yield_now().await;
-        roster.inflict(LABEL, fault);
+        roster.inflict(LABEL, fault).await;
         assert_eq!(only(told).await, expected);
     }
 }
