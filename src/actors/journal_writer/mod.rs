@@ -2,6 +2,8 @@
 
 mod journal;
 mod queue;
+#[cfg(test)]
+mod tests;
 
 mod writer;
 

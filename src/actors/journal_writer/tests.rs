@@ -1,0 +1,101 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use super::{Journal, JournalWriter, Written};
+use crate::actors::supervision::{Child, Fault, Label, Role, Roster, spawn};
+use crate::protocol::ResponseId;
+use crate::store::{Entry, Error, ItemPage, ItemQuery, MemoryStore, Outcome, ResponseRow, Segment, Store};
+
+/// A store that fails every group with this entry in it.
+#[derive(Debug)]
+struct Picky(MemoryStore, ResponseId);
+
+#[async_trait]
+impl Store for Picky {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+        if group.contains(&Entry::Delete(self.1)) {
+            return Err(Error::Failed("an entry that it does not like".into()));
+        }
+        self.0.commit(group).await
+    }
+
+    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
+        self.0.response(id).await
+    }
+
+    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        self.0.segments(id, from, limit).await
+    }
+
+    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        self.0.items(query).await
+    }
+
+    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.0.chain(id, limit).await
+    }
+
+    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
+        self.0.next_epoch(node).await
+    }
+
+    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.0.unsettled(node, epoch, limit).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        self.0.ping().await
+    }
+}
+
+const LABEL: Label = Label::node(Role::JournalWriter);
+
+fn writer(roster: &Roster, store: Arc<dyn Store>, journal: &Journal) -> Child<JournalWriter> {
+    let shared = journal.clone();
+    let child = spawn(roster, LABEL, move |_| JournalWriter::new(store, shared), |_| {});
+    journal.attach(child.addr().clone());
+    child
+}
+
+#[actix::test]
+async fn one_bad_entry_fails_alone() {
+    let bad = ResponseId::new();
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let ids: Vec<_> = (0..9).map(|place| if place == 5 { bad } else { ResponseId::new() }).collect();
+    let entries = ids.iter().map(|id| journal.write(Entry::Delete(*id)));
+    let _writer = writer(&roster, Arc::new(Picky(MemoryStore::new(), bad)), &journal);
+    let written = join_all(entries).await;
+    for (id, written) in ids.iter().zip(written) {
+        assert_eq!(written, if *id == bad { Written::Failed } else { Written::Committed });
+    }
+}
+
+#[actix::test]
+async fn a_new_writer_goes_on_where_the_old_one_ended() {
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let store = Arc::new(crate::testkit::FlakyStore::new(Arc::new(MemoryStore::new())));
+    let old = writer(&roster, store.clone(), &journal);
+    store.hold_commits();
+    let first = journal.write(Entry::Delete(ResponseId::new()));
+    let second = journal.write(Entry::Delete(ResponseId::new()));
+    let replaced = async {
+        store.commit_held().await;
+        roster.inflict(LABEL, Fault::Panic).await;
+        drop(old);
+        let new = writer(&roster, store.clone(), &journal);
+        store.release_commits();
+        // Held until both entries are answered.
+        std::future::pending::<()>().await;
+        drop(new);
+    };
+    let (first, second) = tokio::select! {
+        written = futures_util::future::join(first, second) => written,
+        () = replaced => unreachable!("it never ends"),
+    };
+    assert_eq!((first, second), (Written::Committed, Written::Committed));
+    assert!(!journal.is_away());
+}
