@@ -11,6 +11,7 @@ use crate::actors::Settings;
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog};
 use crate::antiphon::Antiphon;
 use crate::config::{self, ChatCompletionsSection, Config, Disconnect};
+use crate::domain::Encoding;
 use crate::http::{self, HttpSettings, HttpState};
 use crate::provider::{ChatCompletions, ChatCompletionsOptions, Eliza, Provider};
 use crate::tokens::Tiktoken;
@@ -33,6 +34,7 @@ pub(super) async fn serve(
         .with_context(|| format!("the address {} can't be listened on", input.config.server.listen))?;
     let address = listener.local_addr()?;
     let antiphon = start_node(&input)?;
+    load_vocabularies(&input.config);
     let server = http::serve(listener, state(&input, &antiphon))?;
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
@@ -50,6 +52,20 @@ pub(super) async fn serve(
         () = signals.next() => tracing::warn!("stopped at once; the next start settles what was running"),
     }
     Ok(())
+}
+
+/// Meanwhile: the first request would wait for them.
+fn load_vocabularies(config: &Config) {
+    let catalog = models(config);
+    let mut encodings: Vec<Encoding> = catalog.iter().map(|model| model.encoding).collect();
+    encodings.dedup();
+    tokio::task::spawn_blocking(move || {
+        for encoding in encodings {
+            if let Err(error) = Tiktoken::load(encoding) {
+                tracing::error!(error = %error, "a vocabulary could not be loaded");
+            }
+        }
+    });
 }
 
 /// Responses first, connections after them: no stream is cut before its end is sent.
