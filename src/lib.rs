@@ -26,13 +26,13 @@
 //! # How the modules hang together
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - Four ports are traits for you to implement or to take from here: [`provider::Provider`] (here: [`provider::Eliza`]
+//! - The ports are traits for you to implement or to take from here: [`provider::Provider`] (here: [`provider::Eliza`]
 //!   and [`provider::ChatCompletions`]), [`store::Store`] and [`access::Accounts`] (here: [`store::MemoryStore`] and
-//!   [`store::SqlStore`]), and [`Clock`].
+//!   [`store::SqlStore`]), [`actors::EstimateTokens`] (here: [`tokens::Tiktoken`]), and [`Clock`].
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
-//! - [`actors`] runs responses, and [`Antiphon`] is the handle to them. It works under an actix `System`, under
-//!   `#[tokio::main]`, or under neither: the actors live on threads of their own.
+//! - [`actors`] runs responses, and [`Antiphon`] is the handle to them. It works under an actix `System` and under
+//!   `#[tokio::main]`: the actors live on threads of their own.
 //! - [`admission`] makes a [`Plan`](domain::Plan) of a request: validated, with its model, its history and its tokens.
 //! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
 //!   configuration and the command line.
