@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Journal, Node, NodeGuardian, NodeState, Settings,
+    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, Settings,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
 use crate::clock::{Clock, SystemClock};
@@ -112,14 +112,25 @@ impl Builder {
             settings: self.settings,
         });
         let (state, states) = watch::channel(NodeState::Starting);
-        let guarded = Arc::clone(&node);
+        let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(
             node.arbiters.node(),
             &node.roster,
             (Label::node(Role::NodeGuardian), tracing::Span::none()),
             move |_| NodeGuardian::new(guarded, state),
-            |_| tracing::debug!("the node guardian ended"),
+            move |_| fail(&told),
         );
         Ok(Antiphon::new(node, guardian, states))
     }
+}
+
+/// Without its guardian a node can't go on. Where the guardian gave up by itself it has said why.
+fn fail(state: &watch::Sender<NodeState>) {
+    state.send_if_modified(|state| {
+        let unsaid = !matches!(state, NodeState::Failed(_));
+        if unsaid {
+            *state = NodeState::Failed(NodeFailure::Guardian);
+        }
+        unsaid
+    });
 }

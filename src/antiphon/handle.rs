@@ -1,6 +1,12 @@
 //! The handle.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::Addr;
 use tokio::sync::{oneshot, watch};
@@ -26,7 +32,7 @@ const LAST_READS: Duration = Duration::from_secs(5);
 /// A running node. Cheap to clone; when the last handle is dropped all that it started ends, and what was
 /// running is settled by the next start under the same name.
 ///
-/// Every method may be called from any runtime, and dropping its future loses no command: what was asked
+/// Every method may be called from any tokio runtime, and dropping its future loses no command: what was asked
 /// for happens all the same.
 #[derive(Debug, Clone)]
 pub struct Antiphon(Arc<Inner>);
@@ -37,6 +43,7 @@ struct Inner {
     _guardian: Child<NodeGuardian>,
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
+    draining: AtomicBool,
 }
 
 impl Antiphon {
@@ -47,7 +54,7 @@ impl Antiphon {
     }
 
     pub(super) fn new(node: Arc<Node>, guardian: Child<NodeGuardian>, state: watch::Receiver<NodeState>) -> Self {
-        Self(Arc::new(Inner { _guardian: guardian, state, node }))
+        Self(Arc::new(Inner { _guardian: guardian, state, node, draining: AtomicBool::new(false) }))
     }
 
     /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever
@@ -171,19 +178,21 @@ impl Antiphon {
         history::history(&self.0.node, user, last, most).await
     }
 
-    /// Whether new responses can be taken: the database answers, the registry and at least one thread work.
+    /// Whether new responses can be taken: the database answers, the registry and all threads work, and nobody
+    /// has asked to drain.
     ///
     /// # Errors
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
         self.0.node.store.ping().await?;
-        let arbiters = self.0.node.arbiters.hung() == 0;
-        Ok(arbiters && matches!(*self.0.state.borrow(), NodeState::Running(_)))
+        let able = self.0.node.arbiters.hung() == 0 && !self.0.draining.load(Ordering::Relaxed);
+        Ok(able && matches!(*self.0.state.borrow(), NodeState::Running(_)))
     }
 
     /// Takes no new responses from now on, waits until those that run have ended and are read, and after
     /// `patience` ends the rest as interrupted. Clients then have a few seconds to read how it ended.
     pub async fn drain(&self, patience: Duration) {
+        self.0.draining.store(true, Ordering::Relaxed);
         if tokio::time::timeout(patience, self.drained(false)).await.is_err() {
             // Who still reads after that can read the rest from the record.
             let _all_read = tokio::time::timeout(LAST_READS, self.drained(true)).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{
-        AdmitError, CancelRefusal, Emission, Phase, ReadRefusal, Settings, Wish,
+        AdmitError, CancelRefusal, Emission, NodeFailure, Phase, ReadRefusal, Settings, Wish,
         supervision::{Fault, Label, Role},
     },
     domain::{Cause, DisconnectPolicy, Plan, View},
@@ -16,6 +16,7 @@ use antiphon::{
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
+const WRITER: Label = Label::node(Role::JournalWriter);
 const EVENTS: Wish = Wish::Events { view: View { include_obfuscation: false }, from: 0 };
 
 async fn node() -> TestNode {
@@ -416,6 +417,7 @@ async fn draining_lets_responses_finish_and_takes_no_new_ones() {
         () = tokio::task::yield_now() => {}
     }
     assert_eq!(node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err(), AdmitError::Draining);
+    assert!(!node.antiphon.ready().await.unwrap());
     call.finish();
     drop(call);
     client.read_all().await;
@@ -479,4 +481,22 @@ async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     };
     let settled = tokio::time::timeout(Duration::from_secs(10), status).await.unwrap();
     assert_eq!(settled, (Status::Failed, Some(Cause::InternalError)));
+}
+
+#[tokio::test]
+async fn a_node_without_its_guardian_says_that_it_can_not_go_on() {
+    let node = node().await;
+    let guardian = Label::node(Role::NodeGuardian);
+    node.antiphon.roster().inflict(guardian, Fault::Panic).await;
+    assert_eq!(node.antiphon.failed().await, NodeFailure::Guardian);
+}
+
+#[tokio::test]
+async fn a_node_whose_journal_writer_keeps_failing_gives_up() {
+    let node = node().await;
+    for _ in 0..3 {
+        node.antiphon.roster().wait_until(|live| live.iter().any(|actor| actor.label == WRITER)).await;
+        node.antiphon.roster().inflict(WRITER, Fault::Panic).await;
+    }
+    assert_eq!(node.antiphon.failed().await, NodeFailure::JournalWriter);
 }

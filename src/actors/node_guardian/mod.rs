@@ -33,6 +33,9 @@ pub enum NodeFailure {
     /// The registry ended too often.
     #[error("the registry of responses ended five times within a minute")]
     Registry,
+    /// The guardian itself ended.
+    #[error("the guardian of the node ended")]
+    Guardian,
 }
 
 /// Supervises the journal writer and the registry of a node. A new registry has a new epoch and settles all

@@ -22,7 +22,7 @@ use crate::actors::{
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn_on},
 };
 use crate::protocol::{ResponseId, Status, UserId};
-use crate::store::Entry;
+use crate::store::{Entry, ResponseRow};
 
 /// Knows the running responses of a node: starts their supervisors, finds them for commands, settles what
 /// they leave behind, and serves clients of responses that have ended.
@@ -193,7 +193,7 @@ async fn find_ended(
     if !found.row.status.is_terminal() {
         let same_epoch = found.row.epoch == epoch;
         let reason = if same_epoch { Reason::SupervisorFailed } else { Reason::NodeLost };
-        settle_now(&node, epoch, id, reason).await?;
+        settle_now(&node, epoch, &found.row, reason).await?;
     }
     if wish == Wish::Ending {
         phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
@@ -201,9 +201,12 @@ async fn find_ended(
     Ok(found)
 }
 
-/// Settles a response that somebody waits for.
-async fn settle_now(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<(), ReadRefusal> {
-    let settled = settle(Arc::clone(node), epoch, id, reason);
+/// Settles a response that somebody waits for. One that another node owns is left to it.
+async fn settle_now(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> Result<(), ReadRefusal> {
+    if row.node != node.name {
+        return Err(ReadRefusal::Unavailable);
+    }
+    let settled = settle(Arc::clone(node), epoch, row.id, reason);
     tokio::time::timeout(node.settings.admission_patience, settled).await.map_err(|_| ReadRefusal::Unavailable)
 }
 
@@ -234,7 +237,7 @@ async fn cancel_ended(
     };
     let found = find(&node, user, id).await.map_err(refuse)?;
     if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, id, Reason::Cancelled).await.map_err(refuse)?;
+        settle_now(&node, epoch, &found.row, Reason::Cancelled).await.map_err(refuse)?;
     }
     let outcome = ending(&node, user, id).await.map_err(refuse)?;
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
@@ -266,8 +269,9 @@ async fn delete(
     if let Ok(Err(CancelRefusal::Unavailable)) = cancelled.await {
         return Err(ReadRefusal::Unavailable);
     }
-    if !find(&node, user, id).await?.row.status.is_terminal() {
-        settle_now(&node, epoch, id, Reason::Cancelled).await?;
+    let found = find(&node, user, id).await?;
+    if !found.row.status.is_terminal() {
+        settle_now(&node, epoch, &found.row, Reason::Cancelled).await?;
     }
     match node.journal.write(Entry::Delete(id)).await {
         Written::Committed => Ok(()),
