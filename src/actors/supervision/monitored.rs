@@ -67,13 +67,13 @@ impl Switch {
     #[cfg(feature = "testkit")]
     fn fault(&self) -> Option<Fault> {
         let fault = self.state.lock().fault;
-        if fault.is_some() {
+        if fault == Some(Fault::Hang) {
             self.struck.send_replace(true);
         }
         fault
     }
 
-    /// Waits until an inflicted fault shows, or the actor has ended in another way.
+    /// Waits until an inflicted fault shows: the actor hangs, or has ended.
     #[cfg(feature = "testkit")]
     pub(super) async fn struck(&self) {
         // The sender is this switch's own.
