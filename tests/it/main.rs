@@ -6,6 +6,7 @@ mod endings;
 mod golden;
 mod provider;
 mod sdk;
+mod secrets;
 mod store;
 mod stories;
 mod support;

@@ -21,7 +21,8 @@ async fn the_openai_package_tells_its_stories() {
         .expect("ANTIPHON_SDK_PYTHON is not set: tests/run installs the package and sets it");
     let provider = provider();
     let site = Site::with_models(&provider, &["echo-fast", "slow", "broken"]);
-    let server = site.provider("nowhere", &refused_base_url(), &["refused"]).start().await;
+    let site = site.provider("nowhere", &refused_base_url(), &["refused"]);
+    let server = site.start().await;
     let mut pytest = Command::new(python);
     pytest
         .args(["-m", "pytest", "-q", "--tb=short", "--color=no"])
