@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix::Addr;
 use tokio::sync::{oneshot, watch};
+use tracing::Span;
 
 use super::{Builder, History, HistoryError, history};
 use crate::actors::{
@@ -92,7 +93,7 @@ impl Antiphon {
             let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(JoinResponse { user, id, returning, seat, reply });
+            registry.do_send(JoinResponse { user, id, returning, seat, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Ok(answer) = told.await {
                 return answer.map(|()| reader);
@@ -118,7 +119,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
-            registry.do_send(CancelResponse { user, id, reply });
+            registry.do_send(CancelResponse { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }
@@ -134,7 +135,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(DeleteResponse { user, id, reply });
+            registry.do_send(DeleteResponse { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::{oneshot, watch};
+use tracing::{Instrument, Span};
 
 use super::{
     CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse,
@@ -105,7 +106,7 @@ impl ResponseRegistry {
 
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish }, reply } = join;
+        let Replay { seat: Seat { phase, sink, wish }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let Wish::Events { view, from } = wish else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
@@ -117,7 +118,7 @@ impl ResponseRegistry {
                 let source = Source { id, board: None, log: Some(log) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
-            let label = (Label::of(Role::ClientEmitter, id), tracing::Span::current());
+            let label = (Label::of(Role::ClientEmitter, id), span);
             let exit = move |_| registry.do_send(ReplayExited { reader });
             let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
             phase.send_replace(Phase::Opened);
@@ -131,6 +132,7 @@ impl ResponseRegistry {
 /// A client of a response that has ended.
 struct Replay {
     seat: Seat,
+    span: Span,
     reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
@@ -169,13 +171,14 @@ impl Handler<JoinResponse> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, join: JoinResponse, ctx: &mut Self::Context) {
-        let JoinResponse { user, id, returning, seat, reply } = join;
+        let JoinResponse { user, id, returning, seat, span, reply } = join;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, seat, reply });
         }
         let (node, epoch) = (Arc::clone(&self.node), self.epoch);
         let ended = find_ended(node, epoch, user, id, (seat.wish, Arc::clone(&seat.phase)));
-        let join = Replay { seat, reply };
+        let ended = ended.instrument(span.clone());
+        let join = Replay { seat, span, reply };
         ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
     }
 }
@@ -210,11 +213,12 @@ async fn settle_now(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason
 impl Handler<CancelResponse> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, CancelResponse { user, id, reply }: CancelResponse, ctx: &mut Self::Context) {
+    fn handle(&mut self, cancel: CancelResponse, ctx: &mut Self::Context) {
+        let CancelResponse { user, id, span, reply } = cancel;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(CancelRun { user, reply });
         }
-        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id);
+        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
             let _left = reply.send(answer);
         }));
@@ -243,12 +247,13 @@ async fn cancel_ended(
 impl Handler<DeleteResponse> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, DeleteResponse { user, id, reply }: DeleteResponse, ctx: &mut Self::Context) {
+    fn handle(&mut self, delete_response: DeleteResponse, ctx: &mut Self::Context) {
+        let DeleteResponse { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
         if let Some(child) = self.running.get(&id) {
             child.addr().do_send(CancelRun { user, reply: tell });
         }
-        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled);
+        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
             let _left = reply.send(answer);
         }));

@@ -4,7 +4,7 @@ use antiphon::testkit::{Script, ScriptedProvider, postgres::Postgres};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Site};
+use crate::support::{Answer, Site, execute};
 
 #[tokio::test]
 async fn a_request_id_goes_from_the_client_to_the_provider_and_onto_every_line() {
@@ -102,4 +102,25 @@ async fn a_server_whose_database_goes_away_lives_and_is_not_ready() {
     assert_eq!(client.create(&json!({ "model": "eliza", "input": "Hi." })).await.error(), unavailable);
     assert_eq!(client.retrieve("resp_00000000000000000000000000000000").await.error(), unavailable, "not a 404");
     assert_eq!(probe("/health/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_the_actors_is_logged_with_the_id_of_its_request() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::answer(["Hello"]));
+    let site = Site::with_models(&provider, &["m"]);
+    let server = site.start().await;
+    let client = server.client();
+    let made = client.create(&json!({ "model": "m", "input": "Hi." })).await.id();
+    execute(&site.script().await, "UPDATE segments SET bytes = x'00'", Vec::new()).await;
+    let path = format!("/v1/responses/{made}");
+    let asks =
+        [(Method::GET, path.clone()), (Method::GET, format!("{path}?stream=true")), (Method::POST, path + "/cancel")];
+    for (number, (method, path)) in asks.into_iter().enumerate() {
+        let answer = Answer::of(client.request(method, &path).header("x-request-id", format!("asked-{number}"))).await;
+        assert!(answer.text.contains("\"server_error\""), "{path}: {answer:?}");
+    }
+    let log = server.kill().await;
+    let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(errors.len() >= 3 && errors.iter().all(|line| line.contains("asked-")), "{errors:#?}");
 }
