@@ -1,6 +1,12 @@
 //! The handle.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::Addr;
 use tokio::sync::{oneshot, watch};
@@ -38,6 +44,8 @@ struct Inner {
     _guardian: Child<NodeGuardian>,
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
+    // Here and not in the registry alone, whose successor would not know.
+    draining: AtomicBool,
 }
 
 impl Antiphon {
@@ -48,7 +56,7 @@ impl Antiphon {
     }
 
     pub(super) fn new(node: Arc<Node>, guardian: Child<NodeGuardian>, state: watch::Receiver<NodeState>) -> Self {
-        Self(Arc::new(Inner { _guardian: guardian, state, node }))
+        Self(Arc::new(Inner { _guardian: guardian, state, node, draining: AtomicBool::new(false) }))
     }
 
     /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever
@@ -58,6 +66,9 @@ impl Antiphon {
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
     pub async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
         let node = &self.0.node;
+        if self.is_draining() {
+            return Err(AdmitError::Draining);
+        }
         if node.journal.is_away() {
             return Err(AdmitError::Unavailable);
         }
@@ -172,23 +183,29 @@ impl Antiphon {
         history::history(&self.0.node, user, last, most).await
     }
 
-    /// Whether new responses can be taken: the database answers, the registry and at least one thread work.
+    /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers, the
+    /// registry and all threads work.
     ///
     /// # Errors
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
         self.0.node.store.ping().await?;
         let arbiters = self.0.node.arbiters.hung() == 0;
-        Ok(arbiters && matches!(*self.0.state.borrow(), NodeState::Running(_)))
+        Ok(arbiters && !self.is_draining() && matches!(*self.0.state.borrow(), NodeState::Running(_)))
     }
 
     /// Takes no new responses from now on, waits until those that run have ended and are read, and after
     /// `patience` ends the rest as interrupted. Clients then have a few seconds to read how it ended.
     pub async fn drain(&self, patience: Duration) {
+        self.0.draining.store(true, Ordering::Relaxed);
         if tokio::time::timeout(patience, self.drained(false)).await.is_err() {
             // Who still reads after that can read the rest from the record.
             let _all_read = tokio::time::timeout(LAST_READS, self.drained(true)).await;
         }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     async fn drained(&self, now: bool) {
