@@ -25,8 +25,11 @@ fn with(changes: Value) -> String {
     body.to_string()
 }
 
+/// A status and a code.
+type Expected = (u16, Option<&'static str>);
+
 /// A change of a good request, the answer's status and code, and the parameter that it names.
-fn cases() -> Vec<(Value, (u16, Option<&'static str>), &'static str)> {
+fn cases() -> Vec<(Value, Expected, &'static str)> {
     let invalid = (400, None);
     let unsupported = (400, Some("unsupported_parameter"));
     let missing = (400, Some("missing_required_parameter"));

@@ -42,9 +42,9 @@ async fn a_request_id_goes_from_the_client_to_the_provider_and_onto_every_line()
 }
 
 fn messages(request: &Value) -> Vec<(String, String)> {
-    let text = |message: &Value| match &message["content"] {
-        Value::String(text) => text.clone(),
-        parts => parts[0]["text"].as_str().unwrap_or_default().to_owned(),
+    let text = |message: &Value| {
+        let content = &message["content"];
+        content.as_str().or_else(|| content[0]["text"].as_str()).unwrap().to_owned()
     };
     let messages = request["messages"].as_array().unwrap().iter();
     messages.map(|message| (message["role"].as_str().unwrap().to_owned(), text(message))).collect()
