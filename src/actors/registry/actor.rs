@@ -1,6 +1,9 @@
 //! The actor.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::{oneshot, watch};
@@ -34,6 +37,9 @@ pub(crate) struct ResponseRegistry {
     node: Arc<Node>,
     epoch: i64,
     running: HashMap<ResponseId, Child<ResponseSupervisor>>,
+    /// Those whose supervisor failed under this registry and that have no ending yet. What else is without an
+    /// ending was left behind by an earlier epoch, also when the recovery has claimed it already.
+    orphans: HashSet<ResponseId>,
     replays: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
     next_replay: ReaderId,
     draining: bool,
@@ -61,6 +67,7 @@ impl ResponseRegistry {
             node,
             epoch,
             running: HashMap::new(),
+            orphans: HashSet::new(),
             replays: HashMap::new(),
             next_replay: 0,
             draining: false,
@@ -92,8 +99,12 @@ impl ResponseRegistry {
         let Some(child) = self.running.remove(&id) else { return };
         child.kill(exit.clone());
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
+        self.orphans.insert(id);
         let settled = settle(Arc::clone(&self.node), self.epoch, id, Reason::SupervisorFailed);
-        ctx.spawn(settled.into_actor(self).map(|(), registry, _| registry.report_drained()));
+        ctx.spawn(settled.into_actor(self).map(move |(), registry, _| {
+            registry.orphans.remove(&id);
+            registry.report_drained();
+        }));
     }
 
     fn report_drained(&mut self) {
@@ -175,8 +186,9 @@ impl Handler<JoinResponse> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, seat, reply });
         }
-        let (node, epoch) = (Arc::clone(&self.node), self.epoch);
-        let ended = find_ended(node, epoch, user, id, (seat.wish, Arc::clone(&seat.phase)));
+        let reason = if self.orphans.contains(&id) { Reason::SupervisorFailed } else { Reason::NodeLost };
+        let node = Arc::clone(&self.node);
+        let ended = find_ended(node, (self.epoch, reason), user, id, (seat.wish, Arc::clone(&seat.phase)));
         let ended = ended.instrument(span.clone());
         let join = Replay { seat, span, reply };
         ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
@@ -187,15 +199,13 @@ impl Handler<JoinResponse> for ResponseRegistry {
 /// the ending is told it.
 async fn find_ended(
     node: Arc<Node>,
-    epoch: i64,
+    (epoch, reason): (i64, Reason),
     user: UserId,
     id: ResponseId,
     (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
 ) -> Result<Found, ReadRefusal> {
     let found = find(&node, user, id).await?;
     if !found.row.status.is_terminal() {
-        let same_epoch = found.row.epoch == epoch;
-        let reason = if same_epoch { Reason::SupervisorFailed } else { Reason::NodeLost };
         settle_now(&node, epoch, id, reason).await?;
     }
     if wish == Wish::Ending {
