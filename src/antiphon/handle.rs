@@ -10,6 +10,7 @@ use std::{
 
 use actix::Addr;
 use tokio::sync::{oneshot, watch};
+use tracing::Span;
 
 use super::{Builder, History, HistoryError, history};
 use crate::actors::{
@@ -43,6 +44,7 @@ struct Inner {
     _guardian: Child<NodeGuardian>,
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
+    // Here and not in the registry alone, whose successor would not know.
     draining: AtomicBool,
 }
 
@@ -64,6 +66,9 @@ impl Antiphon {
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
     pub async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
         let node = &self.0.node;
+        if self.is_draining() {
+            return Err(AdmitError::Draining);
+        }
         if node.journal.is_away() {
             return Err(AdmitError::Unavailable);
         }
@@ -99,7 +104,7 @@ impl Antiphon {
             let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(JoinResponse { user, id, returning, seat, reply });
+            registry.do_send(JoinResponse { user, id, returning, seat, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Ok(answer) = told.await {
                 return answer.map(|()| reader);
@@ -125,7 +130,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
-            registry.do_send(CancelResponse { user, id, reply });
+            registry.do_send(CancelResponse { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }
@@ -141,7 +146,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(DeleteResponse { user, id, reply });
+            registry.do_send(DeleteResponse { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }
@@ -178,15 +183,15 @@ impl Antiphon {
         history::history(&self.0.node, user, last, most).await
     }
 
-    /// Whether new responses can be taken: the database answers, the registry and all threads work, and nobody
-    /// has asked to drain.
+    /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers, the
+    /// registry and all threads work.
     ///
     /// # Errors
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
         self.0.node.store.ping().await?;
-        let able = self.0.node.arbiters.hung() == 0 && !self.0.draining.load(Ordering::Relaxed);
-        Ok(able && matches!(*self.0.state.borrow(), NodeState::Running(_)))
+        let arbiters = self.0.node.arbiters.hung() == 0;
+        Ok(arbiters && !self.is_draining() && matches!(*self.0.state.borrow(), NodeState::Running(_)))
     }
 
     /// Takes no new responses from now on, waits until those that run have ended and are read, and after
@@ -197,6 +202,10 @@ impl Antiphon {
             // Who still reads after that can read the rest from the record.
             let _all_read = tokio::time::timeout(LAST_READS, self.drained(true)).await;
         }
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     async fn drained(&self, now: bool) {

@@ -1,10 +1,14 @@
 //! The tests that run against real databases, real sockets and the real binary.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod api;
 mod endings;
 mod golden;
 mod provider;
+mod sdk;
+mod secrets;
 mod store;
 mod stories;
+mod support;
 mod tidy;

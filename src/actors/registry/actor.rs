@@ -1,9 +1,13 @@
 //! The actor.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::{oneshot, watch};
+use tracing::{Instrument, Span};
 
 use super::{
     CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse,
@@ -33,6 +37,9 @@ pub(crate) struct ResponseRegistry {
     node: Arc<Node>,
     epoch: i64,
     running: HashMap<ResponseId, Child<ResponseSupervisor>>,
+    /// Those whose supervisor failed under this registry and that have no ending yet. What else is without an
+    /// ending was left behind by an earlier epoch, also when the recovery has claimed it already.
+    orphans: HashSet<ResponseId>,
     replays: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
     next_replay: ReaderId,
     draining: bool,
@@ -60,6 +67,7 @@ impl ResponseRegistry {
             node,
             epoch,
             running: HashMap::new(),
+            orphans: HashSet::new(),
             replays: HashMap::new(),
             next_replay: 0,
             draining: false,
@@ -91,8 +99,12 @@ impl ResponseRegistry {
         let Some(child) = self.running.remove(&id) else { return };
         child.kill(exit.clone());
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
+        self.orphans.insert(id);
         let settled = settle(Arc::clone(&self.node), self.epoch, id, Reason::SupervisorFailed);
-        ctx.spawn(settled.into_actor(self).map(|(), registry, _| registry.report_drained()));
+        ctx.spawn(settled.into_actor(self).map(move |(), registry, _| {
+            registry.orphans.remove(&id);
+            registry.report_drained();
+        }));
     }
 
     fn report_drained(&mut self) {
@@ -105,7 +117,7 @@ impl ResponseRegistry {
 
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish }, reply } = join;
+        let Replay { seat: Seat { phase, sink, wish }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let Wish::Events { view, from } = wish else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
@@ -117,7 +129,7 @@ impl ResponseRegistry {
                 let source = Source { id, board: None, log: Some(log) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
-            let label = (Label::of(Role::ClientEmitter, id), tracing::Span::current());
+            let label = (Label::of(Role::ClientEmitter, id), span);
             let exit = move |_| registry.do_send(ReplayExited { reader });
             let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
             phase.send_replace(Phase::Opened);
@@ -131,6 +143,7 @@ impl ResponseRegistry {
 /// A client of a response that has ended.
 struct Replay {
     seat: Seat,
+    span: Span,
     reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
@@ -169,13 +182,15 @@ impl Handler<JoinResponse> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, join: JoinResponse, ctx: &mut Self::Context) {
-        let JoinResponse { user, id, returning, seat, reply } = join;
+        let JoinResponse { user, id, returning, seat, span, reply } = join;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, seat, reply });
         }
-        let (node, epoch) = (Arc::clone(&self.node), self.epoch);
-        let ended = find_ended(node, epoch, user, id, (seat.wish, Arc::clone(&seat.phase)));
-        let join = Replay { seat, reply };
+        let reason = if self.orphans.contains(&id) { Reason::SupervisorFailed } else { Reason::NodeLost };
+        let node = Arc::clone(&self.node);
+        let ended = find_ended(node, (self.epoch, reason), user, id, (seat.wish, Arc::clone(&seat.phase)));
+        let ended = ended.instrument(span.clone());
+        let join = Replay { seat, span, reply };
         ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
     }
 }
@@ -184,15 +199,13 @@ impl Handler<JoinResponse> for ResponseRegistry {
 /// the ending is told it.
 async fn find_ended(
     node: Arc<Node>,
-    epoch: i64,
+    (epoch, reason): (i64, Reason),
     user: UserId,
     id: ResponseId,
     (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
 ) -> Result<Found, ReadRefusal> {
     let found = find(&node, user, id).await?;
     if !found.row.status.is_terminal() {
-        let same_epoch = found.row.epoch == epoch;
-        let reason = if same_epoch { Reason::SupervisorFailed } else { Reason::NodeLost };
         settle_now(&node, epoch, &found.row, reason).await?;
     }
     if wish == Wish::Ending {
@@ -213,11 +226,12 @@ async fn settle_now(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Rea
 impl Handler<CancelResponse> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, CancelResponse { user, id, reply }: CancelResponse, ctx: &mut Self::Context) {
+    fn handle(&mut self, cancel: CancelResponse, ctx: &mut Self::Context) {
+        let CancelResponse { user, id, span, reply } = cancel;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(CancelRun { user, reply });
         }
-        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id);
+        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
             let _left = reply.send(answer);
         }));
@@ -246,12 +260,13 @@ async fn cancel_ended(
 impl Handler<DeleteResponse> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, DeleteResponse { user, id, reply }: DeleteResponse, ctx: &mut Self::Context) {
+    fn handle(&mut self, delete_response: DeleteResponse, ctx: &mut Self::Context) {
+        let DeleteResponse { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
         if let Some(child) = self.running.get(&id) {
             child.addr().do_send(CancelRun { user, reply: tell });
         }
-        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled);
+        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
             let _left = reply.send(answer);
         }));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use crate::actors::{
     reader::{Outcome, Seat},
@@ -33,6 +34,8 @@ pub(crate) struct JoinResponse {
     /// The client was there before.
     pub(crate) returning: bool,
     pub(crate) seat: Seat,
+    /// The request that asks, for the lines that are logged.
+    pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
@@ -42,6 +45,8 @@ pub(crate) struct JoinResponse {
 pub(crate) struct CancelResponse {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
+    /// The request that asks, for the lines that are logged.
+    pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>,
 }
 
@@ -51,6 +56,8 @@ pub(crate) struct CancelResponse {
 pub(crate) struct DeleteResponse {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
+    /// The request that asks, for the lines that are logged.
+    pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 

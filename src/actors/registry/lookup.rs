@@ -23,7 +23,10 @@ pub(crate) struct Found {
 impl From<store::Error> for ReadRefusal {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => Self::Unavailable,
+            store::Error::Unavailable(cause) => {
+                tracing::warn!(cause, "the record is not available");
+                Self::Unavailable
+            }
             store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
                 tracing::error!(error = %error, "the record could not be read");
                 Self::Failed

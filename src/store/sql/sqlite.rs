@@ -1,14 +1,15 @@
 //! Opening an SQLite database: write-ahead log, one connection that writes, a few that read.
 
-use std::{fs, io, path::Path, str::FromStr};
+use std::{fs, io, path::Path, str::FromStr, time::Duration};
 
 use sea_orm::{
     SqlxSqliteConnector,
     sqlx::{
-        ConnectOptions,
+        self, ConnectOptions, SqlitePool,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
+use tokio::time::{Instant, sleep};
 
 use super::{SqlOptions, Sync, connect::Pools, error::sqlx_error};
 use crate::store::Error;
@@ -19,19 +20,33 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
     }
     let connect = connect_options(options)?;
     create_file(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
-    let write = pool_options(options, 1)
-        // Deleted keys and ciphertexts are overwritten, not only forgotten.
-        .connect_with(connect.clone().pragma("secure_delete", "ON"))
-        .await
-        .map_err(sqlx_error)?;
-    let read = pool_options(options, options.max_connections.saturating_sub(1).max(1))
-        .connect_with(connect.pragma("query_only", "ON"))
-        .await
-        .map_err(sqlx_error)?;
+    // Deleted keys and ciphertexts are overwritten, not only forgotten.
+    let write = open_pool(options, 1, connect.clone().pragma("secure_delete", "ON")).await?;
+    let readers = options.max_connections.saturating_sub(1).max(1);
+    let read = open_pool(options, readers, connect.pragma("query_only", "ON")).await?;
     Ok(Pools {
         read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
         write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
     })
+}
+
+/// Opens a pool. SQLite does not wait for the lock that a fresh file's change to the write-ahead log takes, so two
+/// processes that start together would be in each other's way.
+async fn open_pool(options: &SqlOptions, connections: u32, connect: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now() + options.acquire_timeout;
+    loop {
+        match pool_options(options, connections).connect_with(connect.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE).await,
+            opened => return opened.map_err(sqlx_error),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == BUSY)
 }
 
 fn connect_options(options: &SqlOptions) -> Result<SqliteConnectOptions, Error> {

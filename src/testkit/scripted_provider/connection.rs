@@ -100,6 +100,7 @@ async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<Ending
             Step::Chunk(bytes) => chunk(bytes, script.bytewise, writes).await?,
             Step::Socket(bytes) => writes.write_all(bytes).await?,
             Step::Pause(gate) => gate.pass().await,
+            Step::Rest(pause) => tokio::time::sleep(*pause).await,
             Step::Stall => std::future::pending().await,
             Step::Cut => return Ok(Ending::Cut),
             Step::Reset => return Ok(Ending::Reset),

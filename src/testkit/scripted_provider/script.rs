@@ -1,5 +1,7 @@
 //! What a provider does with one request, step by step.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -25,6 +27,8 @@ pub(super) enum Step {
     Socket(Bytes),
     /// Wait for the test.
     Pause(Gate),
+    /// Wait this long.
+    Rest(Duration),
     /// Nothing more, ever.
     Stall,
     /// The end of the connection without the end of the body.
@@ -140,6 +144,12 @@ impl Script {
     #[must_use]
     pub fn pause_until(self, gate: &Gate) -> Self {
         self.step(Step::Pause(gate.clone()))
+    }
+
+    /// Waits this long before what follows, as a model does between words.
+    #[must_use]
+    pub fn rest(self, pause: Duration) -> Self {
+        self.step(Step::Rest(pause))
     }
 
     /// Says nothing more and keeps the connection.

@@ -1,0 +1,6 @@
+//! The API of the real binary, over TCP.
+
+mod bad_input;
+mod endings;
+mod limits;
+mod requests;

@@ -1,0 +1,5 @@
+//! What must not be seen, found in the places where somebody would look.
+
+mod canaries;
+mod keys;
+mod vault;

@@ -1,0 +1,10 @@
+//! The real binary as a process, and a client that talks to it over TCP.
+
+mod capture;
+mod client;
+mod database;
+mod process;
+
+pub(crate) use client::{Answer, Client, Events, row_id};
+pub(crate) use database::{bytes, count, execute, texts};
+pub(crate) use process::{Running, Site};

@@ -1,0 +1,194 @@
+use std::{
+    env,
+    fmt::Write as _,
+    fs,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use antiphon::testkit::ScriptedProvider;
+use sea_orm::DatabaseConnection;
+use tempfile::TempDir;
+
+use super::{
+    capture::{Capture, PATIENCE},
+    client::Client,
+    database,
+};
+
+/// A data directory, a configuration file and an environment, for any number of runs of the binary.
+pub(crate) struct Site {
+    folder: TempDir,
+    config: String,
+    environment: Vec<(String, String)>,
+    database: Option<String>,
+}
+
+impl Site {
+    /// A fresh one with the built-in provider alone.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, config: String::new(), environment: Vec::new(), database: None }
+    }
+
+    /// A fresh one with these models of a scripted provider.
+    pub(crate) fn with_models(provider: &ScriptedProvider, models: &[&str]) -> Self {
+        Self::new().provider("scripted", &provider.base_url(), models)
+    }
+
+    /// Adds a provider.
+    pub(crate) fn provider(mut self, name: &str, base_url: &str, models: &[&str]) -> Self {
+        let section = format!(
+            "[providers.{name}]\nkind = \"chat_completions\"\nbase_url = \"{base_url}\"\nmodels = {models:?}\n\
+             first_byte_timeout = \"30s\"\n"
+        );
+        self.config.push_str(&section);
+        self
+    }
+
+    /// Adds lines to the configuration file.
+    pub(crate) fn config(mut self, lines: &str) -> Self {
+        writeln!(self.config, "{lines}").unwrap();
+        self
+    }
+
+    /// Adds an environment variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Uses that database in place of the embedded one.
+    pub(crate) fn on(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self.variable("ANTIPHON_STORE__URL", url)
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A connection to the database past the server.
+    pub(crate) async fn script(&self) -> DatabaseConnection {
+        let embedded = format!("sqlite://{}", self.data().join("antiphon.db").display());
+        database::open(self.database.as_ref().unwrap_or(&embedded)).await
+    }
+
+    /// Everything that the data directory's files hold, by name.
+    pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = fs::read_dir(self.data()).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let file = self.folder.path().join("config.toml");
+        fs::write(&file, &self.config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_antiphon"));
+        for (name, _) in env::vars().filter(|(name, _)| name.starts_with("ANTIPHON_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).arg("--config").arg(&file).arg("--data").arg(self.data());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end; its standard output.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap().trim().to_owned()
+    }
+
+    /// Starts a server on a free port and waits until it listens. The key is the one that it printed; after the
+    /// very first start it prints none, and a new one is made.
+    pub(crate) async fn start(&self) -> Running {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Capture::of(child.stdout.take().unwrap());
+        let errors = Capture::of(child.stderr.take().unwrap());
+        let url = output
+            .find(|text| text.lines().find_map(|line| line.strip_prefix("Antiphon listens on ")).map(str::to_owned))
+            .await;
+        let mut running = Running { child, output, errors, url: url.unwrap_or_default(), key: String::new() };
+        assert!(!running.url.is_empty(), "the server did not start: {}", running.log());
+        running.key = match self.has_keys() {
+            true => self.run(&["keys", "create", "--name", "another"]),
+            false => running.output.find(printed_key).await.unwrap(),
+        };
+        fs::write(self.folder.path().join("started"), "").unwrap();
+        running
+    }
+
+    fn has_keys(&self) -> bool {
+        self.folder.path().join("started").exists()
+    }
+}
+
+fn printed_key(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with("ak_"))?;
+    // The line may still be on its way.
+    text.contains(&format!("{line}\n")).then(|| line.to_owned())
+}
+
+/// A server that runs. It is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    output: Capture,
+    errors: Capture,
+    pub(crate) url: String,
+    pub(crate) key: String,
+}
+
+impl Running {
+    /// A client with the server's first key.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.url, &self.key)
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.errors.text()
+    }
+
+    /// What it printed so far.
+    pub(crate) fn printed(&self) -> String {
+        self.output.text()
+    }
+
+    /// Waits until it has logged that.
+    pub(crate) async fn logged(&self, words: &str) {
+        let found = self.errors.find(|text| text.contains(words).then_some(())).await;
+        assert!(found.is_some(), "{words:?} is not in the log: {}", self.log());
+    }
+
+    /// Kills it as a failing machine would; all that it logged.
+    pub(crate) async fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.errors.whole().await
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it has stopped by itself: how, and all that it logged.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        // The end of its outputs is the end of the process, and can be waited for with patience.
+        let log = self.errors.whole().await;
+        let _printed = tokio::time::timeout(PATIENCE, self.output.whole()).await;
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
