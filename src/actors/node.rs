@@ -18,6 +18,9 @@ use crate::vault::Vault;
 /// Bytes of a token of English text, as OpenAI's help page on tokens gives them.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// How long an ending waits for the tokenizer.
+const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Counts the tokens of a text, off the caller's thread.
 pub trait EstimateTokens: fmt::Debug + Send + Sync + 'static {
     /// How many tokens the text has, as near as can be told.
@@ -74,6 +77,18 @@ impl Default for Settings {
             max_output_bytes: 1024 * 1024,
             emission_buffer: 16,
         }
+    }
+}
+
+impl Node {
+    /// How many tokens the text has, in bounded time: where the tokenizer does not answer, by its length.
+    pub(crate) async fn estimate(&self, encoding: Encoding, text: String) -> u64 {
+        let by_length = text.len() as u64 / BYTES_PER_TOKEN;
+        let counted = tokio::time::timeout(ESTIMATE_PATIENCE, self.tokens.estimate(encoding, text));
+        counted.await.unwrap_or_else(|_| {
+            tracing::warn!("an output's tokens are estimated by its length: the tokenizer does not answer");
+            by_length
+        })
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn serve(
 fn load_vocabularies(config: &Config) {
     let catalog = models(config);
     let mut encodings: Vec<Encoding> = catalog.iter().map(|model| model.encoding).collect();
+    encodings.sort_unstable_by_key(|encoding| format!("{encoding:?}"));
     encodings.dedup();
     tokio::task::spawn_blocking(move || {
         for encoding in encodings {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState};
-use crate::actors::{Outcome, Phase, Reader, Wish};
+use crate::actors::{Outcome, Phase, ReadRefusal, Reader, Wish};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -42,7 +42,10 @@ pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) 
         let resumed = state.backend.resume(user, reader.id, Wish::Ending).await;
         reader = resumed.map_err(|refusal| {
             tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
-            ApiError::internal()
+            match refusal {
+                ReadRefusal::Unavailable => ApiError::database_unavailable(),
+                ReadRefusal::NotFound | ReadRefusal::Failed => ApiError::internal(),
+            }
         })?;
     }
     tracing::error!(response.id = %reader.id, "http.readers.keep_failing");

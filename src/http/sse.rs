@@ -148,7 +148,13 @@ impl SseBody {
         self.fruitless += 1;
         let (backend, user, id) = (Arc::clone(&self.backend), self.user, self.id);
         let wish = Wish::Events { view: self.view, from: self.next };
-        self.source = Source::Resuming(Box::pin(async move { backend.resume(user, id, wish).await }));
+        let lost = std::mem::replace(&mut self.source, Source::Over);
+        self.source = Source::Resuming(Box::pin(async move {
+            let resumed = backend.resume(user, id, wish).await;
+            // Not before the next one is there: without any reader the client would count as gone.
+            drop(lost);
+            resumed
+        }));
     }
 
     /// Ends the body with an `error` event: the response itself goes on, and its stream can be read later.

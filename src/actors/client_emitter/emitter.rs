@@ -10,6 +10,7 @@ use crate::actors::supervision::Ping;
 use crate::domain::{Fact, Frame, View};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
+use crate::store;
 
 /// Where an emitter reads.
 #[derive(Debug)]
@@ -152,6 +153,11 @@ impl ClientEmitter {
             Ok(_) => {
                 tracing::warn!(response.id = %self.source.id, "a log ended before its terminal event");
                 self.stop(ctx);
+            }
+            Err(LogError::Store(store::Error::Unavailable(_))) => {
+                self.busy = false;
+                let last_sequence_number = self.cursor.saturating_sub(1);
+                self.finish(Emission::Unavailable { last_sequence_number }, ctx);
             }
             Err(error) => {
                 tracing::error!(response.id = %self.source.id, error = %error, "a log could not be read");

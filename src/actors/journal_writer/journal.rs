@@ -110,8 +110,10 @@ impl Journal {
 
     pub(super) fn settle(&self, outcomes: Vec<Written>) {
         let replies: Vec<Reply> = self.with_queue(Queue::settle);
-        self.0.commits.fetch_add(1, Ordering::Relaxed);
-        self.0.entries.fetch_add(outcomes.len() as u64, Ordering::Relaxed);
+        if !outcomes.contains(&Written::Failed) {
+            self.0.commits.fetch_add(1, Ordering::Relaxed);
+            self.0.entries.fetch_add(outcomes.len() as u64, Ordering::Relaxed);
+        }
         for (reply, written) in replies.into_iter().zip(outcomes) {
             reply(written);
         }

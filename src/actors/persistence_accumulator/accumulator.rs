@@ -49,7 +49,10 @@ pub(crate) struct Retry;
 /// What became of the entry in flight.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Acknowledge(Written);
+struct Acknowledge {
+    ticket: u64,
+    written: Written,
+}
 
 impl PersistenceAccumulator {
     pub(crate) fn new(window: SharedWindow, journal: Journal, parent: Recipient<StoreFact>) -> Self {
@@ -57,11 +60,14 @@ impl PersistenceAccumulator {
     }
 
     fn submit_next(&self, again: bool, ctx: &mut Context<Self>) {
-        let next = self.window.borrow_mut().next_entry(again);
+        let (next, ticket) = {
+            let mut window = self.window.borrow_mut();
+            (window.next_entry(again), window.ticket())
+        };
         match next {
             Ok(Some(entry)) => {
                 let this = ctx.address();
-                self.journal.submit(entry, move |written| this.do_send(Acknowledge(written)));
+                self.journal.submit(entry, move |written| this.do_send(Acknowledge { ticket, written }));
             }
             Ok(None) => {}
             Err(error) => {
@@ -99,7 +105,11 @@ impl Handler<Retry> for PersistenceAccumulator {
 impl Handler<Acknowledge> for PersistenceAccumulator {
     type Result = ();
 
-    fn handle(&mut self, Acknowledge(written): Acknowledge, ctx: &mut Self::Context) {
+    fn handle(&mut self, Acknowledge { ticket, written }: Acknowledge, ctx: &mut Self::Context) {
+        // An entry that was submitted twice is answered twice.
+        if ticket != self.window.borrow().ticket() {
+            return;
+        }
         if written == Written::Failed {
             // Kept in flight: the supervisor decides when it is tried again.
             self.parent.do_send(StoreFact::Refused);

@@ -13,7 +13,7 @@ use crate::vault::{Error, Place, ResponseKey};
 pub(crate) type SharedWindow = Rc<RefCell<Window>>;
 
 /// An ending before its last facts are encrypted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct EndingDraft {
     /// All but the content, the last segment and the items.
     pub(crate) ending: Ending,
@@ -41,6 +41,7 @@ pub(crate) struct Window {
     last_segment: u64,
     /// Submitted and not acknowledged: kept as it is until it is.
     in_flight: Option<Entry>,
+    ticket: u64,
 }
 
 impl Window {
@@ -56,6 +57,7 @@ impl Window {
             count: 0,
             last_segment: 0,
             in_flight: None,
+            ticket: 0,
         }
     }
 
@@ -82,15 +84,26 @@ impl Window {
         if let Some(entry) = &self.in_flight {
             return Ok(again.then(|| entry.clone()));
         }
-        self.in_flight = if let Some((row, input)) = self.admission.take() {
-            Some(self.admit(row, &input)?)
-        } else if let Some(draft) = self.ending.take() {
-            Some(self.seal_ending(*draft)?)
+        // What can't be sealed stays where it is, for whoever settles the response.
+        self.in_flight = if let Some((row, input)) = self.admission.clone() {
+            let entry = self.admit(row, &input)?;
+            self.admission = None;
+            Some(entry)
+        } else if let Some(draft) = self.ending.clone() {
+            let entry = self.seal_ending(*draft)?;
+            self.ending = None;
+            Some(entry)
         } else {
             let after = self.last_segment;
             self.seal_facts()?.map(|segment| Entry::Append(Append { epoch: self.epoch, after, segment }))
         };
+        self.ticket += u64::from(self.in_flight.is_some());
         Ok(self.in_flight.clone())
+    }
+
+    /// Tells the entry in flight from those before it.
+    pub(super) fn ticket(&self) -> u64 {
+        self.ticket
     }
 
     /// The entry in flight is settled.

@@ -7,8 +7,8 @@ use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, Fact};
 use crate::provider::{Error, ProviderEvent};
 
-/// What a batch costs in credit at least, however small its text is.
-const LEAST_COST: usize = 64;
+/// What an event costs in credit beside its text: about what it needs in memory until it is durable.
+const EVENT_COST: usize = 64;
 
 type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
@@ -63,8 +63,8 @@ impl ProviderReader {
     fn pass_on(&mut self, batch: Option<Result<Vec<ProviderEvent>, Error>>, batches: Batches, ctx: &mut Context<Self>) {
         match batch {
             Some(Ok(events)) => {
-                let cost = events.iter().map(size).sum::<usize>().max(LEAST_COST);
-                self.credit -= cost.cast_signed();
+                let cost = events.iter().map(|event| EVENT_COST + size(event)).sum();
+                self.credit -= usize::cast_signed(cost);
                 let facts = events.into_iter().map(|event| fact(self.attempt, event)).collect();
                 self.parent.do_send(ReaderFact::Read { facts, cost });
                 self.batches = Some(batches);

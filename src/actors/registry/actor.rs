@@ -108,7 +108,7 @@ impl ResponseRegistry {
     }
 
     fn report_drained(&mut self) {
-        if self.running.is_empty() {
+        if self.running.is_empty() && self.orphans.is_empty() {
             for reply in self.drained.drain(..) {
                 let _left = reply.send(());
             }
@@ -167,6 +167,10 @@ impl Handler<StartResponse> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::Draining));
             return;
         };
+        if self.running.contains_key(&id) {
+            let _left = reply.send(Err(AdmitError::Failed));
+            return;
+        }
         let (node, registry) = (Arc::clone(&self.node), ctx.address());
         let start = Start { node, epoch: self.epoch, plan, key, seat, reply, registry: registry.clone().recipient() };
         let span = tracing::info_span!("response", response.id = %id, request_id);
@@ -229,7 +233,7 @@ impl Handler<CancelResponse> for ResponseRegistry {
     fn handle(&mut self, cancel: CancelResponse, ctx: &mut Self::Context) {
         let CancelResponse { user, id, span, reply } = cancel;
         if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(CancelRun { user, reply });
+            return child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
         let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
@@ -264,7 +268,7 @@ impl Handler<DeleteResponse> for ResponseRegistry {
         let DeleteResponse { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
         if let Some(child) = self.running.get(&id) {
-            child.addr().do_send(CancelRun { user, reply: tell });
+            child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
         }
         let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled).instrument(span);
         ctx.spawn(answer.into_actor(self).map(|answer, _, _| {

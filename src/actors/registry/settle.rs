@@ -2,18 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::access;
 use crate::actors::{
     journal_writer::Written,
     node::Node,
     persistence_accumulator::seal_ending,
     response_supervisor::{Estimate, finish_draft, usage_records},
 };
-use crate::domain::{Cause, Encoding, Fact, Transcript};
+use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
 use crate::journal::{Log, LogError};
-use crate::protocol::{ResponseId, Status};
-use crate::store::{Claim, Ending, Entry, Error, ResponseRow};
+use crate::protocol::{ResponseId, Status, Usage};
+use crate::store::{Claim, Conflict, Ending, Entry, Error, ResponseRow, UsageRecord};
+use crate::vault;
 
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// The provider's name in the usage record of a response whose log does not say it.
+const UNKNOWN_PROVIDER: &str = "unknown";
 
 /// Why a response is ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,17 +46,26 @@ pub(super) async fn settle(node: Arc<Node>, epoch: i64, id: ResponseId, reason: 
 
 /// True if the response has its ending, or is gone.
 async fn settle_once(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<bool, Error> {
-    let Some(row) = node.store.response(id).await?.filter(|row| !row.status.is_terminal()) else { return Ok(true) };
-    if row.epoch != epoch {
-        let claim = Claim { id, from_epoch: row.epoch, node: node.name.clone(), epoch };
-        if node.journal.write(Entry::Claim(claim)).await != Written::Committed {
-            return Ok(false);
-        }
+    // The claim goes through the journal behind all that the former owner had submitted: what it finds
+    // missing is not still on its way.
+    let from_epoch = node.store.response(id).await?.map_or(epoch, |row| row.epoch);
+    let claim = Claim { id, from_epoch, node: node.name.clone(), epoch };
+    match node.journal.write(Entry::Claim(claim)).await {
+        Written::Committed => {}
+        Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(true),
+        Written::Conflict(Conflict::Owner | Conflict::Place) | Written::Failed => return Ok(false),
     }
+    let Some(row) = node.store.response(id).await?.filter(|row| !row.status.is_terminal()) else { return Ok(true) };
     let ending = match ending(node, epoch, &row, reason).await {
         Ok(ending) => ending,
-        Err(LogError::Store(error)) => return Err(error),
-        Err(error) => {
+        Err(LogError::Store(error) | LogError::Vault(vault::Error::Accounts(access::Error::Store(error)))) => {
+            return Err(error);
+        }
+        Err(error @ LogError::Vault(vault::Error::Ring(_) | vault::Error::Randomness)) => {
+            tracing::warn!(response.id = %id, error = %error, "a response waits to be settled");
+            return Ok(false);
+        }
+        Err(error @ (LogError::Vault(_) | LogError::Codec(_) | LogError::Gap)) => {
             tracing::error!(response.id = %id, error = %error, "a response is settled without its log");
             plain(node, epoch, &row, reason)
         }
@@ -87,6 +101,7 @@ fn plain(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> End
         Reason::NodeLost => (Status::Failed, Some(Cause::ServerInterrupted)),
         Reason::Cancelled => (Status::Cancelled, None),
     };
+    let at = node.clock.now();
     let finish_reason = (reason == Reason::Cancelled).then(|| "cancelled".to_owned());
     Ending {
         id: row.id,
@@ -94,11 +109,26 @@ fn plain(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> End
         status,
         cause,
         finish_reason,
-        ended_at: node.clock.now(),
+        ended_at: at,
         content: None,
         segment: None,
         items: Vec::new(),
-        usage: Vec::new(),
+        usage: vec![usage(row, at)],
+    }
+}
+
+/// What a response without a log used: its prompt, which was counted when it was admitted.
+fn usage(row: &ResponseRow, at: Timestamp) -> UsageRecord {
+    let input_tokens = u64::try_from(row.prompt_tokens).unwrap_or(0);
+    UsageRecord {
+        response: row.id,
+        user: row.user,
+        turn: Attempt::FIRST.turn,
+        provider: UNKNOWN_PROVIDER.to_owned(),
+        model: row.model.clone(),
+        usage: Usage { input_tokens, total_tokens: input_tokens, ..Usage::default() },
+        estimated: true,
+        at,
     }
 }
 
@@ -113,7 +143,7 @@ fn fact(node: &Node, reason: Reason) -> Fact {
 
 async fn estimate(node: &Node, row: &ResponseRow, transcript: &Transcript) -> Estimate {
     let output = match transcript.text() {
-        Some(text) => node.tokens.estimate(Encoding::default(), text).await,
+        Some(text) => node.estimate(Encoding::default(), text).await,
         None => 0,
     };
     Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output }

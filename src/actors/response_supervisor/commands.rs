@@ -48,6 +48,8 @@ pub(super) type CancelReply = oneshot::Sender<Result<Arc<Outcome>, CancelRefusal
 #[rtype(result = "()")]
 pub(crate) struct CancelRun {
     pub(crate) user: UserId,
+    /// The response is to be deleted after that, which only a stored one can be.
+    pub(crate) stored_only: bool,
     pub(crate) reply: CancelReply,
 }
 
@@ -94,9 +96,9 @@ fn cancel_answer(outcome: &Arc<Outcome>) -> Result<Arc<Outcome>, CancelRefusal> 
 impl Handler<CancelRun> for ResponseSupervisor {
     type Result = ();
 
-    fn handle(&mut self, CancelRun { user, reply }: CancelRun, ctx: &mut Context<Self>) {
+    fn handle(&mut self, CancelRun { user, stored_only, reply }: CancelRun, ctx: &mut Context<Self>) {
         // Whoever asked may have hung up; the answer is then for nobody, the effect is the same.
-        if user != self.plan.user {
+        if user != self.plan.user || (stored_only && !self.is_stored()) {
             let _left = reply.send(Err(CancelRefusal::NotFound));
             return;
         }

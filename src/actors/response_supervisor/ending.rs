@@ -23,24 +23,29 @@ impl ResponseSupervisor {
         }
         self.children.stop_reader();
         self.decided = true;
+        self.last_facts = self.usage.take().into_iter().chain(facts).collect();
         if matches!(self.stage, Stage::Running) {
             self.stage = Stage::Settling;
+            self.estimate_and_settle(ctx);
         }
-        let ended = Fact::Ended { at: self.node.clock.now() };
-        self.record(facts.into_iter().chain([ended]), ctx);
-        self.estimate_and_settle(ctx);
     }
 
     /// The usage that no provider reported is estimated, off this thread, before the ending is written.
-    fn estimate_and_settle(&mut self, ctx: &mut Context<Self>) {
-        let missing = self.transcript.provider_calls().any(|(_, _, opened, usage)| opened && usage.is_none());
-        let text = self.transcript.text().filter(|_| missing);
-        let Some(text) = text else { return self.settle(0) };
-        let estimate = self.node.tokens.estimate(self.plan.encoding, text);
-        ctx.spawn(estimate.into_actor(self).map(|tokens, supervisor, _| supervisor.settle(tokens)));
+    pub(super) fn estimate_and_settle(&mut self, ctx: &mut Context<Self>) {
+        let reports = self.last_facts.iter().any(|fact| matches!(fact, Fact::UsageReported { .. }));
+        let text = self.transcript.text().filter(|_| !reports);
+        let Some(text) = text else { return self.settle(0, ctx) };
+        let node = Arc::clone(&self.node);
+        let encoding = self.plan.encoding;
+        let estimate = async move { node.estimate(encoding, text).await };
+        ctx.spawn(estimate.into_actor(self).map(|tokens, supervisor, ctx| supervisor.settle(tokens, ctx)));
     }
 
-    fn settle(&mut self, output_tokens: u64) {
+    /// The last facts and the ending become durable together: no append must carry the terminal event.
+    fn settle(&mut self, output_tokens: u64, ctx: &mut Context<Self>) {
+        let ended = Fact::Ended { at: self.node.clock.now() };
+        let facts = std::mem::take(&mut self.last_facts);
+        self.record(facts.into_iter().chain([ended]), ctx);
         let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: output_tokens };
         let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
         let usage = usage_records(&self.transcript, who, estimate, self.node.clock.now());

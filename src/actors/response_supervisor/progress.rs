@@ -11,6 +11,9 @@ use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Verdict};
 use crate::provider;
 use crate::store::Conflict;
 
+/// The most items and parts of items that one response may have.
+const MOST_PIECES: usize = 4_096;
+
 /// How long after a refusal the database is asked again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -70,6 +73,10 @@ impl ResponseSupervisor {
         let mut within = Vec::with_capacity(facts.len());
         let mut reached = false;
         for mut fact in facts {
+            if matches!(fact, Fact::UsageReported { .. }) {
+                self.usage = Some(fact);
+                continue;
+            }
             reached = !self.allowance.take(&mut fact);
             self.opened |= matches!(fact, Fact::AttemptOpened { .. });
             within.push(fact);
@@ -82,6 +89,10 @@ impl ResponseSupervisor {
         self.readers.announce_opened(self.opened);
         if reached {
             self.finish([Fact::LimitReached { limit: Limit::OutputBytes }], ctx);
+        } else if self.transcript.pieces() > MOST_PIECES {
+            tracing::warn!(provider = %self.plan.provider, "a provider cut its output into too many pieces");
+            let cause = Cause::ProviderProtocolError;
+            self.finish([Fact::ProviderFailed { attempt: Attempt::FIRST, cause }], ctx);
         } else if !self.is_stored() {
             self.give_credit();
         }
@@ -105,9 +116,11 @@ impl ResponseSupervisor {
             let _left = reply.send(Ok(()));
         }
         // What is not stored counts as durable once it is in memory, except for the ending.
-        let durable = if self.is_stored() || self.decided { facts } else { self.transcript.facts() };
+        let durable = if self.is_stored() { facts } else { self.transcript.facts() };
         self.stored(durable);
-        if !self.decided {
+        if self.decided {
+            self.estimate_and_settle(ctx);
+        } else {
             self.start_reader(ctx);
         }
     }

@@ -98,8 +98,12 @@ pub(crate) struct ResponseSupervisor {
     pub(super) restarts: RestartBudget,
     pub(super) readers: Readers,
     pub(super) first_seat: Option<Seat>,
-    /// The last fact is folded: the ending is decided, if not durable.
+    /// Nothing more is read: how the response ends is decided, if not durable.
     pub(super) decided: bool,
+    /// What settled the ending, until it is folded together with the end itself.
+    pub(super) last_facts: Vec<Fact>,
+    /// The provider's latest report. Some report with every word, and only the last one counts.
+    pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
     pub(super) provider_error: Option<provider::Error>,
     pub(super) cancels: Vec<CancelReply>,
@@ -126,6 +130,8 @@ impl ResponseSupervisor {
             readers: Readers::default(),
             first_seat: Some(seat),
             decided: false,
+            last_facts: Vec::new(),
+            usage: None,
             opened: false,
             provider_error: None,
             cancels: Vec::new(),

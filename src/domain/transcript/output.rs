@@ -22,6 +22,8 @@ pub(super) struct Output {
     response: ResponseId,
     pub(super) next_sequence: u64,
     pub(super) items: Vec<Item>,
+    /// How many items and parts of items were begun.
+    pub(super) pieces: usize,
     /// The open message or reasoning item; always the last of its kind, at most one.
     speaking: Option<usize>,
     /// Open function calls by the attempt's own count.
@@ -39,7 +41,7 @@ type Events = Vec<ResponseEvent>;
 
 impl Output {
     pub(super) fn new(response: ResponseId) -> Self {
-        Self { response, next_sequence: 0, items: Vec::new(), speaking: None, calls: BTreeMap::new() }
+        Self { response, next_sequence: 0, items: Vec::new(), pieces: 0, speaking: None, calls: BTreeMap::new() }
     }
 
     pub(super) fn response(&self) -> ResponseId {
@@ -120,6 +122,7 @@ impl Output {
     }
 
     fn add_part(&mut self, index: usize, voice: Voice, events: &mut Events) {
+        self.pieces += 1;
         let part = match voice {
             Voice::Text => ContentPart::OutputText(OutputText::default()),
             Voice::Refusal => ContentPart::Refusal { refusal: String::new() },
@@ -293,6 +296,7 @@ impl Output {
     }
 
     fn add(&mut self, item: Item, events: &mut Events) -> usize {
+        self.pieces += 1;
         let index = self.items.len();
         self.items.push(item.clone());
         let sequence_number = self.number();

@@ -47,6 +47,12 @@ impl Transcript {
         self.verdict.as_ref()
     }
 
+    /// How many items and parts of items the output has.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        self.output.pieces
+    }
+
     /// The output so far.
     #[must_use]
     pub fn items(&self) -> &[Item] {

@@ -25,7 +25,6 @@ fn is_unavailable(error: &DbErr) -> bool {
             match error.as_ref() {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,

@@ -1,9 +1,9 @@
 //! Writing a new response.
 
-use antiphon_entities::{item, response, segment};
+use antiphon_entities::{response, segment};
 use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnConflict};
 
-use super::{append::is_there, inserted};
+use super::{append::is_there, insert_items, inserted};
 use crate::store::sql::{read, rows};
 use crate::store::{Admission, Conflict, Error, Outcome};
 
@@ -27,8 +27,7 @@ async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result
     if inserted(row.exec_without_returning(savepoint).await)? != 1 {
         return Ok(false);
     }
-    let items = item::Entity::insert_many(admission.items.iter().map(rows::new_item)).on_conflict(nothing());
-    if inserted(items.exec_without_returning(savepoint).await)? != admission.items.len() {
+    if !insert_items(savepoint, &admission.items).await? {
         return Ok(false);
     }
     let Some(first) = &admission.segment else { return Ok(true) };

@@ -1,12 +1,12 @@
 //! Writing a response's ending.
 
-use antiphon_entities::{item, response, usage_record};
+use antiphon_entities::{response, usage_record};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement,
     TransactionTrait, sea_query::OnConflict,
 };
 
-use super::{append::is_there, inserted};
+use super::{append::is_there, insert_items, inserted};
 use crate::store::sql::{
     read,
     rows::{self, bigint, key},
@@ -42,8 +42,7 @@ async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool,
         return Ok(false);
     }
     let nothing = || OnConflict::new().do_nothing().to_owned();
-    let items = item::Entity::insert_many(ending.items.iter().map(rows::new_item)).on_conflict(nothing());
-    if inserted(items.exec_without_returning(savepoint).await)? != ending.items.len() {
+    if !insert_items(savepoint, &ending.items).await? {
         return Ok(false);
     }
     let usage = usage_record::Entity::insert_many(ending.usage.iter().map(rows::new_usage)).on_conflict(nothing());

@@ -11,12 +11,15 @@ mod epoch;
 
 use std::collections::HashMap;
 
-use antiphon_entities::response;
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
+use antiphon_entities::{item, response};
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, sea_query::OnConflict};
 
-use super::{connect::Pools, rows::key};
+use super::{
+    connect::Pools,
+    rows::{self, key},
+};
 use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, Outcome};
+use crate::store::{Entry, Error, Outcome, StoredItem};
 
 pub(super) use epoch::next_epoch;
 
@@ -86,4 +89,18 @@ fn inserted(result: Result<u64, DbErr>) -> Result<usize, Error> {
         Err(DbErr::RecordNotInserted) => Ok(0),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Inserts items; says whether none was there before. In chunks, because databases bound the values of one
+/// statement.
+async fn insert_items(savepoint: &DatabaseTransaction, items: &[StoredItem]) -> Result<bool, Error> {
+    const CHUNK: usize = 1_000;
+    for chunk in items.chunks(CHUNK) {
+        let nothing = OnConflict::new().do_nothing().to_owned();
+        let insert = item::Entity::insert_many(chunk.iter().map(rows::new_item)).on_conflict(nothing);
+        if inserted(insert.exec_without_returning(savepoint).await)? != chunk.len() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
