@@ -16,14 +16,18 @@ use tokio::time::{Instant, interval};
 const OPENING: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the requests look, and what one delta looks like in the answer.
+/// What every delta has once, and nothing else before the end: a single byte, since a proxy may cut a stream
+/// into other chunks, with their lengths between them, wherever it likes.
+pub(crate) const MARK: u8 = b'~';
+
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Where the requests go, and what they are.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) address: SocketAddr,
     /// All of it, with its head.
     pub(crate) bytes: Arc<[u8]>,
-    /// How the line of a delta begins.
-    pub(crate) delta: &'static [u8],
 }
 
 /// Clients with an open stream each.
@@ -73,21 +77,17 @@ async fn read(request: Request, deltas: Arc<AtomicUsize>, opening: Arc<Semaphore
     let mut socket = TcpStream::connect(request.address).await?;
     socket.set_nodelay(true)?;
     socket.write_all(&request.bytes).await?;
-    let (mut bytes, mut done) = (Vec::with_capacity(8 * 1024), false);
+    let (mut bytes, mut last) = (Vec::with_capacity(64 * 1024), Vec::new());
     while socket.read_buf(&mut bytes).await? > 0 {
-        let lines = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let counted = count(&bytes[..lines], request.delta);
-        done |= bytes[..lines].split(|byte| *byte == b'\n').any(|line| line.starts_with(b"data: [DONE]"));
-        bytes.drain(..lines);
+        let counted = bytes.iter().filter(|byte| **byte == MARK).count();
+        last.extend_from_slice(&bytes[bytes.len().saturating_sub(LAST_CHUNK.len())..]);
+        last.drain(..last.len().saturating_sub(LAST_CHUNK.len()));
+        bytes.clear();
         if counted > 0 {
             deltas.fetch_add(counted, Ordering::Relaxed);
             opening = None;
         }
     }
-    ensure!(opening.is_none() && done, "a stream ended early: {}", String::from_utf8_lossy(&bytes));
+    ensure!(opening.is_none() && last == LAST_CHUNK, "a stream ended early");
     Ok(())
-}
-
-fn count(lines: &[u8], delta: &[u8]) -> usize {
-    lines.split(|byte| *byte == b'\n').filter(|line| line.starts_with(delta)).count()
 }

@@ -76,7 +76,7 @@ async fn serve(
     socket.set_nodelay(true)?;
     read_request(&mut socket).await?;
     let number = numbers.fetch_add(1, Ordering::Relaxed);
-    let delta = chunk(r#"{"index":0,"delta":{"content":" token"},"finish_reason":null}"#);
+    let delta = chunk(r#"{"index":0,"delta":{"content":" tok~n"},"finish_reason":null}"#);
     socket.write_all(HEAD).await?;
     socket.write_all(&delta).await?;
     let (plan, begun) = *stage.wait_for(|(_, stage)| *stage != Stage::First).await?;

@@ -98,11 +98,7 @@ impl Target {
         let key = format!("ak_{}", line_after(&mut stdout, "  ak_")?);
         let body =
             json!({ "model": "bench", "input": "Say something.", "stream": true, "store": kind != Kind::Unstored });
-        let request = Request {
-            address,
-            bytes: request("/v1/responses", &key, &body.to_string()),
-            delta: b"event: response.output_text.delta",
-        };
+        let request = Request { address, bytes: request("/v1/responses", &key, &body.to_string()) };
         let family = Family::of(child.0.id());
         Ok(Self { kind, request, family, pipes: Some((stdin, stdout)), child, _folder: folder })
     }
@@ -124,11 +120,7 @@ impl Target {
         wait_for_port(address)?;
         let body =
             json!({ "model": "bench", "messages": [{ "role": "user", "content": "Say something." }], "stream": true });
-        let request = Request {
-            address,
-            bytes: request("/v1/chat/completions", "none", &body.to_string()),
-            delta: b"data: {\"id\"",
-        };
+        let request = Request { address, bytes: request("/v1/chat/completions", "none", &body.to_string()) };
         let family = Family::of(child.0.id());
         Ok(Self { kind: Kind::Nginx, request, family, pipes: None, child, _folder: folder })
     }
