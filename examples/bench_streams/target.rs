@@ -1,0 +1,225 @@
+//! What is measured: a server between the clients and the provider, in a process of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use clap::ValueEnum;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use super::clients::Request;
+use super::options::Options;
+use super::proc::Family;
+
+/// How long nginx may take to listen.
+const STARTING: Duration = Duration::from_secs(5);
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// `antiphon serve`; responses are stored.
+    Stored,
+    /// `antiphon serve` with `store: false`.
+    Unstored,
+    /// A proxy that passes on bytes as they come.
+    Nginx,
+    /// The same node as `stored`, in this program, which can tell its commits.
+    Commits,
+}
+
+impl Kind {
+    pub(crate) const ALL: &[Self] = &[Self::Stored, Self::Unstored, Self::Nginx, Self::Commits];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "antiphon, stored",
+            Self::Unstored => "antiphon, store: false",
+            Self::Nginx => "nginx",
+            Self::Commits => "antiphon, commits",
+        }
+    }
+}
+
+/// A running server. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: Kind,
+    pub(crate) request: Request,
+    pub(crate) family: Family,
+    pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
+    child: Killed,
+    _folder: TempDir,
+}
+
+/// A child that does not outlive this program's interest in it.
+#[derive(Debug)]
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+impl Target {
+    pub(crate) fn start(options: &Options, kind: Kind, source: SocketAddr) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().join("data");
+        match kind {
+            Kind::Stored | Kind::Unstored => {
+                let mut command = Command::new(options.antiphon.clone().map_or_else(antiphon, Ok)?);
+                command.arg("--config").arg(config(folder.path(), source)?).arg("--data").arg(data);
+                command.args(["serve", "--listen", "127.0.0.1:0"]);
+                Self::antiphon(kind, &mut command, folder)
+            }
+            Kind::Commits => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.arg("node").arg(config(folder.path(), source)?).arg(data);
+                Self::antiphon(kind, &mut command, folder)
+            }
+            Kind::Nginx => Self::nginx(&options.nginx, source, folder),
+        }
+    }
+
+    fn antiphon(kind: Kind, command: &mut Command, folder: TempDir) -> anyhow::Result<Self> {
+        let mut child = spawn(command)?;
+        let stdin = child.0.stdin.take().context("no pipe")?;
+        let mut stdout = BufReader::new(child.0.stdout.take().context("no pipe")?);
+        let address = line_after(&mut stdout, "Antiphon listens on http://")?.parse()?;
+        let key = format!("ak_{}", line_after(&mut stdout, "  ak_")?);
+        let body =
+            json!({ "model": "bench", "input": "Say something.", "stream": true, "store": kind != Kind::Unstored });
+        let request = Request { address, bytes: request("/v1/responses", &key, &body.to_string()) };
+        let family = Family::of(child.0.id());
+        Ok(Self { kind, request, family, pipes: Some((stdin, stdout)), child, _folder: folder })
+    }
+
+    fn nginx(program: &Path, source: SocketAddr, folder: TempDir) -> anyhow::Result<Self> {
+        // Free a moment ago: what else starts here takes other ports.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let at = folder.path().display();
+        let file = folder.path().join("nginx.conf");
+        fs::write(
+            &file,
+            NGINX
+                .replace("@AT@", &at.to_string())
+                .replace("@LISTEN@", &address.to_string())
+                .replace("@SOURCE@", &source.to_string()),
+        )?;
+        let child =
+            spawn(Command::new(program).arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(file))?;
+        wait_for_port(address)?;
+        let body =
+            json!({ "model": "bench", "messages": [{ "role": "user", "content": "Say something." }], "stream": true });
+        let request = Request { address, bytes: request("/v1/chat/completions", "none", &body.to_string()) };
+        let family = Family::of(child.0.id());
+        Ok(Self { kind: Kind::Nginx, request, family, pipes: None, child, _folder: folder })
+    }
+
+    /// The node's commits and the entries in them so far, if it tells them.
+    pub(crate) fn commits(&mut self) -> anyhow::Result<Option<(u64, u64)>> {
+        let Some((stdin, stdout)) = self.pipes.as_mut().filter(|_| self.kind == Kind::Commits) else { return Ok(None) };
+        stdin.write_all(b"\n")?;
+        let counts = line_after(stdout, "commits ")?;
+        let (commits, entries) = counts.split_once(' ').context("two counts")?;
+        Ok(Some((commits.parse()?, entries.parse()?)))
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+        let ended = self.child.0.try_wait()?;
+        ensure!(ended.is_none(), "{} has ended", self.kind.name());
+        Ok(())
+    }
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Killed> {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    child.map(Killed).with_context(|| format!("{} can't be started", command.get_program().display()))
+}
+
+/// The program that `cargo build --release --bin antiphon` has made.
+fn antiphon() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().and_then(Path::parent).context("no folder")?;
+    let program = folder.join("antiphon");
+    ensure!(program.exists(), "there is no {}: build it, or name it with --antiphon", program.display());
+    Ok(program)
+}
+
+/// The defaults, but for the provider and for a log without a line per request.
+fn config(folder: &Path, source: SocketAddr) -> anyhow::Result<PathBuf> {
+    let file = folder.join("config.toml");
+    let text = format!(
+        "[log]\nfilter = \"warn\"\n[providers.bench]\nkind = \"chat_completions\"\n\
+         base_url = \"http://{source}/v1\"\nmodels = [\"bench\"]\n"
+    );
+    fs::write(&file, text)?;
+    Ok(file)
+}
+
+const NGINX: &str = r#"
+daemon off;
+pid @AT@/nginx.pid;
+error_log stderr warn;
+worker_processes auto;
+worker_rlimit_nofile 16384;
+events { worker_connections 8192; }
+http {
+    access_log off;
+    client_body_temp_path @AT@/body;
+    proxy_temp_path @AT@/proxy;
+    fastcgi_temp_path @AT@/fastcgi;
+    uwsgi_temp_path @AT@/uwsgi;
+    scgi_temp_path @AT@/scgi;
+    server {
+        listen @LISTEN@;
+        location / {
+            proxy_pass http://@SOURCE@;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering off;
+            proxy_read_timeout 60s;
+        }
+    }
+}
+"#;
+
+fn request(path: &str, key: &str, body: &str) -> Arc<[u8]> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    (head + body).into_bytes().into()
+}
+
+/// Reads on to the line that begins so, and gives back its rest.
+fn line_after(lines: &mut impl BufRead, beginning: &str) -> anyhow::Result<String> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        ensure!(lines.read_line(&mut line)? > 0, "the server ended before it said '{beginning}'");
+        if let Some(rest) = line.strip_prefix(beginning) {
+            return Ok(rest.trim_end().to_owned());
+        }
+    }
+}
+
+fn wait_for_port(address: SocketAddr) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        ensure!(begun.elapsed() < STARTING, "nothing listens on {address}");
+        std::thread::yield_now();
+    }
+    Ok(())
+}
