@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
@@ -37,18 +38,21 @@ pub struct TestNode {
     pub vault: Vault,
     /// The database's address.
     pub url: String,
+    /// Whether tokens are counted now; estimates wait while they are not.
+    pub estimates: watch::Sender<bool>,
     _folder: TempDir,
 }
 
 /// One token per word: cheap, and good enough to see that estimates arrive.
 #[derive(Debug)]
-struct WordCounter;
+struct WordCounter(watch::Receiver<bool>);
 
 impl EstimateTokens for WordCounter {
     fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
+        let mut open = self.0.clone();
         Box::pin(async move {
-            // As a real one does: the ending must not become visible in between.
-            tokio::task::yield_now().await;
+            // The node that holds the gate may be gone; nobody waits for the count then.
+            let _gone = open.wait_for(|open| *open).await;
             text.split_whitespace().count() as u64
         })
     }
@@ -74,13 +78,14 @@ impl TestNode {
         let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
         let store = Arc::new(FlakyStore::new(sql as Arc<dyn Store>));
         let provider = PuppetProvider::default();
-        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter))
+        let (estimates, gate) = watch::channel(true);
+        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter(gate)))
             .provider("puppet", provider.clone())
             .settings(settings)
             .arbiters(1)
             .start()
             .expect("a node");
-        Self { antiphon, store, provider, user, vault, url, _folder: folder }
+        Self { antiphon, store, provider, user, vault, url, estimates, _folder: folder }
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.

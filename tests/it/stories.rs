@@ -8,9 +8,9 @@ use antiphon::{
         supervision::{Fault, Label, Role},
     },
     domain::{Cause, DisconnectPolicy, Plan, View},
-    protocol::{Status, Usage},
+    protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
-    store::Store,
+    store::{Entry, Store},
     testkit::{TestNode, impatient},
 };
 use futures_util::future::join_all;
@@ -26,6 +26,20 @@ async fn node() -> TestNode {
 /// Waits until no actor works for a response any more.
 async fn all_gone(node: &TestNode) {
     node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
+}
+
+/// Waits until the record says how a response ended.
+async fn ending_in_the_record(node: &TestNode, id: ResponseId) -> (Status, Option<Cause>) {
+    let ending = async {
+        loop {
+            let row = node.store.response(id).await.unwrap();
+            if let Some(row) = row.filter(|row| row.status.is_terminal()) {
+                return (row.status, row.cause);
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ending).await.unwrap()
 }
 
 fn with_grace(plan: Plan, grace: Duration) -> Plan {
@@ -470,16 +484,7 @@ async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     let id = client.id;
     drop(client);
     node.antiphon.roster().inflict(supervisor, Fault::Panic).await;
-    let status = async {
-        loop {
-            let row = node.store.response(id).await.unwrap().unwrap();
-            if row.status.is_terminal() {
-                return (row.status, row.cause);
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let settled = tokio::time::timeout(Duration::from_secs(10), status).await.unwrap();
+    let settled = ending_in_the_record(&node, id).await;
     assert_eq!(settled, (Status::Failed, Some(Cause::InternalError)));
 }
 
@@ -499,4 +504,39 @@ async fn a_node_whose_journal_writer_keeps_failing_gives_up() {
         node.antiphon.roster().inflict(WRITER, Fault::Panic).await;
     }
     assert_eq!(node.antiphon.failed().await, NodeFailure::JournalWriter);
+}
+
+#[tokio::test]
+async fn a_supervisor_that_dies_while_its_response_is_admitted_leaves_nothing_running() {
+    let node = node().await;
+    let plan = node.plan();
+    let (id, supervisor) = (plan.id, Label::of(Role::ResponseSupervisor, plan.id));
+    node.store.hold_commits();
+    let fail = async {
+        node.store.commit_held().await;
+        node.antiphon.roster().inflict(supervisor, Fault::Panic).await;
+        node.store.release_commits();
+    };
+    let (answer, ()) = tokio::join!(node.antiphon.respond(plan, EVENTS), fail);
+    assert_eq!(answer.unwrap_err(), AdmitError::Failed);
+    assert_eq!(ending_in_the_record(&node, id).await, (Status::Failed, Some(Cause::InternalError)));
+}
+
+#[tokio::test]
+async fn no_ending_is_in_the_log_before_it_is_in_the_record() {
+    let node = node().await;
+    let mut client = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    call.open();
+    call.text("some words");
+    client.read_until("output_text.delta").await;
+    node.estimates.send_replace(false);
+    let (antiphon, user, id) = (node.antiphon.clone(), node.user, client.id);
+    let cancel = tokio::spawn(async move { antiphon.cancel(user, id).await.map(|outcome| outcome.status) });
+    call.closed().await;
+    // Behind it in the journal: whatever the response had to write is written.
+    node.antiphon.journal().write(Entry::Delete(ResponseId::new())).await;
+    assert_eq!(node.antiphon.retrieve(user, id).await.unwrap().status, Status::InProgress);
+    node.estimates.send_replace(true);
+    assert_eq!(cancel.await.unwrap(), Ok(Status::Cancelled));
 }

@@ -43,7 +43,8 @@ impl Verdict {
 
     fn finish_reason(&self) -> Option<String> {
         match self {
-            Self::Finished(reason) => Some(reason.as_str().to_owned()),
+            // A word of anybody's provider, and it goes into a column: PostgreSQL's text has no NUL.
+            Self::Finished(reason) => Some(reason.as_str().chars().filter(|char| !char.is_control()).collect()),
             Self::Cancelled => Some("cancelled".to_owned()),
             Self::ClientLost | Self::Failed(_) => None,
         }

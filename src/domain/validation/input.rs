@@ -145,6 +145,10 @@ impl Draft<'_> {
         if id.is_empty() {
             return Err(Violation::invalid(self.at(key), "it must not be empty"));
         }
+        // Databases keep ids as text, and PostgreSQL's has no NUL.
+        if id.chars().any(char::is_control) {
+            return Err(Violation::invalid(self.at(key), "it must not have control characters"));
+        }
         check_chars(&self.at(key), Some(id), self.limits.id_chars)
     }
 

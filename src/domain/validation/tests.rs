@@ -39,6 +39,12 @@ fn what_must_be_there_is_named() {
 }
 
 #[test]
+fn an_id_with_a_control_character_is_refused() {
+    let item = json!({"role": "user", "content": "hi", "id": "msg_\u{0}"});
+    refused(json!({"input": [item]}), "input[0].id", Offence::Invalid);
+}
+
+#[test]
 fn a_null_is_the_same_as_a_missing_key() {
     let keys = [
         "instructions",

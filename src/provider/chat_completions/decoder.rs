@@ -149,6 +149,9 @@ fn finish(reason: String) -> Result<FinishReason, Error> {
         "content_filter" => Ok(FinishReason::ContentFilter),
         "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
         "error" | "abort" | "insufficient_system_resource" => Err(Error::Reported),
+        word if word.chars().any(char::is_control) => {
+            Err(Error::Protocol { what: "a reason to finish that is no word" })
+        }
         word if word.len() <= LONGEST_REASON => Ok(FinishReason::Other(reason)),
         _ => Err(Error::Protocol { what: "a reason to finish that is too long" }),
     }

@@ -124,6 +124,7 @@ fn every_reason_to_finish_has_its_meaning() {
         ("content_filter", Ok(FinishReason::ContentFilter)),
         ("tool_calls", Ok(FinishReason::ToolCalls)),
         ("eos", Ok(FinishReason::Other("eos".to_owned()))),
+        ("st\u{0}p", Err(Error::Protocol { what: "a reason to finish that is no word" })),
         ("error", Err(Error::Reported)),
         ("abort", Err(Error::Reported)),
         (&"x".repeat(65), Err(protocol("a reason to finish that is too long"))),
