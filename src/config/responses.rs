@@ -6,7 +6,6 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 
 use super::duration;
-use crate::domain::DisconnectPolicy;
 
 /// `[responses]`: how responses run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
@@ -58,18 +57,6 @@ impl Default for ResponsesSection {
             heartbeat: Duration::from_secs(1),
             hang_after: Duration::from_secs(10),
             arbiters: 0,
-        }
-    }
-}
-
-impl ResponsesSection {
-    /// What happens to a foreground response when its last client leaves, unless the request says otherwise.
-    #[must_use]
-    pub fn policy(&self) -> DisconnectPolicy {
-        match self.disconnect {
-            Disconnect::Grace => DisconnectPolicy::Grace(self.grace),
-            Disconnect::Cancel => DisconnectPolicy::Cancel,
-            Disconnect::Continue => DisconnectPolicy::Continue,
         }
     }
 }

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use super::layers::{keys, of_file};
 use super::load::default_leaves;
 use super::{Config, Disconnect, Environment, InvalidConfig, Provider};
-use crate::domain::{DisconnectPolicy, Encoding};
+use crate::domain::Encoding;
 
 const TEMPLATE: &str = include_str!("../../config.toml");
 
@@ -55,10 +55,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(config.http.keep_alive, Duration::from_secs(3));
     assert_eq!(config.http.body_limit, 2048);
     assert_eq!(config.http.header_wait, Duration::from_secs(2));
-    assert_eq!(
-        (config.responses.disconnect, config.responses.policy()),
-        (Disconnect::Continue, DisconnectPolicy::Continue)
-    );
+    assert_eq!(config.responses.disconnect, Disconnect::Continue);
     assert!(matches!(config.providers.get("eliza"), Some(Provider::Eliza)));
 }
 
