@@ -120,7 +120,8 @@ async fn cancel_hangs_up_on_the_provider_and_is_answered_after_the_commit() {
     let unread = node.antiphon.subscribe(node.user, client.id, EVENTS).await.unwrap();
     let outcome = node.antiphon.cancel(node.user, client.id).await.unwrap();
     assert_eq!(outcome.status, Status::Cancelled);
-    call.closed().await;
+    let hung_up = tokio::time::timeout(Duration::from_secs(10), call.closed());
+    assert!(hung_up.await.is_ok(), "the provider is kept as long as somebody could read");
     drop(unread);
     client.read_all().await;
     assert!(client.frames.last().unwrap().starts_with("event: response.failed\n"));
