@@ -79,7 +79,14 @@ pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Fo
 
 /// The whole fold of a stored response.
 pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, ReadRefusal> {
-    Ok(find(node, user, id).await?.log.fold().await?.0)
+    let found = find(node, user, id).await?;
+    let (transcript, _) = found.log.fold().await?;
+    // Settled without its log: what the log says is not how the response stands.
+    if found.row.status.is_terminal() && transcript.ended().is_none() {
+        tracing::error!(response.id = %id, "a response has ended and its log has not");
+        return Err(ReadRefusal::Failed);
+    }
+    Ok(transcript)
 }
 
 /// How a response that has ended did.
