@@ -11,9 +11,9 @@ use antiphon::Antiphon;
 use antiphon::admission::{Admission, DisconnectWish, Model, ModelCatalog};
 use antiphon::cli::{ServeInput, prepare};
 use antiphon::config::{Config, Environment, Provider};
-use antiphon::domain::Encoding;
+use antiphon::domain::{Encoding, Target};
 use antiphon::http::{self, HttpSettings, HttpState};
-use antiphon::provider::{ChatCompletions, ChatCompletionsOptions};
+use antiphon::provider::{ChatCompletions, UpstreamOptions};
 use antiphon::tokens::Tiktoken;
 
 /// Serves until standard input ends; every line there is answered with the commits so far.
@@ -58,7 +58,7 @@ fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
     let mut builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken));
     for (name, section) in &input.config.providers {
         if let Provider::ChatCompletions(section) = section {
-            let options = ChatCompletionsOptions::new(&section.base_url);
+            let options = UpstreamOptions::new(&section.base_url);
             builder = builder.provider(name, ChatCompletions::new(options)?);
         }
     }
@@ -68,8 +68,7 @@ fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
 fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
     let model = Model {
         id: "bench".to_owned(),
-        provider: "bench".to_owned(),
-        upstream_model: "bench".to_owned(),
+        target: Target::new("bench", "bench"),
         context_window: 128_000,
         encoding: Encoding::default(),
         default_output_tokens: 2048,

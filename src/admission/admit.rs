@@ -8,7 +8,7 @@ use crate::domain::{
     DisconnectPolicy, Limits, Plan, Request, ValidRequest, View, Violation, check_calls, default_output_tokens,
     validate,
 };
-use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
+use crate::protocol::{CreateResponse, ResponseId, TextConfig, ToolChoice, Truncation, UserId};
 
 /// Makes plans of requests.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub enum DisconnectWish {
 pub struct Asked {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
+    /// Who asks, by the name under which places at providers are counted.
+    pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
     pub disconnect: Option<DisconnectWish>,
 }
@@ -86,8 +88,8 @@ impl Admission {
             request_id: asked.request_id,
             input: material.input,
             prompt,
-            provider: model.provider.clone(),
-            upstream_model: model.upstream_model.clone(),
+            caller: asked.caller,
+            targets: vec![model.target.clone()],
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),
@@ -152,5 +154,13 @@ fn request(valid: &ValidRequest, max_output_tokens: u32) -> Request {
         user: create.user.clone(),
         safety_identifier: create.safety_identifier.clone(),
         prompt_cache_key: create.prompt_cache_key.clone(),
+        tools: Vec::new(),
+        tool_choice: ToolChoice::default(),
+        parallel_tool_calls: None,
+        max_tool_calls: None,
+        text: TextConfig::default(),
+        reasoning: None,
+        top_logprobs: 0,
+        include: create.include.clone().unwrap_or_default(),
     }
 }

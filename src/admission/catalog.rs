@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::Encoding;
+use crate::domain::{Encoding, Target};
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// The name that clients use.
     pub id: String,
-    /// The provider's name in the configuration.
-    pub provider: String,
-    /// The model's name at the provider.
-    pub upstream_model: String,
+    /// Where it is asked.
+    pub target: Target,
     /// Tokens of prompt and output together.
     pub context_window: u32,
     /// The tokenizer that fits the model.

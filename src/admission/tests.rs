@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
-use crate::domain::{Encoding, Limits, Offence, Prompt};
-use crate::protocol::{ContentPart, FunctionCall, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
+use crate::domain::{Encoding, Limits, Offence, Prompt, Target};
+use crate::protocol::{ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::tokens::TokenError;
 
 /// Ten tokens an item.
@@ -43,8 +43,7 @@ impl Histories for Said {
 fn admission(context_window: u32, said: Result<History, HistoryError>) -> (Admission, Arc<Said>) {
     let model = Model {
         id: "m".to_owned(),
-        provider: "p".to_owned(),
-        upstream_model: "u".to_owned(),
+        target: Target::new("p", "u"),
         context_window,
         encoding: Encoding::O200kBase,
         default_output_tokens: 2_048,
@@ -71,7 +70,7 @@ fn turns(count: usize) -> Vec<Item> {
 fn message(text: &str) -> Item {
     let content = vec![ContentPart::InputText { text: text.to_owned() }];
     let id = ItemId::from(format!("msg_{text}"));
-    Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content })
+    Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() })
 }
 
 fn call(call_id: &str) -> Item {
@@ -81,13 +80,14 @@ fn call(call_id: &str) -> Item {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Incomplete,
+        extra: Extra::new(),
     })
 }
 
 async fn plan(admission: &Admission, keys: Value) -> Result<Admitted, Refusal> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let asked = Asked { request_id: "req".to_owned(), disconnect: None };
+    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None };
     admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await
 }
 
@@ -176,6 +176,7 @@ fn kind(item: &Item) -> String {
     match item {
         Item::Message(_) => "message".to_owned(),
         Item::Reasoning(_) => "reasoning".to_owned(),
+        Item::Other(_) => "other".to_owned(),
         Item::FunctionCall(call) => format!("call {}", call.call_id),
         Item::FunctionCallOutput(output) => format!("output {}", output.call_id),
     }

@@ -6,7 +6,7 @@ use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
 use crate::vault::{Place, ResponseKey, UserKey};
 
 /// The items of a conversation so far, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct History {
     /// At most as many as were asked for; the newest ones.
     pub items: Vec<Item>,

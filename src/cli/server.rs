@@ -11,9 +11,9 @@ use crate::actors::Settings;
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog};
 use crate::antiphon::Antiphon;
 use crate::config::{self, ChatCompletionsSection, Config, Disconnect};
-use crate::domain::Encoding;
+use crate::domain::{Encoding, Target, Timeouts};
 use crate::http::{self, HttpSettings, HttpState};
-use crate::provider::{ChatCompletions, ChatCompletionsOptions, Eliza, Provider};
+use crate::provider::{ChatCompletions, Eliza, Provider, UpstreamOptions};
 use crate::tokens::Tiktoken;
 
 /// The context window of a model of which nothing is said.
@@ -132,13 +132,8 @@ fn providers(config: &Config) -> anyhow::Result<HashMap<String, Arc<dyn Provider
 }
 
 fn chat_completions(section: &ChatCompletionsSection) -> anyhow::Result<ChatCompletions> {
-    Ok(ChatCompletions::new(ChatCompletionsOptions {
-        api_key: section.api_key.clone(),
-        connect_timeout: section.connect_timeout,
-        first_byte_timeout: section.first_byte_timeout,
-        idle_timeout: section.idle_timeout,
-        ..ChatCompletionsOptions::new(&section.base_url)
-    })?)
+    let options = UpstreamOptions { api_key: section.api_key.clone(), ..UpstreamOptions::new(&section.base_url) };
+    Ok(ChatCompletions::new(options)?)
 }
 
 fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
@@ -179,20 +174,28 @@ fn http_settings(config: &Config) -> HttpSettings {
 fn models(config: &Config) -> ModelCatalog {
     let unlimited = config.responses.default_max_output_tokens;
     let offered = |(provider, section): (&String, &config::Provider)| -> Vec<Model> {
-        let named = match section {
-            config::Provider::Eliza => vec![config::Model::named("eliza")],
-            config::Provider::ChatCompletions(section) => section.models.clone(),
+        let (named, timeouts) = match section {
+            config::Provider::Eliza => (vec![config::Model::named("eliza")], Timeouts::default()),
+            config::Provider::ChatCompletions(section) => (section.models.clone(), timeouts(section)),
         };
-        named.into_iter().map(|model| offer(provider, model, unlimited)).collect()
+        named.into_iter().map(|model| offer(provider, model, (timeouts, unlimited))).collect()
     };
     config.providers.iter().flat_map(offered).collect()
 }
 
-fn offer(provider: &str, model: config::Model, default_output_tokens: u32) -> Model {
+fn timeouts(section: &ChatCompletionsSection) -> Timeouts {
+    Timeouts {
+        connect: section.connect_timeout,
+        first_byte: section.first_byte_timeout,
+        idle: section.idle_timeout,
+        ..Timeouts::default()
+    }
+}
+
+fn offer(provider: &str, model: config::Model, (timeouts, default_output_tokens): (Timeouts, u32)) -> Model {
     Model {
         id: model.id,
-        provider: provider.to_owned(),
-        upstream_model: model.upstream_id,
+        target: Target { provider: provider.to_owned(), model: model.upstream_id, timeouts },
         context_window: model.context_window.unwrap_or(CONTEXT_WINDOW),
         encoding: model.encoding,
         default_output_tokens: model.max_output_tokens.unwrap_or(default_output_tokens),

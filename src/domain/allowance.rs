@@ -1,6 +1,9 @@
 //! How much output a response may still have.
 
+use serde_json::Value;
+
 use super::Fact;
+use crate::protocol::{Extra, LogProb};
 
 /// The bytes of output that are still allowed. What the client sees and what is stored are cut at the same
 /// byte, because both fold what passed here.
@@ -31,8 +34,31 @@ impl OutputAllowance {
     }
 }
 
+/// What fields cost: about their length as JSON.
+#[must_use]
+pub fn json_size(fields: &Extra) -> usize {
+    fn of_value(value: &Value) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+            Value::String(text) => text.len() + 2,
+            Value::Array(values) => values.iter().map(of_value).sum::<usize>() + values.len() + 2,
+            Value::Object(fields) => json_size(fields),
+        }
+    }
+    fields.iter().map(|(key, value)| key.len() + 4 + of_value(value)).sum::<usize>() + 2
+}
+
+/// What the probabilities of a token cost: about their length as JSON.
+#[must_use]
+pub fn logprob_size(logprob: &LogProb) -> usize {
+    let top: usize = logprob.top_logprobs.iter().map(|top| 48 + top.token.len() + 4 * top.bytes.len()).sum();
+    64 + logprob.token.len() + 4 * logprob.bytes.len() + top
+}
+
 fn text_of(fact: &mut Fact) -> Option<&mut String> {
     if let Fact::TextArrived { text, .. }
+    | Fact::ScoredTextArrived { text, .. }
+    | Fact::SummaryArrived { text, .. }
     | Fact::ReasoningArrived { text, .. }
     | Fact::RefusalArrived { text, .. }
     | Fact::ArgumentsArrived { text, .. } = fact

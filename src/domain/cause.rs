@@ -76,4 +76,12 @@ causes! {
     ServerInterrupted = "server_interrupted", "server_error", "The server stopped while working on the response.";
     /// The database was away for longer than the response could wait.
     DatabaseUnavailable = "database_unavailable", "server_error", "The server's database was not available.";
+    /// The prompt is longer than the model's context, by the provider's own count.
+    ContextLengthExceeded = "context_length_exceeded", "context_length_exceeded", "The input is longer than the model's context.";
+    /// The provider failed so often that it is left alone for a while.
+    ProviderCircuitOpen = "provider_circuit_open", "server_error", "The model provider failed repeatedly and is not called for a while.";
+    /// No place was free at the provider within the queue timeout.
+    QueueTimeout = "queue_timeout", "rate_limit_exceeded", "No place became free at the model provider in time.";
+    /// What the response goes on from was deleted before it could begin.
+    HistoryUnavailable = "history_unavailable", "invalid_prompt", "What the response goes on from is no longer there.";
 }

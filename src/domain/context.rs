@@ -107,13 +107,13 @@ fn unanswered(response: ResponseId, place: usize, call: &str) -> Item {
 fn call_id(item: &Item) -> Option<&str> {
     match item {
         Item::FunctionCall(call) => Some(&call.call_id),
-        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) => None,
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
     }
 }
 
 fn answered_id(item: &Item) -> Option<&str> {
     match item {
         Item::FunctionCallOutput(output) => Some(&output.call_id),
-        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCall(_) => None,
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCall(_) | Item::Other(_) => None,
     }
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, FinishReason, Request, Timestamp};
-use crate::protocol::{ResponseId, Usage};
+use super::{Cause, FinishReason, Request, Timestamp, json_text, legacy::PositionalRequest};
+use crate::protocol::{Extra, LogProb, ResponseId, Usage};
 
 /// Which call of a provider a fact belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,14 +36,14 @@ pub enum Limit {
 /// new variants go to the end.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
-    /// The response was accepted. Always the first fact.
+    /// The response was accepted, in the form of old logs; new ones have [`Fact::Accepted`].
     Created {
         /// The response.
         id: ResponseId,
         /// When.
         at: Timestamp,
         /// What was asked for.
-        request: Box<Request>,
+        request: Box<PositionalRequest>,
     },
     /// A provider is about to be called.
     AttemptOpening {
@@ -195,9 +195,152 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
+    /// The response was accepted. Always the first fact.
+    Accepted {
+        /// The response.
+        id: ResponseId,
+        /// When.
+        at: Timestamp,
+        /// What was asked for.
+        #[serde(with = "json_text")]
+        request: Box<Request>,
+    },
+    /// The provider wrote text, and how probable its tokens were.
+    ScoredTextArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// The text.
+        text: String,
+        /// Its tokens.
+        logprobs: Vec<LogProb>,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider wrote a note on the text so far.
+    AnnotationArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// The note.
+        #[serde(with = "json_text")]
+        annotation: Extra,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider summed up what it thought.
+    SummaryArrived {
+        /// Which call.
+        attempt: Attempt,
+        /// Which of the summaries of one thought.
+        part: u32,
+        /// The text.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The provider gave its thought in a form that only itself can read.
+    ReasoningSealed {
+        /// Which call.
+        attempt: Attempt,
+        /// The sealed thought.
+        encrypted_content: String,
+    },
+    /// The provider said that the part it was writing is whole.
+    PartFinished {
+        /// Which call.
+        attempt: Attempt,
+    },
+    /// The provider said that the message or thought it was writing is whole.
+    SpeechFinished {
+        /// Which call.
+        attempt: Attempt,
+        /// What else it says of it.
+        #[serde(with = "json_text")]
+        extra: Extra,
+    },
+    /// The provider said that a function call is whole.
+    CallFinished {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// What else it says of it.
+        #[serde(with = "json_text")]
+        extra: Extra,
+    },
+    /// The provider began an item of a kind that this server does not know.
+    OtherStarted {
+        /// Which call.
+        attempt: Attempt,
+        /// Which of such items.
+        item: CallIndex,
+        /// The item, with its `type`.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
+    /// Something happened to such an item.
+    OtherReported {
+        /// Which call.
+        attempt: Attempt,
+        /// Which of such items.
+        item: CallIndex,
+        /// The event's type.
+        event: String,
+        /// The event's own fields.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
+    /// The provider said that such an item is whole.
+    OtherFinished {
+        /// Which call.
+        attempt: Attempt,
+        /// Which of such items.
+        item: CallIndex,
+        /// The item, with its `type`.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
 }
 
 impl Fact {
+    /// Which call of a provider the fact belongs to, if to one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<Attempt> {
+        match self {
+            Self::AttemptOpening { attempt, .. }
+            | Self::AttemptOpened { attempt, .. }
+            | Self::TextArrived { attempt, .. }
+            | Self::ReasoningArrived { attempt, .. }
+            | Self::RefusalArrived { attempt, .. }
+            | Self::CallStarted { attempt, .. }
+            | Self::ArgumentsArrived { attempt, .. }
+            | Self::ToolStarted { attempt, .. }
+            | Self::ToolAnswered { attempt, .. }
+            | Self::ToolFailed { attempt, .. }
+            | Self::UsageReported { attempt, .. }
+            | Self::ProviderFinished { attempt, .. }
+            | Self::ProviderFailed { attempt, .. }
+            | Self::ScoredTextArrived { attempt, .. }
+            | Self::AnnotationArrived { attempt, .. }
+            | Self::SummaryArrived { attempt, .. }
+            | Self::ReasoningSealed { attempt, .. }
+            | Self::PartFinished { attempt }
+            | Self::SpeechFinished { attempt, .. }
+            | Self::CallFinished { attempt, .. }
+            | Self::OtherStarted { attempt, .. }
+            | Self::OtherReported { attempt, .. }
+            | Self::OtherFinished { attempt, .. } => Some(*attempt),
+            Self::Created { .. }
+            | Self::Accepted { .. }
+            | Self::LimitReached { .. }
+            | Self::CancelRequested { .. }
+            | Self::ClientLost { .. }
+            | Self::NodeLost { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::ServerFailed { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+
     /// The fact's name, for logs: facts carry content and have no other printable form.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -223,6 +366,17 @@ impl Fact {
             Self::DeadlinePassed { .. } => "deadline_passed",
             Self::ServerFailed { .. } => "server_failed",
             Self::Ended { .. } => "ended",
+            Self::Accepted { .. } => "accepted",
+            Self::ScoredTextArrived { .. } => "scored_text_arrived",
+            Self::AnnotationArrived { .. } => "annotation_arrived",
+            Self::SummaryArrived { .. } => "summary_arrived",
+            Self::ReasoningSealed { .. } => "reasoning_sealed",
+            Self::PartFinished { .. } => "part_finished",
+            Self::SpeechFinished { .. } => "speech_finished",
+            Self::CallFinished { .. } => "call_finished",
+            Self::OtherStarted { .. } => "other_started",
+            Self::OtherReported { .. } => "other_reported",
+            Self::OtherFinished { .. } => "other_finished",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Prompt, Request};
+use super::{Prompt, Request, Timeouts};
 use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
@@ -20,10 +20,11 @@ pub struct Plan {
     pub input: Vec<Item>,
     /// History and input; what the provider is asked.
     pub prompt: Prompt,
-    /// The provider's name in the configuration.
-    pub provider: String,
-    /// The model's name at the provider.
-    pub upstream_model: String,
+    /// Who asks, by the name under which places at providers are counted: the API key's public id, say.
+    pub caller: String,
+    /// Where it is asked: the first one, and those that follow where one fails before its first word. At least
+    /// one.
+    pub targets: Vec<Target>,
     /// The tokenizer that fits the model, for estimates.
     pub encoding: Encoding,
     /// Tokens of the prompt.
@@ -32,6 +33,25 @@ pub struct Plan {
     pub disconnect: DisconnectPolicy,
     /// Whether a client that leaves can come back: it streams, so that it learns the response's id.
     pub resumable: bool,
+}
+
+/// A model at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+    /// How long the provider may take.
+    pub timeouts: Timeouts,
+}
+
+impl Target {
+    /// A model at a provider that may take as long as providers may by default.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
+        Self { provider: provider.into(), model: model.into(), timeouts: Timeouts::default() }
+    }
 }
 
 /// What happens to a foreground response when its last client leaves.

@@ -3,7 +3,7 @@
 use crate::protocol::Item;
 
 /// Instructions and the items of the conversation so far, oldest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
     /// Stand above the conversation and are not part of its history.
     pub instructions: Option<String>,

@@ -168,8 +168,11 @@ fn status_of(cause: Cause, outcome: &Outcome) -> StatusCode {
         Cause::ConnectTimeout | Cause::FirstByteTimeout | Cause::IdleTimeout | Cause::DeadlineExceeded => {
             StatusCode::GATEWAY_TIMEOUT
         }
-        Cause::ProviderRateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Cause::ProviderRateLimited | Cause::QueueTimeout => StatusCode::TOO_MANY_REQUESTS,
+        Cause::ContextLengthExceeded | Cause::HistoryUnavailable => StatusCode::BAD_REQUEST,
         Cause::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        Cause::ServerInterrupted | Cause::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Cause::ServerInterrupted | Cause::DatabaseUnavailable | Cause::ProviderCircuitOpen => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ContentPart, Item, ItemId, Response};
+use super::{ContentPart, Extra, Item, ItemId, LogProb, Response, SummaryText};
 
 /// One event of a response's stream, as OpenAI names it.
 ///
@@ -13,6 +13,14 @@ pub enum ResponseEvent {
     /// The response was accepted; always the first event.
     #[serde(rename = "response.created")]
     Created {
+        /// The event's number.
+        sequence_number: u64,
+        /// The response as of this event.
+        response: Box<Response>,
+    },
+    /// The response waits for its turn; only of background responses.
+    #[serde(rename = "response.queued")]
+    Queued {
         /// The event's number.
         sequence_number: u64,
         /// The response as of this event.
@@ -111,8 +119,8 @@ pub enum ResponseEvent {
         content_index: u32,
         /// What arrived.
         delta: String,
-        /// Token probabilities; none yet, but clients want the key.
-        logprobs: [(); 0],
+        /// How probable the tokens were; empty where that was not asked for.
+        logprobs: Vec<LogProb>,
     },
     /// A text part is whole, or was cut.
     #[serde(rename = "response.output_text.done")]
@@ -127,8 +135,24 @@ pub enum ResponseEvent {
         content_index: u32,
         /// The whole text.
         text: String,
-        /// Token probabilities; none yet, but clients want the key.
-        logprobs: [(); 0],
+        /// How probable the tokens were; empty where that was not asked for.
+        logprobs: Vec<LogProb>,
+    },
+    /// A note on a text arrived.
+    #[serde(rename = "response.output_text.annotation.added")]
+    AnnotationAdded {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The part's place in the item.
+        content_index: u32,
+        /// The note's place in the part.
+        annotation_index: u32,
+        /// The note.
+        annotation: Extra,
     },
     /// Words of a refusal arrived.
     #[serde(rename = "response.refusal.delta")]
@@ -186,6 +210,62 @@ pub enum ResponseEvent {
         /// The whole text.
         text: String,
     },
+    /// A summary of a thought began.
+    #[serde(rename = "response.reasoning_summary_part.added")]
+    ReasoningSummaryPartAdded {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The summary's place in the item.
+        summary_index: u32,
+        /// The summary as of this event.
+        part: SummaryText,
+    },
+    /// A summary of a thought ended.
+    #[serde(rename = "response.reasoning_summary_part.done")]
+    ReasoningSummaryPartDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The summary's place in the item.
+        summary_index: u32,
+        /// The summary as of this event.
+        part: SummaryText,
+    },
+    /// A piece of a summary arrived.
+    #[serde(rename = "response.reasoning_summary_text.delta")]
+    ReasoningSummaryTextDelta {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The summary's place in the item.
+        summary_index: u32,
+        /// What arrived.
+        delta: String,
+    },
+    /// A summary is whole, or was cut.
+    #[serde(rename = "response.reasoning_summary_text.done")]
+    ReasoningSummaryTextDone {
+        /// The event's number.
+        sequence_number: u64,
+        /// The item.
+        item_id: ItemId,
+        /// The item's place in the output.
+        output_index: u32,
+        /// The summary's place in the item.
+        summary_index: u32,
+        /// The whole text.
+        text: String,
+    },
     /// Argument text of a call arrived.
     #[serde(rename = "response.function_call_arguments.delta")]
     FunctionCallArgumentsDelta {
@@ -212,6 +292,26 @@ pub enum ResponseEvent {
         /// The whole argument text.
         arguments: String,
     },
+    /// Something happened to an item of a kind that this server does not know.
+    #[serde(untagged)]
+    Other(OtherEvent),
+}
+
+/// An event of the contract about an item of a kind that this server does not know.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OtherEvent {
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The event's number.
+    pub sequence_number: u64,
+    /// The item.
+    pub item_id: ItemId,
+    /// The item's place in the output.
+    pub output_index: u32,
+    /// Everything else.
+    #[serde(flatten)]
+    pub fields: Extra,
 }
 
 impl ResponseEvent {
@@ -220,6 +320,7 @@ impl ResponseEvent {
     pub fn sequence_number(&self) -> u64 {
         match self {
             Self::Created { sequence_number, .. }
+            | Self::Queued { sequence_number, .. }
             | Self::InProgress { sequence_number, .. }
             | Self::Completed { sequence_number, .. }
             | Self::Incomplete { sequence_number, .. }
@@ -234,16 +335,23 @@ impl ResponseEvent {
             | Self::RefusalDone { sequence_number, .. }
             | Self::ReasoningTextDelta { sequence_number, .. }
             | Self::ReasoningTextDone { sequence_number, .. }
+            | Self::AnnotationAdded { sequence_number, .. }
+            | Self::ReasoningSummaryPartAdded { sequence_number, .. }
+            | Self::ReasoningSummaryPartDone { sequence_number, .. }
+            | Self::ReasoningSummaryTextDelta { sequence_number, .. }
+            | Self::ReasoningSummaryTextDone { sequence_number, .. }
             | Self::FunctionCallArgumentsDelta { sequence_number, .. }
-            | Self::FunctionCallArgumentsDone { sequence_number, .. } => *sequence_number,
+            | Self::FunctionCallArgumentsDone { sequence_number, .. }
+            | Self::Other(OtherEvent { sequence_number, .. }) => *sequence_number,
         }
     }
 
     /// The event's type, the same word as in its JSON.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Created { .. } => "response.created",
+            Self::Queued { .. } => "response.queued",
             Self::InProgress { .. } => "response.in_progress",
             Self::Completed { .. } => "response.completed",
             Self::Incomplete { .. } => "response.incomplete",
@@ -254,12 +362,18 @@ impl ResponseEvent {
             Self::ContentPartDone { .. } => "response.content_part.done",
             Self::OutputTextDelta { .. } => "response.output_text.delta",
             Self::OutputTextDone { .. } => "response.output_text.done",
+            Self::AnnotationAdded { .. } => "response.output_text.annotation.added",
             Self::RefusalDelta { .. } => "response.refusal.delta",
             Self::RefusalDone { .. } => "response.refusal.done",
             Self::ReasoningTextDelta { .. } => "response.reasoning_text.delta",
             Self::ReasoningTextDone { .. } => "response.reasoning_text.done",
             Self::FunctionCallArgumentsDelta { .. } => "response.function_call_arguments.delta",
+            Self::ReasoningSummaryPartAdded { .. } => "response.reasoning_summary_part.added",
+            Self::ReasoningSummaryPartDone { .. } => "response.reasoning_summary_part.done",
+            Self::ReasoningSummaryTextDelta { .. } => "response.reasoning_summary_text.delta",
+            Self::ReasoningSummaryTextDone { .. } => "response.reasoning_summary_text.done",
             Self::FunctionCallArgumentsDone { .. } => "response.function_call_arguments.done",
+            Self::Other(event) => &event.kind,
         }
     }
 
@@ -273,6 +387,7 @@ impl ResponseEvent {
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         if let Self::Created { response, .. }
+        | Self::Queued { response, .. }
         | Self::InProgress { response, .. }
         | Self::Completed { response, .. }
         | Self::Incomplete { response, .. }
@@ -290,6 +405,7 @@ impl ResponseEvent {
         if let Self::OutputTextDelta { delta, .. }
         | Self::RefusalDelta { delta, .. }
         | Self::ReasoningTextDelta { delta, .. }
+        | Self::ReasoningSummaryTextDelta { delta, .. }
         | Self::FunctionCallArgumentsDelta { delta, .. } = self
         {
             Some(delta)

@@ -2,10 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ItemId;
+use serde_json::{Map, Value};
+
+use super::{ItemId, LogProb};
+
+/// Fields of an object that this server does not know and keeps as they came.
+pub type Extra = Map<String, Value>;
 
 /// One item of a response's input or output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
     /// Something said.
@@ -16,6 +21,9 @@ pub enum Item {
     FunctionCall(FunctionCall),
     /// What a called function answered.
     FunctionCallOutput(FunctionCallOutput),
+    /// An item of a kind that this server does not know, as its provider wrote it.
+    #[serde(untagged)]
+    Other(OtherItem),
 }
 
 impl Item {
@@ -27,6 +35,7 @@ impl Item {
             Self::Reasoning(item) => &item.id,
             Self::FunctionCall(item) => &item.id,
             Self::FunctionCallOutput(item) => &item.id,
+            Self::Other(item) => &item.id,
         }
     }
 }
@@ -58,7 +67,7 @@ pub enum Role {
 }
 
 /// Something said by one of the roles.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// The message's id.
     pub id: ItemId,
@@ -68,10 +77,13 @@ pub struct Message {
     pub status: ItemStatus,
     /// What is said, in order.
     pub content: Vec<ContentPart>,
+    /// What else its provider or client says of it.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A part of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart {
     /// Text that a client sent.
@@ -94,20 +106,20 @@ pub enum ContentPart {
 }
 
 /// Text that a model wrote.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutputText {
     /// The text.
     pub text: String,
-    /// Citations; none yet, but clients want the key.
+    /// Notes on the text, citations for example, as their provider wrote them.
     #[serde(default)]
-    pub annotations: [(); 0],
-    /// Token probabilities; none yet, but clients want the key.
+    pub annotations: Vec<Extra>,
+    /// How probable its tokens were; empty where that was not asked for.
     #[serde(default)]
-    pub logprobs: [(); 0],
+    pub logprobs: Vec<LogProb>,
 }
 
 /// What a model thought before it spoke.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {
     /// The item's id.
     pub id: ItemId,
@@ -116,12 +128,18 @@ pub struct Reasoning {
     /// The thought itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<ReasoningText>,
+    /// The thought in a form that only its provider can read, to be given back with the next request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_content: Option<String>,
     /// Whether the item is whole.
     pub status: ItemStatus,
+    /// What else its provider or client says of it.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A part of a reasoning item's own text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "reasoning_text")]
 pub struct ReasoningText {
     /// The thought.
@@ -129,7 +147,7 @@ pub struct ReasoningText {
 }
 
 /// A part of a reasoning item's summary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "summary_text")]
 pub struct SummaryText {
     /// The summary.
@@ -137,7 +155,7 @@ pub struct SummaryText {
 }
 
 /// A model's wish to have a function called.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionCall {
     /// The item's id.
     pub id: ItemId,
@@ -149,10 +167,13 @@ pub struct FunctionCall {
     pub arguments: String,
     /// Whether the call is whole.
     pub status: ItemStatus,
+    /// What else its provider or client says of it.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// What a called function answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionCallOutput {
     /// The item's id.
     pub id: ItemId,
@@ -162,4 +183,17 @@ pub struct FunctionCallOutput {
     pub output: String,
     /// Whether the answer is whole.
     pub status: ItemStatus,
+}
+
+/// An item of a kind that this server does not know, as its provider wrote it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OtherItem {
+    /// The item's id, one of this server's.
+    pub id: ItemId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Everything else.
+    #[serde(flatten)]
+    pub fields: Extra,
 }

@@ -6,17 +6,23 @@ mod error;
 mod event;
 mod ids;
 mod item;
+mod logprob;
+mod output_form;
 mod request;
 mod response;
+mod tool;
 mod usage;
 
 pub use error::{ErrorBody, ErrorEnvelope, ErrorEvent};
-pub use event::ResponseEvent;
+pub use event::{OtherEvent, ResponseEvent};
 pub use ids::{InvalidId, ItemId, ResponseId, UserId};
 pub use item::{
-    ContentPart, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OutputText, Reasoning, ReasoningText,
-    Role, SummaryText,
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OtherItem, OutputText, Reasoning,
+    ReasoningText, Role, SummaryText,
 };
+pub use logprob::{LogProb, TopLogProb};
+pub use output_form::{ReasoningConfig, TextConfig, TextFormat, Verbosity};
 pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions, TextParam};
-pub use response::{IncompleteDetails, Response, ResponseFailure, Status, TextConfig, TextFormat, Truncation};
+pub use response::{IncompleteDetails, Response, ResponseFailure, Status, Truncation};
+pub use tool::{AllowedTool, FunctionTool, NarrowChoice, Tool, ToolChoice, ToolMode};
 pub use usage::{InputTokensDetails, OutputTokensDetails, Usage};

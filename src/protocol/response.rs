@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, ResponseId, Usage};
+use super::{Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
 
 /// Where a response is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,15 +106,15 @@ pub struct Response {
     /// The most built-in tool calls.
     pub max_tool_calls: Option<u32>,
     /// The tools offered.
-    pub tools: [(); 0],
+    pub tools: Vec<Tool>,
     /// Which tool must be called.
-    pub tool_choice: &'static str,
+    pub tool_choice: ToolChoice,
     /// Whether several tools may be called at once.
     pub parallel_tool_calls: bool,
     /// The form of the text.
     pub text: TextConfig,
     /// How hard to think; null where not asked for.
-    pub reasoning: Option<()>,
+    pub reasoning: Option<ReasoningConfig>,
     /// What happens to a history that is too long.
     pub truncation: Truncation,
     /// The tier that served the response.
@@ -147,18 +147,6 @@ pub struct IncompleteDetails {
     /// `max_output_tokens`, `content_filter` or `client_disconnected`.
     pub reason: &'static str,
 }
-
-/// The form of the text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct TextConfig {
-    /// Plain text, the only form yet.
-    pub format: TextFormat,
-}
-
-/// Plain text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename = "text")]
-pub struct TextFormat {}
 
 /// What happens to a history that is too long for the model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,21 +5,20 @@
 
 mod chat_completions;
 mod eliza;
+mod http;
 mod limits;
-mod sse;
 
 use std::fmt;
 
+use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
 
-use crate::domain::{CallIndex, Cause, FinishReason, Prompt};
-use crate::protocol::Usage;
+use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Timeouts};
+use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
 
-pub use chat_completions::{
-    ChatCompletions, ChatCompletionsError, ChatCompletionsOptions, DEFAULT_CONNECT_TIMEOUT, DEFAULT_FIRST_BYTE_TIMEOUT,
-    DEFAULT_IDLE_TIMEOUT, OutputLimitField,
-};
+pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
+pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 
 /// A source of model output.
@@ -33,6 +32,12 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
     /// follows an error. Dropping the stream closes the connection at once.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+    /// Finds out whether the provider can be reached and takes its key, without having it work. Decides
+    /// nothing: what it finds is told to people.
+    fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        future::ready(Ok(())).boxed_local()
+    }
 }
 
 /// What a provider is asked.
@@ -50,6 +55,51 @@ pub struct ProviderRequest {
     pub top_p: Option<f64>,
     /// The most tokens that may come out.
     pub max_output_tokens: u32,
+    /// The tools that the model may call; those that the client's choice leaves out are not among them.
+    pub tools: Vec<Tool>,
+    /// Which of them it must call; of no meaning without tools.
+    pub tool_choice: ToolChoice,
+    /// Whether several may be called at once; none leaves it to the provider.
+    pub parallel_tool_calls: Option<bool>,
+    /// The form of the text.
+    pub text: TextConfig,
+    /// How hard to think; none leaves it to the provider.
+    pub reasoning: Option<ReasoningConfig>,
+    /// How many alternatives to report with each token of the text; none for no probabilities at all.
+    pub top_logprobs: Option<u8>,
+    /// Whether thoughts that only the provider can read are wanted.
+    pub encrypted_reasoning: bool,
+    /// The client's id of its own user, for providers that take one.
+    pub safety_identifier: Option<String>,
+    /// The client's cache key, for providers that take one.
+    pub prompt_cache_key: Option<String>,
+    /// How long the provider may take.
+    pub timeouts: Timeouts,
+}
+
+impl ProviderRequest {
+    /// A request that leaves to the provider whatever can be left to it.
+    #[must_use]
+    pub fn new(model: impl Into<String>, prompt: Prompt, max_output_tokens: u32) -> Self {
+        Self {
+            request_id: String::new(),
+            model: model.into(),
+            prompt,
+            temperature: None,
+            top_p: None,
+            max_output_tokens,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::default(),
+            parallel_tool_calls: None,
+            text: TextConfig::default(),
+            reasoning: None,
+            top_logprobs: None,
+            encrypted_reasoning: false,
+            safety_identifier: None,
+            prompt_cache_key: None,
+            timeouts: Timeouts::default(),
+        }
+    }
 }
 
 // The prompt is content, and content is in no log.
@@ -74,6 +124,15 @@ pub enum ProviderEvent {
     Text {
         /// The text; never empty.
         text: String,
+        /// How probable its tokens were; empty where that was not asked for.
+        logprobs: Vec<LogProb>,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// A note on the text so far, a citation for example.
+    Annotation {
+        /// The note as the provider wrote it.
+        annotation: Extra,
         /// The upstream's sequence number, where it has one.
         upstream_sequence: Option<u64>,
     },
@@ -83,6 +142,21 @@ pub enum ProviderEvent {
         text: String,
         /// The upstream's sequence number, where it has one.
         upstream_sequence: Option<u64>,
+    },
+    /// A piece of a summary of what was thought.
+    Summary {
+        /// Which of the summaries of one thought; a larger number begins the next.
+        part: u32,
+        /// The text; never empty.
+        text: String,
+        /// The upstream's sequence number, where it has one.
+        upstream_sequence: Option<u64>,
+    },
+    /// The thought in a form that only its provider can read, to be given back with the next request. Belongs
+    /// to the open thought; where none is open it is one of its own.
+    SealedReasoning {
+        /// The sealed thought.
+        encrypted_content: String,
     },
     /// Words of a refusal.
     Refusal {
@@ -109,6 +183,43 @@ pub enum ProviderEvent {
         /// The upstream's sequence number, where it has one.
         upstream_sequence: Option<u64>,
     },
+    /// A function call is whole. Providers that do not tell leave that to the end.
+    CallFinished {
+        /// Which of the calls.
+        call: CallIndex,
+        /// What else the provider says of it.
+        extra: Extra,
+    },
+    /// The part of a message or thought that is being written is whole; more of the same kind is another part.
+    PartFinished,
+    /// The message or thought that is being written is whole; more of the same kind is another item.
+    SpeechFinished {
+        /// What else the provider says of it.
+        extra: Extra,
+    },
+    /// An item of a kind that this server does not know began.
+    OtherStarted {
+        /// Which of such items of this attempt.
+        item: CallIndex,
+        /// The item as it came, with its `type`.
+        fields: Extra,
+    },
+    /// Something happened to such an item that the contract has an event for.
+    OtherReported {
+        /// Which of such items.
+        item: CallIndex,
+        /// The event's type.
+        event: String,
+        /// The event's own fields.
+        fields: Extra,
+    },
+    /// Such an item is whole.
+    OtherFinished {
+        /// Which of such items.
+        item: CallIndex,
+        /// The item as it came, with its `type`.
+        fields: Extra,
+    },
     /// What the attempt used. A later report replaces it.
     Usage(Usage),
     /// The provider said that it is finished. Usage may still follow.
@@ -120,10 +231,19 @@ impl fmt::Debug for ProviderEvent {
         f.write_str(match self {
             Self::Opened { .. } => "opened",
             Self::Text { .. } => "text",
+            Self::Annotation { .. } => "annotation",
             Self::Reasoning { .. } => "reasoning",
+            Self::Summary { .. } => "summary",
+            Self::SealedReasoning { .. } => "sealed_reasoning",
             Self::Refusal { .. } => "refusal",
             Self::CallStarted { .. } => "call_started",
             Self::Arguments { .. } => "arguments",
+            Self::CallFinished { .. } => "call_finished",
+            Self::PartFinished => "part_finished",
+            Self::SpeechFinished { .. } => "speech_finished",
+            Self::OtherStarted { .. } => "other_started",
+            Self::OtherReported { .. } => "other_reported",
+            Self::OtherFinished { .. } => "other_finished",
             Self::Usage(_) => "usage",
             Self::Finished(_) => "finished",
         })
@@ -152,6 +272,8 @@ pub enum Error {
         status: u16,
         /// The wait that the provider asked for, as it gave it.
         retry_after: Option<std::time::Duration>,
+        /// What its error was about, as far as that could be read.
+        report: Report,
     },
     /// Something that is not the provider's protocol.
     #[error("the provider broke its protocol: {what}")]
@@ -160,11 +282,25 @@ pub enum Error {
         what: &'static str,
     },
     /// The provider reported an error in mid-stream.
-    #[error("the provider reported an error")]
-    Reported,
+    #[error("the provider reported an error: {0:?}")]
+    Reported(Report),
     /// The connection ended before the provider's end mark.
     #[error("the provider closed the stream before its end")]
     Closed,
+}
+
+/// What an error of a provider's own is about. Its words are not kept: they may quote content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Report {
+    /// Too many requests, or too many tokens.
+    RateLimited,
+    /// The provider can't take the request now.
+    Overloaded,
+    /// The prompt is longer than the model's context.
+    ContextTooLong,
+    /// Anything else.
+    #[default]
+    Other,
 }
 
 impl Error {
@@ -176,12 +312,17 @@ impl Error {
             Self::ConnectTimeout => Cause::ConnectTimeout,
             Self::FirstByteTimeout => Cause::FirstByteTimeout,
             Self::IdleTimeout => Cause::IdleTimeout,
+            Self::Status { report: Report::ContextTooLong, .. } | Self::Reported(Report::ContextTooLong) => {
+                Cause::ContextLengthExceeded
+            }
+            Self::Reported(Report::RateLimited) => Cause::ProviderRateLimited,
+            Self::Reported(Report::Overloaded) => Cause::ProviderUnavailable,
             Self::Status { status: 401 | 403, .. } => Cause::ProviderUnauthorized,
             Self::Status { status: 429, .. } => Cause::ProviderRateLimited,
             Self::Status { status: 400..=499, .. } => Cause::ProviderRejected,
             Self::Status { .. } => Cause::ProviderUnavailable,
             Self::Protocol { .. } => Cause::ProviderProtocolError,
-            Self::Reported => Cause::ProviderReportedError,
+            Self::Reported(Report::Other) => Cause::ProviderReportedError,
             Self::Closed => Cause::UpstreamClosed,
         }
     }

@@ -83,7 +83,7 @@ impl Call {
 
     /// Writes text.
     pub fn text(&self, text: &str) {
-        self.events([ProviderEvent::Text { text: text.to_owned(), upstream_sequence: None }]);
+        self.events([ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }]);
     }
 
     /// Says that it is finished.

@@ -10,8 +10,8 @@ use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
 use crate::actors::{EstimateTokens, Settings, Wish};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, View};
-use crate::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role, Truncation, UserId};
+use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, View};
+use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore, Store};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
@@ -97,16 +97,17 @@ impl TestNode {
             role: Role::User,
             status: ItemStatus::Completed,
             content: vec![ContentPart::InputText { text: "Say something.".to_owned() }],
+            extra: Extra::new(),
         });
         Plan {
             id,
             user: self.user,
             request_id: format!("req_{}", id.uuid().simple()),
-            request: request(),
+            request: Request::new("puppet", 2048),
             input: vec![said.clone()],
             prompt: Prompt { instructions: None, items: vec![said] },
-            provider: "puppet".to_owned(),
-            upstream_model: "puppet-1".to_owned(),
+            caller: "tester".to_owned(),
+            targets: vec![Target::new("puppet", "puppet-1")],
             encoding: Encoding::default(),
             prompt_tokens: 2,
             disconnect: DisconnectPolicy::Cancel,
@@ -139,23 +140,5 @@ impl TestNode {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         SystemClock.now()
-    }
-}
-
-fn request() -> Request {
-    Request {
-        model: "puppet".to_owned(),
-        instructions: None,
-        previous_response_id: None,
-        metadata: std::collections::BTreeMap::new(),
-        temperature: None,
-        top_p: None,
-        max_output_tokens: 2048,
-        truncation: Truncation::Disabled,
-        store: true,
-        background: false,
-        user: None,
-        safety_identifier: None,
-        prompt_cache_key: None,
     }
 }

@@ -42,6 +42,8 @@ fn texts(prompt: &Prompt) -> Vec<&str> {
             Item::Reasoning(reasoning) => texts.extend(reasoning.content.iter().map(|part| part.text.as_str())),
             Item::FunctionCall(call) => texts.extend([call.name.as_str(), call.arguments.as_str()]),
             Item::FunctionCallOutput(output) => texts.push(&output.output),
+            // What its provider makes of it is not known here.
+            Item::Other(_) => {}
         }
     }
     texts

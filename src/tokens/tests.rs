@@ -7,13 +7,19 @@ use super::prompt::{PER_MESSAGE, PER_REPLY};
 use super::slices::{SLICE_BYTES, slices};
 use super::{TokenError, prompt_tokens, prompt_tokens_blocking, text_tokens};
 use crate::domain::{Encoding, Prompt};
-use crate::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
 
 fn prompt(texts: &[&str]) -> Prompt {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let items = texts.iter().map(|text| {
         let content = vec![ContentPart::InputText { text: (*text).to_owned() }];
-        Item::Message(Message { id: id.clone(), role: Role::User, status: ItemStatus::Completed, content })
+        Item::Message(Message {
+            id: id.clone(),
+            role: Role::User,
+            status: ItemStatus::Completed,
+            content,
+            extra: Extra::new(),
+        })
     });
     Prompt { instructions: Some("Be brief.".to_owned()), items: items.collect() }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use antiphon::{
     actors::supervision::{Fault, Label, Role},
     protocol::{ResponseId, Status},
-    provider::Error,
+    provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
     vault::Place,
 };
@@ -79,12 +79,12 @@ fn mishaps() -> Vec<Mishap> {
         Error::ConnectTimeout,
         Error::FirstByteTimeout,
         Error::IdleTimeout,
-        Error::Status { status: 401, retry_after: None },
-        Error::Status { status: 429, retry_after: None },
-        Error::Status { status: 400, retry_after: None },
-        Error::Status { status: 500, retry_after: None },
+        Error::Status { status: 401, retry_after: None, report: Report::Other },
+        Error::Status { status: 429, retry_after: None, report: Report::Other },
+        Error::Status { status: 400, retry_after: None, report: Report::Other },
+        Error::Status { status: 500, retry_after: None, report: Report::Other },
         Error::Protocol { what: "a test" },
-        Error::Reported,
+        Error::Reported(Report::Other),
         Error::Closed,
     ];
     let actors = roles.into_iter().flat_map(|role| faults.map(|fault| Mishap::Actor(role, fault)));

@@ -26,21 +26,15 @@ fn id() -> ResponseId {
 
 fn created() -> Fact {
     let request = Request {
-        model: "a-model".into(),
         instructions: Some("Be brief.".into()),
         previous_response_id: Some("resp_019aa1b2c3d470008000000000000001".parse().unwrap()),
         metadata: BTreeMap::from([("purpose".into(), "gold".into())]),
         temperature: Some(0.25),
-        top_p: None,
-        max_output_tokens: 512,
         truncation: Truncation::Auto,
-        store: true,
-        background: false,
-        user: None,
         safety_identifier: Some("somebody".into()),
-        prompt_cache_key: None,
+        ..Request::new("a-model", 512)
     };
-    Fact::Created { id: id(), at: AT, request: Box::new(request) }
+    Fact::Accepted { id: id(), at: AT, request: Box::new(request) }
 }
 
 fn opening(attempt: Attempt) -> Fact {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use antiphon::domain::{FinishReason, Prompt};
-use antiphon::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use antiphon::domain::{FinishReason, Prompt, Timeouts};
+use antiphon::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
 use antiphon::provider::{
-    ChatCompletions, ChatCompletionsOptions, Error, Provider, ProviderEvent, ProviderRequest, UpstreamLimits,
+    ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamLimits, UpstreamOptions,
 };
 use antiphon::testkit::{DeafServer, Gate, Script, ScriptedProvider, refused_base_url};
 use futures_util::StreamExt;
@@ -13,21 +13,19 @@ use futures_util::StreamExt;
 /// Short enough for a test, long enough for a busy machine.
 const SOON: Duration = Duration::from_millis(400);
 
-fn options(base_url: String) -> ChatCompletionsOptions {
-    ChatCompletionsOptions { api_key: Some("sk-test".into()), ..ChatCompletionsOptions::new(base_url) }
+fn options(base_url: String) -> UpstreamOptions {
+    UpstreamOptions { api_key: Some("sk-test".into()), ..UpstreamOptions::new(base_url) }
 }
 
 fn request() -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
-    let item = Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content });
+    let item =
+        Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
     ProviderRequest {
         request_id: "req_42".to_owned(),
-        model: "m".to_owned(),
-        prompt: Prompt { instructions: None, items: vec![item] },
         temperature: Some(0.5),
-        top_p: None,
-        max_output_tokens: 100,
+        ..ProviderRequest::new("m", Prompt { instructions: None, items: vec![item] }, 100)
     }
 }
 
@@ -41,9 +39,14 @@ struct Heard {
     error: Option<Error>,
 }
 
-async fn hear(options: ChatCompletionsOptions) -> Heard {
+async fn hear(options: UpstreamOptions) -> Heard {
+    hear_within(Timeouts::default(), options).await
+}
+
+async fn hear_within(timeouts: Timeouts, options: UpstreamOptions) -> Heard {
     let mut heard = Heard::default();
-    let mut batches = ChatCompletions::new(options).unwrap().open(request());
+    let provider = ChatCompletions::new(options).unwrap();
+    let mut batches = provider.open(ProviderRequest { timeouts, ..request() });
     while let Some(batch) = batches.next().await {
         assert_eq!(heard.error, None, "something followed an error");
         match batch {
@@ -61,10 +64,7 @@ impl Heard {
             ProviderEvent::Text { text, .. } => self.text.push_str(&text),
             ProviderEvent::Finished(reason) => self.finished = Some(reason),
             ProviderEvent::Usage(usage) => self.output_tokens = Some(usage.output_tokens),
-            ProviderEvent::Reasoning { .. }
-            | ProviderEvent::Refusal { .. }
-            | ProviderEvent::CallStarted { .. }
-            | ProviderEvent::Arguments { .. } => unreachable!("not in these scripts"),
+            other => unreachable!("not in these scripts: {other:?}"),
         }
     }
 }
@@ -85,8 +85,8 @@ fn refused(error: Error) -> Heard {
 async fn each_script_has_its_one_outcome() {
     let no_stream = Error::Protocol { what: "the answer is no event stream" };
     let no_http = Error::Protocol { what: "the answer is no HTTP" };
-    let limited = Error::Status { status: 429, retry_after: Some(Duration::from_secs(7)) };
-    let status = |status| Error::Status { status, retry_after: None };
+    let limited = Error::Status { status: 429, retry_after: Some(Duration::from_secs(7)), report: Report::Other };
+    let status = |status| Error::Status { status, retry_after: None, report: Report::Other };
     let json = [("content-type", "application/json")];
     let hi = || Script::new().text("Hi");
     let cases = [
@@ -103,7 +103,7 @@ async fn each_script_has_its_one_outcome() {
         ("clean end without a finish", hi(), broken("Hi", Error::Closed)),
         ("cut", hi().cut(), broken("Hi", Error::Closed)),
         ("cut in a chunk", hi().raw("data: {\"choices\":[{\"de").cut(), broken("Hi", Error::Closed)),
-        ("reported", hi().error_event(), broken("Hi", Error::Reported)),
+        ("reported", hi().error_event(), broken("Hi", Error::Reported(Report::Other))),
         (
             "nonsense",
             hi().raw("data: nonsense\n\n"),
@@ -127,7 +127,7 @@ async fn each_script_has_its_one_outcome() {
         (
             "JSON that is an error",
             Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
-            refused(Error::Reported),
+            refused(Error::Reported(Report::Other)),
         ),
         ("JSON that is none", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream)),
         ("limited", Script::status(429, &[("retry-after", "7")], "{}"), refused(limited)),
@@ -219,19 +219,19 @@ async fn nobody_at_the_address_is_unreachable() {
 #[tokio::test]
 async fn each_silence_has_its_timeout() {
     let deaf = DeafServer::start().await;
-    let connect = ChatCompletionsOptions { connect_timeout: SOON, ..options(deaf.base_url()) };
-    assert_eq!(hear(connect).await, refused(Error::ConnectTimeout));
+    let connect = Timeouts { connect: SOON, ..Timeouts::default() };
+    assert_eq!(hear_within(connect, options(deaf.base_url())).await, refused(Error::ConnectTimeout));
 
     let provider = ScriptedProvider::start();
     provider.script("m", Script::new().stall());
     provider.script("m", Script::new().text("Hi").stall());
     provider.script("m", Script::new().text("Hi").finish("stop").usage(1, 2).stall());
-    let first_byte = ChatCompletionsOptions { first_byte_timeout: SOON, ..options(provider.base_url()) };
-    assert_eq!(hear(first_byte).await, refused(Error::FirstByteTimeout));
-    let idle = ChatCompletionsOptions { idle_timeout: SOON, ..options(provider.base_url()) };
-    assert_eq!(hear(idle.clone()).await, broken("Hi", Error::IdleTimeout));
+    let first_byte = Timeouts { first_byte: SOON, ..Timeouts::default() };
+    assert_eq!(hear_within(first_byte, options(provider.base_url())).await, refused(Error::FirstByteTimeout));
+    let idle = Timeouts { idle: SOON, ..Timeouts::default() };
+    assert_eq!(hear_within(idle, options(provider.base_url())).await, broken("Hi", Error::IdleTimeout));
     // All was said: what is missing is only the end mark.
-    assert_eq!(hear(idle).await, whole("Hi", Some(2)));
+    assert_eq!(hear_within(idle, options(provider.base_url())).await, whole("Hi", Some(2)));
     provider.connection_closed(3).await;
 }
 
@@ -241,7 +241,7 @@ async fn too_many_bytes_are_refused() {
     provider.script("m", Script::new().text("Hi").raw(format!("data: {}", "x".repeat(2_000))).stall());
     provider.script("m", Script::new().text("Hi").raw(": keep\n\n".repeat(500)).stall());
     let limits = UpstreamLimits { frame_bytes: 1_000, call_bytes: 3_000 };
-    let limited = ChatCompletionsOptions { limits, ..options(provider.base_url()) };
+    let limited = UpstreamOptions { limits, ..options(provider.base_url()) };
     for what in ["an event holds too many bytes", "the call holds too many bytes"] {
         assert_eq!(hear(limited.clone()).await, broken("Hi", Error::Protocol { what }));
     }

@@ -4,7 +4,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use futures_util::{StreamExt, stream::LocalBoxStream};
 
 use crate::actors::supervision::Ping;
-use crate::domain::{Attempt, Fact};
+use crate::domain::{Attempt, Fact, json_size, logprob_size};
 use crate::provider::{Error, ProviderEvent};
 
 /// What an event costs in credit beside its text: about what it needs in memory until it is durable.
@@ -83,27 +83,56 @@ impl ProviderReader {
 
 fn size(event: &ProviderEvent) -> usize {
     match event {
-        ProviderEvent::Text { text, .. }
-        | ProviderEvent::Reasoning { text, .. }
+        ProviderEvent::Text { text, logprobs, .. } => text.len() + logprobs.iter().map(logprob_size).sum::<usize>(),
+        ProviderEvent::Reasoning { text, .. }
+        | ProviderEvent::Summary { text, .. }
         | ProviderEvent::Refusal { text, .. }
         | ProviderEvent::Arguments { text, .. } => text.len(),
+        ProviderEvent::SealedReasoning { encrypted_content } => encrypted_content.len(),
         ProviderEvent::CallStarted { call_id, name, .. } => call_id.len() + name.len(),
-        ProviderEvent::Opened { .. } | ProviderEvent::Usage(_) | ProviderEvent::Finished(_) => 0,
+        ProviderEvent::Annotation { annotation: fields, .. }
+        | ProviderEvent::SpeechFinished { extra: fields }
+        | ProviderEvent::CallFinished { extra: fields, .. }
+        | ProviderEvent::OtherStarted { fields, .. }
+        | ProviderEvent::OtherReported { fields, .. }
+        | ProviderEvent::OtherFinished { fields, .. } => json_size(fields),
+        ProviderEvent::Opened { .. }
+        | ProviderEvent::PartFinished
+        | ProviderEvent::Usage(_)
+        | ProviderEvent::Finished(_) => 0,
     }
 }
 
 fn fact(attempt: Attempt, event: ProviderEvent) -> Fact {
     match event {
         ProviderEvent::Opened { provider_response_id } => Fact::AttemptOpened { attempt, provider_response_id },
-        ProviderEvent::Text { text, upstream_sequence } => Fact::TextArrived { attempt, text, upstream_sequence },
+        ProviderEvent::Text { text, logprobs, upstream_sequence } if logprobs.is_empty() => {
+            Fact::TextArrived { attempt, text, upstream_sequence }
+        }
+        ProviderEvent::Text { text, logprobs, upstream_sequence } => {
+            Fact::ScoredTextArrived { attempt, text, logprobs, upstream_sequence }
+        }
+        ProviderEvent::Annotation { annotation, upstream_sequence } => {
+            Fact::AnnotationArrived { attempt, annotation, upstream_sequence }
+        }
         ProviderEvent::Reasoning { text, upstream_sequence } => {
             Fact::ReasoningArrived { attempt, text, upstream_sequence }
         }
+        ProviderEvent::Summary { part, text, upstream_sequence } => {
+            Fact::SummaryArrived { attempt, part, text, upstream_sequence }
+        }
+        ProviderEvent::SealedReasoning { encrypted_content } => Fact::ReasoningSealed { attempt, encrypted_content },
         ProviderEvent::Refusal { text, upstream_sequence } => Fact::RefusalArrived { attempt, text, upstream_sequence },
         ProviderEvent::CallStarted { call, call_id, name } => Fact::CallStarted { attempt, call, call_id, name },
         ProviderEvent::Arguments { call, text, upstream_sequence } => {
             Fact::ArgumentsArrived { attempt, call, text, upstream_sequence }
         }
+        ProviderEvent::CallFinished { call, extra } => Fact::CallFinished { attempt, call, extra },
+        ProviderEvent::PartFinished => Fact::PartFinished { attempt },
+        ProviderEvent::SpeechFinished { extra } => Fact::SpeechFinished { attempt, extra },
+        ProviderEvent::OtherStarted { item, fields } => Fact::OtherStarted { attempt, item, fields },
+        ProviderEvent::OtherReported { item, event, fields } => Fact::OtherReported { attempt, item, event, fields },
+        ProviderEvent::OtherFinished { item, fields } => Fact::OtherFinished { attempt, item, fields },
         ProviderEvent::Usage(usage) => Fact::UsageReported { attempt, usage },
         ProviderEvent::Finished(reason) => Fact::ProviderFinished { attempt, reason },
     }

@@ -11,7 +11,7 @@ use crate::actors::{
     provider_reader::{Grant, ProviderReader},
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
 };
-use crate::domain::{Attempt, Cause, Fact, Restart};
+use crate::domain::{Attempt, Cause, Fact, Request, Restart};
 use crate::provider::ProviderRequest;
 
 /// The children that a response has one of.
@@ -95,7 +95,7 @@ impl ResponseSupervisor {
 
     /// Asks the provider. The attempt's opening is durable by now.
     pub(super) fn start_reader(&mut self, ctx: &mut Context<Self>) {
-        let Some(provider) = self.node.providers.get(&self.plan.provider).map(Arc::clone) else {
+        let Some(provider) = self.node.providers.get(self.provider()).map(Arc::clone) else {
             return self.fail(Cause::InternalError, ctx);
         };
         let request = self.provider_request();
@@ -107,15 +107,32 @@ impl ResponseSupervisor {
         self.children.reader = Some(child);
     }
 
+    pub(super) fn provider(&self) -> &str {
+        self.plan.targets.first().map_or("", |target| &target.provider)
+    }
+
     fn provider_request(&mut self) -> ProviderRequest {
+        let request = &self.plan.request;
+        let target = self.plan.targets.first().cloned();
+        let (model, timeouts) = target.map(|target| (target.model, target.timeouts)).unwrap_or_default();
         ProviderRequest {
             request_id: self.plan.request_id.clone(),
-            model: self.plan.upstream_model.clone(),
+            model,
             // Needed once: the log and the record have their own copies.
             prompt: std::mem::take(&mut self.plan.prompt),
-            temperature: self.plan.request.temperature,
-            top_p: self.plan.request.top_p,
-            max_output_tokens: self.plan.request.max_output_tokens,
+            temperature: request.temperature,
+            top_p: request.top_p,
+            max_output_tokens: request.max_output_tokens,
+            tools: request.callable_tools(),
+            tool_choice: request.tool_choice.clone(),
+            parallel_tool_calls: request.parallel_tool_calls,
+            text: request.text.clone(),
+            reasoning: request.reasoning.clone(),
+            top_logprobs: request.includes(Request::INCLUDE_LOGPROBS).then_some(request.top_logprobs),
+            encrypted_reasoning: request.includes(Request::INCLUDE_ENCRYPTED_REASONING),
+            safety_identifier: request.safety_identifier.clone(),
+            prompt_cache_key: request.prompt_cache_key.clone(),
+            timeouts,
         }
     }
 

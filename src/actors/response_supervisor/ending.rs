@@ -85,7 +85,7 @@ pub(crate) struct Estimate {
 pub(crate) fn outcome(transcript: &Transcript, error: Option<&provider::Error>) -> Option<Outcome> {
     let (ending, _) = transcript.ended()?;
     let (provider_status, retry_after) = match error {
-        Some(provider::Error::Status { status, retry_after }) => (Some(*status), *retry_after),
+        Some(provider::Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
         Some(_) | None => (None, None),
     };
     Some(Outcome {

@@ -90,7 +90,7 @@ impl ResponseSupervisor {
         if reached {
             self.finish([Fact::LimitReached { limit: Limit::OutputBytes }], ctx);
         } else if self.transcript.pieces() > MOST_PIECES {
-            tracing::warn!(provider = %self.plan.provider, "a provider cut its output into too many pieces");
+            tracing::warn!(provider = self.provider(), "a provider cut its output into too many pieces");
             let cause = Cause::ProviderProtocolError;
             self.finish([Fact::ProviderFailed { attempt: Attempt::FIRST, cause }], ctx);
         } else if !self.is_stored() {
@@ -103,7 +103,7 @@ impl ResponseSupervisor {
         if matches!(self.transcript.verdict(), Some(Verdict::Finished(_))) {
             return self.finish([], ctx);
         }
-        tracing::warn!(error = %error, provider = %self.plan.provider, "a provider failed");
+        tracing::warn!(error = %error, provider = self.provider(), "a provider failed");
         let failed = Fact::ProviderFailed { attempt: Attempt::FIRST, cause: error.cause() };
         self.provider_error = Some(error);
         self.finish([failed], ctx);

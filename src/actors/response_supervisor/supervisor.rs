@@ -13,7 +13,7 @@ use crate::actors::{
     reader::{Outcome, Seat},
     supervision::Ping,
 };
-use crate::domain::{Attempt, Fact, Frame, OutputAllowance, Plan, RestartBudget, Transcript};
+use crate::domain::{Attempt, Fact, Frame, OutputAllowance, Plan, RestartBudget, Target, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -194,9 +194,9 @@ impl Actor for ResponseSupervisor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let now = self.node.clock.now();
-        let Plan { id, request, provider, upstream_model, .. } = &self.plan;
-        let created = Fact::Created { id: *id, at: now, request: Box::new(request.clone()) };
-        let (provider, model) = (provider.clone(), upstream_model.clone());
+        let Plan { id, request, .. } = &self.plan;
+        let created = Fact::Accepted { id: *id, at: now, request: Box::new(request.clone()) };
+        let Some(Target { provider, model, .. }) = self.plan.targets.first().cloned() else { return ctx.stop() };
         let opening = Fact::AttemptOpening { attempt: Attempt::FIRST, at: now, provider, model };
         if let Some(seat) = self.first_seat.take() {
             self.seat(seat, ctx);

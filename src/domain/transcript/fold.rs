@@ -7,7 +7,7 @@ use super::{
     output::{Cut, Output, Voice},
 };
 use crate::domain::{Attempt, Cause, Fact, FinishReason, Request, Timestamp};
-use crate::protocol::{ItemStatus, ResponseEvent, ResponseId, Usage};
+use crate::protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 /// A response as far as its facts go.
 ///
@@ -67,32 +67,23 @@ impl Transcript {
         if self.ended.is_some() {
             return;
         }
-        if let Fact::Created { id: _, at, request } = fact {
-            self.create(at, request, events);
-        } else if self.created.is_some() {
-            self.apply_to_created(fact, events);
+        match fact {
+            Fact::Created { id: _, at, request } => self.create(at, Box::new((*request).into()), events),
+            Fact::Accepted { id: _, at, request } => self.create(at, request, events),
+            fact if self.created.is_some() => self.apply_to_created(fact, events),
+            _ => {}
         }
     }
 
     fn apply_to_created(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
         match fact {
-            Fact::Created { .. } => {}
+            Fact::Created { .. } | Fact::Accepted { .. } => {}
             Fact::AttemptOpening { attempt, at: _, provider, model: _ } => self.open(attempt, provider, events),
             Fact::AttemptOpened { attempt, provider_response_id: _ } => {
                 if let Some(call) = self.calls.get_mut(&attempt) {
                     call.opened = true;
                 }
             }
-            Fact::TextArrived { attempt, text, .. } => self.say(attempt, Voice::Text, text, events),
-            Fact::ReasoningArrived { attempt, text, .. } => self.say(attempt, Voice::Reasoning, text, events),
-            Fact::RefusalArrived { attempt, text, .. } => self.say(attempt, Voice::Refusal, text, events),
-            Fact::CallStarted { attempt, call, call_id, name } if self.is_running(attempt) => {
-                self.output.start_call((attempt, call), call_id, name, events);
-            }
-            Fact::ArgumentsArrived { attempt, call, text, .. } if self.is_running(attempt) => {
-                self.output.argue((attempt, call), text, events);
-            }
-            Fact::CallStarted { .. } | Fact::ArgumentsArrived { .. } => {}
             Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
             Fact::ToolAnswered { attempt, call, output } => {
                 self.output.answer((attempt, call), output, ItemStatus::Completed, events);
@@ -114,6 +105,63 @@ impl Transcript {
             Fact::DeadlinePassed { at: _ } => self.decide(Verdict::Failed(Cause::DeadlineExceeded)),
             Fact::ServerFailed { at: _, cause } => self.decide(Verdict::Failed(cause)),
             Fact::Ended { at } => self.end(at, events),
+            said @ (Fact::TextArrived { .. }
+            | Fact::ScoredTextArrived { .. }
+            | Fact::AnnotationArrived { .. }
+            | Fact::ReasoningArrived { .. }
+            | Fact::SummaryArrived { .. }
+            | Fact::ReasoningSealed { .. }
+            | Fact::RefusalArrived { .. }
+            | Fact::PartFinished { .. }
+            | Fact::SpeechFinished { .. }
+            | Fact::CallStarted { .. }
+            | Fact::ArgumentsArrived { .. }
+            | Fact::CallFinished { .. }
+            | Fact::OtherStarted { .. }
+            | Fact::OtherReported { .. }
+            | Fact::OtherFinished { .. }) => self.hear(said, events),
+        }
+    }
+
+    /// What a provider says, if it is the one that is being heard.
+    fn hear(&mut self, said: Fact, events: &mut Vec<ResponseEvent>) {
+        let Some(attempt) = said.attempt().filter(|attempt| self.is_running(*attempt)) else { return };
+        let (output, unscored) = (&mut self.output, Vec::<LogProb>::new);
+        match said {
+            Fact::TextArrived { text, .. } => output.say(Voice::Text, text, unscored(), events),
+            Fact::ScoredTextArrived { text, logprobs, .. } => output.say(Voice::Text, text, logprobs, events),
+            Fact::ReasoningArrived { text, .. } => output.say(Voice::Reasoning, text, unscored(), events),
+            Fact::SummaryArrived { part, text, .. } => output.say(Voice::Summary(part), text, unscored(), events),
+            Fact::RefusalArrived { text, .. } => output.say(Voice::Refusal, text, unscored(), events),
+            Fact::AnnotationArrived { annotation, .. } => output.annotate(annotation, events),
+            Fact::ReasoningSealed { encrypted_content, .. } => output.seal(encrypted_content, events),
+            Fact::PartFinished { .. } => output.finish_part(events),
+            Fact::SpeechFinished { extra, .. } => output.finish_speech(extra, events),
+            Fact::CallStarted { call, call_id, name, .. } => output.start_call((attempt, call), call_id, name, events),
+            Fact::ArgumentsArrived { call, text, .. } => output.argue((attempt, call), text, events),
+            Fact::CallFinished { call, extra, .. } => output.finish_call((attempt, call), extra, events),
+            Fact::OtherStarted { item, fields, .. } => output.start_other((attempt, item), fields, events),
+            Fact::OtherReported { item, event, fields, .. } => {
+                output.report_other((attempt, item), event, fields, events);
+            }
+            Fact::OtherFinished { item, fields, .. } => output.finish_other((attempt, item), fields, events),
+            Fact::Created { .. }
+            | Fact::Accepted { .. }
+            | Fact::AttemptOpening { .. }
+            | Fact::AttemptOpened { .. }
+            | Fact::ToolStarted { .. }
+            | Fact::ToolAnswered { .. }
+            | Fact::ToolFailed { .. }
+            | Fact::UsageReported { .. }
+            | Fact::ProviderFinished { .. }
+            | Fact::ProviderFailed { .. }
+            | Fact::LimitReached { .. }
+            | Fact::CancelRequested { .. }
+            | Fact::ClientLost { .. }
+            | Fact::NodeLost { .. }
+            | Fact::DeadlinePassed { .. }
+            | Fact::ServerFailed { .. }
+            | Fact::Ended { .. } => {}
         }
     }
 
@@ -124,6 +172,10 @@ impl Transcript {
         self.created = Some(Created { at, request });
         let sequence_number = self.output.number();
         events.extend(self.response().map(|response| ResponseEvent::Created { sequence_number, response }));
+        if self.status() == Status::Queued {
+            let sequence_number = self.output.number();
+            events.extend(self.response().map(|response| ResponseEvent::Queued { sequence_number, response }));
+        }
     }
 
     fn open(&mut self, attempt: Attempt, provider: String, events: &mut Vec<ResponseEvent>) {
@@ -137,12 +189,6 @@ impl Transcript {
         if first {
             let sequence_number = self.output.number();
             events.extend(self.response().map(|response| ResponseEvent::InProgress { sequence_number, response }));
-        }
-    }
-
-    fn say(&mut self, attempt: Attempt, voice: Voice, text: String, events: &mut Vec<ResponseEvent>) {
-        if self.is_running(attempt) {
-            self.output.say(voice, text, events);
         }
     }
 

@@ -2,9 +2,7 @@
 
 use super::{Ending, Transcript, Verdict};
 use crate::domain::{Attempt, Request, Timestamp};
-use crate::protocol::{
-    ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, TextConfig, Usage,
-};
+use crate::protocol::{ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage};
 
 impl Transcript {
     /// How many facts it holds: the number of the next one.
@@ -115,14 +113,14 @@ impl Transcript {
             top_p: request.top_p.unwrap_or(1.0),
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
-            top_logprobs: 0,
+            top_logprobs: request.top_logprobs,
             max_output_tokens: Some(request.max_output_tokens),
-            max_tool_calls: None,
-            tools: [],
-            tool_choice: "auto",
-            parallel_tool_calls: true,
-            text: TextConfig::default(),
-            reasoning: None,
+            max_tool_calls: request.max_tool_calls,
+            tools: request.tools.clone(),
+            tool_choice: request.tool_choice.clone(),
+            parallel_tool_calls: request.parallel_tool_calls.unwrap_or(true),
+            text: request.text.clone(),
+            reasoning: request.reasoning.clone(),
             truncation: request.truncation,
             service_tier: "default",
             user: request.user.clone(),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Transcript;
 use crate::domain::{Attempt, Cause, Fact, FinishReason, Frame, Limit, Request, Timestamp, View};
-use crate::protocol::{Item, ItemStatus, ResponseEvent, ResponseId, Status, Truncation, Usage};
+use crate::protocol::{Item, ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -16,22 +16,8 @@ fn id() -> ResponseId {
 }
 
 fn created() -> Fact {
-    let request = Request {
-        model: "m".into(),
-        instructions: None,
-        previous_response_id: None,
-        metadata: BTreeMap::new(),
-        temperature: None,
-        top_p: None,
-        max_output_tokens: 2048,
-        truncation: Truncation::Disabled,
-        store: true,
-        background: false,
-        user: None,
-        safety_identifier: None,
-        prompt_cache_key: None,
-    };
-    Fact::Created { id: id(), at: AT, request: Box::new(request) }
+    let request = Request::new("m", 2048);
+    Fact::Accepted { id: id(), at: AT, request: Box::new(request) }
 }
 
 fn opening(attempt: Attempt) -> Fact {

@@ -2,7 +2,7 @@
 
 use super::{Violation, input::Draft};
 use crate::protocol::{
-    ContentParam, ContentPart, InputPart, ItemId, ItemStatus, OutputText, Reasoning, ReasoningText, SummaryText,
+    ContentParam, ContentPart, Extra, InputPart, ItemId, ItemStatus, OutputText, Reasoning, ReasoningText, SummaryText,
 };
 
 /// Part types of the API that this server can't put into a prompt.
@@ -60,6 +60,7 @@ pub(super) fn arguments_of(arguments: Option<ContentParam>, path: &str) -> Resul
 pub(super) fn reasoning_of(
     draft: &Draft<'_>,
     (id, status): (ItemId, ItemStatus),
+    encrypted_content: Option<String>,
     summary: Option<ContentParam>,
     content: Option<ContentParam>,
 ) -> Result<Reasoning, Violation> {
@@ -69,7 +70,9 @@ pub(super) fn reasoning_of(
         id,
         summary: summary.into_iter().map(|text| SummaryText { text }).collect(),
         content: content.into_iter().map(|text| ReasoningText { text }).collect(),
+        encrypted_content,
         status,
+        extra: Extra::new(),
     })
 }
 

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::domain::Limits;
 use crate::protocol::{
-    ContentPart, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message, ResponseId,
-    Role,
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message,
+    ResponseId, Role,
 };
 
 /// Item types of the API that this server can't put into a prompt.
@@ -54,8 +54,14 @@ pub(super) fn items_of(input: Input, response: ResponseId, limits: &Limits) -> R
     let items = match input {
         Input::Text(text) => {
             let id = ItemId::of_input("msg_", response, 0);
-            let content = vec![ContentPart::InputText { text }];
-            return Ok(vec![Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content })]);
+            let (content, extra) = (vec![ContentPart::InputText { text }], Extra::new());
+            return Ok(vec![Item::Message(Message {
+                id,
+                role: Role::User,
+                status: ItemStatus::Completed,
+                content,
+                extra,
+            })]);
         }
         Input::Items(items) if items.is_empty() => {
             return Err(Violation::invalid("input", "expected at least one item"));
@@ -94,15 +100,13 @@ impl Draft<'_> {
             Role::Developer | Role::System | Role::User => client_parts(content, &self.at("content"))?,
         };
         let (id, status) = (self.id("msg_", item.id)?, self.status(item.status.as_deref())?);
-        Ok(Item::Message(Message { id, role, status, content }))
+        let extra = item.phase.map(|phase| ("phase".to_owned(), phase.into())).into_iter().collect();
+        Ok(Item::Message(Message { id, role, status, content, extra }))
     }
 
     fn reasoning(&self, item: InputItem) -> Result<Item, Violation> {
-        if item.encrypted_content.is_some() {
-            return Err(Violation::unsupported(self.at("encrypted_content")));
-        }
         let (id, status) = (self.id("rs_", item.id)?, self.status(item.status.as_deref())?);
-        reasoning_of(self, (id, status), item.summary, item.content).map(Item::Reasoning)
+        reasoning_of(self, (id, status), item.encrypted_content, item.summary, item.content).map(Item::Reasoning)
     }
 
     fn function_call(&self, item: InputItem) -> Result<Item, Violation> {
@@ -112,6 +116,7 @@ impl Draft<'_> {
             arguments: arguments_of(item.arguments, &self.at("arguments"))?,
             status: self.status(item.status.as_deref())?,
             id: self.id("fc_", item.id)?,
+            extra: Extra::new(),
         }))
     }
 

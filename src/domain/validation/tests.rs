@@ -301,11 +301,6 @@ fn items_that_can_not_be_used_are_named_by_their_place() {
             Offence::Invalid,
         ),
         (json!({"type": "function_call_output", "call_id": "c"}), "input[1].output", Offence::Missing),
-        (
-            json!({"type": "reasoning", "summary": [], "encrypted_content": "x"}),
-            "input[1].encrypted_content",
-            Offence::Unsupported,
-        ),
     ] {
         refused(json!({"input": [{"role": "user", "content": "first"}, item]}), param, offence);
     }

@@ -17,10 +17,14 @@ pub(in crate::http) async fn create_response(
     payload: web::Payload,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let asked = Asked { request_id: RequestId::of(&request).0, disconnect: disconnect_wish(&request)? };
+    let asked = Asked {
+        request_id: RequestId::of(&request).0,
+        caller: principal.key_id.clone(),
+        disconnect: disconnect_wish(&request)?,
+    };
     let create: CreateResponse = body::json(&request, payload, &state.settings).await?;
     let Admitted { plan, stream, view } = state.admission.plan(principal.user, create, asked).await?;
-    tracing::info!(response.id = %plan.id, model.provider = plan.provider, "http.response.admitted");
+    tracing::info!(response.id = %plan.id, model.provider = plan.targets.first().map(|target| &target.provider), "http.response.admitted");
     if !stream {
         let reader = state.backend.respond(plan, Wish::Ending).await?;
         let response = outcome::ending(reader, principal.user, &state).await?;

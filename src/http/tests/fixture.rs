@@ -20,11 +20,11 @@ use crate::access::{AuthError, Principal};
 use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, Wish};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
 use crate::antiphon::{History, HistoryError};
-use crate::domain::{Cause, Encoding, Limits, Plan, Prompt};
+use crate::domain::{Cause, Encoding, Limits, Plan, Prompt, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
 };
-use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, Truncation, UserId};
+use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
 use crate::store::{self, Order};
 use crate::tokens::TokenError;
 
@@ -304,8 +304,7 @@ pub(super) fn outcome(status: Status, cause: Option<Cause>) -> Outcome {
 fn model(id: &str) -> Model {
     Model {
         id: id.to_owned(),
-        provider: "p".to_owned(),
-        upstream_model: format!("upstream-{id}"),
+        target: Target::new("p", format!("upstream-{id}")),
         context_window: 10_000,
         encoding: Encoding::O200kBase,
         default_output_tokens: 2_048,
@@ -339,8 +338,8 @@ pub(super) fn response(id: ResponseId, status: Status, instructions: Option<Stri
         top_logprobs: 0,
         max_output_tokens: None,
         max_tool_calls: None,
-        tools: [],
-        tool_choice: "auto",
+        tools: Vec::new(),
+        tool_choice: ToolChoice::default(),
         parallel_tool_calls: true,
         text: TextConfig::default(),
         reasoning: None,

@@ -27,7 +27,7 @@ async fn a_request_becomes_a_plan_with_every_default() {
     assert_eq!(answer.json()["object"], "response");
     let plans = api.backend.plans.lock();
     let plan = &plans[0];
-    assert_eq!((plan.request_id.as_str(), plan.upstream_model.as_str()), ("my-id", "upstream-m"));
+    assert_eq!((plan.request_id.as_str(), plan.targets[0].model.as_str()), ("my-id", "upstream-m"));
     assert_eq!((plan.request.max_output_tokens, plan.request.store, plan.resumable), (2_048, true, false));
     assert_eq!(plan.disconnect, DisconnectPolicy::Grace(Duration::from_secs(10)));
     assert_eq!(plan.prompt.items, plan.input);

@@ -31,6 +31,9 @@ pub struct InputItem {
     /// Who speaks, in a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Which part of an answer a message of the model's was: `commentary` or `final_answer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
     /// What is said or thought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentParam>,

@@ -2,14 +2,17 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::protocol::{InputTokensDetails, OutputTokensDetails, Usage};
+use crate::provider::Report;
+use crate::provider::http::report_of;
 
 /// One `data:` of the stream. Many servers write null where others leave the key out.
 #[derive(Deserialize)]
 pub(super) struct Chunk {
     /// Present and not null: the provider reports an error, in whatever shape.
-    pub(super) error: Option<IgnoredAny>,
+    pub(super) error: Option<Value>,
     /// `"error"` in the older shape of an error.
     #[serde(default)]
     pub(super) object: Option<String>,
@@ -103,6 +106,11 @@ impl Chunk {
         self.error.is_some()
             || self.object.as_deref() == Some("error")
             || self.x_groq.as_ref().is_some_and(|extension| extension.error.is_some())
+    }
+
+    /// What the error is about.
+    pub(super) fn report(&self) -> Report {
+        self.error.as_ref().map(report_of).unwrap_or_default()
     }
 
     /// The usage, wherever this provider puts it.

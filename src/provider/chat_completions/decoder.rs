@@ -1,79 +1,29 @@
-//! From the bytes of an answer to the events of the port: pure, synchronous, the same for every cut.
-
-use bytes::Bytes;
+//! From the chunks of an answer to the events of the port: pure, synchronous.
 
 use super::chunk::{Choice, Chunk, Delta};
 use crate::domain::FinishReason;
 use crate::protocol::Usage;
-use crate::provider::sse::{SseDecoder, SseFrame};
-use crate::provider::{Error, ProviderEvent, UpstreamLimits};
+use crate::provider::http::{Decode, Flow, SseFrame};
+use crate::provider::{Error, ProviderEvent, Report};
 
 /// The longest word that is taken for a reason to finish, in bytes.
 const LONGEST_REASON: usize = 64;
 
-/// Whether more can follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// It can.
-    Open,
-    /// The provider's end mark was seen.
-    Done,
-}
-
 /// Decodes one answer.
+#[derive(Default)]
 pub(super) struct Decoder {
-    sse: SseDecoder,
     finished: bool,
     usage: Option<Usage>,
 }
 
-impl Decoder {
-    pub(super) fn new(limits: UpstreamLimits) -> Self {
-        Self { sse: SseDecoder::new(limits), finished: false, usage: None }
-    }
-
-    /// Whether the provider gave its reason to finish.
-    pub(super) fn finished(&self) -> bool {
+impl Decode for Decoder {
+    fn finished(&self) -> bool {
         self.finished
-    }
-
-    /// Takes bytes as they came and adds the events that they complete.
-    ///
-    /// # Errors
-    /// What the provider did wrong or reported; the events before it are there all the same.
-    pub(super) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let mut frames = Vec::new();
-        let result = self.sse.push(bytes, &mut frames);
-        for frame in frames {
-            if self.frame(frame, events)? == Flow::Done {
-                return Ok(Flow::Done);
-            }
-        }
-        result.map(|()| Flow::Open)
-    }
-
-    /// Takes note of the end of the bytes.
-    ///
-    /// # Errors
-    /// Says why that was too early. None once the reason to finish was there: some servers send no end mark.
-    pub(super) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let mut frames = Vec::new();
-        self.sse.end(&mut frames);
-        for frame in frames {
-            if self.frame(frame, events)? == Flow::Done {
-                return Ok(());
-            }
-        }
-        match self.finished {
-            true => Ok(()),
-            false if self.sse.saw_only_noise() => Err(Error::Protocol { what: "the answer is no event stream" }),
-            false => Err(Error::Closed),
-        }
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         if frame.event.as_deref() == Some("error") {
-            return Err(Error::Reported);
+            return Err(Error::Reported(parse(frame.data.trim()).map(|chunk| chunk.report()).unwrap_or_default()));
         }
         match frame.data.trim() {
             "" => Ok(Flow::Open),
@@ -87,10 +37,12 @@ impl Decoder {
             },
         }
     }
+}
 
+impl Decoder {
     fn chunk(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if chunk.is_error() {
-            return Err(Error::Reported);
+            return Err(Error::Reported(chunk.report()));
         }
         let usage = chunk.take_usage();
         for choice in chunk.choices.into_iter().flatten() {
@@ -136,7 +88,11 @@ fn said(mut delta: Delta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> 
     let upstream_sequence = None;
     events.extend(delta.thought().map(|text| ProviderEvent::Reasoning { text, upstream_sequence }));
     let present = |text: &String| !text.is_empty();
-    events.extend(delta.content.filter(present).map(|text| ProviderEvent::Text { text, upstream_sequence }));
+    events.extend(delta.content.filter(present).map(|text| ProviderEvent::Text {
+        text,
+        logprobs: Vec::new(),
+        upstream_sequence,
+    }));
     events.extend(delta.refusal.filter(present).map(|text| ProviderEvent::Refusal { text, upstream_sequence }));
     Ok(())
 }
@@ -148,7 +104,7 @@ fn finish(reason: String) -> Result<FinishReason, Error> {
         "length" => Ok(FinishReason::Length),
         "content_filter" => Ok(FinishReason::ContentFilter),
         "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
-        "error" | "abort" | "insufficient_system_resource" => Err(Error::Reported),
+        "error" | "abort" | "insufficient_system_resource" => Err(Error::Reported(Report::Other)),
         word if word.chars().any(char::is_control) => {
             Err(Error::Protocol { what: "a reason to finish that is no word" })
         }

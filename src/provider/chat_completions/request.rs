@@ -110,7 +110,7 @@ fn messages(request: &ProviderRequest) -> Vec<ChatMessage<'_>> {
                 messages.push(ChatMessage::Tool { tool_call_id: call_id, content: output });
             }
             // A thought is the model's own; this protocol has no agreed place to give it back.
-            Item::Reasoning(_) => {}
+            Item::Reasoning(_) | Item::Other(_) => {}
         }
     }
     messages

@@ -1,28 +1,24 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use proptest::prelude::*;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::decoder::{Decoder, Flow};
+use super::OutputLimitField;
+use super::decoder::Decoder;
 use super::request::Body;
-use super::retry_after::retry_after;
-use super::{ChatCompletions, ChatCompletionsError, ChatCompletionsOptions, OutputLimitField};
 use crate::domain::{FinishReason, Prompt};
 use crate::protocol::{
-    ContentPart, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, ResponseId, Role,
-    Usage,
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, ResponseId,
+    Role, Usage,
 };
-use crate::provider::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
+use crate::provider::http::{Flow, StreamDecoder};
+use crate::provider::{Error, ProviderEvent, ProviderRequest, Report, UpstreamLimits};
 
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = Decoder::new(UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(Decoder::default()), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {
@@ -41,7 +37,7 @@ fn of_chunks(chunks: &[Value]) -> Decoded {
 }
 
 fn text(text: &str) -> ProviderEvent {
-    ProviderEvent::Text { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }
 }
 
 fn reasoning(text: &str) -> ProviderEvent {
@@ -125,8 +121,8 @@ fn every_reason_to_finish_has_its_meaning() {
         ("tool_calls", Ok(FinishReason::ToolCalls)),
         ("eos", Ok(FinishReason::Other("eos".to_owned()))),
         ("st\u{0}p", Err(Error::Protocol { what: "a reason to finish that is no word" })),
-        ("error", Err(Error::Reported)),
-        ("abort", Err(Error::Reported)),
+        ("error", Err(Error::Reported(Report::Other))),
+        ("abort", Err(Error::Reported(Report::Other))),
         (&"x".repeat(65), Err(protocol("a reason to finish that is too long"))),
     ] {
         let (events, result) = of_chunks(&[finish(word)]);
@@ -146,7 +142,7 @@ fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
         "data: {\"error\":{\"message\":\"no blank line\"}}",
     ] {
         let stream = format!("data: {}\n\n{error}", delta(json!({ "content": "Hi" })));
-        assert_eq!(decode([stream.as_bytes()]), (vec![text("Hi")], Err(Error::Reported)), "{error}");
+        assert_eq!(decode([stream.as_bytes()]), (vec![text("Hi")], Err(Error::Reported(Report::Other))), "{error}");
     }
 }
 
@@ -253,7 +249,7 @@ proptest! {
 }
 
 fn message(role: Role, content: Vec<ContentPart>) -> Item {
-    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content })
+    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: Extra::new() })
 }
 
 fn id() -> ItemId {
@@ -275,17 +271,15 @@ fn call(call_id: &str) -> Item {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Completed,
+        extra: Extra::new(),
     })
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
     ProviderRequest {
         request_id: "req_1".to_owned(),
-        model: "m".to_owned(),
-        prompt: Prompt { instructions: Some("Be brief.".to_owned()), items },
-        temperature: None,
         top_p: Some(0.5),
-        max_output_tokens: 7,
+        ..ProviderRequest::new("m", Prompt { instructions: Some("Be brief.".to_owned()), items }, 7)
     }
 }
 
@@ -332,44 +326,4 @@ fn a_request_holds_what_was_asked_and_nothing_else() {
 fn the_limit_can_go_by_its_older_name() {
     let body = serde_json::to_value(Body::new(&request(vec![]), OutputLimitField::MaxTokens)).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
-}
-
-#[test]
-fn what_cannot_work_is_refused_at_once() {
-    let new = |url: &str, key: Option<&str>| {
-        let api_key = key.map(SecretString::from);
-        ChatCompletions::new(ChatCompletionsOptions { api_key, ..ChatCompletionsOptions::new(url) }).map(|_| ())
-    };
-    assert_eq!(new("http://127.0.0.1:1/v1/", Some("sk-1")), Ok(()));
-    for url in ["", "localhost:1", "ftp://h/v1", "http://me:pw@h/v1", "http://h/v1?a=b", "http://h/#x", "unix:/x"] {
-        let error = new(url, None).unwrap_err();
-        assert!(matches!(error, ChatCompletionsError::InvalidBaseUrl { .. }), "{url}");
-    }
-    for key in ["", "canary\n", "can ary", "can\u{e4}ry", "canary\0"] {
-        let error = new("http://h/v1", Some(key)).unwrap_err();
-        assert_eq!(error, ChatCompletionsError::InvalidApiKey);
-        assert!(!format!("{error} {error:?}").contains("canary"));
-    }
-}
-
-#[test]
-fn a_wait_is_read_in_seconds_or_as_a_date_and_garbage_is_none() {
-    let day = Duration::from_secs(24 * 60 * 60);
-    for (value, expected) in [
-        ("7", Some(Duration::from_secs(7))),
-        ("0", Some(Duration::ZERO)),
-        ("99999999999999999999", Some(day)),
-        ("Fri, 20 Nov 2026 08:00:30 GMT", Some(Duration::from_secs(30))),
-        ("Fri, 20 Nov 2026 07:00:00 GMT", Some(Duration::ZERO)),
-        ("Fri, 20 Nov 2099 08:00:00 GMT", Some(day)),
-        ("soon", None),
-        ("-1", None),
-        ("", None),
-    ] {
-        let headers = HeaderMap::from_iter([
-            (RETRY_AFTER, HeaderValue::from_str(value).unwrap()),
-            (DATE, HeaderValue::from_static("Fri, 20 Nov 2026 08:00:00 GMT")),
-        ]);
-        assert_eq!(retry_after(&headers), expected, "{value}");
-    }
 }

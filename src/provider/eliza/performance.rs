@@ -48,7 +48,11 @@ fn said_by_user(prompt: &Prompt) -> Vec<String> {
         Item::Message(message) if message.role == Role::User => {
             Some(message.content.iter().filter_map(text).collect::<Vec<_>>().join("\n"))
         }
-        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCall(_) | Item::FunctionCallOutput(_) => None,
+        Item::Message(_)
+        | Item::Reasoning(_)
+        | Item::FunctionCall(_)
+        | Item::FunctionCallOutput(_)
+        | Item::Other(_) => None,
     };
     prompt.items.iter().filter_map(message).collect()
 }

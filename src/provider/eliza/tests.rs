@@ -6,21 +6,15 @@ use proptest::prelude::*;
 use super::Eliza;
 use super::conversation::reply;
 use crate::domain::{FinishReason, Prompt};
-use crate::protocol::{ContentPart, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
 use crate::provider::{Provider, ProviderEvent, ProviderRequest};
 
 fn request(text: &str, max_output_tokens: u32) -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let content = vec![ContentPart::InputText { text: text.to_owned() }];
-    let item = Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content });
-    ProviderRequest {
-        request_id: "req_1".to_owned(),
-        model: "eliza".to_owned(),
-        prompt: Prompt { instructions: None, items: vec![item] },
-        temperature: None,
-        top_p: None,
-        max_output_tokens,
-    }
+    let item =
+        Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
+    ProviderRequest::new("eliza", Prompt { instructions: None, items: vec![item] }, max_output_tokens)
 }
 
 async fn events(request: ProviderRequest) -> Vec<ProviderEvent> {

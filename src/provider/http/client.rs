@@ -8,18 +8,18 @@ use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
 use tokio::runtime::{self, Handle};
 
-use super::ChatCompletionsError;
+use super::UpstreamError;
 
 /// What all clients of one upstream have in common.
 #[derive(Debug)]
 pub(super) struct ClientRecipe {
     pub(super) tls: ClientConfig,
-    pub(super) connect_timeout: Duration,
 }
 
 struct Local {
     recipe: Weak<ClientRecipe>,
     runtime: runtime::Id,
+    connect_timeout: Duration,
     client: Client,
 }
 
@@ -31,7 +31,7 @@ impl ClientRecipe {
     /// A new client: no redirects, no proxy of the environment, no cookies, no hidden second attempt.
     ///
     /// HTTP/1.1 only, so that every call has its socket and dropping the call closes it.
-    pub(super) fn build(&self) -> Result<Client, ChatCompletionsError> {
+    pub(super) fn build(&self, connect_timeout: Duration) -> Result<Client, UpstreamError> {
         Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .http1_only()
@@ -40,24 +40,30 @@ impl ClientRecipe {
             .referer(false)
             .no_proxy()
             .tcp_nodelay(true)
-            .connect_timeout(self.connect_timeout)
+            .connect_timeout(connect_timeout)
             .build()
-            .map_err(|error| ChatCompletionsError::Client { reason: error.to_string() })
+            .map_err(|error| UpstreamError::Client { reason: error.to_string() })
     }
 
-    /// The client of this recipe that belongs to the current runtime and thread; built at first use.
+    /// The client of this recipe and connect timeout that belongs to the current runtime and thread; built at
+    /// first use.
     ///
     /// Clients whose upstream is gone go with the next one that is built.
-    pub(super) fn local(self: &Arc<Self>) -> Result<Client, ChatCompletionsError> {
+    pub(super) fn local(self: &Arc<Self>, connect_timeout: Duration) -> Result<Client, UpstreamError> {
         let runtime = Handle::current().id();
         CLIENTS.with_borrow_mut(|clients| {
-            let mine = |local: &&Local| local.runtime == runtime && local.recipe.as_ptr() == Arc::as_ptr(self);
+            let mine = |local: &&Local| {
+                local.runtime == runtime
+                    && local.connect_timeout == connect_timeout
+                    && local.recipe.as_ptr() == Arc::as_ptr(self)
+            };
             if let Some(local) = clients.iter().find(mine) {
                 return Ok(local.client.clone());
             }
-            let client = self.build()?;
+            let client = self.build(connect_timeout)?;
             clients.retain(|local| local.recipe.strong_count() > 0);
-            clients.push(Local { recipe: Arc::downgrade(self), runtime, client: client.clone() });
+            let recipe = Arc::downgrade(self);
+            clients.push(Local { recipe, runtime, connect_timeout, client: client.clone() });
             Ok(client)
         })
     }

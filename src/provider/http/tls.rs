@@ -7,16 +7,16 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-use super::ChatCompletionsError;
+use super::UpstreamError;
 
 /// The configuration for a server of that scheme. Plain `http` needs no certificates, so it does not ask for them.
-pub(super) fn client_config(https: bool) -> Result<ClientConfig, ChatCompletionsError> {
+pub(super) fn client_config(https: bool) -> Result<ClientConfig, UpstreamError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| ChatCompletionsError::Client { reason: error.to_string() })?;
+        .map_err(|error| UpstreamError::Client { reason: error.to_string() })?;
     let verified: ConfigBuilder<ClientConfig, WantsClientCert> = if https {
-        let verifier = Verifier::new(provider).map_err(|_| ChatCompletionsError::NoRootCertificates)?;
+        let verifier = Verifier::new(provider).map_err(|_| UpstreamError::NoRootCertificates)?;
         builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     } else {
         builder.with_root_certificates(RootCertStore::empty())

@@ -5,4 +5,4 @@ mod decoder;
 #[cfg(test)]
 mod tests;
 
-pub(super) use decoder::{SseDecoder, SseFrame};
+pub(in crate::provider) use decoder::{SseDecoder, SseFrame};

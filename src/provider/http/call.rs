@@ -7,22 +7,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
 use futures_util::{FutureExt, StreamExt};
-use reqwest::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Client, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::chunk::Chunk;
-use super::decoder::{Decoder, Flow};
-use super::request::Body;
-use super::upstream::Upstream;
-use super::{failure, retry_after::retry_after};
-use crate::provider::{Error, ProviderEvent, ProviderRequest};
+use super::stream_decoder::StreamDecoder;
+use super::upstream::Site;
+use super::{Flow, failure, report::error_document, retry_after::retry_after};
+use crate::domain::Timeouts;
+use crate::provider::{Error, ProviderEvent, ProviderRequest, Report};
 
 /// How many buffers that are there already make one batch.
 const BUFFERS_PER_BATCH: usize = 32;
 
 /// How long usage and end mark may take after the reason to finish; without them all is said anyway.
 const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the body of an error is waited for: what it is about is good to know, and no more.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much of an answer that is no stream is read to find out whether it is an error.
 const MOST_OF_A_DOCUMENT: usize = 64 << 10;
@@ -31,32 +33,34 @@ type Batch = Vec<ProviderEvent>;
 type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
 
 enum Call {
-    Opening(Arc<Upstream>, ProviderRequest),
+    Opening(Arc<Site>, ProviderRequest),
     Reading(Box<Answer>),
     Ending(Result<(), Error>),
 }
 
 struct Answer {
     reads: Reads,
-    decoder: Decoder,
+    decoder: StreamDecoder,
     idle_timeout: Duration,
     /// When the wait for what may follow the reason to finish is over.
     trailer_until: Option<Instant>,
 }
 
 /// Starts a call when the stream is first polled.
-pub(super) fn open(upstream: Arc<Upstream>, request: ProviderRequest) -> LocalBoxStream<'static, Result<Batch, Error>> {
-    stream::unfold(Call::Opening(upstream, request), |call| step(call).boxed_local()).boxed_local()
+pub(super) fn open(site: Arc<Site>, request: ProviderRequest) -> LocalBoxStream<'static, Result<Batch, Error>> {
+    stream::unfold(Call::Opening(site, request), |call| step(call).boxed_local()).boxed_local()
 }
 
 async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
     match call {
-        Call::Opening(upstream, request) => Some(match answer(&upstream, &request).await {
-            Ok(answer) => {
-                (Ok(vec![ProviderEvent::Opened { provider_response_id: None }]), Call::Reading(Box::new(answer)))
+        Call::Opening(site, request) => match answer(&site, &request).await {
+            Ok((answer, true)) => read(Box::new(answer)).await,
+            Ok((answer, false)) => {
+                let opened = ProviderEvent::Opened { provider_response_id: None };
+                Some((Ok(vec![opened]), Call::Reading(Box::new(answer))))
             }
-            Err(error) => (Err(error), Call::Ending(Ok(()))),
-        }),
+            Err(error) => Some((Err(error), Call::Ending(Ok(())))),
+        },
         Call::Reading(answer) => read(answer).await,
         Call::Ending(end) => over(end),
     }
@@ -66,41 +70,68 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, Call)> {
     end.err().map(|error| (Err(error), Call::Ending(Ok(()))))
 }
 
-async fn answer(upstream: &Upstream, request: &ProviderRequest) -> Result<Answer, Error> {
-    let sent = timeout(upstream.first_byte_timeout, send(upstream, request)?).await;
+/// The answer, and whether its decoder tells of the opening.
+async fn answer(site: &Site, request: &ProviderRequest) -> Result<(Answer, bool), Error> {
+    let Timeouts { first_byte, idle, .. } = request.timeouts;
+    let sent = timeout(first_byte, send(site, request)?).await;
     let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
     let status = response.status();
     if !status.is_success() {
-        // Its body is of no use, and dropping it costs a connection, not memory.
-        return Err(Error::Status { status: status.as_u16(), retry_after: retry_after(response.headers()) });
+        let (status, retry_after) = (status.as_u16(), retry_after(response.headers()));
+        let body = timeout(ERROR_BODY_TIMEOUT.min(idle), beginning(response)).await.unwrap_or_default();
+        return Err(Error::Status { status, retry_after, report: error_document(&body).unwrap_or_default() });
     }
     if !may_be_events(&response) {
-        return Err(document(response, upstream.idle_timeout).await);
+        // Some servers report errors so.
+        let body = timeout(idle, beginning(response)).await.unwrap_or_default();
+        let no_stream = Error::Protocol { what: "the answer is no event stream" };
+        return Err(error_document(&body).map_or(no_stream, Error::Reported));
     }
-    Ok(Answer {
+    let decoder = site.dialect.decoder(request);
+    let opens = decoder.opens();
+    let answer = Answer {
         reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
-        decoder: Decoder::new(upstream.limits),
-        idle_timeout: upstream.idle_timeout,
+        decoder: StreamDecoder::new(decoder, site.limits),
+        idle_timeout: idle,
         trailer_until: None,
-    })
+    };
+    Ok((answer, opens))
 }
 
 fn send(
-    upstream: &Upstream,
+    site: &Site,
     request: &ProviderRequest,
 ) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
-    let client = upstream.clients.local().map_err(|error| {
-        tracing::error!(error = %error, "no HTTP client for a provider");
-        Error::Unreachable
-    })?;
-    let body = serde_json::to_vec(&Body::new(request, upstream.output_limit_field))
-        .map_err(|_| Error::Protocol { what: "the request cannot be written as JSON" })?;
-    let mut headers = upstream.headers.clone();
+    let body =
+        site.dialect.body(request).map_err(|_| Error::Protocol { what: "the request cannot be written as JSON" })?;
+    let mut headers = site.headers.clone();
     // Ids come out of headers or are made here; what no header can hold is not worth a failed response.
     if let Ok(id) = HeaderValue::from_str(&request.request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    Ok(client.post(upstream.url.clone()).headers(headers).body(body).send())
+    let client = client(site, request.timeouts)?;
+    Ok(client.post(site.url.clone()).headers(headers).body(body).send())
+}
+
+fn client(site: &Site, timeouts: Timeouts) -> Result<Client, Error> {
+    site.clients.local(timeouts.connect).map_err(|error| {
+        tracing::error!(error = %error, "no HTTP client for a provider");
+        Error::Unreachable
+    })
+}
+
+/// Whether the provider answers, and takes the key.
+pub(super) async fn probe(site: &Site, timeouts: Timeouts) -> Result<(), Error> {
+    let mut headers = site.headers.clone();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.remove(CONTENT_TYPE);
+    let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(headers).send();
+    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
+    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    match status.as_u16() {
+        status @ (401 | 403 | 500..=599) => Err(Error::Status { status, retry_after: None, report: Report::Other }),
+        _ => Ok(()),
+    }
 }
 
 /// Servers that name no type at all are given the benefit of the doubt.
@@ -108,14 +139,6 @@ fn may_be_events(response: &Response) -> bool {
     let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return true };
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
-}
-
-/// What a success means that is no stream: some servers report errors so.
-async fn document(response: Response, patience: Duration) -> Error {
-    match timeout(patience, beginning(response)).await.as_deref().map(serde_json::from_slice::<Chunk>) {
-        Ok(Ok(chunk)) if chunk.is_error() => Error::Reported,
-        Ok(Ok(_) | Err(_)) | Err(_) => Error::Protocol { what: "the answer is no event stream" },
-    }
 }
 
 /// The first bytes of a body, or what came of them before the connection was lost.

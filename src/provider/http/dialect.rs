@@ -1,0 +1,56 @@
+//! What a call has to know of the protocol that it speaks.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::SseFrame;
+use crate::provider::{Error, ProviderEvent, ProviderRequest};
+
+/// A protocol that providers speak: how a request is written, and how the events of its answer are read.
+pub(in crate::provider) trait Dialect: Send + Sync + 'static {
+    /// The path that follows the base URL.
+    fn path(&self) -> &'static str;
+
+    /// The header that carries a key.
+    fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)>;
+
+    /// The headers that every request of this protocol has, beside the key.
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::new()
+    }
+
+    /// The body of a request, built from nothing out of what the port asks.
+    ///
+    /// # Errors
+    /// If it can't be written as JSON.
+    fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>>;
+
+    /// A decoder for the answer to a request.
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode>;
+}
+
+/// Reads the events of one answer.
+pub(in crate::provider) trait Decode {
+    /// Takes an event and adds what it says.
+    ///
+    /// # Errors
+    /// What the provider did wrong or reported; what it said before is there all the same.
+    fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error>;
+
+    /// Whether the provider has said that it is finished: at most usage and an end mark can follow.
+    fn finished(&self) -> bool;
+
+    /// Whether the decoder tells of the opening itself, because its protocol begins with an event that has the
+    /// provider's own id.
+    fn opens(&self) -> bool {
+        false
+    }
+}
+
+/// Whether more can follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::provider) enum Flow {
+    /// It can.
+    Open,
+    /// The provider's end mark was seen.
+    Done,
+}
