@@ -67,11 +67,12 @@ impl Transcript {
         if self.ended.is_some() {
             return;
         }
-        match fact {
-            Fact::Created { id: _, at, request } => self.create(at, Box::new((*request).into()), events),
-            Fact::Accepted { id: _, at, request } => self.create(at, request, events),
-            fact if self.created.is_some() => self.apply_to_created(fact, events),
-            _ => {}
+        if let Fact::Created { id: _, at, request } = fact {
+            self.create(at, Box::new((*request).into()), events);
+        } else if let Fact::Accepted { id: _, at, request } = fact {
+            self.create(at, request, events);
+        } else if self.created.is_some() {
+            self.apply_to_created(fact, events);
         }
     }
 

@@ -33,7 +33,7 @@ type Batch = Vec<ProviderEvent>;
 type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
 
 enum Call {
-    Opening(Arc<Site>, ProviderRequest),
+    Opening(Arc<Site>, Box<ProviderRequest>),
     Reading(Box<Answer>),
     Ending(Result<(), Error>),
 }
@@ -48,7 +48,7 @@ struct Answer {
 
 /// Starts a call when the stream is first polled.
 pub(super) fn open(site: Arc<Site>, request: ProviderRequest) -> LocalBoxStream<'static, Result<Batch, Error>> {
-    stream::unfold(Call::Opening(site, request), |call| step(call).boxed_local()).boxed_local()
+    stream::unfold(Call::Opening(site, Box::new(request)), |call| step(call).boxed_local()).boxed_local()
 }
 
 async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
