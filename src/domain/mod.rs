@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock or the environment, or knows an actor. Imports `protocol` only.
 
 mod allowance;
+mod breaker;
 mod cause;
 mod context;
 mod fact;
@@ -21,6 +22,7 @@ mod validation;
 mod view;
 
 pub use allowance::OutputAllowance;
+pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{Incoherent, check_calls, close_calls, default_output_tokens, newest_that_fit};
 pub use fact::{Attempt, CallIndex, Fact, Limit};
