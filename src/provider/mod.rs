@@ -5,6 +5,7 @@
 
 mod chat_completions;
 mod eliza;
+mod gate;
 mod limits;
 mod sse;
 
@@ -20,6 +21,7 @@ pub use chat_completions::{
     DEFAULT_IDLE_TIMEOUT, OutputLimitField,
 };
 pub use eliza::Eliza;
+pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use limits::UpstreamLimits;
 
 /// A source of model output.

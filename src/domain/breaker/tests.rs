@@ -52,25 +52,19 @@ impl Bench {
     }
 
     fn permission(&mut self) -> Permission {
-        match self.admit() {
-            Admit::Yes(permission) => permission,
-            other => panic!("{other:?}"),
-        }
+        let Admit::Yes(permission) = self.admit() else { panic!("it does not admit") };
+        permission
     }
 
     fn probe(&mut self) -> Permission {
-        match self.admit() {
-            Admit::Probe(permission) => permission,
-            other => panic!("{other:?}"),
-        }
+        let Admit::Probe(permission) = self.admit() else { panic!("it asks for no probe") };
+        permission
     }
 
     /// Asserts a refusal: after how many milliseconds it is worth coming back.
     fn refusal(&mut self) -> u128 {
-        match self.admit() {
-            Admit::No { retry_after } => retry_after.as_millis(),
-            other => panic!("{other:?}"),
-        }
+        let Admit::No { retry_after } = self.admit() else { panic!("it does not refuse") };
+        retry_after.as_millis()
     }
 
     fn succeed(&mut self) {
