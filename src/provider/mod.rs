@@ -8,6 +8,7 @@ mod eliza;
 mod gate;
 mod limits;
 mod sse;
+mod upstream_control;
 
 use std::fmt;
 
@@ -23,6 +24,9 @@ pub use chat_completions::{
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use limits::UpstreamLimits;
+pub use upstream_control::{
+    BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
+};
 
 /// A source of model output.
 ///
