@@ -3,10 +3,12 @@
 //! Nothing here does IO, reads a clock or the environment, or knows an actor. Imports `protocol` only.
 
 mod allowance;
+mod breaker;
 mod cause;
 mod context;
 mod fact;
 mod finish;
+mod jitter;
 mod json_text;
 mod legacy;
 mod limits;
@@ -14,6 +16,8 @@ mod plan;
 mod prompt;
 mod request;
 mod restart;
+mod retry;
+mod retry_budget;
 mod time;
 mod timeouts;
 mod transcript;
@@ -21,16 +25,20 @@ mod validation;
 mod view;
 
 pub use allowance::{OutputAllowance, json_size, logprob_size};
+pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{Incoherent, check_calls, close_calls, default_output_tokens, newest_that_fit};
 pub use fact::{Attempt, CallIndex, Fact, Limit};
 pub use finish::FinishReason;
+pub use jitter::Jitter;
 pub use legacy::PositionalRequest;
 pub use limits::Limits;
 pub use plan::{DisconnectPolicy, Encoding, Plan, Target};
 pub use prompt::Prompt;
 pub use request::Request;
 pub use restart::{Restart, RestartBudget};
+pub use retry::{Attempts, Failure, FailureClass, Next, RetryPolicy};
+pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
 pub use transcript::{Ending, FOLD_VERSION, Transcript, Verdict};

@@ -5,8 +5,10 @@
 
 mod chat_completions;
 mod eliza;
+mod gate;
 mod http;
 mod limits;
+mod upstream_control;
 
 use std::fmt;
 
@@ -18,8 +20,12 @@ use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolCho
 
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
+pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
+pub use upstream_control::{
+    BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
+};
 
 /// A source of model output.
 ///

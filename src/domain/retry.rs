@@ -1,0 +1,224 @@
+//! What follows a failed attempt: another one at the same target, one at the next target, or nothing.
+//!
+//! A target is a provider and a model at it. Targets are asked in the order of the configuration.
+
+use std::time::Duration;
+
+use super::{Cause, Jitter};
+
+#[cfg(test)]
+mod tests;
+
+/// No wait is longer, whatever the configuration or a provider says.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// No turn has more attempts, whatever the configuration says.
+const MOST_ATTEMPTS: u16 = 64;
+
+/// How often and after which waits a target is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The most retries at one target, the first attempt at it not counted.
+    pub most_retries: u32,
+    /// The longest wait before a target's first retry. It doubles with each further one.
+    pub base_delay: Duration,
+    /// The longest wait that doubling leads to; never more than a minute.
+    pub longest_delay: Duration,
+    /// The longest wait that a provider may ask for and be asked again; never more than a minute.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            most_retries: 2,
+            base_delay: Duration::from_millis(250),
+            longest_delay: Duration::from_secs(8),
+            longest_retry_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a failure says about asking again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// The provider did no work. The same target may be asked again, then the next one.
+    NotAccepted,
+    /// The provider may have worked, and may bill it. Only the next target may be asked.
+    Unknown,
+    /// This target cannot serve the request. The next one may.
+    Refused,
+    /// The request is at fault, or this server is. No target mends that.
+    Rejected,
+}
+
+impl FailureClass {
+    /// The class of a failure with that cause. The status is the provider's HTTP status, or the one that an error
+    /// in mid-stream names; none if there was none.
+    #[must_use]
+    pub const fn of(cause: Cause, status: Option<u16>) -> Self {
+        match cause {
+            Cause::ContentTooLarge
+            | Cause::DeadlineExceeded
+            | Cause::ServerInterrupted
+            | Cause::DatabaseUnavailable
+            | Cause::QueueTimeout
+            | Cause::HistoryUnavailable => Self::Rejected,
+            // Another model may have a larger window.
+            Cause::ContextLengthExceeded | Cause::ProviderCircuitOpen => Self::Refused,
+            Cause::ProviderUnreachable | Cause::ConnectTimeout => Self::NotAccepted,
+            // The reader of the provider's stream failed: what the provider did is not known.
+            Cause::FirstByteTimeout | Cause::IdleTimeout | Cause::UpstreamClosed | Cause::InternalError => {
+                Self::Unknown
+            }
+            Cause::ProviderUnauthorized => Self::of_status(status, Self::Refused),
+            Cause::ProviderRejected => Self::of_status(status, Self::Rejected),
+            Cause::ProviderRateLimited | Cause::ProviderUnavailable => Self::of_status(status, Self::NotAccepted),
+            Cause::ProviderProtocolError | Cause::ProviderReportedError => Self::of_status(status, Self::Unknown),
+        }
+    }
+
+    const fn of_status(status: Option<u16>, without: Self) -> Self {
+        match status {
+            Some(408 | 429 | 500..) => Self::NotAccepted,
+            // A redirect, and an account that is out of money, are as lasting as a wrong key or model.
+            Some(300..=399 | 401..=404) => Self::Refused,
+            Some(400..=499) => Self::Rejected,
+            Some(0..=299) | None => without,
+        }
+    }
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure {
+    /// The cause that the response ends with if nothing follows.
+    pub cause: Cause,
+    /// What it says about asking again.
+    pub class: FailureClass,
+    /// The wait that the provider asked for.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// An attempt that failed for that cause, with the provider's HTTP status if there was one.
+    #[must_use]
+    pub const fn new(cause: Cause, status: Option<u16>, retry_after: Option<Duration>) -> Self {
+        Self { cause, class: FailureClass::of(cause, status), retry_after }
+    }
+
+    /// An attempt that was not made, since the target's circuit breaker is open or its gate is full. The target is
+    /// not waited for, but the next one may be asked.
+    #[must_use]
+    pub const fn not_asked(cause: Cause, retry_after: Option<Duration>) -> Self {
+        Self { cause, class: FailureClass::Refused, retry_after }
+    }
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The same target is asked again.
+    Retry {
+        /// After this wait.
+        after: Duration,
+    },
+    /// Another target is asked, at once.
+    Fallback {
+        /// Which one, from 0.
+        target: usize,
+    },
+    /// Nothing. The response fails with the cause.
+    GiveUp,
+}
+
+/// What was tried in one turn so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempts {
+    targets: usize,
+    target: usize,
+    retries: u32,
+    opened: u16,
+    output_began: bool,
+}
+
+impl Attempts {
+    /// Nothing was tried; there are that many targets.
+    #[must_use]
+    pub const fn at(targets: usize) -> Self {
+        Self { targets, target: 0, retries: 0, opened: 0, output_began: false }
+    }
+
+    /// The target that is asked now, from 0.
+    #[must_use]
+    pub const fn target(&self) -> usize {
+        self.target
+    }
+
+    /// An attempt opens: its number in the turn, from 1.
+    #[must_use]
+    pub fn open(&mut self) -> u16 {
+        self.opened = self.opened.saturating_add(1);
+        self.opened
+    }
+
+    /// There was output that a client may have seen. From now on nothing is tried again: text would be said twice.
+    pub const fn output_began(&mut self) {
+        self.output_began = true;
+    }
+
+    /// What the policy decided is done.
+    pub const fn follow(&mut self, next: Next) {
+        match next {
+            Next::Retry { .. } => self.retries = self.retries.saturating_add(1),
+            Next::Fallback { target } => {
+                self.target = target;
+                self.retries = 0;
+            }
+            Next::GiveUp => {}
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// What follows a failure. `may_retry` is the word of the target's retry budget: it is asked, and may spend, only
+    /// where a retry would follow.
+    ///
+    /// A wait is at most a minute, and random up to a ceiling that doubles, so that many callers do not come back
+    /// together. It is no shorter than what the provider asked for.
+    #[must_use]
+    pub fn next(
+        &self,
+        attempts: &Attempts,
+        failure: &Failure,
+        jitter: Jitter,
+        may_retry: impl FnOnce() -> bool,
+    ) -> Next {
+        if attempts.output_began || attempts.opened >= MOST_ATTEMPTS {
+            return Next::GiveUp;
+        }
+        match failure.class {
+            FailureClass::Rejected => Next::GiveUp,
+            FailureClass::Unknown | FailureClass::Refused => fallback(attempts),
+            FailureClass::NotAccepted => match self.wait(attempts.retries, failure.retry_after, jitter) {
+                Some(after) if may_retry() => Next::Retry { after },
+                Some(_) | None => fallback(attempts),
+            },
+        }
+    }
+
+    /// The wait before another retry; none if the target is not worth it.
+    fn wait(&self, retries: u32, retry_after: Option<Duration>, jitter: Jitter) -> Option<Duration> {
+        let asked = retry_after.unwrap_or_default();
+        if retries >= self.most_retries || asked > self.longest_retry_after.min(LONGEST_WAIT) {
+            return None;
+        }
+        let doubled = self.base_delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+        Some(jitter.of(doubled.min(self.longest_delay).min(LONGEST_WAIT)).max(asked))
+    }
+}
+
+fn fallback(attempts: &Attempts) -> Next {
+    let target = attempts.target.saturating_add(1);
+    if target < attempts.targets { Next::Fallback { target } } else { Next::GiveUp }
+}
