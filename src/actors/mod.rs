@@ -12,6 +12,7 @@ mod reader;
 mod registry;
 mod response_supervisor;
 pub mod supervision;
+mod upstream;
 
 pub use client_emitter::Emission;
 pub use journal_writer::{Journal, JournalStats, Written};
@@ -24,4 +25,7 @@ pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use registry::{
     CancelResponse, DeleteResponse, Drain, JoinResponse, ResponseRegistry, StartResponse, find, load,
 };
+pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
+pub use upstream::ProviderLimits;
+pub(crate) use upstream::Upstream;

@@ -7,10 +7,10 @@ use futures_util::future::BoxFuture;
 use super::{
     journal_writer::Journal,
     supervision::{Arbiters, Roster},
+    upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::Encoding;
-use crate::provider::Provider;
+use crate::domain::{BackgroundLimits, Encoding};
 use crate::store::Store;
 use crate::tokens::{Tiktoken, text_tokens};
 use crate::vault::Vault;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub board_bytes: usize,
     /// How many bytes of output a response may have.
     pub max_output_bytes: usize,
+    /// How many background responses may run and wait.
+    pub background: BackgroundLimits,
     /// How many events may lie between an emitter and its client's connection.
     pub emission_buffer: usize,
 }
@@ -75,6 +77,7 @@ impl Default for Settings {
             credit_bytes: 256 * 1024,
             board_bytes: 256 * 1024,
             max_output_bytes: 1024 * 1024,
+            background: BackgroundLimits::default(),
             emission_buffer: 16,
         }
     }
@@ -104,7 +107,7 @@ pub(crate) struct Node {
     /// The way to the journal writer.
     pub(crate) journal: Journal,
     /// The providers by their names.
-    pub(crate) providers: HashMap<String, Arc<dyn Provider>>,
+    pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
     /// Counts tokens where a provider reports none.

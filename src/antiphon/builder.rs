@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, Settings,
+    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, ProviderLimits, Settings, Upstream,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
 use crate::clock::{Clock, SystemClock};
@@ -28,7 +28,7 @@ pub struct Builder {
     name: String,
     store: Arc<dyn Store>,
     vault: Vault,
-    providers: HashMap<String, Arc<dyn Provider>>,
+    upstreams: HashMap<String, Upstream>,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn EstimateTokens>,
     settings: Settings,
@@ -41,7 +41,7 @@ impl Builder {
             name: "antiphon".to_owned(),
             store,
             vault,
-            providers: HashMap::new(),
+            upstreams: HashMap::new(),
             clock: Arc::new(SystemClock),
             tokens,
             settings: Settings::default(),
@@ -56,17 +56,21 @@ impl Builder {
         self
     }
 
-    /// Adds a provider under the name that plans call it by.
+    /// Adds a provider under the name that plans call it by, with limits as they are unless given.
     #[must_use]
-    pub fn provider(mut self, name: impl Into<String>, provider: impl Provider) -> Self {
-        self.providers.insert(name.into(), Arc::new(provider));
-        self
+    pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
+        self.limited_provider(name, Arc::new(provider), ProviderLimits::default())
     }
 
-    /// Adds several providers.
+    /// Adds a provider under the name that plans call it by.
     #[must_use]
-    pub fn providers(mut self, providers: HashMap<String, Arc<dyn Provider>>) -> Self {
-        self.providers.extend(providers);
+    pub fn limited_provider(
+        mut self,
+        name: impl Into<String>,
+        provider: Arc<dyn Provider>,
+        limits: ProviderLimits,
+    ) -> Self {
+        self.upstreams.insert(name.into(), Upstream::new(provider, limits));
         self
     }
 
@@ -104,7 +108,7 @@ impl Builder {
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
-            providers: self.providers,
+            upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,
             arbiters,

@@ -15,12 +15,13 @@ use tracing::Span;
 use super::{Builder, History, HistoryError, history};
 use crate::actors::{
     AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, JoinResponse, Journal, Node,
-    NodeFailure, NodeGuardian, NodeState, Outcome, ReadRefusal, Reader, ResponseRegistry, StartResponse, Wish, load,
-    seat,
+    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse, Wish,
+    load, seat,
     supervision::{Child, Roster},
 };
 use crate::domain::Plan;
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
+use crate::provider::GateRefusal;
 use crate::store::{self, ItemQuery, Order, Side, Store};
 use crate::vault::{self, Vault};
 
@@ -64,7 +65,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+    pub async fn respond(&self, mut plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
         let node = &self.0.node;
         if self.is_draining() {
             return Err(AdmitError::Draining);
@@ -79,8 +80,29 @@ impl Antiphon {
         let (seat, reader) = seat(plan.id, wish, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
-        registry.do_send(StartResponse { plan, key, seat, reply });
+        let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
+        registry.do_send(StartResponse { plan, key, place, seat, reply });
         told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
+    }
+
+    /// A place at the first of the targets that takes one more; those before it are not asked.
+    fn enter_gate(&self, plan: &mut Plan) -> Result<Place, AdmitError> {
+        let mut refused = None;
+        for (place, target) in plan.targets.iter().enumerate() {
+            let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;
+            match upstream.control.enter(&plan.caller) {
+                Ok(ticket) => {
+                    plan.targets.drain(..place);
+                    return Ok(Place::Gate(ticket));
+                }
+                Err(refusal) => refused = refused.or(Some(refusal)),
+            }
+        }
+        Err(match refused {
+            Some(GateRefusal::QueueFull) => AdmitError::QueueFull,
+            Some(GateRefusal::KeyBusy) => AdmitError::KeyBusy,
+            None => AdmitError::Failed,
+        })
     }
 
     /// Reads a stored response of that user, running or long ended.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::serve::{ServeInput, prepare};
-use crate::actors::Settings;
+use crate::actors::{ProviderLimits, Settings};
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog};
 use crate::antiphon::Antiphon;
 use crate::config::{self, ChatCompletionsSection, Config, Disconnect};
@@ -98,8 +98,10 @@ fn start_node(input: &ServeInput) -> anyhow::Result<Antiphon> {
     let responses = &input.config.responses;
     let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken))
         .name(&input.node)
-        .providers(providers(&input.config)?)
         .settings(settings(&input.config));
+    let builder = providers(&input.config)?
+        .into_iter()
+        .fold(builder, |builder, (name, provider)| builder.limited_provider(name, provider, ProviderLimits::default()));
     let builder = if responses.arbiters == 0 { builder } else { builder.arbiters(responses.arbiters) };
     Ok(builder.start()?)
 }

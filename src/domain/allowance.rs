@@ -13,25 +13,78 @@ pub struct OutputAllowance {
 }
 
 impl OutputAllowance {
-    /// An allowance of that many bytes of text, refusal, reasoning and arguments together.
+    /// An allowance of that many bytes: text, refusals, thoughts and arguments together, and whatever else a provider
+    /// adds to the output.
     #[must_use]
     pub const fn new(bytes: usize) -> Self {
         Self { left: bytes }
     }
 
-    /// Takes what the fact needs. Where that is more than is left the fact's text is cut (never inside a
-    /// character) and the answer is false: the limit is reached.
+    /// Takes what the fact needs. Where that is more than is left the fact's text is cut, never inside of a
+    /// character; what can't be cut is left out.
     #[must_use]
-    pub fn take(&mut self, fact: &mut Fact) -> bool {
-        let Some(text) = text_of(fact) else { return true };
-        if let Some(left) = self.left.checked_sub(text.len()) {
+    pub fn take(&mut self, mut fact: Fact) -> Taken {
+        let cost = cost(&fact);
+        if let Some(left) = self.left.checked_sub(cost) {
             self.left = left;
-            return true;
+            return Taken::Whole(fact);
         }
-        text.truncate(text.floor_char_boundary(self.left));
-        self.left = 0;
-        false
+        let left = std::mem::take(&mut self.left);
+        let Some(text) = text_of(&mut fact) else { return Taken::Cut(None) };
+        text.truncate(text.floor_char_boundary(left));
+        Taken::Cut(Some(fact))
     }
+}
+
+/// What is left of a fact.
+#[derive(Debug)]
+pub enum Taken {
+    /// All of it.
+    Whole(Fact),
+    /// As much as was allowed, if anything: the limit is reached.
+    Cut(Option<Fact>),
+}
+
+/// The bytes of output that a fact adds.
+fn cost(fact: &Fact) -> usize {
+    match fact {
+        Fact::TextArrived { text, .. }
+        | Fact::ReasoningArrived { text, .. }
+        | Fact::SummaryArrived { text, .. }
+        | Fact::RefusalArrived { text, .. }
+        | Fact::ArgumentsArrived { text, .. }
+        | Fact::ReasoningSealed { encrypted_content: text, .. } => text.len(),
+        Fact::ScoredTextArrived { text, logprobs, .. } => text.len() + logprobs.iter().map(logprob_size).sum::<usize>(),
+        Fact::CallStarted { call_id, name, .. } => call_id.len() + name.len(),
+        Fact::AnnotationArrived { annotation: fields, .. }
+        | Fact::SpeechFinished { extra: fields, .. }
+        | Fact::CallFinished { extra: fields, .. }
+        | Fact::OtherStarted { fields, .. }
+        | Fact::OtherReported { fields, .. }
+        | Fact::OtherFinished { fields, .. } => fields_cost(fields),
+        Fact::Created { .. }
+        | Fact::Accepted { .. }
+        | Fact::AttemptOpening { .. }
+        | Fact::AttemptOpened { .. }
+        | Fact::PartFinished { .. }
+        | Fact::ToolStarted { .. }
+        | Fact::ToolAnswered { .. }
+        | Fact::ToolFailed { .. }
+        | Fact::UsageReported { .. }
+        | Fact::ProviderFinished { .. }
+        | Fact::ProviderFailed { .. }
+        | Fact::LimitReached { .. }
+        | Fact::CancelRequested { .. }
+        | Fact::ClientLost { .. }
+        | Fact::NodeLost { .. }
+        | Fact::DeadlinePassed { .. }
+        | Fact::ServerFailed { .. }
+        | Fact::Ended { .. } => 0,
+    }
+}
+
+fn fields_cost(fields: &Extra) -> usize {
+    if fields.is_empty() { 0 } else { json_size(fields) }
 }
 
 /// What fields cost: about their length as JSON.
@@ -57,7 +110,6 @@ pub fn logprob_size(logprob: &LogProb) -> usize {
 
 fn text_of(fact: &mut Fact) -> Option<&mut String> {
     if let Fact::TextArrived { text, .. }
-    | Fact::ScoredTextArrived { text, .. }
     | Fact::SummaryArrived { text, .. }
     | Fact::ReasoningArrived { text, .. }
     | Fact::RefusalArrived { text, .. }

@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock or the environment, or knows an actor. Imports `protocol` only.
 
 mod allowance;
+mod background;
 mod breaker;
 mod cause;
 mod context;
@@ -24,7 +25,8 @@ mod transcript;
 mod validation;
 mod view;
 
-pub use allowance::{OutputAllowance, json_size, logprob_size};
+pub use allowance::{OutputAllowance, Taken, json_size, logprob_size};
+pub use background::{BackgroundLimits, BackgroundLine};
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{Incoherent, check_calls, close_calls, default_output_tokens, newest_that_fit};

@@ -71,6 +71,17 @@ impl ApiError {
         Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
     }
 
+    /// There is no room for another response now. The code says where: `queue_full` or `key_busy`.
+    pub(super) fn too_many(code: &'static str, retry_after: Duration) -> Self {
+        let message = match code {
+            "key_busy" => "This API key has too many responses running or waiting. Please retry later.",
+            _ => "Too many responses are waiting. Please retry later.",
+        };
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
+            .code(code)
+            .retry(Retry::After(retry_after))
+    }
+
     pub(super) fn response_not_found(id: impl std::fmt::Display) -> Self {
         Self::request(StatusCode::NOT_FOUND, format!("Response with id '{id}' not found."))
     }
@@ -111,6 +122,8 @@ impl From<AdmitError> for ApiError {
         match error {
             AdmitError::Unavailable => Self::database_unavailable(),
             AdmitError::Failed => Self::internal(),
+            AdmitError::QueueFull => Self::too_many("queue_full", BUSY),
+            AdmitError::KeyBusy => Self::too_many("key_busy", BUSY),
             AdmitError::Draining => {
                 Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
             }

@@ -10,7 +10,7 @@ use super::{
     Admission, Append, Claim, Conflict, Ending, Entry, Error, ItemPage, ItemQuery, Order, Outcome, ResponseRow,
     Segment, Side, Store, StoredItem, UsageRecord,
 };
-use crate::protocol::{ResponseId, UserId};
+use crate::protocol::{ResponseId, Status, UserId};
 
 mod accounts;
 
@@ -112,6 +112,9 @@ impl Tables {
         match self.responses.get_mut(&segment.response) {
             Some(stored) if stored.is_owned(append.epoch) && stored.has_place(append.after, segment) => {
                 stored.log.insert(segment.first, segment.clone());
+                if append.begins {
+                    stored.row.status = Status::InProgress;
+                }
                 Outcome::Committed
             }
             Some(stored) if stored.holds(segment) => Outcome::Committed,

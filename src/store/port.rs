@@ -105,6 +105,8 @@ pub struct Append {
     pub epoch: i64,
     /// The number of the first fact of the segment before this one.
     pub after: u64,
+    /// Whether the response begins by this: then its status is in progress.
+    pub begins: bool,
     /// The segment.
     pub segment: Segment,
 }

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
-use crate::actors::{EstimateTokens, Settings, Wish};
+use crate::actors::{EstimateTokens, ProviderLimits, Settings, Wish};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, View};
+use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore, Store};
 use crate::vault::{KeyRing, Vault};
@@ -64,13 +64,23 @@ impl TestNode {
     /// # Panics
     /// If it can't be started.
     pub async fn start(settings: Settings) -> Self {
+        // A test that wants a second attempt says so.
+        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
+        Self::start_limited(settings, ProviderLimits { retry, ..ProviderLimits::default() }).await
+    }
+
+    /// The same with limits for its provider.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub async fn start_limited(settings: Settings, limits: ProviderLimits) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file: PathBuf = folder.path().join("antiphon.db");
         let url = format!("sqlite://{}", file.display());
-        Self::start_on(url, folder, settings).await
+        Self::start_on(url, folder, settings, limits).await
     }
 
-    async fn start_on(url: String, folder: TempDir, settings: Settings) -> Self {
+    async fn start_on(url: String, folder: TempDir, settings: Settings, limits: ProviderLimits) -> Self {
         let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
         sql.migrate().await.expect("the tables");
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
@@ -80,7 +90,7 @@ impl TestNode {
         let provider = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
         let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter(gate)))
-            .provider("puppet", provider.clone())
+            .limited_provider("puppet", Arc::new(provider.clone()), limits)
             .settings(settings)
             .arbiters(1)
             .start()

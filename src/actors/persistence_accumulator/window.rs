@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use crate::domain::Fact;
 use crate::journal::{CodecError, LogError, encode};
-use crate::protocol::{Item, ResponseId};
+use crate::protocol::{Item, ResponseId, Status};
 use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
 use crate::vault::{Error, Place, ResponseKey};
 
@@ -37,6 +37,8 @@ pub(crate) struct Window {
     facts: Vec<u8>,
     first: u64,
     count: u32,
+    /// Among these facts is the first that ends a wait in line.
+    begins: bool,
     /// Where the last submitted segment begins.
     last_segment: u64,
     /// Submitted and not acknowledged: kept as it is until it is.
@@ -55,6 +57,7 @@ impl Window {
             facts: Vec::new(),
             first: 0,
             count: 0,
+            begins: false,
             last_segment: 0,
             in_flight: None,
             ticket: 0,
@@ -70,6 +73,7 @@ impl Window {
         if self.key.is_some() {
             encode(fact, &mut self.facts)?;
             self.count += 1;
+            self.begins |= matches!(fact, Fact::AttemptOpening { .. });
         }
         Ok(())
     }
@@ -95,7 +99,9 @@ impl Window {
             Some(entry)
         } else {
             let after = self.last_segment;
-            self.seal_facts()?.map(|segment| Entry::Append(Append { epoch: self.epoch, after, segment }))
+            let segment = self.seal_facts()?;
+            let begins = segment.is_some() && std::mem::take(&mut self.begins);
+            segment.map(|segment| Entry::Append(Append { epoch: self.epoch, after, begins, segment }))
         };
         self.ticket += u64::from(self.in_flight.is_some());
         Ok(self.in_flight.clone())
@@ -111,9 +117,12 @@ impl Window {
         self.in_flight.take()
     }
 
-    fn admit(&mut self, row: ResponseRow, input: &[Item]) -> Result<Entry, Error> {
+    fn admit(&mut self, mut row: ResponseRow, input: &[Item]) -> Result<Entry, Error> {
         let items = self.seal_items(Side::Input, input)?;
         let segment = self.seal_facts()?;
+        if std::mem::take(&mut self.begins) {
+            row.status = Status::InProgress;
+        }
         Ok(Entry::Admit(Box::new(Admission { row, items, segment })))
     }
 

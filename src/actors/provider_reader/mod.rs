@@ -17,7 +17,7 @@ type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 /// It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
 /// durable. Without credit it does not read, and the provider's socket fills.
 ///
-/// In: [`Grant`]. Out: [`ReaderFact`]s. Ends: after [`ReaderFact::Ended`].
+/// In: [`Grant`]. Out: [`ReaderFact`]s. Ends: after [`Said::Ended`].
 pub(crate) struct ProviderReader {
     attempt: Attempt,
     /// None while a read is on its way.
@@ -29,7 +29,16 @@ pub(crate) struct ProviderReader {
 /// What a provider did. Sent to the supervisor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) enum ReaderFact {
+pub(crate) struct ReaderFact {
+    /// Which call of a provider.
+    pub(crate) attempt: Attempt,
+    /// What it said.
+    pub(crate) said: Said,
+}
+
+/// What a provider said.
+#[derive(Debug)]
+pub(crate) enum Said {
     /// It said something.
     Read {
         /// What it said.
@@ -66,7 +75,7 @@ impl ProviderReader {
                 let cost = events.iter().map(|event| EVENT_COST + size(event)).sum();
                 self.credit -= usize::cast_signed(cost);
                 let facts = events.into_iter().map(|event| fact(self.attempt, event)).collect();
-                self.parent.do_send(ReaderFact::Read { facts, cost });
+                self.tell(Said::Read { facts, cost });
                 self.batches = Some(batches);
                 self.read(ctx);
             }
@@ -76,8 +85,12 @@ impl ProviderReader {
     }
 
     fn end(&self, result: Result<(), Error>, ctx: &mut Context<Self>) {
-        self.parent.do_send(ReaderFact::Ended(result));
+        self.tell(Said::Ended(result));
         ctx.stop();
+    }
+
+    fn tell(&self, said: Said) {
+        self.parent.do_send(ReaderFact { attempt: self.attempt, said });
     }
 }
 

@@ -21,10 +21,12 @@ use crate::actors::{
     node::Node,
     reader::{Outcome, Phase, Seat, Wish},
     response_supervisor::{
-        AdmitError, CancelRefusal, CancelRun, Concluded, JoinRun, ReadRefusal, ResponseSupervisor, Start, StopRun,
+        AdmitError, CancelRefusal, CancelRun, JoinRun, ReadRefusal, ResponseSupervisor, RunFact, Start, StopRun,
+        TakeTurn,
     },
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn_on},
 };
+use crate::domain::BackgroundLine;
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::store::{Entry, ResponseRow};
 
@@ -40,6 +42,8 @@ pub(crate) struct ResponseRegistry {
     /// Those whose supervisor failed under this registry and that have no ending yet. What else is without an
     /// ending was left behind by an earlier epoch, also when the recovery has claimed it already.
     orphans: HashSet<ResponseId>,
+    /// Whose turn it is among the background responses.
+    line: BackgroundLine,
     replays: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
     next_replay: ReaderId,
     draining: bool,
@@ -64,6 +68,7 @@ struct ReplayExited {
 impl ResponseRegistry {
     pub(crate) fn new(node: Arc<Node>, epoch: i64) -> Self {
         Self {
+            line: BackgroundLine::new(node.settings.background),
             node,
             epoch,
             running: HashMap::new(),
@@ -98,6 +103,7 @@ impl ResponseRegistry {
     fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
         let Some(child) = self.running.remove(&id) else { return };
         child.kill(exit.clone());
+        self.turn_over(id);
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
         self.orphans.insert(id);
         let settled = settle(Arc::clone(&self.node), self.epoch, id, Reason::SupervisorFailed);
@@ -105,6 +111,20 @@ impl ResponseRegistry {
             registry.orphans.remove(&id);
             registry.report_drained();
         }));
+    }
+
+    /// A background response has had its turn, or will have none.
+    fn turn_over(&mut self, id: ResponseId) {
+        self.line.leave(id);
+        self.give_turns();
+    }
+
+    fn give_turns(&mut self) {
+        while let Some(id) = self.line.begin_next() {
+            if let Some(child) = self.running.get(&id) {
+                child.addr().do_send(TakeTurn);
+            }
+        }
     }
 
     fn report_drained(&mut self) {
@@ -160,7 +180,7 @@ impl Handler<StartResponse> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, start: StartResponse, ctx: &mut Self::Context) {
-        let StartResponse { plan, key, seat, reply } = start;
+        let StartResponse { plan, key, place, seat, reply } = start;
         let (id, request_id) = (plan.id, plan.request_id.clone());
         let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining);
         let Some(arbiter) = arbiter else {
@@ -171,14 +191,22 @@ impl Handler<StartResponse> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::Failed));
             return;
         }
-        let (node, registry) = (Arc::clone(&self.node), ctx.address());
-        let start = Start { node, epoch: self.epoch, plan, key, seat, reply, registry: registry.clone().recipient() };
+        let background = plan.request.background;
+        if background && !self.line.join(id, plan.user) {
+            let _left = reply.send(Err(AdmitError::QueueFull));
+            return;
+        }
+        let (node, registry, epoch) = (Arc::clone(&self.node), ctx.address(), self.epoch);
+        let start = Start { node, epoch, plan, key, place, seat, reply, registry: registry.clone().recipient() };
         let span = tracing::info_span!("response", response.id = %id, request_id);
         let label = Label::of(Role::ResponseSupervisor, id);
         let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, (label, span), build, exit);
         self.running.insert(id, child);
+        if background {
+            self.give_turns();
+        }
     }
 }
 
@@ -311,12 +339,17 @@ impl Handler<Drain> for ResponseRegistry {
     }
 }
 
-impl Handler<Concluded> for ResponseRegistry {
+impl Handler<RunFact> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, Concluded { id }: Concluded, _: &mut Self::Context) {
-        self.running.remove(&id);
-        self.report_drained();
+    fn handle(&mut self, fact: RunFact, _: &mut Self::Context) {
+        match fact {
+            RunFact::TurnOver(id) => self.turn_over(id),
+            RunFact::Concluded(id) => {
+                self.running.remove(&id);
+                self.report_drained();
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::Span;
 
 use crate::actors::{
     reader::{Outcome, Seat},
-    response_supervisor::{AdmitError, CancelRefusal, ReadRefusal},
+    response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
 };
 use crate::domain::Plan;
 use crate::protocol::{ResponseId, UserId};
@@ -21,6 +21,7 @@ pub(crate) struct StartResponse {
     pub(crate) plan: Plan,
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
+    pub(crate) place: Place,
     pub(crate) seat: Seat,
     pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
 }

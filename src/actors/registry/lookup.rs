@@ -92,5 +92,5 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
 /// How a response that has ended did.
 pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, ReadRefusal> {
     let transcript = load(node, user, id).await?;
-    outcome(&transcript, None).map(Arc::new).ok_or(ReadRefusal::Failed)
+    outcome(&transcript, (None, None)).map(Arc::new).ok_or(ReadRefusal::Failed)
 }

@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use actix::{ActorContext, AsyncContext, Context, Handler, Message};
+use futures_util::StreamExt;
 
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::{
@@ -12,7 +13,7 @@ use crate::actors::{
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
 };
 use crate::domain::{Attempt, Cause, Fact, Request, Restart};
-use crate::provider::ProviderRequest;
+use crate::provider::{Permit, Provider, ProviderRequest};
 
 /// The children that a response has one of.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Children {
 /// Which child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
-    Reader,
+    Reader(Attempt),
     Accumulator,
     Emitter(ReaderId),
 }
@@ -94,32 +95,32 @@ impl ResponseSupervisor {
     }
 
     /// Asks the provider. The attempt's opening is durable by now.
-    pub(super) fn start_reader(&mut self, ctx: &mut Context<Self>) {
-        let Some(provider) = self.node.providers.get(self.provider()).map(Arc::clone) else {
-            return self.fail(Cause::InternalError, ctx);
-        };
-        let request = self.provider_request();
+    pub(super) fn start_reader(
+        &mut self,
+        provider: &dyn Provider,
+        attempt: Attempt,
+        permit: Arc<Permit>,
+        ctx: &mut Context<Self>,
+    ) {
+        // The place goes with the socket: the stream is dropped first.
+        let batches = provider.open(self.provider_request()).inspect(move |_| {
+            let _held = &permit;
+        });
         let (credit, parent) = (self.node.settings.credit_bytes, ctx.address().recipient());
         let label = Label::of(Role::ProviderReader, self.plan.id);
-        let build =
-            move |_: &mut Context<_>| ProviderReader::new(Attempt::FIRST, provider.open(request), credit, parent);
-        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Reader));
+        let build = move |_: &mut Context<_>| ProviderReader::new(attempt, batches.boxed_local(), credit, parent);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Reader(attempt)));
         self.children.reader = Some(child);
     }
 
-    pub(super) fn provider(&self) -> &str {
-        self.plan.targets.first().map_or("", |target| &target.provider)
-    }
-
-    fn provider_request(&mut self) -> ProviderRequest {
+    fn provider_request(&self) -> ProviderRequest {
         let request = &self.plan.request;
-        let target = self.plan.targets.first().cloned();
+        let target = self.target().cloned();
         let (model, timeouts) = target.map(|target| (target.model, target.timeouts)).unwrap_or_default();
         ProviderRequest {
             request_id: self.plan.request_id.clone(),
             model,
-            // Needed once: the log and the record have their own copies.
-            prompt: std::mem::take(&mut self.plan.prompt),
+            prompt: self.plan.prompt.clone(),
             temperature: request.temperature,
             top_p: request.top_p,
             max_output_tokens: request.max_output_tokens,
@@ -136,18 +137,17 @@ impl ResponseSupervisor {
         }
     }
 
-    fn fail(&mut self, cause: Cause, ctx: &mut Context<Self>) {
+    pub(super) fn fail(&mut self, cause: Cause, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
         self.finish([Fact::ServerFailed { at, cause }], ctx);
     }
 
-    fn reader_exited(&mut self, exit: &Exit, ctx: &mut Context<Self>) {
-        if !matches!(self.stage, Stage::Running) {
+    fn reader_exited(&mut self, attempt: Attempt, exit: &Exit, ctx: &mut Context<Self>) {
+        if self.tries.reading() != Some(attempt) || !self.is_undecided() {
             return;
         }
         tracing::error!(child = %Role::ProviderReader, exit = ?exit, "a child ended before its work was done");
-        let failed = Fact::ProviderFailed { attempt: Attempt::FIRST, cause: Cause::InternalError };
-        self.finish([failed], ctx);
+        self.attempt_failed(Cause::InternalError, None, ctx);
     }
 
     fn accumulator_exited(&mut self, exit: &Exit, ctx: &mut Context<Self>) {
@@ -174,7 +174,7 @@ impl Handler<ChildExited> for ResponseSupervisor {
 
     fn handle(&mut self, ChildExited { who, exit }: ChildExited, ctx: &mut Self::Context) {
         match who {
-            Who::Reader => self.reader_exited(&exit, ctx),
+            Who::Reader(attempt) => self.reader_exited(attempt, &exit, ctx),
             Who::Accumulator => self.accumulator_exited(&exit, ctx),
             Who::Emitter(reader) => self.emitter_exited(reader, ctx),
         }

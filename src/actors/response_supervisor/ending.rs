@@ -1,10 +1,10 @@
 //! How a response is brought to its end.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::{ResponseSupervisor, supervisor::Stage};
+use super::{ResponseSupervisor, RunFact, supervisor::Stage};
 use crate::actors::{
     persistence_accumulator::EndingDraft,
     reader::{Outcome, Phase},
@@ -21,8 +21,11 @@ impl ResponseSupervisor {
         if !self.is_undecided() {
             return;
         }
-        self.children.stop_reader();
+        self.stop_trying(ctx);
         self.decided = true;
+        if self.plan.request.background {
+            self.registry.do_send(RunFact::TurnOver(self.plan.id));
+        }
         self.last_facts = self.usage.take().into_iter().chain(facts).collect();
         if matches!(self.stage, Stage::Running) {
             self.stage = Stage::Settling;
@@ -58,13 +61,14 @@ impl ResponseSupervisor {
 
     /// The ending is durable: everybody may see it.
     pub(super) fn conclude(&mut self, ctx: &mut Context<Self>) {
-        let Some(outcome) = outcome(&self.transcript, self.provider_error.as_ref()).map(Arc::new) else { return };
+        let hint = (self.provider_error.as_ref(), self.retry_after);
+        let Some(outcome) = outcome(&self.transcript, hint).map(Arc::new) else { return };
         tracing::info!(
             status = outcome.status.as_str(),
             cause = outcome.cause.map(crate::domain::Cause::as_str),
             "response ended"
         );
-        self.stored(self.transcript.facts());
+        self.stored(self.transcript.facts(), ctx);
         self.board.borrow_mut().over = true;
         self.stage = Stage::Over(Arc::clone(&outcome));
         self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));
@@ -81,12 +85,16 @@ pub(crate) struct Estimate {
     pub(crate) output: u64,
 }
 
-/// How an ended transcript's response ended.
-pub(crate) fn outcome(transcript: &Transcript, error: Option<&provider::Error>) -> Option<Outcome> {
+/// How an ended transcript's response ended, with what its last attempt failed of, or when it is worth coming
+/// back where there was none.
+pub(crate) fn outcome(
+    transcript: &Transcript,
+    (error, later): (Option<&provider::Error>, Option<Duration>),
+) -> Option<Outcome> {
     let (ending, _) = transcript.ended()?;
     let (provider_status, retry_after) = match error {
         Some(provider::Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
-        Some(_) | None => (None, None),
+        Some(_) | None => (None, later),
     };
     Some(Outcome {
         status: ending.status,

@@ -1,5 +1,6 @@
 //! Runs one response: owns its transcript and the only right to decide its ending.
 
+mod attempts;
 mod children;
 mod commands;
 mod ending;
@@ -7,8 +8,9 @@ mod progress;
 mod readers;
 mod supervisor;
 
+pub(crate) use attempts::{Place, TakeTurn};
 pub use commands::{CancelRefusal, ReadRefusal};
 pub(crate) use commands::{CancelRun, JoinRun, StopRun};
 pub(crate) use ending::{Estimate, finish_draft, outcome, usage_records};
 pub use supervisor::AdmitError;
-pub(crate) use supervisor::{Concluded, ResponseSupervisor, Start};
+pub(crate) use supervisor::{ResponseSupervisor, RunFact, Start};

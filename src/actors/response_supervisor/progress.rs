@@ -6,8 +6,12 @@ use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
 
 use super::{AdmitError, ResponseSupervisor, supervisor::Stage};
-use crate::actors::{persistence_accumulator::StoreFact, provider_reader::ReaderFact, reader::Phase};
-use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Verdict};
+use crate::actors::{
+    persistence_accumulator::StoreFact,
+    provider_reader::{ReaderFact, Said},
+    reader::Phase,
+};
+use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Taken};
 use crate::provider;
 use crate::store::Conflict;
 
@@ -33,12 +37,12 @@ impl ResponseSupervisor {
         self.waiting_since.get_or_insert_with(Instant::now);
         self.children.wake_accumulator();
         if !self.is_stored() && matches!(self.stage, Stage::Running) {
-            self.stored(self.transcript.facts());
+            self.stored(self.transcript.facts(), ctx);
         }
     }
 
     /// All facts below this number are durable: clients may see what they make visible.
-    pub(super) fn stored(&mut self, facts: u64) {
+    pub(super) fn stored(&mut self, facts: u64, ctx: &mut Context<Self>) {
         self.stored_facts = self.stored_facts.max(facts);
         let all = self.stored_facts >= self.transcript.facts();
         self.waiting_since = (!all).then(Instant::now);
@@ -51,6 +55,7 @@ impl ResponseSupervisor {
             self.readers.nudge();
         }
         self.give_credit();
+        self.read_when_durable(ctx);
     }
 
     /// Gives credit back for what is durable. Without a log slow clients hold it back, since nothing else
@@ -69,30 +74,42 @@ impl ResponseSupervisor {
         }
     }
 
-    fn read(&mut self, facts: Vec<Fact>, cost: usize, ctx: &mut Context<Self>) {
+    fn read(&mut self, attempt: Attempt, facts: Vec<Fact>, cost: usize, ctx: &mut Context<Self>) {
         let mut within = Vec::with_capacity(facts.len());
-        let mut reached = false;
-        for mut fact in facts {
+        let mut stop = None;
+        for fact in facts {
             if matches!(fact, Fact::UsageReported { .. }) {
                 self.usage = Some(fact);
                 continue;
             }
-            reached = !self.allowance.take(&mut fact);
-            self.opened |= matches!(fact, Fact::AttemptOpened { .. });
-            within.push(fact);
-            if reached {
+            if let Fact::CallStarted { name, .. } = &fact
+                && !self.plan.request.may_call(name)
+            {
+                tracing::warn!(provider = self.provider(), "a provider called a function that it may not call");
+                stop = Some(Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError });
                 break;
+            }
+            if matches!(fact, Fact::AttemptOpened { .. }) {
+                self.opened = true;
+                self.tries.answered();
+            }
+            match self.allowance.take(fact) {
+                Taken::Whole(fact) => within.push(fact),
+                Taken::Cut(fact) => {
+                    within.extend(fact);
+                    stop = Some(Fact::LimitReached { limit: Limit::OutputBytes });
+                    break;
+                }
             }
         }
         self.record(within, ctx);
         self.unstored_credit.push_back((self.transcript.facts(), cost));
         self.readers.announce_opened(self.opened);
-        if reached {
-            self.finish([Fact::LimitReached { limit: Limit::OutputBytes }], ctx);
+        if let Some(last) = stop {
+            self.finish([last], ctx);
         } else if self.transcript.pieces() > MOST_PIECES {
             tracing::warn!(provider = self.provider(), "a provider cut its output into too many pieces");
-            let cause = Cause::ProviderProtocolError;
-            self.finish([Fact::ProviderFailed { attempt: Attempt::FIRST, cause }], ctx);
+            self.finish([Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError }], ctx);
         } else if !self.is_stored() {
             self.give_credit();
         }
@@ -100,13 +117,11 @@ impl ResponseSupervisor {
 
     fn reader_ended(&mut self, result: Result<(), provider::Error>, ctx: &mut Context<Self>) {
         let error = result.err().unwrap_or(provider::Error::Closed);
-        if matches!(self.transcript.verdict(), Some(Verdict::Finished(_))) {
+        if self.transcript.is_finished() {
             return self.finish([], ctx);
         }
         tracing::warn!(error = %error, provider = self.provider(), "a provider failed");
-        let failed = Fact::ProviderFailed { attempt: Attempt::FIRST, cause: error.cause() };
-        self.provider_error = Some(error);
-        self.finish([failed], ctx);
+        self.attempt_failed(error.cause(), Some(error), ctx);
     }
 
     fn admitted(&mut self, facts: u64, ctx: &mut Context<Self>) {
@@ -117,11 +132,9 @@ impl ResponseSupervisor {
         }
         // What is not stored counts as durable once it is in memory, except for the ending.
         let durable = if self.is_stored() { facts } else { self.transcript.facts() };
-        self.stored(durable);
+        self.stored(durable, ctx);
         if self.decided {
             self.estimate_and_settle(ctx);
-        } else {
-            self.start_reader(ctx);
         }
     }
 
@@ -182,12 +195,13 @@ impl Handler<ReaderFact> for ResponseSupervisor {
 
     fn handle(&mut self, fact: ReaderFact, ctx: &mut Self::Context) {
         // A reader that was stopped may have sent more before it was.
-        if !matches!(self.stage, Stage::Running) {
+        let ReaderFact { attempt, said } = fact;
+        if !matches!(self.stage, Stage::Running) || self.tries.reading() != Some(attempt) {
             return;
         }
-        match fact {
-            ReaderFact::Read { facts, cost } => self.read(facts, cost, ctx),
-            ReaderFact::Ended(result) => self.reader_ended(result, ctx),
+        match said {
+            Said::Read { facts, cost } => self.read(attempt, facts, cost, ctx),
+            Said::Ended(result) => self.reader_ended(result, ctx),
         }
     }
 }
@@ -198,7 +212,7 @@ impl Handler<StoreFact> for ResponseSupervisor {
     fn handle(&mut self, fact: StoreFact, ctx: &mut Self::Context) {
         match fact {
             StoreFact::Admitted { facts } => self.admitted(facts, ctx),
-            StoreFact::Stored { facts } => self.stored(facts),
+            StoreFact::Stored { facts } => self.stored(facts, ctx),
             StoreFact::Ended => self.conclude(ctx),
             StoreFact::OwnershipLost(conflict) => self.ownership_lost(conflict, ctx),
             StoreFact::Refused => self.refused(ctx),

@@ -1,11 +1,16 @@
 //! The actor: what it holds, how it begins, its heartbeat.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{children::Children, commands::CancelReply, readers::Readers};
+use super::{
+    attempts::{Place, Tries},
+    children::Children,
+    commands::CancelReply,
+    readers::Readers,
+};
 use crate::actors::{
     client_emitter::Board,
     node::Node,
@@ -13,7 +18,7 @@ use crate::actors::{
     reader::{Outcome, Seat},
     supervision::Ping,
 };
-use crate::domain::{Attempt, Fact, Frame, OutputAllowance, Plan, RestartBudget, Target, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, Plan, RestartBudget, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -25,7 +30,7 @@ use crate::vault::ResponseKey;
 pub(super) enum Stage {
     /// The response is not durable yet; who asked for it waits.
     Admitting(oneshot::Sender<Result<(), AdmitError>>),
-    /// The provider works.
+    /// It is durable, and a provider works or is to work on it.
     Running,
     /// The ending is decided and not durable yet.
     Settling,
@@ -45,6 +50,12 @@ pub enum AdmitError {
     /// The server is about to stop.
     #[error("the server is about to stop")]
     Draining,
+    /// Too many wait already: for a place at the provider, or for their turn in the background.
+    #[error("too many wait already")]
+    QueueFull,
+    /// Too many of this caller's run or wait already.
+    #[error("too many of this caller's run or wait already")]
+    KeyBusy,
 }
 
 /// All that a supervisor starts from.
@@ -55,17 +66,21 @@ pub(crate) struct Start {
     pub(crate) plan: Plan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
+    pub(crate) place: Place,
     pub(crate) seat: Seat,
     pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
-    pub(crate) registry: Recipient<Concluded>,
+    pub(crate) registry: Recipient<RunFact>,
 }
 
-/// The supervisor's work is done: the ending is durable and nobody reads any more. Sent to the registry
-/// before the supervisor stops; one that ends without it has failed.
+/// How far a supervisor is. Sent to the registry.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Concluded {
-    pub(crate) id: ResponseId,
+pub(crate) enum RunFact {
+    /// Nothing is asked of providers any more: its turn is over.
+    TurnOver(ResponseId),
+    /// Its work is done: the ending is durable and nobody reads any more. Sent before the supervisor stops; one
+    /// that ends without it has failed.
+    Concluded(ResponseId),
 }
 
 /// Runs one response.
@@ -74,12 +89,12 @@ pub(crate) struct Concluded {
 /// emitters: folded, committed, emitted, in that order. It alone decides the ending, by the fold.
 ///
 /// In: facts of its children, [`CancelRun`](super::CancelRun), [`JoinRun`](super::JoinRun).
-/// Out: the replies, [`Concluded`]. Ends: when the ending is durable and read, or ownership is lost; if it
+/// Out: the replies, [`RunFact`]s. Ends: when the ending is durable and read, or ownership is lost; if it
 /// ends in any other way the registry settles the response from its log.
 pub(crate) struct ResponseSupervisor {
     pub(super) node: Arc<Node>,
     pub(super) plan: Plan,
-    pub(super) registry: Recipient<Concluded>,
+    pub(super) registry: Recipient<RunFact>,
     pub(super) stage: Stage,
     pub(super) transcript: Transcript,
     pub(super) allowance: OutputAllowance,
@@ -95,6 +110,7 @@ pub(crate) struct ResponseSupervisor {
     /// Since when nothing became durable though something should.
     pub(super) waiting_since: Option<Instant>,
     pub(super) children: Children,
+    pub(super) tries: Tries,
     pub(super) restarts: RestartBudget,
     pub(super) readers: Readers,
     pub(super) first_seat: Option<Seat>,
@@ -106,12 +122,14 @@ pub(crate) struct ResponseSupervisor {
     pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
     pub(super) provider_error: Option<provider::Error>,
+    /// When it is worth coming back, where no provider was asked.
+    pub(super) retry_after: Option<Duration>,
     pub(super) cancels: Vec<CancelReply>,
 }
 
 impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
-        let Start { node, epoch, plan, key, seat, reply, registry } = start;
+        let Start { node, epoch, plan, key, place, seat, reply, registry } = start;
         let row = row(&node, epoch, &plan);
         let log = key.clone().map(|key| Log::new(Arc::clone(&node.store), key, plan.id));
         let window = Window::new(row, plan.input.clone(), key);
@@ -126,6 +144,7 @@ impl ResponseSupervisor {
             stored_facts: 0,
             waiting_since: None,
             children: Children::default(),
+            tries: Tries::new(place, plan.targets.len()),
             restarts: RestartBudget::accumulator(),
             readers: Readers::default(),
             first_seat: Some(seat),
@@ -134,6 +153,7 @@ impl ResponseSupervisor {
             usage: None,
             opened: false,
             provider_error: None,
+            retry_after: None,
             cancels: Vec::new(),
             stage: Stage::Admitting(reply),
             registry,
@@ -162,7 +182,7 @@ impl ResponseSupervisor {
     pub(super) fn leave_when_done(&self, ctx: &mut Context<Self>) {
         let done = matches!(self.stage, Stage::Over(_)) && self.readers.are_served(self.is_stored());
         if done {
-            self.registry.do_send(Concluded { id: self.plan.id });
+            self.registry.do_send(RunFact::Concluded(self.plan.id));
             ctx.stop();
         }
     }
@@ -175,7 +195,7 @@ fn row(node: &Node, epoch: i64, plan: &Plan) -> ResponseRow {
         user: plan.user,
         node: node.name.clone(),
         epoch,
-        status: Status::InProgress,
+        status: if request.background { Status::Queued } else { Status::InProgress },
         cause: None,
         finish_reason: None,
         model: request.model.clone(),
@@ -196,12 +216,11 @@ impl Actor for ResponseSupervisor {
         let now = self.node.clock.now();
         let Plan { id, request, .. } = &self.plan;
         let created = Fact::Accepted { id: *id, at: now, request: Box::new(request.clone()) };
-        let Some(Target { provider, model, .. }) = self.plan.targets.first().cloned() else { return ctx.stop() };
-        let opening = Fact::AttemptOpening { attempt: Attempt::FIRST, at: now, provider, model };
         if let Some(seat) = self.first_seat.take() {
             self.seat(seat, ctx);
         }
-        self.record([created, opening], ctx);
+        self.record([created], ctx);
+        self.start_trying(ctx);
         self.start_accumulator(ctx);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }

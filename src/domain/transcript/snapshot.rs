@@ -45,6 +45,12 @@ impl Transcript {
         self.verdict.as_ref()
     }
 
+    /// Whether a provider said all that it had to say.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Finished(_)))
+    }
+
     /// How many items and parts of items the output has.
     #[must_use]
     pub fn pieces(&self) -> usize {

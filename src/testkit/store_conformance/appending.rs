@@ -63,7 +63,7 @@ async fn only_the_owner_of_a_live_response_appends(subject: Subject<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     assert_eq!(subject.commit(append(0, segment(ResponseId::new(), 3, 1, "b"))).await, MISSING);
-    let foreign = Append { epoch: EPOCH + 1, after: 0, segment: segment(id, 3, 1, "b") };
+    let foreign = Append { epoch: EPOCH + 1, after: 0, begins: false, segment: segment(id, 3, 1, "b") };
     assert_eq!(subject.commit(Entry::Append(foreign)).await, OWNER);
     assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
     assert_eq!(subject.commit(append(3, segment(id, 4, 1, "late"))).await, ENDED);

@@ -94,7 +94,7 @@ pub(super) fn segment(response: ResponseId, first: u64, count: u32, bytes: &'sta
 }
 
 pub(super) fn append(after: u64, segment: Segment) -> Entry {
-    Entry::Append(Append { epoch: EPOCH, after, segment })
+    Entry::Append(Append { epoch: EPOCH, after, begins: false, segment })
 }
 
 pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredItem {

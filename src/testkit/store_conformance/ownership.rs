@@ -35,7 +35,10 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
     assert_eq!((row.node.as_str(), row.epoch), ("another node", 9));
     let next = segment(id, 3, 1, "b");
     assert_eq!(subject.commit(append(0, next.clone())).await, OWNER);
-    assert_eq!(subject.commit(Entry::Append(Append { epoch: 9, after: 0, segment: next })).await, Outcome::Committed);
+    assert_eq!(
+        subject.commit(Entry::Append(Append { epoch: 9, after: 0, begins: false, segment: next })).await,
+        Outcome::Committed
+    );
 }
 
 async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: Subject<'_>) {

@@ -43,7 +43,7 @@ pub(super) fn admit(admission: &Admission) -> Entry {
 
 /// One more fact, by the owner.
 pub(super) fn append(admission: &Admission, after: u64, first: u64, text: &str) -> Entry {
-    Entry::Append(Append { epoch: EPOCH, after, segment: segment(admission.row.id, first, text) })
+    Entry::Append(Append { epoch: EPOCH, after, begins: false, segment: segment(admission.row.id, first, text) })
 }
 
 /// Cancelled by the owner, with fact 1.

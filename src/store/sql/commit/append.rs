@@ -49,6 +49,9 @@ pub(super) async fn append(
             } else {
                 explain(transaction, append).await?
             };
+            if append.begins && outcome == Outcome::Committed {
+                begin(transaction, append).await?;
+            }
             outcomes.push((*place, outcome));
         }
     }
@@ -111,6 +114,15 @@ fn sql(backend: DbBackend, rows: usize) -> String {
     }
     sql.push_str(INSERT);
     sql
+}
+
+/// A response that waited begins. Once it has begun, or ended, this changes nothing.
+async fn begin(transaction: &DatabaseTransaction, append: &Append) -> Result<(), Error> {
+    let sql = "UPDATE responses SET status = 'in_progress' WHERE uuid = $1 AND epoch = $2 AND status = 'queued'";
+    let values = [key(append.segment.response).into(), append.epoch.into()];
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
+    transaction.execute_raw(statement).await?;
+    Ok(())
 }
 
 async fn explain(transaction: &DatabaseTransaction, append: &Append) -> Result<Outcome, Error> {

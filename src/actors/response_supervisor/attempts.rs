@@ -1,0 +1,274 @@
+//! Getting a provider to work on the response: its turn, a place at the provider, and one attempt after another.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use futures_util::FutureExt;
+
+use super::{ResponseSupervisor, supervisor::Stage};
+use crate::actors::upstream::Upstream;
+use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, Next, Target};
+use crate::provider::{Error, GateRefusal, Pass, Permit, Ticket};
+
+/// Where a response starts from.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// It waits for its turn among the background responses of the node: [`TakeTurn`] gives it.
+    Turn,
+    /// It has a place at its first target, or waits for one.
+    Gate(Ticket),
+}
+
+/// It is a background response's turn. Sent by the registry.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct TakeTurn;
+
+/// What the response waits for before its provider works, or that it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Its turn.
+    Turn,
+    /// A place at the provider.
+    Place,
+    /// The end of a pause before another attempt.
+    Pause,
+    /// That so many facts are durable, an attempt's opening the last of them.
+    Opening { facts: u64 },
+    /// Nothing: the provider works.
+    Reading,
+}
+
+/// The attempts of a response, and what the current one holds.
+#[derive(Debug)]
+pub(super) struct Tries {
+    step: Step,
+    /// None until the response is started.
+    start: Option<Place>,
+    tried: Attempts,
+    /// The latest attempt, once there is one.
+    attempt: Option<Attempt>,
+    /// Shared with the reader, so that the place is free when the provider's socket is closed, and not before.
+    permit: Option<Arc<Permit>>,
+    pass: Option<Pass>,
+    waiting: Option<SpawnHandle>,
+    deadline: Option<SpawnHandle>,
+}
+
+impl Tries {
+    pub(super) fn new(start: Place, targets: usize) -> Self {
+        Self {
+            step: Step::Turn,
+            start: Some(start),
+            tried: Attempts::at(targets),
+            attempt: None,
+            permit: None,
+            pass: None,
+            waiting: None,
+            deadline: None,
+        }
+    }
+
+    /// The attempt whose provider works now.
+    pub(super) fn reading(&self) -> Option<Attempt> {
+        self.attempt.filter(|_| self.step == Step::Reading)
+    }
+
+    /// The provider answered with a success.
+    pub(super) fn answered(&mut self) {
+        if let Some(pass) = &mut self.pass {
+            pass.answered();
+        }
+    }
+}
+
+impl ResponseSupervisor {
+    /// Takes the first steps. What can be had at once is recorded together with the response itself.
+    pub(super) fn start_trying(&mut self, ctx: &mut Context<Self>) {
+        match self.tries.start.take() {
+            Some(Place::Gate(ticket)) => self.await_place(ticket, ctx),
+            Some(Place::Turn) | None => {}
+        }
+    }
+
+    /// The target that is asked now.
+    pub(super) fn target(&self) -> Option<&Target> {
+        self.plan.targets.get(self.tries.tried.target())
+    }
+
+    /// The name of the provider that is asked now.
+    pub(super) fn provider(&self) -> &str {
+        self.target().map_or("", |target| &target.provider)
+    }
+
+    fn upstream(&self) -> Option<Upstream> {
+        self.node.upstreams.get(self.provider()).cloned()
+    }
+
+    fn enter_gate(&mut self, ctx: &mut Context<Self>) {
+        let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
+        match upstream.control.enter(&self.plan.caller) {
+            Ok(ticket) => self.await_place(ticket, ctx),
+            Err(GateRefusal::QueueFull | GateRefusal::KeyBusy) => {
+                self.not_asked(Failure::not_asked(Cause::QueueTimeout, None), ctx);
+            }
+        }
+    }
+
+    fn await_place(&mut self, ticket: Ticket, ctx: &mut Context<Self>) {
+        self.tries.step = Step::Place;
+        if ticket.is_granted() {
+            let permit = ticket.granted().now_or_never();
+            return self.place_granted(permit, ctx);
+        }
+        // A background response has nobody who waits with it.
+        let patience = self.upstream().map(|upstream| upstream.queue_timeout);
+        let patience = patience.filter(|_| !self.plan.request.background).unwrap_or(Duration::MAX);
+        let granted = async move { tokio::time::timeout(patience, ticket.granted()).await.ok() };
+        let granted = granted.into_actor(self).map(|permit, supervisor, ctx| supervisor.place_granted(permit, ctx));
+        self.tries.waiting = Some(ctx.spawn(granted));
+    }
+
+    fn place_granted(&mut self, permit: Option<Permit>, ctx: &mut Context<Self>) {
+        if !self.is_undecided() {
+            return;
+        }
+        let Some(permit) = permit else {
+            return self.not_asked(Failure::not_asked(Cause::QueueTimeout, None), ctx);
+        };
+        self.tries.permit = Some(Arc::new(permit));
+        self.open_attempt(ctx);
+    }
+
+    /// Records that the provider is about to be asked. It is asked once that is durable.
+    fn open_attempt(&mut self, ctx: &mut Context<Self>) {
+        let (Some(upstream), Some(target)) = (self.upstream(), self.target().cloned()) else {
+            return self.fail(Cause::InternalError, ctx);
+        };
+        let now = self.node.clock.now();
+        let again = self.tries.attempt.is_some();
+        let pass = if again { upstream.control.readmit(now) } else { upstream.control.admit(now) };
+        match pass {
+            Ok(pass) => self.tries.pass = Some(pass),
+            Err(open) => {
+                return self.not_asked(Failure::not_asked(Cause::ProviderCircuitOpen, Some(open.retry_after)), ctx);
+            }
+        }
+        let attempt = Attempt { number: self.tries.tried.open(), ..Attempt::FIRST };
+        self.tries.attempt = Some(attempt);
+        let Target { provider, model, timeouts } = target;
+        self.record([Fact::AttemptOpening { attempt, at: now, provider, model }], ctx);
+        self.tries.step = Step::Opening { facts: self.transcript.facts() };
+        if self.tries.deadline.is_none() {
+            self.tries.deadline = Some(ctx.run_later(timeouts.total, Self::deadline_passed));
+        }
+        self.read_when_durable(ctx);
+    }
+
+    fn deadline_passed(&mut self, ctx: &mut Context<Self>) {
+        let at = self.node.clock.now();
+        self.finish([Fact::DeadlinePassed { at }], ctx);
+    }
+
+    /// Asks the provider if nothing stands in the way any more.
+    pub(super) fn read_when_durable(&mut self, ctx: &mut Context<Self>) {
+        let Step::Opening { facts } = self.tries.step else { return };
+        let (Some(attempt), Some(permit)) = (self.tries.attempt, self.tries.permit.clone()) else { return };
+        if facts > self.stored_facts || !matches!(self.stage, Stage::Running) || !self.is_undecided() {
+            return;
+        }
+        let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
+        self.tries.step = Step::Reading;
+        self.start_reader(&*upstream.provider, attempt, permit, ctx);
+    }
+
+    /// The provider's call failed.
+    pub(super) fn attempt_failed(&mut self, cause: Cause, error: Option<Error>, ctx: &mut Context<Self>) {
+        self.children.stop_reader();
+        let now = self.node.clock.now();
+        if let Some(pass) = self.tries.pass.take() {
+            pass.failed(cause, now);
+        }
+        let (status, retry_after) = match &error {
+            Some(Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
+            Some(_) | None => (None, None),
+        };
+        self.provider_error = error;
+        if self.transcript.pieces() > 0 {
+            self.tries.tried.output_began();
+        }
+        let failed = self.tries.attempt.map(|attempt| Fact::ProviderFailed { attempt, cause });
+        match self.decide_next(&Failure::new(cause, status, retry_after)) {
+            Next::GiveUp => self.finish(failed, ctx),
+            next @ (Next::Retry { .. } | Next::Fallback { .. }) => {
+                tracing::info!(next = ?next, "another attempt follows");
+                let usage = self.usage.take();
+                self.record(usage.into_iter().chain(failed), ctx);
+                self.follow(next, ctx);
+            }
+        }
+    }
+
+    /// The provider was not even asked.
+    fn not_asked(&mut self, failure: Failure, ctx: &mut Context<Self>) {
+        match self.decide_next(&failure) {
+            next @ (Next::Retry { .. } | Next::Fallback { .. }) => self.follow(next, ctx),
+            // What an attempt before failed of says more.
+            Next::GiveUp if self.tries.attempt.is_some() => self.finish([], ctx),
+            Next::GiveUp => {
+                self.retry_after = failure.retry_after;
+                self.fail(failure.cause, ctx);
+            }
+        }
+    }
+
+    fn decide_next(&mut self, failure: &Failure) -> Next {
+        let Some(Upstream { control, retry, .. }) = self.upstream() else { return Next::GiveUp };
+        let now = self.node.clock.now();
+        let next = retry.next(&self.tries.tried, failure, control.jitter(), || control.may_retry(now));
+        self.tries.tried.follow(next);
+        next
+    }
+
+    fn follow(&mut self, next: Next, ctx: &mut Context<Self>) {
+        match next {
+            Next::Retry { after } => {
+                self.tries.step = Step::Pause;
+                self.tries.waiting = Some(ctx.run_later(after, |supervisor, ctx| {
+                    if supervisor.is_undecided() {
+                        supervisor.open_attempt(ctx);
+                    }
+                }));
+            }
+            Next::Fallback { .. } => {
+                self.tries.permit = None;
+                self.enter_gate(ctx);
+            }
+            Next::GiveUp => {}
+        }
+    }
+
+    /// Nothing more is tried: the provider's socket is closed, and its place is free.
+    pub(super) fn stop_trying(&mut self, ctx: &mut Context<Self>) {
+        self.children.stop_reader();
+        for handle in [self.tries.waiting.take(), self.tries.deadline.take()].into_iter().flatten() {
+            ctx.cancel_future(handle);
+        }
+        self.tries.permit = None;
+        if let Some(pass) = self.tries.pass.take()
+            && self.transcript.is_finished()
+        {
+            pass.succeeded();
+        }
+    }
+}
+
+impl Handler<TakeTurn> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: TakeTurn, ctx: &mut Context<Self>) {
+        if self.tries.step == Step::Turn && self.is_undecided() {
+            self.enter_gate(ctx);
+        }
+    }
+}
