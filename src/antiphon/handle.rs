@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,13 +16,13 @@ use tracing::Span;
 use super::{Builder, History, HistoryError, history};
 use crate::actors::{
     AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, JoinResponse, Journal, Node,
-    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse, Wish,
-    load, seat,
+    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
+    Upstream, Wish, load, seat,
     supervision::{Child, Roster},
 };
 use crate::domain::Plan;
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
-use crate::provider::GateRefusal;
+use crate::provider::{GateRefusal, UpstreamHealth};
 use crate::store::{self, ItemQuery, Order, Side, Store};
 use crate::vault::{self, Vault};
 
@@ -248,6 +249,14 @@ impl Antiphon {
             Ok(NodeState::Failed(failure)) => failure,
             Ok(NodeState::Starting | NodeState::Running(_)) | Err(_) => std::future::pending().await,
         }
+    }
+
+    /// How each provider is doing, by its name.
+    #[must_use]
+    pub fn providers(&self) -> BTreeMap<String, UpstreamHealth> {
+        let now = self.0.node.clock.now();
+        let health = |(name, upstream): (&String, &Upstream)| (name.clone(), upstream.control.health(now));
+        self.0.node.upstreams.iter().map(health).collect()
     }
 
     /// The way to the journal writer, for its figures.

@@ -38,6 +38,12 @@ enum Line {
 }
 
 impl PuppetProvider {
+    /// How often it was asked and the test has not heard of it yet.
+    #[must_use]
+    pub fn unheard(&self) -> usize {
+        self.0.calls.lock().len()
+    }
+
     /// Waits for the next call.
     pub async fn asked(&self) -> Call {
         loop {

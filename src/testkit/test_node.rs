@@ -32,6 +32,8 @@ pub struct TestNode {
     pub store: Arc<FlakyStore>,
     /// The provider that plans call.
     pub provider: PuppetProvider,
+    /// Another one, `spare`, that they fall back to if told so.
+    pub spare: PuppetProvider,
     /// The user whose the responses are.
     pub user: UserId,
     /// What opens what the store has.
@@ -40,6 +42,7 @@ pub struct TestNode {
     pub url: String,
     /// Whether tokens are counted now; estimates wait while they are not.
     pub estimates: watch::Sender<bool>,
+    accounts: Arc<SqlStore>,
     _folder: TempDir,
 }
 
@@ -86,16 +89,17 @@ impl TestNode {
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());
         let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
-        let store = Arc::new(FlakyStore::new(sql as Arc<dyn Store>));
-        let provider = PuppetProvider::default();
+        let store = Arc::new(FlakyStore::new(sql.clone() as Arc<dyn Store>));
+        let (provider, spare) = (PuppetProvider::default(), PuppetProvider::default());
         let (estimates, gate) = watch::channel(true);
         let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter(gate)))
             .limited_provider("puppet", Arc::new(provider.clone()), limits)
+            .limited_provider("spare", Arc::new(spare.clone()), limits)
             .settings(settings)
             .arbiters(1)
             .start()
             .expect("a node");
-        Self { antiphon, store, provider, user, vault, url, estimates, _folder: folder }
+        Self { antiphon, store, provider, spare, user, vault, url, estimates, accounts: sql, _folder: folder }
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
@@ -144,6 +148,15 @@ impl TestNode {
         let wish = Wish::Events { view: View::default(), from: 0 };
         let reader = self.antiphon.subscribe(self.user, id, wish).await.expect("the response can be read");
         TestClient::new(self.antiphon.clone(), self.user, id, reader)
+    }
+
+    /// Another user.
+    ///
+    /// # Panics
+    /// If there is one of that name.
+    pub async fn add_user(&self, name: &str) -> UserId {
+        let accounts = AccountService::new(self.accounts.clone(), self.vault.clone());
+        accounts.create_user(name, SystemClock.now()).await.expect("a user").id
     }
 
     /// The time now.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod api;
+mod attempts;
+mod background;
 mod endings;
 mod golden;
 mod provider;

@@ -179,7 +179,7 @@ impl ResponseSupervisor {
         }
         let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
         self.tries.step = Step::Reading;
-        self.start_reader(&*upstream.provider, attempt, permit, ctx);
+        self.start_reader(upstream.provider, attempt, permit, ctx);
     }
 
     /// The provider's call failed.

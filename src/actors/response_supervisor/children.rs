@@ -97,18 +97,21 @@ impl ResponseSupervisor {
     /// Asks the provider. The attempt's opening is durable by now.
     pub(super) fn start_reader(
         &mut self,
-        provider: &dyn Provider,
+        provider: Arc<dyn Provider>,
         attempt: Attempt,
         permit: Arc<Permit>,
         ctx: &mut Context<Self>,
     ) {
-        // The place goes with the socket: the stream is dropped first.
-        let batches = provider.open(self.provider_request()).inspect(move |_| {
-            let _held = &permit;
-        });
+        let request = self.provider_request();
         let (credit, parent) = (self.node.settings.credit_bytes, ctx.address().recipient());
         let label = Label::of(Role::ProviderReader, self.plan.id);
-        let build = move |_: &mut Context<_>| ProviderReader::new(attempt, batches.boxed_local(), credit, parent);
+        let build = move |_: &mut Context<_>| {
+            // The place goes with the socket: the stream is dropped first.
+            let batches = provider.open(request).inspect(move |_| {
+                let _held = &permit;
+            });
+            ProviderReader::new(attempt, batches.boxed_local(), credit, parent)
+        };
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Reader(attempt)));
         self.children.reader = Some(child);
     }
