@@ -9,8 +9,9 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 use antiphon::{
     domain::{Attempt, Cause, Fact, FinishReason, Frame, Request, Timestamp, Transcript},
     journal::{decode, encode},
-    protocol::{ResponseId, Truncation, Usage},
+    protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
+use serde_json::json;
 
 const RELEASE: &str = "0.1.0";
 const AT: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
@@ -141,6 +142,85 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
                 ended(),
             ],
         ),
+        ("two_calls_told_apart", two_calls()),
+        ("thought_and_scored", thought_and_scored()),
+        ("item_of_another_kind", item_of_another_kind()),
+    ]
+}
+
+fn fields(json: serde_json::Value) -> Extra {
+    serde_json::from_value(json).unwrap()
+}
+
+fn two_calls() -> Vec<Fact> {
+    let second =
+        |text: &str| Fact::ArgumentsArrived { attempt: FIRST, call: 1, text: text.into(), upstream_sequence: None };
+    vec![
+        call(),
+        piece("{\"city\":"),
+        Fact::CallStarted { attempt: FIRST, call: 1, call_id: "call_2".into(), name: "time".into() },
+        second("{}"),
+        piece("\"Oslo\"}"),
+        Fact::CallFinished { attempt: FIRST, call: 0, extra: fields(json!({ "namespace": "world" })) },
+        finished(FIRST, FinishReason::ToolCalls),
+        usage(FIRST),
+        ended(),
+    ]
+}
+
+fn thought_and_scored() -> Vec<Fact> {
+    let summary =
+        |part, text: &str| Fact::SummaryArrived { attempt: FIRST, part, text: text.into(), upstream_sequence: Some(3) };
+    let top_logprobs = vec![TopLogProb { token: "Yo".into(), logprob: -1.5, bytes: b"Yo".to_vec() }];
+    let logprob = LogProb { token: "Hi".into(), logprob: -0.25, bytes: b"Hi".to_vec(), top_logprobs };
+    vec![
+        summary(0, "Be "),
+        summary(0, "polite."),
+        summary(1, "Be brief."),
+        Fact::ReasoningSealed { attempt: FIRST, encrypted_content: "c2VhbGVk".into() },
+        Fact::SpeechFinished { attempt: FIRST, extra: Extra::new() },
+        Fact::ScoredTextArrived {
+            attempt: FIRST,
+            text: "Hi".into(),
+            logprobs: vec![logprob],
+            upstream_sequence: Some(9),
+        },
+        Fact::AnnotationArrived {
+            attempt: FIRST,
+            annotation: fields(json!({ "type": "url_citation", "url": "https://a.example/", "title": "A" })),
+            upstream_sequence: None,
+        },
+        Fact::PartFinished { attempt: FIRST },
+        text(FIRST, "Bye"),
+        Fact::SpeechFinished { attempt: FIRST, extra: fields(json!({ "phase": "final_answer" })) },
+        finished(FIRST, FinishReason::Stop),
+        ended(),
+    ]
+}
+
+fn item_of_another_kind() -> Vec<Fact> {
+    let fields = |json| fields(json);
+    let query = json!({ "type": "search", "query": "weather" });
+    vec![
+        Fact::OtherStarted {
+            attempt: FIRST,
+            item: 0,
+            fields: fields(json!({ "type": "web_search_call", "id": "ws_1", "status": "in_progress" })),
+        },
+        Fact::OtherReported {
+            attempt: FIRST,
+            item: 0,
+            event: "response.web_search_call.searching".into(),
+            fields: fields(json!({ "item_id": "ws_1", "output_index": 0 })),
+        },
+        Fact::OtherFinished {
+            attempt: FIRST,
+            item: 0,
+            fields: fields(json!({ "type": "web_search_call", "status": "completed", "action": query })),
+        },
+        Fact::OtherStarted { attempt: FIRST, item: 1, fields: fields(json!({ "type": "acme:dream", "status": "" })) },
+        finished(FIRST, FinishReason::Length),
+        ended(),
     ]
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Transcript;
 use crate::domain::{Attempt, Cause, Fact, FinishReason, Frame, Limit, Request, Timestamp, View};
-use crate::protocol::{Item, ItemStatus, ResponseEvent, ResponseId, Status, Usage};
+use crate::protocol::{Extra, Item, ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -159,11 +159,40 @@ fn obfuscation_pads_deltas_alike_in_every_replay() {
     }
 }
 
+#[test]
+fn what_a_provider_adds_to_an_item_never_stands_for_what_the_item_is() {
+    let extra = |json: Value| serde_json::from_value::<Extra>(json).unwrap();
+    let lie = extra(serde_json::json!({
+        "id": "x", "type": "x", "status": "x", "role": "x", "content": "x", "summary": "x", "name": "x",
+        "arguments": "x", "call_id": "x", "encrypted_content": "x", "phase": "commentary",
+    }));
+    let facts = [
+        created(),
+        opening(Attempt::FIRST),
+        Fact::ReasoningArrived { attempt: Attempt::FIRST, text: "Hm.".into(), upstream_sequence: None },
+        Fact::SpeechFinished { attempt: Attempt::FIRST, extra: lie.clone() },
+        text("Hello."),
+        Fact::SpeechFinished { attempt: Attempt::FIRST, extra: lie.clone() },
+        Fact::CallStarted { attempt: Attempt::FIRST, call: 0, call_id: "c".into(), name: "f".into() },
+        Fact::CallFinished { attempt: Attempt::FIRST, call: 0, extra: lie },
+        finished(FinishReason::ToolCalls),
+        END,
+    ];
+    let (transcript, events) = fold(&facts);
+    assert_well_formed(&events);
+    for item in transcript.items() {
+        let json = serde_json::to_string(item).unwrap();
+        assert!(!json.contains(r#":"x""#) && json.contains("commentary"), "{json}");
+    }
+}
+
 /// What must hold of every stream, whatever the facts were.
 fn assert_well_formed(events: &[ResponseEvent]) {
     let mut items: BTreeMap<u64, Value> = BTreeMap::new();
     let mut done: BTreeMap<u64, Value> = BTreeMap::new();
     let mut said: BTreeMap<(u64, u64), String> = BTreeMap::new();
+    let mut summed_up: BTreeMap<(u64, u64), String> = BTreeMap::new();
+    let mut parts: BTreeMap<(u64, u64, bool), bool> = BTreeMap::new();
     for (number, event) in events.iter().enumerate() {
         assert_eq!(event.sequence_number(), number as u64, "sequence numbers have no gap");
         assert_eq!(event.is_terminal(), number + 1 == events.len() && event.is_terminal(), "nothing follows the end");
@@ -171,6 +200,11 @@ fn assert_well_formed(events: &[ResponseEvent]) {
         assert_eq!(json["type"], event.name());
         let index = json.get("output_index").and_then(Value::as_u64);
         let part = json.get("content_index").and_then(Value::as_u64).unwrap_or(0);
+        let summary = json.get("summary_index").and_then(Value::as_u64);
+        if let Some(index) = index.filter(|_| !event.name().starts_with("response.output_item")) {
+            assert!(items.contains_key(&index) && !done.contains_key(&index), "{} of an open item", event.name());
+            assert_eq!(json["item_id"], items[&index]["id"]);
+        }
         match event.name() {
             "response.output_item.added" => {
                 assert_eq!(index, Some(items.len() as u64), "output indexes are dense");
@@ -181,12 +215,32 @@ fn assert_well_formed(events: &[ResponseEvent]) {
                 assert_eq!((&json["item"]["id"], &json["item"]["type"]), (&added["id"], &added["type"]));
                 assert!(done.insert(index.unwrap(), json["item"].clone()).is_none(), "an item ends once");
             }
+            "response.content_part.added" | "response.reasoning_summary_part.added" => {
+                let place = (index.unwrap(), summary.unwrap_or(part), summary.is_some());
+                let open = parts.iter().any(|((item, ..), open)| *item == index.unwrap() && *open);
+                assert!(!open, "one part of an item at a time");
+                let before = parts.keys().filter(|key| (key.0, key.2) == (place.0, place.2)).count();
+                assert_eq!(place.1, before as u64, "parts are counted without a gap");
+                parts.insert(place, true);
+            }
+            "response.content_part.done" | "response.reasoning_summary_part.done" => {
+                let place = (index.unwrap(), summary.unwrap_or(part), summary.is_some());
+                assert_eq!(parts.insert(place, false), Some(true), "a part ends once");
+            }
+            "response.reasoning_summary_text.delta" => {
+                let place = (index.unwrap(), summary.unwrap());
+                summed_up.entry(place).or_default().push_str(json["delta"].as_str().unwrap());
+            }
+            "response.reasoning_summary_text.done" => {
+                assert_eq!(json["text"], summed_up[&(index.unwrap(), summary.unwrap())]);
+            }
+            "response.code_interpreter_call_code.delta" => {}
             name if name.ends_with(".delta") => {
-                assert_eq!(json["item_id"], items[&index.unwrap()]["id"]);
                 said.entry((index.unwrap(), part)).or_default().push_str(json["delta"].as_str().unwrap());
             }
             "response.output_text.done" | "response.reasoning_text.done" => {
-                assert_eq!(json["text"], said[&(index.unwrap(), part)]);
+                // A part that holds nothing but a note has no delta.
+                assert_eq!(json["text"], said.get(&(index.unwrap(), part)).map_or("", String::as_str));
             }
             "response.refusal.done" => assert_eq!(json["refusal"], said[&(index.unwrap(), part)]),
             "response.function_call_arguments.done" => {
@@ -198,6 +252,7 @@ fn assert_well_formed(events: &[ResponseEvent]) {
     }
     let Some(last) = events.last().filter(|event| event.is_terminal()) else { return };
     assert_eq!(items.len(), done.len(), "every item that was added is done");
+    assert!(parts.values().all(|open| !open), "every part that was added is done");
     let output = serde_json::to_value(&last.response().unwrap().output).unwrap();
     assert_eq!(output, Value::Array(done.into_values().collect()), "the final output is the items as they ended");
 }
@@ -210,7 +265,56 @@ fn words() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[a-z ]{1,8}", "\\PC{1,4}"]
 }
 
+fn fields() -> impl Strategy<Value = Extra> {
+    let word = || prop::sample::select(vec!["type", "id", "status", "error", "code", "web_search_call", "ws_1", ""]);
+    prop::collection::vec((word(), word()), 0..4)
+        .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect())
+}
+
+/// What providers with more to say than text and calls add.
+fn rich_fact() -> impl Strategy<Value = Fact> {
+    let counted = || (attempt(), 0..2u32);
+    let event = || {
+        prop::sample::select(vec![
+            "response.web_search_call.searching",
+            "response.code_interpreter_call_code.delta",
+            "response.completed",
+            "acme:event",
+        ])
+    };
+    let logprob = |token: String| LogProb { token, logprob: -0.5, bytes: vec![1], top_logprobs: Vec::new() };
+    prop_oneof![
+        4 => (attempt(), words()).prop_map(move |(attempt, text)| Fact::ScoredTextArrived {
+            attempt, logprobs: vec![logprob(text.clone())], text, upstream_sequence: Some(3)
+        }),
+        2 => (attempt(), fields()).prop_map(|(attempt, annotation)| Fact::AnnotationArrived {
+            attempt, annotation, upstream_sequence: None
+        }),
+        4 => (counted(), words()).prop_map(|((attempt, part), text)| Fact::SummaryArrived {
+            attempt, part, text, upstream_sequence: None
+        }),
+        2 => (attempt(), words()).prop_map(|(attempt, encrypted_content)| Fact::ReasoningSealed {
+            attempt, encrypted_content
+        }),
+        2 => attempt().prop_map(|attempt| Fact::PartFinished { attempt }),
+        2 => (attempt(), fields()).prop_map(|(attempt, extra)| Fact::SpeechFinished { attempt, extra }),
+        2 => (counted(), fields()).prop_map(|((attempt, call), extra)| Fact::CallFinished { attempt, call, extra }),
+        3 => (counted(), fields()).prop_map(|((attempt, item), mut fields)| {
+            fields.insert("type".into(), "web_search_call".into());
+            Fact::OtherStarted { attempt, item, fields }
+        }),
+        3 => (counted(), event(), fields()).prop_map(|((attempt, item), event, fields)| Fact::OtherReported {
+            attempt, item, event: event.to_owned(), fields
+        }),
+        2 => (counted(), fields()).prop_map(|((attempt, item), fields)| Fact::OtherFinished { attempt, item, fields }),
+    ]
+}
+
 fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![3 => plain_fact(), 1 => rich_fact()]
+}
+
+fn plain_fact() -> impl Strategy<Value = Fact> {
     let piece = || (attempt(), words());
     let call = || (attempt(), 0..3u32);
     let reason = prop_oneof![

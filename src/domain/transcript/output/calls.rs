@@ -1,6 +1,6 @@
 //! Function calls, and the answers of those that this server runs.
 
-use super::{Events, Key, Output, place};
+use super::{Events, Key, Output, place, without_own};
 use crate::protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
 
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,7 @@ impl Output {
     pub(in crate::domain::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Events) {
         let Some(Call { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
-            call.extra = extra;
+            call.extra = without_own(extra);
         }
         self.close_call(index, ItemStatus::Completed, events);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use self::{calls::Call, others::OtherPlace, speech::Speaking};
 use crate::domain::{Attempt, CallIndex};
-use crate::protocol::{Item, ItemId, ItemStatus, ResponseEvent, ResponseId};
+use crate::protocol::{Extra, Item, ItemId, ItemStatus, ResponseEvent, ResponseId};
 
 pub(super) use speech::Voice;
 
@@ -110,6 +110,16 @@ impl Output {
     fn next_id(&self, prefix: &str) -> ItemId {
         ItemId::of_output(prefix, self.response, place(self.items.len()))
     }
+}
+
+/// What a provider adds to an item, without what is the item's own.
+fn without_own(mut extra: Extra) -> Extra {
+    const OWN: [&str; 10] =
+        ["id", "type", "status", "role", "content", "summary", "encrypted_content", "call_id", "name", "arguments"];
+    for own in OWN {
+        extra.remove(own);
+    }
+    extra
 }
 
 /// How much of what is open was cut.

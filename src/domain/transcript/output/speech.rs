@@ -1,6 +1,6 @@
 //! What a provider says when it is not calling a function: messages and thoughts.
 
-use super::{Events, Output, place};
+use super::{Events, Output, place, without_own};
 use crate::protocol::{
     ContentPart, Extra, Item, ItemId, ItemStatus, LogProb, Message, OutputText, Reasoning, ReasoningText,
     ResponseEvent, Role, SummaryText,
@@ -121,6 +121,7 @@ impl Output {
     /// The open message or thought is whole.
     pub(in crate::domain::transcript) fn finish_speech(&mut self, extra: Extra, events: &mut Events) {
         let Some(Speaking { index, .. }) = self.speaking else { return };
+        let extra = without_own(extra);
         match self.items.get_mut(index) {
             Some(Item::Message(item)) => item.extra = extra,
             Some(Item::Reasoning(item)) => item.extra = extra,
