@@ -207,8 +207,8 @@ enum Place {
 }
 
 impl Place {
-    /// An acquisition takes its place in the semaphore's line when it is first polled, so it is polled here. It must not
-    /// be held up by the task's budget: a poll that finds it spent takes no place.
+    /// An acquisition takes its slot or its place in the semaphore's line when it is first polled, so it is polled
+    /// here. Unconstrained: a task that has used up its budget would be told to wait even if there is a slot.
     fn take(slots: &Arc<Semaphore>) -> Self {
         let mut line: Line = Box::pin(tokio::task::unconstrained(Arc::clone(slots).acquire_owned()));
         match line.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
