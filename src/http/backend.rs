@@ -1,6 +1,6 @@
 //! What the HTTP API asks of the actors.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -8,6 +8,7 @@ use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wis
 use crate::antiphon::Antiphon;
 use crate::domain::Plan;
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
+use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
 
 /// Runs responses, as [`Antiphon`] does.
@@ -38,6 +39,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         id: ResponseId,
         page: (Order, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal>;
+
+    /// How each provider is doing, by its name.
+    fn providers(&self) -> BTreeMap<String, UpstreamHealth>;
 
     /// Whether new responses can be taken.
     async fn ready(&self) -> Result<bool, store::Error>;
@@ -76,6 +80,10 @@ impl Backend for Antiphon {
         page: (Order, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
         Antiphon::input_items(self, user, id, page).await
+    }
+
+    fn providers(&self) -> BTreeMap<String, UpstreamHealth> {
+        Antiphon::providers(self)
     }
 
     async fn ready(&self) -> Result<bool, store::Error> {

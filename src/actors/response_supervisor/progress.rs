@@ -11,7 +11,7 @@ use crate::actors::{
     provider_reader::{ReaderFact, Said},
     reader::Phase,
 };
-use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Taken};
+use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
 use crate::provider;
 use crate::store::Conflict;
 
@@ -105,6 +105,10 @@ impl ResponseSupervisor {
         self.record(within, ctx);
         self.unstored_credit.push_back((self.transcript.facts(), cost));
         self.readers.announce_opened(self.opened);
+        if self.transcript.pieces() > 0 {
+            // Nothing is tried again: the prompt is of no more use.
+            self.plan.prompt = Prompt::default();
+        }
         if let Some(last) = stop {
             self.finish([last], ctx);
         } else if self.transcript.pieces() > MOST_PIECES {

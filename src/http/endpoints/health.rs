@@ -3,26 +3,66 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
+use crate::domain::BreakerState;
 use crate::http::{ApiError, HttpState};
+use crate::provider::UpstreamHealth;
 
 #[derive(Serialize)]
-struct Health {
+struct Alive {
     status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Ready {
+    /// `ok`, or `degraded` where a provider is down.
+    status: &'static str,
+    providers: Vec<ProviderState>,
+}
+
+#[derive(Serialize)]
+struct ProviderState {
+    name: String,
+    /// `up`, `down`, or `trying` while one request finds out.
+    state: &'static str,
+    running: usize,
+    waiting: usize,
+}
+
+impl ProviderState {
+    fn new((name, health): (String, UpstreamHealth)) -> Self {
+        let state = match health.breaker {
+            BreakerState::Closed => "up",
+            BreakerState::Open { .. } => "down",
+            BreakerState::HalfOpen => "trying",
+        };
+        Self { name, state, running: health.gate.running, waiting: health.gate.waiting }
+    }
 }
 
 /// Whether the process serves requests at all.
 pub(in crate::http) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "ok" })
+    HttpResponse::Ok().json(Alive { status: "ok" })
 }
 
-/// Whether new responses can be taken: asks the database each time.
+/// Whether new responses can be taken: asks the database each time. Providers are not asked; what is known of them
+/// is what their last answers said. With all of them down the server is not ready.
 pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpResponse, ApiError> {
     match state.backend.ready().await {
-        Ok(true) => Ok(HttpResponse::Ok().json(Health { status: "ok" })),
+        Ok(true) => providers(&state),
         Ok(false) => Err(ApiError::unavailable("server_is_overloaded", "The server is not ready.")),
         Err(error) => {
             tracing::warn!(error = %error, "http.readiness.database_unavailable");
             Err(ApiError::database_unavailable())
         }
     }
+}
+
+fn providers(state: &HttpState) -> Result<HttpResponse, ApiError> {
+    let providers: Vec<ProviderState> = state.backend.providers().into_iter().map(ProviderState::new).collect();
+    let down = providers.iter().filter(|provider| provider.state == "down").count();
+    if down > 0 && down == providers.len() {
+        return Err(ApiError::unavailable("server_is_overloaded", "No model provider can be reached."));
+    }
+    let status = if down == 0 { "ok" } else { "degraded" };
+    Ok(HttpResponse::Ok().json(Ready { status, providers }))
 }

@@ -25,6 +25,7 @@ use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
 };
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
+use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
 use crate::tokens::TokenError;
 
@@ -44,6 +45,7 @@ pub(super) struct FakeBackend {
     pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
     /// The responses that exist.
     pub(super) known: Mutex<Vec<ResponseId>>,
+    pub(super) providers: Mutex<BTreeMap<String, UpstreamHealth>>,
 }
 
 impl FakeBackend {
@@ -103,6 +105,10 @@ impl Backend for FakeBackend {
         let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
         self.pages.lock().push(page);
         Ok((!unknown).then(|| (Vec::new(), false)))
+    }
+
+    fn providers(&self) -> BTreeMap<String, UpstreamHealth> {
+        self.providers.lock().clone()
     }
 
     async fn ready(&self) -> Result<bool, store::Error> {

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::Wish;
-use crate::domain::{Cause, DisconnectPolicy, View};
+use crate::domain::{BreakerState, Cause, DisconnectPolicy, View};
 use crate::protocol::{ItemId, ResponseId, Status};
+use crate::provider::{GateFigures, UpstreamHealth};
 use crate::store::Order;
 
 #[actix_web::test]
@@ -170,8 +171,29 @@ async fn health_needs_no_key() {
     let api = Api::new();
     for path in ["/health/live", "/health/ready"] {
         let answer = api.send_as(None, TestRequest::get().uri(path)).await;
-        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ok"})));
+        assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!("ok")));
     }
+}
+
+#[actix_web::test]
+async fn readiness_says_how_each_provider_is_doing_and_ends_with_the_last_of_them() {
+    let api = Api::new();
+    let health = |breaker| UpstreamHealth { breaker, gate: GateFigures { running: 2, waiting: 1, ..idle() } };
+    let down = BreakerState::Open { retry_after: Duration::from_secs(3) };
+    let ready = || api.send_as(None, TestRequest::get().uri("/health/ready"));
+    let providers = [("far", BreakerState::HalfOpen), ("gone", down), ("near", BreakerState::Closed)];
+    *api.backend.providers.lock() =
+        providers.into_iter().map(|(name, breaker)| (name.to_owned(), health(breaker))).collect();
+    let state = |name, state| json!({"name": name, "state": state, "running": 2, "waiting": 1});
+    let expected = [state("far", "trying"), state("gone", "down"), state("near", "up")];
+    assert_eq!(ready().await.json(), json!({"status": "degraded", "providers": expected}));
+    *api.backend.providers.lock() = [("gone".to_owned(), health(down))].into();
+    let answer = ready().await;
+    assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
+}
+
+fn idle() -> GateFigures {
+    GateFigures { running: 0, waiting: 0, keys: 0, refused_queue_full: 0, refused_key_busy: 0 }
 }
 
 #[actix_web::test]

@@ -90,7 +90,8 @@ async fn a_server_whose_database_goes_away_lives_and_is_not_ready() {
     let client = server.client();
     let probe = |path| Answer::of(client.bare(Method::GET, path));
     assert_eq!(probe("/health/live").await.status, 200);
-    assert_eq!(probe("/health/ready").await.json(), json!({ "status": "ok" }));
+    let up = json!({ "name": "eliza", "state": "up", "running": 0, "waiting": 0 });
+    assert_eq!(probe("/health/ready").await.json(), json!({ "status": "ok", "providers": [up] }));
     drop(postgres);
     let mut ready = probe("/health/ready").await;
     while ready.status == 200 {
