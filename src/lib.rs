@@ -46,7 +46,7 @@
 //! use antiphon::access::AccountService;
 //! use antiphon::actors::{Emission, Wish};
 //! use antiphon::admission::{Admission, Admitted, Asked, DisconnectWish, Model};
-//! use antiphon::domain::{Encoding, Limits};
+//! use antiphon::domain::{Encoding, Limits, Target};
 //! use antiphon::protocol::{CreateResponse, Input};
 //! use antiphon::provider::Eliza;
 //! use antiphon::store::MemoryStore;
@@ -66,8 +66,8 @@
 //! // What a request goes through before anything runs.
 //! let model = Model {
 //!     id: "eliza".into(),
-//!     provider: "local".into(),
-//!     upstream_model: "eliza".into(),
+//!     target: Target::new("local", "eliza"),
+//!     fallbacks: Vec::new(),
 //!     context_window: 8_192,
 //!     encoding: Encoding::O200kBase,
 //!     default_output_tokens: 1_024,
@@ -89,7 +89,7 @@
 //!     stream: Some(true),
 //!     ..CreateResponse::default()
 //! };
-//! let asked = Asked { request_id: "req_1".into(), disconnect: None };
+//! let asked = Asked { request_id: "req_1".into(), caller: "ada".into(), disconnect: None };
 //! let Admitted { plan, view, .. } = admission.plan(user.id, request, asked).await?;
 //!
 //! // Durable when this returns; from here on it ends whatever becomes of us.

@@ -69,6 +69,7 @@ fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
     let model = Model {
         id: "bench".to_owned(),
         target: Target::new("bench", "bench"),
+        fallbacks: Vec::new(),
         context_window: 128_000,
         encoding: Encoding::default(),
         default_output_tokens: 2048,

@@ -70,7 +70,7 @@ impl Admission {
         let valid = validate(create, id, &self.limits)?;
         let model =
             self.models.get(&valid.model).ok_or_else(|| Refusal::UnknownModel { model: valid.model.clone() })?;
-        let output_tokens = output_tokens(&valid, model)?;
+        let output_tokens = output_tokens(&valid, &model)?;
         let history = self.history(user, &valid).await?;
         check_calls(&history, &valid.input)?;
         let material = Material {
@@ -81,7 +81,7 @@ impl Admission {
             truncation: valid.create.truncation.unwrap_or_default(),
         };
         let budget = model.context_window.saturating_sub(output_tokens);
-        let (prompt, prompt_tokens) = fit(&material, model, budget, self.counter.as_ref()).await?;
+        let (prompt, prompt_tokens) = fit(&material, &model, budget, self.counter.as_ref()).await?;
         let plan = Plan {
             id,
             user,
@@ -89,7 +89,7 @@ impl Admission {
             input: material.input,
             prompt,
             caller: asked.caller,
-            targets: vec![model.target.clone()],
+            targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),

@@ -1,8 +1,12 @@
 //! The models that clients can name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::domain::{Encoding, Target};
+
+#[cfg(test)]
+mod tests;
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +15,8 @@ pub struct Model {
     pub id: String,
     /// Where it is asked.
     pub target: Target,
+    /// Where it is asked when that fails before its first word, in this order.
+    pub fallbacks: Vec<Fallback>,
     /// Tokens of prompt and output together.
     pub context_window: u32,
     /// The tokenizer that fits the model.
@@ -25,26 +31,69 @@ pub struct Model {
     pub created: i64,
 }
 
+/// Another model that may answer in place of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// Where it is asked.
+    pub target: Target,
+    /// Tokens of prompt and output together.
+    pub context_window: u32,
+}
+
+impl Model {
+    /// Where a request of that many tokens, prompt and output together, is asked: the model's own target, then those
+    /// fallbacks that have room for it. The tokens are counted as the model itself counts them.
+    #[must_use]
+    pub fn targets(&self, tokens: u32) -> Vec<Target> {
+        let roomy = self.fallbacks.iter().filter(|fallback| tokens <= fallback.context_window);
+        std::iter::once(&self.target).chain(roomy.map(|fallback| &fallback.target)).cloned().collect()
+    }
+}
+
 /// All models, by the names that clients use.
 #[derive(Debug, Clone, Default)]
-pub struct ModelCatalog(BTreeMap<String, Model>);
+pub struct ModelCatalog {
+    named: BTreeMap<String, Model>,
+    any: Option<Model>,
+}
 
 impl ModelCatalog {
-    /// The model of that name.
+    /// The same catalog with a model for every name that it does not have. Name and upstream name of what it gives
+    /// are the name that was asked for; all else is as in `model`.
     #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Model> {
-        self.0.get(id)
+    pub fn with_any(self, model: Model) -> Self {
+        Self { any: Some(model), ..self }
     }
 
-    /// All models, by name.
+    /// The model of that name. No model has an empty one.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Cow<'_, Model>> {
+        let of_any = |any: &Model| {
+            let target = Target { model: id.to_owned(), ..any.target.clone() };
+            Cow::Owned(Model { id: id.to_owned(), target, ..any.clone() })
+        };
+        match self.named.get(id) {
+            Some(model) => Some(Cow::Borrowed(model)),
+            None => self.any.as_ref().filter(|_| !id.is_empty()).map(of_any),
+        }
+    }
+
+    /// The models that have names, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Model> {
-        self.0.values()
+        self.named.values()
+    }
+
+    /// What every other name stands for, if it stands for anything.
+    #[must_use]
+    pub fn any(&self) -> Option<&Model> {
+        self.any.as_ref()
     }
 }
 
 impl FromIterator<Model> for ModelCatalog {
     /// Of two models of one name the last is kept.
     fn from_iter<T: IntoIterator<Item = Model>>(models: T) -> Self {
-        Self(models.into_iter().map(|model| (model.id.clone(), model)).collect())
+        let named = models.into_iter().map(|model| (model.id.clone(), model)).collect();
+        Self { named, any: None }
     }
 }

@@ -12,6 +12,6 @@ mod refusal;
 mod tests;
 
 pub use admit::{Admission, Admitted, Asked, DisconnectWish};
-pub use catalog::{Model, ModelCatalog};
+pub use catalog::{Fallback, Model, ModelCatalog};
 pub use ports::{Histories, PromptCounter};
 pub use refusal::Refusal;

@@ -44,6 +44,7 @@ fn admission(context_window: u32, said: Result<History, HistoryError>) -> (Admis
     let model = Model {
         id: "m".to_owned(),
         target: Target::new("p", "u"),
+        fallbacks: Vec::new(),
         context_window,
         encoding: Encoding::O200kBase,
         default_output_tokens: 2_048,

@@ -198,6 +198,7 @@ fn offer(provider: &str, model: config::Model, (timeouts, default_output_tokens)
     Model {
         id: model.id,
         target: Target { provider: provider.to_owned(), model: model.upstream_id, timeouts },
+        fallbacks: Vec::new(),
         context_window: model.context_window.unwrap_or(CONTEXT_WINDOW),
         encoding: model.encoding,
         default_output_tokens: model.max_output_tokens.unwrap_or(default_output_tokens),

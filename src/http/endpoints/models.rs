@@ -26,7 +26,7 @@ struct ModelList<'a> {
     data: Vec<ModelObject<'a>>,
 }
 
-/// All models that requests can name.
+/// All models that have names. A provider that takes any name has no list of them.
 pub(in crate::http) async fn list_models(
     _: Authenticated,
     state: web::Data<HttpState>,
@@ -35,7 +35,7 @@ pub(in crate::http) async fn list_models(
     Ok(HttpResponse::Ok().json(ModelList { object: "list", data }))
 }
 
-/// One model. Its name may hold slashes, written as they are or encoded.
+/// One model, as a request would find it. Its name may hold slashes, written as they are or encoded.
 pub(in crate::http) async fn retrieve_model(
     request: HttpRequest,
     _: Authenticated,
@@ -43,5 +43,5 @@ pub(in crate::http) async fn retrieve_model(
 ) -> Result<HttpResponse, ApiError> {
     let name: String = request.match_info().load().map_err(|_| ApiError::unknown_model(""))?;
     let model = state.admission.models.get(&name).ok_or_else(|| ApiError::unknown_model(&name))?;
-    Ok(HttpResponse::Ok().json(ModelObject::from(model)))
+    Ok(HttpResponse::Ok().json(ModelObject::from(&*model)))
 }

@@ -311,6 +311,7 @@ fn model(id: &str) -> Model {
     Model {
         id: id.to_owned(),
         target: Target::new("p", format!("upstream-{id}")),
+        fallbacks: Vec::new(),
         context_window: 10_000,
         encoding: Encoding::O200kBase,
         default_output_tokens: 2_048,

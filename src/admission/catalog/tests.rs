@@ -1,0 +1,98 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{Fallback, Model, ModelCatalog};
+use crate::admission::{Admission, Asked, DisconnectWish, Histories, PromptCounter, Refusal};
+use crate::antiphon::{History, HistoryError};
+use crate::domain::{Encoding, Limits, Prompt, Target};
+use crate::protocol::{ResponseId, UserId};
+use crate::tokens::TokenError;
+
+/// Nothing was said before, and every prompt has a hundred tokens.
+#[derive(Debug)]
+struct AHundred;
+
+#[async_trait]
+impl PromptCounter for AHundred {
+    async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
+        Ok(100)
+    }
+}
+
+#[async_trait]
+impl Histories for AHundred {
+    async fn history(&self, _: UserId, _: ResponseId, _: usize) -> Result<History, HistoryError> {
+        Err(HistoryError::NotFound)
+    }
+}
+
+fn model(id: &str, fallbacks: &[(&str, u32)]) -> Model {
+    let fallback = |(name, context_window): &(&str, u32)| Fallback {
+        target: Target::new("other", *name),
+        context_window: *context_window,
+    };
+    Model {
+        id: id.to_owned(),
+        target: Target::new("own", format!("upstream-{id}")),
+        fallbacks: fallbacks.iter().map(fallback).collect(),
+        context_window: 1_000,
+        encoding: Encoding::Cl100kBase,
+        default_output_tokens: 200,
+        max_output_tokens: 500,
+        owned_by: "own".to_owned(),
+        created: 0,
+    }
+}
+
+/// Where a request would be asked, as provider and model.
+async fn asked(catalog: ModelCatalog, body: serde_json::Value) -> Result<Vec<(String, String)>, Refusal> {
+    let admission = Admission {
+        models: Arc::new(catalog),
+        limits: Limits::default(),
+        disconnect: DisconnectWish::Grace,
+        grace: Duration::from_secs(10),
+        histories: Arc::new(AHundred),
+        counter: Arc::new(AHundred),
+    };
+    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None };
+    let admitted = admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await?;
+    Ok(admitted.plan.targets.into_iter().map(|target| (target.provider, target.model)).collect())
+}
+
+fn places(names: &[(&str, &str)]) -> Vec<(String, String)> {
+    names.iter().map(|(provider, model)| ((*provider).to_owned(), (*model).to_owned())).collect()
+}
+
+#[tokio::test]
+async fn fallbacks_without_room_for_prompt_and_output_are_left_out() {
+    let catalog: ModelCatalog =
+        [model("m", &[("large", 300), ("exact", 299), ("small", 298), ("tiny", 100)])].into_iter().collect();
+    for (output, names) in
+        [(199, vec!["large", "exact"]), (200, vec!["large"]), (201, vec![]), (16, vec!["large", "exact", "small"])]
+    {
+        let body = json!({ "model": "m", "input": "Hi.", "max_output_tokens": output });
+        let names: Vec<_> = names.into_iter().map(|name| ("other", name)).collect();
+        let expected = [vec![("own", "upstream-m")], names].concat();
+        assert_eq!(asked(catalog.clone(), body).await.unwrap(), places(&expected), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_goes_on_to_the_provider_that_takes_any() {
+    let named = || [model("m", &[])].into_iter().collect::<ModelCatalog>();
+    let body = |model: &str| json!({ "model": model, "input": "Hi." });
+    let refusal = asked(named(), body("org/new")).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::UnknownModel { model } if model == "org/new"));
+    let catalog = || named().with_any(model("*", &[("spare", 10_000)]));
+    let passed = asked(catalog(), body("org/new")).await.unwrap();
+    assert_eq!(passed, places(&[("own", "org/new"), ("other", "spare")]));
+    assert_eq!(asked(catalog(), body("m")).await.unwrap(), places(&[("own", "upstream-m")]));
+    let found = catalog().get("org/new").unwrap().into_owned();
+    assert_eq!((found.id.as_str(), found.encoding), ("org/new", Encoding::Cl100kBase));
+    assert!(catalog().get("").is_none());
+    assert_eq!(catalog().iter().map(|model| model.id.clone()).collect::<Vec<_>>(), ["m"]);
+}
