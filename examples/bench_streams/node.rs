@@ -57,7 +57,7 @@ fn print_out(text: &str) -> std::io::Result<()> {
 fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
     let mut builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken));
     for (name, section) in &input.config.providers {
-        if let Provider::ChatCompletions(section) = section {
+        if let Provider::Upstream(section) = section {
             let options = UpstreamOptions::new(&section.base_url);
             builder = builder.provider(name, ChatCompletions::new(options)?);
         }

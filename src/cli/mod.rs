@@ -7,6 +7,8 @@ mod args;
 mod data_dir;
 mod keys;
 mod maintenance;
+mod models;
+mod providers;
 mod run;
 mod serve;
 mod server;

@@ -79,8 +79,10 @@ impl ServeInput {
     /// A model to try: the built-in one if it is there.
     fn first_model(&self) -> Option<&str> {
         let names = |provider| match provider {
-            &Provider::Eliza => Some("eliza"),
-            Provider::ChatCompletions(section) => section.models.first().map(|model| model.id.as_str()),
+            &Provider::Eliza(_) => Some("eliza"),
+            Provider::Upstream(section) => {
+                section.models.iter().find(|model| !model.is_any()).map(|model| model.id.as_str())
+            }
         };
         let models: Vec<&str> = self.config.providers.values().filter_map(names).collect();
         models.iter().find(|model| **model == "eliza").or(models.first()).copied()

@@ -1,23 +1,23 @@
 //! From what is prepared to a server that runs until it is told to stop.
 
-use std::{collections::HashMap, io::Write, net::TcpListener, path::Path, sync::Arc};
+use std::{io::Write, net::TcpListener, path::Path, sync::Arc};
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::serve::{ServeInput, prepare};
-use crate::actors::{ProviderLimits, Settings};
-use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog};
+use super::{
+    models,
+    providers::{self, Built},
+};
+use crate::actors::Settings;
+use crate::admission::{Admission, DisconnectWish};
 use crate::antiphon::Antiphon;
-use crate::config::{self, ChatCompletionsSection, Config, Disconnect};
-use crate::domain::{Encoding, Target, Timeouts};
+use crate::config::{Config, Disconnect};
+use crate::domain::{BackgroundLimits, Encoding};
 use crate::http::{self, HttpSettings, HttpState};
-use crate::provider::{ChatCompletions, Eliza, Provider, UpstreamOptions};
 use crate::tokens::Tiktoken;
-
-/// The context window of a model of which nothing is said.
-const CONTEXT_WINDOW: u32 = 128_000;
 
 /// Serves until a signal, or until the node can't go on.
 ///
@@ -33,7 +33,8 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(input.config.server.listen)
         .with_context(|| format!("the address {} can't be listened on", input.config.server.listen))?;
     let address = listener.local_addr()?;
-    let antiphon = start_node(&input)?;
+    let providers = providers::build(&input.config)?;
+    let antiphon = start_node(&input, &providers)?;
     load_vocabularies(&input.config);
     let server = http::serve(listener, state(&input, &antiphon))?;
     let handle = server.handle();
@@ -56,8 +57,8 @@ pub(super) async fn serve(
 
 /// Meanwhile: the first request would wait for them.
 fn load_vocabularies(config: &Config) {
-    let catalog = models(config);
-    let mut encodings: Vec<Encoding> = catalog.iter().map(|model| model.encoding).collect();
+    let catalog = models::catalog(config);
+    let mut encodings: Vec<Encoding> = catalog.iter().chain(catalog.any()).map(|model| model.encoding).collect();
     encodings.sort_unstable_by_key(|encoding| format!("{encoding:?}"));
     encodings.dedup();
     tokio::task::spawn_blocking(move || {
@@ -94,14 +95,14 @@ impl Signals {
     }
 }
 
-fn start_node(input: &ServeInput) -> anyhow::Result<Antiphon> {
+fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
     let responses = &input.config.responses;
     let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken))
         .name(&input.node)
         .settings(settings(&input.config));
-    let builder = providers(&input.config)?
-        .into_iter()
-        .fold(builder, |builder, (name, provider)| builder.limited_provider(name, provider, ProviderLimits::default()));
+    let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
+        builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
+    });
     let builder = if responses.arbiters == 0 { builder } else { builder.arbiters(responses.arbiters) };
     Ok(builder.start()?)
 }
@@ -116,32 +117,19 @@ fn settings(config: &Config) -> Settings {
         outage_patience: config.store.outage_patience,
         client_stall_timeout: config.http.client_stall_timeout,
         max_output_bytes: config.responses.max_output_bytes,
+        background: BackgroundLimits {
+            running: config.responses.background_concurrency,
+            running_per_user: config.responses.background_concurrency_per_user,
+            waiting: config.responses.background_queue,
+        },
         ..defaults
     }
-}
-
-fn providers(config: &Config) -> anyhow::Result<HashMap<String, Arc<dyn Provider>>> {
-    let provider = |section: &config::Provider| -> anyhow::Result<Arc<dyn Provider>> {
-        Ok(match section {
-            config::Provider::Eliza => Arc::new(Eliza::default()),
-            config::Provider::ChatCompletions(section) => Arc::new(chat_completions(section)?),
-        })
-    };
-    let named = |(name, section): (&String, &config::Provider)| {
-        Ok((name.clone(), provider(section).with_context(|| format!("providers.{name}"))?))
-    };
-    config.providers.iter().map(named).collect()
-}
-
-fn chat_completions(section: &ChatCompletionsSection) -> anyhow::Result<ChatCompletions> {
-    let options = UpstreamOptions { api_key: section.api_key.clone(), ..UpstreamOptions::new(&section.base_url) };
-    Ok(ChatCompletions::new(options)?)
 }
 
 fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
     let config = &input.config;
     let admission = Admission {
-        models: Arc::new(models(config)),
+        models: Arc::new(models::catalog(config)),
         limits: config.limits.limits(),
         disconnect: match config.responses.disconnect {
             Disconnect::Grace => DisconnectWish::Grace,
@@ -170,40 +158,5 @@ fn http_settings(config: &Config) -> HttpSettings {
         body_timeout: config.server.body_timeout,
         idle_timeout: config.server.idle_timeout,
         ..HttpSettings::default()
-    }
-}
-
-fn models(config: &Config) -> ModelCatalog {
-    let unlimited = config.responses.default_max_output_tokens;
-    let offered = |(provider, section): (&String, &config::Provider)| -> Vec<Model> {
-        let (named, timeouts) = match section {
-            config::Provider::Eliza => (vec![config::Model::named("eliza")], Timeouts::default()),
-            config::Provider::ChatCompletions(section) => (section.models.clone(), timeouts(section)),
-        };
-        named.into_iter().map(|model| offer(provider, model, (timeouts, unlimited))).collect()
-    };
-    config.providers.iter().flat_map(offered).collect()
-}
-
-fn timeouts(section: &ChatCompletionsSection) -> Timeouts {
-    Timeouts {
-        connect: section.connect_timeout,
-        first_byte: section.first_byte_timeout,
-        idle: section.idle_timeout,
-        ..Timeouts::default()
-    }
-}
-
-fn offer(provider: &str, model: config::Model, (timeouts, default_output_tokens): (Timeouts, u32)) -> Model {
-    Model {
-        id: model.id,
-        target: Target { provider: provider.to_owned(), model: model.upstream_id, timeouts },
-        fallbacks: Vec::new(),
-        context_window: model.context_window.unwrap_or(CONTEXT_WINDOW),
-        encoding: model.encoding,
-        default_output_tokens: model.max_output_tokens.unwrap_or(default_output_tokens),
-        max_output_tokens: crate::domain::Limits::default().max_output_tokens,
-        owned_by: provider.to_owned(),
-        created: 0,
     }
 }

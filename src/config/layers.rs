@@ -4,9 +4,10 @@
 //! those that fail are told, the rest is put together.
 
 use config::{ConfigError, File, FileFormat, Map, Source as _, Value, ValueKind};
+use serde::de::DeserializeOwned;
 
 use super::Problem;
-use super::load::{Environment, Sections};
+use super::load::Environment;
 
 /// What every environment variable of the configuration begins with.
 const PREFIX: &str = "ANTIPHON_";
@@ -29,9 +30,9 @@ impl Leaf {
         self.value.to_string()
     }
 
-    /// The problem with this key, if it has one.
-    pub(super) fn problem(&self) -> Option<Problem> {
-        let error = tree(std::slice::from_ref(self)).try_deserialize::<Sections>().err()?;
+    /// The problem that this key is in a `T`, if it is one.
+    fn problem<T: DeserializeOwned>(&self) -> Option<Problem> {
+        let error = tree(std::slice::from_ref(self)).try_deserialize::<T>().err()?;
         let reason = reason(&error);
         // An unknown key may be a secret in the wrong place.
         let known = !reason.starts_with("unknown field");
@@ -63,8 +64,18 @@ pub(super) fn of_environment(environment: &Environment, named: &[String]) -> Vec
     environment.iter().filter_map(leaf).collect()
 }
 
-/// The keys of defaults.
-pub(super) fn of_defaults(table: Map<String, Value>) -> Vec<Leaf> {
+/// Adds to `good` the keys that a `T` can have, and tells what is wrong with the others.
+pub(super) fn keep_good<T: DeserializeOwned>(leaves: Vec<Leaf>, good: &mut Vec<Leaf>, problems: &mut Vec<Problem>) {
+    for leaf in leaves {
+        match leaf.problem::<T>() {
+            Some(problem) => problems.push(problem),
+            None => good.push(leaf),
+        }
+    }
+}
+
+/// The keys of a table.
+pub(super) fn of_table(table: Map<String, Value>) -> Vec<Leaf> {
     let mut leaves = Vec::new();
     flatten(&mut Vec::new(), Value::new(None, table), &mut leaves);
     leaves

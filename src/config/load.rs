@@ -138,9 +138,9 @@ impl Config {
             problems.push(problem);
             Vec::new()
         });
-        keep_good(from_file, &mut good, &mut problems);
+        layers::keep_good::<Sections>(from_file, &mut good, &mut problems);
         let named = places_of_secrets(&good, environment);
-        keep_good(layers::of_environment(environment, &named), &mut good, &mut problems);
+        layers::keep_good::<Sections>(layers::of_environment(environment, &named), &mut good, &mut problems);
         let config = match layers::tree(&good).try_deserialize::<Sections>() {
             Ok(sections) => {
                 sections.check_ranges(&good, &mut problems);
@@ -183,23 +183,15 @@ impl Sections {
 /// The keys of the defaults.
 pub(super) fn default_leaves() -> Result<Vec<Leaf>, Problem> {
     let table = config::Config::try_from(&Sections::default()).and_then(|defaults| defaults.collect());
-    table.map(layers::of_defaults).map_err(|error| Problem::new("defaults", None, error.to_string()))
-}
-
-fn keep_good(leaves: Vec<Leaf>, good: &mut Vec<Leaf>, problems: &mut Vec<Problem>) {
-    for leaf in leaves {
-        match leaf.problem() {
-            Some(problem) => problems.push(problem),
-            None => good.push(leaf),
-        }
-    }
+    table.map(layers::of_table).map_err(|error| Problem::new("defaults", None, error.to_string()))
 }
 
 /// The environment variables that the configuration names as places of secrets. They may begin with
 /// `ANTIPHON_` without being keys.
 fn places_of_secrets(good: &[Leaf], environment: &Environment) -> Vec<String> {
-    let naming = layers::of_environment(environment, &[]).into_iter().filter(|leaf| leaf.problem().is_none());
-    let all: Vec<Leaf> = good.iter().cloned().chain(naming).collect();
+    let mut all = good.to_vec();
+    // What is wrong with them is told when they are known to be keys.
+    layers::keep_good::<Sections>(layers::of_environment(environment, &[]), &mut all, &mut Vec::new());
     let Ok(sections) = layers::tree(&all).try_deserialize::<Sections>() else { return Vec::new() };
     let of_providers = sections.providers.into_values().filter_map(|provider| provider.api_key_env);
     sections.vault.key_env.into_iter().chain(of_providers).collect()

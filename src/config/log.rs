@@ -4,6 +4,8 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::Targets;
 
+use super::word;
+
 /// `[log]`: what is logged, and how it looks. No setting makes content appear in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
 #[serde(default, deny_unknown_fields)]
@@ -13,6 +15,7 @@ pub struct LogSection {
     #[garde(custom(parses))]
     pub filter: String,
     /// Lines for people or for machines.
+    #[serde(deserialize_with = "word::deserialize")]
     pub format: LogFormat,
 }
 

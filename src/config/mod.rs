@@ -18,6 +18,7 @@ mod responses;
 mod server;
 mod store;
 mod vault;
+mod word;
 
 pub use http::HttpSection;
 pub use limits::LimitsSection;
@@ -25,7 +26,7 @@ pub use load::{Config, Environment};
 pub use log::{LogFormat, LogSection};
 pub use models::Model;
 pub use problem::{InvalidConfig, Problem};
-pub use providers::{ChatCompletionsSection, Provider};
+pub use providers::{Capacity, Kind, Provider, UpstreamSection};
 pub use responses::{Disconnect, ResponsesSection};
 pub use server::ServerSection;
 pub use store::{StoreSection, StoreSync};

@@ -30,7 +30,8 @@ impl Problem {
 
 /// URLs may hold passwords, commands may hold anything.
 fn may_be_secret(key: &str) -> bool {
-    key.starts_with("vault") || ["key", "url", "secret", "token", "password"].iter().any(|word| key.ends_with(word))
+    let word_for_secrets = ["key", "url", "secret", "token", "password"].iter().any(|word| key.ends_with(word));
+    key.starts_with("vault") || word_for_secrets && !key.ends_with("_per_key")
 }
 
 impl fmt::Display for Problem {

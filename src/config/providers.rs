@@ -1,72 +1,102 @@
 //! `[providers.NAME]`: where answers come from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
-use super::load::is_variable_name;
-use super::models::Models;
-use super::{Environment, Model, Problem, duration};
+use super::{Environment, Model, Problem};
+use crate::domain::Timeouts;
+use crate::provider::OutputLimitField;
+
+mod checked;
+mod section;
+mod together;
+
+pub(super) use section::{ProviderSection, defaults};
 
 /// A provider that is switched on.
 #[derive(Debug, Clone)]
 pub enum Provider {
     /// The built-in conversation program, for trying things out offline. Its only model is `eliza`.
-    Eliza,
-    /// A server with the Chat Completions API.
-    ChatCompletions(ChatCompletionsSection),
+    Eliza(Capacity),
+    /// A server that is asked over HTTP.
+    Upstream(UpstreamSection),
 }
 
-/// `[providers.NAME]` with `kind = "chat_completions"`.
+/// `[providers.NAME]` of a server that is asked over HTTP.
 #[derive(Debug, Clone)]
-pub struct ChatCompletionsSection {
-    /// The URL that `/chat/completions` follows.
+pub struct UpstreamSection {
+    /// The protocol that it speaks.
+    pub kind: Kind,
+    /// The URL that the protocol's own path follows; without credentials, query and fragment.
     pub base_url: String,
-    /// The key that is sent as a bearer token, if any.
+    /// The key that it wants, if any.
     pub api_key: Option<SecretString>,
-    /// The models that are asked for there.
+    /// The models that are asked for there. One of them may have the name `*`: it stands for all names that no
+    /// provider has.
     pub models: Vec<Model>,
-    /// How long a connection may take.
-    pub connect_timeout: Duration,
-    /// How long the first byte of an answer may take.
-    pub first_byte_timeout: Duration,
-    /// How long an answer may pause.
-    pub idle_timeout: Duration,
+    /// How long it may take, where a model does not say.
+    pub timeouts: Timeouts,
+    /// How many responses may use it at once, and wait for it.
+    pub capacity: Capacity,
+    /// How often a response asks it again, at most, before the first word. Zero: never.
+    pub max_retries: u32,
 }
 
-/// The section as it is written, before it is known to make sense.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct ProviderSection {
-    kind: Option<Kind>,
-    enabled: Option<bool>,
-    base_url: Option<String>,
-    pub(super) api_key_env: Option<String>,
-    models: Option<Models>,
-    #[serde(with = "duration::optional")]
-    connect_timeout: Option<Duration>,
-    #[serde(with = "duration::optional")]
-    first_byte_timeout: Option<Duration>,
-    #[serde(with = "duration::optional")]
-    idle_timeout: Option<Duration>,
+/// The protocol that a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// OpenAI's Chat Completions, with the name that the limit of the output has there.
+    ChatCompletions(OutputLimitField),
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Eliza,
-    ChatCompletions,
+impl Kind {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions(_) => "chat_completions",
+        }
+    }
 }
 
-/// The providers of a server that is told nothing: `eliza`.
-pub(super) fn defaults() -> BTreeMap<String, ProviderSection> {
-    let eliza = ProviderSection { kind: Some(Kind::Eliza), enabled: Some(true), ..ProviderSection::default() };
-    BTreeMap::from([("eliza".to_owned(), eliza)])
+/// How many responses may use a provider at once, and wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// The most that use it at the same time.
+    pub max_concurrent: NonZeroUsize,
+    /// The most that wait for a place, in the order of their arrival. One more is refused at once.
+    pub max_queue: usize,
+    /// The most that use it or wait for it under one API key; none for no such limit.
+    pub max_per_caller: Option<NonZeroUsize>,
+    /// How long a response may wait for a place.
+    pub queue_timeout: Duration,
 }
 
-/// The providers that are switched on; what is wrong with them goes to `problems`.
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            max_concurrent: NonZeroUsize::MIN.saturating_add(1023),
+            max_queue: 1024,
+            max_per_caller: None,
+            queue_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How often a response asks a provider again that does not say.
+const MAX_RETRIES: u32 = 2;
+
+/// The only model of the built-in program.
+const ELIZA: &str = "eliza";
+
+/// The name of the model that stands for every name.
+const ANY: &str = "*";
+
+/// The providers that are switched on. What is wrong with them goes to `problems`; with a problem there is no
+/// configuration, so that what stands in for a bad value does not matter.
 pub(super) fn resolve(
     sections: BTreeMap<String, ProviderSection>,
     environment: &Environment,
@@ -74,130 +104,11 @@ pub(super) fn resolve(
 ) -> BTreeMap<String, Provider> {
     let mut providers = BTreeMap::new();
     for (name, section) in sections {
-        if section.enabled == Some(false) {
-            continue;
-        }
-        let mut checked = Checked { name: &name, environment, problems: &mut *problems };
-        if let Some(provider) = checked.provider(section) {
+        if section.is_enabled() {
+            let provider = checked::provider(&name, section, (environment, &mut *problems));
             providers.insert(name, provider);
         }
     }
-    find_shared_models(&providers, problems);
+    together::check(&providers, problems);
     providers
-}
-
-fn find_shared_models(providers: &BTreeMap<String, Provider>, problems: &mut Vec<Problem>) {
-    let mut seen = BTreeSet::new();
-    for (name, provider) in providers {
-        let models: Vec<&str> = match provider {
-            Provider::Eliza => vec!["eliza"],
-            Provider::ChatCompletions(section) => section.models.iter().map(|model| model.id.as_str()).collect(),
-        };
-        for model in models {
-            if !seen.insert(model.to_owned()) {
-                let key = format!("providers.{name}.models");
-                problems.push(Problem::new(key, Some(model.to_owned()), "there is another model of that name"));
-            }
-        }
-    }
-}
-
-struct Checked<'a> {
-    name: &'a str,
-    environment: &'a Environment,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Checked<'_> {
-    fn provider(&mut self, section: ProviderSection) -> Option<Provider> {
-        let name_fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-        if !self.name.bytes().all(name_fits) {
-            self.refuse("", None, "a provider's name has lower-case letters, digits, '-' and '_'");
-        }
-        match section.kind {
-            None => {
-                self.refuse(".kind", None, "is missing; expected \"chat_completions\" or \"eliza\"");
-                None
-            }
-            Some(Kind::Eliza) => self.eliza(&section),
-            Some(Kind::ChatCompletions) => self.chat_completions(section),
-        }
-    }
-
-    fn eliza(&mut self, section: &ProviderSection) -> Option<Provider> {
-        let without_effect = [
-            (".base_url", section.base_url.is_some()),
-            (".api_key_env", section.api_key_env.is_some()),
-            (".models", section.models.is_some()),
-            (".connect_timeout", section.connect_timeout.is_some()),
-            (".first_byte_timeout", section.first_byte_timeout.is_some()),
-            (".idle_timeout", section.idle_timeout.is_some()),
-        ];
-        for (key, _) in without_effect.into_iter().filter(|(_, is_set)| *is_set) {
-            self.refuse(key, None, "has no effect on a provider of the kind \"eliza\"");
-        }
-        Some(Provider::Eliza)
-    }
-
-    fn chat_completions(&mut self, section: ProviderSection) -> Option<Provider> {
-        let base_url = self.base_url(section.base_url.unwrap_or_default());
-        let api_key = self.api_key(section.api_key_env);
-        let models = section.models.unwrap_or_default().0;
-        self.models(&models);
-        Some(Provider::ChatCompletions(ChatCompletionsSection {
-            base_url: base_url?,
-            api_key,
-            models,
-            connect_timeout: section.connect_timeout.unwrap_or(Duration::from_secs(5)),
-            first_byte_timeout: section.first_byte_timeout.unwrap_or(Duration::from_secs(30)),
-            idle_timeout: section.idle_timeout.unwrap_or(Duration::from_secs(60)),
-        }))
-    }
-
-    fn base_url(&mut self, base_url: String) -> Option<String> {
-        let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
-        let parsed = reqwest::Url::parse(&base_url).ok().filter(|url| is_http && url.has_host());
-        if parsed.is_some_and(|url| url.username().is_empty() && url.password().is_none()) {
-            return Some(base_url);
-        }
-        self.refuse(".base_url", None, "expected a URL that begins with http:// or https://, without a password");
-        None
-    }
-
-    fn api_key(&mut self, name: Option<String>) -> Option<SecretString> {
-        let name = name?;
-        if !is_variable_name(&name) {
-            self.refuse(".api_key_env", None, "expected the name of an environment variable in capitals");
-            return None;
-        }
-        let Some(key) = self.environment.get(&name) else {
-            self.refuse(".api_key_env", Some(name), "there is no such environment variable");
-            return None;
-        };
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let reason = "the variable holds no key: one has visible ASCII characters, no blanks and no line breaks";
-            self.refuse(".api_key_env", Some(name), reason);
-            return None;
-        }
-        Some(key.into())
-    }
-
-    fn models(&mut self, models: &[Model]) {
-        if models.is_empty() {
-            self.refuse(".models", None, "expected at least one model");
-        }
-        for model in models {
-            let tokens_fit = model.max_output_tokens.is_none_or(|tokens| (1..=100_000).contains(&tokens));
-            if !tokens_fit {
-                self.refuse(".models", Some(model.id.clone()), "max_output_tokens is not between 1 and 100000");
-            }
-            if model.id.is_empty() || model.upstream_id.is_empty() || model.context_window == Some(0) {
-                self.refuse(".models", Some(model.id.clone()), "a model has a name and a context window above 0");
-            }
-        }
-    }
-
-    fn refuse(&mut self, key: &str, value: Option<String>, reason: &str) {
-        self.problems.push(Problem::new(format!("providers.{}{key}", self.name), value, reason));
-    }
 }

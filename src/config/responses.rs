@@ -5,7 +5,7 @@ use std::time::Duration;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{duration, word};
 
 /// `[responses]`: how responses run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
@@ -13,6 +13,7 @@ use super::duration;
 #[garde(allow_unvalidated)]
 pub struct ResponsesSection {
     /// What happens to a foreground response when its last client leaves.
+    #[serde(deserialize_with = "word::deserialize")]
     pub disconnect: Disconnect,
     /// How long a response waits for a client that left, with `disconnect = "grace"`.
     #[serde(with = "duration")]
@@ -33,6 +34,15 @@ pub struct ResponsesSection {
     /// Threads that responses run on; 0 for one per core.
     #[garde(range(max = 256))]
     pub arbiters: usize,
+    /// The most background responses that run at the same time.
+    #[garde(range(min = 1, max = 100_000))]
+    pub background_concurrency: usize,
+    /// The most of them that are one user's.
+    #[garde(range(min = 1, max = 100_000))]
+    pub background_concurrency_per_user: usize,
+    /// The most background responses that wait for their turn; one more is refused at once.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub background_queue: usize,
 }
 
 /// What happens to a foreground response when its last client leaves.
@@ -57,6 +67,9 @@ impl Default for ResponsesSection {
             heartbeat: Duration::from_secs(1),
             hang_after: Duration::from_secs(10),
             arbiters: 0,
+            background_concurrency: 16,
+            background_concurrency_per_user: 4,
+            background_queue: 1000,
         }
     }
 }

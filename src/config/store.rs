@@ -7,7 +7,7 @@ use garde::Validate;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{duration, word};
 use crate::store::{SqlOptions, Sync};
 
 /// `[store]`: the database.
@@ -20,6 +20,7 @@ pub struct StoreSection {
     #[garde(custom(known_scheme))]
     pub url: Option<SecretString>,
     /// What a commit survives. SQLite only: a PostgreSQL server has its own setting.
+    #[serde(deserialize_with = "word::deserialize")]
     pub sync: StoreSync,
     /// The most connections at a time.
     #[garde(range(min = 2, max = 1000))]

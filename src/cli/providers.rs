@@ -1,0 +1,58 @@
+//! From the configuration to the providers: the place that chooses their adapters.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::actors::ProviderLimits;
+use crate::config::{self, Capacity, Config, Kind, UpstreamSection};
+use crate::domain::RetryPolicy;
+use crate::provider::{ChatCompletions, Eliza, GateLimits, Provider, UpstreamError, UpstreamOptions};
+
+/// A provider that can be asked, and what the configuration says of it.
+pub(super) struct Built<'a> {
+    pub(super) name: &'a str,
+    pub(super) section: &'a config::Provider,
+    pub(super) provider: Arc<dyn Provider>,
+}
+
+/// The providers that are switched on, in the order of their names. Opens no connection.
+///
+/// # Errors
+/// If one can't work on this machine, say because it has no certificates.
+pub(super) fn build(config: &Config) -> anyhow::Result<Vec<Built<'_>>> {
+    config.providers.iter().map(Built::of).collect()
+}
+
+impl<'a> Built<'a> {
+    fn of((name, section): (&'a String, &'a config::Provider)) -> anyhow::Result<Self> {
+        let provider = match section {
+            config::Provider::Eliza(_) => Arc::new(Eliza::default()),
+            config::Provider::Upstream(section) => upstream(section).with_context(|| format!("providers.{name}"))?,
+        };
+        Ok(Self { name, section, provider })
+    }
+}
+
+fn upstream(section: &UpstreamSection) -> Result<Arc<dyn Provider>, UpstreamError> {
+    let options = UpstreamOptions { api_key: section.api_key.clone(), ..UpstreamOptions::new(&section.base_url) };
+    Ok(match section.kind {
+        Kind::ChatCompletions(field) => Arc::new(ChatCompletions::with_output_limit_field(options, field)?),
+    })
+}
+
+/// What stands in front of a provider.
+pub(super) fn limits(section: &config::Provider) -> ProviderLimits {
+    let defaults = ProviderLimits::default();
+    let (capacity, most_retries) = match section {
+        config::Provider::Eliza(capacity) => (capacity, defaults.retry.most_retries),
+        config::Provider::Upstream(section) => (&section.capacity, section.max_retries),
+    };
+    let Capacity { max_concurrent, max_queue, max_per_caller, queue_timeout } = *capacity;
+    ProviderLimits {
+        gate: GateLimits { max_concurrent, max_queue, max_per_key: max_per_caller },
+        queue_timeout,
+        retry: RetryPolicy { most_retries, ..defaults.retry },
+        ..defaults
+    }
+}
