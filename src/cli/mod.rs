@@ -9,6 +9,7 @@ mod keys;
 mod maintenance;
 mod models;
 mod providers;
+mod reachability;
 mod run;
 mod serve;
 mod server;

@@ -1,16 +1,14 @@
 //! From what is prepared to a server that runs until it is told to stop.
 
-use std::{io::Write, net::TcpListener, path::Path, sync::Arc};
+use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc};
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
-use super::{
-    models,
-    providers::{self, Built},
-};
+use super::{models, reachability};
 use crate::actors::Settings;
 use crate::admission::{Admission, DisconnectWish};
 use crate::antiphon::Antiphon;
@@ -47,12 +45,22 @@ pub(super) async fn serve(
         stopped = &mut served => return Ok(stopped??),
         failure = antiphon.failed() => return Err(anyhow!(failure).context("the server can't go on")),
         () = signals.next() => {}
+        never = tell_reachability(&providers, out) => match never {},
     }
     tokio::select! {
         () = stop(&antiphon, &handle, &input.config) => {}
         () = signals.next() => tracing::warn!("stopped at once; the next start settles what was running"),
     }
     Ok(())
+}
+
+/// Prints whether the providers answer, then never ends: the server has begun and does not depend on it.
+async fn tell_reachability(providers: &[Built<'_>], out: &mut dyn Write) -> Infallible {
+    let lines = reachability::lines(providers).await;
+    if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+        tracing::warn!(error = %error, "nobody reads which providers can be reached");
+    }
+    std::future::pending().await
 }
 
 /// Meanwhile: the first request would wait for them.

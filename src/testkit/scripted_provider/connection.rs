@@ -12,6 +12,9 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::records::{RecordedRequest, Records};
 use super::script::{Script, Step};
 
+/// The models, as a server answers that does not tell them.
+const MODELS: &str = "{\"object\":\"list\",\"data\":[]}";
+
 /// How a script left its connection.
 enum Ending {
     /// With the end of the body.
@@ -26,6 +29,10 @@ pub(super) async fn serve(socket: TcpStream, records: &Records) -> io::Result<()
     socket.set_nodelay(true)?;
     let (mut reads, mut writes) = socket.into_split();
     let Some(request) = request(&mut reads).await? else { return Ok(()) };
+    if request.path.ends_with("/models") {
+        // Servers ask so at their start whether it is there. No script is about that.
+        return play(&Script::status(200, &[], MODELS), &mut writes).await.map(drop);
+    }
     let (number, script) = records.take(request);
     let ending = tokio::select! {
         ending = play(&script, &mut writes) => ending.unwrap_or(Ending::Cut),

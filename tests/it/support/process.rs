@@ -101,6 +101,13 @@ impl Site {
         String::from_utf8(stdout).unwrap().trim().to_owned()
     }
 
+    /// Runs a command that must fail: how it ended, and its standard error.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> (ExitStatus, String) {
+        let Output { status, stderr, .. } = self.command(arguments).output().unwrap();
+        assert!(!status.success(), "{arguments:?}");
+        (status, String::from_utf8(stderr).unwrap())
+    }
+
     /// Starts a server on a free port and waits until it listens. The key is the one that it printed; after the
     /// very first start it prints none, and a new one is made.
     pub(crate) async fn start(&self) -> Running {
@@ -155,6 +162,14 @@ impl Running {
     /// What it printed so far.
     pub(crate) fn printed(&self) -> String {
         self.output.text()
+    }
+
+    /// Waits until it has printed a whole line that begins so.
+    pub(crate) async fn printed_line(&self, beginning: &str) {
+        let whole = |text: &str| {
+            text.split_inclusive('\n').find(|line| line.starts_with(beginning))?.ends_with('\n').then_some(())
+        };
+        assert!(self.output.find(whole).await.is_some(), "{beginning:?} was not printed: {}", self.printed());
     }
 
     /// Waits until it has logged that.

@@ -1,0 +1,52 @@
+//! What people are told of the providers once the server listens.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::providers::Built;
+use crate::config::{self, UpstreamSection};
+use crate::domain::Timeouts;
+use crate::provider::{Error, Provider};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a provider may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A line about each provider that is asked over HTTP, in the order of their names: whether it answers now. All are
+/// asked at once, so that this takes no longer than the slowest of them, and three seconds at most.
+pub(super) async fn lines(providers: &[Built<'_>]) -> String {
+    let lines = providers.iter().filter_map(|Built { name, section, provider }| match section {
+        config::Provider::Eliza(_) => None,
+        config::Provider::Upstream(section) => Some(line(name, section, provider.as_ref())),
+    });
+    join_all(lines).await.concat()
+}
+
+async fn line(name: &str, section: &UpstreamSection, provider: &dyn Provider) -> String {
+    let Timeouts { connect, first_byte, .. } = section.timeouts;
+    let timeouts =
+        Timeouts { connect: connect.min(PATIENCE), first_byte: first_byte.min(PATIENCE), ..section.timeouts };
+    let probed = timeout(PATIENCE, provider.probe(timeouts)).await.unwrap_or(Err(Error::FirstByteTimeout));
+    let found = match probed {
+        Ok(()) => format!("reachable, {}", models(section)),
+        Err(error) => format!("not reachable: {error}"),
+    };
+    // The configuration takes no URL that holds credentials.
+    format!("Provider {name} ({}, {}): {found}\n", section.kind.as_str(), section.base_url)
+}
+
+/// How many models can be asked for there.
+fn models(section: &UpstreamSection) -> String {
+    let any = section.models.iter().any(config::Model::is_any);
+    match (section.models.len() - usize::from(any), any) {
+        (0, true) => "any model".to_owned(),
+        (1, false) => "1 model".to_owned(),
+        (count, false) => format!("{count} models"),
+        (1, true) => "1 model and any other".to_owned(),
+        (count, true) => format!("{count} models and any other"),
+    }
+}

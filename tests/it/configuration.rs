@@ -1,0 +1,109 @@
+//! The configuration as the binary takes it: what is told at its start, and which models there are then.
+
+use antiphon::testkit::{DeafServer, Script, ScriptedProvider, refused_base_url};
+use serde_json::json;
+
+use crate::support::{Client, Site};
+
+async fn model_ids(client: &Client) -> Vec<String> {
+    let list = client.get("/v1/models").await.json();
+    list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_start_tells_which_providers_answer_and_serves_before_it_knows() {
+    let (provider, deaf, refused) = (ScriptedProvider::start(), DeafServer::start().await, refused_base_url());
+    provider.script("m", Script::answer(["Hello"]));
+    let site = Site::new()
+        .provider("there", &provider.base_url(), &["m", "n"])
+        .config("api_key_env = \"THERE_KEY\"")
+        .variable("THERE_KEY", "sk-canary")
+        .provider("gone", &refused, &["lost"])
+        .provider("deaf", &deaf.base_url(), &["unheard"])
+        .config("connect_timeout = \"200ms\"");
+    let server = site.start().await;
+    let key = &server.key;
+    let client = server.client();
+    assert_eq!(client.create(&json!({ "model": "m", "input": "Hi." })).await.status, 200);
+    server.printed_line("Provider there").await;
+    let told = server.printed();
+    let (welcome, lines) = told.split_at(told.find("Provider ").unwrap());
+    let expected = format!(
+        "Provider deaf (chat_completions, {}): not reachable: the provider did not accept a connection in time\n\
+         Provider gone (chat_completions, {refused}): not reachable: the provider could not be reached\n\
+         Provider there (chat_completions, {}): reachable, 2 models\n",
+        deaf.base_url(),
+        provider.base_url(),
+    );
+    assert_eq!(lines, expected);
+    assert!(welcome.starts_with("Antiphon listens on ") && welcome.contains(key.as_str()), "{welcome}");
+    assert!(!told.contains("canary"), "{told}");
+    assert_eq!(model_ids(&client).await, ["eliza", "lost", "m", "n", "unheard"]);
+    assert_eq!(client.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_any_name_is_asked_for_those_that_nobody_has() {
+    let (any, named) = (ScriptedProvider::start(), ScriptedProvider::start());
+    any.script("org/new", Script::answer(["Any"]));
+    named.script("upstream-m", Script::answer(["Named"]));
+    let model = "models = [{ id = \"m\", upstream_id = \"upstream-m\" }]";
+    let section = format!("[providers.named]\nkind = \"chat_completions\"\nbase_url = {:?}\n{model}", named.base_url());
+    let site = Site::new().provider("any", &any.base_url(), &["*"]).config(&section);
+    let server = site.start().await;
+    let client = server.client();
+    for (model, text) in [("org/new", "Any"), ("m", "Named")] {
+        let answer = client.create(&json!({ "model": model, "input": "Hi." })).await;
+        assert_eq!((answer.status, answer.output_text()), (200, text.to_owned()), "{answer:?}");
+        assert_eq!(answer.json()["model"], model);
+        let found = client.get(&format!("/v1/models/{model}")).await;
+        assert_eq!((found.status, found.json()["id"].clone()), (200, json!(model)));
+    }
+    assert_eq!(client.get("/v1/models/org/new").await.json()["owned_by"], "any");
+    assert_eq!(any.requests().len(), 1);
+    assert_eq!(model_ids(&client).await, ["eliza", "m"]);
+}
+
+#[tokio::test]
+async fn a_model_whose_provider_is_gone_is_answered_by_its_fallback_with_room() {
+    let spare = ScriptedProvider::start();
+    spare.script("upstream-b", Script::answer(["From b"]));
+    let section = format!(
+        "[providers.first]\nkind = \"chat_completions\"\nbase_url = {:?}\nmax_retries = 0\n\
+         models = [{{ id = \"m\", fallback = [\"a\", \"b\"] }}]\n\
+         [providers.spare]\nkind = \"chat_completions\"\nbase_url = {:?}\noutput_limit_field = \"max_tokens\"\n\
+         models = [{{ id = \"a\", context_window = 20 }}, {{ id = \"b\", upstream_id = \"upstream-b\" }}]",
+        refused_base_url(),
+        spare.base_url(),
+    );
+    let server = Site::new().config(&section).start().await;
+    let answer = server.client().create(&json!({ "model": "m", "input": "Hi.", "max_output_tokens": 16 })).await;
+    assert_eq!((answer.status, answer.output_text()), (200, "From b".to_owned()), "{answer:?}");
+    let sent = spare.requests();
+    assert_eq!(sent.len(), 1, "a has no room: {sent:?}");
+    assert_eq!((&sent[0].body["max_tokens"], &sent[0].body["max_completion_tokens"]), (&json!(16), &json!(null)));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_configuration_is_all_told_before_anything_starts() {
+    let site = Site::new()
+        .config("[providers.a]\nkind = \"anthropc\"\nmax_concurrent = 0\nmodels = [\"m\", { id = \"n\", fallback = [\"o\"] }]")
+        .variable("ANTIPHON_SERVER__LISTEN", "nowhere")
+        .variable("ANTIPHON_PROVIDERS__A__CONNECT_TIMEOUT", "0s");
+    for arguments in [["serve"], ["check-config"]] {
+        let (status, errors) = site.refused(&arguments);
+        assert_eq!(status.code(), Some(1), "{errors}");
+        for key in [
+            "providers.a.kind = anthropc: ",
+            "providers.a.max_concurrent = 0: ",
+            "providers.a.connect_timeout = 0s: ",
+            "providers.a.base_url: is missing",
+            "providers.a.models[1].fallback = o: ",
+            "server.listen = nowhere: ",
+        ] {
+            assert!(errors.contains(&format!("\n  {key}")), "{key} is not in {errors}");
+        }
+        assert_eq!(errors.lines().count(), 7, "{errors}");
+    }
+    assert!(!site.data().exists(), "nothing was begun");
+}
