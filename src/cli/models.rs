@@ -6,6 +6,9 @@ use crate::admission::{Fallback, Model, ModelCatalog};
 use crate::config::{self, Config};
 use crate::domain::{Limits, Target, Timeouts};
 
+#[cfg(test)]
+mod tests;
+
 /// The context window of a model of which nothing is said.
 const CONTEXT_WINDOW: u32 = 128_000;
 

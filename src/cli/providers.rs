@@ -9,6 +9,9 @@ use crate::config::{self, Capacity, Config, Kind, UpstreamSection};
 use crate::domain::RetryPolicy;
 use crate::provider::{ChatCompletions, Eliza, GateLimits, Provider, UpstreamError, UpstreamOptions};
 
+#[cfg(test)]
+mod tests;
+
 /// A provider that can be asked, and what the configuration says of it.
 pub(super) struct Built<'a> {
     pub(super) name: &'a str,

@@ -17,6 +17,13 @@ fn config() -> Config {
     Config::load(None, &Environment::default()).unwrap()
 }
 
+/// The configuration of a file of these lines.
+pub(super) fn configured(lines: &str) -> Config {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, lines).unwrap();
+    Config::load(Some(file.path()), &Environment::default()).unwrap()
+}
+
 /// What a command prints on standard output.
 async fn antiphon(data: &Path, args: &str) -> anyhow::Result<String> {
     let words = ["antiphon", "--data", data.to_str().unwrap()].into_iter().chain(args.split(' '));

@@ -1,13 +1,17 @@
 //! The configuration as the binary takes it: what is told at its start, and which models there are then.
 
 use antiphon::testkit::{DeafServer, Script, ScriptedProvider, refused_base_url};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Client, Site};
 
+/// What the entries of a list are called there.
+fn names(list: &Value, key: &str) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|entry| entry[key].as_str().unwrap().to_owned()).collect()
+}
+
 async fn model_ids(client: &Client) -> Vec<String> {
-    let list = client.get("/v1/models").await.json();
-    list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+    names(&client.get("/v1/models").await.json()["data"], "id")
 }
 
 #[tokio::test]
@@ -39,7 +43,9 @@ async fn the_start_tells_which_providers_answer_and_serves_before_it_knows() {
     assert!(welcome.starts_with("Antiphon listens on ") && welcome.contains(key.as_str()), "{welcome}");
     assert!(!told.contains("canary"), "{told}");
     assert_eq!(model_ids(&client).await, ["eliza", "lost", "m", "n", "unheard"]);
-    assert_eq!(client.get("/health/ready").await.status, 200);
+    let ready = client.get("/health/ready").await;
+    let names = names(&ready.json()["providers"], "name");
+    assert_eq!((ready.status, names), (200, ["deaf", "eliza", "gone", "there"].map(str::to_owned).to_vec()));
 }
 
 #[tokio::test]
