@@ -1,8 +1,9 @@
 //! Any server that speaks OpenAI's Responses, over HTTP: OpenAI itself, or another Antiphon.
 //!
-//! What comes is what goes on: items of kinds that nobody here knows and fields that nobody here knows keep what
-//! they hold. Events of a type that nobody here knows are passed on if they concern such an item, and left out
-//! if not, because there is nothing that they could be shown at.
+//! What comes is what goes on: items of unknown kinds and unknown fields of known items are passed on as they came.
+//! Unknown events are kept with the unknown item that they are about; without one they are ignored, because
+//! clients fail on events that they do not know. Unknown fields and kinds of an item's parts have no place in the
+//! port, nor has a thought that holds nothing at all.
 
 mod adapter;
 mod calls;
@@ -12,5 +13,7 @@ mod event;
 mod output;
 mod request;
 mod speech;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::Responses;

@@ -115,6 +115,7 @@ impl Output {
     /// A new item, with what is known of it so far.
     pub(super) fn begin(&mut self, place: u32, fields: &Extra, events: &mut Events) -> Result<usize, Error> {
         let kind = type_of(text(fields, "type"))?;
+        self.check_room()?;
         let body = match kind {
             "message" => Body::Speech(Speech::message()),
             "reasoning" => Body::Speech(Speech::thought()),
@@ -122,7 +123,7 @@ impl Output {
             _ => Body::Other(self.start_other(fields.clone(), events)),
         };
         let id = text(fields, "id").filter(|id| id.len() <= LONGEST_ID).map(str::to_owned);
-        self.add(Item { place, id, kind: kind.to_owned(), body, done: false })
+        Ok(self.add(Item { place, id, kind: kind.to_owned(), body, done: false }))
     }
 
     /// A message or thought that began without a word that it does.
@@ -131,21 +132,24 @@ impl Output {
             true => ("reasoning", Speech::thought()),
             false => ("message", Speech::message()),
         };
-        self.add(Item { place, id: None, kind: kind.to_owned(), body: Body::Speech(speech), done: false })
+        self.check_room()?;
+        Ok(self.add(Item { place, id: None, kind: kind.to_owned(), body: Body::Speech(speech), done: false }))
     }
 
     /// A function call that began without a word that it does; its end says which it is.
     pub(super) fn begin_call(&mut self, place: u32) -> Result<usize, Error> {
         let (kind, body) = ("function_call".to_owned(), Body::Call(Call::default()));
-        self.add(Item { place, id: None, kind, body, done: false })
+        self.check_room()?;
+        Ok(self.add(Item { place, id: None, kind, body, done: false }))
     }
 
-    fn add(&mut self, item: Item) -> Result<usize, Error> {
-        if self.items.len() >= MOST_PLACES {
-            return Err(broken("too many items"));
-        }
+    fn check_room(&self) -> Result<(), Error> {
+        if self.items.len() < MOST_PLACES { Ok(()) } else { Err(broken("too many items")) }
+    }
+
+    fn add(&mut self, item: Item) -> usize {
         self.items.push(item);
-        Ok(self.items.len() - 1)
+        self.items.len() - 1
     }
 
     /// Begins an item at the first place where nothing can be.
