@@ -47,9 +47,9 @@ impl Chain {
     /// The far server's response, by the near server's log of its own.
     async fn far_id(&self, near_id: &str) -> String {
         let facts = self.near.facts(near_id).await;
-        let opened = facts.into_iter().find_map(|fact| match fact {
-            Fact::AttemptOpened { provider_response_id, .. } => provider_response_id,
-            _ => None,
+        let opened = facts.into_iter().find_map(|fact| {
+            let Fact::AttemptOpened { provider_response_id, .. } = fact else { return None };
+            provider_response_id
         });
         opened.expect("the provider's id is a fact")
     }
@@ -149,14 +149,11 @@ async fn the_far_servers_id_and_numbers_are_facts_and_it_stores_nothing() {
     let row = chain.far.ended(&far_id).await;
     assert_eq!((row.status, row.stored), (Status::Completed, false));
     assert_eq!(chain.far.client().retrieve(&far_id).await.status, 404);
-    let numbers: Vec<Option<u64>> = chain
-        .near
-        .facts(&events.id())
-        .await
-        .into_iter()
-        .filter_map(|fact| match fact {
-            Fact::TextArrived { upstream_sequence, .. } => Some(upstream_sequence),
-            _ => None,
+    let facts = chain.near.facts(&events.id()).await.into_iter();
+    let numbers: Vec<Option<u64>> = facts
+        .filter_map(|fact| {
+            let Fact::TextArrived { upstream_sequence, .. } = fact else { return None };
+            Some(upstream_sequence)
         })
         .collect();
     // After created, in_progress, the item and its part.
@@ -247,7 +244,7 @@ fn from_the_future() -> String {
 async fn what_nobody_here_knows_is_told_kept_and_given_back() {
     let provider = ScriptedProvider::start();
     provider.script("m", Script::new().raw(from_the_future()));
-    let options = UpstreamOptions::new(provider.base_url());
+    let options = UpstreamOptions { api_key: Some("sk-up".into()), ..UpstreamOptions::new(provider.base_url()) };
     let server = Served::start(Responses::new(options).unwrap()).await;
     let client = server.client();
     let id = server.respond("Why is the sky blue?", &["f"]).await;
@@ -278,7 +275,9 @@ async fn what_nobody_here_knows_is_told_kept_and_given_back() {
     let answer = json!({ "type": "function_call_output", "call_id": "call_1", "output": "42" });
     let onwards = json!({ "model": "m", "input": [answer], "previous_response_id": events.id() });
     assert_eq!(client.create(&onwards).await.status, 200);
-    let given_back = &provider.requests()[1].body;
+    let request = &provider.requests()[1];
+    assert_eq!((request.path.as_str(), request.header("authorization")), ("/v1/responses", Some("Bearer sk-up")));
+    let given_back = &request.body;
     assert_eq!((&given_back["store"], given_back.get("previous_response_id")), (&json!(false), None));
     let expected = json!([
         { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Why is the sky blue?" }] },

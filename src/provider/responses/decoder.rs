@@ -57,9 +57,9 @@ impl Decoder {
                 Ok(Flow::Done)
             }
             Kind::Unknown => self.output.report(event, events).map(|()| Flow::Open),
-            known => {
+            Kind::Item(about) => {
                 self.open(None, events)?;
-                self.output.event(known, event, events).map(|()| Flow::Open)
+                self.output.event(about, event, events).map(|()| Flow::Open)
             }
         }
     }

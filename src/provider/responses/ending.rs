@@ -92,7 +92,7 @@ fn take_items(response: &mut Extra) -> Vec<Extra> {
     let Some(Value::Array(items)) = response.remove("output") else { return Vec::new() };
     let item = |item| match item {
         Value::Object(fields) => Some(fields).filter(|fields| text(fields, "type").is_some()),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     };
     items.into_iter().filter_map(item).collect()
 }

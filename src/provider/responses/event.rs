@@ -30,19 +30,27 @@ pub(super) enum Kind {
     Lifecycle,
     /// The response ended.
     Ended,
-    ItemAdded,
-    ItemDone,
-    /// A part of an item began.
+    /// An item.
+    Item(About),
+    Unknown,
+}
+
+/// What happened to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Added,
+    Done,
     PartAdded,
     PartDone,
     SummaryPartDone,
+    /// A piece was said.
     Delta(Voice),
-    /// The whole of what the deltas said.
+    /// The whole of what the pieces said.
     Whole(Voice),
     Annotation,
+    /// A piece of a call's arguments.
     Arguments,
     WholeArguments,
-    Unknown,
 }
 
 /// In what way something is said.
@@ -59,8 +67,16 @@ impl Kind {
         match name {
             "response.created" | "response.queued" | "response.in_progress" => Self::Lifecycle,
             "response.completed" | "response.incomplete" | "response.failed" => Self::Ended,
-            "response.output_item.added" => Self::ItemAdded,
-            "response.output_item.done" => Self::ItemDone,
+            _ => About::of(name).map_or(Self::Unknown, Self::Item),
+        }
+    }
+}
+
+impl About {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "response.output_item.added" => Self::Added,
+            "response.output_item.done" => Self::Done,
             "response.content_part.added" | "response.reasoning_summary_part.added" => Self::PartAdded,
             "response.content_part.done" => Self::PartDone,
             "response.reasoning_summary_part.done" => Self::SummaryPartDone,
@@ -76,8 +92,8 @@ impl Kind {
             "response.output_text.annotation.added" => Self::Annotation,
             "response.function_call_arguments.delta" => Self::Arguments,
             "response.function_call_arguments.done" => Self::WholeArguments,
-            _ => Self::Unknown,
-        }
+            _ => return None,
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::Call;
-use super::event::{Event, Kind, MOST_PLACES, Voice, bounded, broken, rest, text, type_of};
+use super::event::{About, Event, MOST_PLACES, Voice, bounded, broken, rest, text, type_of};
 use super::speech::{Floor, Speech};
 use crate::domain::CallIndex;
 use crate::protocol::Extra;
@@ -45,20 +45,20 @@ pub(super) enum Body {
 }
 
 impl Output {
-    /// An event about an item, of a type that is known.
-    pub(super) fn event(&mut self, kind: Kind, event: Event, events: &mut Events) -> Result<(), Error> {
-        match kind {
-            Kind::ItemAdded => self.added(event, events),
-            Kind::ItemDone => self.done(event, events),
+    /// An event about an item, of a type that is known. What it means to an item that nobody here knows is not.
+    pub(super) fn event(&mut self, about: About, event: Event, events: &mut Events) -> Result<(), Error> {
+        match about {
+            About::Added => self.added(event, events),
+            About::Done => self.done(event, events),
             _ if self.concerns_other(&event) => self.report(event, events),
-            Kind::Delta(voice) => self.delta(voice, event, events),
-            Kind::Whole(voice) => self.whole(voice, event, events),
-            Kind::PartDone => self.part_done(event, events),
-            Kind::SummaryPartDone => self.summary_part_done(event, events),
-            Kind::Annotation => self.annotation(event, events),
-            Kind::Arguments => self.arguments(event, events),
-            Kind::WholeArguments => self.whole_arguments(event, events),
-            Kind::PartAdded | Kind::Lifecycle | Kind::Ended | Kind::Unknown => Ok(()),
+            About::Delta(voice) => self.delta(voice, event, events),
+            About::Whole(voice) => self.whole(voice, event, events),
+            About::PartAdded => Ok(()),
+            About::PartDone => self.part_done(event, events),
+            About::SummaryPartDone => self.summary_part_done(event, events),
+            About::Annotation => self.annotation(event, events),
+            About::Arguments => self.arguments(event, events),
+            About::WholeArguments => self.whole_arguments(event, events),
         }
     }
 

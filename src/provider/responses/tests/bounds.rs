@@ -154,9 +154,9 @@ proptest! {
         let is_opening = |event: &ProviderEvent| matches!(event, ProviderEvent::Opened { .. });
         let openings: Vec<usize> = (0..said.len()).filter(|place| is_opening(&said[*place])).collect();
         prop_assert!(said.is_empty() || openings == [0], "the opening is first, and once");
-        let call = |event: &ProviderEvent| match event {
-            ProviderEvent::CallStarted { call, .. } => Some(*call),
-            _ => None,
+        let call = |event: &ProviderEvent| {
+            let ProviderEvent::CallStarted { call, .. } = event else { return None };
+            Some(*call)
         };
         let calls: Vec<u32> = said.iter().filter_map(call).collect();
         prop_assert_eq!(&calls, &(0..).take(calls.len()).collect::<Vec<u32>>());
