@@ -131,7 +131,7 @@ fn any_event() -> impl Strategy<Value = Value> {
     ]);
     let fields = ["item", "response", "part", "delta", "text", "refusal", "annotation", "arguments", "logprobs"];
     let values = prop::collection::vec(any_json(), fields.len());
-    (name, 0_u64..3, 0_u64..3, values).prop_map(move |(name, place, part, values)| {
+    (name, any_place(), any_place(), values).prop_map(move |(name, place, part, values)| {
         let mut event = json!({
             "type": name, "output_index": place, "content_index": part, "summary_index": part,
         });
@@ -140,6 +140,10 @@ fn any_event() -> impl Strategy<Value = Value> {
         }
         event
     })
+}
+
+fn any_place() -> impl Strategy<Value = Value> {
+    prop_oneof![9 => (0_u64..3).prop_map(Value::from), 1 => any_json()]
 }
 
 proptest! {
