@@ -8,6 +8,7 @@ mod eliza;
 mod gate;
 mod http;
 mod limits;
+mod responses;
 mod upstream_control;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
+pub use responses::Responses;
 pub use upstream_control::{
     BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
 };

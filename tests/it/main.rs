@@ -6,6 +6,7 @@ mod api;
 mod attempts;
 mod background;
 mod configuration;
+mod chained;
 mod endings;
 mod golden;
 mod provider;

@@ -4,7 +4,9 @@ mod capture;
 mod client;
 mod database;
 mod process;
+mod served;
 
 pub(crate) use client::{Answer, Client, Events, row_id};
 pub(crate) use database::{bytes, count, execute, texts};
 pub(crate) use process::{Running, Site};
+pub(crate) use served::Served;

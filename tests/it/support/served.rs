@@ -1,0 +1,177 @@
+//! A node of the library behind a socket, with a provider of the test's choice.
+
+use std::{net::TcpListener, sync::Arc, sync::mpsc, thread, time::Duration};
+
+use actix_web::dev::ServerHandle;
+use antiphon::{
+    Antiphon, Clock, SystemClock,
+    access::{AccountService, Authenticator},
+    actors::{EstimateTokens, ProviderLimits, Settings, Wish},
+    admission::{Admission, Asked, DisconnectWish, Model, ModelCatalog, PromptCounter},
+    domain::{Encoding, Fact, Limits, Prompt, RetryPolicy, Target, View},
+    http::{HttpSettings, HttpState, serve},
+    journal::Log,
+    protocol::{CreateResponse, FunctionTool, ResponseId, Tool, UserId},
+    provider::Provider,
+    store::{ResponseRow, SqlOptions, SqlStore, Store},
+    tokens::TokenError,
+    vault::{KeyRing, Vault},
+};
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+
+use super::{capture::PATIENCE, client::Client};
+
+/// A node that listens. Its one model is `m`; what fails is not tried again.
+pub(crate) struct Served {
+    pub(crate) url: String,
+    pub(crate) key: String,
+    store: Arc<SqlStore>,
+    vault: Vault,
+    user: UserId,
+    antiphon: Antiphon,
+    admission: Arc<Admission>,
+    server: ServerHandle,
+    _folder: TempDir,
+}
+
+/// No text has tokens: tests of what is said need no vocabulary.
+#[derive(Debug)]
+struct Uncounted;
+
+impl EstimateTokens for Uncounted {
+    fn estimate(&self, _: Encoding, _: String) -> BoxFuture<'static, u64> {
+        Box::pin(async { 0 })
+    }
+}
+
+#[async_trait]
+impl PromptCounter for Uncounted {
+    async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
+        Ok(0)
+    }
+}
+
+impl Served {
+    /// Starts it on a free port, over a database of its own.
+    pub(crate) async fn start(provider: impl Provider) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
+        let store = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        store.migrate().await.unwrap();
+        let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
+        let accounts = AccountService::new(store.clone(), vault.clone());
+        let user = accounts.create_user("somebody", SystemClock.now()).await.unwrap().id;
+        let key = accounts.create_key(user, "tests", SystemClock.now()).await.unwrap().expose().to_owned();
+        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
+        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(Uncounted))
+            .limited_provider("upstream", Arc::new(provider), limits)
+            .settings(Settings::default())
+            .arbiters(1)
+            .start()
+            .unwrap();
+        let admission = Arc::new(admission(&antiphon));
+        let state = HttpState {
+            backend: Arc::new(antiphon.clone()),
+            admission: Arc::clone(&admission),
+            authenticator: Arc::new(Authenticator::new(store.clone(), vault.pepper())),
+            settings: Arc::new(HttpSettings { workers: Some(1), ..HttpSettings::default() }),
+        };
+        let (url, server) = listen(state);
+        Self { url, key, store, vault, user, antiphon, admission, server, _folder: folder }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.url, &self.key)
+    }
+
+    /// Starts a response as embedders do, with functions that the model may call, and lets it go on alone.
+    pub(crate) async fn respond(&self, input: &str, functions: &[&str]) -> String {
+        let (request_id, caller) = ("req_embedded".to_owned(), "tests".to_owned());
+        let asked = Asked { request_id, caller, disconnect: Some(DisconnectWish::Continue) };
+        let create = CreateResponse::text("m", input);
+        let mut plan = self.admission.plan(self.user, create, asked).await.unwrap().plan;
+        plan.request.tools = functions.iter().map(|name| function(name)).collect();
+        let wish = Wish::Events { view: View::default(), from: 0 };
+        self.antiphon.respond(plan, wish).await.unwrap().id.to_string()
+    }
+
+    /// All facts of a stored response.
+    pub(crate) async fn facts(&self, id: &str) -> Vec<Fact> {
+        let id: ResponseId = id.parse().unwrap();
+        let key = self.vault.user_key(self.user).await.unwrap().response_key(id);
+        let log = Log::new(self.store.clone(), key, id);
+        let mut facts = Vec::new();
+        loop {
+            let page = log.page(facts.len() as u64).await.unwrap();
+            if page.is_empty() {
+                return facts;
+            }
+            facts.extend(page);
+        }
+    }
+
+    /// The record of a response, once that says how it ended.
+    pub(crate) async fn ended(&self, id: &str) -> ResponseRow {
+        let id: ResponseId = id.parse().unwrap();
+        let ended = async {
+            loop {
+                let row = self.store.response(id).await.unwrap();
+                if let Some(row) = row.filter(|row| row.status.is_terminal()) {
+                    return row;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Told when called; nobody has to wait for it.
+        drop(self.server.stop(false));
+    }
+}
+
+fn function(name: &str) -> Tool {
+    Tool::Function(FunctionTool { name: name.to_owned(), description: None, parameters: None, strict: None })
+}
+
+fn admission(antiphon: &Antiphon) -> Admission {
+    let model = Model {
+        id: "m".to_owned(),
+        target: Target::new("upstream", "m"),
+        context_window: 100_000,
+        encoding: Encoding::default(),
+        default_output_tokens: 1_000,
+        max_output_tokens: 10_000,
+        owned_by: "tests".to_owned(),
+        created: 1,
+    };
+    Admission {
+        models: Arc::new([model].into_iter().collect::<ModelCatalog>()),
+        limits: Limits::default(),
+        disconnect: DisconnectWish::Grace,
+        grace: Duration::from_secs(60),
+        histories: Arc::new(antiphon.clone()),
+        counter: Arc::new(Uncounted),
+    }
+}
+
+/// Serves on a thread of its own, so that no test holds it up.
+fn listen(state: HttpState) -> (String, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let server = serve(listener, state).unwrap();
+            tell.send(server.handle()).unwrap();
+            server.await.unwrap();
+        });
+    });
+    (url, told.recv().unwrap())
+}
