@@ -27,5 +27,7 @@ mod decoder;
 mod event;
 mod request;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::Anthropic;
