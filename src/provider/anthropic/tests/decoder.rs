@@ -44,7 +44,9 @@ fn finished(reason: FinishReason) -> ProviderEvent {
 fn object(value: Value) -> Extra {
     match value {
         Value::Object(fields) => fields,
-        other => unreachable!("no object: {other}"),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            unreachable!("no object: {other}")
+        }
     }
 }
 
@@ -151,8 +153,8 @@ fn a_call_that_a_limit_cut_is_not_said_to_be_whole() {
     let length = finished(FinishReason::Length);
     let tools = finished(FinishReason::ToolCalls);
     let broken = [opened(), called(0, "1"), argued(0, "{\"a\":")];
-    assert_eq!(cut(&in_arguments, "max_tokens"), [&broken[..], &[length.clone()]].concat());
-    assert_eq!(cut(&in_arguments, "tool_use"), [&broken[..], &[tools.clone()]].concat());
+    assert_eq!(cut(&in_arguments, "max_tokens"), [&broken[..], std::slice::from_ref(&length)].concat());
+    assert_eq!(cut(&in_arguments, "tool_use"), [&broken[..], std::slice::from_ref(&tools)].concat());
     assert_eq!(cut(&before_them, "max_tokens"), [opened(), called(0, "1"), length]);
     assert_eq!(cut(&before_them, "refusal"), [opened(), called(0, "1"), finished(FinishReason::ContentFilter)]);
     assert_eq!(cut(&before_them, "tool_use"), [opened(), called(0, "1"), whole(0), tools]);
