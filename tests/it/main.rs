@@ -7,6 +7,7 @@ mod attempts;
 mod background;
 mod endings;
 mod golden;
+mod hostile;
 mod provider;
 mod sdk;
 mod secrets;
