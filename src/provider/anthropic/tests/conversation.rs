@@ -157,6 +157,9 @@ fn a_thought_goes_back_under_its_own_seal_and_in_front_of_what_it_led_to() {
     ] {
         assert_eq!(messages(items.clone())[0], assistant(expected), "{items:?}");
     }
+    // Nor does it turn up in front of something else.
+    let later = messages(vec![asked("a"), signed(), asked("b"), answered("c")]);
+    assert_eq!(later, json!([user(json!([text("a"), text("b")])), assistant(json!([text("c")]))]));
 }
 
 fn item() -> impl Strategy<Value = Item> {
