@@ -3,6 +3,7 @@
 //! A provider is asked once per attempt and answers with a stream of what it said. It knows nothing of
 //! responses, logs or clients. Imports `protocol` and `domain` only.
 
+mod anthropic;
 mod chat_completions;
 mod eliza;
 mod gate;
@@ -19,6 +20,7 @@ use futures_util::stream::LocalBoxStream;
 use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Timeouts};
 use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
 
+pub use anthropic::Anthropic;
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};

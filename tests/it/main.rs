@@ -9,6 +9,7 @@ mod configuration;
 mod chained;
 mod endings;
 mod golden;
+mod hostile;
 mod provider;
 mod sdk;
 mod secrets;

@@ -1,0 +1,372 @@
+//! Providers that mean harm, on raw sockets: each response ends with its true cause, the provider's socket is closed,
+//! and what was taken from it is bounded.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use antiphon::{
+    Antiphon, Clock, SystemClock,
+    access::AccountService,
+    actors::{Outcome, Phase, Wish},
+    domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, Timeouts},
+    protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
+    provider::{ChatCompletions, UpstreamOptions},
+    store::MemoryStore,
+    tokens::Tiktoken,
+    vault::{KeyRing, Vault},
+};
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::{net::TcpSocket, sync::mpsc, time::timeout};
+
+use crate::support::{Client, Site, row_id, texts};
+
+/// How long a socket may take to be closed, on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// The bounds of one upstream event and of one upstream call, and of what is read of an answer that is no stream.
+const EVENT: u64 = 1 << 20;
+const CALL: u64 = 16 << 20;
+const DOCUMENT: u64 = 64 << 10;
+
+/// What the operating system may hold of a stream between the two programs, beside what was read.
+const IN_FLIGHT: u64 = 10 << 20;
+
+const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+
+/// What is done to a client that has sent its request. Ends by itself or by the client's leaving.
+type Play = fn(&mut Socket) -> io::Result<()>;
+
+/// A server that plays the same to all.
+struct Hostile {
+    address: SocketAddr,
+    /// For each connection that the client has closed, the bytes that it had accepted.
+    closed: mpsc::UnboundedReceiver<u64>,
+}
+
+/// A connection, and how many bytes it has accepted.
+struct Socket {
+    stream: TcpStream,
+    accepted: u64,
+}
+
+impl Hostile {
+    fn start(play: Play) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Little is in flight on this side.
+        socket.set_send_buffer_size(64 << 10).unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = socket.listen(16).unwrap().into_std().unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, closed) = mpsc::unbounded_channel();
+        thread::spawn(move || serve(&listener, play, &sender));
+        Self { address, closed }
+    }
+
+    fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Waits until the client has closed a connection; the bytes that it had accepted.
+    async fn accepted(&mut self) -> u64 {
+        timeout(SOON, self.closed.recv()).await.expect("the provider's socket is closed").unwrap()
+    }
+}
+
+/// Ends with the process.
+fn serve(listener: &TcpListener, play: Play, closed: &mpsc::UnboundedSender<u64>) {
+    while let Ok((stream, _)) = listener.accept() {
+        let closed = closed.clone();
+        thread::spawn(move || {
+            let mut socket = Socket { stream, accepted: 0 };
+            if socket.read_request().is_ok_and(|is_request| is_request) {
+                // Most end by the client's leaving; those that do not wait for it.
+                let _left = play(&mut socket).and_then(|()| socket.wait_for_close());
+                let _test_is_over = closed.send(socket.accepted);
+            }
+        });
+    }
+}
+
+impl Socket {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        let mut left = bytes.as_ref();
+        while !left.is_empty() {
+            let written = self.stream.write(left)?;
+            self.accepted += written as u64;
+            left = &left[written..];
+        }
+        Ok(())
+    }
+
+    fn for_ever(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        loop {
+            self.send(bytes.as_ref())?;
+        }
+    }
+
+    fn read_request(&mut self) -> io::Result<bool> {
+        let mut request = Vec::new();
+        let mut piece = [0; 4096];
+        loop {
+            let text = String::from_utf8_lossy(&request);
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+                if body.len() >= length.parse::<usize>().unwrap() {
+                    return Ok(true);
+                }
+            }
+            match self.stream.read(&mut piece)? {
+                0 => return Ok(false),
+                read => request.extend_from_slice(&piece[..read]),
+            }
+        }
+    }
+
+    fn wait_for_close(&mut self) -> io::Result<()> {
+        while self.stream.read(&mut [0; 64])? > 0 {}
+        Ok(())
+    }
+}
+
+/// One provider, and how a response that it is asked for ends.
+struct Case {
+    name: &'static str,
+    play: Play,
+    status: u16,
+    cause: &'static str,
+    /// The most bytes that it may get rid of.
+    most: u64,
+}
+
+impl Case {
+    fn new(name: &'static str, (status, cause): (u16, &'static str), read: u64, play: Play) -> Self {
+        Self { name, play, status, cause, most: read + IN_FLIGHT }
+    }
+}
+
+fn no_streams() -> Vec<Case> {
+    let broken = (502, "provider_protocol_error");
+    vec![
+        Case::new("a-page", broken, DOCUMENT, |socket| {
+            socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 1000000000\r\n\r\n<html>")?;
+            socket.for_ever("<p>Welcome!</p>".repeat(1000))
+        }),
+        Case::new("headers", broken, EVENT, |socket| {
+            socket.send("HTTP/1.1 200 OK\r\n")?;
+            socket.for_ever("x-again: and again\r\n")
+        }),
+        Case::new("a-header", broken, EVENT, |socket| {
+            socket.send("HTTP/1.1 200 OK\r\nx-again: ")?;
+            socket.for_ever("again ".repeat(1000))
+        }),
+        Case::new("an-error", (502, "provider_rejected"), DOCUMENT, |socket| {
+            socket.send("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\r\n{\"error\":\"")?;
+            socket.for_ever("again ".repeat(1000))
+        }),
+        Case::new("come-back-never", (503, "provider_unavailable"), DOCUMENT, |socket| {
+            socket.send("HTTP/1.1 503 Busy\r\nretry-after: 999999999\r\ncontent-length: 100\r\n\r\n")
+        }),
+        Case::new("too-many", (429, "provider_rate_limited"), DOCUMENT, |socket| {
+            socket.send("HTTP/1.1 429 Busy\r\nretry-after: 999999999\r\ncontent-length: 100\r\n\r\n")
+        }),
+    ]
+}
+
+fn streams() -> Vec<Case> {
+    let broken = (502, "provider_protocol_error");
+    vec![
+        Case::new("a-line", broken, EVENT, |socket| {
+            socket.send(format!("{STREAM}data: "))?;
+            socket.for_ever("x".repeat(1000))
+        }),
+        Case::new("lines", broken, EVENT, |socket| {
+            socket.send(STREAM)?;
+            socket.for_ever("data: {}\n".repeat(100))
+        }),
+        Case::new("comments", broken, CALL, |socket| {
+            socket.send(STREAM)?;
+            socket.for_ever(": keep\n\n".repeat(1000))
+        }),
+        Case::new("wide", broken, CALL, |socket| {
+            socket.send(STREAM)?;
+            let fields: Vec<String> = (0..50_000).map(|n| format!("\"k{n}\":[{n},{{}}]")).collect();
+            socket.for_ever(format!("data: {{{}}}\n\n", fields.join(",")))
+        }),
+        Case::new("nested", broken, EVENT, |socket| {
+            socket.send(STREAM)?;
+            socket.send(format!("data: {{\"choices\":{}{}}}\n\n", "[".repeat(400_000), "]".repeat(400_000)))
+        }),
+        Case::new("no-text", broken, EVENT, |socket| {
+            socket.send(STREAM)?;
+            socket.for_ever(b"data: \xF0\x28\x8C\x28\n\n".repeat(1000))
+        }),
+        Case::new("gzip", broken, CALL, |socket| {
+            socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n")?;
+            // A good answer in a stored block, which is how a compressor writes what it cannot compress.
+            let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
+            let length = u16::try_from(answer.len()).unwrap();
+            let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+            let header = b"\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\xFF\x00";
+            socket.for_ever([header, &lengths[..], answer.as_bytes()].concat().repeat(100))
+        }),
+        Case::new("a-choice", broken, EVENT, |socket| {
+            socket.send(STREAM)?;
+            socket.for_ever("data: {\"choices\":[{\"index\":4294967295,\"delta\":{\"content\":\"Hi\"}}]}\n\n")
+        }),
+        Case::new("calls", broken, EVENT, |socket| {
+            socket.send(STREAM)?;
+            for index in 0..10_000 {
+                let function = json!({ "name": "f", "arguments": "{}" });
+                let call = json!({ "index": index, "id": format!("c{index}"), "function": function });
+                socket.send(format!("data: {}\n\n", json!({ "choices": [{ "delta": { "tool_calls": [call] } }] })))?;
+            }
+            Ok(())
+        }),
+    ]
+}
+
+/// What a client is answered, what the record says, and how many bytes the provider got rid of.
+async fn outcome(case: &Case, provider: &mut Hostile, client: &Client) -> (u16, String, u64) {
+    let answer = client.create(&json!({ "model": case.name, "input": "Hi." })).await;
+    if matches!(answer.status, 429 | 503) {
+        assert_eq!(answer.header("retry-after"), "60", "{}: the wait is capped", case.name);
+    }
+    let kind = answer.json()["error"]["type"].as_str().unwrap_or_default().to_owned();
+    (answer.status, kind, provider.accepted().await)
+}
+
+async fn check(cases: Vec<Case>) {
+    let mut providers: Vec<Hostile> = cases.iter().map(|case| Hostile::start(case.play)).collect();
+    let site = cases
+        .iter()
+        .zip(&providers)
+        .fold(Site::new(), |site, (case, provider)| site.provider(case.name, &provider.base_url(), &[case.name]));
+    let server = site.start().await;
+    let client = server.client();
+    let outcomes = cases.iter().zip(&mut providers).map(|(case, provider)| outcome(case, provider, &client));
+    let outcomes = join_all(outcomes).await;
+    let script = site.script().await;
+    for ((case, provider), (status, kind, accepted)) in cases.iter().zip(&mut providers).zip(outcomes) {
+        assert_eq!((status, kind.as_str()), (case.status, case.cause), "{}", case.name);
+        let row = format!("SELECT status || ' ' || cause FROM responses WHERE model = '{}'", case.name);
+        assert_eq!(texts(&script, &row).await, [format!("failed {}", case.cause)], "{}", case.name);
+        assert!(accepted <= case.most, "{}: {accepted} bytes were taken, more than {}", case.name, case.most);
+        assert!(provider.closed.try_recv().is_err(), "{}: it was asked again", case.name);
+    }
+    assert_eq!(client.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_stream_is_not_read_to_its_end() {
+    check(no_streams()).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_the_protocol_is_left_at_once() {
+    check(streams()).await;
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_at_one_byte_for_client_and_record_and_the_provider_is_left() {
+    let mut provider = Hostile::start(|socket| {
+        socket.send(STREAM)?;
+        let delta = json!({ "choices": [{ "delta": { "content": "word ".repeat(100) } }] });
+        socket.for_ever(format!("data: {delta}\n\n"))
+    });
+    let site = Site::new().provider("endless", &provider.base_url(), &["endless"]);
+    let server = site.start().await;
+    let client = server.client();
+    let mut events = client.stream("endless", "Go on.").await;
+    let last = events.read_all().await;
+    let taken = provider.accepted().await;
+    assert!(taken <= 2 * EVENT + IN_FLIGHT, "{taken} bytes were taken");
+    assert_eq!(
+        (&last["type"], &last["response"]["error"]["type"]),
+        (&json!("response.failed"), &json!("content_too_large"))
+    );
+    let failures = events.frames.iter().filter(|frame| frame.starts_with("event: response.failed")).count();
+    let errors = events.frames.iter().filter(|frame| frame.starts_with("event: error")).count();
+    assert_eq!((failures, errors), (1, 0));
+    assert_eq!(events.text().len(), 1 << 20, "the limit of the output, to the byte");
+    let id = events.id();
+    assert_eq!(client.retrieve(&id).await.output_text(), events.text());
+    let script = site.script().await;
+    let row = format!("SELECT status || ' ' || cause FROM responses WHERE uuid = '{}'", row_id(&id));
+    assert_eq!(texts(&script, &row).await, ["failed content_too_large"]);
+    assert_eq!(texts(&script, "SELECT 'counted' FROM usage_records WHERE output_tokens > 0").await, ["counted"]);
+}
+
+/// A response of that provider alone, on a node without a server, and how it ends.
+async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
+    let store = Arc::new(MemoryStore::new());
+    let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
+    let accounts = AccountService::new(store.clone(), vault.clone());
+    let user = accounts.create_user("somebody", SystemClock.now()).await.unwrap().id;
+    let upstream = ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap();
+    let builder = Antiphon::builder(store, vault, Arc::new(Tiktoken)).provider("hostile", upstream);
+    let antiphon = builder.arbiters(1).start().unwrap();
+    let id = ResponseId::new();
+    let said = Item::Message(Message {
+        id: ItemId::of_input("msg_", id, 0),
+        role: Role::User,
+        status: ItemStatus::Completed,
+        content: vec![ContentPart::InputText { text: "Hi.".to_owned() }],
+        extra: Extra::new(),
+    });
+    let plan = Plan {
+        id,
+        user,
+        request_id: "req_1".to_owned(),
+        request: Request::new("m", 2048),
+        input: vec![said.clone()],
+        prompt: Prompt { instructions: None, items: vec![said] },
+        caller: "tester".to_owned(),
+        targets: vec![Target { timeouts, ..Target::new("hostile", "m") }],
+        encoding: Encoding::default(),
+        prompt_tokens: 2,
+        disconnect: DisconnectPolicy::Cancel,
+        resumable: true,
+    };
+    let mut reader = antiphon.respond(plan, Wish::Ending).await.unwrap();
+    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_)));
+    let ended = timeout(SOON, ended).await.expect("the response ends").unwrap();
+    let Phase::Ended(outcome) = &*ended else { unreachable!("waited for") };
+    Arc::clone(outcome)
+}
+
+#[tokio::test]
+async fn a_provider_that_never_comes_to_the_point_has_its_time() {
+    let short = Duration::from_millis(800);
+    let drip: Play = |socket| {
+        socket.send(format!("{STREAM}data: "))?;
+        loop {
+            socket.send("x")?;
+            // Never so long that the answer would pause.
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let hints: Play = |socket| {
+        loop {
+            socket.send("HTTP/1.1 103 Early Hints\r\nlink: </again>\r\n\r\n")?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let silence: Play = |socket| socket.send(format!("{STREAM}data: x"));
+    for (name, play, timeouts, cause) in [
+        ("drip", drip, Timeouts { total: short, ..Timeouts::default() }, Cause::DeadlineExceeded),
+        ("hints", hints, Timeouts { first_byte: short, ..Timeouts::default() }, Cause::FirstByteTimeout),
+        ("silence", silence, Timeouts { idle: short, ..Timeouts::default() }, Cause::IdleTimeout),
+    ] {
+        let mut provider = Hostile::start(play);
+        let outcome = ending(&provider, timeouts).await;
+        assert_eq!((outcome.status, outcome.cause), (Status::Failed, Some(cause)), "{name}");
+        provider.accepted().await;
+    }
+}
