@@ -3,6 +3,7 @@
 mod adapter;
 mod chunk;
 mod decoder;
+mod messages;
 mod request;
 #[cfg(test)]
 mod tests;

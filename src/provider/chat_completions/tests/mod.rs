@@ -1,19 +1,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod requests;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::OutputLimitField;
 use super::decoder::Decoder;
-use super::request::Body;
-use crate::domain::{FinishReason, Prompt};
-use crate::protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, ResponseId,
-    Role, Usage,
-};
+use crate::domain::FinishReason;
+use crate::protocol::Usage;
 use crate::provider::http::{Flow, StreamDecoder};
-use crate::provider::{Error, ProviderEvent, ProviderRequest, Report, UpstreamLimits};
+use crate::provider::{Error, ProviderEvent, Report, UpstreamLimits};
 
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
@@ -246,84 +243,4 @@ proptest! {
         let at = at % (bytes.len() + 1);
         prop_assert_eq!(decode([&bytes[..at], &bytes[at..]]), decode([&bytes[..]]));
     }
-}
-
-fn message(role: Role, content: Vec<ContentPart>) -> Item {
-    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: Extra::new() })
-}
-
-fn id() -> ItemId {
-    ItemId::of_input("msg", ResponseId::new(), 0)
-}
-
-fn said(text: &str) -> ContentPart {
-    ContentPart::InputText { text: text.to_owned() }
-}
-
-fn written(text: &str) -> ContentPart {
-    ContentPart::OutputText(OutputText { text: text.to_owned(), ..OutputText::default() })
-}
-
-fn call(call_id: &str) -> Item {
-    Item::FunctionCall(FunctionCall {
-        id: id(),
-        call_id: call_id.to_owned(),
-        name: "f".to_owned(),
-        arguments: "{}".to_owned(),
-        status: ItemStatus::Completed,
-        extra: Extra::new(),
-    })
-}
-
-fn request(items: Vec<Item>) -> ProviderRequest {
-    ProviderRequest {
-        request_id: "req_1".to_owned(),
-        top_p: Some(0.5),
-        ..ProviderRequest::new("m", Prompt { instructions: Some("Be brief.".to_owned()), items }, 7)
-    }
-}
-
-#[test]
-fn a_request_holds_what_was_asked_and_nothing_else() {
-    let output = Item::FunctionCallOutput(FunctionCallOutput {
-        id: id(),
-        call_id: "c1".to_owned(),
-        output: "42".to_owned(),
-        status: ItemStatus::Completed,
-    });
-    let request = request(vec![
-        message(Role::Developer, vec![said("rules")]),
-        message(Role::User, vec![said("one"), said("two")]),
-        message(Role::Assistant, vec![written("a"), written("b")]),
-        call("c1"),
-        call("c2"),
-        output,
-        message(Role::Assistant, vec![ContentPart::Refusal { refusal: "no".to_owned() }]),
-        message(Role::Assistant, vec![written("")]),
-        message(Role::User, vec![said("go on")]),
-    ]);
-    let called = |id| json!({ "id": id, "type": "function", "function": { "name": "f", "arguments": "{}" } });
-    let expected = json!({
-        "model": "m",
-        "messages": [
-            { "role": "system", "content": "Be brief." },
-            { "role": "system", "content": "rules" },
-            { "role": "user", "content": [{ "type": "text", "text": "one" }, { "type": "text", "text": "two" }] },
-            { "role": "assistant", "content": "ab", "tool_calls": [called("c1"), called("c2")] },
-            { "role": "tool", "tool_call_id": "c1", "content": "42" },
-            { "role": "assistant", "content": null, "refusal": "no" },
-            { "role": "user", "content": "go on" },
-        ],
-        "stream": true,
-        "stream_options": { "include_usage": true },
-        "top_p": 0.5,
-        "max_completion_tokens": 7,
-    });
-    assert_eq!(serde_json::to_value(Body::new(&request, OutputLimitField::MaxCompletionTokens)).unwrap(), expected);
-}
-
-#[test]
-fn the_limit_can_go_by_its_older_name() {
-    let body = serde_json::to_value(Body::new(&request(vec![]), OutputLimitField::MaxTokens)).unwrap();
-    assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
 }
