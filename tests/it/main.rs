@@ -5,6 +5,7 @@
 mod api;
 mod attempts;
 mod background;
+mod dialects;
 mod endings;
 mod golden;
 mod provider;

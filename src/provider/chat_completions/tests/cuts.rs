@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -20,6 +22,27 @@ fn every_cut_of_a_recorded_stream_gives_the_same_events() {
     for at in 0..=bytes.len() {
         assert_eq!(decode([&bytes[..at], &bytes[at..]]), expected, "cut at {at}");
     }
+}
+
+#[test]
+fn every_cut_of_every_recorded_answer_gives_the_same_events() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upstream");
+    let mut answers = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_none_or(|extension| extension != "upstream") {
+            continue;
+        }
+        let (name, bytes) = (file.display().to_string(), std::fs::read(&file).unwrap());
+        let whole = decode([&bytes[..]]);
+        assert!(!whole.0.is_empty() || whole.1.is_err(), "{name} says nothing");
+        check(decode(bytes.chunks(1)), whole.clone(), &name);
+        for at in 1..bytes.len() {
+            check(decode([&bytes[..at], &bytes[at..]]), whole.clone(), &name);
+        }
+        answers += 1;
+    }
+    assert!(answers >= 60, "only {answers} answers");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
