@@ -130,6 +130,11 @@ async fn each_script_has_its_one_outcome() {
             Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
             refused(Error::Reported(Report::Other)),
         ),
+        (
+            "JSON that is an error with a status",
+            Script::status(200, &json, "{\"error\":{\"code\":429}}"),
+            refused(Error::Reported(Report::RateLimited)),
+        ),
         ("JSON that is none", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream)),
         ("limited", Script::status(429, &[("retry-after", "7")], "{}"), refused(limited)),
         ("garbage in retry-after", Script::status(503, &[("retry-after", "soon")], ""), refused(status(503))),
@@ -171,6 +176,9 @@ async fn only_what_is_named_reaches_the_provider() {
     assert_eq!(request.header("authorization"), Some("Bearer sk-test"));
     assert_eq!(request.header("x-request-id"), Some("req_42"));
     assert_eq!(request.body["messages"][0]["content"], "Why is the sky blue?");
+    let mut fields: Vec<&String> = request.body.as_object().unwrap().keys().collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["max_completion_tokens", "messages", "model", "stream", "stream_options", "temperature"]);
 }
 
 #[tokio::test]

@@ -1,3 +1,6 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -300,4 +303,42 @@ fn a_call_is_an_error_where_no_tools_were_offered_or_the_answer_is_over() {
     check(of_chunks_for(&without, &nothing), (vec![stop()], Ok(())), "pieces with nothing in them");
     let over = (vec![stop()], Err(protocol("output after the reason to finish")));
     check(of_chunks(&[finish("stop"), call]), over, "after the end");
+}
+
+/// A piece with any of its parts, of few kinds, so that pieces meet in all ways.
+fn any_piece() -> impl Strategy<Value = Value> {
+    let word = |words: &'static [&'static str]| prop::option::of(prop::sample::select(words));
+    let index = prop::option::of(0..3u32);
+    let (id, name) = (word(&["a", "b", ""]), word(&["f", "g", ""]));
+    let arguments = word(&["", "{", "}", "{}", "\"", "{\"x\":\"}"]);
+    (index, id, name, arguments).prop_map(|(index, id, name, arguments)| {
+        json!({ "index": index, "id": id, "function": { "name": name, "arguments": arguments } })
+    })
+}
+
+proptest! {
+    #[test]
+    fn however_pieces_come_no_argument_is_lost_and_no_two_calls_have_one_id(
+        all in prop::collection::vec(prop::collection::vec(any_piece(), 1..4), 1..8),
+    ) {
+        let chunks: Vec<Value> = all.iter().map(|all| pieces(json!(all))).collect();
+        let (events, result) = heard(&chunks);
+        let (mut open, mut ids, mut told) = (HashSet::new(), HashSet::new(), 0);
+        for event in &events {
+            if let ProviderEvent::CallStarted { call, call_id, name } = event {
+                prop_assert!(!name.is_empty() && !call_id.is_empty());
+                prop_assert!(open.insert(*call) && ids.insert(call_id.clone()), "a call begins once: {all:?}");
+            }
+            if let ProviderEvent::Arguments { call, text, .. } = event {
+                prop_assert!(open.contains(call) && !text.is_empty());
+                told += text.len();
+            }
+        }
+        let arguments = |piece: &Value| piece["function"]["arguments"].as_str().map_or(0, str::len);
+        let sent: usize = all.iter().flatten().map(arguments).sum();
+        match result {
+            Ok(()) => prop_assert_eq!(told, sent, "{:?}", all),
+            Err(error) => prop_assert_eq!(error, protocol("a tool call without a name")),
+        }
+    }
 }
