@@ -130,11 +130,6 @@ async fn each_script_has_its_one_outcome() {
             Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
             refused(Error::Reported(Report::Other)),
         ),
-        (
-            "JSON that is an error with a status",
-            Script::status(200, &json, "{\"error\":{\"code\":429}}"),
-            refused(Error::Reported(Report::RateLimited)),
-        ),
         ("JSON that is none", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream)),
         ("limited", Script::status(429, &[("retry-after", "7")], "{}"), refused(limited)),
         ("garbage in retry-after", Script::status(503, &[("retry-after", "soon")], ""), refused(status(503))),
@@ -146,6 +141,16 @@ async fn each_script_has_its_one_outcome() {
         provider.script("m", script);
         assert_eq!(hear(options(provider.base_url())).await, expected, "{name}");
         assert_eq!(provider.requests().len(), 1, "{name}: a provider is asked once");
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_place_of_a_stream_may_name_a_status() {
+    let json = [("content-type", "application/json")];
+    for (code, report) in [("429", Report::RateLimited), ("\"503\"", Report::Overloaded), ("500", Report::Other)] {
+        let provider = ScriptedProvider::start();
+        provider.script("m", Script::status(200, &json, &format!("{{\"error\":{{\"code\":{code}}}}}")));
+        assert_eq!(hear(options(provider.base_url())).await, refused(Error::Reported(report)), "{code}");
     }
 }
 
