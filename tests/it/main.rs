@@ -5,8 +5,9 @@
 mod api;
 mod attempts;
 mod background;
-mod configuration;
 mod chained;
+mod configuration;
+mod dialects;
 mod endings;
 mod golden;
 mod hostile;

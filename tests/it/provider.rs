@@ -145,6 +145,16 @@ async fn each_script_has_its_one_outcome() {
 }
 
 #[tokio::test]
+async fn an_error_in_place_of_a_stream_may_name_a_status() {
+    let json = [("content-type", "application/json")];
+    for (code, report) in [("429", Report::RateLimited), ("\"503\"", Report::Overloaded), ("500", Report::Other)] {
+        let provider = ScriptedProvider::start();
+        provider.script("m", Script::status(200, &json, &format!("{{\"error\":{{\"code\":{code}}}}}")));
+        assert_eq!(hear(options(provider.base_url())).await, refused(Error::Reported(report)), "{code}");
+    }
+}
+
+#[tokio::test]
 async fn a_reset_in_mid_stream_is_a_cut() {
     let provider = ScriptedProvider::start();
     let gate = Gate::new();
@@ -171,6 +181,9 @@ async fn only_what_is_named_reaches_the_provider() {
     assert_eq!(request.header("authorization"), Some("Bearer sk-test"));
     assert_eq!(request.header("x-request-id"), Some("req_42"));
     assert_eq!(request.body["messages"][0]["content"], "Why is the sky blue?");
+    let mut fields: Vec<&String> = request.body.as_object().unwrap().keys().collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["max_completion_tokens", "messages", "model", "stream", "stream_options", "temperature"]);
 }
 
 #[tokio::test]

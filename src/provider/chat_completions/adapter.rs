@@ -81,7 +81,7 @@ impl Dialect for Chat {
         serde_json::to_vec(&Body::new(request, self.output_limit_field))
     }
 
-    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(Decoder::default())
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(Decoder::new(request))
     }
 }

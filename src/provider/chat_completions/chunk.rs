@@ -1,147 +1,174 @@
-//! What a chunk of a Chat Completions stream holds, as far as it is used. Unknown fields are ignored.
+//! What a chunk of a Chat Completions stream holds, as far as it is used. Unknown fields are ignored, and null is
+//! the same as absent: many servers write null where others leave the key out.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::protocol::{InputTokensDetails, OutputTokensDetails, Usage};
+use super::usage::ChunkUsage;
+use crate::protocol::{LogProb, TopLogProb, Usage};
 use crate::provider::Report;
 use crate::provider::http::report_of;
 
-/// One `data:` of the stream. Many servers write null where others leave the key out.
+/// One `data:` of the stream.
 #[derive(Deserialize)]
 pub(super) struct Chunk {
-    /// Present and not null: the provider reports an error, in whatever shape.
-    pub(super) error: Option<Value>,
+    /// The provider reports an error, in whatever shape.
+    error: Option<IgnoredAny>,
     /// `"error"` in the older shape of an error.
-    #[serde(default)]
-    pub(super) object: Option<String>,
-    #[serde(default)]
+    object: Option<String>,
     pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default)]
-    pub(super) usage: Option<ChunkUsage>,
-    #[serde(default)]
+    usage: Option<ChunkUsage>,
     x_groq: Option<Extension>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Choice {
-    #[serde(default)]
-    pub(super) index: u32,
-    #[serde(default)]
+    pub(super) index: Option<u32>,
     pub(super) delta: Option<Delta>,
-    #[serde(default)]
     pub(super) finish_reason: Option<String>,
-    #[serde(default)]
-    pub(super) usage: Option<ChunkUsage>,
+    pub(super) logprobs: Option<LogProbs>,
+    /// The provider reports an error of this choice.
+    pub(super) error: Option<Value>,
+    usage: Option<ChunkUsage>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Delta {
-    #[serde(default)]
-    pub(super) content: Option<String>,
-    #[serde(default)]
+    pub(super) content: Option<Content>,
     pub(super) refusal: Option<String>,
-    #[serde(default)]
-    reasoning_content: Option<String>,
-    #[serde(default)]
-    reasoning: Option<String>,
-    #[serde(default)]
-    pub(super) tool_calls: Option<Vec<IgnoredAny>>,
-    #[serde(default)]
-    pub(super) function_call: Option<IgnoredAny>,
+    pub(super) reasoning_content: Option<String>,
+    pub(super) reasoning: Option<String>,
+    pub(super) reasoning_details: Option<Vec<Detail>>,
+    pub(super) tool_calls: Option<Vec<CallDelta>>,
+    pub(super) function_call: Option<FunctionDelta>,
 }
 
-impl Delta {
-    /// The thought, under either of its names; servers that write both write the same twice.
-    pub(super) fn thought(&mut self) -> Option<String> {
-        let first = self.reasoning_content.take().filter(|text| !text.is_empty());
-        first.or_else(|| self.reasoning.take().filter(|text| !text.is_empty()))
-    }
+/// What is said, as text or in parts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
 
-    /// Whether the delta holds a piece of a tool call.
-    pub(super) fn calls_a_tool(&self) -> bool {
-        self.function_call.is_some() || self.tool_calls.as_ref().is_some_and(|calls| !calls.is_empty())
-    }
+/// A part of what is said.
+#[derive(Deserialize)]
+pub(super) struct Part {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) text: Option<String>,
+    pub(super) refusal: Option<String>,
+    /// Mistral's thoughts.
+    pub(super) thinking: Option<Content>,
+}
+
+/// An entry of OpenRouter's `reasoning_details`.
+#[derive(Deserialize)]
+pub(super) struct Detail {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) index: Option<u32>,
+    pub(super) text: Option<String>,
+    pub(super) summary: Option<String>,
+    pub(super) data: Option<String>,
+}
+
+/// A piece of a tool call.
+#[derive(Deserialize)]
+pub(super) struct CallDelta {
+    pub(super) index: Option<u32>,
+    pub(super) id: Option<String>,
+    pub(super) function: Option<FunctionDelta>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FunctionDelta {
+    pub(super) name: Option<String>,
+    /// Text, or, from some servers, the object that the text should have been.
+    pub(super) arguments: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct LogProbs {
+    content: Option<Vec<TokenLogProb>>,
+}
+
+#[derive(Deserialize)]
+struct TokenLogProb {
+    token: String,
+    logprob: f64,
+    bytes: Option<Vec<u8>>,
+    top_logprobs: Option<Vec<AlternativeLogProb>>,
+}
+
+#[derive(Deserialize)]
+struct AlternativeLogProb {
+    token: String,
+    logprob: f64,
+    bytes: Option<Vec<u8>>,
 }
 
 #[derive(Deserialize)]
 struct Extension {
-    #[serde(default)]
     usage: Option<ChunkUsage>,
     error: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct ChunkUsage {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    #[serde(default)]
-    total_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default)]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-struct CompletionDetails {
-    #[serde(default)]
-    reasoning_tokens: Option<u64>,
-}
-
 impl Chunk {
-    /// Whether the chunk is an error, in any of the shapes that are about.
+    /// None for what has not the form of a chunk. Only objects have: a list would be read as the fields in their
+    /// order.
+    pub(super) fn parse(data: &str) -> Option<Self> {
+        data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
+    }
+
+    /// Whether the chunk as a whole is an error, in any of the shapes that are about.
     pub(super) fn is_error(&self) -> bool {
         self.error.is_some()
             || self.object.as_deref() == Some("error")
             || self.x_groq.as_ref().is_some_and(|extension| extension.error.is_some())
     }
 
-    /// What the error is about.
-    pub(super) fn report(&self) -> Report {
-        self.error.as_ref().map(report_of).unwrap_or_default()
-    }
-
     /// The usage, wherever this provider puts it.
     pub(super) fn take_usage(&mut self) -> Option<Usage> {
         let in_choice = self.choices.iter_mut().flatten().find_map(|choice| choice.usage.take());
         let in_extension = self.x_groq.as_mut().and_then(|extension| extension.usage.take());
-        self.usage.take().or(in_choice).or(in_extension).and_then(ChunkUsage::counts)
+        [self.usage.take(), in_choice, in_extension].into_iter().flatten().find_map(ChunkUsage::counts)
     }
 }
 
-impl ChunkUsage {
-    /// None where neither count is given: an empty object reports nothing.
-    fn counts(self) -> Option<Usage> {
-        if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
-            return None;
+/// What an error is about that stands in `data`: the object under `error`, or all of it.
+pub(super) fn reported(data: &str) -> Report {
+    let Ok(document) = serde_json::from_str::<Value>(data) else { return Report::default() };
+    report_of(document.get("error").filter(|error| !error.is_null()).unwrap_or(&document))
+}
+
+impl Content {
+    /// All its text, as one.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
         }
-        let prompt = self.prompt_tokens_details.unwrap_or_default();
-        let completion = self.completion_tokens_details.unwrap_or_default();
-        let input_tokens = self.prompt_tokens.unwrap_or_default();
-        let output_tokens = self.completion_tokens.unwrap_or_default();
-        Some(Usage {
-            input_tokens,
-            input_tokens_details: InputTokensDetails {
-                cached_tokens: prompt.cached_tokens.unwrap_or_default(),
-                cache_write_tokens: prompt.cache_write_tokens.unwrap_or_default(),
-            },
-            output_tokens,
-            output_tokens_details: OutputTokensDetails {
-                reasoning_tokens: completion.reasoning_tokens.unwrap_or_default(),
-            },
-            total_tokens: self.total_tokens.unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
-        })
+    }
+}
+
+impl LogProbs {
+    /// Those of the text; the ones of a refusal have no place in a response.
+    pub(super) fn of_text(self) -> Vec<LogProb> {
+        self.content.into_iter().flatten().map(TokenLogProb::known).collect()
+    }
+}
+
+impl TokenLogProb {
+    fn known(self) -> LogProb {
+        let Self { token, logprob, bytes, top_logprobs } = self;
+        let alternative = |AlternativeLogProb { token, logprob, bytes }| {
+            let bytes = bytes.unwrap_or_default();
+            TopLogProb { token, logprob, bytes }
+        };
+        let top_logprobs = top_logprobs.into_iter().flatten().map(alternative).collect();
+        LogProb { token, logprob, bytes: bytes.unwrap_or_default(), top_logprobs }
     }
 }

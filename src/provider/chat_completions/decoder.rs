@@ -1,19 +1,32 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
-use super::chunk::{Choice, Chunk, Delta};
+use super::call_ids::CallIds;
+use super::calls::{Calls, Piece};
+use super::chunk::{Choice, Chunk, Delta, LogProbs, reported};
+use super::text::Text;
+use super::words::Words;
 use crate::domain::FinishReason;
 use crate::protocol::Usage;
-use crate::provider::http::{Decode, Flow, SseFrame};
-use crate::provider::{Error, ProviderEvent, Report};
+use crate::provider::http::{Decode, Flow, SseFrame, report_of};
+use crate::provider::{Error, ProviderEvent, ProviderRequest, Report};
 
 /// The longest word that is taken for a reason to finish, in bytes.
 const LONGEST_REASON: usize = 64;
 
 /// Decodes one answer.
-#[derive(Default)]
 pub(super) struct Decoder {
-    finished: bool,
+    wanted: Wanted,
+    text: Text,
+    calls: Calls,
     usage: Option<Usage>,
+    finished: bool,
+}
+
+/// What the answer may hold beside words.
+struct Wanted {
+    calls: bool,
+    logprobs: bool,
+    sealed: bool,
 }
 
 impl Decode for Decoder {
@@ -22,14 +35,19 @@ impl Decode for Decoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        let data = frame.data.trim();
         if frame.event.as_deref() == Some("error") {
-            return Err(Error::Reported(parse(frame.data.trim()).map(|chunk| chunk.report()).unwrap_or_default()));
+            return Err(Error::Reported(reported(data)));
         }
-        match frame.data.trim() {
+        match data {
             "" => Ok(Flow::Open),
             "[DONE]" if self.finished => Ok(Flow::Done),
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
-            data => match parse(data) {
+            data => match Chunk::parse(data) {
+                Some(chunk) if chunk.is_error() => {
+                    self.report_usage(chunk, events);
+                    Err(Error::Reported(reported(data)))
+                }
                 Some(chunk) => self.chunk(chunk, events).map(|()| Flow::Open),
                 None if frame.whole => Err(Error::Protocol { what: "a chunk has not the form of one" }),
                 // The connection ended within it.
@@ -40,71 +58,142 @@ impl Decode for Decoder {
 }
 
 impl Decoder {
-    fn chunk(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        if chunk.is_error() {
-            return Err(Error::Reported(chunk.report()));
+    /// For the answer to that request.
+    pub(super) fn new(request: &ProviderRequest) -> Self {
+        Self {
+            wanted: Wanted {
+                calls: !request.tools.is_empty(),
+                logprobs: request.top_logprobs.is_some(),
+                sealed: request.encrypted_reasoning,
+            },
+            text: Text::default(),
+            calls: Calls::new(CallIds::of(request)),
+            usage: None,
+            finished: false,
         }
-        let usage = chunk.take_usage();
-        for choice in chunk.choices.into_iter().flatten() {
+    }
+
+    fn chunk(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        for choice in chunk.choices.iter_mut().flatten() {
             self.choice(choice, events)?;
         }
-        if let Some(usage) = usage.filter(|usage| self.usage != Some(*usage)) {
-            self.usage = Some(usage);
-            events.push(ProviderEvent::Usage(usage));
-        }
+        self.report_usage(chunk, events);
         Ok(())
     }
 
-    fn choice(&mut self, choice: Choice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        if choice.index != 0 {
+    /// Some servers report with every chunk; what says nothing new is not passed on.
+    fn report_usage(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) {
+        if let Some(usage) = chunk.take_usage().filter(|usage| self.usage != Some(*usage)) {
+            self.usage = Some(usage);
+            events.push(ProviderEvent::Usage(usage));
+        }
+    }
+
+    fn choice(&mut self, choice: &mut Choice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if choice.index.is_some_and(|index| index != 0) {
             return Err(Error::Protocol { what: "more than one choice" });
         }
-        let before = events.len();
-        if let Some(delta) = choice.delta {
-            said(delta, events)?;
+        let (before, calls) = (events.len(), self.calls.count());
+        if let Some(delta) = choice.delta.take() {
+            self.said(delta, choice.logprobs.take(), events)?;
         }
-        if self.finished && events.len() > before {
+        if self.finished && (events.len() > before || self.calls.count() > calls) {
             events.truncate(before);
             return Err(Error::Protocol { what: "output after the reason to finish" });
         }
-        let reason = choice.finish_reason.filter(|reason| !reason.is_empty() && !self.finished);
+        if let Some(error) = &choice.error {
+            return Err(Error::Reported(report_of(error)));
+        }
+        let reason = choice.finish_reason.take().filter(|reason| !reason.is_empty() && !self.finished);
         if let Some(reason) = reason {
-            events.push(ProviderEvent::Finished(finish(reason)?));
+            let reason = finish(reason)?;
+            self.text.end();
+            self.calls.finish(&reason, events)?;
+            events.push(ProviderEvent::Finished(reason));
             self.finished = true;
         }
         Ok(())
     }
-}
 
-/// Only objects: a list would be read as the fields in their order.
-fn parse(data: &str) -> Option<Chunk> {
-    data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
-}
-
-fn said(mut delta: Delta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-    if delta.calls_a_tool() {
-        return Err(Error::Protocol { what: "a tool call that was not asked for" });
+    fn said(
+        &mut self,
+        mut delta: Delta,
+        logprobs: Option<LogProbs>,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let pieces = pieces(&mut delta)?;
+        let words = delta.take_words();
+        // Those of thoughts and calls have no place in a response.
+        let is_scored = words.iter().any(|words| matches!(words, Words::Text(_)));
+        if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
+            self.text.score(logprobs.map(LogProbs::of_text).unwrap_or_default());
+        }
+        for words in words {
+            self.word(words, events);
+        }
+        for piece in pieces {
+            if !self.wanted.calls {
+                return Err(Error::Protocol { what: "a tool call that was not asked for" });
+            }
+            self.text.end();
+            self.calls.take(piece, events)?;
+        }
+        Ok(())
     }
-    let upstream_sequence = None;
-    events.extend(delta.thought().map(|text| ProviderEvent::Reasoning { text, upstream_sequence }));
-    let present = |text: &String| !text.is_empty();
-    events.extend(delta.content.filter(present).map(|text| ProviderEvent::Text {
-        text,
-        logprobs: Vec::new(),
-        upstream_sequence,
-    }));
-    events.extend(delta.refusal.filter(present).map(|text| ProviderEvent::Refusal { text, upstream_sequence }));
-    Ok(())
+
+    fn word(&mut self, words: Words, events: &mut Vec<ProviderEvent>) {
+        let is_heard = match &words {
+            Words::Text(text) => self.text.is_heard(text),
+            Words::Sealed(_) => self.wanted.sealed,
+            Words::Thought(_) | Words::Summary(..) | Words::Refusal(_) => true,
+        };
+        if is_heard {
+            self.calls.make_way(events);
+        }
+        let upstream_sequence = None;
+        match words {
+            Words::Text(text) => self.text.say(&text, events),
+            Words::Sealed(encrypted_content) if is_heard => {
+                self.text.think();
+                events.push(ProviderEvent::SealedReasoning { encrypted_content });
+            }
+            Words::Sealed(_) => {}
+            Words::Thought(text) => {
+                self.text.think();
+                events.push(ProviderEvent::Reasoning { text, upstream_sequence });
+            }
+            Words::Summary(part, text) => {
+                self.text.think();
+                events.push(ProviderEvent::Summary { part, text, upstream_sequence });
+            }
+            Words::Refusal(text) => {
+                self.text.refuse();
+                events.push(ProviderEvent::Refusal { text, upstream_sequence });
+            }
+        }
+    }
+}
+
+/// The pieces of calls in a delta. Servers that write the only call in both forms write the same twice.
+fn pieces(delta: &mut Delta) -> Result<Vec<Piece>, Error> {
+    let mut pieces = Vec::new();
+    for call in delta.tool_calls.take().into_iter().flatten() {
+        pieces.extend(Piece::of_call(call)?);
+    }
+    if let Some(function) = delta.function_call.take().filter(|_| pieces.is_empty()) {
+        pieces.extend(Piece::of_only_function(function)?);
+    }
+    Ok(pieces)
 }
 
 /// Words for an inference that broke off are errors: what was said is not all.
 fn finish(reason: String) -> Result<FinishReason, Error> {
     match reason.as_str() {
         "stop" => Ok(FinishReason::Stop),
-        "length" => Ok(FinishReason::Length),
-        "content_filter" => Ok(FinishReason::ContentFilter),
+        "length" | "model_length" | "max_tokens" => Ok(FinishReason::Length),
+        "content_filter" | "sensitive" => Ok(FinishReason::ContentFilter),
         "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
-        "error" | "abort" | "insufficient_system_resource" => Err(Error::Reported(Report::Other)),
+        "error" | "abort" | "insufficient_system_resource" | "network_error" => Err(Error::Reported(Report::Other)),
         word if word.chars().any(char::is_control) => {
             Err(Error::Protocol { what: "a reason to finish that is no word" })
         }

@@ -1,10 +1,17 @@
 //! Any server that speaks OpenAI's Chat Completions, over HTTP.
 
 mod adapter;
+mod call_ids;
+mod calls;
 mod chunk;
 mod decoder;
+mod json_extent;
+mod messages;
 mod request;
 #[cfg(test)]
 mod tests;
+mod text;
+mod usage;
+mod words;
 
 pub use adapter::{ChatCompletions, OutputLimitField};

@@ -1,12 +1,15 @@
 //! The body of a request, built from nothing out of what the port asks.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::OutputLimitField;
-use crate::protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Role};
+use super::messages::{ChatMessage, messages};
+use crate::protocol::{FunctionTool, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
 use crate::provider::ProviderRequest;
 
-/// A streaming Chat Completions request.
+/// A streaming Chat Completions request. What was not asked for is not there: many servers refuse fields that
+/// they do not know, and some refuse the defaults of those that they do.
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
     model: &'a str,
@@ -21,6 +24,22 @@ pub(super) struct Body<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ChatTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<ChatToolChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<Verbosity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -29,52 +48,55 @@ struct StreamOptions {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "role", rename_all = "snake_case")]
-enum ChatMessage<'a> {
-    System {
-        content: Content<'a>,
-    },
-    User {
-        content: Content<'a>,
-    },
-    Assistant {
-        content: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        refusal: Option<String>,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        tool_calls: Vec<ToolCall<'a>>,
-    },
-    Tool {
-        tool_call_id: &'a str,
-        content: &'a str,
-    },
+#[serde(tag = "type", rename = "function")]
+struct ChatTool<'a> {
+    function: ChatFunction<'a>,
 }
 
-/// One text as a plain string, which every server reads; several as parts.
+#[derive(Serialize)]
+struct ChatFunction<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Content<'a> {
-    Text(&'a str),
-    Parts(Vec<TextPart<'a>>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "text")]
-struct TextPart<'a> {
-    text: &'a str,
+enum ChatToolChoice<'a> {
+    Mode(ToolMode),
+    Function(NamedTool<'a>),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "function")]
-struct ToolCall<'a> {
-    id: &'a str,
-    function: Function<'a>,
+struct NamedTool<'a> {
+    function: ToolName<'a>,
 }
 
 #[derive(Serialize)]
-struct Function<'a> {
+struct ToolName<'a> {
     name: &'a str,
-    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: JsonSchema<'a> },
+}
+
+#[derive(Serialize)]
+struct JsonSchema<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
 }
 
 impl<'a> Body<'a> {
@@ -84,89 +106,56 @@ impl<'a> Body<'a> {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
         };
+        // Servers refuse words about tools where there are none.
+        let has_tools = !request.tools.is_empty();
         Self {
             model: &request.model,
-            messages: messages(request),
+            messages: messages(&request.prompt),
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             temperature: request.temperature,
             top_p: request.top_p,
             max_completion_tokens,
             max_tokens,
+            tools: request.tools.iter().map(tool).collect(),
+            tool_choice: tool_choice(&request.tool_choice).filter(|_| has_tools),
+            parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
+            response_format: response_format(&request.text.format),
+            verbosity: request.text.verbosity,
+            reasoning_effort: request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()),
+            logprobs: request.top_logprobs.map(|_| true),
+            top_logprobs: request.top_logprobs.filter(|top| *top > 0),
         }
     }
 }
 
-fn messages(request: &ProviderRequest) -> Vec<ChatMessage<'_>> {
-    let mut messages = Vec::with_capacity(request.prompt.items.len() + 1);
-    if let Some(instructions) = &request.prompt.instructions {
-        messages.push(ChatMessage::System { content: Content::Text(instructions) });
-    }
-    for item in &request.prompt.items {
-        match item {
-            Item::Message(message) => messages.extend(said(message)),
-            Item::FunctionCall(call) => add_call(&mut messages, call),
-            Item::FunctionCallOutput(FunctionCallOutput { call_id, output, .. }) => {
-                messages.push(ChatMessage::Tool { tool_call_id: call_id, content: output });
-            }
-            // A thought is the model's own; this protocol has no agreed place to give it back.
-            Item::Reasoning(_) | Item::Other(_) => {}
-        }
-    }
-    messages
+fn tool(tool: &Tool) -> ChatTool<'_> {
+    let Tool::Function(FunctionTool { name, description, parameters, strict }) = tool;
+    let (description, parameters) = (description.as_deref(), parameters.as_ref());
+    ChatTool { function: ChatFunction { name, description, parameters, strict: *strict } }
 }
 
-/// None for a message of the model's that was cut before its first word.
-fn said(message: &Message) -> Option<ChatMessage<'_>> {
-    match message.role {
-        Role::Developer | Role::System => Some(ChatMessage::System { content: content(message) }),
-        Role::User => Some(ChatMessage::User { content: content(message) }),
-        Role::Assistant => {
-            let content = joined(message, text);
-            let refusal = joined(message, refusal);
-            (content.is_some() || refusal.is_some()).then(|| ChatMessage::Assistant {
-                content,
-                refusal,
-                tool_calls: Vec::new(),
-            })
+/// None for what every server does of itself.
+fn tool_choice(choice: &ToolChoice) -> Option<ChatToolChoice<'_>> {
+    match choice {
+        // Tools that may not be called are not in the request, so that only the mode is left to say.
+        ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => match mode {
+            ToolMode::Auto => None,
+            ToolMode::None | ToolMode::Required => Some(ChatToolChoice::Mode(*mode)),
+        },
+        ToolChoice::Narrow(NarrowChoice::Function { name }) => {
+            Some(ChatToolChoice::Function(NamedTool { function: ToolName { name } }))
         }
     }
 }
 
-fn content(message: &Message) -> Content<'_> {
-    let mut texts: Vec<TextPart<'_>> = message.content.iter().filter_map(text).map(|text| TextPart { text }).collect();
-    match texts.as_mut_slice() {
-        [] => Content::Text(""),
-        [only] => Content::Text(only.text),
-        [..] => Content::Parts(texts),
+fn response_format(format: &TextFormat) -> Option<ResponseFormat<'_>> {
+    match format {
+        TextFormat::Text => None,
+        TextFormat::JsonObject => Some(ResponseFormat::JsonObject),
+        TextFormat::JsonSchema { name, description, schema, strict } => {
+            let description = description.as_deref();
+            Some(ResponseFormat::JsonSchema { json_schema: JsonSchema { name, description, schema, strict: *strict } })
+        }
     }
-}
-
-fn joined<'a>(message: &'a Message, part: impl Fn(&'a ContentPart) -> Option<&'a str>) -> Option<String> {
-    let text: String = message.content.iter().filter_map(part).collect();
-    (!text.is_empty()).then_some(text)
-}
-
-fn text(part: &ContentPart) -> Option<&str> {
-    match part {
-        ContentPart::InputText { text } => Some(text),
-        ContentPart::OutputText(output) => Some(&output.text),
-        ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
-    }
-}
-
-fn refusal(part: &ContentPart) -> Option<&str> {
-    match part {
-        ContentPart::Refusal { refusal } => Some(refusal),
-        ContentPart::InputText { .. } | ContentPart::OutputText(_) | ContentPart::ReasoningText { .. } => None,
-    }
-}
-
-/// Calls in a row are one message, and belong to the model's words right before them.
-fn add_call<'a>(messages: &mut Vec<ChatMessage<'a>>, call: &'a FunctionCall) {
-    let call = ToolCall { id: &call.call_id, function: Function { name: &call.name, arguments: &call.arguments } };
-    if let Some(ChatMessage::Assistant { tool_calls, .. }) = messages.last_mut() {
-        return tool_calls.push(call);
-    }
-    messages.push(ChatMessage::Assistant { content: None, refusal: None, tool_calls: vec![call] });
 }

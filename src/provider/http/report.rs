@@ -18,13 +18,29 @@ const WORDS: [(&str, Report); 10] = [
     ("timeout_error", Report::Overloaded),
 ];
 
-/// What the error object is about: its `code` counts more than its `type`.
+/// What the error object is about: its `code` counts more than its `type`. Either may be a word or, as a number or
+/// as text, a status of HTTP.
 pub(in crate::provider) fn report_of(error: &Value) -> Report {
-    let known = |key| {
-        let word = error.get(key)?.as_str()?;
-        WORDS.iter().find(|(known, _)| *known == word).map(|(_, report)| *report)
+    let known = |key| match error.get(key)? {
+        Value::String(word) => of_word(word).or_else(|| of_status(word.parse().ok()?)),
+        Value::Number(number) => of_status(number.as_u64()?),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     known("code").or_else(|| known("type")).unwrap_or_default()
+}
+
+fn of_word(word: &str) -> Option<Report> {
+    WORDS.iter().find(|(known, _)| *known == word).map(|(_, report)| *report)
+}
+
+/// What servers write who pass on the status of another.
+fn of_status(status: u64) -> Option<Report> {
+    match status {
+        429 => Some(Report::RateLimited),
+        // 529 is Anthropic's for a service that has too much to do.
+        502 | 503 | 504 | 529 => Some(Report::Overloaded),
+        _ => None,
+    }
 }
 
 /// What a document is about, if it is one of an error: `error` at its top, in whatever shape.

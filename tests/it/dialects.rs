@@ -1,0 +1,159 @@
+//! Bytes of other people's servers, and the streams that clients get of them: for ever the same.
+//!
+//! An answer is a file `NAME.upstream` in `tests/upstream`, byte for byte as the provider sends it; its stream is the
+//! file `NAME.sse` beside it. The bytes go over a socket through the adapter, the actors, the log and the fold.
+//! `ANTIPHON_WRITE_GOLDEN=1` writes the streams that are not there yet; read them before you keep them.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+
+use antiphon::{
+    Antiphon, Clock,
+    access::AccountService,
+    actors::{Emission, EstimateTokens, ProviderLimits, Wish},
+    domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, Timestamp, View},
+    protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
+    provider::{ChatCompletions, Provider, UpstreamOptions},
+    store::{SqlOptions, SqlStore, Store},
+    testkit::{Script, ScriptedProvider},
+    vault::{KeyRing, Vault},
+};
+use futures_util::{FutureExt, future::BoxFuture};
+use serde_json::json;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const AT: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/upstream")
+}
+
+/// All answers by their names.
+fn answers() -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
+    let answers = files.filter(|file| file.extension().is_some_and(|extension| extension == "upstream"));
+    answers.map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read(&file).unwrap())).collect()
+}
+
+/// Streams that can be compared need a time that stands still.
+#[derive(Debug)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        AT
+    }
+}
+
+#[derive(Debug)]
+struct WordCounter;
+
+impl EstimateTokens for WordCounter {
+    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
+        async move { text.split_whitespace().count() as u64 }.boxed()
+    }
+}
+
+/// A node whose only provider plays the answers.
+struct Listener {
+    provider: ScriptedProvider,
+    antiphon: Antiphon,
+    user: UserId,
+    _folder: TempDir,
+}
+
+impl Listener {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
+        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        sql.migrate().await.unwrap();
+        let vault = Vault::new(KeyRing::generate().unwrap(), sql.clone());
+        let user = AccountService::new(sql.clone(), vault.clone()).create_user("somebody", AT).await.unwrap().id;
+        let provider = ScriptedProvider::start();
+        let chat: Arc<dyn Provider> =
+            Arc::new(ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap());
+        // Each answer is asked for once, and has a name of its own: what fails must not close the door to the rest.
+        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
+        let builder = Antiphon::builder(sql as Arc<dyn Store>, vault, Arc::new(WordCounter)).clock(Stopped).arbiters(1);
+        let builder =
+            answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
+        let antiphon = builder.start().unwrap();
+        Self { provider, antiphon, user, _folder: folder }
+    }
+
+    /// What a client gets of an answer.
+    async fn hear(&self, name: &str, script: Script) -> String {
+        self.provider.script(name, script);
+        let wish = Wish::Events { view: View::default(), from: 0 };
+        let mut reader = self.antiphon.respond(self.plan(name), wish).await.unwrap();
+        let mut stream = String::new();
+        loop {
+            match reader.emissions.recv().await {
+                Some(Emission::Frame { bytes, .. }) => stream.push_str(std::str::from_utf8(&bytes).unwrap()),
+                Some(Emission::End) => return stream,
+                Some(Emission::Unavailable { .. }) | None => unreachable!("{name}: no end of the stream: {stream}"),
+            }
+        }
+    }
+
+    /// A request that wants everything that an answer can hold.
+    fn plan(&self, name: &str) -> Plan {
+        let id = ResponseId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
+        let said = Item::Message(Message {
+            id: ItemId::of_input("msg_", id, 0),
+            role: Role::User,
+            status: ItemStatus::Completed,
+            content: vec![ContentPart::InputText { text: "How is the weather?".to_owned() }],
+            extra: Extra::new(),
+        });
+        let weather = Tool::Function(FunctionTool {
+            name: "weather".to_owned(),
+            description: None,
+            parameters: Some(json!({ "type": "object" })),
+            strict: None,
+        });
+        let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();
+        Plan {
+            id,
+            user: self.user,
+            request_id: format!("req_{name}"),
+            request: Request { tools: vec![weather], include, ..Request::new("a-model", 512) },
+            input: vec![said.clone()],
+            prompt: Prompt { instructions: None, items: vec![said] },
+            caller: "tester".to_owned(),
+            targets: vec![Target::new(name, name)],
+            encoding: Encoding::default(),
+            prompt_tokens: 4,
+            disconnect: DisconnectPolicy::Continue,
+            resumable: true,
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_gives_the_stream_beside_it_also_byte_by_byte() {
+    let write = std::env::var_os("ANTIPHON_WRITE_GOLDEN").is_some();
+    let (listener, patient) = (Listener::start().await, Listener::start().await);
+    let answers = answers();
+    assert!(answers.len() >= 60, "only {} answers", answers.len());
+    for (name, bytes) in answers {
+        let script = Script::new().raw(bytes);
+        let stream = listener.hear(&name, script.clone()).await;
+        let file = folder().join(&name).with_extension("sse");
+        if write && !file.exists() {
+            fs::write(&file, &stream).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_else(|_| unreachable!("{name} has no stream"));
+        assert_eq!(stream, expected, "{name}");
+        assert_eq!(patient.hear(&name, script.bytewise()).await, expected, "{name}, byte by byte");
+    }
+}
+
+#[test]
+fn what_every_answer_is_after_is_written_down() {
+    let page = fs::read_to_string(folder().join("README.md")).unwrap();
+    let told: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(told, answers().keys().collect::<Vec<_>>(), "one line for each, in the order of the names");
+}
