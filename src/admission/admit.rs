@@ -8,7 +8,7 @@ use crate::domain::{
     DisconnectPolicy, Limits, Plan, Request, ValidRequest, View, Violation, check_calls, default_output_tokens,
     validate,
 };
-use crate::protocol::{CreateResponse, ResponseId, TextConfig, ToolChoice, Truncation, UserId};
+use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
 
 /// Makes plans of requests.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ impl Admission {
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),
-            resumable: valid.store && valid.stream,
+            resumable: valid.store && (valid.stream || valid.background),
             request: request(&valid, output_tokens),
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })
@@ -150,17 +150,17 @@ fn request(valid: &ValidRequest, max_output_tokens: u32) -> Request {
         max_output_tokens,
         truncation: create.truncation.unwrap_or_default(),
         store: valid.store,
-        background: false,
+        background: valid.background,
         user: create.user.clone(),
         safety_identifier: create.safety_identifier.clone(),
         prompt_cache_key: create.prompt_cache_key.clone(),
-        tools: Vec::new(),
-        tool_choice: ToolChoice::default(),
-        parallel_tool_calls: None,
-        max_tool_calls: None,
-        text: TextConfig::default(),
-        reasoning: None,
-        top_logprobs: 0,
-        include: create.include.clone().unwrap_or_default(),
+        tools: valid.tools.clone(),
+        tool_choice: valid.tool_choice.clone(),
+        parallel_tool_calls: create.parallel_tool_calls,
+        max_tool_calls: valid.max_tool_calls,
+        text: valid.text.clone(),
+        reasoning: valid.reasoning.clone(),
+        top_logprobs: valid.top_logprobs,
+        include: valid.include.clone(),
     }
 }

@@ -60,6 +60,7 @@ impl FakeBackend {
 #[async_trait]
 impl Backend for FakeBackend {
     async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+        self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(wish);
         if let Some(error) = self.admit_error.lock().take() {
