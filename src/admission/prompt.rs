@@ -19,8 +19,7 @@ pub(super) struct Material {
 impl Material {
     /// The whole of it, every call answered.
     fn prompt(&self, history: &[Item]) -> Prompt {
-        let mut items = close_calls(self.response, history.to_vec(), &self.input);
-        items.extend(self.input.iter().cloned());
+        let items = close_calls(self.response, history, &self.input);
         Prompt { instructions: self.instructions.clone(), items }
     }
 }

@@ -168,7 +168,7 @@ async fn calls_that_nobody_answered_are_closed_in_the_prompt_alone() {
     let asked = json!({"previous_response_id": ResponseId::new(), "input": answer});
     let Admitted { plan, .. } = plan(&admission, asked).await.unwrap();
     let kinds: Vec<_> = plan.prompt.items.iter().map(kind).collect();
-    assert_eq!(kinds, ["call a", "output a", "call b", "message", "output b"]);
+    assert_eq!(kinds, ["call a", "call b", "output a", "message", "output b"]);
     assert_eq!(plan.input.len(), 1);
 }
 
@@ -189,7 +189,8 @@ async fn calls_and_answers_of_the_input_belong_together() {
     for (input, message) in [
         (json!([call, output]), None),
         (json!([output]), Some("No tool call found for function call output with call_id c.")),
-        (json!([output, call]), Some("No tool call found for function call output with call_id c.")),
+        (json!([output, call]), None),
+        (json!([call, output, output]), Some("There is more than one output for function call c.")),
         (json!([call]), Some("No tool output found for function call c.")),
     ] {
         let (admission, _) = admission(10_000, all(Vec::new()));
