@@ -73,12 +73,15 @@ impl Admission {
         let output_tokens = output_tokens(&valid, model)?;
         let history = self.history(user, &valid).await?;
         check_calls(&history, &valid.input)?;
+        let request = request(&valid, output_tokens);
         let material = Material {
             response: id,
             instructions: valid.create.instructions.clone(),
             history,
             input: valid.input.clone(),
-            truncation: valid.create.truncation.unwrap_or_default(),
+            tools: request.callable_tools(),
+            format: request.text.format.clone(),
+            truncation: request.truncation,
         };
         let budget = model.context_window.saturating_sub(output_tokens);
         let (prompt, prompt_tokens) = fit(&material, model, budget, self.counter.as_ref()).await?;
@@ -94,7 +97,7 @@ impl Admission {
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),
             resumable: valid.store && (valid.stream || valid.background),
-            request: request(&valid, output_tokens),
+            request,
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })
     }

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 
 use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
-use crate::domain::{Encoding, Limits, Offence, Prompt, Target};
-use crate::protocol::{ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
+use crate::domain::{Encoding, Limits, Offence, Prompt, Request, Target};
+use crate::protocol::{
+    ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
+    Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
+};
 use crate::tokens::TokenError;
 
-/// Ten tokens an item.
+/// Ten tokens an item, and ten a tool.
 #[derive(Debug)]
 struct TenAnItem;
 
@@ -23,6 +26,10 @@ impl PromptCounter for TenAnItem {
             return Err(TokenError::TooMany);
         }
         Ok(u32::try_from(prompt.items.len()).unwrap() * 10)
+    }
+
+    async fn definition_tokens(&self, _: Encoding, tools: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+        Ok(u32::try_from(tools.len()).unwrap() * 10)
     }
 }
 
@@ -137,6 +144,52 @@ async fn the_current_turn_is_never_shortened() {
     let asked = json!({"previous_response_id": ResponseId::new(), "truncation": "auto", "input": input});
     let refusal = plan(&admission, asked).await.unwrap_err();
     assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn the_tools_that_may_be_called_count_and_are_never_left_out() {
+    let tools: Value = ["f", "g", "h"].map(|name| json!({"type": "function", "name": name})).into_iter().collect();
+    let only_f = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]});
+    for (choice, tokens, items) in [(json!("auto"), 50, 2), (only_f, 50, 4), (json!("none"), 50, 5)] {
+        let (admission, _) = admission(100, all(turns(5)));
+        let keys = json!({
+            "previous_response_id": ResponseId::new(), "truncation": "auto", "tools": tools, "tool_choice": choice,
+        });
+        let Admitted { plan, .. } = plan(&admission, keys).await.unwrap();
+        assert_eq!((plan.prompt_tokens, plan.prompt.items.len()), (tokens, items), "{choice}");
+        assert_eq!(plan.request.tools.len(), 3, "all are echoed");
+    }
+    let many: Value = (0..5).map(|n| json!({"type": "function", "name": format!("f{n}")})).collect();
+    let (admission, _) = admission(100, all(Vec::new()));
+    let refusal = plan(&admission, json!({"tools": many, "truncation": "auto"})).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_in_the_plan() {
+    let (admission, _) = admission(10_000, all(Vec::new()));
+    let keys = json!({
+        "tools": [{"type": "function", "name": "f"}],
+        "tool_choice": {"type": "function", "name": "f"},
+        "parallel_tool_calls": false,
+        "max_tool_calls": 3,
+        "text": {"format": {"type": "json_object"}, "verbosity": "low"},
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "top_logprobs": 2,
+        "include": ["reasoning.encrypted_content", "file_search_call.results"],
+        "background": true,
+    });
+    let Admitted { plan, stream, .. } = plan(&admission, keys).await.unwrap();
+    let request = plan.request;
+    assert_eq!(request.tools.iter().map(Tool::name).collect::<Vec<_>>(), ["f"]);
+    assert_eq!(request.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() }));
+    assert_eq!((request.parallel_tool_calls, request.max_tool_calls), (Some(false), Some(3)));
+    assert_eq!((&request.text.format, request.text.verbosity), (&TextFormat::JsonObject, Some(Verbosity::Low)));
+    let reasoning = ReasoningConfig { effort: Some("low".to_owned()), summary: Some("auto".to_owned()) };
+    assert_eq!(request.reasoning, Some(reasoning));
+    assert_eq!(request.top_logprobs, 2);
+    assert_eq!(request.include, [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING]);
+    assert!(request.background && plan.resumable && !stream);
 }
 
 #[tokio::test]
