@@ -1,7 +1,7 @@
 //! Making the history and the input fit the model.
 
 use super::{Model, PromptCounter, Refusal};
-use crate::domain::{Encoding, Prompt, close_calls, newest_that_fit};
+use crate::domain::{Encoding, Prompt, close_calls, current_turn, newest_that_fit};
 use crate::protocol::{Item, ResponseId, TextFormat, Tool, Truncation};
 use crate::tokens::TokenError;
 
@@ -9,7 +9,7 @@ use crate::tokens::TokenError;
 pub(super) struct Material {
     pub(super) response: ResponseId,
     pub(super) instructions: Option<String>,
-    /// Oldest first.
+    /// Oldest first. What belongs to the current turn is never left out.
     pub(super) history: Vec<Item>,
     /// Never shortened.
     pub(super) input: Vec<Item>,
@@ -71,9 +71,10 @@ pub(super) async fn fit(
 
 async fn shortened(material: &Material, budget: u32, gauge: &Gauge<'_>) -> Result<(Prompt, u32), Refusal> {
     let too_long = |tokens: Option<u32>| Refusal::ContextTooLong { tokens, budget };
-    let alone = gauge.tokens(&material.prompt(&[])).await.map_err(|error| uncounted(error, budget))?;
-    let mut costs = Vec::with_capacity(material.history.len());
-    for item in &material.history {
+    let (older, current) = material.history.split_at(current_turn(&material.history, &material.input));
+    let alone = gauge.tokens(&material.prompt(current)).await.map_err(|error| uncounted(error, budget))?;
+    let mut costs = Vec::with_capacity(older.len());
+    for item in older {
         costs.push(gauge.cost(item).await);
     }
     let mut first = newest_that_fit(&costs, alone, budget).ok_or_else(|| too_long(Some(alone)))?;
@@ -82,7 +83,7 @@ async fn shortened(material: &Material, budget: u32, gauge: &Gauge<'_>) -> Resul
         let prompt = material.prompt(&material.history[first..]);
         match gauge.tokens(&prompt).await {
             Ok(tokens) if tokens <= budget => return Ok((prompt, tokens)),
-            tokens if first == material.history.len() => return Err(too_long(tokens.ok())),
+            tokens if first == older.len() => return Err(too_long(tokens.ok())),
             Err(TokenError::Failed) => return Err(Refusal::Uncountable),
             Ok(_) | Err(TokenError::TooMany) => first += 1,
         }

@@ -147,6 +147,21 @@ async fn the_current_turn_is_never_shortened() {
 }
 
 #[tokio::test]
+async fn the_calls_that_the_input_answers_are_never_left_out() {
+    let answer = json!([{"type": "function_call_output", "call_id": "a", "output": "o"}]);
+    let asked = || json!({"previous_response_id": ResponseId::new(), "truncation": "auto", "input": answer});
+    // Room for five items: the call, its answer, and three more.
+    let (admission_of_ten, _) = admission(100, all([turns(10), vec![call("a")]].concat()));
+    let Admitted { plan: made, .. } = plan(&admission_of_ten, asked()).await.unwrap();
+    let kinds: Vec<_> = made.prompt.items.iter().map(kind).collect();
+    assert_eq!(kinds, ["message", "message", "message", "call a", "output a"]);
+    // None even for what was said since.
+    let (admission_since, _) = admission(100, all([vec![call("a")], turns(5)].concat()));
+    let refusal = plan(&admission_since, asked()).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(70), budget: 50 }), "{refusal:?}");
+}
+
+#[tokio::test]
 async fn the_tools_that_may_be_called_count_and_are_never_left_out() {
     let tools: Value = ["f", "g", "h"].map(|name| json!({"type": "function", "name": name})).into_iter().collect();
     let only_f = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]});

@@ -110,6 +110,18 @@ pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Ve
     closed
 }
 
+/// From which item of a history on everything belongs to the current turn: the calls that the input answers, with
+/// what the model wrote right before them.
+#[must_use]
+pub fn current_turn(history: &[Item], input: &[Item]) -> usize {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let is_answered_now = |call: &usize| pairs.answer_of(*call).is_some_and(|answer| answer >= history.len());
+    let Some(call) = (0..history.len()).find(is_answered_now) else { return history.len() };
+    let before = history.iter().take(call).rev();
+    call - before.take_while(|item| status_of_models(item).is_some()).count()
+}
+
 /// A call as providers accept it: the arguments of one that was cut may be half an object.
 fn sendable(call: &FunctionCall) -> FunctionCall {
     let mut call = call.clone();

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Incoherent, check_calls, close_calls};
+use super::{Incoherent, check_calls, close_calls, current_turn};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, ResponseId, Role,
 };
@@ -116,6 +116,21 @@ fn a_conversation_goes_on_from_where_the_model_was_interrupted() {
     ] {
         assert_eq!(check_calls(&items(history), &items(input)), Ok(()), "{history:?} {input:?}");
         assert_eq!(closed(history, input), prompt);
+    }
+}
+
+#[test]
+fn the_current_turn_begins_with_what_the_model_wrote_before_the_calls_that_are_answered() {
+    for (history, input, first) in [
+        (&["user", "said"] as &[&str], &["user"] as &[&str], 2),
+        (&["user", "said", "call a", "call b"], &["out b", "out a"], 1),
+        (&["user", "call a", "out a", "said", "call b"], &["out b"], 3),
+        (&["call a", "user", "call b"], &["out b", "out a"], 0),
+        (&["user", "call a", "call b"], &["user"], 3),
+        (&["user"], &["call a", "out a"], 1),
+        (&[], &["user"], 0),
+    ] {
+        assert_eq!(current_turn(&items(history), &items(input)), first, "{history:?} {input:?}");
     }
 }
 
