@@ -1,5 +1,6 @@
 //! The API of the real binary, over TCP.
 
+mod background;
 mod bad_input;
 mod endings;
 mod limits;
