@@ -93,6 +93,7 @@ async fn the_openai_package_tells_its_stories() {
     let provider = provider();
     let site = Site::with_models(&provider, &MODELS);
     let site = site.provider("nowhere", &refused_base_url(), &["refused"]);
+    let site = site.provider("nobody", &refused_base_url(), &["refused-too"]);
     let server = site.start().await;
     let mut pytest = Command::new(python);
     pytest
