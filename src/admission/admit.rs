@@ -8,7 +8,7 @@ use crate::domain::{
     DisconnectPolicy, Limits, Plan, Request, ValidRequest, View, Violation, check_calls, default_output_tokens,
     validate,
 };
-use crate::protocol::{CreateResponse, ResponseId, TextConfig, ToolChoice, Truncation, UserId};
+use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
 
 /// Makes plans of requests.
 #[derive(Debug, Clone)]
@@ -73,12 +73,15 @@ impl Admission {
         let output_tokens = output_tokens(&valid, &model)?;
         let history = self.history(user, &valid).await?;
         check_calls(&history, &valid.input)?;
+        let request = request(&valid, output_tokens);
         let material = Material {
             response: id,
             instructions: valid.create.instructions.clone(),
             history,
             input: valid.input.clone(),
-            truncation: valid.create.truncation.unwrap_or_default(),
+            tools: request.callable_tools(),
+            format: request.text.format.clone(),
+            truncation: request.truncation,
         };
         let budget = model.context_window.saturating_sub(output_tokens);
         let (prompt, prompt_tokens) = fit(&material, &model, budget, self.counter.as_ref()).await?;
@@ -93,8 +96,8 @@ impl Admission {
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),
-            resumable: valid.store && valid.stream,
-            request: request(&valid, output_tokens),
+            resumable: valid.store && (valid.stream || valid.background),
+            request,
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })
     }
@@ -150,17 +153,17 @@ fn request(valid: &ValidRequest, max_output_tokens: u32) -> Request {
         max_output_tokens,
         truncation: create.truncation.unwrap_or_default(),
         store: valid.store,
-        background: false,
+        background: valid.background,
         user: create.user.clone(),
         safety_identifier: create.safety_identifier.clone(),
         prompt_cache_key: create.prompt_cache_key.clone(),
-        tools: Vec::new(),
-        tool_choice: ToolChoice::default(),
-        parallel_tool_calls: None,
-        max_tool_calls: None,
-        text: TextConfig::default(),
-        reasoning: None,
-        top_logprobs: 0,
-        include: create.include.clone().unwrap_or_default(),
+        tools: valid.tools.clone(),
+        tool_choice: valid.tool_choice.clone(),
+        parallel_tool_calls: create.parallel_tool_calls,
+        max_tool_calls: valid.max_tool_calls,
+        text: valid.text.clone(),
+        reasoning: valid.reasoning.clone(),
+        top_logprobs: valid.top_logprobs,
+        include: valid.include.clone(),
     }
 }

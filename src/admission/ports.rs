@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use crate::antiphon::{Antiphon, History, HistoryError};
 use crate::domain::{Encoding, Prompt};
-use crate::protocol::{ResponseId, UserId};
-use crate::tokens::{Tiktoken, TokenError, prompt_tokens};
+use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
+use crate::tokens::{Tiktoken, TokenError, definition_tokens, prompt_tokens};
 
 /// Tells what was said before.
 #[async_trait]
@@ -28,11 +28,28 @@ impl Histories for Antiphon {
 pub trait PromptCounter: fmt::Debug + Send + Sync + 'static {
     /// The tokens of a whole prompt.
     async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError>;
+
+    /// The tokens of what stands beside a prompt: the tools that may be called, and the schema of the answer.
+    async fn definition_tokens(
+        &self,
+        encoding: Encoding,
+        tools: &[Tool],
+        format: &TextFormat,
+    ) -> Result<u32, TokenError>;
 }
 
 #[async_trait]
 impl PromptCounter for Tiktoken {
     async fn prompt_tokens(&self, encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
         prompt_tokens(encoding, prompt).await
+    }
+
+    async fn definition_tokens(
+        &self,
+        encoding: Encoding,
+        tools: &[Tool],
+        format: &TextFormat,
+    ) -> Result<u32, TokenError> {
+        definition_tokens(encoding, tools, format).await
     }
 }

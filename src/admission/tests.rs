@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 
 use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
-use crate::domain::{Encoding, Limits, Offence, Prompt, Target};
-use crate::protocol::{ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
+use crate::domain::{Encoding, Limits, Offence, Prompt, Request, Target};
+use crate::protocol::{
+    ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
+    Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
+};
 use crate::tokens::TokenError;
 
-/// Ten tokens an item.
+/// Ten tokens an item, and ten a tool.
 #[derive(Debug)]
 struct TenAnItem;
 
@@ -23,6 +26,10 @@ impl PromptCounter for TenAnItem {
             return Err(TokenError::TooMany);
         }
         Ok(u32::try_from(prompt.items.len()).unwrap() * 10)
+    }
+
+    async fn definition_tokens(&self, _: Encoding, tools: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+        Ok(u32::try_from(tools.len()).unwrap() * 10)
     }
 }
 
@@ -141,6 +148,67 @@ async fn the_current_turn_is_never_shortened() {
 }
 
 #[tokio::test]
+async fn the_calls_that_the_input_answers_are_never_left_out() {
+    let answer = json!([{"type": "function_call_output", "call_id": "a", "output": "o"}]);
+    let asked = || json!({"previous_response_id": ResponseId::new(), "truncation": "auto", "input": answer});
+    // Room for five items: the call, its answer, and three more.
+    let (admission_of_ten, _) = admission(100, all([turns(10), vec![call("a")]].concat()));
+    let Admitted { plan: made, .. } = plan(&admission_of_ten, asked()).await.unwrap();
+    let kinds: Vec<_> = made.prompt.items.iter().map(kind).collect();
+    assert_eq!(kinds, ["message", "message", "message", "call a", "output a"]);
+    // None even for what was said since.
+    let (admission_since, _) = admission(100, all([vec![call("a")], turns(5)].concat()));
+    let refusal = plan(&admission_since, asked()).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(70), budget: 50 }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn the_tools_that_may_be_called_count_and_are_never_left_out() {
+    let tools: Value = ["f", "g", "h"].map(|name| json!({"type": "function", "name": name})).into_iter().collect();
+    let only_f = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]});
+    for (choice, tokens, items) in [(json!("auto"), 50, 2), (only_f, 50, 4), (json!("none"), 50, 5)] {
+        let (admission, _) = admission(100, all(turns(5)));
+        let keys = json!({
+            "previous_response_id": ResponseId::new(), "truncation": "auto", "tools": tools, "tool_choice": choice,
+        });
+        let Admitted { plan, .. } = plan(&admission, keys).await.unwrap();
+        assert_eq!((plan.prompt_tokens, plan.prompt.items.len()), (tokens, items), "{choice}");
+        assert_eq!(plan.request.tools.len(), 3, "all are echoed");
+    }
+    let many: Value = (0..5).map(|n| json!({"type": "function", "name": format!("f{n}")})).collect();
+    let (admission, _) = admission(100, all(Vec::new()));
+    let refusal = plan(&admission, json!({"tools": many, "truncation": "auto"})).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_in_the_plan() {
+    let (admission, _) = admission(10_000, all(Vec::new()));
+    let keys = json!({
+        "tools": [{"type": "function", "name": "f"}],
+        "tool_choice": {"type": "function", "name": "f"},
+        "parallel_tool_calls": false,
+        "max_tool_calls": 3,
+        "text": {"format": {"type": "json_object"}, "verbosity": "low"},
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "top_logprobs": 2,
+        "include": ["reasoning.encrypted_content", "file_search_call.results"],
+        "background": true,
+    });
+    let Admitted { plan, stream, .. } = plan(&admission, keys).await.unwrap();
+    let request = plan.request;
+    assert_eq!(request.tools.iter().map(Tool::name).collect::<Vec<_>>(), ["f"]);
+    assert_eq!(request.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() }));
+    assert_eq!((request.parallel_tool_calls, request.max_tool_calls), (Some(false), Some(3)));
+    assert_eq!((&request.text.format, request.text.verbosity), (&TextFormat::JsonObject, Some(Verbosity::Low)));
+    let reasoning = ReasoningConfig { effort: Some("low".to_owned()), summary: Some("auto".to_owned()) };
+    assert_eq!(request.reasoning, Some(reasoning));
+    assert_eq!(request.top_logprobs, 2);
+    assert_eq!(request.include, [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING]);
+    assert!(request.background && plan.resumable && !stream);
+}
+
+#[tokio::test]
 async fn a_history_that_is_not_all_there_needs_leave_to_be_cut() {
     let cut = || Ok(History { items: turns(2), complete: false });
     let previous = json!({"previous_response_id": ResponseId::new()});
@@ -169,7 +237,7 @@ async fn calls_that_nobody_answered_are_closed_in_the_prompt_alone() {
     let asked = json!({"previous_response_id": ResponseId::new(), "input": answer});
     let Admitted { plan, .. } = plan(&admission, asked).await.unwrap();
     let kinds: Vec<_> = plan.prompt.items.iter().map(kind).collect();
-    assert_eq!(kinds, ["call a", "output a", "call b", "message", "output b"]);
+    assert_eq!(kinds, ["call a", "call b", "output a", "message", "output b"]);
     assert_eq!(plan.input.len(), 1);
 }
 
@@ -190,7 +258,8 @@ async fn calls_and_answers_of_the_input_belong_together() {
     for (input, message) in [
         (json!([call, output]), None),
         (json!([output]), Some("No tool call found for function call output with call_id c.")),
-        (json!([output, call]), Some("No tool call found for function call output with call_id c.")),
+        (json!([output, call]), None),
+        (json!([call, output, output]), Some("There is more than one output for function call c.")),
         (json!([call]), Some("No tool output found for function call c.")),
     ] {
         let (admission, _) = admission(10_000, all(Vec::new()));

@@ -50,6 +50,10 @@ pub struct UpstreamSection {
 pub enum Kind {
     /// OpenAI's Chat Completions, with the name that the limit of the output has there.
     ChatCompletions(OutputLimitField),
+    /// OpenAI's Responses: another Antiphon speaks it, too.
+    Responses,
+    /// Anthropic's Messages.
+    Anthropic,
 }
 
 impl Kind {
@@ -58,6 +62,8 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions(_) => "chat_completions",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
         }
     }
 }
@@ -67,7 +73,7 @@ impl Kind {
 pub struct Capacity {
     /// The most that use it at the same time.
     pub max_concurrent: NonZeroUsize,
-    /// The most that wait for a place, in the order of their arrival. One more is refused at once.
+    /// The most that wait for a place, in the order of their arrival. One more is refused at once. Zero: nobody waits.
     pub max_queue: usize,
     /// The most that use it or wait for it under one API key; none for no such limit.
     pub max_per_caller: Option<NonZeroUsize>,

@@ -1,8 +1,15 @@
 //! What of a conversation goes into a prompt.
 
-use std::collections::HashSet;
+mod pairs;
+#[cfg(test)]
+mod tests;
 
-use crate::protocol::{FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId};
+use std::collections::BTreeMap;
+
+use pairs::Pairs;
+use serde::de::IgnoredAny;
+
+use crate::protocol::{FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId, Role};
 
 /// What the model is told of a call that nobody answered.
 const UNANSWERED: &str = "This call was not answered.";
@@ -13,6 +20,9 @@ pub enum Incoherent {
     /// The input answers a call that nobody made.
     #[error("No tool call found for function call output with call_id {0}.")]
     OutputWithoutCall(String),
+    /// The input answers a call that has its answer.
+    #[error("There is more than one output for function call {0}.")]
+    AnsweredTwice(String),
     /// The input has a call without its answer.
     #[error("No tool output found for function call {0}.")]
     CallWithoutOutput(String),
@@ -23,51 +33,103 @@ impl std::fmt::Debug for Incoherent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::OutputWithoutCall(_) => "OutputWithoutCall",
+            Self::AnsweredTwice(_) => "AnsweredTwice",
             Self::CallWithoutOutput(_) => "CallWithoutOutput",
         })
     }
 }
 
-/// Checks that each call of the input is answered in it, and that each answer of it has its call before it,
-/// in the input or in the history.
+/// Checks that each answer of the input has a call of its own, anywhere in the history or the input, and that each
+/// call of the input is answered in it.
+///
+/// A call needs no answer where the model was interrupted, as its incomplete items tell: who sends back what a
+/// cancelled response said can go on, as one that names that response can.
 ///
 /// # Errors
-/// The first item that is alone.
+/// The first answer that is alone, else the first such call.
 pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
-    let mut calls: HashSet<&str> = history.iter().filter_map(call_id).collect();
-    for item in input {
-        calls.extend(call_id(item));
-        if let Some(answered) = answered_id(item).filter(|answered| !calls.contains(answered)) {
-            return Err(Incoherent::OutputWithoutCall(answered.to_owned()));
-        }
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let of_input = || items.iter().enumerate().skip(history.len());
+    for (place, item) in of_input() {
+        let Some(id) = answered_id(item).filter(|_| pairs.call_of(place).is_none()) else { continue };
+        let is_known = items.iter().any(|item| call_id(item) == Some(id));
+        let id = id.to_owned();
+        return Err(if is_known { Incoherent::AnsweredTwice(id) } else { Incoherent::OutputWithoutCall(id) });
     }
-    let answered: HashSet<&str> = input.iter().filter_map(answered_id).collect();
-    match input.iter().filter_map(call_id).find(|call| !answered.contains(call)) {
-        Some(call) => Err(Incoherent::CallWithoutOutput(call.to_owned())),
-        None => Ok(()),
+    let interrupted = interrupted(input);
+    let alone = of_input().zip(interrupted).find_map(|((place, item), interrupted)| {
+        call_id(item).filter(|_| !interrupted && pairs.answer_of(place).is_none())
+    });
+    alone.map_or(Ok(()), |id| Err(Incoherent::CallWithoutOutput(id.to_owned())))
+}
+
+/// Whether each item is one that a model wrote before it was interrupted: part of a stretch of the model's items of
+/// which one is not whole.
+fn interrupted(items: &[Item]) -> Vec<bool> {
+    let stretches = items.chunk_by(|one, next| status_of_models(one).is_some() == status_of_models(next).is_some());
+    let is_cut = |item: &Item| status_of_models(item).is_some_and(|status| status != ItemStatus::Completed);
+    stretches.flat_map(|stretch| std::iter::repeat_n(stretch.iter().any(is_cut), stretch.len())).collect()
+}
+
+/// The status of an item that a model wrote; none for those of clients.
+fn status_of_models(item: &Item) -> Option<ItemStatus> {
+    match item {
+        Item::Message(message) => (message.role == Role::Assistant).then_some(message.status),
+        Item::Reasoning(reasoning) => Some(reasoning.status),
+        Item::FunctionCall(call) => Some(call.status),
+        Item::Other(_) => Some(ItemStatus::Completed),
+        Item::FunctionCallOutput(_) => None,
     }
 }
 
-/// Makes a history one that a provider accepts: a call that neither the history nor the input answers is
-/// followed by an answer that says so, and an answer whose call is not there is left out.
+/// Makes of a history and an input a conversation that providers accept: every answer stands behind its call, a call
+/// that nobody answered is followed by an answer that says so, and an answer without a call is left out. Calls that
+/// were made side by side stay so.
 #[must_use]
-pub fn close_calls(response: ResponseId, history: Vec<Item>, input: &[Item]) -> Vec<Item> {
-    let answered: HashSet<String> = history.iter().chain(input).filter_map(answered_id).map(str::to_owned).collect();
-    let mut calls: HashSet<String> = HashSet::new();
-    let mut closed = Vec::with_capacity(history.len());
-    for item in history {
-        if answered_id(&item).is_some_and(|answered| !calls.contains(answered)) {
+pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Vec<Item> {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let mut closed = Vec::with_capacity(items.len());
+    let mut waiting = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let Item::FunctionCall(call) = item else {
+            closed.append(&mut waiting);
+            let is_in_order = answered_id(item).is_none() || pairs.call_of(place).is_some_and(|call| call < place);
+            closed.extend(is_in_order.then(|| (*item).clone()));
             continue;
+        };
+        closed.push(Item::FunctionCall(sendable(call)));
+        match pairs.answer_of(place) {
+            Some(later) if later > place => {}
+            Some(early) => waiting.extend(items.get(early).map(|answer| (*answer).clone())),
+            None => waiting.push(unanswered(response, place, &call.call_id)),
         }
-        let call = call_id(&item).map(str::to_owned);
-        closed.push(item);
-        let Some(call) = call else { continue };
-        if !answered.contains(&call) {
-            closed.push(unanswered(response, closed.len(), &call));
-        }
-        calls.insert(call);
     }
+    closed.append(&mut waiting);
     closed
+}
+
+/// From which item of a history on everything belongs to the current turn: the calls that the input answers, with
+/// what the model wrote right before them.
+#[must_use]
+pub fn current_turn(history: &[Item], input: &[Item]) -> usize {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let is_answered_now = |call: &usize| pairs.answer_of(*call).is_some_and(|answer| answer >= history.len());
+    let Some(call) = (0..history.len()).find(is_answered_now) else { return history.len() };
+    let before = history.iter().take(call).rev();
+    call - before.take_while(|item| status_of_models(item).is_some()).count()
+}
+
+/// A call as providers accept it: the arguments of one that was cut may be half an object.
+fn sendable(call: &FunctionCall) -> FunctionCall {
+    let mut call = call.clone();
+    let is_object = || serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&call.arguments).is_ok();
+    if call.status != ItemStatus::Completed && !is_object() {
+        call.arguments = "{}".to_owned();
+    }
+    call
 }
 
 /// From which item of a history on there is room, given what each item and everything else costs in tokens.

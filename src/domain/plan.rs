@@ -31,7 +31,8 @@ pub struct Plan {
     pub prompt_tokens: u32,
     /// What happens when the last client leaves.
     pub disconnect: DisconnectPolicy,
-    /// Whether a client that leaves can come back: it streams, so that it learns the response's id.
+    /// Whether a client that leaves can come back: it streams or runs in the background, so that it learns the
+    /// response's id.
     pub resumable: bool,
 }
 

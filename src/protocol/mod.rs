@@ -22,7 +22,7 @@ pub use item::{
 };
 pub use logprob::{LogProb, TopLogProb};
 pub use output_form::{ReasoningConfig, TextConfig, TextFormat, Verbosity};
-pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions, TextParam};
+pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions};
 pub use response::{IncompleteDetails, Response, ResponseFailure, Status, Truncation};
 pub use tool::{AllowedTool, FunctionTool, NarrowChoice, Tool, ToolChoice, ToolMode};
 pub use usage::{InputTokensDetails, OutputTokensDetails, Usage};

@@ -13,6 +13,6 @@ mod tiktoken;
 
 pub(crate) use count::count_blocking;
 pub use count::{TokenError, text_tokens};
-pub use prompt::prompt_tokens;
 pub(crate) use prompt::prompt_tokens_blocking;
+pub use prompt::{definition_tokens, prompt_tokens};
 pub use tiktoken::Tiktoken;

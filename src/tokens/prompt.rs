@@ -2,7 +2,7 @@
 
 use super::count::{TokenError, checked, count, count_blocking};
 use crate::domain::{Encoding, Prompt};
-use crate::protocol::{ContentPart, Item, Message};
+use crate::protocol::{ContentPart, Item, Message, TextFormat, Tool};
 
 /// Tokens that frame each message besides its text: OpenAI's cookbook, "How to count tokens with tiktoken",
 /// `tokens_per_message` of all chat models since gpt-4-0613.
@@ -22,7 +22,25 @@ pub async fn prompt_tokens(encoding: Encoding, prompt: &Prompt) -> Result<u32, T
     checked(count(encoding, texts(prompt)).await? + framing(prompt))
 }
 
-/// The same on this thread.
+/// Counts what stands beside the prompt and reaches the model too: the tools' definitions and the schema of the
+/// answer, as JSON. How a model is shown them is its provider's secret, so this is near and not exact.
+///
+/// # Errors
+/// [`TokenError`].
+///
+/// # Panics
+/// Outside a tokio runtime.
+pub async fn definition_tokens(encoding: Encoding, tools: &[Tool], format: &TextFormat) -> Result<u32, TokenError> {
+    let schema = match format {
+        TextFormat::Text | TextFormat::JsonObject => None,
+        TextFormat::JsonSchema { .. } => Some(serde_json::to_string(format)),
+    };
+    let definitions: Result<Vec<String>, _> = tools.iter().map(serde_json::to_string).chain(schema).collect();
+    let definitions = definitions.map_err(|_| TokenError::Failed)?;
+    checked(count(encoding, definitions.iter().map(String::as_str).collect()).await?)
+}
+
+/// The same as [`prompt_tokens`], on this thread.
 pub(crate) fn prompt_tokens_blocking(encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
     let texts = texts(prompt);
     let tokens: u64 = texts.iter().map(|text| count_blocking(encoding, text)).sum::<Result<_, _>>()?;

@@ -5,9 +5,12 @@ use proptest::prelude::*;
 use super::count::{checked, count_blocking};
 use super::prompt::{PER_MESSAGE, PER_REPLY};
 use super::slices::{SLICE_BYTES, slices};
-use super::{TokenError, prompt_tokens, prompt_tokens_blocking, text_tokens};
+use super::{TokenError, definition_tokens, prompt_tokens, prompt_tokens_blocking, text_tokens};
 use crate::domain::{Encoding, Prompt};
-use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use crate::protocol::{
+    ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText, ResponseId, Role,
+    TextFormat, Tool,
+};
 
 fn prompt(texts: &[&str]) -> Prompt {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
@@ -67,6 +70,55 @@ async fn a_prompt_counts_its_texts_and_its_frames() {
     let expected = u32::try_from(brief + 4 + 3 * PER_MESSAGE + PER_REPLY).unwrap();
     assert_eq!(prompt_tokens(Encoding::O200kBase, &prompt).await, Ok(expected));
     assert_eq!(prompt_tokens_blocking(Encoding::O200kBase, &prompt), Ok(expected));
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_prompt_counts_as_its_json() {
+    let tool = Tool::Function(FunctionTool {
+        name: "weather".to_owned(),
+        description: Some("Tells the weather of a city.".to_owned()),
+        parameters: Some(serde_json::json!({"type": "object", "properties": {"city": {"type": "string"}}})),
+        strict: None,
+    });
+    let schema = TextFormat::JsonSchema {
+        name: "answer".to_owned(),
+        description: None,
+        schema: serde_json::json!({"type": "object"}),
+        strict: Some(true),
+    };
+    let encoding = Encoding::O200kBase;
+    let json_tokens = |json: String| u32::try_from(count_blocking(encoding, &json).unwrap()).unwrap();
+    let of_tool = json_tokens(serde_json::to_string(&tool).unwrap());
+    let of_schema = json_tokens(serde_json::to_string(&schema).unwrap());
+    let tools = [tool.clone(), tool];
+    for (tools, format, tokens) in [
+        (&[] as &[Tool], &TextFormat::Text, 0),
+        (&[], &TextFormat::JsonObject, 0),
+        (&tools[..1], &TextFormat::Text, of_tool),
+        (&tools, &schema, 2 * of_tool + of_schema),
+    ] {
+        assert_eq!(definition_tokens(encoding, tools, format).await, Ok(tokens));
+    }
+}
+
+#[test]
+fn a_thought_that_only_its_provider_can_read_costs_nothing() {
+    let thought = |encrypted_content| {
+        Item::Reasoning(Reasoning {
+            id: ItemId::of_input("rs_", ResponseId::new(), 0),
+            summary: Vec::new(),
+            content: vec![ReasoningText { text: "I think so".to_owned() }],
+            encrypted_content,
+            status: ItemStatus::Completed,
+            extra: Extra::new(),
+        })
+    };
+    let tokens = |encrypted| {
+        let prompt = Prompt { instructions: None, items: vec![thought(encrypted)] };
+        prompt_tokens_blocking(Encoding::O200kBase, &prompt).unwrap()
+    };
+    assert_eq!(tokens(Some("c2VhbGVk".repeat(100))), tokens(None));
+    assert!(u64::from(tokens(None)) > PER_MESSAGE + PER_REPLY);
 }
 
 #[tokio::test]

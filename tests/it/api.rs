@@ -1,6 +1,8 @@
 //! The API of the real binary, over TCP.
 
+mod background;
 mod bad_input;
 mod endings;
 mod limits;
 mod requests;
+mod tools;

@@ -86,7 +86,6 @@ fn piece(text: &str) -> Fact {
 /// What happened, without how it began.
 fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let retry = Attempt { turn: 1, number: 2 };
-    let second = Attempt { turn: 2, number: 1 };
     vec![
         (
             "completed",
@@ -125,23 +124,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
                 ended(),
             ],
         ),
-        (
-            "tool_answered",
-            vec![
-                call(),
-                piece("{\"city\":"),
-                piece("\"Oslo\"}"),
-                finished(FIRST, FinishReason::ToolCalls),
-                usage(FIRST),
-                Fact::ToolStarted { attempt: FIRST, call: 0 },
-                Fact::ToolAnswered { attempt: FIRST, call: 0, output: "rain".into() },
-                opening(second),
-                text(second, "It rains."),
-                finished(second, FinishReason::Stop),
-                usage(second),
-                ended(),
-            ],
-        ),
+        ("tool_answered", tool_answered()),
         ("two_calls_told_apart", two_calls()),
         ("thought_and_scored", thought_and_scored()),
         ("item_of_another_kind", item_of_another_kind()),
@@ -150,6 +133,24 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
 
 fn fields(json: serde_json::Value) -> Extra {
     serde_json::from_value(json).unwrap()
+}
+
+fn tool_answered() -> Vec<Fact> {
+    let second = Attempt { turn: 2, number: 1 };
+    vec![
+        call(),
+        piece("{\"city\":"),
+        piece("\"Oslo\"}"),
+        finished(FIRST, FinishReason::ToolCalls),
+        usage(FIRST),
+        Fact::ToolStarted { attempt: FIRST, call: 0 },
+        Fact::ToolAnswered { attempt: FIRST, call: 0, output: "rain".into() },
+        opening(second),
+        text(second, "It rains."),
+        finished(second, FinishReason::Stop),
+        usage(second),
+        ended(),
+    ]
 }
 
 fn two_calls() -> Vec<Fact> {

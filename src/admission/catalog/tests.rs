@@ -9,7 +9,7 @@ use super::{Fallback, Model, ModelCatalog};
 use crate::admission::{Admission, Asked, DisconnectWish, Histories, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
 use crate::domain::{Encoding, Limits, Prompt, Target};
-use crate::protocol::{ResponseId, UserId};
+use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::TokenError;
 
 /// Nothing was said before, and every prompt has a hundred tokens.
@@ -20,6 +20,10 @@ struct AHundred;
 impl PromptCounter for AHundred {
     async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
         Ok(100)
+    }
+
+    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+        Ok(0)
     }
 }
 

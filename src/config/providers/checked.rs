@@ -46,12 +46,23 @@ impl Checked<'_> {
                 return Provider::Eliza(capacity);
             }
             Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
+            Some(KindName::Responses) => self.without_output_limit_field(Kind::Responses, &section),
+            Some(KindName::Anthropic) => self.without_output_limit_field(Kind::Anthropic, &section),
             None => {
-                self.missing(".kind", "is missing; expected \"chat_completions\" or \"eliza\"");
+                let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
+                self.missing(".kind", kinds);
                 Kind::ChatCompletions(OutputLimitField::default())
             }
         };
         Provider::Upstream(self.upstream(kind, section, capacity))
+    }
+
+    fn without_output_limit_field(&mut self, kind: Kind, section: &ProviderSection) -> Kind {
+        if section.output_limit_field.is_some() {
+            let reason = format!("has no effect on a provider of the kind \"{}\"", kind.as_str());
+            self.refuse(".output_limit_field", None, &reason);
+        }
+        kind
     }
 
     fn upstream(&mut self, kind: Kind, section: ProviderSection, capacity: Capacity) -> UpstreamSection {
@@ -74,6 +85,10 @@ impl Checked<'_> {
 
     fn capacity(&mut self, section: &ProviderSection) -> Capacity {
         let defaults = Capacity::default();
+        if let Some(queue) = section.max_queue.filter(|queue| *queue > MOST_WAITING) {
+            let reason = format!("expected a number between 0 and {MOST_WAITING}");
+            self.refuse(".max_queue", Some(queue.to_string()), &reason);
+        }
         let mut limit = |key, value: Option<usize>, most| {
             let value = value?;
             let limit = NonZeroUsize::new(value).filter(|limit| limit.get() <= most);
@@ -86,8 +101,7 @@ impl Checked<'_> {
         Capacity {
             max_concurrent: limit(".max_concurrent", section.max_concurrent, MOST_AT_ONCE)
                 .unwrap_or(defaults.max_concurrent),
-            max_queue: limit(".max_queue", section.max_queue, MOST_WAITING)
-                .map_or(defaults.max_queue, NonZeroUsize::get),
+            max_queue: section.max_queue.unwrap_or(defaults.max_queue),
             max_per_caller: limit(".max_concurrent_per_key", section.max_concurrent_per_key, MOST_AT_ONCE),
             queue_timeout: section.queue_timeout.unwrap_or(defaults.queue_timeout),
         }

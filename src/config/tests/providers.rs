@@ -107,8 +107,23 @@ fn the_file_has_every_option_of_a_provider_and_of_a_model() {
 }
 
 #[test]
+fn a_provider_speaks_the_protocol_of_its_kind() {
+    for (kind, expected) in [
+        ("chat_completions", Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens)),
+        ("responses", Kind::Responses),
+        ("anthropic", Kind::Anthropic),
+    ] {
+        let file = provider("models = [\"m\"]").replace("chat_completions", kind);
+        let config = load(&file, &[]).unwrap();
+        assert_eq!((upstream(&config, "a").kind, expected.as_str()), (expected, kind));
+    }
+}
+
+#[test]
 fn a_provider_that_makes_no_sense_is_refused() {
+    let named_limit = provider("models = [\"m\"]\noutput_limit_field = \"max_tokens\"");
     let cases = [
+        (&*named_limit.replace("chat_completions", "anthropic"), "providers.a.output_limit_field: has no effect"),
         ("[providers.a]", "providers.a.kind: is missing"),
         ("[providers.a]\nkind = \"chat_completions\"\nmodels = [\"m\"]", "providers.a.base_url: is missing"),
         (&provider("models = [\"m\"]").replace("http:", "ftp:"), "providers.a.base_url: expected"),
@@ -139,7 +154,7 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
         ("max_concurrent = 0", "max_concurrent = 0: expected a number between 1 and 100000"),
         ("max_concurrent = 100001", "max_concurrent = 100001: expected"),
         ("max_concurrent = -1", "max_concurrent = -1: "),
-        ("max_queue = 0", "max_queue = 0: expected a number between 1 and 1000000"),
+        ("max_queue = 1000001", "max_queue = 1000001: expected a number between 0 and 1000000"),
         ("max_concurrent_per_key = 0", "max_concurrent_per_key = 0: expected a number between 1 and 100000"),
         ("max_retries = 11", "max_retries = 11: expected a number between 0 and 10"),
         ("connect_timeout = \"0s\"", "connect_timeout = 0s: expected a duration"),

@@ -186,6 +186,18 @@ fn what_a_provider_adds_to_an_item_never_stands_for_what_the_item_is() {
     }
 }
 
+/// A part of an item begins or ends: one at a time, counted without a gap, each once.
+fn assert_part_fits(parts: &mut BTreeMap<(u64, u64, bool), bool>, place: (u64, u64, bool), begins: bool) {
+    if !begins {
+        assert_eq!(parts.insert(place, false), Some(true), "a part ends once");
+        return;
+    }
+    assert!(!parts.iter().any(|((item, ..), open)| *item == place.0 && *open), "one part of an item at a time");
+    let before = parts.keys().filter(|key| (key.0, key.2) == (place.0, place.2)).count();
+    assert_eq!(place.1, before as u64, "parts are counted without a gap");
+    parts.insert(place, true);
+}
+
 /// What must hold of every stream, whatever the facts were.
 fn assert_well_formed(events: &[ResponseEvent]) {
     let mut items: BTreeMap<u64, Value> = BTreeMap::new();
@@ -215,17 +227,9 @@ fn assert_well_formed(events: &[ResponseEvent]) {
                 assert_eq!((&json["item"]["id"], &json["item"]["type"]), (&added["id"], &added["type"]));
                 assert!(done.insert(index.unwrap(), json["item"].clone()).is_none(), "an item ends once");
             }
-            "response.content_part.added" | "response.reasoning_summary_part.added" => {
+            name if name.contains("_part.") => {
                 let place = (index.unwrap(), summary.unwrap_or(part), summary.is_some());
-                let open = parts.iter().any(|((item, ..), open)| *item == index.unwrap() && *open);
-                assert!(!open, "one part of an item at a time");
-                let before = parts.keys().filter(|key| (key.0, key.2) == (place.0, place.2)).count();
-                assert_eq!(place.1, before as u64, "parts are counted without a gap");
-                parts.insert(place, true);
-            }
-            "response.content_part.done" | "response.reasoning_summary_part.done" => {
-                let place = (index.unwrap(), summary.unwrap_or(part), summary.is_some());
-                assert_eq!(parts.insert(place, false), Some(true), "a part ends once");
+                assert_part_fits(&mut parts, place, name.ends_with(".added"));
             }
             "response.reasoning_summary_text.delta" => {
                 let place = (index.unwrap(), summary.unwrap());

@@ -2,10 +2,13 @@
 
 mod content;
 mod input;
+mod keys;
 mod metadata;
+mod output_form;
 mod parameters;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod unsupported;
 mod violation;
 

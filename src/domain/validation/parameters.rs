@@ -4,10 +4,12 @@ use super::{
     Violation,
     input::items_of,
     metadata::{check_chars, check_metadata, json_length},
-    unsupported::{check_include, check_unsupported},
+    output_form::{check_include, include_of, reasoning_of, text_of, top_logprobs_of},
+    tools::{tool_choice_of, tools_of},
+    unsupported::check_unsupported,
 };
 use crate::domain::{Limits, View};
-use crate::protocol::{CreateResponse, Item, ResponseId};
+use crate::protocol::{CreateResponse, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice};
 
 /// A request in which every parameter can be honoured. Defaults that depend on the model are still open.
 #[derive(Clone, PartialEq)]
@@ -22,6 +24,22 @@ pub struct ValidRequest {
     pub previous: Option<ResponseId>,
     /// The most tokens that may come out, where the client said it.
     pub max_output_tokens: Option<u32>,
+    /// The tools that the model may call.
+    pub tools: Vec<Tool>,
+    /// Which of them it must call.
+    pub tool_choice: ToolChoice,
+    /// The most calls of tools that this server runs.
+    pub max_tool_calls: Option<u32>,
+    /// The form of the text.
+    pub text: TextConfig,
+    /// How hard to think, where the client said anything of it.
+    pub reasoning: Option<ReasoningConfig>,
+    /// How many alternatives to report with each token of the text.
+    pub top_logprobs: u8,
+    /// What else the answer is to hold, each thing once, and only what can be there.
+    pub include: Vec<String>,
+    /// Whether it runs without a client.
+    pub background: bool,
     /// Whether the response can be read later.
     pub store: bool,
     /// Whether the answer is a stream of events.
@@ -51,6 +69,13 @@ pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> 
     let previous = create.previous_response_id.as_deref().map(previous).transpose()?;
     check_metadata(create.metadata.as_ref().unwrap_or(&std::collections::BTreeMap::new()), limits)?;
     check_echoed(&create, limits)?;
+    let tools = tools_of(&create, limits)?;
+    let tool_choice = tool_choice_of(&create, &tools, limits)?;
+    let max_tool_calls = max_tool_calls(&create)?;
+    let text = text_of(&create, limits)?;
+    let reasoning = reasoning_of(&create)?;
+    let top_logprobs = top_logprobs_of(&create)?;
+    let include = include_of(&create, top_logprobs)?;
     if json_length(&create.instructions) > limits.input_bytes {
         return Err(Violation::too_large("instructions", limits.input_bytes));
     }
@@ -58,8 +83,24 @@ pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> 
         return Err(Violation::too_large("input", limits.input_bytes));
     }
     let input = items_of(input, id, limits)?;
-    let store = create.store.unwrap_or(true);
-    Ok(ValidRequest { create, model, input, previous, max_output_tokens, store, stream, view })
+    Ok(ValidRequest {
+        model,
+        input,
+        previous,
+        max_output_tokens,
+        tools,
+        tool_choice,
+        max_tool_calls,
+        text,
+        reasoning,
+        top_logprobs,
+        include,
+        background: create.background.unwrap_or(false),
+        store: create.store.unwrap_or(true),
+        stream,
+        view,
+        create,
+    })
 }
 
 /// Checks what else a client wants an answer to hold.
@@ -91,6 +132,12 @@ fn max_output_tokens(create: &CreateResponse, limits: &Limits) -> Result<Option<
             Err(Violation::invalid("max_output_tokens", why))
         }
     }
+}
+
+fn max_tool_calls(create: &CreateResponse) -> Result<Option<u32>, Violation> {
+    let allowed = |asked: i64| u32::try_from(asked).ok().filter(|asked| *asked > 0);
+    let refusal = || Violation::invalid("max_tool_calls", "expected a whole number from 1 on");
+    create.max_tool_calls.map(|asked| allowed(asked).ok_or_else(refusal)).transpose()
 }
 
 fn view(create: &CreateResponse, stream: bool) -> Result<View, Violation> {

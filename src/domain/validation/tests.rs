@@ -1,5 +1,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod output_form;
+mod tools;
+
 use serde_json::{Value, json};
 
 use super::{Offence, ValidRequest, Violation, validate};
@@ -92,6 +95,10 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
         json!({"top_p": 1}),
         json!({"max_output_tokens": 16}),
         json!({"max_output_tokens": 100_000}),
+        json!({"max_tool_calls": 1}),
+        json!({"max_tool_calls": u32::MAX}),
+        json!({"top_logprobs": 0}),
+        json!({"top_logprobs": 20}),
     ] {
         accepted(keys);
     }
@@ -99,6 +106,8 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
         ("temperature", vec![json!(-0.001), json!(2.001), json!(1e300)]),
         ("top_p", vec![json!(-0.001), json!(1.001)]),
         ("max_output_tokens", vec![json!(15), json!(0), json!(-1), json!(100_001), json!(i64::MAX)]),
+        ("max_tool_calls", vec![json!(0), json!(-1), json!(1_i64 << 32)]),
+        ("top_logprobs", vec![json!(-1), json!(21), json!(256), json!(i64::MAX)]),
     ] {
         for value in values {
             refused(json!({ param: value }), param, Offence::Invalid);
@@ -109,42 +118,35 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
 #[test]
 fn what_is_not_supported_is_refused_by_name_unless_at_its_default() {
     for (keys, param) in [
-        (json!({"background": true}), "background"),
+        (json!({"background": true, "store": false}), "background"),
         (json!({"conversation": "conv_1"}), "conversation"),
         (json!({"prompt": {"id": "p"}}), "prompt"),
-        (json!({"tools": [{"type": "function", "name": "f"}]}), "tools"),
-        (json!({"tools": [{"type": "no such"}]}), "tools"),
-        (json!({"tool_choice": "required"}), "tool_choice"),
-        (json!({"tool_choice": {"type": "function", "name": "f"}}), "tool_choice"),
-        (json!({"parallel_tool_calls": false}), "parallel_tool_calls"),
-        (json!({"max_tool_calls": 1}), "max_tool_calls"),
-        (json!({"text": {"format": {"type": "json_object"}}}), "text.format"),
-        (json!({"text": {"verbosity": "low"}}), "text.verbosity"),
-        (json!({"reasoning": {"effort": "low"}}), "reasoning.effort"),
-        (json!({"reasoning": {"summary": "auto"}}), "reasoning.summary"),
-        (json!({"top_logprobs": 1}), "top_logprobs"),
-        (json!({"top_logprobs": 20}), "top_logprobs"),
         (json!({"context_management": [{"type": "compaction"}]}), "context_management"),
         (json!({"moderation": {"model": "m"}}), "moderation"),
         (json!({"prompt_cache_retention": "24h"}), "prompt_cache_retention"),
         (json!({"prompt_cache_options": {"mode": "explicit"}}), "prompt_cache_options.mode"),
         (json!({"service_tier": "flex"}), "service_tier"),
-        (json!({"include": ["message.output_text.logprobs"]}), "include"),
     ] {
         refused(keys, param, Offence::Unsupported);
     }
     for keys in [
-        json!({"background": false, "tools": [], "tool_choice": "auto", "parallel_tool_calls": true}),
-        json!({"tool_choice": "none", "text": {"format": {"type": "text"}, "verbosity": "medium"}}),
-        json!({"reasoning": {"effort": null, "summary": null}, "top_logprobs": 0, "service_tier": "default"}),
-        json!({"include": ["reasoning.encrypted_content"], "service_tier": "auto"}),
+        json!({"service_tier": "default"}),
+        json!({"service_tier": "auto", "conversation": null}),
         json!({"prompt_cache_retention": "in_memory", "prompt_cache_options": {}}),
         json!({"client_metadata": {"a": 1}, "unheard_of": [1, 2]}),
     ] {
         accepted(keys);
     }
-    refused(json!({"top_logprobs": 21}), "top_logprobs", Offence::Invalid);
-    refused(json!({"include": ["no such"]}), "include", Offence::Invalid);
+}
+
+#[test]
+fn what_runs_without_a_client_must_be_stored() {
+    assert!(accepted(json!({"background": true})).background);
+    assert!(accepted(json!({"background": true, "store": true, "stream": true})).background);
+    for foreground in [json!({}), json!({"background": null, "store": false}), json!({"background": false})] {
+        assert!(!accepted(foreground).background);
+    }
+    refused(json!({"background": true, "store": false, "stream": true}), "background", Offence::Unsupported);
 }
 
 #[test]
@@ -181,9 +183,25 @@ fn each_size_limit_holds_at_it_and_not_one_over() {
     let limits = Limits { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..Limits::default() };
     // As JSON the text has two quotes more, and `{"k":""}` eight bytes more than the value.
     type Body = fn(usize) -> Value;
-    let cases: [(&str, usize, Body); 6] = [
+    let cases: [(&str, usize, Body); 9] = [
         ("input", 98, |size| json!({"model": "m", "input": "i".repeat(size)})),
         ("instructions", 98, |size| json!({"model": "m", "input": "", "instructions": "i".repeat(size)})),
+        // The rest of the JSON is that long: `[{"type":"function","name":"f","description":""}]`.
+        ("tools", 51, |size| {
+            let tool = json!({"type": "function", "name": "f", "description": "d".repeat(size)});
+            json!({"model": "m", "input": "", "tools": [tool]})
+        }),
+        // `{"type":"function","name":"f","x":""}`: what is ignored counts too.
+        ("tool_choice", 63, |size| {
+            let choice = json!({"type": "function", "name": "f", "x": "x".repeat(size)});
+            json!({"model": "m", "input": "", "tool_choice": choice, "tools": [{"type": "function", "name": "f"}]})
+        }),
+        // `{"format":{"type":"text"},"x":""}`.
+        (
+            "text",
+            67,
+            |size| json!({"model": "m", "input": "", "text": {"format": {"type": "text"}, "x": "x".repeat(size)}}),
+        ),
         ("metadata", 42, |size| json!({"model": "m", "input": "", "metadata": {"k": "v".repeat(size)}})),
         ("user", 10, |size| json!({"model": "m", "input": "", "user": "u".repeat(size)})),
         ("prompt_cache_key", 10, |size| json!({"model": "m", "input": "", "prompt_cache_key": "u".repeat(size)})),
@@ -261,6 +279,26 @@ fn output_that_is_echoed_is_input() {
     assert_eq!(valid.input.len(), 6);
     let Item::FunctionCallOutput(output) = &valid.input[4] else { unreachable!("an output") };
     assert_eq!((output.output.as_str(), output.call_id.as_str()), ("p", "d"));
+}
+
+#[test]
+fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
+    let valid = accepted(json!({"input": [
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"},
+        {"type": "message", "role": "assistant", "content": "a", "phase": "commentary"},
+        {"type": "function_call", "id": null, "call_id": "c", "name": "f", "arguments": "{}", "status": null,
+         "namespace": "n", "caller": {"type": "direct"}},
+        {"type": "function_call_output", "id": null, "call_id": "c", "output": [
+            {"type": "input_text", "text": "one, "}, {"type": "output_text", "text": "two"}], "status": null},
+    ]}));
+    let Item::Reasoning(thought) = &valid.input[0] else { unreachable!("a thought") };
+    assert_eq!(thought.encrypted_content.as_deref(), Some("sealed"));
+    let Item::Message(message) = &valid.input[1] else { unreachable!("a message") };
+    assert_eq!(message.extra.get("phase"), Some(&json!("commentary")));
+    let Item::FunctionCall(call) = &valid.input[2] else { unreachable!("a call") };
+    assert!(call.id.as_str().starts_with("fc_") && call.status == ItemStatus::Completed);
+    let Item::FunctionCallOutput(output) = &valid.input[3] else { unreachable!("an output") };
+    assert_eq!(output.output, "one, two");
 }
 
 #[test]

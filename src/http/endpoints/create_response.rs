@@ -10,7 +10,8 @@ use crate::http::{
 };
 use crate::protocol::CreateResponse;
 
-/// Makes a response, and answers with its events or, once it has ended, with the object.
+/// Makes a response, and answers with its events or, once it has ended, with the object. One in the background is
+/// answered as soon as it is durable.
 pub(in crate::http) async fn create_response(
     request: HttpRequest,
     Authenticated(principal): Authenticated,
@@ -25,12 +26,21 @@ pub(in crate::http) async fn create_response(
     let create: CreateResponse = body::json(&request, payload, &state.settings).await?;
     let Admitted { plan, stream, view } = state.admission.plan(principal.user, create, asked).await?;
     tracing::info!(response.id = %plan.id, model.provider = plan.targets.first().map(|target| &target.provider), "http.response.admitted");
+    let (id, background) = (plan.id, plan.request.background);
+    if background && !stream {
+        // Who made it leaves at once; it minds nobody's leaving.
+        drop(state.backend.respond(plan, Wish::Ending).await?);
+        let response = state.backend.retrieve(principal.user, id).await;
+        return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::reading(id, refusal))?));
+    }
     if !stream {
         let reader = state.backend.respond(plan, Wish::Ending).await?;
         let response = outcome::ending(reader, principal.user, &state).await?;
         return Ok(HttpResponse::Ok().json(response.as_ref()));
     }
     let mut reader = state.backend.respond(plan, Wish::Events { view, from: 0 }).await?;
-    outcome::status_line(&mut reader, &state).await?;
+    if !background {
+        outcome::status_line(&mut reader, &state).await?;
+    }
     Ok(sse::answer(reader, &state, principal.user, (view, 0)))
 }

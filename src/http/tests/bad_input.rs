@@ -1,12 +1,15 @@
 //! Requests that are refused: each with its status, its parameter and the envelope, and before anything
 //! reached the backend.
 
-use actix_web::{test::TestRequest, web};
+use std::time::Duration;
+
+use actix_web::{ResponseError, test::TestRequest, web};
 use serde_json::{Value, json};
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::{AdmitError, CancelRefusal};
 use crate::antiphon::HistoryError;
+use crate::http::ApiError;
 use crate::protocol::{ResponseId, Status};
 
 /// Sends a body as it is, and checks that nothing was admitted.
@@ -91,7 +94,12 @@ async fn what_is_missing_unknown_or_not_supported_has_its_code() {
         (json!({"model": "m"}), 400, "missing_required_parameter", "input"),
         (json!({"model": "none", "input": "x"}), 404, "model_not_found", "model"),
         (json!({"model": "none", "input": "x", "stream": true}), 404, "model_not_found", "model"),
-        (json!({"model": "m", "input": "x", "background": true}), 400, "unsupported_parameter", "background"),
+        (
+            json!({"model": "m", "input": "x", "background": true, "store": false}),
+            400,
+            "unsupported_parameter",
+            "background",
+        ),
         (
             json!({"model": "m", "input": "x", "previous_response_id": previous}),
             400,
@@ -134,6 +142,18 @@ async fn a_server_that_stops_takes_nothing_and_says_when_to_come_back() {
         *api.backend.admit_error.lock() = Some(error);
         let answer = api.create(json!({"model": "m", "input": "x"})).await;
         assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
+    }
+}
+
+#[test]
+fn a_lack_of_room_says_where_it_is_and_when_to_come_back() {
+    for code in ["queue_full", "key_busy"] {
+        let refusal = ApiError::too_many(code, Duration::from_millis(1_500));
+        let answer = refusal.error_response();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(answer.status().as_u16(), 429);
+        assert_eq!((header("retry-after"), header("retry-after-ms")), (Some("2".into()), Some("1500".into())));
+        assert_eq!(refusal.into_body().code, Some(code));
     }
 }
 

@@ -24,7 +24,9 @@ use crate::domain::{Cause, Encoding, Limits, Plan, Prompt, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
 };
-use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
+use crate::protocol::{
+    Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
+};
 use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
 use crate::tokens::TokenError;
@@ -62,6 +64,7 @@ impl FakeBackend {
 #[async_trait]
 impl Backend for FakeBackend {
     async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+        self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(wish);
         if let Some(error) = self.admit_error.lock().take() {
@@ -131,6 +134,10 @@ struct ByteCounter;
 impl PromptCounter for ByteCounter {
     async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
         u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TokenError::TooMany)
+    }
+
+    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+        Ok(0)
     }
 }
 

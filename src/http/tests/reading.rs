@@ -6,8 +6,9 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Api, KEY, outcome};
-use crate::actors::Wish;
-use crate::domain::{BreakerState, Cause, DisconnectPolicy, View};
+use crate::actors::{Emission, Wish};
+use crate::domain::{BreakerState, Cause, DisconnectPolicy, Limits, View};
+use crate::http::HttpSettings;
 use crate::protocol::{ItemId, ResponseId, Status};
 use crate::provider::{GateFigures, UpstreamHealth};
 use crate::store::Order;
@@ -34,6 +35,27 @@ async fn a_request_becomes_a_plan_with_every_default() {
     assert_eq!(plan.prompt.items, plan.input);
     assert_eq!(*plan.input[0].id(), ItemId::of_input("msg_", plan.id, 0));
     assert_eq!(*api.backend.wishes.lock(), [Wish::Ending]);
+}
+
+#[actix_web::test]
+async fn a_response_in_the_background_is_answered_as_of_now() {
+    let api = Api::new();
+    // No provider has answered, and nothing says that it ended.
+    let _feed = api.reader();
+    let answer = api.create(json!({"model": "m", "input": "hi", "background": true})).await;
+    let plans = api.backend.plans.lock();
+    assert_eq!((answer.status.as_u16(), &answer.json()["id"]), (200, &json!(plans[0].id)));
+    assert!(plans[0].request.background && plans[0].resumable);
+}
+
+#[actix_web::test]
+async fn a_stream_of_a_response_in_the_background_does_not_wait_for_the_provider() {
+    let settings = HttpSettings { header_wait: Duration::MAX, ..HttpSettings::default() };
+    let api = Api::with(settings, Limits::default());
+    let feed = api.reader();
+    feed.sink.try_send(Emission::End).unwrap();
+    let answer = api.create(json!({"model": "m", "input": "hi", "background": true, "stream": true})).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "data: [DONE]\n\n"));
 }
 
 #[actix_web::test]
@@ -127,12 +149,13 @@ async fn lists_of_what_to_include_are_read_in_every_form() {
         "include%5B%5D=reasoning.encrypted_content&include%5B%5D=file_search_call.results",
         "include[0]=reasoning.encrypted_content",
         "include=reasoning.encrypted_content,file_search_call.results",
+        "include[]=message.output_text.logprobs",
         "stream=false&starting_after=-5",
     ] {
         assert_eq!(api.get(&format!("{path}?{query}")).await.status, 200, "{query}");
     }
-    let answer = api.get(&format!("{path}?include[]=message.output_text.logprobs")).await;
-    assert_eq!(answer.error().1.as_deref(), Some("unsupported_parameter"));
+    let answer = api.get(&format!("{path}?include[]=file_search_call.results&include[]=nothing")).await;
+    assert_eq!(answer.error(), (400, None, Some("include".to_owned())));
 }
 
 #[actix_web::test]

@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Input;
 use crate::protocol::Truncation;
 
 /// The body of `POST /v1/responses`. A null is the same as a missing key; unknown keys are ignored.
 ///
-/// The parameters that have no effect in this server are kept as they came, so that validation can refuse
-/// what is not at its default.
+/// Parameters that come in several forms, and those that have no effect in this server, are kept as they came:
+/// validation reads the former, and refuses of the latter what is not at its default.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CreateResponse {
@@ -55,18 +55,18 @@ pub struct CreateResponse {
     pub conversation: Option<Value>,
     /// A prompt template.
     pub prompt: Option<Value>,
-    /// The tools to offer.
+    /// The tools to offer, each an object with its `type`.
     pub tools: Option<Vec<Value>>,
-    /// Which tool must be called.
+    /// Which tool must be called: a word, or an object with its `type`.
     pub tool_choice: Option<Value>,
     /// Whether several tools may be called at once.
     pub parallel_tool_calls: Option<bool>,
-    /// The most built-in tool calls.
-    pub max_tool_calls: Option<Value>,
-    /// The form of the text.
-    pub text: Option<TextParam>,
-    /// How hard to think.
-    pub reasoning: Option<BTreeMap<String, Value>>,
+    /// The most calls of tools that the server runs itself.
+    pub max_tool_calls: Option<i64>,
+    /// The form of the text: `format` and `verbosity`.
+    pub text: Option<Map<String, Value>>,
+    /// How hard to think: `effort` and `summary`.
+    pub reasoning: Option<Map<String, Value>>,
     /// How many token probabilities to report.
     pub top_logprobs: Option<i64>,
     /// How to shorten the context.
@@ -103,20 +103,4 @@ impl fmt::Debug for CreateResponse {
 pub struct StreamOptions {
     /// Whether deltas carry padding of varying length.
     pub include_obfuscation: Option<bool>,
-}
-
-/// The form of the text.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TextParam {
-    /// Plain text, JSON, or JSON by a schema.
-    pub format: Option<BTreeMap<String, Value>>,
-    /// How much to say.
-    pub verbosity: Option<String>,
-}
-
-impl fmt::Debug for TextParam {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TextParam").finish_non_exhaustive()
-    }
 }

@@ -3,5 +3,5 @@
 mod create;
 mod input;
 
-pub use create::{CreateResponse, StreamOptions, TextParam};
+pub use create::{CreateResponse, StreamOptions};
 pub use input::{ContentParam, Input, InputItem, InputPart};

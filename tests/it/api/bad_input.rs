@@ -51,8 +51,8 @@ fn cases() -> Vec<(Value, Expected, &'static str)> {
         (json!({ "store": 1 }), invalid, "store"),
         (json!({ "stream_options": { "include_obfuscation": true } }), invalid, "stream_options"),
         (json!({ "truncation": "middle" }), invalid, "truncation"),
-        (json!({ "background": true }), unsupported, "background"),
-        (json!({ "tools": [{ "type": "web_search" }] }), unsupported, "tools"),
+        (json!({ "background": true, "store": false }), unsupported, "background"),
+        (json!({ "background": "yes" }), invalid, "background"),
         (json!({ "previous_response_id": 5 }), invalid, "previous_response_id"),
         (json!({ "previous_response_id": "msg_1" }), invalid, "previous_response_id"),
         (
@@ -68,6 +68,50 @@ fn cases() -> Vec<(Value, Expected, &'static str)> {
     ]
 }
 
+/// The same for tools, the form of the answer, and items that belong together.
+fn cases_of_tools() -> Vec<(Value, Expected, &'static str)> {
+    let invalid = (400, None);
+    let unsupported = (400, Some("unsupported_parameter"));
+    let missing = (400, Some("missing_required_parameter"));
+    let too_large = (413, Some("request_too_large"));
+    let f = json!([{ "type": "function", "name": "f" }]);
+    let call = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}" });
+    let output = json!({ "type": "function_call_output", "call_id": "c", "output": "o" });
+    let many: Value = (0..129).map(|n| json!({ "type": "function", "name": format!("f{n}") })).collect();
+    let long = "d".repeat(600_000);
+    vec![
+        (json!({ "tools": { "type": "function" } }), invalid, "tools"),
+        (json!({ "tools": [{ "type": "web_search" }] }), unsupported, "tools[0].type"),
+        (json!({ "tools": [{ "type": "teleport" }] }), invalid, "tools[0].type"),
+        (json!({ "tools": [{ "type": "function", "function": { "name": "f" } }] }), missing, "tools[0].name"),
+        (json!({ "tools": [{ "type": "function", "name": "no spaces" }] }), invalid, "tools[0].name"),
+        (json!({ "tools": [f[0], f[0]] }), invalid, "tools[1].name"),
+        (json!({ "tools": many }), invalid, "tools"),
+        (json!({ "tools": [{ "type": "function", "name": "f", "description": long }] }), too_large, "tools"),
+        (json!({ "tool_choice": "required" }), invalid, "tool_choice"),
+        (json!({ "tool_choice": { "type": "function", "name": "f" } }), invalid, "tool_choice"),
+        (json!({ "tools": f, "tool_choice": { "type": "function", "name": "g" } }), invalid, "tool_choice.name"),
+        (json!({ "tools": f, "tool_choice": { "type": "mcp" } }), unsupported, "tool_choice.type"),
+        (json!({ "parallel_tool_calls": "no" }), invalid, "parallel_tool_calls"),
+        (json!({ "max_tool_calls": 0 }), invalid, "max_tool_calls"),
+        (json!({ "max_tool_calls": 1.5 }), invalid, "max_tool_calls"),
+        (json!({ "text": { "format": { "type": "yaml" } } }), invalid, "text.format.type"),
+        (json!({ "text": { "format": { "type": "json_schema", "name": "n" } } }), missing, "text.format.schema"),
+        (json!({ "text": { "verbosity": "chatty" } }), invalid, "text.verbosity"),
+        (json!({ "text": [] }), invalid, "text"),
+        (json!({ "reasoning": { "effort": "extreme" } }), invalid, "reasoning.effort"),
+        (json!({ "reasoning": { "mode": "pro" } }), unsupported, "reasoning.mode"),
+        (json!({ "reasoning": [] }), invalid, "reasoning"),
+        (json!({ "top_logprobs": 21 }), invalid, "top_logprobs"),
+        (json!({ "include": ["nothing"] }), invalid, "include"),
+        (json!({ "input": [call] }), invalid, "input"),
+        (json!({ "input": [output] }), invalid, "input"),
+        (json!({ "input": [call, output, output] }), invalid, "input"),
+        (json!({ "conversation": "conv_1" }), unsupported, "conversation"),
+        (json!({ "prompt": { "id": "pmpt_1" } }), unsupported, "prompt"),
+    ]
+}
+
 #[tokio::test]
 async fn a_request_that_is_refused_leaves_nothing_behind() {
     let provider = provider();
@@ -78,7 +122,7 @@ async fn a_request_that_is_refused_leaves_nothing_behind() {
         assert_eq!(post(&client, body).await.error().0, 400, "{body}");
     }
     assert_eq!(post(&client, format!("{{\"tools\":{}", "[".repeat(10_000))).await.error().0, 400);
-    for (changes, (status, code), param) in cases() {
+    for (changes, (status, code), param) in cases().into_iter().chain(cases_of_tools()) {
         let answer = post(&client, with(changes.clone())).await;
         assert_eq!(answer.error(), (status, code.map(str::to_owned), Some(param.to_owned())), "{changes}");
     }

@@ -36,11 +36,11 @@ impl Site {
         Self::new().provider("scripted", &provider.base_url(), models)
     }
 
-    /// Adds a provider.
+    /// Adds a provider that is asked once for each response.
     pub(crate) fn provider(mut self, name: &str, base_url: &str, models: &[&str]) -> Self {
         let section = format!(
             "[providers.{name}]\nkind = \"chat_completions\"\nbase_url = \"{base_url}\"\nmodels = {models:?}\n\
-             first_byte_timeout = \"30s\"\n"
+             first_byte_timeout = \"30s\"\nmax_retries = 0\n"
         );
         self.config.push_str(&section);
         self

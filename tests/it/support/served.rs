@@ -11,7 +11,7 @@ use antiphon::{
     domain::{Encoding, Fact, Limits, Prompt, RetryPolicy, Target, View},
     http::{HttpSettings, HttpState, serve},
     journal::Log,
-    protocol::{CreateResponse, FunctionTool, ResponseId, Tool, UserId},
+    protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
     provider::Provider,
     store::{ResponseRow, SqlOptions, SqlStore, Store},
     tokens::TokenError,
@@ -49,6 +49,10 @@ impl EstimateTokens for Uncounted {
 #[async_trait]
 impl PromptCounter for Uncounted {
     async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
+        Ok(0)
+    }
+
+    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
         Ok(0)
     }
 }
@@ -144,6 +148,7 @@ fn admission(antiphon: &Antiphon) -> Admission {
     let model = Model {
         id: "m".to_owned(),
         target: Target::new("upstream", "m"),
+        fallbacks: Vec::new(),
         context_window: 100_000,
         encoding: Encoding::default(),
         default_output_tokens: 1_000,

@@ -1,9 +1,15 @@
 """The real `openai` package against a running server.
 
 `ANTIPHON_BASE_URL` is the server's address with its `/v1`, `ANTIPHON_API_KEY` a key of it. The server offers
-four models of a scripted provider: `echo-fast` answers "Hello from the scripted provider." at once, `slow`
-writes 200 words about 20 ms apart, `broken` closes the connection after two words, and `refused` stands for
-a provider that can't be reached.
+these models of scripted providers:
+
+- `echo-fast` answers "Hello from the scripted provider." at once, and `after-tools` the same.
+- `slow` writes 200 words about 20 ms apart, `brief` 20 of them.
+- `broken` closes the connection after two words; `refused` and `refused-too` are of two providers that can't be
+  reached.
+- `calls-one` calls the function `weather` for Paris, `calls-two` for Paris and Oslo, `calls-slowly` for Paris
+  and then never finishes the arguments of the second call.
+- `writes-json` answers with a person as JSON, `thinks` thinks first, `weighs` says how probable its words were.
 """
 
 import os
