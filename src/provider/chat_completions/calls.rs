@@ -140,10 +140,10 @@ impl Calls {
         }
     }
 
-    /// The id that the provider gave, if it tells the call from those before it.
+    /// The id that the provider gave, if no call that was told of has it.
     fn id(&self, place: usize) -> String {
         let given = self.calls.get(place).and_then(|call| call.id.as_ref());
-        let is_taken = |id: &&String| self.calls.iter().take(place).any(|call| call.id.as_ref() == Some(id));
+        let is_taken = |id: &&String| self.calls.iter().any(|call| call.told && call.id.as_ref() == Some(id));
         given.filter(|id| !is_taken(id)).cloned().unwrap_or_else(|| self.ids.make(number(place)))
     }
 }

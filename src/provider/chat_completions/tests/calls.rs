@@ -30,16 +30,17 @@ fn heard(chunks: &[Value]) -> Decoded {
     of_chunks(&[chunks, &[finish("tool_calls")]].concat())
 }
 
-/// The calls that the events tell of: id, name, arguments.
+/// The calls that the events tell of, in the order in which they do: id, name, arguments.
 fn whole(events: &[ProviderEvent]) -> Vec<(String, String, String)> {
-    let mut calls = Vec::new();
+    let (mut numbers, mut calls) = (Vec::new(), Vec::new());
     for event in events {
         if let ProviderEvent::CallStarted { call, call_id, name } = event {
-            assert_eq!(*call as usize, calls.len(), "calls are counted as they begin");
+            numbers.push(*call);
             calls.push((call_id.clone(), name.clone(), String::new()));
         }
         if let ProviderEvent::Arguments { call, text, .. } = event {
-            calls[*call as usize].2.push_str(text);
+            let place = numbers.iter().position(|number| number == call).unwrap();
+            calls[place].2.push_str(text);
         }
     }
     calls
@@ -144,6 +145,12 @@ fn what_servers_leave_out_or_repeat_of_a_call_does_not_matter() {
         let chunks: Vec<Value> = chunks.into_iter().chain([last]).map(|piece| pieces(json!([piece]))).collect();
         check_whole(what, &chunks, &expected);
     }
+    // A brace in a string ends nothing: the name that is said again begins no other call.
+    let again = |text: &str| pieces(json!([piece(0, json!(null), json!("f"), json!(text))]));
+    for [head, tail] in [["{\"x\":\"}", "\"}"], ["{\"x\":\"\\\"}", "\"}"], ["{\"x\":{\"y\":1}", "}"]] {
+        let calls = whole(&heard(&[again(head), again(tail)]).0);
+        assert_eq!((calls.len(), calls[0].2.clone()), (1, format!("{head}{tail}")), "{head}");
+    }
     let named = |name: &str| pieces(json!([piece(0, json!(null), json!(name), json!(""))]));
     let chunks = [named("get_"), named("weather"), pieces(json!([more(0, "{}")]))];
     assert_eq!(whole(&heard(&chunks).0)[0].1, "get_weather", "a name in pieces");
@@ -180,6 +187,14 @@ fn calls_without_ids_get_some_that_the_same_request_always_gives() {
     let twice =
         [pieces(json!([whole_call(Some(0), json!("c"), "f", "{}"), whole_call(Some(1), json!("c"), "f", "{}")]))];
     assert_eq!(ids(&curious(), &twice), ["c", generated[1].as_str()]);
+
+    // The first to begin gets its id last.
+    let late = [
+        pieces(json!([more(2, "{")])),
+        pieces(json!([whole_call(None, json!("c"), "f", "{}")])),
+        pieces(json!([whole_call(Some(2), json!("c"), "f", "}")])),
+    ];
+    assert_eq!(ids(&curious(), &late[..]), ["c", generated[0].as_str()]);
 
     let call = Item::FunctionCall(FunctionCall {
         id: ItemId::of_input("fc_", ResponseId::new(), 0),
