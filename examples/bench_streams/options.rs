@@ -81,7 +81,7 @@ impl Options {
         Ok(match self.what {
             // Nothing else keeps a response that could be cancelled.
             What::Cancel if self.only.iter().any(|kind| *kind != Kind::Stored) => {
-                bail!("only stored responses can be cancelled")
+                bail!("cancel measures nothing but stored")
             }
             _ if !self.only.is_empty() => self.only.clone(),
             What::Cost => Kind::ALL.to_vec(),
