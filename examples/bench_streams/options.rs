@@ -1,27 +1,31 @@
-//! What can be asked for, and how many deltas that makes.
+//! What can be asked for.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use anyhow::bail;
+use clap::{Parser, Subcommand, ValueEnum};
 
-use super::target::Kind;
+use crate::target::Kind;
 
-/// How long the deltas of a paced measurement take.
-const PACED: Duration = Duration::from_secs(4);
-/// How many deltas all streams of an unpaced measurement have together, about.
-const UNPACED: usize = 50_000;
-const MOST_PER_STREAM: usize = 20_000;
-
-/// Measures what a streamed delta costs.
+/// Measures what a streamed delta costs, how late it comes, and how soon a cancelled one is the last.
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// How many streams are open at a time
-    #[arg(long, value_delimiter = ',', default_value = "1,100,1000")]
-    pub(crate) streams: Vec<usize>,
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = What::Cost)]
+    pub(crate) what: What,
+    /// How many streams are open at a time; for `cancel`, how many others
+    /// [default: cost 1,100,1000, latency 1,200, cancel 0,100]
+    #[arg(long, value_delimiter = ',')]
+    streams: Vec<usize>,
     /// How often all is measured; medians are shown
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
     pub(crate) runs: u32,
+    /// latency: how often each server has its turn in a run
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// cancel: how many responses are cancelled in a run
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) cancels: u32,
     /// Where to write the results as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -39,6 +43,17 @@ pub(crate) struct Options {
     pub(crate) mode: Option<Mode>,
 }
 
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// Processor time and memory, beside nginx.
+    Cost,
+    /// How late the first delta and the others come, beside the provider itself.
+    Latency,
+    /// How soon the provider's socket is closed when a response is cancelled.
+    Cancel,
+}
+
 /// Another part for this program to play.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
@@ -52,54 +67,26 @@ pub(crate) enum Mode {
     },
 }
 
-/// How fast the provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// As a model does: one delta at a time, streams out of step.
-    Paced,
-    /// As fast as sockets take it.
-    Unpaced,
-}
-
-/// What the provider sends in every stream.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan {
-    pub(crate) pace: Pace,
-    /// How many streams share the beat.
-    pub(crate) streams: usize,
-    /// Deltas of a stream, not counting the first.
-    pub(crate) deltas: usize,
-    /// The time between two of them.
-    pub(crate) interval: Duration,
-}
-
-impl Pace {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Paced => "paced",
-            Self::Unpaced => "unpaced",
-        }
-    }
-
-    /// Enough deltas to measure, and few enough that neither two cores nor a minute are used up.
-    pub(crate) fn plan(self, streams: usize) -> Plan {
-        let millis = (streams / 5).max(10);
-        let interval = Duration::from_millis(millis as u64);
-        match self {
-            Self::Paced => {
-                let deltas = (PACED.as_millis() / interval.as_millis()).max(1);
-                Plan { pace: self, streams, deltas: usize::try_from(deltas).unwrap_or(1), interval }
-            }
-            Self::Unpaced => {
-                let deltas = (UNPACED / streams.max(1)).clamp(1, MOST_PER_STREAM);
-                Plan { pace: self, streams, deltas, interval: Duration::ZERO }
-            }
-        }
-    }
-}
-
 impl Options {
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
-        if self.only.is_empty() { Kind::ALL.to_vec() } else { self.only.clone() }
+    pub(crate) fn streams(&self) -> Vec<usize> {
+        match self.what {
+            _ if !self.streams.is_empty() => self.streams.clone(),
+            What::Cost => vec![1, 100, 1000],
+            What::Latency => vec![1, 200],
+            What::Cancel => vec![0, 100],
+        }
+    }
+
+    pub(crate) fn kinds(&self) -> anyhow::Result<Vec<Kind>> {
+        Ok(match self.what {
+            // Nothing else keeps a response that could be cancelled.
+            What::Cancel if self.only.iter().any(|kind| *kind != Kind::Stored) => {
+                bail!("cancel measures nothing but stored")
+            }
+            _ if !self.only.is_empty() => self.only.clone(),
+            What::Cost => Kind::ALL.to_vec(),
+            What::Latency => vec![Kind::Stored, Kind::Unstored],
+            What::Cancel => vec![Kind::Stored],
+        })
     }
 }

@@ -26,6 +26,32 @@ impl CpuTime {
     }
 }
 
+/// How long all processors worked and idled since the machine was started, in the system's ticks.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    busy: u64,
+    all: u64,
+}
+
+impl Machine {
+    pub(crate) fn look() -> anyhow::Result<Self> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let line = stat.lines().find_map(|line| line.strip_prefix("cpu ")).context("no line of all processors")?;
+        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is part of user and nice.
+        let times: Vec<u64> = line.split_whitespace().take(8).map(str::parse).collect::<Result<_, _>>()?;
+        let idle: u64 = times.iter().skip(3).take(2).sum();
+        let all: u64 = times.iter().sum();
+        Ok(Self { busy: all - idle, all })
+    }
+
+    /// Which part of the time since then they worked.
+    pub(crate) fn busy_since(&self, earlier: &Self) -> f64 {
+        // The system does not promise that idle times only grow.
+        let busy = self.busy.saturating_sub(earlier.busy) as f64;
+        busy / (self.all.saturating_sub(earlier.all).max(1)) as f64
+    }
+}
+
 impl Family {
     pub(crate) fn of(root: u32) -> Self {
         Self { root }

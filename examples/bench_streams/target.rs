@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -14,9 +13,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::clients::Request;
-use super::options::Options;
-use super::proc::Family;
+use crate::options::Options;
+use crate::proc::Family;
+use crate::wire::Request;
 
 /// How long nginx may take to listen.
 const STARTING: Duration = Duration::from_secs(5);
@@ -51,7 +50,9 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) kind: Kind,
-    pub(crate) request: Request,
+    pub(crate) address: SocketAddr,
+    /// What a client authenticates with, where that is asked for.
+    pub(crate) key: String,
     pub(crate) family: Family,
     pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
     child: Killed,
@@ -96,11 +97,8 @@ impl Target {
         let mut stdout = BufReader::new(child.0.stdout.take().context("no pipe")?);
         let address = line_after(&mut stdout, "Antiphon listens on http://")?.parse()?;
         let key = format!("ak_{}", line_after(&mut stdout, "  ak_")?);
-        let body =
-            json!({ "model": "bench", "input": "Say something.", "stream": true, "store": kind != Kind::Unstored });
-        let request = Request { address, bytes: request("/v1/responses", &key, &body.to_string()) };
         let family = Family::of(child.0.id());
-        Ok(Self { kind, request, family, pipes: Some((stdin, stdout)), child, _folder: folder })
+        Ok(Self { kind, address, key, family, pipes: Some((stdin, stdout)), child, _folder: folder })
     }
 
     fn nginx(program: &Path, source: SocketAddr, folder: TempDir) -> anyhow::Result<Self> {
@@ -118,11 +116,19 @@ impl Target {
         let child =
             spawn(Command::new(program).arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(file))?;
         wait_for_port(address)?;
-        let body =
-            json!({ "model": "bench", "messages": [{ "role": "user", "content": "Say something." }], "stream": true });
-        let request = Request { address, bytes: request("/v1/chat/completions", "none", &body.to_string()) };
-        let family = Family::of(child.0.id());
-        Ok(Self { kind: Kind::Nginx, request, family, pipes: None, child, _folder: folder })
+        let (kind, key, family) = (Kind::Nginx, String::new(), Family::of(child.0.id()));
+        Ok(Self { kind, address, key, family, pipes: None, child, _folder: folder })
+    }
+
+    /// A request for a stream.
+    pub(crate) fn request(&self, prompt: &str) -> Request {
+        let store = match self.kind {
+            Kind::Nginx => return Request::chat(self.address, prompt),
+            Kind::Unstored => false,
+            Kind::Stored | Kind::Commits => true,
+        };
+        let body = json!({ "model": "bench", "input": prompt, "stream": true, "store": store });
+        Request::post(self.address, "/v1/responses", &self.key, &body.to_string())
     }
 
     /// The node's commits and the entries in them so far, if it tells them.
@@ -193,15 +199,6 @@ http {
     }
 }
 "#;
-
-fn request(path: &str, key: &str, body: &str) -> Arc<[u8]> {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    (head + body).into_bytes().into()
-}
 
 /// Reads on to the line that begins so, and gives back its rest.
 fn line_after(lines: &mut impl BufRead, beginning: &str) -> anyhow::Result<String> {

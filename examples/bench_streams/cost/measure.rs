@@ -6,13 +6,15 @@ use anyhow::Context as _;
 use tokio::time::{Instant, sleep};
 
 use super::clients::Clients;
-use super::options::{Pace, Plan};
+use super::plan::{Pace, Plan};
 use super::report::Row;
 use super::source::{Source, Stage};
-use super::target::Target;
+use crate::target::Target;
 
 /// How long open streams are watched while nothing is said.
 const SILENCE: Duration = Duration::from_secs(2);
+/// What every response is asked for.
+const PROMPT: &str = "Say something.";
 /// How long after the last stream memory is looked at again.
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
@@ -21,7 +23,7 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 pub(crate) async fn measure(target: &mut Target, source: &Source, streams: usize, plan: Plan) -> anyhow::Result<Row> {
     source.prepare(plan);
     let (empty, at_first) = (target.family.memory()?, target.family.cpu()?);
-    let mut clients = Clients::open(streams, &target.request);
+    let mut clients = Clients::open(streams, &target.request(PROMPT));
     clients.wait_for(streams).await.context("opening")?;
     let silent_cpu = silence(target, plan).await?;
     let before = (target.family.cpu()?, target.commits()?);

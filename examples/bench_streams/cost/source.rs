@@ -4,19 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::ensure;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use anyhow::Context as _;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::options::{Pace, Plan};
-
-/// The longest request that is read.
-const MOST_OF_A_REQUEST: usize = 64 * 1024;
-
-const HEAD: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+use super::plan::{Pace, Plan};
+use crate::wire;
 
 /// How far the streams may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -74,20 +69,17 @@ async fn serve(
     numbers: Arc<AtomicUsize>,
 ) -> anyhow::Result<()> {
     socket.set_nodelay(true)?;
-    read_request(&mut socket).await?;
+    wire::read_request(&mut socket).await?.context("no request")?;
     let number = numbers.fetch_add(1, Ordering::Relaxed);
-    let delta = chunk(r#"{"index":0,"delta":{"content":" tok~n"},"finish_reason":null}"#);
-    socket.write_all(HEAD).await?;
+    let delta = wire::delta(" tok~n");
+    socket.write_all(wire::LAST_ANSWER).await?;
     socket.write_all(&delta).await?;
     let (plan, begun) = *stage.wait_for(|(_, stage)| *stage != Stage::First).await?;
     if let Stage::Deltas(at) = begun {
         send_deltas(&mut socket, &delta, plan, (at, number)).await?;
         stage.wait_for(|(_, stage)| *stage == Stage::End).await?;
     }
-    socket.write_all(&chunk(r#"{"index":0,"delta":{},"finish_reason":"stop"}"#)).await?;
-    let usage = r#"data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}"#;
-    socket.write_all(&framed(&format!("{usage}\n\ndata: [DONE]\n\n"))).await?;
-    socket.write_all(b"0\r\n\r\n").await?;
+    socket.write_all(&wire::ending()).await?;
     Ok(socket.shutdown().await?)
 }
 
@@ -107,27 +99,4 @@ async fn send_deltas(
         socket.write_all(delta).await?;
     }
     Ok(())
-}
-
-async fn read_request(socket: &mut TcpStream) -> anyhow::Result<()> {
-    let mut bytes = Vec::new();
-    loop {
-        ensure!(socket.read_buf(&mut bytes).await? > 0 && bytes.len() < MOST_OF_A_REQUEST, "no request");
-        let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
-        if bytes.len() >= head + 4 + length.unwrap_or(0) {
-            return Ok(());
-        }
-    }
-}
-
-/// A chunk as popular servers write it.
-fn chunk(choice: &str) -> Vec<u8> {
-    let object = r#""id":"chatcmpl-A1b2C3d4E5f6","object":"chat.completion.chunk","created":1760000000"#;
-    framed(&format!("data: {{{object},\"model\":\"bench\",\"choices\":[{choice}]}}\n\n"))
-}
-
-fn framed(body: &str) -> Vec<u8> {
-    format!("{:x}\r\n{body}\r\n", body.len()).into_bytes()
 }

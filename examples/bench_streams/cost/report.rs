@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::statistics::{by_what, median};
+
 /// What one measurement found. Memory is in bytes.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
@@ -28,21 +30,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn is_of_the_same(&self, other: &Self) -> bool {
-        (self.server, self.streams, self.pace) == (other.server, other.streams, other.pace)
+    fn what(&self) -> (&'static str, usize, &'static str) {
+        (self.server, self.streams, self.pace)
     }
 }
 
 /// One row for those that measured the same: the median of every number.
 pub(crate) fn medians(rows: &[Row]) -> Vec<Row> {
-    let mut medians: Vec<Row> = Vec::new();
-    for row in rows {
-        if !medians.iter().any(|known| known.is_of_the_same(row)) {
-            let same: Vec<&Row> = rows.iter().filter(|other| other.is_of_the_same(row)).collect();
-            medians.push(median_row(row, &same));
-        }
-    }
-    medians
+    by_what(rows, Row::what).iter().map(|(first, same)| median_row(first, same)).collect()
 }
 
 fn median_row(first: &Row, same: &[&Row]) -> Row {
@@ -63,11 +58,6 @@ fn median_row(first: &Row, same: &[&Row]) -> Row {
         responses_per_commit: if_any(|row| row.responses_per_commit),
         ..first.clone()
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// How many times nginx's processor time a delta takes.

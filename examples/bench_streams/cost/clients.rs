@@ -1,6 +1,5 @@
 //! The clients: they count deltas and do nothing else.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
+use crate::wire::Request;
+
 /// How many connections are opened at a time: fewer than a queue of connections holds.
 const OPENING: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,14 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const MARK: u8 = b'~';
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Where the requests go, and what they are.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) address: SocketAddr,
-    /// All of it, with its head.
-    pub(crate) bytes: Arc<[u8]>,
-}
 
 /// Clients with an open stream each.
 #[derive(Debug)]
