@@ -7,7 +7,9 @@ use anyhow::Context as _;
 use crate::actors::ProviderLimits;
 use crate::config::{self, Capacity, Config, Kind, UpstreamSection};
 use crate::domain::RetryPolicy;
-use crate::provider::{ChatCompletions, Eliza, GateLimits, Provider, UpstreamError, UpstreamOptions};
+use crate::provider::{
+    Anthropic, ChatCompletions, Eliza, GateLimits, Provider, Responses, UpstreamError, UpstreamOptions,
+};
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,8 @@ fn upstream(section: &UpstreamSection) -> Result<Arc<dyn Provider>, UpstreamErro
     let options = UpstreamOptions { api_key: section.api_key.clone(), ..UpstreamOptions::new(&section.base_url) };
     Ok(match section.kind {
         Kind::ChatCompletions(field) => Arc::new(ChatCompletions::with_output_limit_field(options, field)?),
+        Kind::Responses => Arc::new(Responses::new(options)?),
+        Kind::Anthropic => Arc::new(Anthropic::new(options)?),
     })
 }
 

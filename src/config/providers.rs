@@ -50,6 +50,10 @@ pub struct UpstreamSection {
 pub enum Kind {
     /// OpenAI's Chat Completions, with the name that the limit of the output has there.
     ChatCompletions(OutputLimitField),
+    /// OpenAI's Responses; another Antiphon speaks it too.
+    Responses,
+    /// Anthropic's Messages.
+    Anthropic,
 }
 
 impl Kind {
@@ -58,6 +62,8 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions(_) => "chat_completions",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
         }
     }
 }

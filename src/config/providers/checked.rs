@@ -46,11 +46,20 @@ impl Checked<'_> {
                 return Provider::Eliza(capacity);
             }
             Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
+            Some(KindName::Responses) => Kind::Responses,
+            Some(KindName::Anthropic) => Kind::Anthropic,
             None => {
-                self.missing(".kind", "is missing; expected \"chat_completions\" or \"eliza\"");
+                self.missing(
+                    ".kind",
+                    "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"",
+                );
                 Kind::ChatCompletions(OutputLimitField::default())
             }
         };
+        if matches!(kind, Kind::Responses | Kind::Anthropic) && section.output_limit_field.is_some() {
+            let reason = "has no effect on a provider of another kind than \"chat_completions\"";
+            self.refuse(".output_limit_field", None, reason);
+        }
         Provider::Upstream(self.upstream(kind, section, capacity))
     }
 

@@ -42,6 +42,8 @@ pub(in crate::config) struct ProviderSection {
 pub(super) enum KindName {
     Eliza,
     ChatCompletions,
+    Responses,
+    Anthropic,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
