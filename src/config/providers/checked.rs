@@ -46,23 +46,19 @@ impl Checked<'_> {
                 return Provider::Eliza(capacity);
             }
             Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
-            Some(KindName::Responses) => self.without_output_limit_field(Kind::Responses, &section),
-            Some(KindName::Anthropic) => self.without_output_limit_field(Kind::Anthropic, &section),
+            Some(KindName::Responses) => Kind::Responses,
+            Some(KindName::Anthropic) => Kind::Anthropic,
             None => {
                 let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
                 self.missing(".kind", kinds);
                 Kind::ChatCompletions(OutputLimitField::default())
             }
         };
-        Provider::Upstream(self.upstream(kind, section, capacity))
-    }
-
-    fn without_output_limit_field(&mut self, kind: Kind, section: &ProviderSection) -> Kind {
-        if section.output_limit_field.is_some() {
-            let reason = format!("has no effect on a provider of the kind \"{}\"", kind.as_str());
-            self.refuse(".output_limit_field", None, &reason);
+        if matches!(kind, Kind::Responses | Kind::Anthropic) && section.output_limit_field.is_some() {
+            let reason = "has no effect on a provider of another kind than \"chat_completions\"";
+            self.refuse(".output_limit_field", None, reason);
         }
-        kind
+        Provider::Upstream(self.upstream(kind, section, capacity))
     }
 
     fn upstream(&mut self, kind: Kind, section: ProviderSection, capacity: Capacity) -> UpstreamSection {

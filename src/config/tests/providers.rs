@@ -107,23 +107,8 @@ fn the_file_has_every_option_of_a_provider_and_of_a_model() {
 }
 
 #[test]
-fn a_provider_speaks_the_protocol_of_its_kind() {
-    for (kind, expected) in [
-        ("chat_completions", Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens)),
-        ("responses", Kind::Responses),
-        ("anthropic", Kind::Anthropic),
-    ] {
-        let file = provider("models = [\"m\"]").replace("chat_completions", kind);
-        let config = load(&file, &[]).unwrap();
-        assert_eq!((upstream(&config, "a").kind, expected.as_str()), (expected, kind));
-    }
-}
-
-#[test]
 fn a_provider_that_makes_no_sense_is_refused() {
-    let named_limit = provider("models = [\"m\"]\noutput_limit_field = \"max_tokens\"");
     let cases = [
-        (&*named_limit.replace("chat_completions", "anthropic"), "providers.a.output_limit_field: has no effect"),
         ("[providers.a]", "providers.a.kind: is missing"),
         ("[providers.a]\nkind = \"chat_completions\"\nmodels = [\"m\"]", "providers.a.base_url: is missing"),
         (&provider("models = [\"m\"]").replace("http:", "ftp:"), "providers.a.base_url: expected"),
@@ -132,6 +117,14 @@ fn a_provider_that_makes_no_sense_is_refused() {
         (&provider("models = [\"eliza\"]"), "providers.a.models[0] = eliza: providers.eliza has a model of that name"),
         (&provider("models = [\"m\", \"m\"]"), "providers.a.models[1] = m: providers.a has a model of that name"),
         ("[providers.eliza]\nmodels = [\"m\"]", "providers.eliza.models: has no effect"),
+        (
+            "[providers.a]\nkind = \"responses\"\noutput_limit_field = \"max_tokens\"",
+            "providers.a.output_limit_field: has no effect",
+        ),
+        (
+            "[providers.a]\nkind = \"anthropic\"\noutput_limit_field = \"max_tokens\"",
+            "providers.a.output_limit_field: has no effect",
+        ),
         ("[providers.eliza]\nmax_retries = 1", "providers.eliza.max_retries: has no effect"),
         ("[providers.b]\nkind = \"eliza\"", "providers.eliza.kind: providers.b is of the kind"),
         ("[providers.\"A b\"]\nkind = \"eliza\"\nenabled = true", "providers.A b: a provider's name has"),
@@ -220,6 +213,16 @@ fn a_fallback_may_be_at_another_provider_that_is_switched_on() {
     assert_eq!(upstream(&config, "a").models[0].fallback, ["spare"]);
     let off = problems(&format!("{first}{spare}enabled = false"), &[]);
     assert_eq!(off, ["providers.a.models[0].fallback = spare: there is no model of that name"]);
+}
+
+#[test]
+fn a_provider_speaks_one_of_three_protocols() {
+    let kinds = [Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens), Kind::Responses, Kind::Anthropic];
+    for (word, kind) in ["chat_completions", "responses", "anthropic"].into_iter().zip(kinds) {
+        let file = provider("models = [\"m\"]").replace("chat_completions", word);
+        let config = load(&file, &[]).unwrap();
+        assert_eq!((upstream(&config, "a").kind, kind.as_str()), (kind, word));
+    }
 }
 
 #[test]
