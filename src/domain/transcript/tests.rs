@@ -254,9 +254,14 @@ fn assert_well_formed(events: &[ResponseEvent]) {
             _ => {}
         }
     }
-    let Some(last) = events.last().filter(|event| event.is_terminal()) else { return };
-    assert_eq!(items.len(), done.len(), "every item that was added is done");
-    assert!(parts.values().all(|open| !open), "every part that was added is done");
+    if let Some(last) = events.last().filter(|event| event.is_terminal()) {
+        assert_eq!(items.len(), done.len(), "every item that was added is done");
+        assert!(parts.values().all(|open| !open), "every part that was added is done");
+        assert_output(last, done);
+    }
+}
+
+fn assert_output(last: &ResponseEvent, done: BTreeMap<u64, Value>) {
     let output = serde_json::to_value(&last.response().unwrap().output).unwrap();
     assert_eq!(output, Value::Array(done.into_values().collect()), "the final output is the items as they ended");
 }
