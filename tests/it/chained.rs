@@ -2,7 +2,7 @@
 
 use antiphon::{
     domain::{Cause, Fact, FinishReason},
-    protocol::{Extra, InputTokensDetails, OutputTokensDetails, Status, Usage},
+    protocol::{Extra, InputTokensDetails, Item, OutputTokensDetails, Status, Tool, Usage},
     provider::{Error, ProviderEvent, Responses, UpstreamOptions},
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
 };
@@ -42,6 +42,20 @@ impl Chain {
         let (mut events, call) = tokio::join!(client.stream("m", "Why is the sky blue?"), said);
         events.read_until_text("Hel").await;
         (events, call)
+    }
+
+    /// Asks one of the two, with functions that the model may call, until the provider is asked.
+    async fn offer(&self, client: &Client, input: Value, previous: Option<&str>) -> (Events, Call) {
+        let tools: Vec<Value> =
+            ["f", "g"].into_iter().map(|name| json!({ "type": "function", "name": name })).collect();
+        let body =
+            json!({ "model": "m", "input": input, "tools": tools, "stream": true, "previous_response_id": previous });
+        let said = async {
+            let call = self.puppet.asked().await;
+            call.open();
+            call
+        };
+        tokio::join!(Events::of(client.creation(&body)), said)
     }
 
     /// The far server's response, by the near server's log of its own.
@@ -135,6 +149,48 @@ async fn an_answer_through_two_servers_is_event_for_event_the_answer_of_one() {
     let output = told[1].last().unwrap()["response"]["output"].as_array().unwrap();
     let kinds: Vec<&str> = output.iter().map(|item| item["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["message", "reasoning", "web_search_call", "message"]);
+}
+
+#[tokio::test]
+async fn calls_go_through_both_servers_and_so_do_their_answers() {
+    let chain = Chain::start().await;
+    let start = |call, call_id: &str, name: &str| {
+        let (call_id, name) = (call_id.to_owned(), name.to_owned());
+        ProviderEvent::CallStarted { call, call_id, name }
+    };
+    let argue = |call, text: &str| {
+        let (text, upstream_sequence) = (text.to_owned(), None);
+        ProviderEvent::Arguments { call, text, upstream_sequence }
+    };
+    let mut told = Vec::new();
+    for client in [chain.far.client(), chain.near.client()] {
+        let (mut events, call) = chain.offer(&client, json!("Add."), None).await;
+        let offered: Vec<&str> = call.request.tools.iter().map(Tool::name).collect();
+        assert_eq!(offered, ["f", "g"]);
+        call.events([
+            start(0, "call_a", "f"),
+            start(1, "call_b", "g"),
+            argue(1, "[1,"),
+            argue(0, "{\"x\":1}"),
+            argue(1, "2]"),
+            ProviderEvent::CallFinished { call: 0, extra: fields(json!({ "namespace": "maths" })) },
+            ProviderEvent::CallFinished { call: 1, extra: Extra::new() },
+            ProviderEvent::Finished(FinishReason::ToolCalls),
+        ]);
+        drop(call);
+        assert_eq!(events.read_all().await["type"], "response.completed");
+        let answer = |id: &str| json!({ "type": "function_call_output", "call_id": id, "output": "3" });
+        let (_, call) = chain.offer(&client, json!([answer("call_a"), answer("call_b")]), Some(&events.id())).await;
+        let calls = call.request.prompt.items.iter().filter_map(|item| match item {
+            Item::FunctionCall(call) => Some((call.call_id.clone(), call.arguments.clone())),
+            Item::FunctionCallOutput(answer) => Some((answer.call_id.clone(), answer.output.clone())),
+            Item::Message(_) | Item::Reasoning(_) | Item::Other(_) => None,
+        });
+        told.push((events.data().into_iter().map(without_ids).collect::<Vec<_>>(), calls.collect::<Vec<_>>()));
+    }
+    assert_eq!(told[1], told[0]);
+    let given_back = [("call_a", "{\"x\":1}"), ("call_b", "[1,2]"), ("call_a", "3"), ("call_b", "3")];
+    assert_eq!(told[1].1, given_back.map(|(id, said)| (id.to_owned(), said.to_owned())));
 }
 
 #[tokio::test]

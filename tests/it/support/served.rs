@@ -154,7 +154,6 @@ fn admission(antiphon: &Antiphon) -> Admission {
         max_output_tokens: 10_000,
         owned_by: "tests".to_owned(),
         created: 1,
-        fallbacks: Vec::new(),
     };
     Admission {
         models: Arc::new([model].into_iter().collect::<ModelCatalog>()),
