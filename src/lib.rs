@@ -27,8 +27,9 @@
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
 //! - The ports are traits for you to implement or to take from here: [`provider::Provider`] (here: [`provider::Eliza`],
-//!   [`provider::ChatCompletions`] and [`provider::Anthropic`]), [`store::Store`] and [`access::Accounts`] (here: [`store::MemoryStore`] and
-//!   [`store::SqlStore`]), [`actors::EstimateTokens`] (here: [`tokens::Tiktoken`]), and [`Clock`].
+//!   [`provider::ChatCompletions`] and [`provider::Anthropic`]), [`store::Store`] and [`access::Accounts`] (here:
+//!   [`store::MemoryStore`] and [`store::SqlStore`]), [`actors::EstimateTokens`] (here: [`tokens::Tiktoken`]), and
+//!   [`Clock`].
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
 //! - [`actors`] runs responses, and [`Antiphon`] is the handle to them. It works under an actix `System` and under

@@ -85,7 +85,8 @@ fn serve(listener: &TcpListener, play: Play, closed: &mpsc::UnboundedSender<u64>
         let closed = closed.clone();
         thread::spawn(move || {
             let mut socket = Socket { stream, accepted: 0 };
-            if socket.read_request().is_ok_and(|is_request| is_request) {
+            // A server looks at its providers by itself now and then; that is no request.
+            if socket.read_request().is_ok_and(|head| head.starts_with("POST ")) {
                 // Most end by the client's leaving; those that do not wait for it.
                 let _left = play(&mut socket).and_then(|()| socket.wait_for_close());
                 let _test_is_over = closed.send(socket.accepted);
@@ -111,7 +112,8 @@ impl Socket {
         }
     }
 
-    fn read_request(&mut self) -> io::Result<bool> {
+    /// Reads a whole request; its head, or nothing where the client left before.
+    fn read_request(&mut self) -> io::Result<String> {
         let mut request = Vec::new();
         let mut piece = [0; 4096];
         loop {
@@ -119,13 +121,24 @@ impl Socket {
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
                 if body.len() >= length.parse::<usize>().unwrap() {
-                    return Ok(true);
+                    return Ok(head.to_owned());
                 }
             }
             match self.stream.read(&mut piece)? {
-                0 => return Ok(false),
+                0 => return Ok(String::new()),
                 read => request.extend_from_slice(&piece[..read]),
             }
+        }
+    }
+
+    /// Sends nothing for a while; an error if the client leaves meanwhile.
+    fn rest(&mut self, pause: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(pause))?;
+        match self.stream.read(&mut [0; 64]) {
+            Ok(0) => Err(io::ErrorKind::BrokenPipe.into()),
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -207,15 +220,7 @@ fn streams() -> Vec<Case> {
             socket.send(STREAM)?;
             socket.for_ever(b"data: \xF0\x28\x8C\x28\n\n".repeat(1000))
         }),
-        Case::new("gzip", broken, CALL, |socket| {
-            socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n")?;
-            // A good answer in a stored block, which is how a compressor writes what it cannot compress.
-            let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
-            let length = u16::try_from(answer.len()).unwrap();
-            let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
-            let header = b"\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\xFF\x00";
-            socket.for_ever([header, &lengths[..], answer.as_bytes()].concat().repeat(100))
-        }),
+        Case::new("gzip", broken, CALL, compressed),
         Case::new("a-choice", broken, EVENT, |socket| {
             socket.send(STREAM)?;
             socket.for_ever("data: {\"choices\":[{\"index\":4294967295,\"delta\":{\"content\":\"Hi\"}}]}\n\n")
@@ -230,6 +235,16 @@ fn streams() -> Vec<Case> {
             Ok(())
         }),
     ]
+}
+
+/// A good answer in a stored block, which is how a compressor writes what it cannot compress; again and again.
+fn compressed(socket: &mut Socket) -> io::Result<()> {
+    socket.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n\r\n")?;
+    let answer = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let length = u16::try_from(answer.len()).unwrap();
+    let lengths = [length.to_le_bytes(), (!length).to_le_bytes()].concat();
+    let header = b"\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\xFF\x00";
+    socket.for_ever([header, &lengths[..], answer.as_bytes()].concat().repeat(100))
 }
 
 /// What a client is answered, what the record says, and how many bytes the provider got rid of.
@@ -349,13 +364,13 @@ async fn a_provider_that_never_comes_to_the_point_has_its_time() {
         loop {
             socket.send("x")?;
             // Never so long that the answer would pause.
-            thread::sleep(Duration::from_millis(20));
+            socket.rest(Duration::from_millis(20))?;
         }
     };
     let hints: Play = |socket| {
         loop {
             socket.send("HTTP/1.1 103 Early Hints\r\nlink: </again>\r\n\r\n")?;
-            thread::sleep(Duration::from_millis(1));
+            socket.rest(Duration::from_millis(1))?;
         }
     };
     let silence: Play = |socket| socket.send(format!("{STREAM}data: x"));
