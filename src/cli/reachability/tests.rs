@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{self, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::super::providers::Built;
 use super::lines;
@@ -71,7 +71,7 @@ async fn there_is_a_line_about_each_in_order_and_nobody_holds_up_the_others() {
     let local = Built { name: "eliza", section: &eliza, provider: Arc::new(Answers(None)) };
     let built: Vec<Built<'_>> = built.chain([local]).collect();
     let began = Instant::now();
-    let told = lines(&built).await;
+    let told = timeout(Duration::from_mins(1), lines(&built)).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_secs(3));
     let expected =
         cases.map(|(name, _, _, found)| format!("Provider {name} (chat_completions, http://h/v1): {found}\n"));
