@@ -113,3 +113,59 @@ async fn what_is_wrong_with_the_configuration_is_all_told_before_anything_starts
     }
     assert!(!site.data().exists(), "nothing was begun");
 }
+
+/// A Messages answer with that text.
+fn messages(text: &str) -> Script {
+    let events = [
+        json!({ "type": "message_start", "message": { "id": "msg_1", "usage": { "input_tokens": 3, "output_tokens": 1 } } }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": { "output_tokens": 2 } }),
+        json!({ "type": "message_stop" }),
+    ];
+    let frame = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    events.iter().map(frame).fold(Script::new(), Script::raw)
+}
+
+#[tokio::test]
+async fn each_kind_of_provider_is_asked_in_its_own_protocol_with_its_key() {
+    let provider = ScriptedProvider::start();
+    provider.script("chat", Script::answer(["From chat"]));
+    provider.script("claude", messages("From messages"));
+    let behind = Site::with_models(&provider, &["chat"]).start().await;
+    let (own, beyond) = (provider.base_url(), format!("{}/v1", behind.url));
+    let site = Site::new()
+        .provider_of_kind("anthropic", ("a", &own, &["claude"]))
+        .config("api_key_env = \"MESSAGES_KEY\"")
+        .variable("MESSAGES_KEY", "sk-messages")
+        .provider_of_kind("responses", ("r", &beyond, &["chat"]))
+        .config("api_key_env = \"BEHIND_KEY\"")
+        .variable("BEHIND_KEY", &behind.key);
+    let server = site.start().await;
+    server.printed_line("Provider r").await;
+    let told = server.printed();
+    assert!(told.ends_with(&format!(
+        "Provider a (anthropic, {own}): reachable, 1 model\nProvider r (responses, {beyond}): reachable, 1 model\n"
+    )));
+    let client = server.client();
+    for (model, text) in [("claude", "From messages"), ("chat", "From chat")] {
+        let answer = client.create(&json!({ "model": model, "input": "Hi." })).await;
+        assert_eq!((answer.status, answer.output_text()), (200, text.to_owned()), "{answer:?}");
+    }
+    let sent = provider.requests();
+    let paths: Vec<&str> = sent.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["/v1/messages", "/v1/chat/completions"]);
+    assert_eq!(sent[0].header("x-api-key"), Some("sk-messages"));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_take_the_key_is_said_to_refuse_it() {
+    let behind = Site::new().start().await;
+    let url = format!("{}/v1", behind.url);
+    let site = Site::new().provider_of_kind("responses", ("r", &url, &["eliza-there"]));
+    let server = site.start().await;
+    server.printed_line("Provider r").await;
+    let expected = format!("Provider r (responses, {url}): not reachable: the provider answered with status 401\n");
+    assert!(server.printed().ends_with(&expected), "{}", server.printed());
+}

@@ -37,9 +37,14 @@ impl Site {
     }
 
     /// Adds a provider that is asked once for each response.
-    pub(crate) fn provider(mut self, name: &str, base_url: &str, models: &[&str]) -> Self {
+    pub(crate) fn provider(self, name: &str, base_url: &str, models: &[&str]) -> Self {
+        self.provider_of_kind("chat_completions", (name, base_url, models))
+    }
+
+    /// Adds a provider that speaks that protocol and is asked once for each response.
+    pub(crate) fn provider_of_kind(mut self, kind: &str, (name, base_url, models): (&str, &str, &[&str])) -> Self {
         let section = format!(
-            "[providers.{name}]\nkind = \"chat_completions\"\nbase_url = \"{base_url}\"\nmodels = {models:?}\n\
+            "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nmodels = {models:?}\n\
              first_byte_timeout = \"30s\"\nmax_retries = 0\n"
         );
         self.config.push_str(&section);
