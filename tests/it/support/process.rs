@@ -41,7 +41,7 @@ impl Site {
         self.provider_of_kind("chat_completions", (name, base_url, models))
     }
 
-    /// Adds a provider that speaks that protocol.
+    /// Adds a provider that speaks that protocol and is asked once for each response.
     pub(crate) fn provider_of_kind(mut self, kind: &str, (name, base_url, models): (&str, &str, &[&str])) -> Self {
         let section = format!(
             "[providers.{name}]\nkind = \"{kind}\"\nbase_url = \"{base_url}\"\nmodels = {models:?}\n\
