@@ -148,6 +148,7 @@ fn admission(antiphon: &Antiphon) -> Admission {
     let model = Model {
         id: "m".to_owned(),
         target: Target::new("upstream", "m"),
+        fallbacks: Vec::new(),
         context_window: 100_000,
         encoding: Encoding::default(),
         default_output_tokens: 1_000,
