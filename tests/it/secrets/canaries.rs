@@ -44,6 +44,13 @@ fn full(model: &str, stream: bool) -> Value {
         "safety_identifier": canary("safety"),
         "user": canary("user"),
         "prompt_cache_key": canary("cache"),
+        "tools": [{
+            "type": "function",
+            "name": format!("{CANARY}_tool"),
+            "description": canary("description"),
+            "parameters": { "type": "object", "properties": { canary("property"): { "type": "string" } } },
+        }],
+        "text": { "format": { "type": "json_schema", "name": format!("{CANARY}_schema"), "schema": { "const": canary("const") } } },
     })
 }
 
@@ -75,7 +82,9 @@ async fn every_refusal(client: &Client) {
         json!({ "model": "good", "input": CANARY, "previous_response_id": CANARY }).to_string(),
         json!({ "model": "good", "input": CANARY, "metadata": { CANARY: "x".repeat(600) } }).to_string(),
         json!({ "model": "good", "input": CANARY.repeat(80_000) }).to_string(),
-        json!({ "model": "good", "input": CANARY, "tools": [{ "type": "function", "name": CANARY }] }).to_string(),
+        json!({ "model": "good", "input": CANARY, "tools": [{ "type": "function", "name": canary(" ") }] }).to_string(),
+        json!({ "model": "good", "input": CANARY, "tools": [{ "type": CANARY, "name": CANARY }] }).to_string(),
+        json!({ "model": "good", "input": CANARY, "tool_choice": { "type": "function", "name": CANARY } }).to_string(),
     ];
     for body in bad {
         let request = client.request(Method::POST, "/v1/responses").header("content-type", "application/json");
