@@ -74,6 +74,7 @@ impl Antiphon {
         if node.journal.is_away() {
             return Err(AdmitError::Unavailable);
         }
+        self.leave_out_the_unable(&mut plan)?;
         let key = match plan.request.store {
             true => Some(node.vault.user_key(plan.user).await.map_err(admit_error)?.response_key(plan.id)),
             false => None,
@@ -86,9 +87,25 @@ impl Antiphon {
         told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
+    /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
+    fn leave_out_the_unable(&self, plan: &mut Plan) -> Result<(), AdmitError> {
+        let mut refused = None;
+        let request = &plan.request;
+        plan.targets.retain(|target| {
+            let upstream = self.0.node.upstreams.get(&target.provider);
+            let unsupported = upstream.and_then(|upstream| upstream.provider.unsupported(request));
+            refused = refused.or(unsupported);
+            unsupported.is_none()
+        });
+        match refused.filter(|_| plan.targets.is_empty()) {
+            Some(param) => Err(AdmitError::Unsupported(param)),
+            None => Ok(()),
+        }
+    }
+
     /// A place at the first of the targets that takes one more; those before it are not asked.
     fn enter_gate(&self, plan: &mut Plan) -> Result<Place, AdmitError> {
-        let mut refused = None;
+        let mut refused = AdmitError::Failed;
         for (place, target) in plan.targets.iter().enumerate() {
             let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;
             match upstream.control.enter(&plan.caller) {
@@ -96,14 +113,12 @@ impl Antiphon {
                     plan.targets.drain(..place);
                     return Ok(Place::Gate(ticket));
                 }
-                Err(refusal) => refused = refused.or(Some(refusal)),
+                Err(GateRefusal::QueueFull) => refused = AdmitError::QueueFull,
+                // Another model is no way around a limit on the caller.
+                Err(GateRefusal::KeyBusy) => return Err(AdmitError::KeyBusy),
             }
         }
-        Err(match refused {
-            Some(GateRefusal::QueueFull) => AdmitError::QueueFull,
-            Some(GateRefusal::KeyBusy) => AdmitError::KeyBusy,
-            None => AdmitError::Failed,
-        })
+        Err(refused)
     }
 
     /// Reads a stored response of that user, running or long ended.

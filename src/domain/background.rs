@@ -44,8 +44,8 @@ impl BackgroundLine {
     /// once does not count as waiting.
     #[must_use]
     pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
-        let begins = self.waiting.is_empty() && self.has_room(user);
-        if !begins && self.waiting.len() >= self.limits.waiting {
+        // Whoever waits although there is room has as many running as it may: that holds up nobody else.
+        if !self.has_room(user) && self.waiting.len() >= self.limits.waiting {
             return false;
         }
         self.waiting.push_back((id, user));

@@ -3,6 +3,9 @@
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::Fact;
 
 pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serde_json::to_string(value).map_err(S::Error::custom)?.serialize(serializer)
@@ -11,4 +14,36 @@ pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -
 pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map_err(D::Error::custom)
+}
+
+impl Fact {
+    /// Whether the fact holds JSON that is nested deeper than it could be read again.
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        if let Self::AnnotationArrived { annotation: fields, .. }
+        | Self::SpeechFinished { extra: fields, .. }
+        | Self::CallFinished { extra: fields, .. }
+        | Self::OtherStarted { fields, .. }
+        | Self::OtherReported { fields, .. }
+        | Self::OtherFinished { fields, .. } = self
+        {
+            fields.values().any(|value| is_deeper_than(value, DEEPEST))
+        } else {
+            false
+        }
+    }
+}
+
+/// How deeply JSON of a provider may be nested: half of what `serde_json` reads, since it is read inside of items and
+/// events.
+const DEEPEST: usize = 64;
+
+/// Whether a value is nested deeper than that many levels.
+fn is_deeper_than(value: &Value, levels: usize) -> bool {
+    let Some(inner) = levels.checked_sub(1) else { return true };
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(values) => values.iter().any(|value| is_deeper_than(value, inner)),
+        Value::Object(fields) => fields.values().any(|value| is_deeper_than(value, inner)),
+    }
 }

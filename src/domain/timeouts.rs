@@ -9,7 +9,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// From the call to the headers of its answer, connecting included.
     pub first_byte: Duration,
-    /// Between two reads, once the headers are there.
+    /// Between two events, once the headers are there. Comments and pieces of events are none.
     pub idle: Duration,
     /// For all of a response, from its first attempt on.
     pub total: Duration,

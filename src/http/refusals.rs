@@ -122,6 +122,7 @@ impl From<AdmitError> for ApiError {
         match error {
             AdmitError::Unavailable => Self::database_unavailable(),
             AdmitError::Failed => Self::internal(),
+            AdmitError::Unsupported(param) => Violation::unsupported(param).into(),
             AdmitError::QueueFull => Self::too_many("queue_full", BUSY),
             AdmitError::KeyBusy => Self::too_many("key_busy", BUSY),
             AdmitError::Draining => {

@@ -105,6 +105,18 @@ pub enum ContentPart {
     },
 }
 
+impl ContentPart {
+    /// The words of the part.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::InputText { text } | Self::ReasoningText { text } => text,
+            Self::OutputText(part) => &part.text,
+            Self::Refusal { refusal } => refusal,
+        }
+    }
+}
+
 /// Text that a model wrote.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutputText {

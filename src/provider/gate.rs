@@ -106,6 +106,13 @@ impl Gate {
         Ok(Ticket { place: Place::take(&self.inner.slots), seat })
     }
 
+    /// Takes a slot, or else the last place in line, at once and whatever the limits of line and key say: for those
+    /// whose number is bounded in another way.
+    pub fn line_up(&self, key: &str) -> Ticket {
+        let seat = self.inner.sit_down(&mut self.inner.book.lock(), key);
+        Ticket { place: Place::take(&self.inner.slots), seat }
+    }
+
     /// What the gate counts now.
     #[must_use]
     pub fn figures(&self) -> GateFigures {
@@ -155,13 +162,15 @@ impl Inner {
                 book.refused_queue_full = book.refused_queue_full.wrapping_add(1);
                 Err(GateRefusal::QueueFull)
             }
-            None => {
-                let key: Arc<str> = key.into();
-                book.entered += 1;
-                *book.keys.entry(Arc::clone(&key)).or_default() += 1;
-                Ok(Seat { inner: Arc::clone(self), key })
-            }
+            None => Ok(self.sit_down(&mut book, key)),
         }
+    }
+
+    fn sit_down(self: &Arc<Self>, book: &mut Book, key: &str) -> Seat {
+        let key: Arc<str> = key.into();
+        book.entered += 1;
+        *book.keys.entry(Arc::clone(&key)).or_default() += 1;
+        Seat { inner: Arc::clone(self), key }
     }
 }
 

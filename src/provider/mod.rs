@@ -17,7 +17,7 @@ use std::fmt;
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
 
-use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Timeouts};
+use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Request, Timeouts};
 use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
 
 pub use anthropic::Anthropic;
@@ -42,6 +42,12 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
     /// follows an error. Dropping the stream closes the connection at once.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+    /// The first parameter of a request that this provider can't honour, by its name in the API. Such a request
+    /// is refused before anything is written.
+    fn unsupported(&self, _request: &Request) -> Option<&'static str> {
+        None
+    }
 
     /// Finds out whether the provider can be reached and takes its key, without having it work. Decides
     /// nothing: what it finds is told to people.

@@ -88,6 +88,12 @@ impl UpstreamControl {
         self.gate.enter(key)
     }
 
+    /// Takes a slot of the gate, or else the last place in its line, however long that is: for those whose number is
+    /// bounded in another way.
+    pub fn line_up(&self, key: &str) -> Ticket {
+        self.gate.line_up(key)
+    }
+
     /// May this response ask the provider for the first time? That pays into the retry budget.
     ///
     /// # Errors

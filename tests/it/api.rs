@@ -4,5 +4,6 @@ mod background;
 mod bad_input;
 mod endings;
 mod limits;
+mod places;
 mod requests;
 mod tools;

@@ -8,7 +8,7 @@ use antiphon::{
         supervision::{Fault, Label, Role},
     },
     domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
-    protocol::{FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
+    protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
     testkit::{TestClient, TestNode},
 };
@@ -269,6 +269,24 @@ async fn a_place_is_free_again_whatever_ended_the_response() {
             let free = tokio::time::timeout(Duration::from_secs(20), free).await;
             assert!(free.is_ok(), "{role} keeps the place after {fault:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn json_that_is_nested_too_deeply_never_gets_into_the_log() {
+    let nested = |levels| (0..levels).fold(serde_json::json!("end"), |inner, _| serde_json::json!([inner]));
+    for (levels, status) in [(60, Status::Completed), (127, Status::Failed), (1_000, Status::Failed)] {
+        let node = node(eager()).await;
+        let mut client = node.respond(node.plan()).await;
+        let call = node.provider.asked().await;
+        call.open();
+        let mut fields = Extra::from_iter([("type".to_owned(), "acme:dream".into())]);
+        fields.insert("deep".to_owned(), nested(levels));
+        let finished = ProviderEvent::Finished(antiphon::domain::FinishReason::Stop);
+        call.events([ProviderEvent::OtherStarted { item: 0, fields }, finished]);
+        drop(call);
+        client.read_all().await;
+        assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap().status, status, "{levels}");
     }
 }
 

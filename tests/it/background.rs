@@ -1,11 +1,12 @@
 //! Background responses: they wait for their turn, run without a client, and can be read, cancelled and resumed.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
-    actors::{AdmitError, Settings, Wish},
+    actors::{AdmitError, ProviderLimits, Settings, Wish},
     domain::{BackgroundLimits, Plan, View},
     protocol::{Status, UserId},
+    provider::GateLimits,
     store::Store,
     testkit::{TestClient, TestNode},
 };
@@ -126,6 +127,38 @@ async fn a_user_with_enough_running_does_not_hold_up_another() {
     assert!(tokio::time::timeout(Duration::from_secs(10), begun).await.is_ok());
     second.read_until("response.queued").await;
     assert_eq!(status(&node, &second).await, Status::Queued);
+}
+
+#[tokio::test]
+async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
+    let background = BackgroundLimits { running: 2, running_per_user: 1, waiting: 1 };
+    let node = TestNode::start(Settings { background, ..Settings::default() }).await;
+    let other = node.add_user("another").await;
+    let _running = node.respond(in_background(node.plan())).await;
+    let _waiting = node.respond(in_background(node.plan())).await;
+    let refused = node.antiphon.respond(in_background(node.plan()), Wish::Ending).await;
+    assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
+    let theirs = in_background(Plan { user: other, ..node.plan() });
+    assert!(node.antiphon.respond(theirs, Wish::Ending).await.is_ok());
+}
+
+#[tokio::test]
+async fn one_whose_turn_it_is_waits_for_a_busy_provider_and_does_not_fail() {
+    let places = GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 0, max_per_key: NonZeroUsize::new(1) };
+    let limits = ProviderLimits { gate: places, ..ProviderLimits::default() };
+    let node = TestNode::start_limited(Settings::default(), limits).await;
+    let mut foreground = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    let mut waiting = node.respond(in_background(node.plan())).await;
+    waiting.read_until("response.queued").await;
+    assert_eq!(status(&node, &waiting).await, Status::Queued);
+    call.open();
+    call.finish();
+    drop(call);
+    foreground.read_all().await;
+    answer(&node).await;
+    waiting.read_all().await;
+    assert_eq!(status(&node, &waiting).await, Status::Completed);
 }
 
 async fn began(node: &TestNode, user: UserId, id: antiphon::protocol::ResponseId) -> Status {

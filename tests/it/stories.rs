@@ -56,6 +56,27 @@ fn text(text: impl Into<String>) -> ProviderEvent {
 }
 
 #[tokio::test]
+async fn a_provider_that_only_counts_for_a_while_is_no_database_that_is_away() {
+    let settings = Settings { outage_patience: Duration::from_millis(300), ..impatient() };
+    let node = TestNode::start(Settings { credit_bytes: 1024, ..settings }).await;
+    let mut client = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    call.open();
+    call.text("Hello");
+    client.read_until("output_text.delta").await;
+    // Far more of it than there is credit for, and for longer than the database may be away.
+    (0..200).for_each(|tokens| call.usage(Usage { output_tokens: tokens, ..Usage::default() }));
+    call.wait_until_heard(202).await;
+    tokio::time::timeout(Duration::from_secs(1), client.next()).await.unwrap_err();
+    call.text(", world");
+    call.finish();
+    drop(call);
+    client.read_all().await;
+    assert_eq!(client.text(), "Hello, world");
+    assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap().status, Status::Completed);
+}
+
+#[tokio::test]
 async fn a_client_that_comes_back_within_the_grace_goes_on_where_it_was() {
     let node = node().await;
     let mut client = node.respond(with_grace(node.plan(), Duration::from_secs(60))).await;

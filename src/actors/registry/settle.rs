@@ -142,7 +142,7 @@ fn fact(node: &Node, reason: Reason) -> Fact {
 }
 
 async fn estimate(node: &Node, row: &ResponseRow, transcript: &Transcript) -> Estimate {
-    let output = match transcript.text() {
+    let output = match transcript.written() {
         Some(text) => node.estimate(Encoding::default(), text).await,
         None => 0,
     };

@@ -10,6 +10,9 @@ use crate::actors::upstream::Upstream;
 use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, Next, Target};
 use crate::provider::{Error, GateRefusal, Pass, Permit, Ticket};
 
+/// When it is worth coming back to a provider that is busy.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// Where a response starts from.
 #[derive(Debug)]
 pub(crate) enum Place {
@@ -46,6 +49,8 @@ pub(super) struct Tries {
     /// None until the response is started.
     start: Option<Place>,
     tried: Attempts,
+    /// The next attempt asks a target again.
+    retries: bool,
     /// The latest attempt, once there is one.
     attempt: Option<Attempt>,
     /// Shared with the reader, so that the place is free when the provider's socket is closed, and not before.
@@ -61,6 +66,7 @@ impl Tries {
             step: Step::Turn,
             start: Some(start),
             tried: Attempts::at(targets),
+            retries: false,
             attempt: None,
             permit: None,
             pass: None,
@@ -107,10 +113,14 @@ impl ResponseSupervisor {
 
     fn enter_gate(&mut self, ctx: &mut Context<Self>) {
         let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
+        if self.plan.request.background {
+            // It was accepted to wait, and those that wait like this are bounded by their turns.
+            return self.await_place(upstream.control.line_up(&self.plan.caller), ctx);
+        }
         match upstream.control.enter(&self.plan.caller) {
             Ok(ticket) => self.await_place(ticket, ctx),
             Err(GateRefusal::QueueFull | GateRefusal::KeyBusy) => {
-                self.not_asked(Failure::not_asked(Cause::QueueTimeout, None), ctx);
+                self.not_asked(Failure::not_asked(Cause::QueueTimeout, Some(BUSY)), ctx);
             }
         }
     }
@@ -134,7 +144,7 @@ impl ResponseSupervisor {
             return;
         }
         let Some(permit) = permit else {
-            return self.not_asked(Failure::not_asked(Cause::QueueTimeout, None), ctx);
+            return self.not_asked(Failure::not_asked(Cause::QueueTimeout, Some(BUSY)), ctx);
         };
         self.tries.permit = Some(Arc::new(permit));
         self.open_attempt(ctx);
@@ -146,8 +156,11 @@ impl ResponseSupervisor {
             return self.fail(Cause::InternalError, ctx);
         };
         let now = self.node.clock.now();
-        let again = self.tries.attempt.is_some();
-        let pass = if again { upstream.control.readmit(now) } else { upstream.control.admit(now) };
+        let pass = if std::mem::take(&mut self.tries.retries) {
+            upstream.control.readmit(now)
+        } else {
+            upstream.control.admit(now)
+        };
         match pass {
             Ok(pass) => self.tries.pass = Some(pass),
             Err(open) => {
@@ -234,6 +247,7 @@ impl ResponseSupervisor {
         match next {
             Next::Retry { after } => {
                 self.tries.step = Step::Pause;
+                self.tries.retries = true;
                 self.tries.waiting = Some(ctx.run_later(after, |supervisor, ctx| {
                     if supervisor.is_undecided() {
                         supervisor.open_attempt(ctx);

@@ -36,7 +36,7 @@ impl ResponseSupervisor {
     /// The usage that no provider reported is estimated, off this thread, before the ending is written.
     pub(super) fn estimate_and_settle(&mut self, ctx: &mut Context<Self>) {
         let reports = self.last_facts.iter().any(|fact| matches!(fact, Fact::UsageReported { .. }));
-        let text = self.transcript.text().filter(|_| !reports);
+        let text = self.transcript.written().filter(|_| !reports);
         let Some(text) = text else { return self.settle(0, ctx) };
         let node = Arc::clone(&self.node);
         let encoding = self.plan.encoding;

@@ -34,8 +34,10 @@ impl ResponseSupervisor {
             let needs = self.transcript.facts();
             self.unstored_frames.extend(events.drain(..).map(|event| (needs, Frame::encode(&event))));
         }
-        self.waiting_since.get_or_insert_with(Instant::now);
-        self.children.wake_accumulator();
+        if self.transcript.facts() > self.stored_facts {
+            self.waiting_since.get_or_insert_with(Instant::now);
+            self.children.wake_accumulator();
+        }
         if !self.is_stored() && matches!(self.stage, Stage::Running) {
             self.stored(self.transcript.facts(), ctx);
         }
@@ -82,6 +84,11 @@ impl ResponseSupervisor {
                 self.usage = Some(fact);
                 continue;
             }
+            if fact.is_too_deep() {
+                tracing::warn!(provider = self.provider(), "a provider sent JSON that is nested too deeply");
+                stop = Some(Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError });
+                break;
+            }
             if let Fact::CallStarted { name, .. } = &fact
                 && !self.plan.request.may_call(name)
             {
@@ -114,7 +121,8 @@ impl ResponseSupervisor {
         } else if self.transcript.pieces() > MOST_PIECES {
             tracing::warn!(provider = self.provider(), "a provider cut its output into too many pieces");
             self.finish([Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError }], ctx);
-        } else if !self.is_stored() {
+        } else {
+            // What adds no fact is durable already: nothing else would give its credit back.
             self.give_credit();
         }
     }

@@ -50,6 +50,9 @@ pub enum AdmitError {
     /// The server is about to stop.
     #[error("the server is about to stop")]
     Draining,
+    /// The provider can't honour this parameter.
+    #[error("the provider has no '{0}'")]
+    Unsupported(&'static str),
     /// Too many wait already: for a place at the provider, or for their turn in the background.
     #[error("too many wait already")]
     QueueFull,

@@ -60,6 +60,11 @@ impl std::fmt::Debug for ValidRequest {
 /// The first parameter that can't be honoured.
 pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> Result<ValidRequest, Violation> {
     let model = create.model.clone().filter(|model| !model.is_empty()).ok_or_else(|| Violation::missing("model"))?;
+    check_chars("model", Some(&model), limits.id_chars)?;
+    if model.chars().any(char::is_control) {
+        // The name goes into columns, and PostgreSQL's text has no NUL.
+        return Err(Violation::invalid("model", "it must not have control characters"));
+    }
     let input = create.input.take().ok_or_else(|| Violation::missing("input"))?;
     check_unsupported(&create)?;
     check_sampling(&create)?;

@@ -22,7 +22,7 @@ struct Ready {
 #[derive(Serialize)]
 struct ProviderState {
     name: String,
-    /// `up`, `down`, or `trying` while one request finds out.
+    /// `up`, `down`, or `trying` where one request finds out.
     state: &'static str,
     running: usize,
     waiting: usize,
@@ -32,6 +32,8 @@ impl ProviderState {
     fn new((name, health): (String, UpstreamHealth)) -> Self {
         let state = match health.breaker {
             BreakerState::Closed => "up",
+            // The next request finds out: a server that took none could never learn that its provider is back.
+            BreakerState::Open { retry_after } if retry_after.is_zero() => "trying",
             BreakerState::Open { .. } => "down",
             BreakerState::HalfOpen => "trying",
         };

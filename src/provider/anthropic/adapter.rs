@@ -8,7 +8,7 @@ use futures_util::stream::{LocalBoxStream, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{decoder::Decoder, request};
-use crate::domain::Timeouts;
+use crate::domain::{Request, Timeouts};
 use crate::provider::http::{Decode, Dialect, Upstream};
 use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 
@@ -38,10 +38,15 @@ impl fmt::Debug for Anthropic {
 impl Provider for Anthropic {
     /// Opens no connection for a request that asks for what the protocol does not have.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        match request::unsupported(&request) {
-            Some(what) => future::ready(Err(Error::Protocol { what })).into_stream().boxed_local(),
-            None => self.0.open(request),
+        if request::unsupported(&(&request).into()).is_some() {
+            let what = "the request asks for what it does not have";
+            return future::ready(Err(Error::Protocol { what })).into_stream().boxed_local();
         }
+        self.0.open(request)
+    }
+
+    fn unsupported(&self, request: &Request) -> Option<&'static str> {
+        request::unsupported(&request.into())
     }
 
     fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {

@@ -1,10 +1,15 @@
 //! The body of a request, built from nothing out of what the port asks.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::conversation::{Conversation, Turn};
-use crate::protocol::{FunctionTool, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
+use crate::domain::Request;
+use crate::protocol::{
+    FunctionTool, Item, NarrowChoice, ReasoningConfig, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
+};
 use crate::provider::ProviderRequest;
 
 /// The protocol's highest temperature.
@@ -106,8 +111,8 @@ impl<'a> Body<'a> {
             stream: true,
             temperature: request.temperature.filter(|_| thinking.is_none()).map(|asked| asked.min(HOTTEST)),
             top_p,
-            tools: request.tools.iter().map(tool).collect(),
-            tool_choice: (!request.tools.is_empty()).then(|| choice(request)),
+            tool_choice: tool_choice(request),
+            tools: tools(request),
             thinking,
             output_config: output_config(&request.text.format),
             metadata: request.safety_identifier.as_deref().map(|user_id| Metadata { user_id }),
@@ -117,22 +122,69 @@ impl<'a> Body<'a> {
 
 /// What the request asks for and the protocol has no form for. Leaving it out would be an answer to another
 /// question.
-pub(super) fn unsupported(request: &ProviderRequest) -> Option<&'static str> {
-    if request.top_logprobs.is_some() {
-        return Some("it has no probabilities of tokens (top_logprobs)");
+pub(super) fn unsupported(wishes: &Wishes<'_>) -> Option<&'static str> {
+    if wishes.logprobs {
+        return Some("top_logprobs");
     }
-    if matches!(request.text.format, TextFormat::JsonObject) {
-        return Some("it has no JSON without a schema (text.format json_object)");
+    if matches!(wishes.text.format, TextFormat::JsonObject) {
+        return Some("text.format");
     }
-    match request.text.verbosity {
-        Some(Verbosity::Low | Verbosity::High) => return Some("it has no verbosity (text.verbosity)"),
+    match wishes.text.verbosity {
+        Some(Verbosity::Low | Verbosity::High) => return Some("text.verbosity"),
         // What it does anyway.
         Some(Verbosity::Medium) | None => {}
     }
-    match request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()) {
+    match wishes.reasoning.and_then(|reasoning| reasoning.effort.as_deref()) {
         None | Some("none" | "minimal") => None,
-        Some(effort) => share(effort).is_none().then_some("it has no such effort (reasoning.effort)"),
+        Some(effort) => share(effort).is_none().then_some("reasoning.effort"),
     }
+}
+
+/// What of a request not every protocol has.
+pub(super) struct Wishes<'a> {
+    logprobs: bool,
+    text: &'a TextConfig,
+    reasoning: Option<&'a ReasoningConfig>,
+}
+
+impl<'a> From<&'a ProviderRequest> for Wishes<'a> {
+    fn from(request: &'a ProviderRequest) -> Self {
+        let (text, reasoning) = (&request.text, request.reasoning.as_ref());
+        Self { logprobs: request.top_logprobs.is_some(), text, reasoning }
+    }
+}
+
+impl<'a> From<&'a Request> for Wishes<'a> {
+    fn from(request: &'a Request) -> Self {
+        let (text, reasoning) = (&request.text, request.reasoning.as_ref());
+        Self { logprobs: request.includes(Request::INCLUDE_LOGPROBS), text, reasoning }
+    }
+}
+
+/// The tools that may be called. The protocol wants tools wherever the conversation has calls: where none may be
+/// called, those that were are named.
+fn tools(request: &ProviderRequest) -> Vec<ToolParam<'_>> {
+    if request.tools.is_empty() {
+        let described = |name| ToolParam { name, description: None, input_schema: input_schema(None) };
+        return called(request).into_iter().map(described).collect();
+    }
+    request.tools.iter().map(tool).collect()
+}
+
+fn tool_choice(request: &ProviderRequest) -> Option<Choice<'_>> {
+    if request.tools.is_empty() {
+        return (!called(request).is_empty()).then_some(Choice::None);
+    }
+    Some(choice(request))
+}
+
+/// The functions that the conversation has calls of.
+fn called(request: &ProviderRequest) -> BTreeSet<&str> {
+    let calls = request.prompt.items.iter().filter_map(|item| match item {
+        Item::FunctionCall(call) => Some(call.name.as_str()),
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
+    });
+    calls.collect()
 }
 
 fn tool(tool: &Tool) -> ToolParam<'_> {

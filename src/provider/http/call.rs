@@ -42,6 +42,8 @@ struct Answer {
     reads: Reads,
     decoder: StreamDecoder,
     idle_timeout: Duration,
+    /// When the next event must be there. Comments and pieces of events do not put it off.
+    idle_until: Instant,
     /// When the wait for what may follow the reason to finish is over.
     trailer_until: Option<Instant>,
 }
@@ -93,6 +95,7 @@ async fn answer(site: &Site, request: &ProviderRequest) -> Result<(Answer, bool)
         reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
         decoder: StreamDecoder::new(decoder, site.limits),
         idle_timeout: idle,
+        idle_until: Instant::now() + idle,
         trailer_until: None,
     };
     Ok((answer, opens))
@@ -171,23 +174,26 @@ async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, Call)> {
 impl Answer {
     async fn next_batch(&mut self) -> (Batch, Option<Result<(), Error>>) {
         let mut batch = Batch::new();
+        let events = self.decoder.frames();
         let end = match timeout_at(self.patience(), self.reads.next()).await {
             Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
             Ok(None) => Some(self.decoder.end(&mut batch)),
             Err(_) if self.decoder.finished() => Some(Ok(())),
             Err(_) => Some(Err(Error::IdleTimeout)),
         };
+        if self.decoder.frames() > events {
+            self.idle_until = Instant::now() + self.idle_timeout;
+        }
         (batch, end)
     }
 
-    /// When the next bytes must be there.
+    /// How long is waited for more.
     fn patience(&mut self) -> Instant {
-        let idle = Instant::now() + self.idle_timeout;
         if !self.decoder.finished() {
-            return idle;
+            return self.idle_until;
         }
         let trailer = *self.trailer_until.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);
-        idle.min(trailer)
+        self.idle_until.min(trailer)
     }
 
     fn take(&mut self, read: Result<Bytes, reqwest::Error>, batch: &mut Batch) -> Option<Result<(), Error>> {

@@ -10,16 +10,22 @@ use crate::provider::{Error, ProviderEvent, UpstreamLimits};
 pub(in crate::provider) struct StreamDecoder {
     sse: SseDecoder,
     dialect: Box<dyn Decode>,
+    frames: u64,
 }
 
 impl StreamDecoder {
     pub(in crate::provider) fn new(dialect: Box<dyn Decode>, limits: UpstreamLimits) -> Self {
-        Self { sse: SseDecoder::new(limits), dialect }
+        Self { sse: SseDecoder::new(limits), dialect, frames: 0 }
     }
 
     /// Whether the provider has said that it is finished.
     pub(in crate::provider) fn finished(&self) -> bool {
         self.dialect.finished()
+    }
+
+    /// How many events there were.
+    pub(in crate::provider) fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// Takes bytes as they came and adds the events that they complete.
@@ -29,6 +35,7 @@ impl StreamDecoder {
     pub(in crate::provider) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let mut frames = Vec::new();
         let result = self.sse.push(bytes, &mut frames);
+        self.frames += frames.len() as u64;
         for frame in frames {
             if self.dialect.frame(frame, events)? == Flow::Done {
                 return Ok(Flow::Done);

@@ -131,6 +131,7 @@ fn input_item(item: &Item) -> Option<Value> {
             Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
         }
         // What its fields mean is between the model and its provider, the status too.
+        Item::Other(OtherItem { kind, .. }) if is_of_messages(kind) => None,
         Item::Other(OtherItem { id: _, kind, fields }) => Some(over(fields, json!({ "type": kind }))),
     }
 }
@@ -166,9 +167,15 @@ fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
     }
 }
 
+/// Whether a seal or a kind of item comes from the Messages protocol, by the prefixes that this server gives them
+/// there: nobody else can make anything of it.
+fn is_of_messages(word: &str) -> bool {
+    ["anthropic.", "anthropic:"].iter().any(|prefix| word.starts_with(prefix))
+}
+
 /// None for a thought that is not sealed: a provider that stores nothing can't find it again.
 fn thought(reasoning: &Reasoning) -> Option<Value> {
-    let sealed = reasoning.encrypted_content.as_deref()?;
+    let sealed = reasoning.encrypted_content.as_deref().filter(|sealed| !is_of_messages(sealed))?;
     let summary: Vec<Value> =
         reasoning.summary.iter().map(|part| json!({ "type": "summary_text", "text": part.text })).collect();
     Some(json!({ "type": "reasoning", "summary": summary, "encrypted_content": sealed }))

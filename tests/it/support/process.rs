@@ -133,6 +133,11 @@ impl Site {
         running
     }
 
+    /// Another API key of the same user.
+    pub(crate) fn new_key(&self) -> String {
+        self.run(&["keys", "create", "--name", "one-more"])
+    }
+
     fn has_keys(&self) -> bool {
         self.folder.path().join("started").exists()
     }

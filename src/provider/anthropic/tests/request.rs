@@ -204,17 +204,26 @@ fn a_schema_is_the_format_of_the_output() {
 }
 
 #[test]
+fn where_no_function_may_be_called_any_more_those_that_were_are_named() {
+    let items = vec![asked("a"), call("1", "{}"), output("1", "one"), asked("b")];
+    let none = ToolChoice::Mode(ToolMode::None);
+    let body = body(&ProviderRequest { tool_choice: none, ..request(items) });
+    assert_eq!(body["tools"], json!([{ "name": "f", "input_schema": { "type": "object" } }]));
+    assert_eq!(body["tool_choice"], json!({ "type": "none" }));
+}
+
+#[test]
 fn what_the_protocol_has_no_form_for_is_named() {
     let plain = || request(Vec::new());
     let text = |format, verbosity| ProviderRequest { text: TextConfig { format, verbosity }, ..plain() };
     for (request, word) in [
         (ProviderRequest { top_logprobs: Some(0), ..plain() }, "top_logprobs"),
-        (text(TextFormat::JsonObject, None), "json_object"),
+        (text(TextFormat::JsonObject, None), "text.format"),
         (text(TextFormat::Text, Some(Verbosity::Low)), "verbosity"),
         (text(TextFormat::Text, Some(Verbosity::High)), "verbosity"),
         (with_effort("heroic", 8192), "effort"),
     ] {
-        assert!(unsupported(&request).unwrap().contains(word), "{word}");
+        assert!(unsupported(&(&request).into()).unwrap().contains(word), "{word}");
     }
     for request in [
         plain(),
@@ -223,6 +232,6 @@ fn what_the_protocol_has_no_form_for_is_named() {
         with_effort("minimal", 8192),
         with_effort("max", 8192),
     ] {
-        assert_eq!(unsupported(&request), None);
+        assert_eq!(unsupported(&(&request).into()), None);
     }
 }
