@@ -44,7 +44,7 @@ fn upstream(section: &UpstreamSection) -> Result<Arc<dyn Provider>, UpstreamErro
     Ok(match section.kind {
         Kind::ChatCompletions(field) => Arc::new(ChatCompletions::with_output_limit_field(options, field)?),
         Kind::Responses => Arc::new(Responses::new(options)?),
-        Kind::Anthropic => Arc::new(Anthropic::new(options)?),
+        Kind::Anthropic(thinking) => Arc::new(Anthropic::with_thinking_form(options, thinking)?),
     })
 }
 

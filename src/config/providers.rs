@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{Environment, Model, Problem};
 use crate::domain::Timeouts;
-use crate::provider::OutputLimitField;
+use crate::provider::{OutputLimitField, ThinkingForm};
 
 mod checked;
 mod section;
@@ -52,8 +52,8 @@ pub enum Kind {
     ChatCompletions(OutputLimitField),
     /// OpenAI's Responses: another Antiphon speaks it, too.
     Responses,
-    /// Anthropic's Messages.
-    Anthropic,
+    /// Anthropic's Messages, with the form in which models are told to think.
+    Anthropic(ThinkingForm),
 }
 
 impl Kind {
@@ -63,7 +63,7 @@ impl Kind {
         match self {
             Self::ChatCompletions(_) => "chat_completions",
             Self::Responses => "responses",
-            Self::Anthropic => "anthropic",
+            Self::Anthropic(_) => "anthropic",
         }
     }
 }

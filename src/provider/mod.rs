@@ -20,7 +20,7 @@ use futures_util::stream::LocalBoxStream;
 use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Request, Timeouts};
 use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
 
-pub use anthropic::Anthropic;
+pub use anthropic::{Anthropic, ThinkingForm};
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};

@@ -4,13 +4,13 @@ use std::num::NonZeroUsize;
 
 use secrecy::SecretString;
 
-use super::section::{KindName, OutputLimitName, ProviderSection};
+use super::section::{KindName, OutputLimitName, ProviderSection, ThinkingName};
 use super::{Capacity, Kind, MAX_RETRIES, Provider, UpstreamSection};
 use crate::config::load::is_variable_name;
 use crate::config::models::{self, Models};
 use crate::config::{Environment, Problem};
 use crate::domain::Timeouts;
-use crate::provider::OutputLimitField;
+use crate::provider::{OutputLimitField, ThinkingForm};
 
 const MOST_AT_ONCE: usize = 100_000;
 const MOST_WAITING: usize = 1_000_000;
@@ -47,14 +47,17 @@ impl Checked<'_> {
             }
             Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
             Some(KindName::Responses) => Kind::Responses,
-            Some(KindName::Anthropic) => Kind::Anthropic,
+            Some(KindName::Anthropic) => Kind::Anthropic(thinking_form(&section)),
             None => {
                 let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
                 self.missing(".kind", kinds);
                 Kind::ChatCompletions(OutputLimitField::default())
             }
         };
-        if matches!(kind, Kind::Responses | Kind::Anthropic) && section.output_limit_field.is_some() {
+        if section.thinking.is_some() && !matches!(kind, Kind::Anthropic(_)) {
+            self.refuse(".thinking", None, "has no effect on a provider of another kind than \"anthropic\"");
+        }
+        if section.output_limit_field.is_some() && !matches!(kind, Kind::ChatCompletions(_)) {
             let reason = "has no effect on a provider of another kind than \"chat_completions\"";
             self.refuse(".output_limit_field", None, reason);
         }
@@ -168,6 +171,13 @@ fn output_limit_field(section: &ProviderSection) -> OutputLimitField {
     match section.output_limit_field {
         None | Some(OutputLimitName::MaxCompletionTokens) => OutputLimitField::MaxCompletionTokens,
         Some(OutputLimitName::MaxTokens) => OutputLimitField::MaxTokens,
+    }
+}
+
+fn thinking_form(section: &ProviderSection) -> ThinkingForm {
+    match section.thinking {
+        None | Some(ThinkingName::Adaptive) => ThinkingForm::Adaptive,
+        Some(ThinkingName::Budget) => ThinkingForm::Budget,
     }
 }
 

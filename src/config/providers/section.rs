@@ -35,6 +35,8 @@ pub(in crate::config) struct ProviderSection {
     pub(super) max_retries: Option<u32>,
     #[serde(deserialize_with = "word::optional")]
     pub(super) output_limit_field: Option<OutputLimitName>,
+    #[serde(deserialize_with = "word::optional")]
+    pub(super) thinking: Option<ThinkingName>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +53,13 @@ pub(super) enum KindName {
 pub(super) enum OutputLimitName {
     MaxCompletionTokens,
     MaxTokens,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ThinkingName {
+    Adaptive,
+    Budget,
 }
 
 impl ProviderSection {
@@ -72,6 +81,7 @@ impl ProviderSection {
             (".queue_timeout", self.queue_timeout.is_some()),
             (".max_retries", self.max_retries.is_some()),
             (".output_limit_field", self.output_limit_field.is_some()),
+            (".thinking", self.thinking.is_some()),
         ];
         keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key)
     }

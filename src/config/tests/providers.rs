@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use super::{load, problems, uncommented};
 use crate::config::{Capacity, Config, Kind, Model, Provider, UpstreamSection};
 use crate::domain::{Encoding, Timeouts};
-use crate::provider::OutputLimitField;
+use crate::provider::{OutputLimitField, ThinkingForm};
 
 /// A provider `a` with these lines, beside what it needs.
 fn provider(lines: &str) -> String {
@@ -125,6 +125,7 @@ fn a_provider_that_makes_no_sense_is_refused() {
             "[providers.a]\nkind = \"anthropic\"\noutput_limit_field = \"max_tokens\"",
             "providers.a.output_limit_field: has no effect",
         ),
+        (&provider("models = [\"m\"]\nthinking = \"budget\""), "providers.a.thinking: has no effect"),
         ("[providers.eliza]\nmax_retries = 1", "providers.eliza.max_retries: has no effect"),
         ("[providers.b]\nkind = \"eliza\"", "providers.eliza.kind: providers.b is of the kind"),
         ("[providers.\"A b\"]\nkind = \"eliza\"\nenabled = true", "providers.A b: a provider's name has"),
@@ -217,7 +218,11 @@ fn a_fallback_may_be_at_another_provider_that_is_switched_on() {
 
 #[test]
 fn a_provider_speaks_one_of_three_protocols() {
-    let kinds = [Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens), Kind::Responses, Kind::Anthropic];
+    let kinds = [
+        Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens),
+        Kind::Responses,
+        Kind::Anthropic(ThinkingForm::Adaptive),
+    ];
     for (word, kind) in ["chat_completions", "responses", "anthropic"].into_iter().zip(kinds) {
         let file = provider("models = [\"m\"]").replace("chat_completions", word);
         let config = load(&file, &[]).unwrap();

@@ -25,7 +25,15 @@ impl Anthropic {
     /// # Errors
     /// Says which option cannot work; never quotes the key.
     pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        Upstream::new(Messages, options).map(Self)
+        Self::with_thinking_form(options, ThinkingForm::default())
+    }
+
+    /// The same, for models that want to be told in another form how much to think.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_thinking_form(options: UpstreamOptions, thinking: ThinkingForm) -> Result<Self, UpstreamError> {
+        Upstream::new(Messages { thinking }, options).map(Self)
     }
 }
 
@@ -54,8 +62,20 @@ impl Provider for Anthropic {
     }
 }
 
+/// How models are told to think: those since Claude Opus 4.7 refuse the older form, and those before 4.6 know no other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ThinkingForm {
+    /// `thinking: adaptive`, with an effort.
+    #[default]
+    Adaptive,
+    /// `thinking: enabled`, with a budget of tokens.
+    Budget,
+}
+
 /// The protocol.
-struct Messages;
+struct Messages {
+    thinking: ThinkingForm,
+}
 
 impl Dialect for Messages {
     fn path(&self) -> &'static str {
@@ -74,7 +94,7 @@ impl Dialect for Messages {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&request::Body::new(request))
+        serde_json::to_vec(&request::Body::new(request, self.thinking))
     }
 
     fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {

@@ -10,7 +10,8 @@
 //!   one is answered with an error that says so; an answer without its call is left out.
 //! - A thought goes back to the provider if it has the provider's seal, and if something follows it.
 //! - A temperature above 1, the protocol's highest, becomes 1: it means "as free as can be" on both sides.
-//! - The effort becomes a budget for thinking: `low` a quarter of the output, `medium` half, `high` three quarters,
+//! - The effort is passed on, and thinking is `adaptive`; with [`ThinkingForm::Budget`], for models before Claude 4.6, it
+//!   becomes a budget for thinking: `low` a quarter of the output, `medium` half, `high` three quarters,
 //!   `xhigh` and `max` seven eighths, at least 1,024 tokens and always less than the output. There is no thinking for
 //!   `none` and `minimal`; with less room; with a forced call; where the model goes on from its own words, or from
 //!   answers to calls that it made without a thought. With it no temperature is sent, and `top_p` is at least 0.95.
@@ -30,4 +31,4 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use adapter::Anthropic;
+pub use adapter::{Anthropic, ThinkingForm};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::ThinkingForm;
 use super::conversation::{Conversation, Turn};
 use crate::domain::Request;
 use crate::protocol::{
@@ -73,15 +74,19 @@ enum Choice<'a> {
     None,
 }
 
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "enabled")]
-struct Thinking {
-    budget_tokens: u32,
+#[derive(Clone, Copy, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Thinking {
+    Adaptive,
+    Enabled { budget_tokens: u32 },
 }
 
 #[derive(Serialize)]
 struct OutputConfig {
-    format: OutputFormat,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<OutputFormat>,
 }
 
 #[derive(Serialize)]
@@ -96,9 +101,9 @@ struct Metadata<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(request: &'a ProviderRequest) -> Self {
+    pub(super) fn new(request: &'a ProviderRequest, form: ThinkingForm) -> Self {
         let conversation = Conversation::new(&request.prompt);
-        let thinking = thinking(request).filter(|_| conversation.takes_a_thought());
+        let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {
             Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),
             None => request.top_p,
@@ -114,7 +119,7 @@ impl<'a> Body<'a> {
             tool_choice: tool_choice(request),
             tools: tools(request),
             thinking,
-            output_config: output_config(&request.text.format),
+            output_config: output_config(request, form),
             metadata: request.safety_identifier.as_deref().map(|user_id| Metadata { user_id }),
         }
     }
@@ -218,9 +223,14 @@ fn choice(request: &ProviderRequest) -> Choice<'_> {
     }
 }
 
+/// The words for an effort are the same on both sides.
+fn effort(request: &ProviderRequest) -> Option<&str> {
+    request.reasoning.as_ref()?.effort.as_deref().filter(|effort| share(effort).is_some())
+}
+
 /// None where the model is not to think, where a call is forced, which the protocol lets no thought precede, and
 /// where the output has no room for the least thought.
-fn thinking(request: &ProviderRequest) -> Option<Thinking> {
+fn thinking(request: &ProviderRequest, form: ThinkingForm) -> Option<Thinking> {
     let is_forced = match &request.tool_choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => {
             matches!(mode, ToolMode::Required)
@@ -230,10 +240,15 @@ fn thinking(request: &ProviderRequest) -> Option<Thinking> {
     if is_forced && !request.tools.is_empty() {
         return None;
     }
-    let eighths = share(request.reasoning.as_ref()?.effort.as_deref()?)?;
-    let most = request.max_output_tokens;
-    let budget_tokens = (most / 8).saturating_mul(eighths).max(SHORTEST_THINKING);
-    (budget_tokens < most).then_some(Thinking { budget_tokens })
+    let eighths = share(effort(request)?)?;
+    match form {
+        ThinkingForm::Adaptive => Some(Thinking::Adaptive),
+        ThinkingForm::Budget => {
+            let most = request.max_output_tokens;
+            let budget_tokens = (most / 8).saturating_mul(eighths).max(SHORTEST_THINKING);
+            (budget_tokens < most).then_some(Thinking::Enabled { budget_tokens })
+        }
+    }
 }
 
 /// How much of the output may be thought, in eighths.
@@ -247,12 +262,21 @@ fn share(effort: &str) -> Option<u32> {
     }
 }
 
+fn output_config(request: &ProviderRequest, form: ThinkingForm) -> Option<OutputConfig> {
+    let effort = match form {
+        ThinkingForm::Adaptive => effort(request).map(str::to_owned),
+        ThinkingForm::Budget => None,
+    };
+    let format = output_format(&request.text.format);
+    (effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format })
+}
+
 /// The schema's name and strictness have no place here: the text always follows the schema.
-fn output_config(format: &TextFormat) -> Option<OutputConfig> {
+fn output_format(format: &TextFormat) -> Option<OutputFormat> {
     let TextFormat::JsonSchema { schema, description, .. } = format else { return None };
     let mut schema = schema.clone();
     if let (Value::Object(schema), Some(description)) = (&mut schema, description) {
         schema.entry("description").or_insert_with(|| json!(description));
     }
-    Some(OutputConfig { format: OutputFormat { schema } })
+    Some(OutputFormat { schema })
 }

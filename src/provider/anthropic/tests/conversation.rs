@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::super::request::Body;
 use super::{answered, asked, call, message, output, request, thought};
 use crate::protocol::{ContentPart, Item, Role};
+use crate::provider::ThinkingForm;
 
 fn messages(items: Vec<Item>) -> Value {
-    serde_json::to_value(Body::new(&request(items))).unwrap()["messages"].take()
+    serde_json::to_value(Body::new(&request(items), ThinkingForm::Budget)).unwrap()["messages"].take()
 }
 
 fn user(content: Value) -> Value {
@@ -113,7 +114,7 @@ fn arguments_are_given_back_to_the_letter_and_cut_ones_as_none() {
     }
     let number = "{\"n\":12345678901234567890123}";
     let items = request(vec![call("1", number)]);
-    assert!(serde_json::to_string(&Body::new(&items)).unwrap().contains(number));
+    assert!(serde_json::to_string(&Body::new(&items, ThinkingForm::Budget)).unwrap().contains(number));
 }
 
 #[test]

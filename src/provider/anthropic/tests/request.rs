@@ -7,10 +7,10 @@ use crate::protocol::{
     AllowedTool, ContentPart, FunctionTool, NarrowChoice, ReasoningConfig, Role, TextConfig, TextFormat, Tool,
     ToolChoice, ToolMode, Verbosity,
 };
-use crate::provider::ProviderRequest;
+use crate::provider::{ProviderRequest, ThinkingForm};
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(Body::new(request)).unwrap()
+    serde_json::to_value(Body::new(request, ThinkingForm::Budget)).unwrap()
 }
 
 fn function(name: &str, parameters: Option<Value>) -> Tool {
@@ -201,6 +201,25 @@ fn a_schema_is_the_format_of_the_output() {
     let described = json!({ "type": "object", "description": "What it is." });
     assert_eq!(of(json!({ "type": "object" }), Some("What it is.")), format(described.clone()));
     assert_eq!(of(described.clone(), Some("Something else.")), format(described));
+}
+
+#[test]
+fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
+    let adaptive =
+        |request: &ProviderRequest| serde_json::to_value(Body::new(request, ThinkingForm::Adaptive)).unwrap();
+    for effort in ["low", "medium", "high", "xhigh", "max"] {
+        let body = adaptive(&ProviderRequest { temperature: Some(0.5), ..with_effort(effort, 20) });
+        assert_eq!(
+            (&body["thinking"], &body["output_config"]),
+            (&json!({ "type": "adaptive" }), &json!({ "effort": effort }))
+        );
+        assert_eq!(body.get("temperature"), None);
+    }
+    let forced = ToolChoice::Mode(ToolMode::Required);
+    let forced = ProviderRequest { tools: vec![function("f", None)], tool_choice: forced, ..with_effort("low", 20) };
+    assert_eq!(adaptive(&forced).get("thinking"), None);
+    let none = adaptive(&with_effort("none", 20));
+    assert_eq!((none.get("thinking"), none.get("output_config")), (None, None));
 }
 
 #[test]
