@@ -36,6 +36,10 @@ async fn a_response_whose_server_was_killed_is_failed_after_the_restart_with_all
 
     let again = site.start().await;
     let client = again.client();
+    // Until then a reader may be asked to come back.
+    while texts(&script, &status).await != ["failed"] {
+        tokio::task::yield_now().await;
+    }
     let mut replay = client.replay(&id).await;
     let last = replay.read_all().await;
     assert_eq!(last["type"], "response.failed");
