@@ -7,6 +7,7 @@ mod anthropic;
 mod chat_completions;
 mod eliza;
 mod gate;
+mod hand_over;
 mod http;
 mod limits;
 mod responses;
@@ -15,7 +16,7 @@ mod upstream_control;
 use std::fmt;
 
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 
 use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Request, Timeouts};
 use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
@@ -24,6 +25,7 @@ pub use anthropic::{Anthropic, ThinkingForm};
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
+pub use hand_over::HandOver;
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use responses::Responses;
@@ -40,8 +42,28 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ///
     /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
-    /// follows an error. Dropping the stream closes the connection at once.
+    /// follows an error. Dropping the stream closes the connection at once, and ends the provider's work unless
+    /// the request's [`HandOver`] is arranged.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+    /// Whether a call goes on at the provider when its listener is lost, so that [`reattach`](Self::reattach) can
+    /// hear the rest of it.
+    fn can_reattach(&self) -> bool {
+        false
+    }
+
+    /// Listens again to a call that [`open`](Self::open) once made, by the id that [`ProviderEvent::Opened`] told.
+    /// The request is that of the call; the provider is not asked to do anything again.
+    ///
+    /// The stream tells the whole call from its beginning, in the same events as the first time: whoever has heard
+    /// some of it already can tell by counting. Dropping it means what dropping the first one meant.
+    fn reattach(
+        &self,
+        _request: ProviderRequest,
+        _provider_response_id: String,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        stream::iter([Err(Error::Closed)]).boxed_local()
+    }
 
     /// The first parameter of a request that this provider can't honour, by its name in the API. Such a request
     /// is refused before anything is written.
@@ -91,6 +113,8 @@ pub struct ProviderRequest {
     pub prompt_cache_key: Option<String>,
     /// How long the provider may take.
     pub timeouts: Timeouts,
+    /// Whether the provider's work is to outlive the stream.
+    pub hand_over: HandOver,
 }
 
 impl ProviderRequest {
@@ -114,6 +138,7 @@ impl ProviderRequest {
             safety_identifier: None,
             prompt_cache_key: None,
             timeouts: Timeouts::default(),
+            hand_over: HandOver::default(),
         }
     }
 }

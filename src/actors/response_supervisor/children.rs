@@ -13,7 +13,7 @@ use crate::actors::{
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
 };
 use crate::domain::{Attempt, Cause, Fact, Request, Restart};
-use crate::provider::{Permit, Provider, ProviderRequest};
+use crate::provider::{HandOver, Permit, Provider, ProviderRequest};
 
 /// The children that a response has one of.
 #[derive(Debug, Default)]
@@ -137,6 +137,7 @@ impl ResponseSupervisor {
             safety_identifier: request.safety_identifier.clone(),
             prompt_cache_key: request.prompt_cache_key.clone(),
             timeouts,
+            hand_over: HandOver::default(),
         }
     }
 
