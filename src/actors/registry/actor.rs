@@ -6,29 +6,21 @@ use std::{
 };
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
-use tokio::sync::{oneshot, watch};
-use tracing::{Instrument, Span};
+use tokio::sync::oneshot;
 
 use super::{
-    CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse,
-    lookup::{Found, ending, find},
+    Drain, StartResponse,
+    reading::Replays,
     recovery::recover,
     settle::{Reason, settle},
 };
 use crate::actors::{
-    client_emitter::{ClientEmitter, EmitterFact, ReaderId, Source},
-    journal_writer::Written,
     node::Node,
-    reader::{Outcome, Phase, Seat, Wish},
-    response_supervisor::{
-        AdmitError, CancelRefusal, CancelRun, JoinRun, ReadRefusal, ResponseSupervisor, RunFact, Start, StopRun,
-        TakeTurn,
-    },
+    response_supervisor::{AdmitError, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn_on},
 };
 use crate::domain::BackgroundLine;
-use crate::protocol::{ResponseId, Status, UserId};
-use crate::store::{Entry, ResponseRow};
+use crate::protocol::ResponseId;
 
 /// Knows the running responses of a node: starts their supervisors, finds them for commands, settles what
 /// they leave behind, and serves clients of responses that have ended.
@@ -36,16 +28,15 @@ use crate::store::{Entry, ResponseRow};
 /// In: the commands of this module. Out: their replies. Ends: never by itself; its successor settles all
 /// that ran under it.
 pub(crate) struct ResponseRegistry {
-    node: Arc<Node>,
-    epoch: i64,
-    running: HashMap<ResponseId, Child<ResponseSupervisor>>,
+    pub(super) node: Arc<Node>,
+    pub(super) epoch: i64,
+    pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
     /// Those whose supervisor failed under this registry and that have no ending yet. What else is without an
     /// ending was left behind by an earlier epoch, also when the recovery has claimed it already.
-    orphans: HashSet<ResponseId>,
+    pub(super) orphans: HashSet<ResponseId>,
     /// Whose turn it is among the background responses.
     line: BackgroundLine,
-    replays: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
-    next_replay: ReaderId,
+    pub(super) replays: Replays,
     draining: bool,
     drained: Vec<oneshot::Sender<()>>,
 }
@@ -58,13 +49,6 @@ struct SupervisorExited {
     exit: Exit,
 }
 
-/// An emitter of a response that has ended is done. Sent by supervision.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct ReplayExited {
-    reader: ReaderId,
-}
-
 impl ResponseRegistry {
     pub(crate) fn new(node: Arc<Node>, epoch: i64) -> Self {
         Self {
@@ -73,8 +57,7 @@ impl ResponseRegistry {
             epoch,
             running: HashMap::new(),
             orphans: HashSet::new(),
-            replays: HashMap::new(),
-            next_replay: 0,
+            replays: Replays::default(),
             draining: false,
             drained: Vec::new(),
         }
@@ -92,11 +75,7 @@ impl ResponseRegistry {
             // Not waited for: where the whole arbiter hangs no notice comes.
             self.supervisor_failed(id, &Exit::Hung, ctx);
         }
-        for (child, _) in self.replays.values_mut() {
-            if missed(child.beat()) {
-                child.kill(Exit::Hung);
-            }
-        }
+        self.replays.beat(missed);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
@@ -134,37 +113,6 @@ impl ResponseRegistry {
             }
         }
     }
-
-    /// Serves a client of a response that is not running here.
-    fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish }, span, reply } = join;
-        let answer = found.and_then(|Found { log, .. }| {
-            let Wish::Events { view, from } = wish else { return Ok(()) };
-            let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
-            let reader = self.next_replay;
-            self.next_replay += 1;
-            let (parent, registry) = (ctx.address().recipient(), ctx.address());
-            let outlet = (sink, self.node.settings.client_stall_timeout);
-            let build = move |_: &mut Context<_>| {
-                let source = Source { id, board: None, log: Some(log) };
-                ClientEmitter::new(reader, source, (view, from), outlet, parent)
-            };
-            let label = (Label::of(Role::ClientEmitter, id), span);
-            let exit = move |_| registry.do_send(ReplayExited { reader });
-            let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
-            phase.send_replace(Phase::Opened);
-            self.replays.insert(reader, (child, phase));
-            Ok(())
-        });
-        let _left = reply.send(answer);
-    }
-}
-
-/// A client of a response that has ended.
-struct Replay {
-    seat: Seat,
-    span: Span,
-    reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
 impl Actor for ResponseRegistry {
@@ -210,122 +158,6 @@ impl Handler<StartResponse> for ResponseRegistry {
     }
 }
 
-impl Handler<JoinResponse> for ResponseRegistry {
-    type Result = ();
-
-    fn handle(&mut self, join: JoinResponse, ctx: &mut Self::Context) {
-        let JoinResponse { user, id, returning, seat, span, reply } = join;
-        if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(JoinRun { user, returning, seat, reply });
-        }
-        let reason = if self.orphans.contains(&id) { Reason::SupervisorFailed } else { Reason::NodeLost };
-        let node = Arc::clone(&self.node);
-        let ended = find_ended(node, (self.epoch, reason), user, id, (seat.wish, Arc::clone(&seat.phase)));
-        let ended = ended.instrument(span.clone());
-        let join = Replay { seat, span, reply };
-        ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
-    }
-}
-
-/// A stored response that has ended; one that lost its supervisor is settled first. A client that only wants
-/// the ending is told it.
-async fn find_ended(
-    node: Arc<Node>,
-    (epoch, reason): (i64, Reason),
-    user: UserId,
-    id: ResponseId,
-    (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
-) -> Result<Found, ReadRefusal> {
-    let found = find(&node, user, id).await?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, reason).await?;
-    }
-    if wish == Wish::Ending {
-        phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
-    }
-    Ok(found)
-}
-
-/// Settles a response that somebody waits for. One that another node owns is left to it.
-async fn settle_now(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> Result<(), ReadRefusal> {
-    if row.node != node.name {
-        return Err(ReadRefusal::Unavailable);
-    }
-    let settled = settle(Arc::clone(node), epoch, row.id, reason);
-    tokio::time::timeout(node.settings.admission_patience, settled).await.map_err(|_| ReadRefusal::Unavailable)
-}
-
-impl Handler<CancelResponse> for ResponseRegistry {
-    type Result = ();
-
-    fn handle(&mut self, cancel: CancelResponse, ctx: &mut Self::Context) {
-        let CancelResponse { user, id, span, reply } = cancel;
-        if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(CancelRun { user, stored_only: false, reply });
-        }
-        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id).instrument(span);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
-            let _left = reply.send(answer);
-        }));
-    }
-}
-
-async fn cancel_ended(
-    node: Arc<Node>,
-    epoch: i64,
-    user: UserId,
-    id: ResponseId,
-) -> Result<Arc<Outcome>, CancelRefusal> {
-    let refuse = |refusal| match refusal {
-        ReadRefusal::NotFound => CancelRefusal::NotFound,
-        ReadRefusal::Unavailable => CancelRefusal::Unavailable,
-        ReadRefusal::Failed => CancelRefusal::Failed,
-    };
-    let found = find(&node, user, id).await.map_err(refuse)?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, Reason::Cancelled).await.map_err(refuse)?;
-    }
-    let outcome = ending(&node, user, id).await.map_err(refuse)?;
-    if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
-}
-
-impl Handler<DeleteResponse> for ResponseRegistry {
-    type Result = ();
-
-    fn handle(&mut self, delete_response: DeleteResponse, ctx: &mut Self::Context) {
-        let DeleteResponse { user, id, span, reply } = delete_response;
-        let (tell, cancelled) = oneshot::channel();
-        if let Some(child) = self.running.get(&id) {
-            child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
-        }
-        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled).instrument(span);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
-            let _left = reply.send(answer);
-        }));
-    }
-}
-
-async fn delete(
-    node: Arc<Node>,
-    epoch: i64,
-    user: UserId,
-    id: ResponseId,
-    cancelled: oneshot::Receiver<Result<Arc<Outcome>, CancelRefusal>>,
-) -> Result<(), ReadRefusal> {
-    // Not running here, or its supervisor just failed: then the row says more.
-    if let Ok(Err(CancelRefusal::Unavailable)) = cancelled.await {
-        return Err(ReadRefusal::Unavailable);
-    }
-    let found = find(&node, user, id).await?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, Reason::Cancelled).await?;
-    }
-    match node.journal.write(Entry::Delete(id)).await {
-        Written::Committed => Ok(()),
-        Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
-    }
-}
-
 impl Handler<Drain> for ResponseRegistry {
     type Result = ();
 
@@ -359,21 +191,6 @@ impl Handler<SupervisorExited> for ResponseRegistry {
     fn handle(&mut self, SupervisorExited { id, exit }: SupervisorExited, ctx: &mut Self::Context) {
         self.supervisor_failed(id, &exit, ctx);
     }
-}
-
-impl Handler<ReplayExited> for ResponseRegistry {
-    type Result = ();
-
-    fn handle(&mut self, ReplayExited { reader }: ReplayExited, _: &mut Self::Context) {
-        self.replays.remove(&reader);
-    }
-}
-
-impl Handler<EmitterFact> for ResponseRegistry {
-    type Result = ();
-
-    // How the emitter of an ended response did changes nothing: its exit says that it is done.
-    fn handle(&mut self, _: EmitterFact, _: &mut Self::Context) {}
 }
 
 impl Handler<Ping> for ResponseRegistry {

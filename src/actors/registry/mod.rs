@@ -2,7 +2,9 @@
 
 mod actor;
 mod commands;
+mod ending;
 mod lookup;
+mod reading;
 mod recovery;
 mod settle;
 

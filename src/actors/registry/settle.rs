@@ -7,7 +7,7 @@ use crate::actors::{
     journal_writer::Written,
     node::Node,
     persistence_accumulator::seal_ending,
-    response_supervisor::{Estimate, finish_draft, usage_records},
+    response_supervisor::{Estimate, ReadRefusal, finish_draft, usage_records},
 };
 use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
 use crate::journal::{Log, LogError};
@@ -42,6 +42,20 @@ pub(super) async fn settle(node: Arc<Node>, epoch: i64, id: ResponseId, reason: 
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Settles a response that somebody waits for. One that another node owns is left to it.
+pub(super) async fn settle_now(
+    node: &Arc<Node>,
+    epoch: i64,
+    row: &ResponseRow,
+    reason: Reason,
+) -> Result<(), ReadRefusal> {
+    if row.node != node.name {
+        return Err(ReadRefusal::Unavailable);
+    }
+    let settled = settle(Arc::clone(node), epoch, row.id, reason);
+    tokio::time::timeout(node.settings.admission_patience, settled).await.map_err(|_| ReadRefusal::Unavailable)
 }
 
 /// True if the response has its ending, or is gone.

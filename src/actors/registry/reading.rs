@@ -1,0 +1,130 @@
+//! Serving clients of responses that are not running here.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use tokio::sync::{oneshot, watch};
+use tracing::{Instrument, Span};
+
+use super::{
+    JoinResponse, ResponseRegistry,
+    lookup::{Found, ending, find},
+    settle::{Reason, settle_now},
+};
+use crate::actors::{
+    client_emitter::{ClientEmitter, EmitterFact, ReaderId, Source},
+    node::Node,
+    reader::{Phase, Seat, Wish},
+    response_supervisor::{JoinRun, ReadRefusal},
+    supervision::{Beat, Child, Exit, Label, Role, spawn_on},
+};
+use crate::protocol::{ResponseId, UserId};
+
+/// The emitters of responses that have ended.
+#[derive(Debug, Default)]
+pub(super) struct Replays {
+    emitters: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
+    next: ReaderId,
+}
+
+impl Replays {
+    /// Asks each for a sign of life, and kills those that missed too many.
+    pub(super) fn beat(&mut self, missed: impl Fn(Beat) -> bool) {
+        for (child, _) in self.emitters.values_mut() {
+            if missed(child.beat()) {
+                child.kill(Exit::Hung);
+            }
+        }
+    }
+}
+
+/// An emitter of a response that has ended is done. Sent by supervision.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct ReplayExited {
+    reader: ReaderId,
+}
+
+/// A client of a response that has ended.
+struct Replay {
+    seat: Seat,
+    span: Span,
+    reply: oneshot::Sender<Result<(), ReadRefusal>>,
+}
+
+impl Handler<JoinResponse> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, join: JoinResponse, ctx: &mut Self::Context) {
+        let JoinResponse { user, id, returning, seat, span, reply } = join;
+        if let Some(child) = self.running.get(&id) {
+            return child.addr().do_send(JoinRun { user, returning, seat, reply });
+        }
+        let reason = if self.orphans.contains(&id) { Reason::SupervisorFailed } else { Reason::NodeLost };
+        let node = Arc::clone(&self.node);
+        let ended = find_ended(node, (self.epoch, reason), user, id, (seat.wish, Arc::clone(&seat.phase)));
+        let ended = ended.instrument(span.clone());
+        let join = Replay { seat, span, reply };
+        ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
+    }
+}
+
+/// A stored response that has ended; one that lost its supervisor is settled first. A client that only wants
+/// the ending is told it.
+async fn find_ended(
+    node: Arc<Node>,
+    (epoch, reason): (i64, Reason),
+    user: UserId,
+    id: ResponseId,
+    (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
+) -> Result<Found, ReadRefusal> {
+    let found = find(&node, user, id).await?;
+    if !found.row.status.is_terminal() {
+        settle_now(&node, epoch, &found.row, reason).await?;
+    }
+    if wish == Wish::Ending {
+        phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
+    }
+    Ok(found)
+}
+
+impl ResponseRegistry {
+    /// Serves a client of a response that is not running here.
+    fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
+        let Replay { seat: Seat { phase, sink, wish }, span, reply } = join;
+        let answer = found.and_then(|Found { log, .. }| {
+            let Wish::Events { view, from } = wish else { return Ok(()) };
+            let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
+            let reader = self.replays.next;
+            self.replays.next += 1;
+            let (parent, registry) = (ctx.address().recipient(), ctx.address());
+            let outlet = (sink, self.node.settings.client_stall_timeout);
+            let build = move |_: &mut Context<_>| {
+                let source = Source { id, board: None, log: Some(log) };
+                ClientEmitter::new(reader, source, (view, from), outlet, parent)
+            };
+            let label = (Label::of(Role::ClientEmitter, id), span);
+            let exit = move |_| registry.do_send(ReplayExited { reader });
+            let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
+            phase.send_replace(Phase::Opened);
+            self.replays.emitters.insert(reader, (child, phase));
+            Ok(())
+        });
+        let _left = reply.send(answer);
+    }
+}
+
+impl Handler<ReplayExited> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, ReplayExited { reader }: ReplayExited, _: &mut Self::Context) {
+        self.replays.emitters.remove(&reader);
+    }
+}
+
+impl Handler<EmitterFact> for ResponseRegistry {
+    type Result = ();
+
+    // How the emitter of an ended response did changes nothing: its exit says that it is done.
+    fn handle(&mut self, _: EmitterFact, _: &mut Self::Context) {}
+}
