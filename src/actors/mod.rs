@@ -3,10 +3,12 @@
 //! Imports `protocol`, `domain`, `journal` and the ports. Actors see providers and stores as traits.
 
 mod client_emitter;
+mod history;
 mod journal_writer;
 mod node;
 mod node_guardian;
 mod persistence_accumulator;
+mod planner;
 mod provider_reader;
 mod reader;
 mod registry;
@@ -15,11 +17,14 @@ pub mod supervision;
 mod upstream;
 
 pub use client_emitter::Emission;
+pub use history::{History, HistoryError};
+pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub(crate) use node::Node;
 pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
+pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use reader::seat;
 pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use registry::{

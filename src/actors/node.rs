@@ -6,11 +6,12 @@ use futures_util::future::BoxFuture;
 
 use super::{
     journal_writer::Journal,
+    planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::{BackgroundLimits, Encoding};
+use crate::domain::{BackgroundLimits, Encoding, Request, Target};
 use crate::store::Store;
 use crate::tokens::{Tiktoken, text_tokens};
 use crate::vault::Vault;
@@ -84,6 +85,19 @@ impl Default for Settings {
 }
 
 impl Node {
+    /// Takes the targets out whose provider can't honour a parameter of the request, and names the first such
+    /// parameter.
+    pub(crate) fn keep_able(&self, targets: &mut Vec<Target>, request: &Request) -> Option<&'static str> {
+        let mut refused = None;
+        targets.retain(|target| {
+            let upstream = self.upstreams.get(&target.provider);
+            let unsupported = upstream.and_then(|upstream| upstream.provider.unsupported(request));
+            refused = refused.or(unsupported);
+            unsupported.is_none()
+        });
+        refused
+    }
+
     /// How many tokens the text has, in bounded time: where the tokenizer does not answer, by its length.
     pub(crate) async fn estimate(&self, encoding: Encoding, text: String) -> u64 {
         let by_length = text.len() as u64 / BYTES_PER_TOKEN;
@@ -110,6 +124,8 @@ pub(crate) struct Node {
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Plans responses again that an earlier process had accepted.
+    pub(crate) planner: Option<Arc<dyn Planner>>,
     /// Counts tokens where a provider reports none.
     pub(crate) tokens: Arc<dyn EstimateTokens>,
     /// The threads that the actors live on.

@@ -8,6 +8,7 @@ mod catalog;
 mod ports;
 mod prompt;
 mod refusal;
+mod replanner;
 #[cfg(test)]
 mod tests;
 
@@ -15,3 +16,4 @@ pub use admit::{Admission, Admitted, Asked, DisconnectWish};
 pub use catalog::{Fallback, Model, ModelCatalog};
 pub use ports::{Histories, PromptCounter};
 pub use refusal::Refusal;
+pub use replanner::Replanner;

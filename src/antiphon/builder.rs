@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, ProviderLimits, Settings, Upstream,
+    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits, Settings, Upstream,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
 use crate::clock::{Clock, SystemClock};
@@ -31,6 +31,7 @@ pub struct Builder {
     upstreams: HashMap<String, Upstream>,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn EstimateTokens>,
+    planner: Option<Arc<dyn Planner>>,
     settings: Settings,
     arbiters: usize,
 }
@@ -44,6 +45,7 @@ impl Builder {
             upstreams: HashMap::new(),
             clock: Arc::new(SystemClock),
             tokens,
+            planner: None,
             settings: Settings::default(),
             arbiters: std::thread::available_parallelism().map_or(1, usize::from),
         }
@@ -81,6 +83,13 @@ impl Builder {
         self
     }
 
+    /// What plans responses again that wait for their turn when the process ends; without it they end then.
+    #[must_use]
+    pub fn planner(mut self, planner: Arc<dyn Planner>) -> Self {
+        self.planner = Some(planner);
+        self
+    }
+
     /// How patient the actors are, and how much they hold.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
@@ -111,6 +120,7 @@ impl Builder {
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,
+            planner: self.planner,
             arbiters,
             roster: Roster::new(),
             settings: self.settings,

@@ -13,11 +13,11 @@ use actix::Addr;
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
-use super::{Builder, History, HistoryError, history};
+use super::{Builder, History, HistoryError};
 use crate::actors::{
     AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, JoinResponse, Journal, Node,
     NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
-    Upstream, Wish, load, seat,
+    Upstream, Wish, history, load, open_item, seat,
     supervision::{Child, Roster},
 };
 use crate::domain::Plan;
@@ -89,14 +89,7 @@ impl Antiphon {
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
     fn leave_out_the_unable(&self, plan: &mut Plan) -> Result<(), AdmitError> {
-        let mut refused = None;
-        let request = &plan.request;
-        plan.targets.retain(|target| {
-            let upstream = self.0.node.upstreams.get(&target.provider);
-            let unsupported = upstream.and_then(|upstream| upstream.provider.unsupported(request));
-            refused = refused.or(unsupported);
-            unsupported.is_none()
-        });
+        let refused = self.0.node.keep_able(&mut plan.targets, &plan.request);
         match refused.filter(|_| plan.targets.is_empty()) {
             Some(param) => Err(AdmitError::Unsupported(param)),
             None => Ok(()),
@@ -209,7 +202,7 @@ impl Antiphon {
             Err(store::Error::UnknownCursor) => return Ok(None),
             page => page?,
         };
-        let items = page.items.iter().map(|item| history::open(found.log.key(), item)).collect::<Result<_, _>>()?;
+        let items = page.items.iter().map(|item| open_item(found.log.key(), item)).collect::<Result<_, _>>()?;
         Ok(Some((items, page.has_more)))
     }
 
@@ -218,7 +211,7 @@ impl Antiphon {
     /// # Errors
     /// [`HistoryError`].
     pub async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
-        history::history(&self.0.node, user, last, most).await
+        history(&self.0.node, user, last, most).await
     }
 
     /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers, the
@@ -300,6 +293,7 @@ impl Antiphon {
 fn admit_error(error: vault::Error) -> AdmitError {
     match ReadRefusal::from(error) {
         ReadRefusal::Unavailable => AdmitError::Unavailable,
+        ReadRefusal::Restarting => AdmitError::Draining,
         ReadRefusal::NotFound | ReadRefusal::Failed => AdmitError::Failed,
     }
 }

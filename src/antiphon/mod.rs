@@ -2,8 +2,7 @@
 
 mod builder;
 mod handle;
-mod history;
 
+pub use crate::actors::{History, HistoryError};
 pub use builder::{Builder, StartError};
 pub use handle::Antiphon;
-pub use history::{History, HistoryError};

@@ -10,7 +10,7 @@ use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
 use super::{models, reachability};
 use crate::actors::Settings;
-use crate::admission::{Admission, DisconnectWish};
+use crate::admission::{Admission, DisconnectWish, Replanner};
 use crate::antiphon::Antiphon;
 use crate::config::{Config, Disconnect};
 use crate::domain::{BackgroundLimits, Encoding};
@@ -107,12 +107,21 @@ fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Ant
     let responses = &input.config.responses;
     let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken))
         .name(&input.node)
+        .planner(Arc::new(replanner(&input.config)))
         .settings(settings(&input.config));
     let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
         builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
     });
     let builder = if responses.arbiters == 0 { builder } else { builder.arbiters(responses.arbiters) };
     Ok(builder.start()?)
+}
+
+fn replanner(config: &Config) -> Replanner {
+    Replanner {
+        models: Arc::new(models::catalog(config)),
+        history_items: config.limits.limits().history_items,
+        counter: Arc::new(Tiktoken),
+    }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -79,6 +79,8 @@ fn cost(fact: &Fact) -> usize {
         | Fact::NodeLost { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::ServerFailed { .. }
+        | Fact::TermsSet { .. }
+        | Fact::DeadlineSet { .. }
         | Fact::Ended { .. } => 0,
     }
 }

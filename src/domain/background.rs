@@ -52,6 +52,19 @@ impl BackgroundLine {
         true
     }
 
+    /// Takes the place in the line that its age gives it, however long the line is: it was accepted by an earlier
+    /// process. Ids tell the age.
+    pub fn rejoin(&mut self, id: ResponseId, user: UserId) {
+        let place = self.waiting.partition_point(|(waiting, _)| *waiting < id);
+        self.waiting.insert(place, (id, user));
+    }
+
+    /// Counts as running from now on, however many run: a provider is at work for it.
+    pub fn go_on(&mut self, id: ResponseId, user: UserId) {
+        self.running.insert(id, user);
+        *self.of_user.entry(user).or_default() += 1;
+    }
+
     /// The next one that may begin; it counts as running from now on.
     pub fn begin_next(&mut self) -> Option<ResponseId> {
         if self.running.len() >= self.limits.running {
@@ -59,8 +72,7 @@ impl BackgroundLine {
         }
         let next = self.waiting.iter().position(|(_, user)| self.has_room(*user))?;
         let (id, user) = self.waiting.remove(next)?;
-        self.running.insert(id, user);
-        *self.of_user.entry(user).or_default() += 1;
+        self.go_on(id, user);
         Some(id)
     }
 

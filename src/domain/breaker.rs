@@ -110,7 +110,8 @@ impl Sign {
             | Cause::DatabaseUnavailable
             | Cause::ProviderCircuitOpen
             | Cause::QueueTimeout
-            | Cause::HistoryUnavailable => Self::Neither,
+            | Cause::HistoryUnavailable
+            | Cause::ModelUnavailable => Self::Neither,
         }
     }
 }

@@ -84,4 +84,6 @@ causes! {
     QueueTimeout = "queue_timeout", "rate_limit_exceeded", "No place became free at the model provider in time.";
     /// What the response goes on from was deleted before it could begin.
     HistoryUnavailable = "history_unavailable", "invalid_prompt", "What the response goes on from is no longer there.";
+    /// The model was taken out of the configuration before the response could begin.
+    ModelUnavailable = "model_unavailable", "server_error", "The model is no longer available.";
 }

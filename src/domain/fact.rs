@@ -1,8 +1,10 @@
 //! What happened to a response, in order.
 
+mod name;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, FinishReason, Request, Timestamp, json_text, legacy::PositionalRequest};
+use super::{Cause, FinishReason, Request, Terms, Timestamp, json_text, legacy::PositionalRequest};
 use crate::protocol::{Extra, LogProb, ResponseId, Usage};
 
 /// Which call of a provider a fact belongs to.
@@ -299,6 +301,17 @@ pub enum Fact {
         #[serde(with = "json_text")]
         fields: Extra,
     },
+    /// What the run is held to. Follows the first fact; clients see nothing of it.
+    TermsSet {
+        /// The terms.
+        #[serde(with = "json_text")]
+        terms: Box<Terms>,
+    },
+    /// When the response is over at the latest. Stands before the first call of a provider.
+    DeadlineSet {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Fact {
@@ -337,52 +350,9 @@ impl Fact {
             | Self::NodeLost { .. }
             | Self::DeadlinePassed { .. }
             | Self::ServerFailed { .. }
+            | Self::TermsSet { .. }
+            | Self::DeadlineSet { .. }
             | Self::Ended { .. } => None,
         }
-    }
-
-    /// The fact's name, for logs: facts carry content and have no other printable form.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "created",
-            Self::AttemptOpening { .. } => "attempt_opening",
-            Self::AttemptOpened { .. } => "attempt_opened",
-            Self::TextArrived { .. } => "text_arrived",
-            Self::ReasoningArrived { .. } => "reasoning_arrived",
-            Self::RefusalArrived { .. } => "refusal_arrived",
-            Self::CallStarted { .. } => "call_started",
-            Self::ArgumentsArrived { .. } => "arguments_arrived",
-            Self::ToolStarted { .. } => "tool_started",
-            Self::ToolAnswered { .. } => "tool_answered",
-            Self::ToolFailed { .. } => "tool_failed",
-            Self::UsageReported { .. } => "usage_reported",
-            Self::ProviderFinished { .. } => "provider_finished",
-            Self::ProviderFailed { .. } => "provider_failed",
-            Self::LimitReached { .. } => "limit_reached",
-            Self::CancelRequested { .. } => "cancel_requested",
-            Self::ClientLost { .. } => "client_lost",
-            Self::NodeLost { .. } => "node_lost",
-            Self::DeadlinePassed { .. } => "deadline_passed",
-            Self::ServerFailed { .. } => "server_failed",
-            Self::Ended { .. } => "ended",
-            Self::Accepted { .. } => "accepted",
-            Self::ScoredTextArrived { .. } => "scored_text_arrived",
-            Self::AnnotationArrived { .. } => "annotation_arrived",
-            Self::SummaryArrived { .. } => "summary_arrived",
-            Self::ReasoningSealed { .. } => "reasoning_sealed",
-            Self::PartFinished { .. } => "part_finished",
-            Self::SpeechFinished { .. } => "speech_finished",
-            Self::CallFinished { .. } => "call_finished",
-            Self::OtherStarted { .. } => "other_started",
-            Self::OtherReported { .. } => "other_reported",
-            Self::OtherFinished { .. } => "other_finished",
-        }
-    }
-}
-
-impl std::fmt::Debug for Fact {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
     }
 }

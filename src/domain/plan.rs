@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Prompt, Request, Timeouts};
+use serde::{Deserialize, Serialize};
+
+use super::{Prompt, Request, Terms, Timeouts};
 use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
@@ -36,6 +38,19 @@ pub struct Plan {
     pub resumable: bool,
 }
 
+impl Plan {
+    /// What the run is held to.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            request_id: self.request_id.clone(),
+            caller: self.caller.clone(),
+            disconnect: self.disconnect,
+            resumable: self.resumable,
+        }
+    }
+}
+
 /// A model at a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -56,7 +71,8 @@ impl Target {
 }
 
 /// What happens to a foreground response when its last client leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DisconnectPolicy {
     /// It goes on.
     Continue,

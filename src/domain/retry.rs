@@ -63,7 +63,8 @@ impl FailureClass {
             | Cause::ServerInterrupted
             | Cause::DatabaseUnavailable
             | Cause::QueueTimeout
-            | Cause::HistoryUnavailable => Self::Rejected,
+            | Cause::HistoryUnavailable
+            | Cause::ModelUnavailable => Self::Rejected,
             // Another model may have a larger window.
             Cause::ContextLengthExceeded | Cause::ProviderCircuitOpen => Self::Refused,
             Cause::ProviderUnreachable | Cause::ConnectTimeout => Self::NotAccepted,
@@ -105,6 +106,12 @@ impl Failure {
     #[must_use]
     pub const fn new(cause: Cause, status: Option<u16>, retry_after: Option<Duration>) -> Self {
         Self { cause, class: FailureClass::of(cause, status), retry_after }
+    }
+
+    /// Whether the provider itself said that it failed, or said what makes no sense.
+    #[must_use]
+    pub const fn is_told_by_provider(&self) -> bool {
+        matches!(self.cause, Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded)
     }
 
     /// An attempt that was not made, since the target's circuit breaker is open or its gate is full. The target is
@@ -205,6 +212,29 @@ impl RetryPolicy {
                 Some(_) | None => fallback(attempts),
             },
         }
+    }
+
+    /// How a lost call is listened to again: for about half a minute.
+    #[must_use]
+    pub const fn reattach() -> Self {
+        Self {
+            most_retries: 10,
+            base_delay: Duration::from_millis(250),
+            longest_delay: Duration::from_secs(5),
+            longest_retry_after: Duration::ZERO,
+        }
+    }
+
+    /// The wait before a lost call is listened to again, after so many times; none if that is of no use any more.
+    /// Only a connection that was lost or refused for now is worth it: what the provider said stands.
+    #[must_use]
+    pub fn wait_to_reattach(&self, times: u32, failure: &Failure, jitter: Jitter) -> Option<Duration> {
+        let lost = match failure.class {
+            FailureClass::NotAccepted => true,
+            FailureClass::Unknown => matches!(failure.cause, Cause::UpstreamClosed | Cause::FirstByteTimeout),
+            FailureClass::Refused | FailureClass::Rejected => false,
+        };
+        if lost { self.wait(times, None, jitter) } else { None }
     }
 
     /// The wait before another retry; none if the target is not worth it.

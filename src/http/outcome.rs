@@ -43,7 +43,7 @@ pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) 
         reader = resumed.map_err(|refusal| {
             tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
             match refusal {
-                ReadRefusal::Unavailable => ApiError::database_unavailable(),
+                ReadRefusal::Unavailable | ReadRefusal::Restarting => refusal.into(),
                 ReadRefusal::NotFound | ReadRefusal::Failed => ApiError::internal(),
             }
         })?;

@@ -71,6 +71,11 @@ impl ApiError {
         Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
     }
 
+    /// This server is about to stop; another one, or its next start, will do.
+    fn restarting() -> Self {
+        Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
+    }
+
     /// There is no room for another response now. The code says where: `queue_full` or `key_busy`.
     pub(super) fn too_many(code: &'static str, retry_after: Duration) -> Self {
         let message = match code {
@@ -90,7 +95,7 @@ impl ApiError {
     pub(super) fn reading(id: ResponseId, refusal: ReadRefusal) -> Self {
         match refusal {
             ReadRefusal::NotFound => Self::response_not_found(id),
-            ReadRefusal::Unavailable | ReadRefusal::Failed => refusal.into(),
+            ReadRefusal::Unavailable | ReadRefusal::Restarting | ReadRefusal::Failed => refusal.into(),
         }
     }
 
@@ -102,6 +107,7 @@ impl ApiError {
                 Self::request(StatusCode::BAD_REQUEST, message)
             }
             CancelRefusal::Unavailable => Self::database_unavailable(),
+            CancelRefusal::Restarting => Self::restarting(),
             CancelRefusal::Failed => Self::internal(),
         }
     }
@@ -112,6 +118,7 @@ impl From<ReadRefusal> for ApiError {
         match refusal {
             ReadRefusal::NotFound => Self::request(StatusCode::NOT_FOUND, "Response not found."),
             ReadRefusal::Unavailable => Self::database_unavailable(),
+            ReadRefusal::Restarting => Self::restarting(),
             ReadRefusal::Failed => Self::internal(),
         }
     }
@@ -125,9 +132,7 @@ impl From<AdmitError> for ApiError {
             AdmitError::Unsupported(param) => Violation::unsupported(param).into(),
             AdmitError::QueueFull => Self::too_many("queue_full", BUSY),
             AdmitError::KeyBusy => Self::too_many("key_busy", BUSY),
-            AdmitError::Draining => {
-                Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
-            }
+            AdmitError::Draining => Self::restarting(),
         }
     }
 }
@@ -185,8 +190,9 @@ fn status_of(cause: Cause, outcome: &Outcome) -> StatusCode {
         Cause::ProviderRateLimited | Cause::QueueTimeout => StatusCode::TOO_MANY_REQUESTS,
         Cause::ContextLengthExceeded | Cause::HistoryUnavailable => StatusCode::BAD_REQUEST,
         Cause::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-        Cause::ServerInterrupted | Cause::DatabaseUnavailable | Cause::ProviderCircuitOpen => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Cause::ServerInterrupted
+        | Cause::DatabaseUnavailable
+        | Cause::ProviderCircuitOpen
+        | Cause::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

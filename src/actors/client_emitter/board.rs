@@ -49,6 +49,11 @@ impl Board {
         }
     }
 
+    /// The events before this number can only be read from the log.
+    pub(crate) fn begin_at(&mut self, next_sequence: u64) {
+        self.next_sequence = next_sequence;
+    }
+
     pub(crate) fn publish(&mut self, frame: Frame) {
         self.next_sequence = frame.sequence_number + 1;
         self.bytes += frame.bytes.len();

@@ -48,17 +48,28 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) fn new(row: ResponseRow, input: Vec<Item>, key: Option<ResponseKey>) -> Self {
+        let fresh = Self::resume((row.id, row.epoch), key, (0, 0));
+        Self { admission: Some((row, input)), ..fresh }
+    }
+
+    /// The window of a response whose log ends before fact number `first`; `last_segment` is where its last segment
+    /// begins.
+    pub(crate) fn resume(
+        (id, epoch): (ResponseId, i64),
+        key: Option<ResponseKey>,
+        (first, last_segment): (u64, u64),
+    ) -> Self {
         Self {
-            id: row.id,
-            epoch: row.epoch,
+            id,
+            epoch,
             key,
-            admission: Some((row, input)),
+            admission: None,
             ending: None,
             facts: Vec::new(),
-            first: 0,
+            first,
             count: 0,
             begins: false,
-            last_segment: 0,
+            last_segment,
             in_flight: None,
             ticket: 0,
         }

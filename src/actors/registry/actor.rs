@@ -1,26 +1,25 @@
 //! The actor.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::{
     Drain, StartResponse,
     reading::Replays,
-    recovery::recover,
-    settle::{Reason, settle},
+    recovery::{Left, Recoveries, sweep},
+    settle::Reason,
 };
 use crate::actors::{
     node::Node,
-    response_supervisor::{AdmitError, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
+    response_supervisor::{AdmitError, LeaveQueue, Origin, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Label, Ping, Role, spawn_on},
 };
-use crate::domain::BackgroundLine;
+use crate::domain::{BackgroundLine, Plan};
 use crate::protocol::ResponseId;
+use crate::vault::ResponseKey;
 
 /// Knows the running responses of a node: starts their supervisors, finds them for commands, settles what
 /// they leave behind, and serves clients of responses that have ended.
@@ -31,13 +30,12 @@ pub(crate) struct ResponseRegistry {
     pub(super) node: Arc<Node>,
     pub(super) epoch: i64,
     pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
-    /// Those whose supervisor failed under this registry and that have no ending yet. What else is without an
-    /// ending was left behind by an earlier epoch, also when the recovery has claimed it already.
-    pub(super) orphans: HashSet<ResponseId>,
+    /// Those whose owner is gone, a supervisor of this registry or an earlier process.
+    pub(super) recoveries: Recoveries,
     /// Whose turn it is among the background responses.
     line: BackgroundLine,
     pub(super) replays: Replays,
-    draining: bool,
+    pub(super) draining: bool,
     drained: Vec<oneshot::Sender<()>>,
 }
 
@@ -56,7 +54,7 @@ impl ResponseRegistry {
             node,
             epoch,
             running: HashMap::new(),
-            orphans: HashSet::new(),
+            recoveries: Recoveries::default(),
             replays: Replays::default(),
             draining: false,
             drained: Vec::new(),
@@ -84,12 +82,7 @@ impl ResponseRegistry {
         child.kill(exit.clone());
         self.turn_over(id);
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
-        self.orphans.insert(id);
-        let settled = settle(Arc::clone(&self.node), self.epoch, id, Reason::SupervisorFailed);
-        ctx.spawn(settled.into_actor(self).map(move |(), registry, _| {
-            registry.orphans.remove(&id);
-            registry.report_drained();
-        }));
+        self.recover(id, Reason::SupervisorFailed, None, ctx);
     }
 
     /// A background response has had its turn, or will have none.
@@ -99,6 +92,9 @@ impl ResponseRegistry {
     }
 
     fn give_turns(&mut self) {
+        if self.draining {
+            return;
+        }
         while let Some(id) = self.line.begin_next() {
             if let Some(child) = self.running.get(&id) {
                 child.addr().do_send(TakeTurn);
@@ -106,8 +102,8 @@ impl ResponseRegistry {
         }
     }
 
-    fn report_drained(&mut self) {
-        if self.running.is_empty() && self.orphans.is_empty() {
+    pub(super) fn report_drained(&mut self) {
+        if self.running.is_empty() && !self.recoveries.has_orphans() {
             for reply in self.drained.drain(..) {
                 let _left = reply.send(());
             }
@@ -119,7 +115,7 @@ impl Actor for ResponseRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(recover(Arc::clone(&self.node), self.epoch).into_actor(self));
+        ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }
@@ -129,8 +125,8 @@ impl Handler<StartResponse> for ResponseRegistry {
 
     fn handle(&mut self, start: StartResponse, ctx: &mut Self::Context) {
         let StartResponse { plan, key, place, seat, reply } = start;
-        let (id, request_id) = (plan.id, plan.request_id.clone());
-        let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining);
+        let id = plan.id;
+        let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
         let Some(arbiter) = arbiter else {
             let _left = reply.send(Err(AdmitError::Draining));
             return;
@@ -144,17 +140,52 @@ impl Handler<StartResponse> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::QueueFull));
             return;
         }
-        let (node, registry, epoch) = (Arc::clone(&self.node), ctx.address(), self.epoch);
-        let start = Start { node, epoch, plan, key, place, seat, reply, registry: registry.clone().recipient() };
-        let span = tracing::info_span!("response", response.id = %id, request_id);
+        self.supervise(&arbiter, plan, (key, Origin::Asked { place, seat, reply }), ctx);
+        if background {
+            self.give_turns();
+        }
+    }
+}
+
+impl ResponseRegistry {
+    fn supervise(
+        &mut self,
+        arbiter: &ArbiterHandle,
+        plan: Plan,
+        (key, origin): (Option<ResponseKey>, Origin),
+        ctx: &Context<Self>,
+    ) {
+        let (id, registry) = (plan.id, ctx.address());
+        let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
+        let start = Start {
+            node: Arc::clone(&self.node),
+            epoch: self.epoch,
+            plan,
+            key,
+            origin,
+            registry: registry.clone().recipient(),
+        };
         let label = Label::of(Role::ResponseSupervisor, id);
         let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, (label, span), build, exit);
         self.running.insert(id, child);
-        if background {
-            self.give_turns();
+    }
+
+    /// Goes on with a response that an earlier process left. It has its place in line, however long that is.
+    pub(super) fn take_over(&mut self, left: Left, ctx: &mut Context<Self>) {
+        let Left { plan, key, origin, is_running } = left;
+        let (id, user, background) = (plan.id, plan.user, plan.request.background);
+        let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
+            return self.recover(id, Reason::SupervisorFailed, None, ctx);
+        };
+        self.supervise(&arbiter, plan, (Some(key), origin), ctx);
+        match (background, is_running) {
+            (true, true) => self.line.go_on(id, user),
+            (true, false) => self.line.rejoin(id, user),
+            (false, _) => {}
         }
+        self.give_turns();
     }
 }
 
@@ -163,8 +194,12 @@ impl Handler<Drain> for ResponseRegistry {
 
     fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) {
         self.draining = true;
-        if now {
-            self.running.values().for_each(|child| child.addr().do_send(StopRun));
+        for child in self.running.values() {
+            if now {
+                child.addr().do_send(StopRun);
+            } else {
+                child.addr().do_send(LeaveQueue);
+            }
         }
         self.drained.push(reply);
         self.report_drained();
@@ -177,7 +212,7 @@ impl Handler<RunFact> for ResponseRegistry {
     fn handle(&mut self, fact: RunFact, _: &mut Self::Context) {
         match fact {
             RunFact::TurnOver(id) => self.turn_over(id),
-            RunFact::Concluded(id) => {
+            RunFact::Concluded(id) | RunFact::HandedOver(id) => {
                 self.running.remove(&id);
                 self.report_drained();
             }

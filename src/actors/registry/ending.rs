@@ -1,6 +1,6 @@
 //! Cancelling and deleting.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use actix::{ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use tokio::sync::oneshot;
@@ -8,8 +8,8 @@ use tracing::Instrument;
 
 use super::{
     CancelResponse, DeleteResponse, ResponseRegistry,
-    lookup::{ending, find},
-    settle::{Reason, settle_now},
+    lookup::{AtRest, ending, find_at_rest},
+    settle::Reason,
 };
 use crate::actors::{
     journal_writer::Written,
@@ -28,29 +28,36 @@ impl Handler<CancelResponse> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
-        let answer = cancel_ended(Arc::clone(&self.node), self.epoch, user, id).instrument(span);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
-            let _left = reply.send(answer);
+        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::Cancelled);
+        let node = Arc::clone(&self.node);
+        let answer = async move {
+            match at_rest.await.map_err(refuse)? {
+                AtRest::Ended(_) => cancel_ended(&node, user, id).await.map(Some),
+                AtRest::Running => Ok(None),
+            }
+        };
+        ctx.spawn(answer.instrument(span.clone()).into_actor(self).map(move |answer, registry, ctx| {
+            match answer.transpose() {
+                Some(answer) => {
+                    let _left = reply.send(answer);
+                }
+                None => registry.handle(CancelResponse { user, id, span, reply }, ctx),
+            }
         }));
     }
 }
 
-async fn cancel_ended(
-    node: Arc<Node>,
-    epoch: i64,
-    user: UserId,
-    id: ResponseId,
-) -> Result<Arc<Outcome>, CancelRefusal> {
-    let refuse = |refusal| match refusal {
+fn refuse(refusal: ReadRefusal) -> CancelRefusal {
+    match refusal {
         ReadRefusal::NotFound => CancelRefusal::NotFound,
         ReadRefusal::Unavailable => CancelRefusal::Unavailable,
+        ReadRefusal::Restarting => CancelRefusal::Restarting,
         ReadRefusal::Failed => CancelRefusal::Failed,
-    };
-    let found = find(&node, user, id).await.map_err(refuse)?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, Reason::Cancelled).await.map_err(refuse)?;
     }
-    let outcome = ending(&node, user, id).await.map_err(refuse)?;
+}
+
+async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    let outcome = ending(node, user, id).await.map_err(refuse)?;
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
 }
 
@@ -63,30 +70,35 @@ impl Handler<DeleteResponse> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
         }
-        let answer = delete(Arc::clone(&self.node), self.epoch, user, id, cancelled).instrument(span);
-        ctx.spawn(answer.into_actor(self).map(|answer, _, _| {
-            let _left = reply.send(answer);
+        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::Cancelled);
+        let answer = delete(Arc::clone(&self.node), id, at_rest, cancelled).instrument(span.clone());
+        ctx.spawn(answer.into_actor(self).map(move |answer, registry, ctx| match answer.transpose() {
+            Some(answer) => {
+                let _left = reply.send(answer);
+            }
+            None => registry.handle(DeleteResponse { user, id, span, reply }, ctx),
         }));
     }
 }
 
+/// None if the response runs here by now.
 async fn delete(
     node: Arc<Node>,
-    epoch: i64,
-    user: UserId,
     id: ResponseId,
+    at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
     cancelled: oneshot::Receiver<Result<Arc<Outcome>, CancelRefusal>>,
-) -> Result<(), ReadRefusal> {
+) -> Result<Option<()>, ReadRefusal> {
     // Not running here, or its supervisor just failed: then the row says more.
-    if let Ok(Err(CancelRefusal::Unavailable)) = cancelled.await {
-        return Err(ReadRefusal::Unavailable);
+    match cancelled.await {
+        Ok(Err(CancelRefusal::Unavailable)) => return Err(ReadRefusal::Unavailable),
+        Ok(Err(CancelRefusal::Restarting)) => return Err(ReadRefusal::Restarting),
+        Ok(Ok(_) | Err(CancelRefusal::NotFound | CancelRefusal::AlreadyEnded(_) | CancelRefusal::Failed)) | Err(_) => {}
     }
-    let found = find(&node, user, id).await?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, Reason::Cancelled).await?;
-    }
-    match node.journal.write(Entry::Delete(id)).await {
-        Written::Committed => Ok(()),
-        Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
+    match at_rest.await? {
+        AtRest::Running => Ok(None),
+        AtRest::Ended(_) => match node.journal.write(Entry::Delete(id)).await {
+            Written::Committed => Ok(Some(())),
+            Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
+        },
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use actix::Addr;
+
+use super::{ResponseRegistry, recovery::ask, settle::Reason};
 use crate::actors::{
     node::Node,
     reader::Outcome,
@@ -75,6 +78,36 @@ pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Fo
     let row = row.filter(|row| row.user == user && row.stored).ok_or(ReadRefusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
     Ok(Found { row, log: Log::new(Arc::clone(&node.store), key, id) })
+}
+
+/// Where a stored response is found that did not run here when it was looked for.
+#[derive(Debug)]
+pub(super) enum AtRest {
+    /// It has ended.
+    Ended(Box<Found>),
+    /// It runs here now: its owner was gone, and this node goes on with it.
+    Running,
+}
+
+/// The stored response of that user. One whose owner is gone is looked after first.
+///
+/// # Errors
+/// As [`find`]; [`ReadRefusal::Unavailable`] also if another node has it, or if it could not be looked after in time.
+pub(super) async fn find_at_rest(
+    node: Arc<Node>,
+    registry: Addr<ResponseRegistry>,
+    user: UserId,
+    id: ResponseId,
+    reason: Reason,
+) -> Result<AtRest, ReadRefusal> {
+    let found = find(&node, user, id).await?;
+    if found.row.status.is_terminal() {
+        return Ok(AtRest::Ended(Box::new(found)));
+    }
+    let recovered = tokio::time::timeout(node.settings.admission_patience, ask(&registry, id, reason));
+    recovered.await.map_err(|_| ReadRefusal::Unavailable)??;
+    let found = find(&node, user, id).await?;
+    Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
 }
 
 /// The whole fold of a stored response.

@@ -1,6 +1,6 @@
 //! Serving clients of responses that are not running here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use tokio::sync::{oneshot, watch};
@@ -8,8 +8,8 @@ use tracing::{Instrument, Span};
 
 use super::{
     JoinResponse, ResponseRegistry,
-    lookup::{Found, ending, find},
-    settle::{Reason, settle_now},
+    lookup::{AtRest, Found, ending, find_at_rest},
+    settle::Reason,
 };
 use crate::actors::{
     client_emitter::{ClientEmitter, EmitterFact, ReaderId, Source},
@@ -60,32 +60,33 @@ impl Handler<JoinResponse> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, seat, reply });
         }
-        let reason = if self.orphans.contains(&id) { Reason::SupervisorFailed } else { Reason::NodeLost };
-        let node = Arc::clone(&self.node);
-        let ended = find_ended(node, (self.epoch, reason), user, id, (seat.wish, Arc::clone(&seat.phase)));
-        let ended = ended.instrument(span.clone());
+        let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::NodeLost);
+        let (wish, phase) = (seat.wish, Arc::clone(&seat.phase));
+        let told = tell_ending(Arc::clone(&self.node), ended, (wish, phase), (user, id)).instrument(span.clone());
         let join = Replay { seat, span, reply };
-        ctx.spawn(ended.into_actor(self).map(move |found, registry, ctx| registry.replay(id, found, join, ctx)));
+        ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
+            Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
+            Ok(AtRest::Running) => {
+                let Replay { seat, span, reply } = join;
+                registry.handle(JoinResponse { user, id, returning, seat, span, reply }, ctx);
+            }
+            Err(refusal) => registry.replay(id, Err(refusal), join, ctx),
+        }));
     }
 }
 
-/// A stored response that has ended; one that lost its supervisor is settled first. A client that only wants
-/// the ending is told it.
-async fn find_ended(
+/// A client that only wants the ending of a response that has one is told it.
+async fn tell_ending(
     node: Arc<Node>,
-    (epoch, reason): (i64, Reason),
-    user: UserId,
-    id: ResponseId,
+    at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
     (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
-) -> Result<Found, ReadRefusal> {
-    let found = find(&node, user, id).await?;
-    if !found.row.status.is_terminal() {
-        settle_now(&node, epoch, &found.row, reason).await?;
-    }
-    if wish == Wish::Ending {
+    (user, id): (UserId, ResponseId),
+) -> Result<AtRest, ReadRefusal> {
+    let at_rest = at_rest.await?;
+    if wish == Wish::Ending && matches!(at_rest, AtRest::Ended(_)) {
         phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
     }
-    Ok(found)
+    Ok(at_rest)
 }
 
 impl ResponseRegistry {

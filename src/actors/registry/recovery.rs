@@ -1,45 +1,284 @@
-//! Settling what an earlier epoch of this node left behind.
+//! Looking after responses whose owner is gone: each is gone on with where that is possible, else settled.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use tokio::sync::{Semaphore, oneshot};
 
-use super::settle::{Reason, settle};
-use crate::actors::node::Node;
-use crate::store::Error;
+use super::{
+    ResponseRegistry,
+    settle::{Claimed, Folded, Reason, claim, fold, settle},
+};
+use crate::access;
+use crate::actors::{
+    node::Node,
+    response_supervisor::{Leftover, Origin, ReadRefusal},
+};
+use crate::domain::{Attempt, Fact, LostCall, Plan, Prompt, Recovery, Target};
+use crate::journal::{Log, LogError};
+use crate::protocol::ResponseId;
+use crate::store::{Error, ResponseRow};
+use crate::vault::{self, ResponseKey};
 
-/// How many responses one sweep looks at, and how many it settles side by side.
+/// How many responses one sweep looks at, and how many are worked on side by side.
 const BATCH: u32 = 1_000;
-const CONCURRENT: usize = 16;
+const CONCURRENT: usize = 32;
 
-/// How long a sweep waits for one response, so that one that can't be settled holds up no other.
+/// How long a sweep waits for one batch, so that one that can't be settled holds up no other for long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const PAUSE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
+const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 
-/// Settles, now and again for ever, every response of this node that belongs to an earlier epoch and has not
-/// ended: the last entries of the former owner may become durable after the first look.
-pub(super) async fn recover(node: Arc<Node>, epoch: i64) {
+/// Looks, now and again for ever, for responses that have not ended and whose owner is gone: the last entries of a
+/// former owner may become durable after the first look, and other nodes die at any time.
+pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
-        match sweep(&node, epoch).await {
-            Ok(()) => tokio::time::sleep(PAUSE).await,
+        let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
+        let pause = match rows {
+            Ok(rows) => {
+                let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+                let recovered = rows.iter().map(|row| ask(&registry, row.id, Reason::NodeLost));
+                let all = futures_util::future::join_all(recovered);
+                if tokio::time::timeout(PATIENCE, all).await.is_err() {
+                    tracing::error!("some responses of a former owner could not be settled yet");
+                }
+                if whole_batch { Duration::ZERO } else { PAUSE }
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
-                tokio::time::sleep(PAUSE_WHEN_AWAY).await;
+                PAUSE_WHEN_AWAY
             }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Has a response looked after whose owner is gone. Returns once it has ended or runs here.
+///
+/// # Errors
+/// [`ReadRefusal::Unavailable`] if somebody else owns it, [`ReadRefusal::Restarting`] if this node is about to stop.
+pub(super) async fn ask(registry: &Addr<ResponseRegistry>, id: ResponseId, reason: Reason) -> Result<(), ReadRefusal> {
+    let (done, told) = oneshot::channel();
+    registry.do_send(Recover { id, reason, done });
+    told.await.unwrap_or(Err(ReadRefusal::Unavailable))
+}
+
+/// Look after a response whose owner is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct Recover {
+    id: ResponseId,
+    reason: Reason,
+    done: oneshot::Sender<Result<(), ReadRefusal>>,
+}
+
+type Waiting = Vec<oneshot::Sender<Result<(), ReadRefusal>>>;
+
+/// The responses that are being looked after.
+#[derive(Debug)]
+pub(super) struct Recoveries {
+    under_way: HashMap<ResponseId, (Reason, Waiting)>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Recoveries {
+    fn default() -> Self {
+        Self { under_way: HashMap::new(), places: Arc::new(Semaphore::new(CONCURRENT)) }
+    }
+}
+
+impl Recoveries {
+    /// Whether any response of this registry's own has lost its supervisor and has no ending yet.
+    pub(super) fn has_orphans(&self) -> bool {
+        self.under_way.values().any(|(reason, _)| *reason == Reason::SupervisorFailed)
+    }
+}
+
+/// A response that can be gone on with.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) plan: Plan,
+    pub(super) key: ResponseKey,
+    pub(super) origin: Origin,
+    /// A provider is at work for it.
+    pub(super) is_running: bool,
+}
+
+impl Handler<Recover> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Recover { id, reason, done }: Recover, ctx: &mut Self::Context) {
+        if self.running.contains_key(&id) {
+            let _left = done.send(Ok(()));
+        } else if self.draining && !self.recoveries.under_way.contains_key(&id) {
+            let _left = done.send(Err(ReadRefusal::Restarting));
+        } else {
+            self.recover(id, reason, Some(done), ctx);
         }
     }
 }
 
-async fn sweep(node: &Arc<Node>, epoch: i64) -> Result<(), Error> {
-    let rows = node.store.unsettled(&node.name, epoch, BATCH).await?;
-    let settle_one = async |id| {
-        let settled = settle(Arc::clone(node), epoch, id, Reason::NodeLost);
-        if tokio::time::timeout(PATIENCE, settled).await.is_err() {
-            tracing::error!(response.id = %id, "a response could not be settled yet");
+impl ResponseRegistry {
+    /// Looks after a response until it has ended or runs here.
+    pub(super) fn recover(
+        &mut self,
+        id: ResponseId,
+        reason: Reason,
+        done: Option<oneshot::Sender<Result<(), ReadRefusal>>>,
+        ctx: &mut Context<Self>,
+    ) {
+        if let Some((_, waiting)) = self.recoveries.under_way.get_mut(&id) {
+            waiting.extend(done);
+            return;
         }
+        self.recoveries.under_way.insert(id, (reason, done.into_iter().collect()));
+        let (node, epoch, places) = (Arc::clone(&self.node), self.epoch, Arc::clone(&self.recoveries.places));
+        let work = async move {
+            // Closed never.
+            let _place = places.acquire().await;
+            look_after(&node, epoch, id, reason).await
+        };
+        ctx.spawn(work.into_actor(self).map(move |found, registry, ctx| registry.recovered(id, found, ctx)));
+    }
+
+    fn recovered(&mut self, id: ResponseId, found: Result<Option<Box<Left>>, ReadRefusal>, ctx: &mut Context<Self>) {
+        let waiting = self.recoveries.under_way.remove(&id).map(|(_, waiting)| waiting).unwrap_or_default();
+        let answer = match found {
+            // It has this node's newest epoch, and so the next start finds it.
+            Ok(Some(_)) if self.draining => Err(ReadRefusal::Restarting),
+            Ok(Some(left)) => {
+                self.take_over(*left, ctx);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(refusal) => Err(refusal),
+        };
+        for done in waiting {
+            let _left = done.send(answer);
+        }
+        self.report_drained();
+    }
+}
+
+/// Ends a response, or finds that it can be gone on with. An absent database is waited for.
+async fn look_after(
+    node: &Arc<Node>,
+    epoch: i64,
+    id: ResponseId,
+    reason: Reason,
+) -> Result<Option<Box<Left>>, ReadRefusal> {
+    loop {
+        match look(node, epoch, id, reason).await {
+            Ok(Look::Over) => return Ok(None),
+            Ok(Look::Taken) => return Err(ReadRefusal::Unavailable),
+            Ok(Look::Left(left)) => return Ok(Some(left)),
+            Ok(Look::Again) => {}
+            Err(error) => tracing::warn!(response.id = %id, error = %error, "a response waits to be settled"),
+        }
+        tokio::time::sleep(PAUSE_BEFORE_ANOTHER_LOOK).await;
+    }
+}
+
+enum Look {
+    Over,
+    Taken,
+    Left(Box<Left>),
+    Again,
+}
+
+async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<Look, Error> {
+    let row = match claim(node, epoch, id).await? {
+        Claimed::Mine(row) => row,
+        Claimed::Over => return Ok(Look::Over),
+        Claimed::Taken => return Ok(Look::Taken),
     };
-    stream::iter(rows).for_each_concurrent(CONCURRENT, |row| settle_one(row.id)).await;
-    Ok(())
+    let folded = match row.stored {
+        true => match fold(node, &row).await {
+            Ok(folded) => Some(folded),
+            Err(LogError::Store(error) | LogError::Vault(vault::Error::Accounts(access::Error::Store(error)))) => {
+                return Err(error);
+            }
+            Err(error @ LogError::Vault(vault::Error::Ring(_) | vault::Error::Randomness)) => {
+                tracing::warn!(response.id = %id, error = %error, "a response waits to be settled");
+                return Ok(Look::Again);
+            }
+            Err(error @ (LogError::Vault(_) | LogError::Codec(_) | LogError::Gap)) => {
+                tracing::error!(response.id = %id, error = %error, "a response is settled without its log");
+                None
+            }
+        },
+        false => None,
+    };
+    if let Some(folded) = &folded
+        && let Some(left) = left(node, &row, (folded, reason)).await?
+    {
+        return Ok(Look::Left(Box::new(left)));
+    }
+    Ok(if settle(node, epoch, &row, (folded, reason)).await { Look::Over } else { Look::Again })
+}
+
+/// The response as it can be gone on with, if it can.
+async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason)) -> Result<Option<Left>, Error> {
+    let Folded { log, transcript, last_segment } = folded;
+    let (targets, heard) = match (transcript.recovery(), reason) {
+        (Recovery::Run, Reason::NodeLost) if node.planner.is_some() => (Vec::new(), Vec::new()),
+        (Recovery::Reattach(call), Reason::NodeLost | Reason::Cancelled) if can_reattach(node, &call) => {
+            // What could be folded can be read again, or the database is away.
+            let Ok(heard) = heard(log, call.attempt).await else { return Ok(None) };
+            (vec![target(node, &row.model, call)], heard)
+        }
+        (Recovery::Run | Recovery::Reattach(_) | Recovery::Settle, _) => return Ok(None),
+    };
+    let (Some(request), Some(terms)) = (transcript.request().cloned(), transcript.terms().cloned()) else {
+        return Ok(None);
+    };
+    let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
+    let is_running = !targets.is_empty();
+    let plan = Plan {
+        id: row.id,
+        user: row.user,
+        request_id: terms.request_id,
+        request,
+        input: Vec::new(),
+        prompt: Prompt::default(),
+        caller: terms.caller,
+        targets,
+        encoding: encoding.unwrap_or_default(),
+        prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
+        disconnect: terms.disconnect,
+        resumable: terms.resumable,
+    };
+    let leftover = Leftover { transcript: transcript.clone(), last_segment: *last_segment, heard };
+    let origin = Origin::Left(Box::new(leftover));
+    Ok(Some(Left { plan, key: log.key().clone(), origin, is_running }))
+}
+
+fn can_reattach(node: &Node, call: &LostCall) -> bool {
+    node.upstreams.get(&call.provider).is_some_and(|upstream| upstream.provider.can_reattach())
+}
+
+/// The target of a lost call, with the times that the configuration gives it now.
+fn target(node: &Node, model: &str, call: LostCall) -> Target {
+    let known = node.planner.as_ref().and_then(|planner| planner.model(model));
+    let targets = known.map(|model| model.targets).unwrap_or_default();
+    let same = |target: &Target| target.provider == call.provider && target.model == call.model;
+    targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
+}
+
+/// What the provider said in that call, as far as the log has it.
+async fn heard(log: &Log, attempt: Attempt) -> Result<Vec<Fact>, LogError> {
+    let mut heard = Vec::new();
+    let mut next = 0;
+    loop {
+        let page = log.page(next).await?;
+        if page.is_empty() {
+            return Ok(heard);
+        }
+        next += page.len() as u64;
+        let said = page.into_iter().filter(|fact| fact.attempt() == Some(attempt));
+        // The opening is this server's own, and reports of usage are kept for the end.
+        heard.extend(said.filter(|fact| !matches!(fact, Fact::AttemptOpening { .. } | Fact::UsageReported { .. })));
+    }
 }

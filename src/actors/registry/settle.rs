@@ -1,21 +1,17 @@
 //! Ending a response whose supervisor is gone, from its log alone.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use crate::access;
 use crate::actors::{
     journal_writer::Written,
     node::Node,
     persistence_accumulator::seal_ending,
-    response_supervisor::{Estimate, ReadRefusal, finish_draft, usage_records},
+    response_supervisor::{Estimate, finish_draft, usage_records},
 };
 use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Status, Usage};
 use crate::store::{Claim, Conflict, Ending, Entry, Error, ResponseRow, UsageRecord};
-use crate::vault;
-
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// The provider's name in the usage record of a response whose log does not say it.
 const UNKNOWN_PROVIDER: &str = "unknown";
@@ -31,70 +27,89 @@ pub(super) enum Reason {
     Cancelled,
 }
 
-/// Brings a response to its end if it has none, as often as it takes: whoever else works on it is
-/// noticed, and an absent database is waited for.
-pub(super) async fn settle(node: Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) {
-    loop {
-        match settle_once(&node, epoch, id, reason).await {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(response.id = %id, error = %error, "a response waits to be settled"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+/// What became of the attempt to own a response.
+#[derive(Debug)]
+pub(super) enum Claimed {
+    /// It is this node's to bring to an end.
+    Mine(ResponseRow),
+    /// It has its ending, or is gone.
+    Over,
+    /// Somebody else owns it.
+    Taken,
 }
 
-/// Settles a response that somebody waits for. One that another node owns is left to it.
-pub(super) async fn settle_now(
-    node: &Arc<Node>,
-    epoch: i64,
-    row: &ResponseRow,
-    reason: Reason,
-) -> Result<(), ReadRefusal> {
-    if row.node != node.name {
-        return Err(ReadRefusal::Unavailable);
-    }
-    let settled = settle(Arc::clone(node), epoch, row.id, reason);
-    tokio::time::timeout(node.settings.admission_patience, settled).await.map_err(|_| ReadRefusal::Unavailable)
-}
-
-/// True if the response has its ending, or is gone.
-async fn settle_once(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<bool, Error> {
+/// Takes a response over.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Claimed, Error> {
     // The claim goes through the journal behind all that the former owner had submitted: what it finds
     // missing is not still on its way.
     let from_epoch = node.store.response(id).await?.map_or(epoch, |row| row.epoch);
     let claim = Claim { id, from_epoch, node: node.name.clone(), epoch };
     match node.journal.write(Entry::Claim(claim)).await {
         Written::Committed => {}
-        Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(true),
-        Written::Conflict(Conflict::Owner | Conflict::Place) | Written::Failed => return Ok(false),
+        Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
+        Written::Conflict(Conflict::Owner | Conflict::Place) | Written::Failed => return Ok(Claimed::Taken),
     }
-    let Some(row) = node.store.response(id).await?.filter(|row| !row.status.is_terminal()) else { return Ok(true) };
-    let ending = match ending(node, epoch, &row, reason).await {
-        Ok(ending) => ending,
-        Err(LogError::Store(error) | LogError::Vault(vault::Error::Accounts(access::Error::Store(error)))) => {
-            return Err(error);
-        }
-        Err(error @ LogError::Vault(vault::Error::Ring(_) | vault::Error::Randomness)) => {
-            tracing::warn!(response.id = %id, error = %error, "a response waits to be settled");
-            return Ok(false);
-        }
-        Err(error @ (LogError::Vault(_) | LogError::Codec(_) | LogError::Gap)) => {
-            tracing::error!(response.id = %id, error = %error, "a response is settled without its log");
-            plain(node, epoch, &row, reason)
-        }
-    };
-    tracing::warn!(response.id = %id, status = ending.status.as_str(), reason = ?reason, "response settled from its log");
-    Ok(node.journal.write(Entry::End(Box::new(ending))).await == Written::Committed)
+    let row = node.store.response(id).await?.filter(|row| !row.status.is_terminal());
+    Ok(row.map_or(Claimed::Over, Claimed::Mine))
 }
 
-async fn ending(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> Result<Ending, LogError> {
-    if !row.stored {
-        return Ok(plain(node, epoch, row, reason));
-    }
+/// The log of a stored response, and its fold.
+#[derive(Debug)]
+pub(super) struct Folded {
+    pub(super) log: Log,
+    pub(super) transcript: Transcript,
+    /// Where its last segment begins.
+    pub(super) last_segment: u64,
+}
+
+/// Folds the log of a stored response.
+///
+/// # Errors
+/// If the log can't be read.
+pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogError> {
     let key = node.vault.user_key(row.user).await?.response_key(row.id);
     let log = Log::new(Arc::clone(&node.store), key, row.id);
-    let (mut transcript, last_segment) = log.fold().await?;
+    let (transcript, last_segment) = log.fold().await?;
+    Ok(Folded { log, transcript, last_segment })
+}
+
+/// Ends a response that this node owns. True if it has its ending now.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn settle(
+    node: &Node,
+    epoch: i64,
+    row: &ResponseRow,
+    (folded, reason): (Option<Folded>, Reason),
+) -> bool {
+    let ending = match folded {
+        Some(folded) => ending(node, epoch, row, (folded, reason)).await,
+        None => Ok(plain(node, epoch, row, reason)),
+    };
+    let ending = ending.unwrap_or_else(|error| {
+        tracing::error!(response.id = %row.id, error = %error, "a response is settled without its log");
+        plain(node, epoch, row, reason)
+    });
+    tracing::warn!(
+        response.id = %row.id,
+        status = ending.status.as_str(),
+        reason = ?reason,
+        "response settled from its log"
+    );
+    node.journal.write(Entry::End(Box::new(ending))).await == Written::Committed
+}
+
+async fn ending(
+    node: &Node,
+    epoch: i64,
+    row: &ResponseRow,
+    (folded, reason): (Folded, Reason),
+) -> Result<Ending, LogError> {
+    let Folded { log, mut transcript, last_segment } = folded;
     let first = transcript.facts();
     let at = node.clock.now();
     let facts = [fact(node, reason), Fact::Ended { at }];
@@ -109,7 +124,7 @@ async fn ending(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason)
 }
 
 /// The ending of a response that has no log, or none that can be read.
-fn plain(node: &Arc<Node>, epoch: i64, row: &ResponseRow, reason: Reason) -> Ending {
+fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> Ending {
     let (status, cause) = match reason {
         Reason::SupervisorFailed => (Status::Failed, Some(Cause::InternalError)),
         Reason::NodeLost => (Status::Failed, Some(Cause::ServerInterrupted)),

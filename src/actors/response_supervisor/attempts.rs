@@ -5,10 +5,14 @@ use std::{sync::Arc, time::Duration};
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use futures_util::FutureExt;
 
-use super::{ResponseSupervisor, supervisor::Stage};
+use super::{
+    ResponseSupervisor,
+    retelling::{AnotherStory, Heard, Retelling},
+    supervisor::Stage,
+};
 use crate::actors::upstream::Upstream;
-use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, Next, Target};
-use crate::provider::{Error, GateRefusal, Pass, Permit, Ticket};
+use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, LostCall, Next, Target};
+use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, Ticket};
 
 /// When it is worth coming back to a provider that is busy.
 const BUSY: Duration = Duration::from_secs(1);
@@ -29,9 +33,11 @@ pub(crate) struct TakeTurn;
 
 /// What the response waits for before its provider works, or that it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Its turn.
     Turn,
+    /// Its prompt.
+    Planning,
     /// A place at the provider.
     Place,
     /// The end of a pause before another attempt.
@@ -45,19 +51,32 @@ enum Step {
 /// The attempts of a response, and what the current one holds.
 #[derive(Debug)]
 pub(super) struct Tries {
-    step: Step,
+    pub(super) step: Step,
     /// None until the response is started.
     start: Option<Place>,
     tried: Attempts,
     /// The next attempt asks a target again.
     retries: bool,
     /// The latest attempt, once there is one.
-    attempt: Option<Attempt>,
+    pub(super) attempt: Option<Attempt>,
+    /// The call that is to be listened to again.
+    pub(super) lost: Option<LostCall>,
+    /// The call began in another process: it is listened to, and nothing is asked again.
+    pub(super) taken_over: bool,
+    /// How often it was since anything new was heard.
+    pub(super) reattached: u32,
+    /// What was heard of the attempt; kept where it can be listened to again.
+    pub(super) heard: Option<Heard>,
+    pub(super) retelling: Option<Retelling>,
+    /// How many facts there were when the provider's id of its call became one of them.
+    pub(super) traceable_from: Option<u64>,
+    /// What dropping the reader means to the provider.
+    pub(super) hand_over: HandOver,
     /// Shared with the reader, so that the place is free when the provider's socket is closed, and not before.
     permit: Option<Arc<Permit>>,
     pass: Option<Pass>,
-    waiting: Option<SpawnHandle>,
-    deadline: Option<SpawnHandle>,
+    pub(super) waiting: Option<SpawnHandle>,
+    pub(super) deadline: Option<SpawnHandle>,
 }
 
 impl Tries {
@@ -68,6 +87,13 @@ impl Tries {
             tried: Attempts::at(targets),
             retries: false,
             attempt: None,
+            lost: None,
+            taken_over: false,
+            reattached: 0,
+            heard: None,
+            retelling: None,
+            traceable_from: None,
+            hand_over: HandOver::default(),
             permit: None,
             pass: None,
             waiting: None,
@@ -78,6 +104,27 @@ impl Tries {
     /// The attempt whose provider works now.
     pub(super) fn reading(&self) -> Option<Attempt> {
         self.attempt.filter(|_| self.step == Step::Reading)
+    }
+
+    /// There are that many targets.
+    pub(super) fn aim_at(&mut self, targets: usize) {
+        self.tried = Attempts::at(targets);
+    }
+
+    /// The place at the provider.
+    pub(super) fn permit(&self) -> Option<Arc<Permit>> {
+        self.permit.clone()
+    }
+
+    /// The fact if it was not heard before.
+    ///
+    /// # Errors
+    /// If the provider tells its call differently from the first time.
+    pub(super) fn unheard(&mut self, fact: Fact) -> Result<Option<Fact>, AnotherStory> {
+        match &mut self.retelling {
+            Some(retelling) => retelling.take(fact),
+            None => Ok(Some(fact)),
+        }
     }
 
     /// The provider answered with a success.
@@ -107,11 +154,11 @@ impl ResponseSupervisor {
         self.target().map_or("", |target| &target.provider)
     }
 
-    fn upstream(&self) -> Option<Upstream> {
+    pub(super) fn upstream(&self) -> Option<Upstream> {
         self.node.upstreams.get(self.provider()).cloned()
     }
 
-    fn enter_gate(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn enter_gate(&mut self, ctx: &mut Context<Self>) {
         let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
         if self.plan.request.background {
             // It was accepted to wait, and those that wait like this are bounded by their turns.
@@ -125,7 +172,7 @@ impl ResponseSupervisor {
         }
     }
 
-    fn await_place(&mut self, ticket: Ticket, ctx: &mut Context<Self>) {
+    pub(super) fn await_place(&mut self, ticket: Ticket, ctx: &mut Context<Self>) {
         self.tries.step = Step::Place;
         if ticket.is_granted() {
             let permit = ticket.granted().now_or_never();
@@ -144,10 +191,13 @@ impl ResponseSupervisor {
             return;
         }
         let Some(permit) = permit else {
+            if self.tries.lost.is_some() {
+                return self.interrupt(ctx);
+            }
             return self.not_asked(Failure::not_asked(Cause::QueueTimeout, Some(BUSY)), ctx);
         };
         self.tries.permit = Some(Arc::new(permit));
-        self.open_attempt(ctx);
+        if self.tries.lost.is_some() { self.listen_again(ctx) } else { self.open_attempt(ctx) }
     }
 
     /// Records that the provider is about to be asked. It is asked once that is durable.
@@ -170,12 +220,19 @@ impl ResponseSupervisor {
         let attempt = Attempt { number: self.tries.tried.open(), ..Attempt::FIRST };
         self.tries.attempt = Some(attempt);
         let Target { provider, model, timeouts } = target;
-        self.record([Fact::AttemptOpening { attempt, at: now, provider, model }], ctx);
+        let deadline = self.transcript.deadline().is_none().then(|| now.saturating_add(timeouts.total));
+        let opening = Fact::AttemptOpening { attempt, at: now, provider, model };
+        self.record(deadline.map(|at| Fact::DeadlineSet { at }).into_iter().chain([opening]), ctx);
         self.tries.step = Step::Opening { facts: self.transcript.facts() };
-        if self.tries.deadline.is_none() {
-            self.tries.deadline = Some(ctx.run_later(timeouts.total, Self::deadline_passed));
-        }
+        self.watch_deadline(ctx);
         self.read_when_durable(ctx);
+    }
+
+    /// Ends the response when its deadline has passed, if it has one.
+    pub(super) fn watch_deadline(&mut self, ctx: &mut Context<Self>) {
+        let Some(deadline) = self.transcript.deadline().filter(|_| self.tries.deadline.is_none()) else { return };
+        let left = deadline.since(self.node.clock.now());
+        self.tries.deadline = Some(ctx.run_later(left, Self::deadline_passed));
     }
 
     fn deadline_passed(&mut self, ctx: &mut Context<Self>) {
@@ -192,26 +249,32 @@ impl ResponseSupervisor {
         }
         let Some(upstream) = self.upstream() else { return self.fail(Cause::InternalError, ctx) };
         self.tries.step = Step::Reading;
-        self.start_reader(upstream.provider, attempt, permit, ctx);
+        self.tries.heard = upstream.provider.can_reattach().then(Heard::default);
+        (self.tries.retelling, self.tries.traceable_from) = (None, None);
+        self.start_reader(&upstream.provider, (attempt, None), permit, ctx);
     }
 
     /// The provider's call failed.
     pub(super) fn attempt_failed(&mut self, cause: Cause, error: Option<Error>, ctx: &mut Context<Self>) {
+        let (status, retry_after) = match &error {
+            Some(Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
+            Some(_) | None => (None, None),
+        };
+        let failure = Failure::new(cause, status, retry_after);
+        if self.listen_again_after(&failure, ctx) {
+            return;
+        }
         self.children.stop_reader();
         let now = self.node.clock.now();
         if let Some(pass) = self.tries.pass.take() {
             pass.failed(cause, now);
         }
-        let (status, retry_after) = match &error {
-            Some(Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
-            Some(_) | None => (None, None),
-        };
         self.provider_error = error;
         if self.transcript.pieces() > 0 {
             self.tries.tried.output_began();
         }
         let failed = self.tries.attempt.map(|attempt| Fact::ProviderFailed { attempt, cause });
-        match self.decide_next(&Failure::new(cause, status, retry_after)) {
+        match self.decide_next(&failure) {
             Next::GiveUp => self.finish(failed, ctx),
             next @ (Next::Retry { .. } | Next::Fallback { .. }) => {
                 tracing::info!(next = ?next, "another attempt follows");
@@ -265,6 +328,7 @@ impl ResponseSupervisor {
     /// Nothing more is tried: the provider's socket is closed, and its place is free.
     pub(super) fn stop_trying(&mut self, ctx: &mut Context<Self>) {
         self.children.stop_reader();
+        self.end_lost_call();
         for handle in [self.tries.waiting.take(), self.tries.deadline.take()].into_iter().flatten() {
             ctx.cancel_future(handle);
         }
@@ -282,7 +346,7 @@ impl Handler<TakeTurn> for ResponseSupervisor {
 
     fn handle(&mut self, _: TakeTurn, ctx: &mut Context<Self>) {
         if self.tries.step == Step::Turn && self.is_undecided() {
-            self.enter_gate(ctx);
+            if self.plan.targets.is_empty() { self.plan(ctx) } else { self.enter_gate(ctx) }
         }
     }
 }

@@ -94,20 +94,25 @@ impl ResponseSupervisor {
         self.children.accumulator = Some(child);
     }
 
-    /// Asks the provider. The attempt's opening is durable by now.
+    /// Asks the provider, or listens again to its call of that id. The attempt's opening is durable by now.
     pub(super) fn start_reader(
         &mut self,
-        provider: Arc<dyn Provider>,
-        attempt: Attempt,
+        provider: &Arc<dyn Provider>,
+        (attempt, lost_id): (Attempt, Option<String>),
         permit: Arc<Permit>,
         ctx: &mut Context<Self>,
     ) {
-        let request = self.provider_request();
+        self.tries.hand_over = HandOver::default();
+        let (request, provider) = (self.provider_request(), Arc::clone(provider));
         let (credit, parent) = (self.node.settings.credit_bytes, ctx.address().recipient());
         let label = Label::of(Role::ProviderReader, self.plan.id);
         let build = move |_: &mut Context<_>| {
             // The place goes with the socket: the stream is dropped first.
-            let batches = provider.open(request).inspect(move |_| {
+            let said = match lost_id {
+                None => provider.open(request),
+                Some(id) => provider.reattach(request, id),
+            };
+            let batches = said.inspect(move |_| {
                 let _held = &permit;
             });
             ProviderReader::new(attempt, batches.boxed_local(), credit, parent)
@@ -116,7 +121,7 @@ impl ResponseSupervisor {
         self.children.reader = Some(child);
     }
 
-    fn provider_request(&self) -> ProviderRequest {
+    pub(super) fn provider_request(&self) -> ProviderRequest {
         let request = &self.plan.request;
         let target = self.target().cloned();
         let (model, timeouts) = target.map(|target| (target.model, target.timeouts)).unwrap_or_default();
@@ -137,7 +142,7 @@ impl ResponseSupervisor {
             safety_identifier: request.safety_identifier.clone(),
             prompt_cache_key: request.prompt_cache_key.clone(),
             timeouts,
-            hand_over: HandOver::default(),
+            hand_over: self.tries.hand_over.clone(),
         }
     }
 

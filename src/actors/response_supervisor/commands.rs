@@ -19,6 +19,9 @@ pub enum CancelRefusal {
     /// It has ended in another way.
     #[error("the response has ended")]
     AlreadyEnded(Status),
+    /// The server stops, and another one goes on with the response.
+    #[error("the server is about to stop")]
+    Restarting,
     /// It will be cancelled, but the database is away and can't confirm it.
     #[error("the database is not available")]
     Unavailable,
@@ -36,6 +39,9 @@ pub enum ReadRefusal {
     /// The database is away.
     #[error("the database is not available")]
     Unavailable,
+    /// The server stops, and another one goes on with the response.
+    #[error("the server is about to stop")]
+    Restarting,
     /// The server could not do it.
     #[error("the response could not be read")]
     Failed,
@@ -53,10 +59,15 @@ pub(crate) struct CancelRun {
     pub(crate) reply: CancelReply,
 }
 
-/// The node stops: the response must end now.
+/// The node stops: the response must be left to the next process, or end, now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct StopRun;
+
+/// The node is about to stop: a response whose work has not begun is left to the next process.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LeaveQueue;
 
 /// Another client wants to read.
 #[derive(Debug, Message)]
@@ -122,8 +133,20 @@ impl Handler<StopRun> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: StopRun, ctx: &mut Context<Self>) {
-        let at = self.node.clock.now();
-        self.finish([Fact::NodeLost { at }], ctx);
+        if !self.hand_over(ctx) {
+            self.interrupt(ctx);
+        }
+    }
+}
+
+impl Handler<LeaveQueue> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: LeaveQueue, ctx: &mut Context<Self>) {
+        if self.waits_in_line() {
+            // One that can't be left goes on, and ends at the latest when the node does.
+            let _left = self.hand_over(ctx);
+        }
     }
 }
 

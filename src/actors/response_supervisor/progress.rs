@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
 
-use super::{AdmitError, ResponseSupervisor, supervisor::Stage};
+use super::{AdmitError, ResponseSupervisor, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
@@ -78,38 +78,13 @@ impl ResponseSupervisor {
 
     fn read(&mut self, attempt: Attempt, facts: Vec<Fact>, cost: usize, ctx: &mut Context<Self>) {
         let mut within = Vec::with_capacity(facts.len());
-        let mut stop = None;
-        for fact in facts {
-            if matches!(fact, Fact::UsageReported { .. }) {
-                self.usage = Some(fact);
-                continue;
-            }
-            if fact.is_too_deep() {
-                tracing::warn!(provider = self.provider(), "a provider sent JSON that is nested too deeply");
-                stop = Some(Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError });
-                break;
-            }
-            if let Fact::CallStarted { name, .. } = &fact
-                && !self.plan.request.may_call(name)
-            {
-                tracing::warn!(provider = self.provider(), "a provider called a function that it may not call");
-                stop = Some(Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError });
-                break;
-            }
-            if matches!(fact, Fact::AttemptOpened { .. }) {
-                self.opened = true;
-                self.tries.answered();
-            }
-            match self.allowance.take(fact) {
-                Taken::Whole(fact) => within.push(fact),
-                Taken::Cut(fact) => {
-                    within.extend(fact);
-                    stop = Some(Fact::LimitReached { limit: Limit::OutputBytes });
-                    break;
-                }
-            }
-        }
+        let stop = facts.into_iter().find_map(|fact| self.screen(attempt, fact, &mut within));
+        self.note_heard(&within);
         self.record(within, ctx);
+        if self.transcript.lost_call().is_some() {
+            let facts = self.transcript.facts();
+            self.tries.traceable_from.get_or_insert(facts);
+        }
         self.unstored_credit.push_back((self.transcript.facts(), cost));
         self.readers.announce_opened(self.opened);
         if self.transcript.pieces() > 0 {
@@ -124,6 +99,46 @@ impl ResponseSupervisor {
         } else {
             // What adds no fact is durable already: nothing else would give its credit back.
             self.give_credit();
+        }
+    }
+
+    /// Lets through what is new and allowed. The fact that ends the response if this one does.
+    fn screen(&mut self, attempt: Attempt, fact: Fact, within: &mut Vec<Fact>) -> Option<Fact> {
+        let nonsense = Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError };
+        if matches!(fact, Fact::UsageReported { .. }) {
+            self.usage = Some(fact);
+            return None;
+        }
+        let fact = match self.tries.unheard(fact) {
+            Ok(fact) => fact?,
+            Err(AnotherStory) => {
+                tracing::warn!(provider = self.provider(), "a provider tells a call differently from the first time");
+                return Some(nonsense);
+            }
+        };
+        if fact.is_too_deep() {
+            tracing::warn!(provider = self.provider(), "a provider sent JSON that is nested too deeply");
+            return Some(nonsense);
+        }
+        if let Fact::CallStarted { name, .. } = &fact
+            && !self.plan.request.may_call(name)
+        {
+            tracing::warn!(provider = self.provider(), "a provider called a function that it may not call");
+            return Some(nonsense);
+        }
+        if matches!(fact, Fact::AttemptOpened { .. }) {
+            self.opened = true;
+            self.tries.answered();
+        }
+        match self.allowance.take(fact) {
+            Taken::Whole(fact) => {
+                within.push(fact);
+                None
+            }
+            Taken::Cut(fact) => {
+                within.extend(fact);
+                Some(Fact::LimitReached { limit: Limit::OutputBytes })
+            }
         }
     }
 

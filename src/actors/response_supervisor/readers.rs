@@ -121,7 +121,7 @@ impl ResponseSupervisor {
         self.leave_when_done(ctx);
     }
 
-    fn last_reader_left(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn last_reader_left(&mut self, ctx: &mut Context<Self>) {
         // It can come back to a response that can be read, if it has learned its id.
         let can_come_back = self.is_stored() && self.plan.resumable && self.stored_facts > 0;
         match self.plan.disconnect {

@@ -10,6 +10,7 @@ use super::{
     children::Children,
     commands::CancelReply,
     readers::Readers,
+    takeover::Leftover,
 };
 use crate::actors::{
     client_emitter::Board,
@@ -69,10 +70,24 @@ pub(crate) struct Start {
     pub(crate) plan: Plan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
-    pub(crate) place: Place,
-    pub(crate) seat: Seat,
-    pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
+    pub(crate) origin: Origin,
     pub(crate) registry: Recipient<RunFact>,
+}
+
+/// Where a run comes from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A client asks for it now.
+    Asked {
+        /// What it starts from.
+        place: Place,
+        /// The client.
+        seat: Seat,
+        /// Told once the response is durable, or refused.
+        reply: oneshot::Sender<Result<(), AdmitError>>,
+    },
+    /// An earlier process left it behind.
+    Left(Box<Leftover>),
 }
 
 /// How far a supervisor is. Sent to the registry.
@@ -84,6 +99,8 @@ pub(crate) enum RunFact {
     /// Its work is done: the ending is durable and nobody reads any more. Sent before the supervisor stops; one
     /// that ends without it has failed.
     Concluded(ResponseId),
+    /// Its work here is done, and whoever has the record next goes on with it. Sent before the supervisor stops.
+    HandedOver(ResponseId),
 }
 
 /// Runs one response.
@@ -132,25 +149,46 @@ pub(crate) struct ResponseSupervisor {
 
 impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
-        let Start { node, epoch, plan, key, place, seat, reply, registry } = start;
-        let row = row(&node, epoch, &plan);
-        let log = key.clone().map(|key| Log::new(Arc::clone(&node.store), key, plan.id));
-        let window = Window::new(row, plan.input.clone(), key);
+        let Start { node, epoch, plan, key, origin, registry } = start;
+        match origin {
+            Origin::Asked { place, seat, reply } => {
+                let window = Window::new(row(&node, epoch, &plan), plan.input.clone(), key.clone());
+                Self {
+                    first_seat: Some(seat),
+                    tries: Tries::new(place, plan.targets.len()),
+                    ..Self::with(node, plan, key, (window, Stage::Admitting(reply)), registry)
+                }
+            }
+            Origin::Left(leftover) => {
+                let facts = leftover.transcript.facts();
+                let window = Window::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
+                Self::with(node, plan, key, (window, Stage::Running), registry).taking_over(*leftover)
+            }
+        }
+    }
+
+    fn with(
+        node: Arc<Node>,
+        plan: Plan,
+        key: Option<ResponseKey>,
+        (window, stage): (Window, Stage),
+        registry: Recipient<RunFact>,
+    ) -> Self {
         Self {
             transcript: Transcript::new(plan.id),
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
             window: Rc::new(RefCell::new(window)),
             board: Rc::new(RefCell::new(Board::new(node.settings.board_bytes, plan.request.store))),
-            log,
+            log: key.map(|key| Log::new(Arc::clone(&node.store), key, plan.id)),
             unstored_frames: VecDeque::new(),
             unstored_credit: VecDeque::new(),
             stored_facts: 0,
             waiting_since: None,
             children: Children::default(),
-            tries: Tries::new(place, plan.targets.len()),
+            tries: Tries::new(Place::Turn, plan.targets.len()),
             restarts: RestartBudget::accumulator(),
             readers: Readers::default(),
-            first_seat: Some(seat),
+            first_seat: None,
             decided: false,
             last_facts: Vec::new(),
             usage: None,
@@ -158,7 +196,7 @@ impl ResponseSupervisor {
             provider_error: None,
             retry_after: None,
             cancels: Vec::new(),
-            stage: Stage::Admitting(reply),
+            stage,
             registry,
             plan,
             node,
@@ -216,16 +254,28 @@ impl Actor for ResponseSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let now = self.node.clock.now();
+        if matches!(self.stage, Stage::Admitting(_)) {
+            self.accept(ctx);
+        } else {
+            self.take_over(ctx);
+        }
+        self.start_accumulator(ctx);
+        ctx.run_later(self.node.settings.heartbeat, Self::beat);
+    }
+}
+
+impl ResponseSupervisor {
+    /// Records that the response is accepted, with the first steps of its work.
+    fn accept(&mut self, ctx: &mut Context<Self>) {
+        let at = self.node.clock.now();
         let Plan { id, request, .. } = &self.plan;
-        let created = Fact::Accepted { id: *id, at: now, request: Box::new(request.clone()) };
+        let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
+        let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
         if let Some(seat) = self.first_seat.take() {
             self.seat(seat, ctx);
         }
-        self.record([created], ctx);
+        self.record([accepted, terms], ctx);
         self.start_trying(ctx);
-        self.start_accumulator(ctx);
-        ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Ending, Verdict,
     output::{Cut, Output, Voice},
 };
-use crate::domain::{Attempt, Cause, Fact, FinishReason, Request, Timestamp};
+use crate::domain::{Attempt, Cause, Fact, FinishReason, LostCall, Request, Terms, Timestamp};
 use crate::protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 /// A response as far as its facts go.
@@ -18,6 +18,8 @@ use crate::protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Us
 pub struct Transcript {
     pub(super) facts: u64,
     pub(super) created: Option<Created>,
+    pub(super) terms: Option<Box<Terms>>,
+    pub(super) deadline: Option<Timestamp>,
     pub(super) output: Output,
     pub(super) attempt: Option<AttemptState>,
     pub(super) calls: BTreeMap<Attempt, ProviderCall>,
@@ -42,7 +44,10 @@ pub(super) struct AttemptState {
 #[derive(Debug, Clone)]
 pub(super) struct ProviderCall {
     pub(super) provider: String,
+    model: String,
     pub(super) opened: bool,
+    /// The provider's own id of its response.
+    id: Option<String>,
     pub(super) usage: Option<Usage>,
 }
 
@@ -53,6 +58,8 @@ impl Transcript {
         Self {
             facts: 0,
             created: None,
+            terms: None,
+            deadline: None,
             output: Output::new(id),
             attempt: None,
             calls: BTreeMap::new(),
@@ -79,10 +86,11 @@ impl Transcript {
     fn apply_to_created(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
         match fact {
             Fact::Created { .. } | Fact::Accepted { .. } => {}
-            Fact::AttemptOpening { attempt, at: _, provider, model: _ } => self.open(attempt, provider, events),
-            Fact::AttemptOpened { attempt, provider_response_id: _ } => {
+            Fact::AttemptOpening { attempt, at: _, provider, model } => self.open(attempt, (provider, model), events),
+            Fact::AttemptOpened { attempt, provider_response_id } => {
                 if let Some(call) = self.calls.get_mut(&attempt) {
                     call.opened = true;
+                    call.id = provider_response_id;
                 }
             }
             Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
@@ -105,6 +113,12 @@ impl Transcript {
             Fact::NodeLost { at: _ } => self.decide(Verdict::Failed(Cause::ServerInterrupted)),
             Fact::DeadlinePassed { at: _ } => self.decide(Verdict::Failed(Cause::DeadlineExceeded)),
             Fact::ServerFailed { at: _, cause } => self.decide(Verdict::Failed(cause)),
+            Fact::TermsSet { terms } => {
+                self.terms.get_or_insert(terms);
+            }
+            Fact::DeadlineSet { at } => {
+                self.deadline.get_or_insert(at);
+            }
             Fact::Ended { at } => self.end(at, events),
             said @ (Fact::TextArrived { .. }
             | Fact::ScoredTextArrived { .. }
@@ -162,6 +176,8 @@ impl Transcript {
             | Fact::NodeLost { .. }
             | Fact::DeadlinePassed { .. }
             | Fact::ServerFailed { .. }
+            | Fact::TermsSet { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::Ended { .. } => {}
         }
     }
@@ -179,18 +195,27 @@ impl Transcript {
         }
     }
 
-    fn open(&mut self, attempt: Attempt, provider: String, events: &mut Vec<ResponseEvent>) {
+    fn open(&mut self, attempt: Attempt, (provider, model): (String, String), events: &mut Vec<ResponseEvent>) {
         if self.calls.contains_key(&attempt) {
             return;
         }
         let first = self.attempt.is_none();
         self.output.close(Cut::Everything, events);
         self.attempt = Some(AttemptState { attempt, finished: false, failed: None });
-        self.calls.insert(attempt, ProviderCall { provider, opened: false, usage: None });
+        self.calls.insert(attempt, ProviderCall { provider, model, opened: false, id: None, usage: None });
         if first {
             let sequence_number = self.output.number();
             events.extend(self.response().map(|response| ResponseEvent::InProgress { sequence_number, response }));
         }
+    }
+
+    /// The call of a provider that was at work when the log ended, if it told its id.
+    #[must_use]
+    pub fn lost_call(&self) -> Option<LostCall> {
+        let attempt = self.attempt.as_ref().map(|state| state.attempt).filter(|attempt| self.is_running(*attempt))?;
+        let ProviderCall { provider, model, id, .. } = self.calls.get(&attempt)?;
+        let provider_response_id = id.clone()?;
+        Some(LostCall { attempt, provider: provider.clone(), model: model.clone(), provider_response_id })
     }
 
     fn is_running(&self, attempt: Attempt) -> bool {

@@ -1,7 +1,7 @@
 //! What can be read of a transcript at any time.
 
 use super::{Ending, Transcript, Verdict};
-use crate::domain::{Attempt, Request, Timestamp};
+use crate::domain::{Attempt, Request, Terms, Timestamp};
 use crate::protocol::{ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage};
 
 impl Transcript {
@@ -21,6 +21,18 @@ impl Transcript {
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         self.created.as_ref().map(|created| &*created.request)
+    }
+
+    /// What the run is held to, once that is known.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        self.terms.as_deref()
+    }
+
+    /// When the response is over at the latest, once that is set.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
     }
 
     /// Where the response is in its life.

@@ -1,6 +1,6 @@
 //! What was said before: the items of a response and its ancestors.
 
-use crate::actors::{Node, ReadRefusal};
+use super::{Node, ReadRefusal};
 use crate::protocol::{Item, ResponseId, Status, UserId};
 use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
 use crate::vault::{Place, ResponseKey, UserKey};
@@ -32,12 +32,13 @@ impl<E: Into<ReadRefusal>> From<E> for HistoryError {
     fn from(error: E) -> Self {
         match error.into() {
             ReadRefusal::NotFound => Self::NotFound,
-            refusal @ (ReadRefusal::Unavailable | ReadRefusal::Failed) => Self::Read(refusal),
+            refusal @ (ReadRefusal::Unavailable | ReadRefusal::Restarting | ReadRefusal::Failed) => Self::Read(refusal),
         }
     }
 }
 
-pub(super) async fn history(node: &Node, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+/// The items of a stored response of that user and its ancestors, at most `most`.
+pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
     // Every response has input, so a chain of `most` responses has at least `most` items.
     let rows = node.store.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
     check(&rows, user, most)?;
@@ -86,7 +87,7 @@ async fn read(
     let mut has_more = page.has_more;
     for item in &page.items {
         if items.len() < most {
-            items.push(open(&key, item)?);
+            items.push(open_item(&key, item)?);
         } else {
             has_more = true;
         }
@@ -95,7 +96,7 @@ async fn read(
 }
 
 /// A stored item as it was.
-pub(super) fn open(key: &ResponseKey, item: &StoredItem) -> Result<Item, ReadRefusal> {
+pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, ReadRefusal> {
     let place = Place::Item { side: item.side, position: item.position };
     let json = key.open(place, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {

@@ -1,0 +1,140 @@
+//! Planning an accepted response once more, for a process that only has its record.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{HistoryError, Node, ReadRefusal, history, open_item};
+use crate::domain::{Cause, Encoding, Prompt, Request, Target};
+use crate::protocol::{Item, ResponseId, UserId};
+use crate::store::{ItemQuery, Order, Side};
+use crate::vault::ResponseKey;
+
+/// How long is waited between two looks at a database that is away.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// More items than the body of a request can hold.
+const MOST_ITEMS: u32 = 1 << 30;
+
+/// Tells what the provider of an accepted response is asked, and where. A node without one can't run what an earlier
+/// process had accepted and not begun.
+#[async_trait]
+pub trait Planner: fmt::Debug + Send + Sync + 'static {
+    /// The model of that name, as far as its running response needs to know it.
+    fn model(&self, name: &str) -> Option<KnownModel>;
+
+    /// The most items that a plan's history has.
+    fn history_items(&self) -> usize;
+
+    /// Plans a response from what its record holds.
+    ///
+    /// # Errors
+    /// [`PlanRefusal`]: what was possible when the response was accepted no longer is.
+    async fn plan(&self, accepted: Accepted) -> Result<PlannedRun, PlanRefusal>;
+}
+
+/// A model that clients can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownModel {
+    /// The tokenizer that fits it.
+    pub encoding: Encoding,
+    /// Where it is asked.
+    pub targets: Vec<Target>,
+}
+
+/// An accepted response as its record holds it.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The response.
+    pub id: ResponseId,
+    /// What was asked for.
+    pub request: Request,
+    /// The input of the request.
+    pub input: Vec<Item>,
+    /// What was said before, oldest first.
+    pub history: Vec<Item>,
+}
+
+/// What the provider of a response is asked, and where.
+#[derive(Debug, Clone)]
+pub struct PlannedRun {
+    /// History and input.
+    pub prompt: Prompt,
+    /// Where it is asked; at least one.
+    pub targets: Vec<Target>,
+    /// The tokenizer that fits the model.
+    pub encoding: Encoding,
+}
+
+/// Why an accepted response can't be planned any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlanRefusal {
+    /// The model is not configured any more.
+    #[error("the model is not configured any more")]
+    UnknownModel,
+    /// The prompt has no room in the model's context any more.
+    #[error("the prompt has no room in the model's context")]
+    TooLong,
+    /// This server could not do it.
+    #[error("the prompt could not be planned")]
+    Failed,
+}
+
+impl PlanRefusal {
+    fn cause(self) -> Cause {
+        match self {
+            Self::UnknownModel => Cause::ModelUnavailable,
+            Self::TooLong => Cause::ContextLengthExceeded,
+            Self::Failed => Cause::InternalError,
+        }
+    }
+}
+
+/// Plans a response from its record, once the database answers.
+///
+/// # Errors
+/// The cause that the response ends with.
+pub(crate) async fn plan_again(
+    node: Arc<Node>,
+    user: UserId,
+    id: ResponseId,
+    request: Request,
+) -> Result<PlannedRun, Cause> {
+    let planner = node.planner.clone().ok_or(Cause::ServerInterrupted)?;
+    let accepted = loop {
+        match read(&node, user, id, (&request, planner.history_items())).await {
+            Ok(accepted) => break accepted,
+            Err(HistoryError::Read(ReadRefusal::Unavailable)) => tokio::time::sleep(PAUSE).await,
+            Err(HistoryError::NotFound | HistoryError::StillRunning) => return Err(Cause::HistoryUnavailable),
+            Err(HistoryError::Read(ReadRefusal::NotFound | ReadRefusal::Restarting | ReadRefusal::Failed)) => {
+                return Err(Cause::InternalError);
+            }
+        }
+    };
+    planner.plan(accepted).await.map_err(|refusal| {
+        tracing::warn!(response.id = %id, error = %refusal, "an accepted response can't be run any more");
+        refusal.cause()
+    })
+}
+
+async fn read(
+    node: &Node,
+    user: UserId,
+    id: ResponseId,
+    (request, most): (&Request, usize),
+) -> Result<Accepted, HistoryError> {
+    let history = match request.previous_response_id {
+        Some(previous) => history(node, user, previous, most).await?.items,
+        None => Vec::new(),
+    };
+    let key = node.vault.user_key(user).await.map_err(ReadRefusal::from)?.response_key(id);
+    let input = input(node, &key, id).await.map_err(HistoryError::Read)?;
+    Ok(Accepted { id, request: request.clone(), input, history })
+}
+
+/// All of it at once: items of clients may share an id, and then pages would miss some.
+async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, ReadRefusal> {
+    let query = ItemQuery { response: id, side: Side::Input, order: Order::Ascending, after: None, limit: MOST_ITEMS };
+    let page = node.store.items(query).await?;
+    page.items.iter().map(|item| open_item(key, item)).collect()
+}
