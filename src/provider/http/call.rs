@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
 use futures_util::{FutureExt, StreamExt};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -172,8 +172,9 @@ pub(super) async fn probe(site: &Site, timeouts: Timeouts) -> Result<(), Error> 
 pub(super) async fn cancel(site: &Site, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
     let mut headers = plain_headers(site);
     name_request(&mut headers, request_id);
-    // The empty body gives the request a length of zero, which some servers want of every POST.
-    let asked = client(site, timeouts)?.post(url).headers(headers).body("").send();
+    // Some servers want a length of every POST.
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let asked = client(site, timeouts)?.post(url).headers(headers).send();
     let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
     let status = answer.map_err(|error| failure::of_sending(&error))?.status();
     if status.is_success() {
