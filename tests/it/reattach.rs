@@ -17,6 +17,9 @@ use crate::support::{Served, Site};
 /// Short enough for a test, long enough for a busy machine.
 const SOON: Duration = Duration::from_millis(400);
 
+/// Long enough for anything that comes at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn provider(base_url: String, key: &str) -> Responses {
     Responses::reattachable(UpstreamOptions { api_key: Some(key.into()), ..UpstreamOptions::new(base_url) }).unwrap()
 }
@@ -112,6 +115,13 @@ impl Far {
     fn reattach(&self, request: ProviderRequest, id: &str) -> Listener {
         Listener::of(self.provider.reattach(request, id.to_owned()))
     }
+
+    /// What is told again of a response that is over.
+    async fn replayed(&self, id: &str) -> Vec<ProviderEvent> {
+        let mut listener = self.reattach(request(), id);
+        assert_eq!(listener.read_all().await, Ok(()));
+        listener.heard
+    }
 }
 
 /// An upstream whose every byte the test says, and the adapter that asks it.
@@ -150,12 +160,13 @@ async fn what_was_handed_over_goes_on_and_is_told_again_from_its_beginning() {
     uninterrupted.read_until_text("Hel").await;
     hand_over.arrange();
     drop(first);
+    let mut again = far.reattach(handed_over(), &id);
+    again.read_until_text("Hel").await;
     call.events(everything());
     drop(call);
+    assert_eq!((uninterrupted.read_all().await, again.read_all().await), (Ok(()), Ok(())));
     assert_eq!(far.served.ended(&id).await.status, Status::Completed);
-    assert_eq!(uninterrupted.read_all().await, Ok(()));
-    let mut again = far.reattach(handed_over(), &id);
-    assert_eq!(again.read_all().await, Ok(()));
+    assert_eq!(far.replayed(&id).await, again.heard);
     assert_eq!(again.heard, uninterrupted.heard);
     assert_eq!(again.heard[..half.len()], half);
     assert_eq!(again.heard.last(), Some(&ProviderEvent::Finished(FinishReason::Stop)));
@@ -169,8 +180,8 @@ async fn a_response_that_nobody_is_to_hear_is_cancelled_at_the_provider() {
     let (listener, call) = far.begin(request()).await;
     let id = listener.id();
     drop(listener);
-    call.closed().await;
     assert_eq!(far.served.ended(&id).await.status, Status::Cancelled);
+    call.closed().await;
 
     let (listener, call) = far.begin(handed_over()).await;
     let id = listener.id();
@@ -178,8 +189,8 @@ async fn a_response_that_nobody_is_to_hear_is_cancelled_at_the_provider() {
     let mut again = far.reattach(request(), &id);
     again.read_until_text("Hel").await;
     drop(again);
-    call.closed().await;
     assert_eq!(far.served.ended(&id).await.status, Status::Cancelled);
+    call.closed().await;
 }
 
 #[tokio::test]
@@ -202,8 +213,8 @@ async fn a_cancel_goes_through_two_servers() {
     });
     let far_id = far_id.last().unwrap();
     assert_eq!(client.cancel(&events.id()).await.json()["status"], "cancelled");
-    call.closed().await;
     assert_eq!(far.served.ended(&far_id).await.status, Status::Cancelled);
+    call.closed().await;
     assert_eq!(events.read_all().await["response"]["status"], "cancelled");
 }
 
@@ -284,7 +295,7 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     assert_eq!(silent.read_all().await, Err(Error::IdleTimeout));
     drop(silent);
 
-    let cancel = upstream.wait_for_request(7).await;
+    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(7)).await.unwrap();
     let create = "POST /v1/responses";
     let replay = "GET /v1/responses/resp_4?stream=true&include_obfuscation=false";
     let cancelled = "POST /v1/responses/resp_5/cancel";
