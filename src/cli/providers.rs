@@ -43,7 +43,8 @@ fn upstream(section: &UpstreamSection) -> Result<Arc<dyn Provider>, UpstreamErro
     let options = UpstreamOptions { api_key: section.api_key.clone(), ..UpstreamOptions::new(&section.base_url) };
     Ok(match section.kind {
         Kind::ChatCompletions(field) => Arc::new(ChatCompletions::with_output_limit_field(options, field)?),
-        Kind::Responses => Arc::new(Responses::new(options)?),
+        Kind::Responses { reattach: false } => Arc::new(Responses::new(options)?),
+        Kind::Responses { reattach: true } => Arc::new(Responses::reattachable(options)?),
         Kind::Anthropic(thinking) => Arc::new(Anthropic::with_thinking_form(options, thinking)?),
     })
 }

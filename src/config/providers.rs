@@ -51,7 +51,10 @@ pub enum Kind {
     /// OpenAI's Chat Completions, with the name that the limit of the output has there.
     ChatCompletions(OutputLimitField),
     /// OpenAI's Responses: another Antiphon speaks it, too.
-    Responses,
+    Responses {
+        /// Whether responses are kept there and go on without this server, which can then listen to them again.
+        reattach: bool,
+    },
     /// Anthropic's Messages, with the form in which models are told to think.
     Anthropic(ThinkingForm),
 }
@@ -62,7 +65,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions(_) => "chat_completions",
-            Self::Responses => "responses",
+            Self::Responses { .. } => "responses",
             Self::Anthropic(_) => "anthropic",
         }
     }

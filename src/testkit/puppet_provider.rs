@@ -14,7 +14,10 @@ type Said = Result<Vec<ProviderEvent>, Error>;
 
 /// A provider that says what the test says, when the test says it.
 #[derive(Debug, Clone, Default)]
-pub struct PuppetProvider(Arc<Shared>);
+pub struct PuppetProvider {
+    shared: Arc<Shared>,
+    reattachable: bool,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -27,6 +30,8 @@ struct Shared {
 pub struct Call {
     /// What the provider was asked.
     pub request: ProviderRequest,
+    /// The id of the call that is listened to again; none for a call of its own.
+    pub reattached: Option<String>,
     say: mpsc::UnboundedSender<Line>,
     heard: watch::Receiver<usize>,
 }
@@ -38,20 +43,26 @@ enum Line {
 }
 
 impl PuppetProvider {
+    /// The same provider, whose calls can be listened to again.
+    #[must_use]
+    pub fn reattachable(self) -> Self {
+        Self { reattachable: true, ..self }
+    }
+
     /// How often it was asked and the test has not heard of it yet.
     #[must_use]
     pub fn unheard(&self) -> usize {
-        self.0.calls.lock().len()
+        self.shared.calls.lock().len()
     }
 
     /// Waits for the next call.
     pub async fn asked(&self) -> Call {
         loop {
-            let asked = self.0.asked.notified();
+            let asked = self.shared.asked.notified();
             tokio::pin!(asked);
             asked.as_mut().enable();
             let call = {
-                let mut calls = self.0.calls.lock();
+                let mut calls = self.shared.calls.lock();
                 (!calls.is_empty()).then(|| calls.remove(0))
             };
             if let Some(call) = call {
@@ -62,12 +73,12 @@ impl PuppetProvider {
     }
 }
 
-impl Provider for PuppetProvider {
-    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Said> {
+impl PuppetProvider {
+    fn call(&self, request: ProviderRequest, reattached: Option<String>) -> LocalBoxStream<'static, Said> {
         let (say, mut lines) = mpsc::unbounded_channel();
         let (hear, heard) = watch::channel(0);
-        self.0.calls.lock().push(Call { request, say, heard });
-        self.0.asked.notify_waiters();
+        self.shared.calls.lock().push(Call { request, reattached, say, heard });
+        self.shared.asked.notify_waiters();
         let spoken = futures_util::stream::poll_fn(move |task| lines.poll_recv(task));
         spoken
             .map(move |line| match line {
@@ -81,10 +92,35 @@ impl Provider for PuppetProvider {
     }
 }
 
+impl Provider for PuppetProvider {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Said> {
+        self.call(request, None)
+    }
+
+    fn can_reattach(&self) -> bool {
+        self.reattachable
+    }
+
+    fn reattach(&self, request: ProviderRequest, provider_response_id: String) -> LocalBoxStream<'static, Said> {
+        self.call(request, Some(provider_response_id))
+    }
+}
+
 impl Call {
     /// Answers with a success.
     pub fn open(&self) {
         self.events([ProviderEvent::Opened { provider_response_id: None }]);
+    }
+
+    /// Answers with a success, and tells its id of the response.
+    pub fn open_as(&self, id: &str) {
+        self.events([ProviderEvent::Opened { provider_response_id: Some(id.to_owned()) }]);
+    }
+
+    /// Whether its work is to go on when nobody listens any more.
+    #[must_use]
+    pub fn handed_over(&self) -> bool {
+        self.request.hand_over.is_arranged()
     }
 
     /// Writes text.

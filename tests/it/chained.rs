@@ -84,7 +84,7 @@ fn usage() -> Usage {
 }
 
 /// Something of everything that a provider can say.
-fn everything() -> Vec<ProviderEvent> {
+pub(crate) fn everything() -> Vec<ProviderEvent> {
     let upstream_sequence = None;
     let text = |text: &str| ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence };
     let search = |status: &str| fields(json!({ "type": "web_search_call", "status": status, "x_depth": [1, 2] }));
@@ -115,7 +115,7 @@ fn everything() -> Vec<ProviderEvent> {
 }
 
 /// The same without what differs by right from one response to the next.
-fn without_ids(mut value: Value) -> Value {
+pub(crate) fn without_ids(mut value: Value) -> Value {
     match &mut value {
         Value::Object(fields) => {
             for own in ["id", "item_id", "created_at", "completed_at"] {

@@ -12,6 +12,7 @@ mod endings;
 mod golden;
 mod hostile;
 mod provider;
+mod reattach;
 mod sdk;
 mod secrets;
 mod store;

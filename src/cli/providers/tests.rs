@@ -35,3 +35,15 @@ fn a_provider_of_which_nothing_is_said_has_the_limits_of_the_library() {
         assert_eq!(format!("{:?}", limits(section)), format!("{:?}", ProviderLimits::default()));
     }
 }
+
+#[test]
+fn only_a_provider_that_is_to_keep_its_responses_can_be_listened_to_again() {
+    let config = configured(
+        "[providers.a]\nkind = \"responses\"\nbase_url = \"http://h/v1\"\nmodels = [\"a\"]\nreattach = true\n\
+         [providers.b]\nkind = \"responses\"\nbase_url = \"http://h/v1\"\nmodels = [\"b\"]\n\
+         [providers.c]\nkind = \"chat_completions\"\nbase_url = \"http://h/v1\"\nmodels = [\"c\"]",
+    );
+    let built = build(&config).unwrap_or_default();
+    let told: Vec<(&str, bool)> = built.iter().map(|built| (built.name, built.provider.can_reattach())).collect();
+    assert_eq!(told, [("a", true), ("b", false), ("c", false), ("eliza", false)]);
+}

@@ -46,7 +46,7 @@ impl Checked<'_> {
                 return Provider::Eliza(capacity);
             }
             Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
-            Some(KindName::Responses) => Kind::Responses,
+            Some(KindName::Responses) => Kind::Responses { reattach: section.reattach.unwrap_or(false) },
             Some(KindName::Anthropic) => Kind::Anthropic(thinking_form(&section)),
             None => {
                 let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
@@ -60,6 +60,9 @@ impl Checked<'_> {
         if section.output_limit_field.is_some() && !matches!(kind, Kind::ChatCompletions(_)) {
             let reason = "has no effect on a provider of another kind than \"chat_completions\"";
             self.refuse(".output_limit_field", None, reason);
+        }
+        if section.reattach.is_some() && !matches!(kind, Kind::Responses { .. }) {
+            self.refuse(".reattach", None, "has no effect on a provider of another kind than \"responses\"");
         }
         Provider::Upstream(self.upstream(kind, section, capacity))
     }

@@ -37,6 +37,7 @@ pub(in crate::config) struct ProviderSection {
     pub(super) output_limit_field: Option<OutputLimitName>,
     #[serde(deserialize_with = "word::optional")]
     pub(super) thinking: Option<ThinkingName>,
+    pub(super) reattach: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,7 @@ impl ProviderSection {
             (".max_retries", self.max_retries.is_some()),
             (".output_limit_field", self.output_limit_field.is_some()),
             (".thinking", self.thinking.is_some()),
+            (".reattach", self.reattach.is_some()),
         ];
         keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key)
     }

@@ -126,6 +126,9 @@ fn a_provider_that_makes_no_sense_is_refused() {
             "providers.a.output_limit_field: has no effect",
         ),
         (&provider("models = [\"m\"]\nthinking = \"budget\""), "providers.a.thinking: has no effect"),
+        (&provider("models = [\"m\"]\nreattach = false"), "providers.a.reattach: has no effect"),
+        ("[providers.a]\nkind = \"anthropic\"\nreattach = true", "providers.a.reattach: has no effect"),
+        ("[providers.eliza]\nreattach = true", "providers.eliza.reattach: has no effect"),
         ("[providers.eliza]\nmax_retries = 1", "providers.eliza.max_retries: has no effect"),
         ("[providers.b]\nkind = \"eliza\"", "providers.eliza.kind: providers.b is of the kind"),
         ("[providers.\"A b\"]\nkind = \"eliza\"\nenabled = true", "providers.A b: a provider's name has"),
@@ -220,13 +223,22 @@ fn a_fallback_may_be_at_another_provider_that_is_switched_on() {
 fn a_provider_speaks_one_of_three_protocols() {
     let kinds = [
         Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens),
-        Kind::Responses,
+        Kind::Responses { reattach: false },
         Kind::Anthropic(ThinkingForm::Adaptive),
     ];
     for (word, kind) in ["chat_completions", "responses", "anthropic"].into_iter().zip(kinds) {
         let file = provider("models = [\"m\"]").replace("chat_completions", word);
         let config = load(&file, &[]).unwrap();
         assert_eq!((upstream(&config, "a").kind, kind.as_str()), (kind, word));
+    }
+}
+
+#[test]
+fn a_provider_with_responses_can_be_one_that_keeps_them() {
+    let native = |lines: &str| provider(lines).replace("chat_completions", "responses");
+    for (line, reattach) in [("reattach = true", true), ("reattach = false", false), ("", false)] {
+        let config = load(&native(&format!("models = [\"m\"]\n{line}")), &[]).unwrap();
+        assert_eq!(upstream(&config, "a").kind, Kind::Responses { reattach }, "{line}");
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
 use futures_util::{FutureExt, StreamExt};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Client, Response};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::stream_decoder::StreamDecoder;
@@ -29,11 +29,19 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of an answer that is no stream is read to find out whether it is an error.
 const MOST_OF_A_DOCUMENT: usize = 64 << 10;
 
-type Batch = Vec<ProviderEvent>;
+pub(super) type Batch = Vec<ProviderEvent>;
 type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
 
+/// What the provider is asked.
+pub(super) enum Question {
+    /// To work on the request.
+    Work,
+    /// To tell again, from its beginning, what is at that URL.
+    Again(Url),
+}
+
 enum Call {
-    Opening(Arc<Site>, Box<ProviderRequest>),
+    Opening(Arc<Site>, Box<ProviderRequest>, Question),
     Reading(Box<Answer>),
     Ending(Result<(), Error>),
 }
@@ -49,13 +57,18 @@ struct Answer {
 }
 
 /// Starts a call when the stream is first polled.
-pub(super) fn open(site: Arc<Site>, request: ProviderRequest) -> LocalBoxStream<'static, Result<Batch, Error>> {
-    stream::unfold(Call::Opening(site, Box::new(request)), |call| step(call).boxed_local()).boxed_local()
+pub(super) fn start(
+    site: Arc<Site>,
+    request: ProviderRequest,
+    question: Question,
+) -> LocalBoxStream<'static, Result<Batch, Error>> {
+    let call = Call::Opening(site, Box::new(request), question);
+    stream::unfold(call, |call| step(call).boxed_local()).boxed_local()
 }
 
 async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
     match call {
-        Call::Opening(site, request) => match answer(&site, &request).await {
+        Call::Opening(site, request, question) => match answer(&site, &request, question).await {
             Ok((answer, true)) => read(Box::new(answer)).await,
             Ok((answer, false)) => {
                 let opened = ProviderEvent::Opened { provider_response_id: None };
@@ -73,9 +86,9 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, Call)> {
 }
 
 /// The answer, and whether its decoder tells of the opening.
-async fn answer(site: &Site, request: &ProviderRequest) -> Result<(Answer, bool), Error> {
+async fn answer(site: &Site, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
     let Timeouts { first_byte, idle, .. } = request.timeouts;
-    let sent = timeout(first_byte, send(site, request)?).await;
+    let sent = timeout(first_byte, send(site, request, question)?).await;
     let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
     let status = response.status();
     if !status.is_success() {
@@ -104,16 +117,37 @@ async fn answer(site: &Site, request: &ProviderRequest) -> Result<(Answer, bool)
 fn send(
     site: &Site,
     request: &ProviderRequest,
+    question: Question,
 ) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
-    let body =
-        site.dialect.body(request).map_err(|_| Error::Protocol { what: "the request cannot be written as JSON" })?;
     let mut headers = site.headers.clone();
-    // Ids come out of headers or are made here; what no header can hold is not worth a failed response.
-    if let Ok(id) = HeaderValue::from_str(&request.request_id) {
+    name_request(&mut headers, &request.request_id);
+    let asked = match question {
+        Question::Work => {
+            let unwritable = Error::Protocol { what: "the request cannot be written as JSON" };
+            let body = site.dialect.body(request).map_err(|_| unwritable)?;
+            client(site, request.timeouts)?.post(site.url.clone()).body(body)
+        }
+        Question::Again(url) => {
+            headers.remove(CONTENT_TYPE);
+            client(site, request.timeouts)?.get(url)
+        }
+    };
+    Ok(asked.headers(headers).send())
+}
+
+/// Ids come out of headers or are made here; what no header can hold is not worth a failed response.
+fn name_request(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    let client = client(site, request.timeouts)?;
-    Ok(client.post(site.url.clone()).headers(headers).body(body).send())
+}
+
+/// Headers of a request without a body whose answer is no stream.
+fn plain_headers(site: &Site) -> HeaderMap {
+    let mut headers = site.headers.clone();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.remove(CONTENT_TYPE);
+    headers
 }
 
 fn client(site: &Site, timeouts: Timeouts) -> Result<Client, Error> {
@@ -125,16 +159,28 @@ fn client(site: &Site, timeouts: Timeouts) -> Result<Client, Error> {
 
 /// Whether the provider answers, and takes the key.
 pub(super) async fn probe(site: &Site, timeouts: Timeouts) -> Result<(), Error> {
-    let mut headers = site.headers.clone();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.remove(CONTENT_TYPE);
-    let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(headers).send();
+    let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(plain_headers(site)).send();
     let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
     let status = answer.map_err(|error| failure::of_sending(&error))?.status();
     match status.as_u16() {
         status @ (401 | 403 | 500..=599) => Err(Error::Status { status, retry_after: None, report: Report::Other }),
         _ => Ok(()),
     }
+}
+
+/// Ends work at the provider, by the URL of that.
+pub(super) async fn cancel(site: &Site, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
+    let mut headers = plain_headers(site);
+    name_request(&mut headers, request_id);
+    // Some servers want a length of every POST.
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let asked = client(site, timeouts)?.post(url).headers(headers).send();
+    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
+    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(Error::Status { status: status.as_u16(), retry_after: None, report: Report::Other })
 }
 
 /// Servers that name no type at all are given the benefit of the doubt.

@@ -1,8 +1,9 @@
 //! What a call has to know of the protocol that it speaks.
 
+use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::SseFrame;
+use super::{SseFrame, UpstreamId};
 use crate::provider::{Error, ProviderEvent, ProviderRequest};
 
 /// A protocol that providers speak: how a request is written, and how the events of its answer are read.
@@ -26,6 +27,21 @@ pub(in crate::provider) trait Dialect: Send + Sync + 'static {
 
     /// A decoder for the answer to a request.
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode>;
+
+    /// How calls are heard again and ended that go on without a listener; none where closing the connection ends a
+    /// call.
+    fn detached(&self) -> Option<&dyn Detached> {
+        None
+    }
+}
+
+/// A protocol whose calls go on at the provider without a listener, under an id that it tells.
+pub(in crate::provider) trait Detached {
+    /// Where the stream of a call is told again from its beginning; calls are made at `calls`.
+    fn replay_url(&self, calls: &Url, request: &ProviderRequest, id: &UpstreamId) -> Url;
+
+    /// Where a call is ended, by a POST without a body.
+    fn cancel_url(&self, calls: &Url, id: &UpstreamId) -> Url;
 }
 
 /// Reads the events of one answer.

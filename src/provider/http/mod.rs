@@ -16,12 +16,15 @@ mod stream_decoder;
 mod tests;
 mod tls;
 mod upstream;
+mod upstream_id;
+mod work;
 
 pub use options::{UpstreamError, UpstreamOptions};
 
-pub(super) use dialect::{Decode, Dialect, Flow};
+pub(super) use dialect::{Decode, Detached, Dialect, Flow};
 pub(super) use report::report_of;
 pub(super) use sse::SseFrame;
 #[cfg(test)]
 pub(super) use stream_decoder::StreamDecoder;
 pub(super) use upstream::{Upstream, bearer};
+pub(super) use upstream_id::UpstreamId;

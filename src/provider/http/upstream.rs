@@ -4,13 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
-use futures_util::stream::LocalBoxStream;
+use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use secrecy::ExposeSecret;
 
+use super::call::{self, Question};
 use super::client::ClientRecipe;
-use super::{Dialect, UpstreamError, UpstreamOptions, call, tls};
+use super::work::Work;
+use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls};
 use crate::domain::Timeouts;
 use crate::provider::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 
@@ -59,7 +61,43 @@ impl Upstream {
         &self,
         request: ProviderRequest,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        call::open(Arc::clone(&self.0), request)
+        self.start(request, Question::Work, None)
+    }
+
+    /// Whether calls go on at the provider without a listener.
+    pub(in crate::provider) fn can_reattach(&self) -> bool {
+        self.0.dialect.detached().is_some()
+    }
+
+    /// Listens to a call again when the stream is first polled.
+    pub(in crate::provider) fn reattach(
+        &self,
+        request: ProviderRequest,
+        id: &str,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        let asked = self.0.dialect.detached().ok_or(Error::Closed).and_then(|detached| {
+            let id = UpstreamId::parse(id)?;
+            Ok((detached.replay_url(&self.0.url, &request, &id), id))
+        });
+        match asked {
+            Ok((url, id)) => self.start(request, Question::Again(url), Some(&id)),
+            Err(error) => stream::iter([Err(error)]).boxed_local(),
+        }
+    }
+
+    /// The stream is dropped before the work that belongs to it: the socket closes first.
+    fn start(
+        &self,
+        request: ProviderRequest,
+        question: Question,
+        id: Option<&UpstreamId>,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        let work = self.can_reattach().then(|| Work::new(Arc::clone(&self.0), &request, id));
+        let batches = call::start(Arc::clone(&self.0), request, question);
+        match work {
+            Some(mut work) => batches.inspect(move |said| work.heard(said)).boxed_local(),
+            None => batches,
+        }
     }
 
     /// Asks for the list of models, to see whether the provider answers and takes the key. What it answers

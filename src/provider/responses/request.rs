@@ -17,20 +17,26 @@ pub(super) struct Body<'a> {
     input: Vec<Value>,
     stream: bool,
     store: bool,
+    /// Said only where it is so: servers that have no such thing know no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    background: Option<bool>,
     max_output_tokens: u32,
     #[serde(flatten)]
     wishes: Map<String, Value>,
 }
 
 impl<'a> Body<'a> {
+    /// A request for a response that, if it is to be `lasting`, the provider keeps and works on whoever listens.
+    ///
     /// # Errors
     /// If something can't be written as JSON.
-    pub(super) fn new(request: &'a ProviderRequest) -> serde_json::Result<Self> {
+    pub(super) fn new(request: &'a ProviderRequest, lasting: bool) -> serde_json::Result<Self> {
         Ok(Self {
             model: &request.model,
             input: request.prompt.items.iter().filter_map(input_item).collect(),
             stream: true,
-            store: false,
+            store: lasting,
+            background: lasting.then_some(true),
             max_output_tokens: request.max_output_tokens,
             wishes: wishes(request)?,
         })
@@ -109,12 +115,17 @@ fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Op
     (!config.is_empty()).then_some(Value::Object(config))
 }
 
-fn include(request: &ProviderRequest) -> Option<Value> {
+/// What is wanted beside the usual, as `include` names it.
+pub(super) fn included(request: &ProviderRequest) -> impl Iterator<Item = &'static str> {
     let wanted = [
         (request.top_logprobs.is_some(), Request::INCLUDE_LOGPROBS),
         (request.encrypted_reasoning, Request::INCLUDE_ENCRYPTED_REASONING),
     ];
-    let wanted: Vec<&str> = wanted.into_iter().filter_map(|(wanted, word)| wanted.then_some(word)).collect();
+    wanted.into_iter().filter_map(|(wanted, word)| wanted.then_some(word))
+}
+
+fn include(request: &ProviderRequest) -> Option<Value> {
+    let wanted: Vec<&str> = included(request).collect();
     (!wanted.is_empty()).then(|| json!(wanted))
 }
 

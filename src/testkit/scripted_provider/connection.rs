@@ -70,7 +70,8 @@ async fn request(reads: &mut OwnedReadHalf) -> io::Result<Option<RecordedRequest
     };
     let text = String::from_utf8_lossy(&bytes[..head]).into_owned();
     let mut lines = text.split("\r\n");
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -83,7 +84,7 @@ async fn request(reads: &mut OwnedReadHalf) -> io::Result<Option<RecordedRequest
         }
     }
     let body = serde_json::from_slice(&bytes[body..]).unwrap_or(Value::Null);
-    Ok(Some(RecordedRequest { path, headers, body }))
+    Ok(Some(RecordedRequest { method, path, headers, body }))
 }
 
 async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<Ending> {

@@ -11,6 +11,8 @@ use super::Script;
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
+    /// The method, in capitals.
+    pub method: String,
     /// The path, with its query.
     pub path: String,
     /// Names in lower case.

@@ -44,7 +44,8 @@ impl ScriptedProvider {
         format!("http://{}/v1", self.address)
     }
 
-    /// Adds a script for requests of that model. Each request takes one; the last one stays for all that follow.
+    /// Adds a script for requests of that model, `""` for those that name none. Each request takes one; the last one
+    /// stays for all that follow.
     pub fn script(&self, model: &str, script: Script) {
         self.records.add_script(model, script);
     }

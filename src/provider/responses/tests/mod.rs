@@ -3,6 +3,7 @@
 mod bounds;
 mod endings;
 mod items;
+mod lasting;
 mod request;
 mod speech;
 

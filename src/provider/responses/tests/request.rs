@@ -51,7 +51,7 @@ fn call(extra: Value) -> Item {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(Body::new(request).unwrap()).unwrap()
+    serde_json::to_value(Body::new(request, false).unwrap()).unwrap()
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
