@@ -2,13 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
-use crate::actors::{EstimateTokens, ProviderLimits, Settings, Wish};
+use crate::actors::{
+    Accepted, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings, Wish,
+};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
@@ -43,7 +46,31 @@ pub struct TestNode {
     /// Whether tokens are counted now; estimates wait while they are not.
     pub estimates: watch::Sender<bool>,
     accounts: Arc<SqlStore>,
+    settings: Settings,
+    limits: ProviderLimits,
     _folder: TempDir,
+}
+
+/// Plans from the record: everything that was said, for the puppet.
+#[derive(Debug)]
+struct PuppetPlanner;
+
+#[async_trait]
+impl Planner for PuppetPlanner {
+    fn model(&self, _: &str) -> Option<KnownModel> {
+        None
+    }
+
+    fn history_items(&self) -> usize {
+        1_000
+    }
+
+    async fn plan(&self, accepted: Accepted) -> Result<PlannedRun, PlanRefusal> {
+        let Accepted { request, input, history, .. } = accepted;
+        let items = history.into_iter().chain(input).collect();
+        let prompt = Prompt { instructions: request.instructions, items };
+        Ok(PlannedRun { prompt, targets: vec![Target::new("puppet", "puppet-1")], encoding: Encoding::default() })
+    }
 }
 
 /// One token per word: cheap, and good enough to see that estimates arrive.
@@ -80,26 +107,62 @@ impl TestNode {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file: PathBuf = folder.path().join("antiphon.db");
         let url = format!("sqlite://{}", file.display());
-        Self::start_on(url, folder, settings, limits).await
+        Self::start_on(url, folder, (settings, limits), PuppetProvider::default()).await
     }
 
-    async fn start_on(url: String, folder: TempDir, settings: Settings, limits: ProviderLimits) -> Self {
+    /// The same with a provider whose calls go on when nobody listens.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub async fn start_reattachable(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
+        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
+        Self::start_on(url, folder, (settings, limits), PuppetProvider::default().reattachable()).await
+    }
+
+    async fn start_on(
+        url: String,
+        folder: TempDir,
+        (settings, limits): (Settings, ProviderLimits),
+        provider: PuppetProvider,
+    ) -> Self {
         let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
         sql.migrate().await.expect("the tables");
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());
         let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
         let store = Arc::new(FlakyStore::new(sql.clone() as Arc<dyn Store>));
-        let (provider, spare) = (PuppetProvider::default(), PuppetProvider::default());
+        let spare = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
-        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(WordCounter(gate)))
-            .limited_provider("puppet", Arc::new(provider.clone()), limits)
-            .limited_provider("spare", Arc::new(spare.clone()), limits)
-            .settings(settings)
-            .arbiters(1)
-            .start()
-            .expect("a node");
-        Self { antiphon, store, provider, spare, user, vault, url, estimates, accounts: sql, _folder: folder }
+        let providers = [("puppet", &provider), ("spare", &spare)];
+        let antiphon = start((&store, &vault, gate), providers, (&settings, limits));
+        Self {
+            antiphon,
+            store,
+            provider,
+            spare,
+            user,
+            vault,
+            url,
+            estimates,
+            accounts: sql,
+            settings,
+            limits,
+            _folder: folder,
+        }
+    }
+
+    /// Lets go of the node as it runs and starts another one in its place. What still holds a handle of the former
+    /// one, a client for example, keeps it alive beside the new one.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub fn restart(&mut self) {
+        let record = (&self.store, &self.vault, self.estimates.subscribe());
+        let providers = [("puppet", &self.provider), ("spare", &self.spare)];
+        self.antiphon = start(record, providers, (&self.settings, self.limits));
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
@@ -164,4 +227,16 @@ impl TestNode {
     pub fn now(&self) -> Timestamp {
         SystemClock.now()
     }
+}
+
+fn start(
+    (store, vault, gate): (&Arc<FlakyStore>, &Vault, watch::Receiver<bool>),
+    providers: [(&str, &PuppetProvider); 2],
+    (settings, limits): (&Settings, ProviderLimits),
+) -> Antiphon {
+    let node = Antiphon::builder(Arc::clone(store) as _, vault.clone(), Arc::new(WordCounter(gate)));
+    let node = providers
+        .into_iter()
+        .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
+    node.planner(Arc::new(PuppetPlanner)).settings(settings.clone()).arbiters(1).start().expect("a node")
 }

@@ -13,6 +13,7 @@ mod golden;
 mod hostile;
 mod provider;
 mod reattach;
+mod recovery;
 mod sdk;
 mod secrets;
 mod store;

@@ -91,8 +91,9 @@ impl ResponseRegistry {
         self.give_turns();
     }
 
-    fn give_turns(&mut self) {
-        if self.draining {
+    /// Lets those begin whose turn it is; the first ones once it is known who has waited longest.
+    pub(super) fn give_turns(&mut self) {
+        if self.draining || !self.recoveries.has_swept() {
             return;
         }
         while let Some(id) = self.line.begin_next() {

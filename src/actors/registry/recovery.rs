@@ -44,6 +44,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 if tokio::time::timeout(PATIENCE, all).await.is_err() {
                     tracing::error!("some responses of a former owner could not be settled yet");
                 }
+                registry.do_send(Swept);
                 if whole_batch { Duration::ZERO } else { PAUSE }
             }
             Err(error) => {
@@ -74,6 +75,20 @@ pub(super) struct Recover {
     done: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
+/// A sweep has looked after all that it found.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Swept;
+
+impl Handler<Swept> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, _: Swept, _: &mut Self::Context) {
+        self.recoveries.swept = true;
+        self.give_turns();
+    }
+}
+
 type Waiting = Vec<oneshot::Sender<Result<(), ReadRefusal>>>;
 
 /// The responses that are being looked after.
@@ -81,15 +96,22 @@ type Waiting = Vec<oneshot::Sender<Result<(), ReadRefusal>>>;
 pub(super) struct Recoveries {
     under_way: HashMap<ResponseId, (Reason, Waiting)>,
     places: Arc<Semaphore>,
+    /// Everything was looked at once: nobody older can turn up in the line any more.
+    swept: bool,
 }
 
 impl Default for Recoveries {
     fn default() -> Self {
-        Self { under_way: HashMap::new(), places: Arc::new(Semaphore::new(CONCURRENT)) }
+        Self { under_way: HashMap::new(), places: Arc::new(Semaphore::new(CONCURRENT)), swept: false }
     }
 }
 
 impl Recoveries {
+    /// Whether every response that an earlier process left has been looked at.
+    pub(super) fn has_swept(&self) -> bool {
+        self.swept
+    }
+
     /// Whether any response of this registry's own has lost its supervisor and has no ending yet.
     pub(super) fn has_orphans(&self) -> bool {
         self.under_way.values().any(|(reason, _)| *reason == Reason::SupervisorFailed)
