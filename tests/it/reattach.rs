@@ -206,12 +206,12 @@ async fn a_cancel_goes_through_two_servers() {
     };
     let (mut events, call) = tokio::join!(client.stream("m", "Why is the sky blue?"), said);
     events.read_until_text("Hel").await;
-    let facts = near.facts(&events.id()).await.into_iter();
-    let far_id = facts.filter_map(|fact| {
+    let mut facts = near.facts(&events.id()).await.into_iter();
+    let far_id = facts.find_map(|fact| {
         let Fact::AttemptOpened { provider_response_id, .. } = fact else { return None };
         provider_response_id
     });
-    let far_id = far_id.last().unwrap();
+    let far_id = far_id.unwrap();
     assert_eq!(client.cancel(&events.id()).await.json()["status"], "cancelled");
     assert_eq!(far.served.ended(&far_id).await.status, Status::Cancelled);
     call.closed().await;
