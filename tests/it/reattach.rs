@@ -206,12 +206,12 @@ async fn a_cancel_goes_through_two_servers() {
     };
     let (mut events, call) = tokio::join!(client.stream("m", "Why is the sky blue?"), said);
     events.read_until_text("Hel").await;
-    let facts = near.facts(&events.id()).await.into_iter();
-    let far_id = facts.filter_map(|fact| {
+    let mut facts = near.facts(&events.id()).await.into_iter();
+    let far_id = facts.find_map(|fact| {
         let Fact::AttemptOpened { provider_response_id, .. } = fact else { return None };
         provider_response_id
     });
-    let far_id = far_id.last().unwrap();
+    let far_id = far_id.unwrap();
     assert_eq!(client.cancel(&events.id()).await.json()["status"], "cancelled");
     assert_eq!(far.served.ended(&far_id).await.status, Status::Cancelled);
     call.closed().await;
@@ -274,7 +274,9 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
         upstream.script(model, script);
         Listener::of(provider.open(ProviderRequest { model: model.to_owned(), ..request }))
     };
-    upstream.script("", Script::status(404, &[], "{}"));
+    for status in [404, 503, 200] {
+        upstream.script("", Script::status(status, &[], "{}"));
+    }
     let mut completed = open("completed", events(&[created("resp_1"), ended("resp_1", "completed")]), request());
     assert_eq!(completed.read_all().await, Ok(()));
     drop(completed);
@@ -290,16 +292,23 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     let mut unknown = Listener::of(provider.reattach(request(), "resp_4".to_owned()));
     assert!(matches!(unknown.read_all().await, Err(Error::Status { status: 404, .. })));
     drop(unknown);
+    let mut away = Listener::of(provider.reattach(request(), "resp_5".to_owned()));
+    assert!(matches!(away.read_all().await, Err(Error::Status { status: 503, .. })));
+    drop(away);
+    tokio::time::timeout(PATIENCE, upstream.wait_for_request(7)).await.unwrap();
     let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
-    let mut silent = open("silent", events(&[created("resp_5")]).stall(), ProviderRequest { timeouts, ..request() });
+    let mut silent = open("silent", events(&[created("resp_6")]).stall(), ProviderRequest { timeouts, ..request() });
     assert_eq!(silent.read_all().await, Err(Error::IdleTimeout));
     drop(silent);
 
-    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(7)).await.unwrap();
+    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(9)).await.unwrap();
     let create = "POST /v1/responses";
-    let replay = "GET /v1/responses/resp_4?stream=true&include_obfuscation=false";
-    let cancelled = "POST /v1/responses/resp_5/cancel";
-    assert_eq!(asked(&upstream), [create, create, create, create, replay, create, cancelled]);
+    let replay = |id: &str| format!("GET /v1/responses/{id}?stream=true&include_obfuscation=false");
+    let cancelled = |id: &str| format!("POST /v1/responses/{id}/cancel");
+    let asked = asked(&upstream);
+    assert_eq!(asked[..4], [create; 4]);
+    assert_eq!(asked[4..7], [replay("resp_4"), replay("resp_5"), cancelled("resp_5")]);
+    assert_eq!(asked[7..], [create.to_owned(), cancelled("resp_6")]);
     let header = |name: &str| cancel.header(name).unwrap_or_default();
     assert_eq!((header("authorization"), header("x-request-id")), ("Bearer sk-up", "req_42"));
     assert_eq!((header("content-length"), header("accept"), header("content-type")), ("0", "application/json", ""));
