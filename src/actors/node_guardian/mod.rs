@@ -82,7 +82,7 @@ impl NodeGuardian {
 
     fn take_epoch(&self, ctx: &mut Context<Self>) {
         let node = Arc::clone(&self.node);
-        let epoch = async move { node.store.next_epoch(&node.name).await };
+        let epoch = async move { node.store.next_epoch(&node.name, node.settings.lease).await };
         ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
             Ok(epoch) => guardian.start_registry(epoch, ctx),
             Err(error) => {
