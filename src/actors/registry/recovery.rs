@@ -11,6 +11,7 @@ use super::{
 };
 use crate::access;
 use crate::actors::{
+    lease::renewal_interval,
     node::Node,
     response_supervisor::{Leftover, Origin, ReadRefusal},
 };
@@ -27,7 +28,6 @@ const CONCURRENT: usize = 32;
 /// How long a sweep waits for one batch, so that one that can't be settled holds up no other for long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 
@@ -44,7 +44,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 if tokio::time::timeout(PATIENCE, all).await.is_err() {
                     tracing::error!("some responses of a former owner could not be settled yet");
                 }
-                if whole_batch { Duration::ZERO } else { PAUSE }
+                if whole_batch { Duration::ZERO } else { renewal_interval(node.settings.lease) }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
