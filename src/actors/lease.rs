@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::{
     runtime,
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{NodeFailure, NodeState, node::Node, supervision::Ticks};
@@ -24,24 +24,59 @@ pub(crate) fn renewal_interval(lease: Duration) -> Duration {
     (lease / RENEWALS).max(Duration::from_millis(1))
 }
 
-/// The epoch that the node has, for who renews its lease. None while another is being taken: the database may
-/// have the next one already.
+/// What the node's actors and its heartbeat know of each other.
 #[derive(Debug, Default)]
-pub(crate) struct NewestEpoch(Mutex<Option<i64>>);
+pub(crate) struct Standing(Mutex<Known>);
 
-impl NewestEpoch {
-    /// Another one is about to be taken.
+#[derive(Debug, Default)]
+struct Known {
+    /// None while another is being taken: the database may have the next one already.
+    epoch: Option<i64>,
+    streak: Streak,
+}
+
+impl Standing {
+    /// Another epoch is about to be taken.
     pub(crate) fn leave(&self) {
-        *self.0.lock() = None;
+        self.0.lock().epoch = None;
     }
 
-    /// This one was taken.
+    /// This epoch was taken.
     pub(crate) fn enter(&self, epoch: i64) {
-        *self.0.lock() = Some(epoch);
+        self.0.lock().epoch = Some(epoch);
     }
 
-    fn get(&self) -> Option<i64> {
-        *self.0.lock()
+    /// Whether another node that has no lease is to blame for that itself: this one has renewed its own for
+    /// so long that the database was there for both.
+    pub(crate) fn may_take_over(&self, lease: Duration) -> bool {
+        self.0.lock().streak.lasts(Instant::now(), lease)
+    }
+
+    fn epoch(&self) -> Option<i64> {
+        self.0.lock().epoch
+    }
+
+    fn renewed(&self, lease: Duration) {
+        self.0.lock().streak.renewed(Instant::now(), lease);
+    }
+}
+
+/// Renewals without a gap in which another node's lease could have run out: its first one and its last.
+#[derive(Debug, Default)]
+struct Streak(Option<(Instant, Instant)>);
+
+impl Streak {
+    fn renewed(&mut self, now: Instant, lease: Duration) {
+        let unbroken = self.0.filter(|(_, last)| now.duration_since(*last) <= lease / 2);
+        self.0 = Some((unbroken.map_or(now, |(first, _)| first), now));
+    }
+
+    /// Whether it has lasted for a whole lease and goes on.
+    fn lasts(&self, now: Instant, lease: Duration) -> bool {
+        let steady = |(first, last): (Instant, Instant)| {
+            now.duration_since(first) >= lease && now.duration_since(last) <= lease / 2
+        };
+        self.0.is_some_and(steady)
     }
 }
 
@@ -58,7 +93,7 @@ impl Heartbeat {
         let lease = Lease {
             node: node.name.clone(),
             store: Arc::clone(&node.store),
-            epoch: Arc::clone(&node.epoch),
+            standing: Arc::clone(&node.standing),
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
             away: false,
@@ -93,7 +128,7 @@ impl Heartbeat {
 struct Lease {
     node: String,
     store: Arc<dyn Store>,
-    epoch: Arc<NewestEpoch>,
+    standing: Arc<Standing>,
     ticks: Ticks,
     lasts: Duration,
     away: bool,
@@ -138,22 +173,25 @@ impl Lease {
     }
 
     async fn beat(&mut self) -> Beat {
-        let Some(epoch) = self.epoch.get() else { return Beat::NotYet };
+        let Some(epoch) = self.standing.epoch() else { return Beat::NotYet };
         if !self.ticks.all() {
             return Beat::NotYet;
         }
         let renewed = self.store.renew_lease(&self.node, epoch, self.lasts).await;
         self.tell_outage(renewed.as_ref().err());
         match renewed {
-            Ok(true) => Beat::Renewed,
-            Ok(false) if self.epoch.get() == Some(epoch) => Beat::Superseded,
+            Ok(true) => {
+                self.standing.renewed(self.lasts);
+                Beat::Renewed
+            }
+            Ok(false) if self.standing.epoch() == Some(epoch) => Beat::Superseded,
             // This process itself has taken another one meanwhile, or is about to.
             Ok(false) | Err(_) => Beat::NotYet,
         }
     }
 
     async fn give_up(&self) {
-        let Some(epoch) = self.epoch.get() else { return };
+        let Some(epoch) = self.standing.epoch() else { return };
         match self.store.renew_lease(&self.node, epoch, Duration::ZERO).await {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease is another process's"),
@@ -169,5 +207,32 @@ impl Lease {
             Some(_) | None => {}
         }
         self.away = error.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(12);
+
+    /// Renewals at these seconds; whether the streak lasts at `now`.
+    fn lasts(renewals: &[u64], now: u64) -> bool {
+        let begin = Instant::now();
+        let at = |second: u64| begin + Duration::from_secs(second);
+        let mut streak = Streak::default();
+        renewals.iter().for_each(|second| streak.renewed(at(*second), LEASE));
+        streak.lasts(at(now), LEASE)
+    }
+
+    #[test]
+    fn a_node_takes_over_after_a_whole_lease_without_a_gap() {
+        assert!(!lasts(&[], 12));
+        assert!(!lasts(&[0, 4, 8], 11), "too short");
+        assert!(lasts(&[0, 4, 8], 12));
+        assert!(lasts(&[0, 6, 12], 18), "late and without a gap");
+        assert!(!lasts(&[0, 4, 8, 12], 19), "the database may be away");
+        assert!(!lasts(&[0, 4, 8, 12, 19, 23], 24), "it was away");
+        assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
     }
 }

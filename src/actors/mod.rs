@@ -21,7 +21,7 @@ pub use client_emitter::Emission;
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
-pub(crate) use lease::{Heartbeat, NewestEpoch};
+pub(crate) use lease::{Heartbeat, Standing};
 pub(crate) use node::Node;
 pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;

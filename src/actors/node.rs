@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     journal_writer::Journal,
-    lease::NewestEpoch,
+    lease::Standing,
     planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
@@ -125,8 +125,8 @@ pub(crate) struct Node {
     pub(crate) vault: Vault,
     /// The way to the journal writer.
     pub(crate) journal: Journal,
-    /// The epoch that it has.
-    pub(crate) epoch: Arc<NewestEpoch>,
+    /// Its epoch and its lease.
+    pub(crate) standing: Arc<Standing>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.

@@ -6,8 +6,8 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, NewestEpoch, Node, NodeFailure, NodeGuardian, NodeState, Planner,
-    ProviderLimits, Settings, Upstream,
+    EstimateTokens, Heartbeat, Journal, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits, Settings,
+    Standing, Upstream,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
 use crate::clock::{Clock, SystemClock};
@@ -123,7 +123,7 @@ impl Builder {
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
-            epoch: Arc::new(NewestEpoch::default()),
+            standing: Arc::new(Standing::default()),
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,

@@ -286,7 +286,7 @@ impl Store for MemoryStore {
         };
         let rows = tables.responses.values().map(|stored| &stored.row);
         let mut left: Vec<ResponseRow> = rows.filter(|row| is_lost(row)).cloned().collect();
-        left.sort_by_key(|row| (row.created_at, row.id));
+        left.sort_by_key(|row| (row.node != node, row.created_at, row.id));
         left.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(left)
     }

@@ -48,8 +48,8 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// epoch by now: then nothing has changed.
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error>;
 
-    /// At most `limit` responses that have not ended and whose owner is gone, oldest first: those of the node
-    /// itself that belong to an epoch before `epoch`, and those of other nodes without a lease.
+    /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
+    /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
     /// Asks the database for nothing, to see whether it answers.

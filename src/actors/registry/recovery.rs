@@ -37,7 +37,10 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
     loop {
         let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
         let pause = match rows {
-            Ok(rows) => {
+            Ok(mut rows) => {
+                if !node.standing.may_take_over(node.settings.lease) {
+                    rows.retain(|row| row.node == node.name);
+                }
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
                 let recovered = rows.iter().map(|row| ask(&registry, row.id, Reason::NodeLost));
                 let all = futures_util::future::join_all(recovered);

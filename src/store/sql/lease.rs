@@ -41,10 +41,10 @@ pub(super) async fn unsettled(
     let backend = db.get_database_backend();
     let sql = format!(
         "
-WITH lost(response) AS (
-    SELECT uuid FROM responses WHERE node = $1 AND epoch < $2 AND status IN ('queued', 'in_progress')
+WITH lost(response, others) AS (
+    SELECT uuid, 0 FROM responses WHERE node = $1 AND epoch < $2 AND status IN ('queued', 'in_progress')
     UNION ALL
-    SELECT r.uuid FROM responses r
+    SELECT r.uuid, 1 FROM responses r
     WHERE r.node <> $1 AND r.status IN ('queued', 'in_progress') AND NOT EXISTS (
         SELECT 1 FROM nodes n WHERE n.node = r.node AND n.lease_until > {now}
     )
@@ -52,7 +52,7 @@ WITH lost(response) AS (
 SELECT r.uuid, r.user_id, r.node, r.epoch, r.status, r.cause, r.finish_reason, r.model, r.stored, r.background,
        r.previous, r.fold_version, r.prompt_tokens, r.created_at, r.ended_at
 FROM lost l JOIN responses r ON r.uuid = l.response
-ORDER BY r.created_at, r.uuid
+ORDER BY l.others, r.created_at, r.uuid
 LIMIT $3",
         now = now(backend)
     );

@@ -75,7 +75,7 @@ async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(sub
     assert_eq!(left(4).await, [ids[2], ids[1], ids[0]]);
     assert!(left(1).await.is_empty());
     let all = subject.store.unsettled(&node, 4, u32::MAX).await.unwrap();
-    assert!(all.is_sorted_by_key(|row| row.created_at));
+    assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
     assert_eq!(subject.store.unsettled(&node, 4, 2).await.unwrap(), all[..2]);
 }
 
