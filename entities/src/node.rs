@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A node and its newest epoch.
+/// A node, its newest epoch and its lease.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "nodes")]
 pub struct Model {
@@ -11,6 +11,8 @@ pub struct Model {
     pub node: String,
     /// Its epoch, unique among all nodes.
     pub epoch: i64,
+    /// Until when it is taken to be at work, by the database's clock.
+    pub lease_until: i64,
 }
 
 /// None: the rows are joined by hand where that is needed.

@@ -7,6 +7,7 @@ mod m20261121_000002_responses;
 mod m20261121_000003_usage_records;
 mod m20261121_000004_terminal_status;
 mod m20261121_000005_assistant_messages;
+mod m20261121_000006_leases;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_usage_records::Migration),
             Box::new(m20261121_000004_terminal_status::Migration),
             Box::new(m20261121_000005_assistant_messages::Migration),
+            Box::new(m20261121_000006_leases::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@
 mod client_emitter;
 mod history;
 mod journal_writer;
+mod lease;
 mod node;
 mod node_guardian;
 mod persistence_accumulator;
@@ -20,6 +21,7 @@ pub use client_emitter::Emission;
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
+pub(crate) use lease::{Heartbeat, Standing};
 pub(crate) use node::Node;
 pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;

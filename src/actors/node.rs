@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{
     journal_writer::Journal,
+    lease::Standing,
     planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
@@ -49,6 +50,9 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How many signs of life an actor may miss in a row before it counts as hung.
     pub missed_beats: u32,
+    /// How long this node's responses are its own without a renewal. After that other nodes on its database
+    /// may take them over.
+    pub lease: Duration,
     /// How long a new response waits for the database before its client is told to come back.
     pub admission_patience: Duration,
     /// How long a running response waits for the database before its provider is stopped.
@@ -72,6 +76,7 @@ impl Default for Settings {
         Self {
             heartbeat: Duration::from_secs(1),
             missed_beats: 10,
+            lease: Duration::from_secs(15),
             admission_patience: Duration::from_secs(5),
             outage_patience: Duration::from_secs(30),
             client_stall_timeout: Duration::from_secs(60),
@@ -120,6 +125,8 @@ pub(crate) struct Node {
     pub(crate) vault: Vault,
     /// The way to the journal writer.
     pub(crate) journal: Journal,
+    /// Its epoch and its lease.
+    pub(crate) standing: Arc<Standing>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.

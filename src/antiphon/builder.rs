@@ -6,7 +6,8 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Journal, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits, Settings, Upstream,
+    EstimateTokens, Heartbeat, Journal, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits, Settings,
+    Standing, Upstream,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
 use crate::clock::{Clock, SystemClock};
@@ -20,6 +21,9 @@ pub enum StartError {
     /// There are no threads to run on.
     #[error(transparent)]
     Arbiters(#[from] ArbitersGone),
+    /// There is no thread to renew the node's lease.
+    #[error("the thread that renews the node's lease could not be started")]
+    Heartbeat(#[source] std::io::Error),
 }
 
 /// Puts a node together.
@@ -111,12 +115,15 @@ impl Builder {
     /// If its threads can't be started.
     pub fn start(self) -> Result<Antiphon, StartError> {
         let arbiters = Arbiters::start(self.arbiters)?;
-        arbiters.watch(self.settings.heartbeat, self.settings.missed_beats);
+        let (state, states) = watch::channel(NodeState::Starting);
+        let told = state.clone();
+        arbiters.watch(self.settings.heartbeat, self.settings.missed_beats, move || fail(&told, NodeFailure::Hung));
         let node = Arc::new(Node {
             name: self.name,
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
+            standing: Arc::new(Standing::default()),
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,
@@ -125,26 +132,21 @@ impl Builder {
             roster: Roster::new(),
             settings: self.settings,
         });
-        let (state, states) = watch::channel(NodeState::Starting);
+        let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;
         let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(
             node.arbiters.node(),
             &node.roster,
             (Label::node(Role::NodeGuardian), tracing::Span::none()),
             move |_| NodeGuardian::new(guarded, state),
-            move |_| fail(&told),
+            // Where the guardian gave up by itself it has said why.
+            move |_| fail(&told, NodeFailure::Guardian),
         );
-        Ok(Antiphon::new(node, guardian, states))
+        Ok(Antiphon::new(node, (guardian, heartbeat), states))
     }
 }
 
-/// Without its guardian a node can't go on. Where the guardian gave up by itself it has said why.
-fn fail(state: &watch::Sender<NodeState>) {
-    state.send_if_modified(|state| {
-        let unsaid = !matches!(state, NodeState::Failed(_));
-        if unsaid {
-            *state = NodeState::Failed(NodeFailure::Guardian);
-        }
-        unsaid
-    });
+/// Says that the node can't go on, unless somebody has said so before.
+fn fail(state: &watch::Sender<NodeState>, failure: NodeFailure) {
+    NodeState::tell(state, NodeState::Failed(failure));
 }

@@ -15,8 +15,8 @@ use tracing::Span;
 
 use super::{Builder, History, HistoryError};
 use crate::actors::{
-    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, JoinResponse, Journal, Node,
-    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
+    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, Heartbeat, JoinResponse, Journal,
+    Node, NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
     Upstream, Wish, history, load, open_item, seat,
     supervision::{Child, Roster},
 };
@@ -44,6 +44,7 @@ pub struct Antiphon(Arc<Inner>);
 struct Inner {
     // Dropped first: everything the node runs dies from here.
     _guardian: Child<NodeGuardian>,
+    heartbeat: Heartbeat,
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
     // Here and not in the registry alone, whose successor would not know.
@@ -57,8 +58,12 @@ impl Antiphon {
         Builder::new(store, vault, tokens)
     }
 
-    pub(super) fn new(node: Arc<Node>, guardian: Child<NodeGuardian>, state: watch::Receiver<NodeState>) -> Self {
-        Self(Arc::new(Inner { _guardian: guardian, state, node, draining: AtomicBool::new(false) }))
+    pub(super) fn new(
+        node: Arc<Node>,
+        (guardian, heartbeat): (Child<NodeGuardian>, Heartbeat),
+        state: watch::Receiver<NodeState>,
+    ) -> Self {
+        Self(Arc::new(Inner { _guardian: guardian, heartbeat, state, node, draining: AtomicBool::new(false) }))
     }
 
     /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever
@@ -226,12 +231,16 @@ impl Antiphon {
     }
 
     /// Takes no new responses from now on, waits until those that run have ended and are read, and after
-    /// `patience` ends the rest as interrupted. Clients then have a few seconds to read how it ended.
+    /// `patience` ends the rest as interrupted. Clients then have a few seconds to read how it ended. In the end
+    /// the node's lease is given up: other nodes on its database settle at once what could not be ended here.
     pub async fn drain(&self, patience: Duration) {
         self.0.draining.store(true, Ordering::Relaxed);
         if tokio::time::timeout(patience, self.drained(false)).await.is_err() {
             // Who still reads after that can read the rest from the record.
             let _all_read = tokio::time::timeout(LAST_READS, self.drained(true)).await;
+        }
+        if tokio::time::timeout(LAST_READS, self.0.heartbeat.give_up()).await.is_err() {
+            tracing::warn!("the node's lease is not given up yet: the database does not answer");
         }
     }
 

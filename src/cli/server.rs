@@ -130,6 +130,7 @@ fn settings(config: &Config) -> Settings {
     Settings {
         heartbeat: config.responses.heartbeat,
         missed_beats: u32::try_from(beats).unwrap_or(u32::MAX),
+        lease: config.responses.lease,
         admission_patience: defaults.admission_patience.min(config.store.outage_patience),
         outage_patience: config.store.outage_patience,
         client_stall_timeout: config.http.client_stall_timeout,

@@ -31,6 +31,10 @@ pub struct ResponsesSection {
     #[serde(with = "duration")]
     #[garde(custom(longer_than(self.heartbeat)))]
     pub hang_after: Duration,
+    /// How long this server's responses are its own without a sign of life in the database.
+    #[serde(with = "duration")]
+    #[garde(custom(renewable(self.heartbeat)))]
+    pub lease: Duration,
     /// Threads that responses run on; 0 for one per core.
     #[garde(range(max = 256))]
     pub arbiters: usize,
@@ -66,6 +70,7 @@ impl Default for ResponsesSection {
             default_max_output_tokens: 2048,
             heartbeat: Duration::from_secs(1),
             hang_after: Duration::from_secs(10),
+            lease: Duration::from_secs(15),
             arbiters: 0,
             background_concurrency: 16,
             background_concurrency_per_user: 4,
@@ -80,6 +85,16 @@ fn longer_than(heartbeat: Duration) -> impl FnOnce(&Duration, &()) -> garde::Res
             Ok(())
         } else {
             Err(garde::Error::new("must be at least twice responses.heartbeat"))
+        }
+    }
+}
+
+fn renewable(heartbeat: Duration) -> impl FnOnce(&Duration, &()) -> garde::Result {
+    move |lease, ()| {
+        if *lease >= 3 * heartbeat {
+            Ok(())
+        } else {
+            Err(garde::Error::new("must be at least three times responses.heartbeat"))
         }
     }
 }

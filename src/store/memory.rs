@@ -1,6 +1,10 @@
 //! The record in memory, for tests and for embedders who need nothing kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,14 +14,22 @@ use super::{
     Admission, Append, Claim, Conflict, Ending, Entry, Error, ItemPage, ItemQuery, Order, Outcome, ResponseRow,
     Segment, Side, Store, StoredItem, UsageRecord,
 };
+use crate::clock::{Clock, SystemClock};
+use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, Status, UserId};
 
 mod accounts;
 
 /// A store with the semantics of the databases that forgets everything with the process.
-#[derive(Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
 }
 
 impl std::fmt::Debug for MemoryStore {
@@ -31,7 +43,13 @@ struct Tables {
     accounts: accounts::Tables,
     responses: HashMap<ResponseId, Stored>,
     usage: BTreeMap<(ResponseId, u16), UsageRecord>,
-    epochs: HashMap<String, i64>,
+    nodes: HashMap<String, Lease>,
+}
+
+/// A node's newest epoch, and until when it is taken to be at work.
+struct Lease {
+    epoch: i64,
+    until: Timestamp,
 }
 
 struct Stored {
@@ -46,6 +64,12 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store whose leases go by that clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { tables: Mutex::default(), clock }
     }
 
     /// The ledger, by response and turn.
@@ -78,12 +102,12 @@ impl Stored {
 }
 
 impl Tables {
-    fn apply(&mut self, entry: &Entry) -> Outcome {
+    fn apply(&mut self, entry: &Entry, now: Timestamp) -> Outcome {
         match entry {
             Entry::Admit(admission) => self.admit(admission),
             Entry::Append(append) => self.append(append),
             Entry::End(ending) => self.end(ending),
-            Entry::Claim(claim) => self.claim(claim),
+            Entry::Claim(claim) => self.claim(claim, now),
             Entry::Delete(id) => {
                 self.responses.remove(id);
                 Outcome::Committed
@@ -153,17 +177,25 @@ impl Tables {
         Outcome::Committed
     }
 
-    fn claim(&mut self, claim: &Claim) -> Outcome {
-        match self.responses.get_mut(&claim.id) {
-            None => Outcome::Conflict(Conflict::Missing),
-            Some(stored) if stored.row.status.is_terminal() => Outcome::Conflict(Conflict::Ended),
-            Some(stored) if stored.row.epoch == claim.from_epoch || stored.row.claimed_by(claim) => {
-                stored.row.node.clone_from(&claim.node);
-                stored.row.epoch = claim.epoch;
-                Outcome::Committed
-            }
-            Some(_) => Outcome::Conflict(Conflict::Owner),
+    fn claim(&mut self, claim: &Claim, now: Timestamp) -> Outcome {
+        let claimant = self.nodes.get(&claim.node).is_some_and(|lease| lease.epoch == claim.epoch && lease.until > now);
+        let Some(stored) = self.responses.get_mut(&claim.id) else {
+            return Outcome::Conflict(Conflict::Missing);
+        };
+        let row = &mut stored.row;
+        if row.status.is_terminal() {
+            return Outcome::Conflict(Conflict::Ended);
         }
+        if row.claimed_by(claim) {
+            return Outcome::Committed;
+        }
+        let abandoned = row.node == claim.node || is_over(&self.nodes, &row.node, now);
+        if row.epoch != claim.from_epoch || !claimant || !abandoned {
+            return Outcome::Conflict(Conflict::Owner);
+        }
+        row.node.clone_from(&claim.node);
+        row.epoch = claim.epoch;
+        Outcome::Committed
     }
 
     fn page(&self, query: &ItemQuery) -> Result<ItemPage, Error> {
@@ -191,11 +223,22 @@ impl Tables {
     }
 }
 
+/// A node that has never been heard of has no lease either.
+fn is_over(nodes: &HashMap<String, Lease>, node: &str, now: Timestamp) -> bool {
+    nodes.get(node).is_none_or(|lease| lease.until <= now)
+}
+
+fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {
+    let micros = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.as_micros().saturating_add(micros))
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
         let mut tables = self.tables.lock();
-        Ok(group.iter().map(|entry| tables.apply(entry)).collect())
+        let now = self.clock.now();
+        Ok(group.iter().map(|entry| tables.apply(entry, now)).collect())
     }
 
     async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
@@ -220,19 +263,30 @@ impl Store for MemoryStore {
         Ok(chain.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 
-    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
-        let epochs = &mut self.tables.lock().epochs;
-        let next = epochs.values().max().copied().unwrap_or(0) + 1;
-        epochs.insert(node.to_owned(), next);
-        Ok(next)
+    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
+        let nodes = &mut self.tables.lock().nodes;
+        let epoch = nodes.values().map(|lease| lease.epoch).max().unwrap_or(0) + 1;
+        nodes.insert(node.to_owned(), Lease { epoch, until: lease_end(self.clock.now(), lease) });
+        Ok(epoch)
+    }
+
+    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        let until = lease_end(self.clock.now(), lease);
+        let nodes = &mut self.tables.lock().nodes;
+        let own = nodes.get_mut(node).filter(|own| own.epoch == epoch);
+        Ok(own.map(|own| own.until = until).is_some())
     }
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let tables = self.tables.lock();
+        let now = self.clock.now();
+        let is_lost = |row: &ResponseRow| {
+            let own = row.node == node;
+            !row.status.is_terminal() && if own { row.epoch < epoch } else { is_over(&tables.nodes, &row.node, now) }
+        };
         let rows = tables.responses.values().map(|stored| &stored.row);
-        let mut left: Vec<ResponseRow> =
-            rows.filter(|row| row.node == node && row.epoch < epoch && !row.status.is_terminal()).cloned().collect();
-        left.sort_by_key(|row| (row.created_at, row.id));
+        let mut left: Vec<ResponseRow> = rows.filter(|row| is_lost(row)).cloned().collect();
+        left.sort_by_key(|row| (row.node != node, row.created_at, row.id));
         left.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(left)
     }

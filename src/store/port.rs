@@ -1,5 +1,7 @@
 //! What the actors need of a database.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -36,10 +38,18 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// does not exist ends the list: the last row then still names a `previous`.
     async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
-    /// Takes the next epoch of a node: larger than every epoch that it ever had.
-    async fn next_epoch(&self, node: &str) -> Result<i64, Error>;
+    /// Takes the next epoch of a node, larger than every epoch that any node ever had, and a lease from now on.
+    ///
+    /// A lease is measured by the store's own clock alone. While it lasts no other node can [claim](Claim) the
+    /// node's responses; a node without one can claim nothing.
+    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error>;
 
-    /// At most `limit` responses of a node that have not ended and belong to an epoch before `epoch`.
+    /// Makes the node's lease last for `lease` from now on; zero gives it up. False if the node has another
+    /// epoch by now: then nothing has changed.
+    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error>;
+
+    /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
+    /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
     /// Asks the database for nothing, to see whether it answers.
@@ -79,7 +89,7 @@ pub enum Conflict {
     /// The response has ended.
     #[error("the response has ended")]
     Ended,
-    /// The response belongs to another epoch.
+    /// The response belongs to another epoch, or can't be claimed from its owner.
     #[error("the response has another owner")]
     Owner,
     /// The log does not end where the segment begins, or holds other bytes there.
@@ -138,6 +148,10 @@ pub struct Ending {
 }
 
 /// Another owner for a response whose owner is gone.
+///
+/// It is committed only if the response still has the old owner's epoch, the new owner has a lease under its
+/// epoch, and the old owner is the same node or has no lease; else it is [`Conflict::Owner`]. A response that
+/// the new owner has already stays with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The response.

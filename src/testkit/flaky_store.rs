@@ -1,6 +1,6 @@
 //! A store that can be told to fail.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -149,8 +149,12 @@ impl Store for FlakyStore {
         self.here()?.chain(id, limit).await
     }
 
-    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
-        self.here()?.next_epoch(node).await
+    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
+        self.here()?.next_epoch(node, lease).await
+    }
+
+    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        self.here()?.renew_lease(node, epoch, lease).await
     }
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 pub mod flaky_store;
+mod manual_clock;
 pub mod postgres;
 mod puppet_provider;
 mod scripted_provider;
@@ -11,6 +12,7 @@ mod test_client;
 mod test_node;
 
 pub use flaky_store::FlakyStore;
+pub use manual_clock::ManualClock;
 pub use puppet_provider::{Call, PuppetProvider};
 pub use scripted_provider::{DeafServer, Gate, RecordedRequest, Script, ScriptedProvider, refused_base_url};
 pub use store_conformance::store_conformance;

@@ -1,10 +1,10 @@
 //! Stores: one suite for all, and what only a real database can show.
 
-use std::{os::unix::fs::PermissionsExt, sync::Arc};
+use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use antiphon::{
-    store::{Error, MemoryStore, SqlOptions, SqlStore, Store},
-    testkit::{postgres, store_conformance},
+    store::{Claim, Conflict, Entry, Error, MemoryStore, Outcome, SqlOptions, SqlStore, Store},
+    testkit::{ManualClock, postgres, store_conformance},
 };
 use bytes::Bytes;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
@@ -62,6 +62,25 @@ async fn memory_conforms() {
 }
 
 #[tokio::test]
+async fn a_lease_is_over_when_its_time_is() {
+    let clock = Arc::new(ManualClock::default());
+    let store = MemoryStore::with_clock(clock.clone());
+    let lease = Duration::from_secs(15);
+    let owner = store.next_epoch("one", lease).await.unwrap();
+    let claimant = store.next_epoch("two", 3 * lease).await.unwrap();
+    let admission = live();
+    committed(&store, admit(&admission)).await;
+    let claim = Claim { id: admission.row.id, from_epoch: owner, node: "two".to_owned(), epoch: claimant };
+    let claim = [Entry::Claim(claim)];
+    clock.advance(lease - Duration::from_micros(1));
+    assert_eq!(store.commit(&claim).await.unwrap(), [Outcome::Conflict(Conflict::Owner)]);
+    assert!(store.unsettled("two", claimant, 1).await.unwrap().is_empty());
+    clock.advance(Duration::from_micros(1));
+    assert_eq!(store.unsettled("two", claimant, 1).await.unwrap(), [admission.row]);
+    assert_eq!(store.commit(&claim).await.unwrap(), [Outcome::Committed]);
+}
+
+#[tokio::test]
 async fn sqlite_conforms() {
     let database = TestDatabase::sqlite();
     store_conformance("sqlite", &database.store().await).await;
@@ -95,7 +114,7 @@ async fn the_two_statements_of_outside_scripts_say_how_the_newest_response_stand
         expect("in_progress", "in_progress", None).await;
         let mut cancelled = ending(&admission, "the end");
         cancelled.content = Some(Bytes::from_static(b"ciphertext"));
-        committed(&store, antiphon::store::Entry::End(Box::new(cancelled))).await;
+        committed(&store, Entry::End(Box::new(cancelled))).await;
         expect("cancelled", "incomplete", Some("cancelled")).await;
         let shown = row(&script, "SELECT content_enc, created_at FROM assistant_messages").await;
         assert_eq!(shown.try_get::<Option<Vec<u8>>>("", "content_enc").unwrap().unwrap(), b"ciphertext");
@@ -110,7 +129,7 @@ async fn the_database_itself_refuses_to_change_a_terminal_status() {
         let admission = live();
         committed(&store, admit(&admission)).await;
         script.execute_unprepared("UPDATE responses SET status = 'queued'").await.unwrap();
-        committed(&store, antiphon::store::Entry::End(Box::new(ending(&admission, "the end")))).await;
+        committed(&store, Entry::End(Box::new(ending(&admission, "the end")))).await;
         for status in ["in_progress", "completed", "failed"] {
             let refused = script.execute_unprepared(&format!("UPDATE responses SET status = '{status}'")).await;
             assert!(refused.unwrap_err().to_string().contains("a terminal status never changes"));
@@ -179,7 +198,7 @@ fn a_store_is_used_from_any_runtime_and_dropped_inside_of_one() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_unavailable() {
     let mut options = SqlOptions::new("postgres://nobody:secret@127.0.0.1:1/none");
-    options.acquire_timeout = std::time::Duration::from_millis(200);
+    options.acquire_timeout = Duration::from_millis(200);
     assert!(!format!("{options:?}").contains("secret"));
     let error = SqlStore::connect(options).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");

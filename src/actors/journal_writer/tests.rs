@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -37,8 +37,12 @@ impl Store for Picky {
         self.0.chain(id, limit).await
     }
 
-    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
-        self.0.next_epoch(node).await
+    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
+        self.0.next_epoch(node, lease).await
+    }
+
+    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        self.0.renew_lease(node, epoch, lease).await
     }
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {

@@ -24,6 +24,19 @@ pub(crate) enum NodeState {
     Failed(NodeFailure),
 }
 
+impl NodeState {
+    /// Tells everybody. A failure is the last word.
+    pub(crate) fn tell(told: &watch::Sender<Self>, next: Self) {
+        told.send_if_modified(|state| {
+            let goes_on = !matches!(state, Self::Failed(_));
+            if goes_on {
+                *state = next;
+            }
+            goes_on
+        });
+    }
+}
+
 /// Why a node can't go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NodeFailure {
@@ -36,12 +49,19 @@ pub enum NodeFailure {
     /// The guardian itself ended.
     #[error("the guardian of the node ended")]
     Guardian,
+    /// The arbiter of the node's own actors gives no sign of life.
+    #[error("the thread of the node's own actors hangs")]
+    Hung,
+    /// Another process has taken an epoch under the node's name.
+    #[error("another process serves under this node's name")]
+    Superseded,
 }
 
 /// Supervises the journal writer and the registry of a node. A new registry has a new epoch and settles all
 /// that ran under the old one.
 ///
-/// In: the endings of its children. Out: the node's state. Ends: when a child ended too often.
+/// In: the endings of its children. Out: the node's state. Ends: when a child ended too often, or the node has failed
+/// in another way.
 pub(crate) struct NodeGuardian {
     node: Arc<Node>,
     state: watch::Sender<NodeState>,
@@ -82,9 +102,13 @@ impl NodeGuardian {
 
     fn take_epoch(&self, ctx: &mut Context<Self>) {
         let node = Arc::clone(&self.node);
-        let epoch = async move { node.store.next_epoch(&node.name).await };
+        node.standing.leave();
+        let epoch = async move { node.store.next_epoch(&node.name, node.settings.lease).await };
         ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
-            Ok(epoch) => guardian.start_registry(epoch, ctx),
+            Ok(epoch) => {
+                guardian.node.standing.enter(epoch);
+                guardian.start_registry(epoch, ctx);
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "the start waits for the database");
                 ctx.run_later(guardian.node.settings.heartbeat, |guardian, ctx| guardian.take_epoch(ctx));
@@ -98,11 +122,15 @@ impl NodeGuardian {
         let label = Label::node(Role::ResponseRegistry);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::ResponseRegistry));
         tracing::info!(epoch, "the registry of responses is at work");
-        self.state.send_replace(NodeState::Running(child.addr().clone()));
+        NodeState::tell(&self.state, NodeState::Running(child.addr().clone()));
         self.registry = Some(child);
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
+        if matches!(*self.state.borrow(), NodeState::Failed(_)) {
+            // Somebody outside has found that, and said so.
+            return ctx.stop();
+        }
         let most = self.node.settings.missed_beats;
         if let Some(child) = &mut self.writer
             && is_hung(child.beat(), most)
@@ -119,7 +147,7 @@ impl NodeGuardian {
 
     fn give_up(&mut self, failure: NodeFailure, ctx: &mut Context<Self>) {
         tracing::error!(failure = %failure, "the node can't go on");
-        self.state.send_replace(NodeState::Failed(failure));
+        NodeState::tell(&self.state, NodeState::Failed(failure));
         ctx.stop();
     }
 }
@@ -160,7 +188,7 @@ impl Handler<NodeChildExited> for NodeGuardian {
             }
         } else {
             self.registry = None;
-            self.state.send_replace(NodeState::Starting);
+            NodeState::tell(&self.state, NodeState::Starting);
             match self.registry_restarts.spend(now) {
                 Restart::Again => self.take_epoch(ctx),
                 Restart::GiveUp => self.give_up(NodeFailure::Registry, ctx),

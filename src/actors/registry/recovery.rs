@@ -11,6 +11,7 @@ use super::{
 };
 use crate::access;
 use crate::actors::{
+    lease::renewal_interval,
     node::Node,
     response_supervisor::{Leftover, Origin, ReadRefusal},
 };
@@ -27,7 +28,6 @@ const CONCURRENT: usize = 32;
 /// How long a sweep waits for one batch, so that one that can't be settled holds up no other for long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const PAUSE: Duration = Duration::from_secs(5);
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 
@@ -37,7 +37,10 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
     loop {
         let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
         let pause = match rows {
-            Ok(rows) => {
+            Ok(mut rows) => {
+                if !node.standing.may_take_over(node.settings.lease) {
+                    rows.retain(|row| row.node == node.name);
+                }
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
                 let recovered = rows.iter().map(|row| ask(&registry, row.id, Reason::NodeLost));
                 let all = futures_util::future::join_all(recovered);
@@ -45,7 +48,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                     tracing::error!("some responses of a former owner could not be settled yet");
                 }
                 registry.do_send(Swept);
-                if whole_batch { Duration::ZERO } else { PAUSE }
+                if whole_batch { Duration::ZERO } else { renewal_interval(node.settings.lease) }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");

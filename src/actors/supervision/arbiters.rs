@@ -24,7 +24,7 @@ pub struct ArbitersGone;
 /// neither. Dropping it stops every arbiter and so everything that lives there.
 pub struct Arbiters {
     system: System,
-    node: ArbiterHandle,
+    node: Watched,
     responses: Vec<Watched>,
 }
 
@@ -53,13 +53,13 @@ impl Arbiters {
         let (system, mut arbiters) = started.recv().map_err(|_| ArbitersGone)?;
         let node = arbiters.pop().ok_or(ArbitersGone)?;
         let watch = |arbiter| Watched { arbiter, ticks: Arc::default(), hung: Arc::default() };
-        Ok(Self { system, node, responses: arbiters.into_iter().map(watch).collect() })
+        Ok(Self { system, node: watch(node), responses: arbiters.into_iter().map(watch).collect() })
     }
 
     /// The arbiter of the node's own actors.
     #[must_use]
     pub fn node(&self) -> &ArbiterHandle {
-        &self.node
+        &self.node.arbiter
     }
 
     /// The arbiter for a new response: all its actors share it. None if all are hung.
@@ -72,26 +72,57 @@ impl Arbiters {
         alive.get(index).map(|watched| &watched.arbiter)
     }
 
-    /// How many response arbiters are hung, as far as [`watch`](Self::watch) has found.
-    #[must_use]
-    pub fn hung(&self) -> usize {
-        self.responses.iter().filter(|watched| watched.hung.load(Ordering::Relaxed)).count()
+    fn all(&self) -> impl Iterator<Item = &Watched> {
+        std::iter::once(&self.node).chain(&self.responses)
     }
 
-    /// Starts a thread that asks every response arbiter for a sign of life once per `every`. One that gave
-    /// none `patience` times in a row counts as hung, and gets no new response, until it gives one again.
-    /// The thread ends with the arbiters.
-    pub fn watch(&self, every: Duration, patience: u32) {
-        let watched = self.responses.clone();
+    /// How many arbiters are hung, as far as [`watch`](Self::watch) has found.
+    #[must_use]
+    pub fn hung(&self) -> usize {
+        self.all().filter(|watched| watched.hung.load(Ordering::Relaxed)).count()
+    }
+
+    /// What tells whether all arbiters are alive, from any thread. It needs the [`watch`](Self::watch).
+    #[must_use]
+    pub fn ticks(&self) -> Ticks {
+        let ticks = self.all().map(|watched| Arc::clone(&watched.ticks)).collect();
+        Ticks { seen: vec![0; self.responses.len() + 1], ticks }
+    }
+
+    /// Starts a thread that asks every arbiter for a sign of life once per `every`. One that gave none
+    /// `patience` times in a row counts as hung until it gives one again: an arbiter of responses gets no new
+    /// one meanwhile, and of the node's own `node_hangs` is told. The thread ends with the arbiters.
+    pub fn watch(&self, every: Duration, patience: u32, node_hangs: impl Fn() + Send + 'static) {
+        let watched: Vec<_> = self.all().cloned().collect();
         // Without the thread only the watch is missing; the arbiters themselves work.
         let thread = std::thread::Builder::new().name("antiphon-watch".to_owned());
-        if thread.spawn(move || watch(&watched, every, patience)).is_err() {
+        if thread.spawn(move || watch(&watched, (every, patience), node_hangs)).is_err() {
             tracing::error!("the arbiters are not watched: no thread could be started");
         }
     }
 }
 
-fn watch(watched: &[Watched], every: Duration, patience: u32) {
+/// Whether all arbiters of a node are alive.
+#[derive(Debug)]
+pub struct Ticks {
+    ticks: Vec<Arc<AtomicU64>>,
+    seen: Vec<u64>,
+}
+
+impl Ticks {
+    /// True if every arbiter gave a sign of life since this was last true.
+    pub fn all(&mut self) -> bool {
+        let now: Vec<_> = self.ticks.iter().map(|ticks| ticks.load(Ordering::Relaxed)).collect();
+        let all = now.iter().zip(&self.seen).all(|(now, seen)| now != seen);
+        if all {
+            self.seen = now;
+        }
+        all
+    }
+}
+
+/// The first of them is the node's own.
+fn watch(watched: &[Watched], (every, patience): (Duration, u32), node_hangs: impl Fn()) {
     let mut missed = vec![0; watched.len()];
     let mut asked: u64 = 0;
     loop {
@@ -109,6 +140,9 @@ fn watch(watched: &[Watched], every: Duration, patience: u32) {
             let is_hung = missed[index] >= patience;
             if hung.swap(is_hung, Ordering::Relaxed) != is_hung {
                 tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
+                if is_hung && index == 0 {
+                    node_hangs();
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 
-pub use arbiters::{Arbiters, ArbitersGone};
+pub use arbiters::{Arbiters, ArbitersGone, Ticks};
 pub use child::{Child, spawn, spawn_on};
 pub use exit::Exit;
 pub use pulse::{Beat, Ping};

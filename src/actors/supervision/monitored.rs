@@ -67,7 +67,7 @@ impl Switch {
     #[cfg(feature = "testkit")]
     fn fault(&self) -> Option<Fault> {
         let fault = self.state.lock().fault;
-        if fault == Some(Fault::Hang) {
+        if matches!(fault, Some(Fault::Hang | Fault::Block)) {
             self.struck.send_replace(true);
         }
         fault
@@ -144,6 +144,9 @@ impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
         #[cfg(feature = "testkit")]
         match self.switch.fault() {
             Some(Fault::Hang) => return Poll::Pending,
+            Some(Fault::Block) => loop {
+                std::thread::park();
+            },
             Some(Fault::Stop) => return Poll::Ready(Exit::Stopped),
             Some(Fault::Panic) => {
                 let panic = catch_unwind(|| std::panic::resume_unwind(Box::new("an inflicted panic")));

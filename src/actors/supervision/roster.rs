@@ -144,6 +144,8 @@ pub enum Fault {
     Stop,
     /// It never takes another turn.
     Hang,
+    /// It blocks the thread that it lives on, for good.
+    Block,
 }
 
 #[cfg(feature = "testkit")]

@@ -166,7 +166,7 @@ async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
     arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || {
         let _unblocked = blocked.recv();
     });
-    arbiters.watch(std::time::Duration::from_millis(5), 3);
+    arbiters.watch(std::time::Duration::from_millis(5), 3, || {});
     while arbiters.hung() != 1 {
         tokio::task::yield_now().await;
     }

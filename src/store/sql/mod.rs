@@ -11,6 +11,7 @@ mod connect;
 mod error;
 mod io_runtime;
 mod items;
+mod lease;
 mod options;
 mod postgres;
 mod read;

@@ -50,25 +50,6 @@ pub(super) async fn segment_at(
     row.map(rows::segment).transpose()
 }
 
-pub(super) async fn unsettled(
-    db: &DatabaseConnection,
-    node: &str,
-    epoch: i64,
-    limit: u32,
-) -> Result<Vec<ResponseRow>, Error> {
-    let rows = response::Entity::find()
-        .filter(response::Column::Node.eq(node))
-        .filter(response::Column::Epoch.lt(epoch))
-        .filter(not_ended())
-        .order_by_asc(response::Column::CreatedAt)
-        .order_by_asc(response::Column::Uuid)
-        .limit(u64::from(limit))
-        .into_partial_model::<PlainColumns>()
-        .all(db)
-        .await?;
-    rows.into_iter().map(ResponseRow::try_from).collect()
-}
-
 pub(super) async fn ping(db: &DatabaseConnection) -> Result<(), Error> {
     Ok(db.ping().await?)
 }

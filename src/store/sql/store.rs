@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{SqlOptions, chain, commit, connect::Pools, io_runtime::IoRuntime, items, read};
+use super::{SqlOptions, chain, commit, connect::Pools, io_runtime::IoRuntime, items, lease, read};
 use crate::protocol::ResponseId;
 use crate::store::{Entry, Error, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
 
@@ -116,14 +116,19 @@ impl Store for SqlStore {
         self.call("chain", move |pools| async move { chain::chain(&pools.read, id, limit).await }).await
     }
 
-    async fn next_epoch(&self, node: &str) -> Result<i64, Error> {
+    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
         let node = node.to_owned();
-        self.call("next_epoch", |pools| async move { commit::next_epoch(&pools, node).await }).await
+        self.call("next_epoch", move |pools| async move { commit::next_epoch(&pools, node, lease).await }).await
+    }
+
+    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        let node = node.to_owned();
+        self.call("renew_lease", move |pools| async move { lease::renew(&pools, node, epoch, lease).await }).await
     }
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let node = node.to_owned();
-        self.call("unsettled", move |pools| async move { read::unsettled(&pools.read, &node, epoch, limit).await })
+        self.call("unsettled", move |pools| async move { lease::unsettled(&pools.read, node, epoch, limit).await })
             .await
     }
 

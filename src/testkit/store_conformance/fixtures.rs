@@ -1,13 +1,15 @@
 //! Responses to try a store with.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    Admission, Append, Conflict, Ending, Entry, ItemQuery, Order, Outcome, ResponseRow, Segment, Side, StoredItem,
-    UsageRecord,
+    Admission, Append, Claim, Conflict, Ending, Entry, ItemQuery, Order, Outcome, ResponseRow, Segment, Side,
+    StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
@@ -16,7 +18,44 @@ pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
 pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
 pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
 
+/// Longer than any test takes.
+pub(super) const LEASE: Duration = Duration::from_secs(600);
+
+/// A node under its newest epoch.
+#[derive(Clone)]
+pub(super) struct TestNode {
+    pub(super) name: String,
+    pub(super) epoch: i64,
+}
+
+impl TestNode {
+    /// Its claim of a response from the owner of that epoch.
+    pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> Entry {
+        Entry::Claim(Claim { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
+    }
+}
+
 impl Subject<'_> {
+    /// A new node with that lease.
+    pub(super) async fn node(self, lease: Duration) -> TestNode {
+        self.restarted(&ResponseId::new().to_string(), lease).await
+    }
+
+    /// The node under its next epoch.
+    pub(super) async fn restarted(self, name: &str, lease: Duration) -> TestNode {
+        let epoch = self.store.next_epoch(name, lease).await.unwrap();
+        TestNode { name: name.to_owned(), epoch }
+    }
+
+    /// Admits a new response of that node.
+    pub(super) async fn admitted_by(self, node: &TestNode) -> ResponseId {
+        let mut admission = admission();
+        admission.row.node.clone_from(&node.name);
+        admission.row.epoch = node.epoch;
+        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        admission.row.id
+    }
+
     /// Commits one entry.
     pub(super) async fn commit(self, entry: Entry) -> Outcome {
         self.commit_all(&[entry]).await[0]

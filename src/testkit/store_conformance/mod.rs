@@ -9,6 +9,7 @@ mod ending;
 mod fixtures;
 mod groups;
 mod items;
+mod leases;
 mod ownership;
 mod reading;
 
@@ -42,6 +43,7 @@ const SUITES: &[&[Case]] = &[
     ending::CASES,
     groups::CASES,
     ownership::CASES,
+    leases::CASES,
     reading::CASES,
     items::CASES,
     accounts::CASES,

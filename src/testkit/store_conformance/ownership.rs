@@ -3,7 +3,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, Status};
-use crate::store::{Append, Claim, Entry, ItemQuery, Order, Outcome, Side};
+use crate::store::{Append, Entry, ItemQuery, Order, Outcome, Side};
 
 cases! {
     epochs_grow_and_no_two_nodes_share_one,
@@ -17,26 +17,23 @@ async fn epochs_grow_and_no_two_nodes_share_one(subject: Subject<'_>) {
     let (one, two) = (ResponseId::new().to_string(), ResponseId::new().to_string());
     let mut epochs = Vec::new();
     for node in [&one, &two, &one, &one, &two] {
-        epochs.push(subject.store.next_epoch(node).await.unwrap());
+        epochs.push(subject.store.next_epoch(node, LEASE).await.unwrap());
     }
     assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
 }
 
-fn claim(id: ResponseId, from_epoch: i64, epoch: i64) -> Entry {
-    Entry::Claim(Claim { id, from_epoch, node: "another node".to_owned(), epoch })
-}
-
 async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
+    let node = subject.node(LEASE).await;
     for _ in 0..2 {
-        assert_eq!(subject.commit(claim(id, EPOCH, 9)).await, Outcome::Committed);
+        assert_eq!(subject.commit(node.claim(id, EPOCH)).await, Outcome::Committed);
     }
     let row = subject.row(id).await;
-    assert_eq!((row.node.as_str(), row.epoch), ("another node", 9));
+    assert_eq!((row.node, row.epoch), (node.name, node.epoch));
     let next = segment(id, 3, 1, "b");
     assert_eq!(subject.commit(append(0, next.clone())).await, OWNER);
     assert_eq!(
-        subject.commit(Entry::Append(Append { epoch: 9, after: 0, begins: false, segment: next })).await,
+        subject.commit(Entry::Append(Append { epoch: node.epoch, after: 0, begins: false, segment: next })).await,
         Outcome::Committed
     );
 }
@@ -44,10 +41,11 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
 async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: Subject<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
-    assert_eq!(subject.commit(claim(id, EPOCH - 1, 9)).await, OWNER);
+    let node = subject.node(LEASE).await;
+    assert_eq!(subject.commit(node.claim(id, EPOCH - 1)).await, OWNER);
     assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
-    assert_eq!(subject.commit(claim(id, EPOCH, 9)).await, ENDED);
-    assert_eq!(subject.commit(claim(ResponseId::new(), EPOCH, 9)).await, MISSING);
+    assert_eq!(subject.commit(node.claim(id, EPOCH)).await, ENDED);
+    assert_eq!(subject.commit(node.claim(ResponseId::new(), EPOCH)).await, MISSING);
     assert_eq!(subject.row(id).await.epoch, EPOCH);
 }
 
@@ -69,14 +67,16 @@ async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(sub
     ending.epoch = 1;
     assert_eq!(subject.commit_all(&[admit(&ended), end(&ending)]).await, [Outcome::Committed; 2]);
 
-    let left = async |epoch, limit| {
-        let rows = subject.store.unsettled(&node, epoch, limit).await.unwrap();
-        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    let left = async |epoch| {
+        let rows = subject.store.unsettled(&node, epoch, u32::MAX).await.unwrap();
+        rows.into_iter().filter(|row| row.node == node).map(|row| row.id).collect::<Vec<_>>()
     };
-    assert_eq!(left(3, 10).await, [ids[1], ids[0]]);
-    assert_eq!(left(3, 1).await, [ids[1]]);
-    assert_eq!(left(4, 10).await, [ids[2], ids[1], ids[0]]);
-    assert!(left(1, 10).await.is_empty());
+    assert_eq!(left(3).await, [ids[1], ids[0]]);
+    assert_eq!(left(4).await, [ids[2], ids[1], ids[0]]);
+    assert!(left(1).await.is_empty());
+    let all = subject.store.unsettled(&node, 4, u32::MAX).await.unwrap();
+    assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
+    assert_eq!(subject.store.unsettled(&node, 4, 2).await.unwrap(), all[..2]);
 }
 
 async fn a_deleted_response_leaves_nothing(subject: Subject<'_>) {

@@ -1,5 +1,7 @@
 //! Two stores on one database: whoever comes first, the record tells one story.
 
+use std::time::Duration;
+
 use antiphon::{
     protocol::Status,
     store::{Admission, Claim, Conflict, Entry, Outcome, SqlStore, Store},
@@ -11,6 +13,9 @@ use super::{
 };
 
 const ROUNDS: usize = 40;
+
+/// Longer than any test takes.
+const LEASE: Duration = Duration::from_secs(600);
 
 /// Commits both at once, each through its own store, and gives the outcomes with the length of the log.
 async fn race(stores: &[SqlStore; 2], admission: &Admission, entries: [Entry; 2]) -> ([Outcome; 2], usize) {
@@ -26,8 +31,9 @@ async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
     [database.store().await, database.store().await]
 }
 
-fn claim(admission: &Admission) -> Entry {
-    Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch: EPOCH + 1 })
+/// The other node's claim, by that epoch.
+fn claim(admission: &Admission, epoch: i64) -> Entry {
+    Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
 }
 
 #[tokio::test]
@@ -72,9 +78,11 @@ async fn an_append_and_an_ending_at_the_same_place_do_not_both_win() {
 async fn an_old_owner_appends_before_a_claim_or_not_at_all() {
     for database in TestDatabase::both() {
         let stores = pair(&database).await;
+        assert_eq!(stores[0].next_epoch("one", Duration::ZERO).await.unwrap(), EPOCH);
+        let claimant = stores[1].next_epoch("two", LEASE).await.unwrap();
         for _ in 0..ROUNDS {
             let admission = live();
-            let entries = [append(&admission, 0, 1, "text"), claim(&admission)];
+            let entries = [append(&admission, 0, 1, "text"), claim(&admission, claimant)];
             let ([appended, claimed], log) = race(&stores, &admission, entries).await;
             assert_eq!(claimed, Outcome::Committed);
             match appended {
@@ -110,7 +118,7 @@ async fn two_nodes_that_take_epochs_at_once_get_different_ones() {
     for database in TestDatabase::both() {
         let stores = pair(&database).await;
         for _ in 0..ROUNDS {
-            let (one, two) = tokio::join!(stores[0].next_epoch("one"), stores[1].next_epoch("two"));
+            let (one, two) = tokio::join!(stores[0].next_epoch("one", LEASE), stores[1].next_epoch("two", LEASE));
             assert_ne!(one.unwrap(), two.unwrap());
         }
     }

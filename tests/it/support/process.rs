@@ -69,6 +69,17 @@ impl Site {
         self.variable("ANTIPHON_STORE__URL", url)
     }
 
+    /// Another data directory with the same configuration, database and key ring: another node.
+    pub(crate) fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, environment) = (self.config.clone(), self.environment.clone());
+        let other = Self { folder, config, environment, database: self.database.clone() };
+        fs::create_dir(other.data()).unwrap();
+        fs::copy(self.data().join("keys.json"), other.data().join("keys.json")).unwrap();
+        other.mark_started();
+        other
+    }
+
     /// The data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -129,8 +140,12 @@ impl Site {
             true => self.run(&["keys", "create", "--name", "another"]),
             false => running.output.find(printed_key).await.unwrap(),
         };
-        fs::write(self.folder.path().join("started"), "").unwrap();
+        self.mark_started();
         running
+    }
+
+    fn mark_started(&self) {
+        fs::write(self.folder.path().join("started"), "").unwrap();
     }
 
     /// Another API key of the same user.
@@ -197,7 +212,21 @@ impl Running {
 
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("-TERM");
+    }
+
+    /// Has it stand still, as a machine that swaps or is moved would.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn unpause(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 

@@ -1,21 +1,15 @@
 //! Giving a response another owner.
 
-use antiphon_entities::response;
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
-use crate::store::sql::{read, rows::key};
+use crate::store::sql::{lease, read, rows::key};
 use crate::store::{Claim, Conflict, Error, Outcome};
 
 pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> Result<Outcome, Error> {
-    let owned = response::ActiveModel { node: Set(claim.node.clone()), epoch: Set(claim.epoch), ..Default::default() };
-    let updated = response::Entity::update_many()
-        .set(owned)
-        .filter(response::Column::Uuid.eq(key(claim.id)))
-        .filter(response::Column::Epoch.eq(claim.from_epoch))
-        .filter(read::not_ended())
-        .exec(transaction)
-        .await?;
-    if updated.rows_affected == 1 {
+    let backend = transaction.get_database_backend();
+    let values = [claim.node.clone().into(), claim.epoch.into(), key(claim.id).into(), claim.from_epoch.into()];
+    let updated = transaction.execute_raw(Statement::from_sql_and_values(backend, sql(backend), values)).await?;
+    if updated.rows_affected() == 1 {
         return Ok(Outcome::Committed);
     }
     let row = read::response(transaction, claim.id).await?;
@@ -24,8 +18,20 @@ pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> R
         return Ok(Outcome::Committed);
     }
     Ok(Outcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
-        // Nothing but the owner could have stood in the way: it has changed since.
+        // Nothing but the owner, or a lease, could have stood in the way.
         Conflict::Place | Conflict::Owner => Conflict::Owner,
         conflict @ (Conflict::Missing | Conflict::Ended) => conflict,
     }))
+}
+
+/// The new owner has a lease, and the old one is the same node or has none.
+fn sql(backend: DbBackend) -> String {
+    format!(
+        "
+UPDATE responses SET node = $1, epoch = $2
+WHERE uuid = $3 AND epoch = $4 AND status IN ('queued', 'in_progress')
+AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = $1 AND c.epoch = $2 AND c.lease_until > {now})
+AND (node = $1 OR NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = responses.node AND o.lease_until > {now}))",
+        now = lease::now(backend)
+    )
 }

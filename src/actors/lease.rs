@@ -1,0 +1,238 @@
+//! The node's lease: as long as it lasts, no other node takes this one's responses over.
+
+use std::{
+    io,
+    sync::{Arc, mpsc::sync_channel},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout},
+};
+
+use super::{NodeFailure, NodeState, node::Node, supervision::Ticks};
+use crate::store::{Error, Store};
+
+/// How often a lease is renewed before it would end.
+const RENEWALS: u32 = 3;
+
+/// How often a lease is renewed, and how often the responses of nodes without one are looked for.
+pub(crate) fn renewal_interval(lease: Duration) -> Duration {
+    (lease / RENEWALS).max(Duration::from_millis(1))
+}
+
+/// What the node's actors and its heartbeat know of each other.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// None while another is being taken: the database may have the next one already.
+    epoch: Option<i64>,
+    streak: Streak,
+}
+
+impl Standing {
+    /// Another epoch is about to be taken.
+    pub(crate) fn leave(&self) {
+        self.0.lock().epoch = None;
+    }
+
+    /// This epoch was taken.
+    pub(crate) fn enter(&self, epoch: i64) {
+        self.0.lock().epoch = Some(epoch);
+    }
+
+    /// Whether another node that has no lease is to blame for that itself: this one has renewed its own for
+    /// so long that the database was there for both.
+    pub(crate) fn may_take_over(&self, lease: Duration) -> bool {
+        self.0.lock().streak.lasts(Instant::now(), lease)
+    }
+
+    fn epoch(&self) -> Option<i64> {
+        self.0.lock().epoch
+    }
+
+    fn renewed(&self, lease: Duration) {
+        self.0.lock().streak.renewed(Instant::now(), lease);
+    }
+}
+
+/// Renewals without a gap in which another node's lease could have run out: its first one and its last.
+#[derive(Debug, Default)]
+struct Streak(Option<(Instant, Instant)>);
+
+impl Streak {
+    fn renewed(&mut self, now: Instant, lease: Duration) {
+        let unbroken = self.0.filter(|(_, last)| now.duration_since(*last) <= lease / 2);
+        self.0 = Some((unbroken.map_or(now, |(first, _)| first), now));
+    }
+
+    /// Whether it has lasted for a whole lease and goes on.
+    fn lasts(&self, now: Instant, lease: Duration) -> bool {
+        let steady = |(first, last): (Instant, Instant)| {
+            now.duration_since(first) >= lease && now.duration_since(last) <= lease / 2
+        };
+        self.0.is_some_and(steady)
+    }
+}
+
+/// The thread that renews the lease. It depends on no arbiter, so that a hung one can't keep it from seeing that.
+/// It ends with this, after the call to the database that it is in.
+#[derive(Debug)]
+pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<()>>);
+
+impl Heartbeat {
+    /// Starts the thread. Where another process turns out to have the node's name, `state` is told.
+    pub(crate) fn start(node: &Node, state: watch::Sender<NodeState>) -> io::Result<Self> {
+        let (give_up, wishes) = mpsc::unbounded_channel();
+        // Not the node itself, which must end although a call takes long.
+        let lease = Lease {
+            node: node.name.clone(),
+            store: Arc::clone(&node.store),
+            standing: Arc::clone(&node.standing),
+            ticks: node.arbiters.ticks(),
+            lasts: node.settings.lease,
+            away: false,
+        };
+        let retry = node.settings.heartbeat.min(renewal_interval(node.settings.lease));
+        let (ready, started) = sync_channel(1);
+        let life = move || match runtime::Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => {
+                if ready.send(Ok(())).is_ok() {
+                    runtime.block_on(lease.keep(retry, wishes, state));
+                }
+            }
+            // Who started the thread waits for it.
+            Err(error) => drop(ready.send(Err(error))),
+        };
+        std::thread::Builder::new().name("antiphon-lease".to_owned()).spawn(life)?;
+        started.recv().map_err(io::Error::other)??;
+        Ok(Self(give_up))
+    }
+
+    /// Gives the lease up: other nodes can take at once what this one has left. Returns when that is done, or
+    /// has failed.
+    pub(crate) async fn give_up(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.0.send(reply).is_ok() {
+            // Without an answer the thread is gone, and the lease ends by itself.
+            let _gone = done.await;
+        }
+    }
+}
+
+struct Lease {
+    node: String,
+    store: Arc<dyn Store>,
+    standing: Arc<Standing>,
+    ticks: Ticks,
+    lasts: Duration,
+    away: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beat {
+    Renewed,
+    /// There is no epoch yet, an arbiter gave no sign of life, or the database no answer.
+    NotYet,
+    /// The node has an epoch that this process did not take.
+    Superseded,
+}
+
+impl Lease {
+    async fn keep(
+        mut self,
+        retry: Duration,
+        mut wishes: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+        state: watch::Sender<NodeState>,
+    ) {
+        let mut pause = retry;
+        loop {
+            match timeout(pause, wishes.recv()).await {
+                Ok(Some(reply)) => {
+                    self.give_up().await;
+                    let _left = reply.send(());
+                    return;
+                }
+                Ok(None) => return,
+                Err(_elapsed) => {}
+            }
+            pause = match self.beat().await {
+                Beat::Renewed => renewal_interval(self.lasts),
+                Beat::NotYet => retry,
+                Beat::Superseded => {
+                    tracing::error!("another process has taken an epoch under this node's name");
+                    return NodeState::tell(&state, NodeState::Failed(NodeFailure::Superseded));
+                }
+            };
+        }
+    }
+
+    async fn beat(&mut self) -> Beat {
+        let Some(epoch) = self.standing.epoch() else { return Beat::NotYet };
+        if !self.ticks.all() {
+            return Beat::NotYet;
+        }
+        let renewed = self.store.renew_lease(&self.node, epoch, self.lasts).await;
+        self.tell_outage(renewed.as_ref().err());
+        match renewed {
+            Ok(true) => {
+                self.standing.renewed(self.lasts);
+                Beat::Renewed
+            }
+            Ok(false) if self.standing.epoch() == Some(epoch) => Beat::Superseded,
+            // This process itself has taken another one meanwhile, or is about to.
+            Ok(false) | Err(_) => Beat::NotYet,
+        }
+    }
+
+    async fn give_up(&self) {
+        let Some(epoch) = self.standing.epoch() else { return };
+        match self.store.renew_lease(&self.node, epoch, Duration::ZERO).await {
+            Ok(true) => tracing::info!("the node's lease is given up"),
+            Ok(false) => tracing::warn!("the node's lease is another process's"),
+            Err(error) => tracing::warn!(error = %error, "the node's lease could not be given up and ends by itself"),
+        }
+    }
+
+    /// Once when it begins and once when it is over.
+    fn tell_outage(&mut self, error: Option<&Error>) {
+        match error {
+            Some(error) if !self.away => tracing::warn!(error = %error, "the node's lease waits for the database"),
+            None if self.away => tracing::info!("the node's lease is renewed again"),
+            Some(_) | None => {}
+        }
+        self.away = error.is_some();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(12);
+
+    /// Renewals at these seconds; whether the streak lasts at `now`.
+    fn lasts(renewals: &[u64], now: u64) -> bool {
+        let begin = Instant::now();
+        let at = |second: u64| begin + Duration::from_secs(second);
+        let mut streak = Streak::default();
+        renewals.iter().for_each(|second| streak.renewed(at(*second), LEASE));
+        streak.lasts(at(now), LEASE)
+    }
+
+    #[test]
+    fn a_node_takes_over_after_a_whole_lease_without_a_gap() {
+        assert!(!lasts(&[], 12));
+        assert!(!lasts(&[0, 4, 8], 11), "too short");
+        assert!(lasts(&[0, 4, 8], 12));
+        assert!(lasts(&[0, 6, 12], 18), "late and without a gap");
+        assert!(!lasts(&[0, 4, 8, 12], 19), "the database may be away");
+        assert!(!lasts(&[0, 4, 8, 12, 19, 23], 24), "it was away");
+        assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
+    }
+}
