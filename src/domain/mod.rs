@@ -42,7 +42,7 @@ pub use prompt::Prompt;
 pub use recovery::{LostCall, Recovery};
 pub use request::Request;
 pub use restart::{Restart, RestartBudget};
-pub use retry::{Attempts, Failure, FailureClass, Next, RetryPolicy};
+pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
 pub use terms::Terms;
 pub use time::Timestamp;

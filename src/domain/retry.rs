@@ -139,6 +139,20 @@ pub enum Next {
     GiveUp,
 }
 
+/// What follows for a call whose connection failed, at a provider that works on without a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reattach {
+    /// It is listened to again.
+    Again {
+        /// After this wait.
+        after: Duration,
+    },
+    /// It may go on, but it was not found again often enough.
+    GivenUp,
+    /// It has failed at the provider.
+    Pointless,
+}
+
 /// What was tried in one turn so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempts {
@@ -225,16 +239,20 @@ impl RetryPolicy {
         }
     }
 
-    /// The wait before a lost call is listened to again, after so many times; none if that is of no use any more.
-    /// Only a connection that was lost or refused for now is worth it: what the provider said stands.
+    /// What follows for a call that its provider works on without a listener, after so many times in vain. Only a
+    /// connection that was lost or refused for now is worth another one: what the provider said stands.
     #[must_use]
-    pub fn wait_to_reattach(&self, times: u32, failure: &Failure, jitter: Jitter) -> Option<Duration> {
+    pub fn reattach_after(&self, times: u32, failure: &Failure, jitter: Jitter) -> Reattach {
         let lost = match failure.class {
             FailureClass::NotAccepted => true,
             FailureClass::Unknown => matches!(failure.cause, Cause::UpstreamClosed | Cause::FirstByteTimeout),
             FailureClass::Refused | FailureClass::Rejected => false,
         };
-        if lost { self.wait(times, None, jitter) } else { None }
+        match self.wait(times, None, jitter) {
+            _ if !lost => Reattach::Pointless,
+            Some(after) => Reattach::Again { after },
+            None => Reattach::GivenUp,
+        }
     }
 
     /// The wait before another retry; none if the target is not worth it.

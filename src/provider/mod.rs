@@ -56,7 +56,9 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// The request is that of the call; the provider is not asked to do anything again.
     ///
     /// The stream tells the whole call from its beginning, in the same events as the first time: whoever has heard
-    /// some of it already can tell by counting. Dropping it means what dropping the first one meant.
+    /// some of it already can tell by counting. Dropping it, also before it was polled, means what dropping the first
+    /// one meant. A stream that ended because its connection failed leaves the provider's work alone: it can be
+    /// listened to once more.
     fn reattach(
         &self,
         _request: ProviderRequest,

@@ -274,7 +274,7 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
         upstream.script(model, script);
         Listener::of(provider.open(ProviderRequest { model: model.to_owned(), ..request }))
     };
-    for status in [404, 503, 200] {
+    for status in [404, 503, 200, 200] {
         upstream.script("", Script::status(status, &[], "{}"));
     }
     let mut completed = open("completed", events(&[created("resp_1"), ended("resp_1", "completed")]), request());
@@ -283,6 +283,9 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     let mut failed = open("failed", events(&[created("resp_2"), ended("resp_2", "failed")]), request());
     assert!(matches!(failed.read_all().await, Err(Error::Reported(_))));
     drop(failed);
+    let mut cut = open("cut", events(&[created("resp_7")]).cut(), request());
+    assert_eq!(cut.read_all().await, Err(Error::Closed));
+    drop(cut);
     let mut refused = open("refused", Script::status(500, &[], "{}"), request());
     assert!(matches!(refused.read_all().await, Err(Error::Status { status: 500, .. })));
     drop(refused);
@@ -295,20 +298,21 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     let mut away = Listener::of(provider.reattach(request(), "resp_5".to_owned()));
     assert!(matches!(away.read_all().await, Err(Error::Status { status: 503, .. })));
     drop(away);
-    tokio::time::timeout(PATIENCE, upstream.wait_for_request(7)).await.unwrap();
+    drop(provider.reattach(request(), "resp_5".to_owned()));
+    tokio::time::timeout(PATIENCE, upstream.wait_for_request(8)).await.unwrap();
     let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
     let mut silent = open("silent", events(&[created("resp_6")]).stall(), ProviderRequest { timeouts, ..request() });
     assert_eq!(silent.read_all().await, Err(Error::IdleTimeout));
     drop(silent);
 
-    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(9)).await.unwrap();
+    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(10)).await.unwrap();
     let create = "POST /v1/responses";
     let replay = |id: &str| format!("GET /v1/responses/{id}?stream=true&include_obfuscation=false");
     let cancelled = |id: &str| format!("POST /v1/responses/{id}/cancel");
     let asked = asked(&upstream);
-    assert_eq!(asked[..4], [create; 4]);
-    assert_eq!(asked[4..7], [replay("resp_4"), replay("resp_5"), cancelled("resp_5")]);
-    assert_eq!(asked[7..], [create.to_owned(), cancelled("resp_6")]);
+    assert_eq!(asked[..5], [create; 5]);
+    assert_eq!(asked[5..8], [replay("resp_4"), replay("resp_5"), cancelled("resp_5")]);
+    assert_eq!(asked[8..], [create.to_owned(), cancelled("resp_6")]);
     let header = |name: &str| cancel.header(name).unwrap_or_default();
     assert_eq!((header("authorization"), header("x-request-id")), ("Bearer sk-up", "req_42"));
     assert_eq!((header("content-length"), header("accept"), header("content-type")), ("0", "application/json", ""));

@@ -6,7 +6,7 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, attempts::Step, retelling::Heard, supervisor::Stage};
 use crate::actors::{PlannedRun, planner::plan_again, upstream::Upstream};
-use crate::domain::{Cause, Fact, Failure, Recovery, RetryPolicy, Taken, Transcript};
+use crate::domain::{Cause, Fact, Failure, Reattach, Recovery, RetryPolicy, Taken, Transcript};
 
 /// What an earlier process left of a response.
 #[derive(Debug)]
@@ -123,21 +123,26 @@ impl ResponseSupervisor {
     pub(super) fn listen_again_after(&mut self, failure: &Failure, ctx: &mut Context<Self>) -> bool {
         let Some(Upstream { provider, control, .. }) = self.upstream() else { return false };
         let Some(call) = self.transcript.lost_call().filter(|_| provider.can_reattach()) else { return false };
-        let policy = RetryPolicy::reattach();
-        let Some(wait) = policy.wait_to_reattach(self.tries.reattached, failure, control.jitter()) else {
-            // What the provider said itself is why; that it could not be found again is not.
-            let lost_track = self.tries.taken_over && !failure.is_told_by_provider();
-            if lost_track {
-                self.interrupt(ctx);
+        match RetryPolicy::reattach().reattach_after(self.tries.reattached, failure, control.jitter()) {
+            Reattach::Again { after } => {
+                self.tries.reattached += 1;
+                self.children.stop_reader();
+                self.tries.lost = Some(call);
+                self.pause_then(after, Self::listen_again, ctx);
+                return true;
             }
-            return lost_track;
-        };
-        self.tries.reattached += 1;
-        self.tries.hand_over.arrange();
-        self.children.stop_reader();
-        self.tries.lost = Some(call);
-        self.pause_then(wait, Self::listen_again, ctx);
-        true
+            Reattach::GivenUp => {
+                self.tries.lost = Some(call);
+                self.end_lost_call();
+            }
+            Reattach::Pointless => {}
+        }
+        // What the provider said itself is why it ends; that it could not be found again is not.
+        let lost_track = self.tries.taken_over && !failure.is_told_by_provider();
+        if lost_track {
+            self.interrupt(ctx);
+        }
+        lost_track
     }
 
     fn pause_then(&mut self, wait: Duration, then: fn(&mut Self, &mut Context<Self>), ctx: &mut Context<Self>) {

@@ -41,18 +41,18 @@ impl Work {
     pub(super) fn heard(&mut self, said: &Result<Batch, Error>) {
         match said {
             Ok(events) => events.iter().for_each(|event| self.heard_event(event)),
-            // It has given up by itself, or knows of no such work.
-            Err(Error::Reported(_) | Error::Status { status: 404, .. }) => self.cancel = None,
-            // It may work on for nobody.
+            // It has given up by itself, or knows of no such work; or the connection is lost, and whoever listened
+            // can listen again.
             Err(
-                Error::Status { .. }
+                Error::Reported(_)
+                | Error::Status { .. }
                 | Error::Unreachable
                 | Error::ConnectTimeout
                 | Error::FirstByteTimeout
-                | Error::IdleTimeout
-                | Error::Protocol { .. }
                 | Error::Closed,
-            ) => {}
+            ) => self.cancel = None,
+            // What it says is of no use any more.
+            Err(Error::IdleTimeout | Error::Protocol { .. }) => {}
         }
     }
 
