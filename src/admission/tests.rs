@@ -95,7 +95,7 @@ fn call(call_id: &str) -> Item {
 async fn plan(admission: &Admission, keys: Value) -> Result<Admitted, Refusal> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None };
+    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency: None };
     admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await
 }
 

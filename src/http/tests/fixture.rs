@@ -17,10 +17,10 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
-use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, Wish};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
-use crate::antiphon::{History, HistoryError};
-use crate::domain::{Cause, Encoding, Limits, Plan, Prompt, Target};
+use crate::antiphon::{AttachRefusal, History, HistoryError};
+use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
 };
@@ -42,6 +42,9 @@ pub(super) struct FakeBackend {
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<Reader>>,
+    /// Who has the idempotency key, whichever it is.
+    pub(super) claimed: Mutex<Option<ResponseId>>,
+    pub(super) attached: Mutex<Vec<Wish>>,
     pub(super) admit_error: Mutex<Option<AdmitError>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
     pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
@@ -71,6 +74,19 @@ impl Backend for FakeBackend {
             return Err(error);
         }
         self.reader().map_err(|_| AdmitError::Failed)
+    }
+
+    fn idempotency(&self, _: UserId, _: &str, _: &[u8]) -> Idempotency {
+        Idempotency { key: [0; 32], fingerprint: [0; 32] }
+    }
+
+    async fn claimed(&self, _: UserId, _: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
+        Ok(*self.claimed.lock())
+    }
+
+    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
+        self.attached.lock().push(wish);
+        Ok(self.reader().ok())
     }
 
     async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
@@ -277,7 +293,12 @@ impl Api {
     pub(super) fn reader(&self) -> Feed {
         let (phase, phases) = watch::channel(Phase::Opening);
         let (sink, emissions) = mpsc::channel(64);
-        self.backend.readers.lock().push(Reader { id: ResponseId::new(), phase: phases, emissions });
+        self.backend.readers.lock().push(Reader {
+            id: ResponseId::new(),
+            phase: phases,
+            emissions,
+            status_line: SharedStatusLine::default(),
+        });
         Feed { phase, sink }
     }
 }
