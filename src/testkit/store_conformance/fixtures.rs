@@ -17,6 +17,7 @@ pub(super) const MISSING: Outcome = Outcome::Conflict(Conflict::Missing);
 pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
 pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
 pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
+pub(super) const KEY_TAKEN: Outcome = Outcome::Conflict(Conflict::KeyTaken);
 
 /// Longer than any test takes.
 pub(super) const LEASE: Duration = Duration::from_secs(600);
