@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Events, Site, count};
+use crate::support::{Answer, Client, Events, Site, count, execute};
 
 mod embedded;
 mod release;
@@ -282,4 +282,29 @@ async fn a_key_is_1_to_255_visible_characters() {
     let (first, second) = (post(&client, &longest, &body).await, post(&client, &longest, &body).await);
     assert_eq!((first.status, first.id()), (200, second.id()));
     assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn old_keys_are_forgotten_but_those_of_responses_that_can_be_read() {
+    let provider = provider(&Gate::new());
+    let site = Site::with_models(&provider, &["says"]);
+    let server = site.start().await;
+    let client = server.client();
+    let kept = post(&client, "kept", &body("says", false)).await.id();
+    post(&client, "unstored", &not_stored("says", false)).await;
+    let deleted = post(&client, "deleted", &body("says", false)).await.id();
+    assert_eq!(client.delete(&deleted).await.status, 200);
+    post(&client, "young", &not_stored("says", false)).await;
+    server.kill().await;
+    let script = site.script().await;
+    let young = "(SELECT MAX(created_at) FROM idempotency_keys)";
+    execute(&script, &format!("UPDATE idempotency_keys SET created_at = 1 WHERE created_at < {young}"), vec![]).await;
+    let server = site.start().await;
+    while count(&script, KEYS).await > 2 {
+        tokio::task::yield_now().await;
+    }
+    let client = server.client();
+    assert_eq!(post(&client, "kept", &body("says", false)).await.id(), kept);
+    assert_conflict(&post(&client, "young", &not_stored("says", false)).await, "idempotency_result_not_stored");
+    assert_ne!(post(&client, "deleted", &body("says", false)).await.id(), deleted, "it is a new request by now");
 }

@@ -1,6 +1,13 @@
 //! The backend, and requests in one line.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_web::{
     App, body,
@@ -44,7 +51,12 @@ pub(super) struct FakeBackend {
     pub(super) readers: Mutex<Vec<Reader>>,
     /// Who has the idempotency key, whichever it is.
     pub(super) claimed: Mutex<Option<ResponseId>>,
+    /// Who has it once a response was refused for it.
+    pub(super) claimed_by_admitting: Mutex<Option<ResponseId>>,
     pub(super) attached: Mutex<Vec<Wish>>,
+    /// Whoever attaches finds that the key was given back.
+    pub(super) given_back: AtomicBool,
+    pub(super) key_always_taken: AtomicBool,
     pub(super) admit_error: Mutex<Option<AdmitError>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
     pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
@@ -70,7 +82,11 @@ impl Backend for FakeBackend {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(wish);
+        if self.key_always_taken.load(Ordering::Relaxed) {
+            return Err(AdmitError::KeyTaken);
+        }
         if let Some(error) = self.admit_error.lock().take() {
+            *self.claimed.lock() = self.claimed_by_admitting.lock().take();
             return Err(error);
         }
         self.reader().map_err(|_| AdmitError::Failed)
@@ -86,7 +102,10 @@ impl Backend for FakeBackend {
 
     async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
         self.attached.lock().push(wish);
-        Ok(self.reader().ok())
+        if self.given_back.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        Ok(Some(self.reader()?))
     }
 
     async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
