@@ -17,16 +17,15 @@ const MOST_READERS: u32 = 5;
 /// has begun to stream the response before.
 pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     let decided = reader.phase.wait_for(|phase| !matches!(phase, Phase::Opening));
-    match tokio::time::timeout(state.settings.header_wait, decided).await {
-        Ok(Ok(phase)) => match &*phase {
+    // Where what served the reader is gone, or time is up, the stream will tell.
+    if let Ok(Ok(phase)) = tokio::time::timeout(state.settings.header_wait, decided).await {
+        match &*phase {
             Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.status_line.has_succeeded() => {
                 return Err(failed(outcome, state));
             }
             Phase::Unavailable => return Err(ApiError::database_unavailable()),
             Phase::Opening | Phase::Opened | Phase::Ended(_) => {}
-        },
-        // What served the reader is gone, or time is up: the stream will tell.
-        Ok(Err(_)) | Err(_) => {}
+        }
     }
     if reader.begin_success() { Ok(()) } else { silent_failure(reader, user, state).await }
 }
