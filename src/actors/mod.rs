@@ -36,6 +36,6 @@ pub(crate) use registry::{
 pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 #[cfg(test)]
-pub(crate) use status_line::SharedStatusLine;
+pub(crate) use status_line::{SharedStatusLine, StatusLine};
 pub use upstream::ProviderLimits;
 pub(crate) use upstream::Upstream;

@@ -65,6 +65,12 @@ impl Reader {
     pub fn begin_success(&self) -> bool {
         self.status_line.succeed()
     }
+
+    /// Whether any client of the running response was told of a success.
+    #[must_use]
+    pub fn has_begun_success(&self) -> bool {
+        self.status_line.has_succeeded()
+    }
 }
 
 /// What a reader wants to have.

@@ -50,7 +50,7 @@ impl SharedStatusLine {
         self.0.get().is_none_or(StatusLine::succeed)
     }
 
-    pub(crate) fn has_succeeded(&self) -> bool {
+    pub(super) fn has_succeeded(&self) -> bool {
         self.0.get().is_some_and(|line| line.is(SUCCESS))
     }
 
@@ -93,7 +93,7 @@ mod tests {
             let (succeeds, fails) = (line.clone(), line.clone());
             let succeeded = thread::spawn(move || succeeds.succeed());
             let failed = fails.fail();
-            assert_ne!(succeeded.join().unwrap(), failed);
+            assert_ne!(succeeded.join().ok(), Some(failed));
         }
     }
 }

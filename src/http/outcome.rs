@@ -16,11 +16,12 @@ const MOST_READERS: u32 = 5;
 /// If the response failed and nothing came out: then this is the answer, and there is no stream. Unless another client
 /// has begun to stream the response before.
 pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
-    let decided = reader.phase.wait_for(|phase| !matches!(phase, Phase::Opening));
+    let mut phases = reader.phase.clone();
+    let decided = phases.wait_for(|phase| !matches!(phase, Phase::Opening));
     // Where what served the reader is gone, or time is up, the stream will tell.
     if let Ok(Ok(phase)) = tokio::time::timeout(state.settings.header_wait, decided).await {
         match &*phase {
-            Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.status_line.has_succeeded() => {
+            Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
                 return Err(failed(outcome, state));
             }
             Phase::Unavailable => return Err(ApiError::database_unavailable()),

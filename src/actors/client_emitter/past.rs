@@ -84,6 +84,7 @@ impl fmt::Debug for Memory {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::{Memory, PIECE};
     use crate::domain::{Attempt, Fact, Timestamp};

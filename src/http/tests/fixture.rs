@@ -24,7 +24,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
-use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, Wish};
+use crate::actors::{
+    AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, StatusLine, Wish,
+};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
 use crate::antiphon::{AttachRefusal, History, HistoryError};
 use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
@@ -312,13 +314,11 @@ impl Api {
     pub(super) fn reader(&self) -> Feed {
         let (phase, phases) = watch::channel(Phase::Opening);
         let (sink, emissions) = mpsc::channel(64);
-        self.backend.readers.lock().push(Reader {
-            id: ResponseId::new(),
-            phase: phases,
-            emissions,
-            status_line: SharedStatusLine::default(),
-        });
-        Feed { phase, sink }
+        let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
+        shared.join(&status_line);
+        let reader = Reader { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
+        self.backend.readers.lock().push(reader);
+        Feed { phase, sink, status_line }
     }
 }
 
@@ -332,6 +332,7 @@ async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
 pub(super) struct Feed {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) sink: mpsc::Sender<Emission>,
+    pub(super) status_line: StatusLine,
 }
 
 impl Feed {

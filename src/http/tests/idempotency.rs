@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Answer, Api};
-use crate::actors::{AdmitError, Wish};
+use crate::actors::{AdmitError, Phase, Wish};
 use crate::domain::{Cause, View};
 use crate::protocol::{ResponseId, Status};
 
@@ -74,4 +74,29 @@ async fn a_failure_that_was_there_before_is_not_to_be_asked_for_again() {
     api.reader().ended(Status::Failed, Some(Cause::ServerInterrupted));
     let answer = post(&api, false).await;
     assert_eq!((answer.error().0, answer.header("x-should-retry")), (503, "false"));
+}
+
+#[actix_web::test]
+async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error() {
+    let api = Api::new();
+    let feed = api.reader();
+    feed.phase.send_replace(Phase::Opened);
+    assert!(feed.status_line.fail());
+    let ended = async {
+        tokio::task::yield_now().await;
+        feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
+    };
+    let (answer, ()) = tokio::join!(post(&api, true), ended);
+    assert_eq!(answer.error().0, 502);
+}
+
+#[actix_web::test]
+async fn a_stream_that_was_begun_for_one_client_is_begun_for_all() {
+    let api = Api::new();
+    let feed = api.reader();
+    assert!(feed.status_line.succeed());
+    feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
+    feed.end();
+    let answer = post(&api, true).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "data: [DONE]\n\n"));
 }
