@@ -90,7 +90,7 @@
 //!     stream: Some(true),
 //!     ..CreateResponse::default()
 //! };
-//! let asked = Asked { request_id: "req_1".into(), caller: "ada".into(), disconnect: None };
+//! let asked = Asked { request_id: "req_1".into(), caller: "ada".into(), disconnect: None, idempotency: None };
 //! let Admitted { plan, view, .. } = admission.plan(user.id, request, asked).await?;
 //!
 //! // Durable when this returns; from here on it ends whatever becomes of us.
@@ -136,5 +136,5 @@ pub mod testkit;
 pub mod tokens;
 pub mod vault;
 
-pub use antiphon::{Antiphon, Builder, History, HistoryError, StartError};
+pub use antiphon::{Antiphon, AttachRefusal, Builder, History, HistoryError, StartError};
 pub use clock::{Clock, SystemClock};

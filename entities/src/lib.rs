@@ -4,6 +4,7 @@
 //! are ciphertext or hashes. What the columns mean is said here; constraints are in the migrations.
 
 pub mod api_key;
+pub mod idempotency_key;
 pub mod item;
 pub mod node;
 pub mod response;

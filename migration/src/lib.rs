@@ -8,6 +8,7 @@ mod m20261121_000003_usage_records;
 mod m20261121_000004_terminal_status;
 mod m20261121_000005_assistant_messages;
 mod m20261121_000006_leases;
+mod m20261121_000007_idempotency_keys;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_terminal_status::Migration),
             Box::new(m20261121_000005_assistant_messages::Migration),
             Box::new(m20261121_000006_leases::Migration),
+            Box::new(m20261121_000007_idempotency_keys::Migration),
         ]
     }
 }

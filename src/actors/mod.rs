@@ -14,6 +14,7 @@ mod provider_reader;
 mod reader;
 mod registry;
 mod response_supervisor;
+mod status_line;
 pub mod supervision;
 mod upstream;
 
@@ -34,5 +35,7 @@ pub(crate) use registry::{
 };
 pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
+#[cfg(test)]
+pub(crate) use status_line::{SharedStatusLine, StatusLine};
 pub use upstream::ProviderLimits;
 pub(crate) use upstream::Upstream;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use super::client_emitter::Emission;
+use super::{client_emitter::Emission, status_line::SharedStatusLine};
 use crate::domain::{Cause, View};
 use crate::protocol::{Response, ResponseId, Status};
 
@@ -54,6 +54,23 @@ pub struct Reader {
     /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
     /// failed or cut the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
+    pub(crate) status_line: SharedStatusLine,
+}
+
+impl Reader {
+    /// To be asked before the client is told that its request is a success while the response has not ended: a response
+    /// that fails without output gives its idempotency key back for another run, and all its clients are to be told of
+    /// that failure. False if it has failed so: then [`phase`](Self::phase) soon says how.
+    #[must_use]
+    pub fn begin_success(&self) -> bool {
+        self.status_line.succeed()
+    }
+
+    /// Whether any client of the running response was told of a success.
+    #[must_use]
+    pub fn has_begun_success(&self) -> bool {
+        self.status_line.has_succeeded()
+    }
 }
 
 /// What a reader wants to have.
@@ -76,11 +93,14 @@ pub(crate) struct Seat {
     pub(crate) phase: Arc<watch::Sender<Phase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
     pub(crate) wish: Wish,
+    pub(crate) status_line: SharedStatusLine,
 }
 
 /// Both ends of a new reader.
 pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, Reader) {
     let (phase, phases) = watch::channel(Phase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
-    (Seat { phase: Arc::new(phase), sink, wish }, Reader { id, phase: phases, emissions })
+    let status_line = SharedStatusLine::default();
+    let seat = Seat { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
+    (seat, Reader { id, phase: phases, emissions, status_line })
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
 use crate::antiphon::{History, HistoryError};
 use crate::domain::{
-    DisconnectPolicy, Limits, Plan, Request, ValidRequest, View, Violation, check_calls, default_output_tokens,
-    validate,
+    DisconnectPolicy, Idempotency, Limits, Plan, Request, ValidRequest, View, Violation, check_calls,
+    default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
 
@@ -47,6 +47,8 @@ pub struct Asked {
     pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
     pub disconnect: Option<DisconnectWish>,
+    /// The digests of the idempotency key and the body, if the client gave a key.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// A plan, and how its client wants to be answered.
@@ -96,7 +98,8 @@ impl Admission {
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(asked.disconnect),
-            resumable: valid.store && (valid.stream || valid.background),
+            resumable: valid.store && (valid.stream || valid.background || asked.idempotency.is_some()),
+            idempotency: asked.idempotency,
             request,
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
 use crate::antiphon::{History, HistoryError};
-use crate::domain::{Encoding, Limits, Offence, Prompt, Request, Target};
+use crate::domain::{Encoding, Idempotency, Limits, Offence, Prompt, Request, Target};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
     Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
@@ -93,9 +93,17 @@ fn call(call_id: &str) -> Item {
 }
 
 async fn plan(admission: &Admission, keys: Value) -> Result<Admitted, Refusal> {
+    plan_with_key(admission, keys, None).await
+}
+
+async fn plan_with_key(
+    admission: &Admission,
+    keys: Value,
+    idempotency: Option<Idempotency>,
+) -> Result<Admitted, Refusal> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None };
+    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency };
     admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await
 }
 
@@ -282,5 +290,22 @@ async fn output_tokens_are_what_the_model_allows() {
         let plan = plan(&admission, json!({"max_output_tokens": asked})).await;
         let got = plan.ok().map(|admitted| admitted.plan.request.max_output_tokens);
         assert_eq!(got, granted, "{asked:?} of {context_window}");
+    }
+}
+
+#[tokio::test]
+async fn who_learns_the_id_or_has_a_key_can_come_back_to_a_stored_response() {
+    let key = Some(Idempotency { key: [1; 32], fingerprint: [2; 32] });
+    for (keys, idempotency, resumable) in [
+        (json!({}), None, false),
+        (json!({"stream": true}), None, true),
+        (json!({"background": true}), None, true),
+        (json!({}), key, true),
+        (json!({"store": false}), key, false),
+        (json!({"store": false, "stream": true}), key, false),
+    ] {
+        let (admission, _) = admission(10_000, all(Vec::new()));
+        let plan = plan_with_key(&admission, keys.clone(), idempotency).await.unwrap().plan;
+        assert_eq!((plan.resumable, plan.idempotency), (resumable, idempotency), "{keys}");
     }
 }

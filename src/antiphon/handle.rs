@@ -92,6 +92,10 @@ impl Antiphon {
         told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
+    pub(super) fn node(&self) -> &Node {
+        &self.0.node
+    }
+
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
     fn leave_out_the_unable(&self, plan: &mut Plan) -> Result<(), AdmitError> {
         let refused = self.0.node.keep_able(&mut plan.targets, &plan.request);

@@ -2,7 +2,9 @@
 
 mod builder;
 mod handle;
+mod idempotency;
 
 pub use crate::actors::{History, HistoryError};
 pub use builder::{Builder, StartError};
 pub use handle::Antiphon;
+pub use idempotency::AttachRefusal;

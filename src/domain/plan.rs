@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Prompt, Request, Terms, Timeouts};
+use super::{Idempotency, Prompt, Request, Terms, Timeouts};
 use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
@@ -34,8 +34,10 @@ pub struct Plan {
     /// What happens when the last client leaves.
     pub disconnect: DisconnectPolicy,
     /// Whether a client that leaves can come back: it streams or runs in the background, so that it learns the
-    /// response's id.
+    /// response's id, or it gave an idempotency key.
     pub resumable: bool,
+    /// What the response claims with its admission, if its client gave an idempotency key.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl Plan {

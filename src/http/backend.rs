@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use async_trait::async_trait;
 
 use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
-use crate::antiphon::Antiphon;
-use crate::domain::Plan;
+use crate::antiphon::{Antiphon, AttachRefusal};
+use crate::domain::{Idempotency, Plan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
@@ -16,6 +16,15 @@ use crate::store::{self, Order};
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Admits a response durably and starts it.
     async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError>;
+
+    /// The digests of an idempotency key and of the body that it came with.
+    fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency;
+
+    /// The response that this very request has become before, if it has.
+    async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal>;
+
+    /// Reads that response; none if it has just given its key back.
+    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal>;
 
     /// Reads a stored response, running or long ended.
     async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal>;
@@ -51,6 +60,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 impl Backend for Antiphon {
     async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
         Antiphon::respond(self, plan, wish).await
+    }
+
+    fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {
+        Antiphon::idempotency(self, user, key, body)
+    }
+
+    async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
+        Antiphon::claimed(self, user, request).await
+    }
+
+    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
+        Antiphon::attach(self, user, id, wish).await
     }
 
     async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {

@@ -1,4 +1,4 @@
-//! Reading a JSON body, bounded.
+//! Reading a body, bounded, and parsing it.
 
 use actix_web::{
     HttpRequest,
@@ -10,28 +10,41 @@ use serde::de::DeserializeOwned;
 
 use super::{ApiError, HttpSettings};
 
-/// Bodies above this size are parsed off the thread that serves connections.
-const PARSED_IN_PLACE: usize = 64 * 1024;
+/// Bodies above this size are worked on off the thread that serves connections.
+const WORKED_ON_IN_PLACE: usize = 64 * 1024;
 
-/// Reads a body and parses it. The content type may be missing; if it is there, it must be JSON.
-pub(super) async fn json<T>(
+/// Reads a body of JSON. The content type may be missing; if it is there, it must be JSON.
+pub(super) async fn read(
     request: &HttpRequest,
     payload: web::Payload,
     settings: &HttpSettings,
-) -> Result<T, ApiError>
+) -> Result<Bytes, ApiError> {
+    check_media_type(request)?;
+    let read = collect(request, payload, settings.body_bytes);
+    tokio::time::timeout(settings.body_timeout, read).await.map_err(|_| too_slow())?
+}
+
+/// Parses a body.
+pub(super) async fn json<T>(bytes: &Bytes) -> Result<T, ApiError>
 where
     T: DeserializeOwned + Send + 'static,
 {
-    check_media_type(request)?;
-    let read = read(request, payload, settings.body_bytes);
-    let bytes = tokio::time::timeout(settings.body_timeout, read).await.map_err(|_| too_slow())??;
-    if bytes.len() <= PARSED_IN_PLACE {
-        return parse(&bytes);
-    }
-    web::block(move || parse(&bytes)).await.map_err(|_| ApiError::internal())?
+    work_on(bytes, parse).await?
 }
 
-async fn read(request: &HttpRequest, mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
+/// Does work whose time depends on the length of a body.
+pub(super) async fn work_on<T>(bytes: &Bytes, work: impl FnOnce(&[u8]) -> T + Send + 'static) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+{
+    if bytes.len() <= WORKED_ON_IN_PLACE {
+        return Ok(work(bytes));
+    }
+    let bytes = bytes.clone();
+    web::block(move || work(&bytes)).await.map_err(|_| ApiError::internal())
+}
+
+async fn collect(request: &HttpRequest, mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {

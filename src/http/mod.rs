@@ -10,6 +10,7 @@ mod disconnect;
 mod endpoints;
 mod envelope;
 mod error;
+mod idempotency;
 mod outcome;
 mod path;
 mod query;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{ApiError, HttpState};
+use super::{ApiError, HttpState, error::Retry};
 use crate::actors::{Outcome, Phase, ReadRefusal, Reader, Wish};
 use crate::protocol::{Response, Status, UserId};
 
@@ -13,17 +13,43 @@ const MOST_READERS: u32 = 5;
 /// ending, and the longest wait.
 ///
 /// # Errors
-/// If the response failed and nothing came out: then this is the answer, and there is no stream.
-pub(super) async fn status_line(reader: &mut Reader, state: &HttpState) -> Result<(), ApiError> {
-    let decided = reader.phase.wait_for(|phase| !matches!(phase, Phase::Opening));
-    match tokio::time::timeout(state.settings.header_wait, decided).await {
-        Ok(Ok(phase)) => match &*phase {
-            Phase::Ended(outcome) if is_bare_failure(outcome) => Err(failed(outcome, state)),
-            Phase::Unavailable => Err(ApiError::database_unavailable()),
-            Phase::Opening | Phase::Opened | Phase::Ended(_) => Ok(()),
-        },
-        // What served the reader is gone, or time is up: the stream will tell.
-        Ok(Err(_)) | Err(_) => Ok(()),
+/// If the response failed and nothing came out: then this is the answer, and there is no stream. Unless another client
+/// has begun to stream the response before.
+pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+    let mut phases = reader.phase.clone();
+    let decided = phases.wait_for(|phase| !matches!(phase, Phase::Opening));
+    // Where what served the reader is gone, or time is up, the stream will tell.
+    if let Ok(Ok(phase)) = tokio::time::timeout(state.settings.header_wait, decided).await {
+        match &*phase {
+            Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
+                return Err(failed(outcome, state));
+            }
+            Phase::Unavailable => return Err(ApiError::database_unavailable()),
+            Phase::Opening | Phase::Opened | Phase::Ended(_) => {}
+        }
+    }
+    if reader.begin_success() { Ok(()) } else { silent_failure(reader, user, state).await }
+}
+
+/// Waits for the ending of a response that is about to fail without a word.
+async fn silent_failure(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+    match ended(reader).await? {
+        Some(outcome) if is_bare_failure(&outcome) => Err(failed(&outcome, state)),
+        // Somebody else has ended it, in another way.
+        Some(_) => Ok(()),
+        None => {
+            let resumed = state.backend.resume(user, reader.id, Wish::Ending).await?;
+            ending(resumed, user, state).await.map(drop)
+        }
+    }
+}
+
+/// The failure of a response that had ended before its client came, if that is all that can be told. To ask again is of
+/// no use.
+pub(super) fn failed_before(reader: &Reader, state: &HttpState) -> Option<ApiError> {
+    match &*reader.phase.borrow() {
+        Phase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
+        Phase::Opening | Phase::Opened | Phase::Ended(_) | Phase::Unavailable => None,
     }
 }
 

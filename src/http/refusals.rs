@@ -8,6 +8,7 @@ use super::error::{ApiError, Retry};
 use crate::access::AuthError;
 use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal};
 use crate::admission::Refusal;
+use crate::antiphon::AttachRefusal;
 use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
 
@@ -132,7 +133,27 @@ impl From<AdmitError> for ApiError {
             AdmitError::Unsupported(param) => Violation::unsupported(param).into(),
             AdmitError::QueueFull => Self::too_many("queue_full", BUSY),
             AdmitError::KeyBusy => Self::too_many("key_busy", BUSY),
+            AdmitError::KeyTaken => Self::key_in_use(),
             AdmitError::Draining => Self::restarting(),
+        }
+    }
+}
+
+impl From<AttachRefusal> for ApiError {
+    fn from(refusal: AttachRefusal) -> Self {
+        let conflict = |code, message| Self::request(StatusCode::CONFLICT, message).code(code).retry(Retry::Never);
+        match refusal {
+            AttachRefusal::AnotherRequest => {
+                conflict("idempotency_key_reused", "This Idempotency-Key was used for another request.")
+            }
+            AttachRefusal::NotStored => conflict(
+                "idempotency_result_not_stored",
+                "The response to this Idempotency-Key has ended, and it was not stored.",
+            ),
+            AttachRefusal::Deleted => {
+                conflict("idempotency_result_not_stored", "The response to this Idempotency-Key was deleted.")
+            }
+            AttachRefusal::Read(refusal) => refusal.into(),
         }
     }
 }
@@ -152,6 +173,13 @@ impl From<AuthError> for ApiError {
 impl ApiError {
     pub(super) fn unauthorized(message: &'static str) -> Self {
         Self::request(StatusCode::UNAUTHORIZED, message).code("invalid_api_key")
+    }
+
+    /// Other requests claim the idempotency key and give it back again and again.
+    pub(super) fn key_in_use() -> Self {
+        Self::request(StatusCode::CONFLICT, "Another request with this Idempotency-Key is under way. Please retry.")
+            .code("idempotency_key_in_use")
+            .retry(Retry::After(BUSY))
     }
 
     /// A response that failed before its client was told anything.

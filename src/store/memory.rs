@@ -11,14 +11,15 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Admission, Append, Claim, Conflict, Ending, Entry, Error, ItemPage, ItemQuery, Order, Outcome, ResponseRow,
-    Segment, Side, Store, StoredItem, UsageRecord,
+    Admission, Append, Claim, Conflict, Ending, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Order, Outcome,
+    ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, Status, UserId};
 
 mod accounts;
+mod idempotency;
 
 /// A store with the semantics of the databases that forgets everything with the process.
 pub struct MemoryStore {
@@ -44,6 +45,7 @@ struct Tables {
     responses: HashMap<ResponseId, Stored>,
     usage: BTreeMap<(ResponseId, u16), UsageRecord>,
     nodes: HashMap<String, Lease>,
+    keys: idempotency::Keys,
 }
 
 /// A node's newest epoch, and until when it is taken to be at work.
@@ -121,6 +123,10 @@ impl Tables {
                 && admission.segment.as_ref().is_none_or(|first| stored.holds(first));
             return if same { Outcome::Committed } else { Outcome::Conflict(Conflict::Place) };
         }
+        if !self.keys.are_free_for(admission) {
+            return Outcome::Conflict(Conflict::KeyTaken);
+        }
+        self.keys.claim(admission);
         let stored = Stored {
             row: admission.row.clone(),
             content: None,
@@ -174,6 +180,9 @@ impl Tables {
         for record in &ending.usage {
             self.usage.entry((record.response, record.turn)).or_insert_with(|| record.clone());
         }
+        if ending.releases_key {
+            self.keys.release(ending.id);
+        }
         Outcome::Committed
     }
 
@@ -220,6 +229,7 @@ impl Tables {
 
     fn delete_responses_of(&mut self, user: UserId) {
         self.responses.retain(|_, stored| stored.row.user != user);
+        self.keys.delete_user(user);
     }
 }
 
@@ -289,6 +299,16 @@ impl Store for MemoryStore {
         left.sort_by_key(|row| (row.node != node, row.created_at, row.id));
         left.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(left)
+    }
+
+    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
+        Ok(self.tables.lock().keys.get(user, key))
+    }
+
+    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
+        let Tables { responses, keys, .. } = &mut *self.tables.lock();
+        let is_kept = |id| responses.get(&id).is_some_and(|stored| stored.row.stored);
+        Ok(keys.forget(before, is_kept) as u64)
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::domain::{Cause, Timestamp};
+use crate::domain::{Cause, Idempotency, Timestamp};
 use crate::protocol::{ItemId, ResponseId, Status, Usage, UserId};
 
 /// The record of all responses.
@@ -52,6 +52,13 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
+    /// Which response has claimed the idempotency key of that digest, if one has.
+    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error>;
+
+    /// Forgets idempotency keys that were claimed before that time and whose response is gone or was never stored:
+    /// a bounded number of them, the oldest first. Says how many.
+    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error>;
+
     /// Asks the database for nothing, to see whether it answers.
     async fn ping(&self) -> Result<(), Error>;
 }
@@ -67,7 +74,8 @@ pub enum Entry {
     End(Box<Ending>),
     /// Another owner for a response whose owner is gone.
     Claim(Claim),
-    /// A response, its items and its log are to be gone. Usage records stay. Committed too if it is not there.
+    /// A response, its items and its log are to be gone. Usage records stay, and so does its idempotency key.
+    /// Committed too if it is not there.
     Delete(ResponseId),
 }
 
@@ -95,6 +103,9 @@ pub enum Conflict {
     /// The log does not end where the segment begins, or holds other bytes there.
     #[error("the log does not end there")]
     Place,
+    /// Another response has claimed the idempotency key.
+    #[error("another response has the idempotency key")]
+    KeyTaken,
 }
 
 /// A new response.
@@ -106,6 +117,20 @@ pub struct Admission {
     pub items: Vec<StoredItem>,
     /// The first segment of its log; it begins with fact 0. None if the response is not stored.
     pub segment: Option<Segment>,
+    /// The idempotency key that it claims for its user. If another response has it, nothing of the admission is
+    /// written.
+    pub claim: Option<Idempotency>,
+}
+
+/// Who has an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// The response that claimed it; it may be gone.
+    pub response: ResponseId,
+    /// The digest of the request that it was claimed with.
+    pub fingerprint: [u8; 32],
+    /// When it was claimed.
+    pub created_at: Timestamp,
 }
 
 /// More of a response's log.
@@ -145,6 +170,8 @@ pub struct Ending {
     pub items: Vec<StoredItem>,
     /// What each turn used.
     pub usage: Vec<UsageRecord>,
+    /// Whether the response gives back the idempotency key that it claimed, if it did.
+    pub releases_key: bool,
 }
 
 /// Another owner for a response whose owner is gone.

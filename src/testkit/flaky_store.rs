@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+use crate::domain::Timestamp;
+use crate::protocol::{ResponseId, UserId};
+use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
 
 /// A store in front of another that can be away, hold commits at a gate, and fail after it has committed.
 #[derive(Debug)]
@@ -159,6 +160,14 @@ impl Store for FlakyStore {
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         self.here()?.unsettled(node, epoch, limit).await
+    }
+
+    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
+        self.here()?.idempotency_key(user, key).await
+    }
+
+    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
+        self.here()?.forget_idempotency_keys(before).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -189,6 +189,7 @@ impl TestNode {
             prompt_tokens: 2,
             disconnect: DisconnectPolicy::Cancel,
             resumable: true,
+            idempotency: None,
         }
     }
 

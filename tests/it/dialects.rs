@@ -127,6 +127,7 @@ impl Listener {
             encoding: Encoding::default(),
             prompt_tokens: 4,
             disconnect: DisconnectPolicy::Continue,
+            idempotency: None,
             resumable: true,
         }
     }

@@ -347,6 +347,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
         encoding: Encoding::default(),
         prompt_tokens: 2,
         disconnect: DisconnectPolicy::Cancel,
+        idempotency: None,
         resumable: true,
     };
     let mut reader = antiphon.respond(plan, Wish::Ending).await.unwrap();

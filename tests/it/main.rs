@@ -11,6 +11,7 @@ mod dialects;
 mod endings;
 mod golden;
 mod hostile;
+mod idempotency;
 mod leases;
 mod provider;
 mod reattach;

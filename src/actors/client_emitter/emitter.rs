@@ -5,10 +5,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{Board, Emission, ReaderId, Sight, replay::Replay};
+use super::{Board, Emission, Past, ReaderId, Sight, replay::Replay};
 use crate::actors::supervision::Ping;
 use crate::domain::{Fact, Frame, View};
-use crate::journal::{Log, LogError};
+use crate::journal::LogError;
 use crate::protocol::ResponseId;
 use crate::store;
 
@@ -19,8 +19,8 @@ pub(crate) struct Source {
     pub(crate) id: ResponseId,
     /// The committed events of a running response.
     pub(crate) board: Option<Rc<RefCell<Board>>>,
-    /// The log of a stored response.
-    pub(crate) log: Option<Log>,
+    /// Where the events are that are not on the board.
+    pub(crate) past: Option<Past>,
 }
 
 /// Writes the events of one response for one client.
@@ -78,7 +78,7 @@ impl ClientEmitter {
         while !self.busy {
             match self.look() {
                 Sight::Frame(frame) => self.emit(&frame, ctx),
-                Sight::Behind => self.read_log(ctx),
+                Sight::Behind => self.read_past(ctx),
                 Sight::Nothing => {
                     self.report_progress();
                     return;
@@ -129,15 +129,15 @@ impl ClientEmitter {
         }));
     }
 
-    fn read_log(&mut self, ctx: &mut Context<Self>) {
-        let Some(log) = self.source.log.clone() else {
+    fn read_past(&mut self, ctx: &mut Context<Self>) {
+        let Some(past) = self.source.past.clone() else {
             tracing::error!(response.id = %self.source.id, "an event left the board before it was emitted");
             return self.stop(ctx);
         };
         self.busy = true;
         let id = self.source.id;
-        let (log, from) = self.replay.get_or_insert_with(|| Replay::new(log, id)).position();
-        let read = async move { log.page(from).await };
+        let from = self.replay.get_or_insert_with(|| Replay::new(id)).position();
+        let read = async move { past.page(from).await };
         ctx.spawn(read.into_actor(self).map(|page, emitter, ctx| emitter.fold(page, ctx)));
     }
 

@@ -2,10 +2,12 @@
 
 mod board;
 mod emitter;
+mod past;
 mod replay;
 
 pub(crate) use board::{Board, Sight};
 pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, Source};
+pub(crate) use past::{Memory, Past};
 
 use bytes::Bytes;
 

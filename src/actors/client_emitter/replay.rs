@@ -1,15 +1,13 @@
-//! Reading a response from its log: a fold of one reader's own.
+//! Reading a response from its beginning: a fold of one reader's own.
 
 use std::collections::VecDeque;
 
 use crate::domain::{Fact, Frame, Transcript};
-use crate::journal::Log;
 use crate::protocol::ResponseId;
 
-/// A reader's own fold of the log. It is kept once it is there: the log is folded at most once per reader.
+/// A reader's own fold. It is kept once it is there: the facts are folded at most once per reader.
 #[derive(Debug)]
 pub(super) struct Replay {
-    log: Log,
     transcript: Transcript,
     /// Read and not folded yet: facts are folded as their events are wanted, so that no turn takes long.
     facts: VecDeque<Fact>,
@@ -17,16 +15,16 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(log: Log, id: ResponseId) -> Self {
-        Self { log, transcript: Transcript::new(id), facts: VecDeque::new(), frames: VecDeque::new() }
+    pub(super) fn new(id: ResponseId) -> Self {
+        Self { transcript: Transcript::new(id), facts: VecDeque::new(), frames: VecDeque::new() }
     }
 
-    /// The log, and the number of the first fact that is not folded yet.
-    pub(super) fn position(&self) -> (Log, u64) {
-        (self.log.clone(), self.transcript.facts())
+    /// The number of the first fact that is not folded yet.
+    pub(super) fn position(&self) -> u64 {
+        self.transcript.facts()
     }
 
-    /// Takes the next facts of the log.
+    /// Takes the next facts.
     pub(super) fn extend(&mut self, facts: Vec<Fact>) {
         self.facts.extend(facts);
     }

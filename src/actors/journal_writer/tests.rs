@@ -5,8 +5,11 @@ use futures_util::future::join_all;
 
 use super::{Journal, JournalWriter, Written};
 use crate::actors::supervision::{Child, Fault, Label, Role, Roster, spawn};
-use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, ItemPage, ItemQuery, MemoryStore, Outcome, ResponseRow, Segment, Store};
+use crate::domain::Timestamp;
+use crate::protocol::{ResponseId, UserId};
+use crate::store::{
+    Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, MemoryStore, Outcome, ResponseRow, Segment, Store,
+};
 
 /// A store that fails every group with this entry in it.
 #[derive(Debug)]
@@ -47,6 +50,14 @@ impl Store for Picky {
 
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         self.0.unsettled(node, epoch, limit).await
+    }
+
+    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
+        self.0.idempotency_key(user, key).await
+    }
+
+    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
+        self.0.forget_idempotency_keys(before).await
     }
 
     async fn ping(&self) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use crate::domain::Fact;
+use crate::domain::{Fact, Idempotency};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
 use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
@@ -23,6 +23,9 @@ pub(crate) struct EndingDraft {
     pub(crate) items: Vec<Item>,
 }
 
+/// A response, its input, and what it claims.
+type Accepted = (ResponseRow, Vec<Item>, Option<Idempotency>);
+
 /// What of a response is not yet known to be durable.
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -30,8 +33,8 @@ pub(crate) struct Window {
     epoch: i64,
     /// None if the response is not stored: then no content leaves the window.
     key: Option<ResponseKey>,
-    /// The response itself and its input, until they are submitted.
-    admission: Option<(ResponseRow, Vec<Item>)>,
+    /// The response itself, until it is submitted.
+    admission: Option<Accepted>,
     ending: Option<Box<EndingDraft>>,
     /// Encoded facts, numbered from `first` on.
     facts: Vec<u8>,
@@ -47,9 +50,9 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(row: ResponseRow, input: Vec<Item>, key: Option<ResponseKey>) -> Self {
-        let fresh = Self::resume((row.id, row.epoch), key, (0, 0));
-        Self { admission: Some((row, input)), ..fresh }
+    pub(crate) fn new(accepted: Accepted, key: Option<ResponseKey>) -> Self {
+        let fresh = Self::resume((accepted.0.id, accepted.0.epoch), key, (0, 0));
+        Self { admission: Some(accepted), ..fresh }
     }
 
     /// The window of a response whose log ends before fact number `first`; `last_segment` is where its last segment
@@ -100,8 +103,8 @@ impl Window {
             return Ok(again.then(|| entry.clone()));
         }
         // What can't be sealed stays where it is, for whoever settles the response.
-        self.in_flight = if let Some((row, input)) = self.admission.clone() {
-            let entry = self.admit(row, &input)?;
+        self.in_flight = if let Some(accepted) = self.admission.clone() {
+            let entry = self.admit(accepted)?;
             self.admission = None;
             Some(entry)
         } else if let Some(draft) = self.ending.clone() {
@@ -128,13 +131,13 @@ impl Window {
         self.in_flight.take()
     }
 
-    fn admit(&mut self, mut row: ResponseRow, input: &[Item]) -> Result<Entry, Error> {
-        let items = self.seal_items(Side::Input, input)?;
+    fn admit(&mut self, (mut row, input, claim): Accepted) -> Result<Entry, Error> {
+        let items = self.seal_items(Side::Input, &input)?;
         let segment = self.seal_facts()?;
         if std::mem::take(&mut self.begins) {
             row.status = Status::InProgress;
         }
-        Ok(Entry::Admit(Box::new(Admission { row, items, segment })))
+        Ok(Entry::Admit(Box::new(Admission { row, items, segment, claim })))
     }
 
     fn seal_ending(&mut self, draft: EndingDraft) -> Result<Entry, Error> {

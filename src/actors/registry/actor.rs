@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Drain, StartResponse,
+    forgetting::forget,
     reading::Replays,
     recovery::{Left, Recoveries, sweep},
     settle::Reason,
@@ -117,6 +118,7 @@ impl Actor for ResponseRegistry {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
+        ctx.spawn(forget(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }

@@ -3,6 +3,7 @@
 mod actor;
 mod commands;
 mod ending;
+mod forgetting;
 mod lookup;
 mod reading;
 mod recovery;

@@ -12,7 +12,7 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
-    client_emitter::{ClientEmitter, EmitterFact, ReaderId, Source},
+    client_emitter::{ClientEmitter, EmitterFact, Past, ReaderId, Source},
     node::Node,
     reader::{Phase, Seat, Wish},
     response_supervisor::{JoinRun, ReadRefusal},
@@ -92,7 +92,7 @@ async fn tell_ending(
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish }, span, reply } = join;
+        let Replay { seat: Seat { phase, sink, wish, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let Wish::Events { view, from } = wish else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
@@ -101,7 +101,7 @@ impl ResponseRegistry {
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let outlet = (sink, self.node.settings.client_stall_timeout);
             let build = move |_: &mut Context<_>| {
-                let source = Source { id, board: None, log: Some(log) };
+                let source = Source { id, board: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
             let label = (Label::of(Role::ClientEmitter, id), span);

@@ -274,6 +274,8 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
         disconnect: terms.disconnect,
         resumable: terms.resumable,
+        // What the response claimed stays its own.
+        idempotency: None,
     };
     let leftover = Leftover { transcript: transcript.clone(), last_segment: *last_segment, heard };
     let origin = Origin::Left(Box::new(leftover));

@@ -50,7 +50,9 @@ pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Cla
     match node.journal.write(Entry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Place) | Written::Failed => return Ok(Claimed::Taken),
+        Written::Conflict(Conflict::Owner | Conflict::Place | Conflict::KeyTaken) | Written::Failed => {
+            return Ok(Claimed::Taken);
+        }
     }
     let row = node.store.response(id).await?.filter(|row| !row.status.is_terminal());
     Ok(row.map_or(Claimed::Over, Claimed::Mine))
@@ -143,6 +145,7 @@ fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> Ending {
         segment: None,
         items: Vec::new(),
         usage: vec![usage(row, at)],
+        releases_key: false,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::actors::{
     reader::{Outcome, Phase},
 };
 use crate::domain::{Fact, Timestamp, Transcript};
-use crate::protocol::{ResponseId, Usage, UserId};
+use crate::protocol::{ResponseId, Status, Usage, UserId};
 use crate::provider;
 use crate::store::{Ending, UsageRecord};
 
@@ -53,10 +53,18 @@ impl ResponseSupervisor {
         let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
         let usage = usage_records(&self.transcript, who, estimate, self.node.clock.now());
         let epoch = self.window.borrow().epoch();
-        if let Some(draft) = finish_draft(&self.transcript, (self.plan.id, epoch), usage) {
+        if let Some(mut draft) = finish_draft(&self.transcript, (self.plan.id, epoch), usage) {
+            draft.ending.releases_key = self.releases_key(draft.ending.status);
             self.window.borrow_mut().end(draft);
             self.children.wake_accumulator();
         }
+    }
+
+    /// A response that failed without a word, and of which no client was told a success, gives its idempotency key back:
+    /// from here on its clients are told of the failure, and the request may be repeated.
+    fn releases_key(&self, status: Status) -> bool {
+        let silent = status == Status::Failed && self.transcript.pieces() == 0;
+        silent && self.status_line.fail() && self.plan.idempotency.is_some()
     }
 
     /// The ending is durable: everybody may see it.
@@ -123,6 +131,7 @@ pub(crate) fn finish_draft(
         segment: None,
         items: Vec::new(),
         usage,
+        releases_key: false,
     };
     Some(EndingDraft { ending, text: transcript.text(), items: transcript.items().to_vec() })
 }

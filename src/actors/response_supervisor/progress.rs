@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
 
-use super::{AdmitError, ResponseSupervisor, retelling::AnotherStory, supervisor::Stage};
+use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
@@ -26,7 +26,8 @@ impl ResponseSupervisor {
     pub(super) fn record(&mut self, facts: impl IntoIterator<Item = Fact>, ctx: &mut Context<Self>) {
         let mut events = Vec::new();
         for fact in facts {
-            if let Err(error) = self.window.borrow_mut().push(&fact) {
+            let remember = || self.past.as_ref().map_or(Ok(()), |past| past.remember(&fact));
+            if let Err(error) = self.window.borrow_mut().push(&fact).and_then(|()| remember()) {
                 tracing::error!(error = %error, fact = fact.name(), "a fact could not be encoded");
                 return ctx.stop();
             }
@@ -46,6 +47,9 @@ impl ResponseSupervisor {
     /// All facts below this number are durable: clients may see what they make visible.
     pub(super) fn stored(&mut self, facts: u64, ctx: &mut Context<Self>) {
         self.stored_facts = self.stored_facts.max(facts);
+        if let Some(past) = &self.past {
+            past.commit(self.stored_facts);
+        }
         let all = self.stored_facts >= self.transcript.facts();
         self.waiting_since = (!all).then(Instant::now);
         let mut published = false;
@@ -154,6 +158,10 @@ impl ResponseSupervisor {
     fn admitted(&mut self, facts: u64, ctx: &mut Context<Self>) {
         let next = if self.decided { Stage::Settling } else { Stage::Running };
         if let Stage::Admitting(reply) = std::mem::replace(&mut self.stage, next) {
+            if self.plan.request.background {
+                // Its client is told so at once, whatever becomes of it.
+                self.status_line.succeed();
+            }
             // Who asked may have left; their seat says so.
             let _left = reply.send(Ok(()));
         }
@@ -166,8 +174,25 @@ impl ResponseSupervisor {
     }
 
     fn ownership_lost(&mut self, conflict: Conflict, ctx: &mut Context<Self>) {
+        if conflict == Conflict::KeyTaken {
+            return self.give_way(ctx);
+        }
         tracing::warn!(conflict = %conflict, "another owner has the response");
         self.refuse_admission(AdmitError::Failed);
+        ctx.stop();
+    }
+
+    /// Another response has the idempotency key. There is nothing of this one to be settled.
+    fn give_way(&mut self, ctx: &mut Context<Self>) {
+        if self.is_undecided() {
+            self.stop_trying(ctx);
+            self.decided = true;
+            if self.plan.request.background {
+                self.registry.do_send(RunFact::TurnOver(self.plan.id));
+            }
+        }
+        self.registry.do_send(RunFact::Concluded(self.plan.id));
+        self.refuse_admission(AdmitError::KeyTaken);
         ctx.stop();
     }
 

@@ -76,13 +76,14 @@ impl ResponseSupervisor {
     pub(super) fn seat(&mut self, seat: Seat, ctx: &mut Context<Self>) {
         let reader = self.readers.next;
         self.readers.next += 1;
-        let Seat { phase, sink, wish } = seat;
+        let Seat { phase, sink, wish, status_line } = seat;
+        status_line.join(&self.status_line);
         phase.send_replace(self.phase());
         let emitter = match wish {
             Wish::Ending => None,
             Wish::Events { view, from } => {
                 self.board.borrow_mut().advance(reader, from);
-                let source = Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), log: self.log.clone() };
+                let source = Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), past: self.past.clone() };
                 let outlet = (sink, self.node.settings.client_stall_timeout);
                 let parent = ctx.address().recipient();
                 let label = Label::of(Role::ClientEmitter, self.plan.id);
@@ -122,8 +123,9 @@ impl ResponseSupervisor {
     }
 
     pub(super) fn last_reader_left(&mut self, ctx: &mut Context<Self>) {
-        // It can come back to a response that can be read, if it has learned its id.
-        let can_come_back = self.is_stored() && self.plan.resumable && self.stored_facts > 0;
+        // It can come back to a response that can be read, if it has learned its id or has a key.
+        let knows_it = self.stored_facts > 0 || self.plan.idempotency.is_some();
+        let can_come_back = self.is_stored() && self.plan.resumable && knows_it;
         match self.plan.disconnect {
             DisconnectPolicy::Continue => {}
             DisconnectPolicy::Grace(grace) if can_come_back => self.wait_for_a_reader(grace, ctx),

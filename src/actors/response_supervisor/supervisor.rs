@@ -13,10 +13,11 @@ use super::{
     takeover::Leftover,
 };
 use crate::actors::{
-    client_emitter::Board,
+    client_emitter::{Board, Memory, Past},
     node::Node,
     persistence_accumulator::{SharedWindow, Window},
     reader::{Outcome, Seat},
+    status_line::StatusLine,
     supervision::Ping,
 };
 use crate::domain::{Fact, Frame, OutputAllowance, Plan, RestartBudget, Transcript};
@@ -60,6 +61,9 @@ pub enum AdmitError {
     /// Too many of this caller's run or wait already.
     #[error("too many of this caller's run or wait already")]
     KeyBusy,
+    /// Another response has the idempotency key; nothing is left of this one.
+    #[error("another response has the idempotency key")]
+    KeyTaken,
 }
 
 /// All that a supervisor starts from.
@@ -120,7 +124,8 @@ pub(crate) struct ResponseSupervisor {
     pub(super) allowance: OutputAllowance,
     pub(super) window: SharedWindow,
     pub(super) board: Rc<RefCell<Board>>,
-    pub(super) log: Option<Log>,
+    /// Where clients find events that have left the board. None if nobody can come to the response later.
+    pub(super) past: Option<Past>,
     /// Encoded events that are not durable yet, with the number of facts that they need.
     pub(super) unstored_frames: VecDeque<(u64, Frame)>,
     /// Credits to give back once so many facts are durable.
@@ -141,6 +146,7 @@ pub(crate) struct ResponseSupervisor {
     /// The provider's latest report. Some report with every word, and only the last one counts.
     pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
+    pub(super) status_line: StatusLine,
     pub(super) provider_error: Option<provider::Error>,
     /// When it is worth coming back, where no provider was asked.
     pub(super) retry_after: Option<Duration>,
@@ -152,7 +158,7 @@ impl ResponseSupervisor {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
             Origin::Asked { place, seat, reply } => {
-                let window = Window::new(row(&node, epoch, &plan), plan.input.clone(), key.clone());
+                let window = Window::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
                     first_seat: Some(seat),
                     tries: Tries::new(place, plan.targets.len()),
@@ -179,7 +185,7 @@ impl ResponseSupervisor {
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
             window: Rc::new(RefCell::new(window)),
             board: Rc::new(RefCell::new(Board::new(node.settings.board_bytes, plan.request.store))),
-            log: key.map(|key| Log::new(Arc::clone(&node.store), key, plan.id)),
+            past: past(&node, &plan, key),
             unstored_frames: VecDeque::new(),
             unstored_credit: VecDeque::new(),
             stored_facts: 0,
@@ -193,6 +199,7 @@ impl ResponseSupervisor {
             last_facts: Vec::new(),
             usage: None,
             opened: false,
+            status_line: StatusLine::default(),
             provider_error: None,
             retry_after: None,
             cancels: Vec::new(),
@@ -226,6 +233,13 @@ impl ResponseSupervisor {
             self.registry.do_send(RunFact::Concluded(self.plan.id));
             ctx.stop();
         }
+    }
+}
+
+fn past(node: &Node, plan: &Plan, key: Option<ResponseKey>) -> Option<Past> {
+    match key {
+        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store), key, plan.id))),
+        None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }
 

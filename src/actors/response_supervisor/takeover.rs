@@ -24,6 +24,8 @@ impl ResponseSupervisor {
     pub(super) fn taking_over(mut self, leftover: Leftover) -> Self {
         let Leftover { transcript, heard, .. } = leftover;
         self.stored_facts = transcript.facts();
+        // Whoever listened before may have been told so.
+        self.status_line.succeed();
         self.board.borrow_mut().begin_at(transcript.next_sequence());
         let mut fingerprint = Heard::default();
         for fact in heard {

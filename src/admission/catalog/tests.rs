@@ -62,7 +62,7 @@ async fn asked(catalog: ModelCatalog, body: serde_json::Value) -> Result<Vec<(St
         histories: Arc::new(AHundred),
         counter: Arc::new(AHundred),
     };
-    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None };
+    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency: None };
     let admitted = admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await?;
     Ok(admitted.plan.targets.into_iter().map(|target| (target.provider, target.model)).collect())
 }

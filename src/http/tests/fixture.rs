@@ -1,6 +1,13 @@
 //! The backend, and requests in one line.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use actix_web::{
     App, body,
@@ -17,10 +24,12 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
-use crate::actors::{AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{
+    AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, StatusLine, Wish,
+};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
-use crate::antiphon::{History, HistoryError};
-use crate::domain::{Cause, Encoding, Limits, Plan, Prompt, Target};
+use crate::antiphon::{AttachRefusal, History, HistoryError};
+use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
 };
@@ -42,6 +51,14 @@ pub(super) struct FakeBackend {
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<Reader>>,
+    /// Who has the idempotency key, whichever it is.
+    pub(super) claimed: Mutex<Option<ResponseId>>,
+    /// Who has it once a response was refused for it.
+    pub(super) claimed_by_admitting: Mutex<Option<ResponseId>>,
+    pub(super) attached: Mutex<Vec<Wish>>,
+    /// Whoever attaches finds that the key was given back.
+    pub(super) given_back: AtomicBool,
+    pub(super) key_always_taken: AtomicBool,
     pub(super) admit_error: Mutex<Option<AdmitError>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
     pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
@@ -67,10 +84,30 @@ impl Backend for FakeBackend {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(wish);
+        if self.key_always_taken.load(Ordering::Relaxed) {
+            return Err(AdmitError::KeyTaken);
+        }
         if let Some(error) = self.admit_error.lock().take() {
+            *self.claimed.lock() = self.claimed_by_admitting.lock().take();
             return Err(error);
         }
         self.reader().map_err(|_| AdmitError::Failed)
+    }
+
+    fn idempotency(&self, _: UserId, _: &str, _: &[u8]) -> Idempotency {
+        Idempotency { key: [0; 32], fingerprint: [0; 32] }
+    }
+
+    async fn claimed(&self, _: UserId, _: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
+        Ok(*self.claimed.lock())
+    }
+
+    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
+        self.attached.lock().push(wish);
+        if self.given_back.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        Ok(Some(self.reader()?))
     }
 
     async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
@@ -277,8 +314,11 @@ impl Api {
     pub(super) fn reader(&self) -> Feed {
         let (phase, phases) = watch::channel(Phase::Opening);
         let (sink, emissions) = mpsc::channel(64);
-        self.backend.readers.lock().push(Reader { id: ResponseId::new(), phase: phases, emissions });
-        Feed { phase, sink }
+        let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
+        shared.join(&status_line);
+        let reader = Reader { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
+        self.backend.readers.lock().push(reader);
+        Feed { phase, sink, status_line }
     }
 }
 
@@ -292,6 +332,7 @@ async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
 pub(super) struct Feed {
     pub(super) phase: watch::Sender<Phase>,
     pub(super) sink: mpsc::Sender<Emission>,
+    pub(super) status_line: StatusLine,
 }
 
 impl Feed {

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod fixture;
+mod idempotency;
 mod reading;
 mod sizes;
 mod sockets;

@@ -1,6 +1,6 @@
 //! Users and keys in the same database.
 
-use antiphon_entities::{api_key, response, user, user_key};
+use antiphon_entities::{api_key, idempotency_key, response, user, user_key};
 use async_trait::async_trait;
 use bytes::Bytes;
 use sea_orm::{
@@ -142,6 +142,8 @@ async fn delete_user(pools: &Pools, user: UserId) -> Result<bool, store::Error> 
     let transaction = pools.begin().await?;
     let deleted = user::Entity::delete_by_id(key(user)).exec(&transaction).await?;
     response::Entity::delete_many().filter(response::Column::UserId.eq(key(user))).exec(&transaction).await?;
+    let keys = idempotency_key::Entity::delete_many();
+    keys.filter(idempotency_key::Column::UserId.eq(key(user))).exec(&transaction).await?;
     transaction.commit().await?;
     if pools.write.get_database_backend() == DbBackend::Sqlite {
         // The write-ahead log still has the pages with the user's data key.

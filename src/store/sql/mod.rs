@@ -9,6 +9,7 @@ mod chain;
 mod commit;
 mod connect;
 mod error;
+mod idempotency;
 mod io_runtime;
 mod items;
 mod lease;

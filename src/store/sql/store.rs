@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{SqlOptions, chain, commit, connect::Pools, io_runtime::IoRuntime, items, lease, read};
-use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+use super::{SqlOptions, chain, commit, connect::Pools, idempotency, io_runtime::IoRuntime, items, lease, read};
+use crate::domain::Timestamp;
+use crate::protocol::{ResponseId, UserId};
+use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
 
 /// The record and the accounts in an SQLite or PostgreSQL database.
 #[derive(Debug)]
@@ -129,6 +130,16 @@ impl Store for SqlStore {
     async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let node = node.to_owned();
         self.call("unsettled", move |pools| async move { lease::unsettled(&pools.read, node, epoch, limit).await })
+            .await
+    }
+
+    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
+        let key = *key;
+        self.call("idempotency_key", move |pools| async move { idempotency::find(&pools.read, user, &key).await }).await
+    }
+
+    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
+        self.call("forget_idempotency_keys", move |pools| async move { idempotency::forget(&pools, before).await })
             .await
     }
 

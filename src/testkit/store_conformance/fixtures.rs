@@ -17,6 +17,7 @@ pub(super) const MISSING: Outcome = Outcome::Conflict(Conflict::Missing);
 pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
 pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
 pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
+pub(super) const KEY_TAKEN: Outcome = Outcome::Conflict(Conflict::KeyTaken);
 
 /// Longer than any test takes.
 pub(super) const LEASE: Duration = Duration::from_secs(600);
@@ -112,7 +113,7 @@ pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
         created_at: Timestamp::from_micros(1_700_000_000_000_001),
         ended_at: None,
     };
-    Admission { row, items: vec![item(id, Side::Input, 0)], segment: Some(segment(id, 0, 3, "created")) }
+    Admission { row, items: vec![item(id, Side::Input, 0)], segment: Some(segment(id, 0, 3, "created")), claim: None }
 }
 
 /// A response of which only the row is kept.
@@ -173,6 +174,7 @@ pub(super) fn ending(admission: &Admission) -> Ending {
         segment: Some((0, segment(id, 3, 1, "failed"))),
         items: vec![item(id, Side::Output, 0), item(id, Side::Output, 1)],
         usage: vec![record],
+        releases_key: false,
     }
 }
 

@@ -8,6 +8,7 @@ mod appending;
 mod ending;
 mod fixtures;
 mod groups;
+mod idempotency;
 mod items;
 mod leases;
 mod ownership;
@@ -42,6 +43,7 @@ const SUITES: &[&[Case]] = &[
     appending::CASES,
     ending::CASES,
     groups::CASES,
+    idempotency::CASES,
     ownership::CASES,
     leases::CASES,
     reading::CASES,

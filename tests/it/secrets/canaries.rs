@@ -66,6 +66,9 @@ async fn every_answer(client: &Client) {
     }
     let made = client.create(&full("good", false)).await;
     assert!(made.output_text().contains(CANARY), "{}", made.text);
+    let repeated = || client.creation(&full("good", false)).header("idempotency-key", CANARY);
+    let (first, second) = (Answer::of(repeated()).await, Answer::of(repeated()).await);
+    assert!(first.status == 200 && first.text == second.text, "{} {}", first.text, second.text);
     let body = json!({ "model": "good", "input": canary("next"), "previous_response_id": made.id() });
     assert_eq!(client.create(&body).await.status, 200);
     assert!(client.retrieve(&made.id()).await.text.contains(CANARY));
@@ -93,6 +96,8 @@ async fn every_refusal(client: &Client) {
     for path in ["/v1/responses/{}", "/v1/responses/{}/input_items", "/v1/models/{}", "/{}", "/v1/models?after={}"] {
         client.get(&path.replace("{}", CANARY)).await;
     }
+    let reused = client.creation(&json!({ "model": "good", "input": CANARY })).header("idempotency-key", CANARY);
+    assert_eq!(Answer::of(reused).await.status, 409);
     client.cancel(CANARY).await;
     client.delete(CANARY).await;
     client.with_key(CANARY).get("/v1/models").await;

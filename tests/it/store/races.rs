@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use antiphon::{
-    protocol::Status,
+    domain::Idempotency,
+    protocol::{Status, UserId},
     store::{Admission, Claim, Conflict, Entry, Outcome, SqlStore, Store},
 };
 
@@ -120,6 +121,33 @@ async fn two_nodes_that_take_epochs_at_once_get_different_ones() {
         for _ in 0..ROUNDS {
             let (one, two) = tokio::join!(stores[0].next_epoch("one", LEASE), stores[1].next_epoch("two", LEASE));
             assert_ne!(one.unwrap(), two.unwrap());
+        }
+    }
+}
+
+/// A new response for each of these idempotency keys.
+fn claims(user: UserId, keys: impl Iterator<Item = u8>) -> Vec<Entry> {
+    let claim = |key| {
+        let mut admission = live();
+        admission.row.user = user;
+        admission.claim = Some(Idempotency { key: [key; 32], fingerprint: [0; 32] });
+        admit(&admission)
+    };
+    keys.map(claim).collect()
+}
+
+#[tokio::test]
+async fn two_nodes_that_claim_the_same_keys_get_each_one_once_and_wait_for_each_other_in_no_circle() {
+    for database in TestDatabase::both() {
+        let stores = pair(&database).await;
+        for _ in 0..ROUNDS {
+            let user = UserId::new();
+            let (one, two) = (claims(user, 0..20), claims(user, (0..20).rev()));
+            let (one, two) = tokio::join!(stores[0].commit(&one), stores[1].commit(&two));
+            for (one, two) in one.unwrap().into_iter().zip(two.unwrap().into_iter().rev()) {
+                let taken = Outcome::Conflict(Conflict::KeyTaken);
+                assert!([[Outcome::Committed, taken], [taken, Outcome::Committed]].contains(&[one, two]));
+            }
         }
     }
 }

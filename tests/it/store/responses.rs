@@ -30,7 +30,7 @@ pub(super) fn live() -> Admission {
         created_at: Timestamp::from_micros(1_700_000_000_000_000),
         ended_at: None,
     };
-    Admission { row, items: Vec::new(), segment: Some(segment(id, 0, "created")) }
+    Admission { row, items: Vec::new(), segment: Some(segment(id, 0, "created")), claim: None }
 }
 
 fn segment(response: ResponseId, first: u64, text: &str) -> Segment {
@@ -59,6 +59,7 @@ pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
         segment: Some((0, segment(admission.row.id, 1, text))),
         items: Vec::new(),
         usage: Vec::new(),
+        releases_key: false,
     }
 }
 

@@ -94,7 +94,7 @@ impl Served {
     /// Starts a response as embedders do, with functions that the model may call, and lets it go on alone.
     pub(crate) async fn respond(&self, input: &str, functions: &[&str]) -> String {
         let (request_id, caller) = ("req_embedded".to_owned(), "tests".to_owned());
-        let asked = Asked { request_id, caller, disconnect: Some(DisconnectWish::Continue) };
+        let asked = Asked { request_id, caller, disconnect: Some(DisconnectWish::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
         let mut plan = self.admission.plan(self.user, create, asked).await.unwrap().plan;
         plan.request.tools = functions.iter().map(|name| function(name)).collect();

@@ -94,3 +94,25 @@ def a_response_that_is_not_stored_can_not_be_read(client):
     with pytest.raises(openai.BadRequestError) as refused:
         client.responses.create(model="echo-fast", input="On.", previous_response_id=response.id)
     assert (refused.value.code, refused.value.param) == ("previous_response_not_found", "previous_response_id")
+
+
+def a_request_whose_answer_was_lost_is_not_run_again(base_url, api_key):
+    sent = []
+    http = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
+    # The model takes longer than the client waits for the first answer: the package sends the request again.
+    hasty = {"base_url": base_url, "api_key": api_key, "http_client": http, "timeout": 0.25, "max_retries": 20}
+    request = {"model": "brief", "input": "Talk.", "extra_headers": {"Idempotency-Key": "a-lost-answer"}}
+    with openai.OpenAI(**hasty) as client:
+        response = client.responses.create(**request)
+        assert len(sent) > 1
+        assert (response.status, response.output[0].status) == ("completed", "completed")
+        assert client.responses.create(**request).model_dump() == response.model_dump()
+
+
+def a_key_that_was_used_for_another_request_is_a_conflict_that_is_not_retried(patient):
+    client, sent = patient
+    headers = {"Idempotency-Key": "two-requests"}
+    client.responses.create(model="echo-fast", input="Hi.", extra_headers=headers)
+    with pytest.raises(openai.ConflictError) as refused:
+        client.responses.create(model="echo-fast", input="Hello.", extra_headers=headers)
+    assert (refused.value.code, len(sent)) == ("idempotency_key_reused", 2)

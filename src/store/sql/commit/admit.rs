@@ -4,12 +4,13 @@ use antiphon_entities::{response, segment};
 use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnConflict};
 
 use super::{append::is_there, insert_items, inserted};
-use crate::store::sql::{read, rows};
+use crate::store::sql::{idempotency, read, rows};
 use crate::store::{Admission, Conflict, Error, Outcome};
 
 pub(super) async fn admit(transaction: &DatabaseTransaction, admission: &Admission) -> Result<Outcome, Error> {
     let savepoint = transaction.begin().await?;
-    if write(&savepoint, admission).await? {
+    let written = write(&savepoint, admission).await?;
+    if written == Outcome::Committed {
         savepoint.commit().await?;
         return Ok(Outcome::Committed);
     }
@@ -17,22 +18,27 @@ pub(super) async fn admit(transaction: &DatabaseTransaction, admission: &Admissi
     if was_admitted(transaction, admission).await? {
         return Ok(Outcome::Committed);
     }
-    Ok(Outcome::Conflict(Conflict::Place))
+    Ok(written)
 }
 
-/// Whether all of it was written.
-async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {
+/// Whether all of it was written, and what was in the way.
+async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result<Outcome, Error> {
+    const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
     let nothing = || OnConflict::new().do_nothing().to_owned();
     let row = response::Entity::insert(rows::new_response(admission)).on_conflict(nothing());
     if inserted(row.exec_without_returning(savepoint).await)? != 1 {
-        return Ok(false);
+        return Ok(PLACE);
+    }
+    if !idempotency::claim(savepoint, admission).await? {
+        return Ok(Outcome::Conflict(Conflict::KeyTaken));
     }
     if !insert_items(savepoint, &admission.items).await? {
-        return Ok(false);
+        return Ok(PLACE);
     }
-    let Some(first) = &admission.segment else { return Ok(true) };
+    let Some(first) = &admission.segment else { return Ok(Outcome::Committed) };
     let log = segment::Entity::insert(rows::new_segment(first)).on_conflict(nothing());
-    Ok(inserted(log.exec_without_returning(savepoint).await)? == 1)
+    let written = inserted(log.exec_without_returning(savepoint).await)? == 1;
+    Ok(if written { Outcome::Committed } else { PLACE })
 }
 
 async fn was_admitted(transaction: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {

@@ -19,7 +19,7 @@ pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> R
     }
     Ok(Outcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
         // Nothing but the owner, or a lease, could have stood in the way.
-        Conflict::Place | Conflict::Owner => Conflict::Owner,
+        Conflict::Place | Conflict::KeyTaken | Conflict::Owner => Conflict::Owner,
         conflict @ (Conflict::Missing | Conflict::Ended) => conflict,
     }))
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 
 use super::{append::is_there, insert_items, inserted};
 use crate::store::sql::{
-    read,
+    idempotency, read,
     rows::{self, bigint, key},
 };
 use crate::store::{Conflict, Ending, Error, Outcome, Segment};
@@ -47,6 +47,9 @@ async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool,
     }
     let usage = usage_record::Entity::insert_many(ending.usage.iter().map(rows::new_usage)).on_conflict(nothing());
     inserted(usage.exec_without_returning(savepoint).await)?;
+    if ending.releases_key {
+        idempotency::release(savepoint, ending.id).await?;
+    }
     Ok(true)
 }
 

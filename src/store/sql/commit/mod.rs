@@ -16,6 +16,7 @@ use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, sea_query::OnConflict};
 
 use super::{
     connect::Pools,
+    idempotency,
     rows::{self, key},
 };
 use crate::protocol::ResponseId;
@@ -34,7 +35,7 @@ pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome
     let mut outcomes = Vec::with_capacity(group.len());
     for round in rounds(group) {
         let mut appends = Vec::new();
-        for (place, entry) in round {
+        for (place, entry) in by_claims(round) {
             match entry {
                 Entry::Append(append) => appends.push((place, append)),
                 Entry::Admit(admission) => outcomes.push((place, admit::admit(&transaction, admission).await?)),
@@ -50,8 +51,20 @@ pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-/// The n-th entries of every response form round n: responses do not depend on each other, so taking round
-/// after round gives the same as taking the entries one by one, and a round may be written at once.
+/// Those that claim an idempotency key come first, in the keys' order: two nodes that claim the same keys wait for
+/// each other, and never in a circle.
+///
+/// A key that is given back in the same round is therefore still taken. Whoever claims it looks again.
+fn by_claims(mut round: Vec<Numbered<&Entry>>) -> Vec<Numbered<&Entry>> {
+    round.sort_by_key(|(_, entry)| match entry {
+        Entry::Admit(admission) => (admission.claim.is_none(), admission.claim.map(|claim| claim.key)),
+        Entry::Append(_) | Entry::End(_) | Entry::Claim(_) | Entry::Delete(_) => (true, None),
+    });
+    round
+}
+
+/// The n-th entries of every response form round n: responses have nothing in common but idempotency keys, so taking
+/// round after round gives the same as taking the entries one by one, and a round may be written at once.
 fn rounds(group: &[Entry]) -> Vec<Vec<Numbered<&Entry>>> {
     let mut taken: HashMap<ResponseId, usize> = HashMap::new();
     let mut rounds: Vec<Vec<Numbered<&Entry>>> = Vec::new();
@@ -76,14 +89,15 @@ fn response_of(entry: &Entry) -> ResponseId {
     }
 }
 
-/// Items and segments go with the row.
+/// Items and segments go with the row. Its idempotency key stays, for a while.
 async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<Outcome, Error> {
+    idempotency::keep_no_more(transaction, id).await?;
     response::Entity::delete_by_id(key(id)).exec(transaction).await?;
     Ok(Outcome::Committed)
 }
 
 /// How many rows an insert that may have conflicted has written.
-fn inserted(result: Result<u64, DbErr>) -> Result<usize, Error> {
+pub(super) fn inserted(result: Result<u64, DbErr>) -> Result<usize, Error> {
     match result {
         Ok(rows) => Ok(usize::try_from(rows).unwrap_or(usize::MAX)),
         Err(DbErr::RecordNotInserted) => Ok(0),
