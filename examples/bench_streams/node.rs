@@ -12,7 +12,7 @@ use antiphon::admission::{Admission, DisconnectWish, Model, ModelCatalog};
 use antiphon::cli::{ServeInput, prepare};
 use antiphon::config::{Config, Environment, Provider};
 use antiphon::domain::{Encoding, Target};
-use antiphon::http::{self, HttpSettings, HttpState};
+use antiphon::http::{self, HttpSettings, HttpState, InFlight};
 use antiphon::provider::{ChatCompletions, UpstreamOptions};
 use antiphon::tokens::Tiktoken;
 
@@ -90,5 +90,6 @@ fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
         admission: Arc::new(admission),
         authenticator: Arc::new(input.authenticator.clone()),
         settings: Arc::new(HttpSettings::default()),
+        in_flight: InFlight::default(),
     }
 }

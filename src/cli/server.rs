@@ -1,10 +1,11 @@
 //! From what is prepared to a server that runs until it is told to stop.
 
-use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc};
+use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
@@ -14,8 +15,14 @@ use crate::admission::{Admission, DisconnectWish, Replanner};
 use crate::antiphon::Antiphon;
 use crate::config::{Config, Disconnect};
 use crate::domain::{BackgroundLimits, Encoding};
-use crate::http::{self, HttpSettings, HttpState};
+use crate::http::{self, HttpSettings, HttpState, InFlight};
 use crate::tokens::Tiktoken;
+
+/// How long the bodies that tell of the ending may take when responses took all the time to drain.
+const LAST_BODIES: Duration = Duration::from_secs(1);
+
+/// How long the last bytes of bodies may take to leave.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, or until the node can't go on.
 ///
@@ -34,7 +41,9 @@ pub(super) async fn serve(
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
     load_vocabularies(&input.config);
-    let server = http::serve(listener, state(&input, &antiphon))?;
+    let state = state(&input, &antiphon);
+    let in_flight = state.in_flight.clone();
+    let server = http::serve(listener, state)?;
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
     let mut served = actix_rt::spawn(server);
@@ -48,7 +57,7 @@ pub(super) async fn serve(
         never = tell_reachability(&providers, out) => match never {},
     }
     tokio::select! {
-        () = stop(&antiphon, &handle, &input.config) => {}
+        () = stop(&antiphon, (&handle, &in_flight), &input.config) => {}
         () = signals.next() => tracing::warn!("stopped at once; the next start settles what was running"),
     }
     Ok(())
@@ -78,11 +87,20 @@ fn load_vocabularies(config: &Config) {
     });
 }
 
-/// Responses first, connections after them: no stream is cut before its end is sent.
-async fn stop(antiphon: &Antiphon, server: &ServerHandle, config: &Config) {
+/// Responses first, bodies after them, connections last: no body is cut before the time to drain is over, and a
+/// connection that only waits for another request holds nothing up.
+async fn stop(antiphon: &Antiphon, (server, in_flight): (&ServerHandle, &InFlight), config: &Config) {
     tracing::info!("the server stops: running responses may finish");
+    let drained = Instant::now() + config.server.drain_timeout;
     antiphon.drain(config.server.drain_timeout).await;
-    server.stop(true).await;
+    let last = drained.max(Instant::now() + LAST_BODIES);
+    tracing::info!("nothing runs any more: bodies may be read to their ends");
+    if tokio::time::timeout_at(last, in_flight.none()).await.is_err() {
+        tracing::warn!("the time to drain is over: what is still being sent is cut");
+    }
+    if tokio::time::timeout(LAST_BYTES, server.stop(true)).await.is_err() {
+        server.stop(false).await;
+    }
 }
 
 struct Signals {
@@ -163,6 +181,7 @@ fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
         admission: Arc::new(admission),
         authenticator: Arc::new(input.authenticator.clone()),
         settings: Arc::new(http_settings(config)),
+        in_flight: InFlight::default(),
     }
 }
 

@@ -2,22 +2,27 @@
 
 use actix_web::{
     HttpResponse, Resource,
-    dev::HttpServiceFactory,
+    dev::{HttpServiceFactory, Service as _},
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
 use actix_web_lab::middleware::CatchPanic;
 
-use super::{ApiError, HttpState, endpoints as endpoint, envelope::no_route, request_id::identify};
+use super::{ApiError, HttpState, endpoints as endpoint, envelope::no_route, in_flight::counted, request_id::identify};
 
 /// The whole API under a path, to be a service of any actix app.
 pub fn scope(path: &str, state: HttpState) -> impl HttpServiceFactory + 'static {
+    let in_flight = state.in_flight.clone();
     web::scope(path)
         .app_data(web::Data::new(state))
         .configure(api)
         .default_service(web::to(no_route))
         .wrap(CatchPanic::default())
         .wrap(from_fn(identify))
+        .wrap_fn(move |request, service| {
+            let (flight, answer) = (in_flight.enter(), service.call(request));
+            async move { Ok(counted(answer.await?, flight)) }
+        })
 }
 
 /// `/health/live` and `/health/ready`, for whoever watches the server; they need no key.

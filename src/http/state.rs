@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, Backend, HttpSettings};
+use super::{Authenticate, Backend, HttpSettings, InFlight};
 use crate::admission::Admission;
 
 /// What all requests share. Cheap to clone.
@@ -16,4 +16,6 @@ pub struct HttpState {
     pub authenticator: Arc<dyn Authenticate>,
     /// How the API behaves.
     pub settings: Arc<HttpSettings>,
+    /// The requests that are being answered.
+    pub in_flight: InFlight,
 }

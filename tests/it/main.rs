@@ -7,6 +7,7 @@ mod attempts;
 mod background;
 mod chained;
 mod configuration;
+mod deploys;
 mod dialects;
 mod endings;
 mod golden;

@@ -31,7 +31,7 @@ use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog
 use crate::antiphon::{AttachRefusal, History, HistoryError};
 use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
 use crate::http::{
-    Authenticate, Backend, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope,
+    Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
 use crate::protocol::{
     Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
@@ -248,6 +248,7 @@ impl Api {
             admission: Arc::new(admission),
             authenticator: Arc::new(OneKey(UserId::new())),
             settings: Arc::new(settings),
+            in_flight: InFlight::default(),
         };
         Self { backend, state }
     }

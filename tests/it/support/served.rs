@@ -9,7 +9,7 @@ use antiphon::{
     actors::{EstimateTokens, ProviderLimits, Settings, Wish},
     admission::{Admission, Asked, DisconnectWish, Model, ModelCatalog, PromptCounter},
     domain::{Encoding, Fact, Limits, Prompt, RetryPolicy, Target, View},
-    http::{HttpSettings, HttpState, serve},
+    http::{HttpSettings, HttpState, InFlight, serve},
     journal::Log,
     protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
     provider::Provider,
@@ -82,6 +82,7 @@ impl Served {
             admission: Arc::clone(&admission),
             authenticator: Arc::new(Authenticator::new(store.clone(), vault.pepper())),
             settings: Arc::new(HttpSettings { workers: Some(1), ..HttpSettings::default() }),
+            in_flight: InFlight::default(),
         };
         let (url, server) = listen(state);
         Self { url, key, store, vault, user, antiphon, admission, server, _folder: folder }

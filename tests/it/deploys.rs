@@ -1,0 +1,71 @@
+//! What a server that is told to stop does with what is under way.
+
+use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use serde_json::json;
+
+use crate::support::{Site, texts};
+
+/// An answer of which no socket holds all events.
+fn long() -> Script {
+    let piece = "word ".repeat(1_000);
+    (0..200).fold(Script::new(), |script, _| script.text(&piece)).finish("stop").done()
+}
+
+#[tokio::test]
+async fn a_body_that_is_being_read_is_not_cut_before_the_time_to_drain() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", long());
+    let site = Site::with_models(&provider, &["m"]);
+    let server = site.start().await;
+    let client = server.client();
+    let id = client.create(&json!({ "model": "m", "input": "Tell." })).await.id();
+    let mut replay = client.replay(&id).await;
+    replay.next().await;
+    server.terminate();
+    server.logged("nothing runs any more: bodies may be read to their ends").await;
+    assert_eq!(replay.read_all().await["type"], "response.completed");
+    assert_eq!(replay.text().len(), 1_000_000);
+    let (status, log) = server.ended().await;
+    assert!(status.success(), "{log}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_holds_up_no_stop_for_longer_than_the_time_to_drain() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", long());
+    let site = Site::with_models(&provider, &["m"]).config("[server]\ndrain_timeout = \"100ms\"");
+    let server = site.start().await;
+    let client = server.client();
+    let id = client.create(&json!({ "model": "m", "input": "Tell." })).await.id();
+    let mut replay = client.replay(&id).await;
+    replay.next().await;
+    server.terminate();
+    let (status, log) = server.ended().await;
+    assert!(status.success(), "{log}");
+    assert!(log.contains("what is still being sent is cut"), "{log}");
+    assert_ne!(replay.read_all().await["type"], "response.completed", "the socket held all of it");
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once_and_the_next_start_settles() {
+    let gate = Gate::new();
+    let provider = ScriptedProvider::start();
+    provider.script("waits", Script::new().text("Once").pause_until(&gate).finish("stop").done());
+    let site = Site::with_models(&provider, &["waits"]);
+    let server = site.start().await;
+    let mut events = server.client().stream("waits", "Tell.").await;
+    events.read_until_text("Once").await;
+    server.terminate();
+    server.logged("the server stops").await;
+    server.terminate();
+    let (_, log) = server.ended().await;
+    assert!(log.contains("stopped at once"), "{log}");
+    let script = site.script().await;
+    assert_eq!(texts(&script, "SELECT status FROM responses").await, ["in_progress"]);
+    let again = site.start().await;
+    while texts(&script, "SELECT status FROM responses").await != ["failed"] {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(texts(&script, "SELECT cause FROM responses").await, ["server_interrupted"]);
+    drop(again);
+}
