@@ -85,6 +85,9 @@ impl Check {
         findings.responses = rows.len() + gone;
         self.check_gone(&rows).await;
         self.check_record(&rows, &findings).await?;
+        if self.tally.of("endings.completed ") == 0 {
+            self.violation("nothing_was_tried", "all", &"no response was completed");
+        }
         Ok(findings)
     }
 

@@ -57,10 +57,6 @@ impl Http {
         Ok(Self { client, key: key.to_owned(), doors })
     }
 
-    pub(crate) fn servers(&self) -> usize {
-        self.doors.len()
-    }
-
     /// A request to one of the servers; none if it does not listen.
     pub(crate) fn request(&self, server: usize, method: Method, path: &str) -> Option<RequestBuilder> {
         let address = (*self.doors.get(server % self.doors.len())?.read())?;

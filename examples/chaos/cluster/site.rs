@@ -94,13 +94,14 @@ fn config(database: &str, keys: &Path, provider: SocketAddr) -> String {
          [providers.eliza]\nkind = \"eliza\"\nenabled = false\n"
     );
     for stage in Stage::all() {
+        // The smaller vocabulary: a server loads it before it can take its first request.
         let (name, retries) = (stage.name(), stage.most_calls() - 1);
         let patience = if stage == Stage::Broken { "700ms" } else { "10s" };
         // Writing to a string does not fail.
         let _written = write!(
             text,
             "[providers.{name}]\nkind = \"chat_completions\"\nbase_url = \"http://{provider}/v1\"\n\
-             models = [\"{name}\"]\nmax_retries = {retries}\nidle_timeout = \"{patience}\"\n"
+             models = [{{ id = \"{name}\", encoding = \"cl100k_base\" }}]\nmax_retries = {retries}\nidle_timeout = \"{patience}\"\n"
         );
     }
     text
