@@ -63,8 +63,8 @@ impl Options {
             servers,
             duration: if asked.is_zero() { Duration::from_secs(60) } else { asked },
             rate: self.rate.unwrap_or(if slow { 15 } else { 35 }),
-            // Two servers are hit as often as one, each half as often: one is up more of the time.
-            gap: if slow { (800, 4_000) } else { (250, 1_900 + 500 * servers as u64) },
+            // Two servers are hit as often as one: of the two, one is up more of the time.
+            gap: if slow { (700, 3_000 * servers as u64) } else { (200, 1_800 * servers as u64) },
             longest_stop: 1_500,
             keys: false,
         }

@@ -27,10 +27,21 @@ pub(crate) struct Shape {
 pub(crate) struct Plan {
     /// Every client, in the order in which they come.
     pub(crate) visits: Vec<Visit>,
-    /// What is done to each server.
-    pub(crate) blows: Vec<Vec<(Duration, Blow)>>,
+    /// What is done to each server, one after the other.
+    pub(crate) strikes: Vec<Vec<Strike>>,
     /// When connections of the provider are cut: of which provider, and how many at most.
     pub(crate) cuts: Vec<(Duration, Cut)>,
+}
+
+/// A blow and its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strike {
+    /// How long after the server listens again.
+    pub(crate) after: Duration,
+    /// Or, if so, after the blow before: what that began is not over yet.
+    pub(crate) hasty: bool,
+    /// What is done.
+    pub(crate) blow: Blow,
 }
 
 /// What is done to a server.
@@ -118,7 +129,9 @@ impl Plan {
         Self {
             visits: visits(&mut Random::new(seed, 1), shape),
             cuts: cuts(&mut Random::new(seed, 2), shape),
-            blows: (0..shape.servers).map(|server| blows(&mut Random::new(seed, 3 + server as u64), shape)).collect(),
+            strikes: (0..shape.servers)
+                .map(|server| strikes(&mut Random::new(seed, 3 + server as u64), shape))
+                .collect(),
         }
     }
 }
@@ -178,35 +191,34 @@ fn aside(random: &mut Random) -> Aside {
 }
 
 fn cuts(random: &mut Random, shape: Shape) -> Vec<(Duration, Cut)> {
-    timeline(random, shape.duration, (200, 2_000), |random| Cut {
-        stage: random.within(0, STEADY - 1),
-        most: usize::try_from(random.within(1, 4)).unwrap_or(1),
-    })
-}
-
-fn blows(random: &mut Random, shape: Shape) -> Vec<(Duration, Blow)> {
-    timeline(random, shape.duration, shape.gap, |random| {
-        let stop = Blow::Stop(millis(random.within(20, 600)));
-        let long_stop = Blow::Stop(millis(random.within(600, shape.longest_stop)));
-        let second = random.percent(40).then(|| millis(random.within(0, 600)));
-        random.weighted((76, Blow::Kill), &[(13, stop), (3, long_stop), (8, Blow::Terminate(second))])
-    })
-}
-
-fn timeline<T>(
-    random: &mut Random,
-    duration: Duration,
-    (shortest, longest): (u64, u64),
-    mut what: impl FnMut(&mut Random) -> T,
-) -> Vec<(Duration, T)> {
     let mut at = Duration::ZERO;
     std::iter::from_fn(|| {
-        // Some come so soon that what the one before began is not over.
-        let soon = random.percent(10);
-        at += millis(if soon { random.within(20, shortest.max(20)) } else { random.within(shortest, longest) });
-        (at < duration).then(|| (at, what(random)))
+        at += millis(random.within(200, 2_000));
+        let cut = Cut { stage: random.within(0, STEADY - 1), most: usize::try_from(random.within(1, 4)).unwrap_or(1) };
+        (at < shape.duration).then_some((at, cut))
     })
     .collect()
+}
+
+/// As many as there may be time for.
+fn strikes(random: &mut Random, shape: Shape) -> Vec<Strike> {
+    let (shortest, longest) = shape.gap;
+    let mut begun = Duration::ZERO;
+    std::iter::from_fn(|| {
+        let hasty = random.percent(10);
+        let after = millis(if hasty { random.within(20, shortest.max(20)) } else { random.within(shortest, longest) });
+        let strike = Strike { after, hasty, blow: blow(random, shape) };
+        begun += after;
+        (begun < shape.duration).then_some(strike)
+    })
+    .collect()
+}
+
+fn blow(random: &mut Random, shape: Shape) -> Blow {
+    let stop = Blow::Stop(millis(random.within(20, 600)));
+    let long_stop = Blow::Stop(millis(random.within(600, shape.longest_stop)));
+    let second = random.percent(40).then(|| millis(random.within(0, 600)));
+    random.weighted((76, Blow::Kill), &[(13, stop), (3, long_stop), (8, Blow::Terminate(second))])
 }
 
 #[cfg(test)]
@@ -239,19 +251,23 @@ mod tests {
         let longer = Shape { duration: SHAPE.duration * 2, ..SHAPE };
         let (short, long) = (Plan::of(7, SHAPE), Plan::of(7, longer));
         assert_eq!(format!("{:?}", short.visits), format!("{:?}", &long.visits[..short.visits.len()]));
-        assert_eq!(short.blows[1], long.blows[1][..short.blows[1].len()]);
+        assert_eq!(short.strikes[1], long.strikes[1][..short.strikes[1].len()]);
     }
 
     #[test]
     fn a_plan_has_everything_in_it_and_nothing_after_its_end() {
         let plan = Plan::of(1, SHAPE);
         assert_eq!(plan.visits.len(), 600);
-        assert_eq!(plan.blows.len(), 2);
-        let is = |blow: fn(&Blow) -> bool| plan.blows.iter().flatten().any(|(_, other)| blow(other));
+        assert_eq!(plan.strikes.len(), 2);
+        let is = |blow: fn(&Blow) -> bool| plan.strikes.iter().flatten().any(|strike| blow(&strike.blow));
         assert!(is(|blow| *blow == Blow::Kill));
         assert!(is(|blow| matches!(blow, Blow::Stop(_))));
         assert!(is(|blow| matches!(blow, Blow::Terminate(_))));
-        assert!(plan.blows.iter().flatten().all(|(at, _)| *at < SHAPE.duration));
+        assert!(
+            plan.strikes
+                .iter()
+                .all(|strikes| strikes.iter().map(|strike| strike.after).sum::<Duration>() < SHAPE.duration)
+        );
         assert!(plan.cuts.iter().all(|(at, _)| *at < SHAPE.duration));
     }
 }

@@ -55,11 +55,12 @@ impl Run {
         let key = servers.first().context("no server")?.first_key().await?;
         let http = Http::new(&key, servers.iter().map(Server::door).collect())?;
         let began = Instant::now();
-        let blows = servers.iter_mut().zip(&self.plan.blows).map(|(server, blows)| async move {
-            server.suffer(began, blows).await?;
-            server.stand_until(began + self.shape.duration + LAST_VISITS).await
+        let until = began + self.shape.duration;
+        let strikes = servers.iter_mut().zip(&self.plan.strikes).map(|(server, strikes)| async move {
+            server.suffer(strikes, until).await?;
+            server.stand_until(until + LAST_VISITS).await
         });
-        let (_, (), ()) = tokio::try_join!(try_join_all(blows), self.visits(began, &http), self.cuts(began))?;
+        let (_, (), ()) = tokio::try_join!(try_join_all(strikes), self.visits(began, &http), self.cuts(began))?;
         let check = Check {
             plan: Arc::clone(&self.plan),
             witness: Arc::clone(&self.witness),

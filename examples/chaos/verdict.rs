@@ -37,6 +37,7 @@ pub(crate) fn verdict(options: &Options, run: &Run, findings: Option<Findings>) 
         "refusals": tally.group("refusals."),
         "error_events": tally.group("error_events."),
         "lost_connections": tally.group("lost."),
+        "completed_with_a_lost_report_of_usage": tally.of("reported_usage_lost"),
         "bytes_seen_but_lacking": findings.as_ref().map(|findings| findings.lacking),
         "recovery_ms": run.recoveries.as_json(),
         "violations": violations,

@@ -66,13 +66,14 @@ impl Check {
         }
         // How it ended is not known of what was deleted.
         let Some(row) = row else { return };
-        let whole = matches!(row.status.as_str(), "completed") && visit.performance.tells_usage();
         let (input, output) = visit.performance.usage(visit.number);
-        let right = record.input == i64::try_from(input).unwrap_or(0)
-            && record.output == i64::try_from(output).unwrap_or(0)
-            && !record.estimated;
-        if whole && !right {
+        let told = (i64::try_from(input), i64::try_from(output)) == (Ok(record.input), Ok(record.output));
+        if !record.estimated && !(told && visit.performance.tells_usage()) {
             self.violation("not_the_providers_usage", id, &format_args!("{record:?}, {input} and {output} were told"));
+        }
+        if record.estimated && row.status == "completed" && visit.performance.tells_usage() {
+            // The end came between the provider's last word and its report: a client left, or a server died.
+            self.tally.count("reported_usage_lost");
         }
     }
 }

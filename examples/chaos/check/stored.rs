@@ -117,8 +117,9 @@ impl Check {
             }
         }
         if let Some(ended) = &seen.ended {
-            let same = object["status"] == ended.status.as_str()
-                && ended.object.as_ref().is_none_or(|told| *told == object.to_string());
+            let now = object.to_string();
+            let same =
+                object["status"] == ended.status.as_str() && ended.object.as_ref().is_none_or(|told| *told == now);
             if !same {
                 self.violation("another_end", id, &format_args!("{ended:?} and now {object}"));
             }

@@ -43,6 +43,15 @@ impl Story {
         Instant::now() < self.over
     }
 
+    /// A connection was left.
+    fn note(&self, left: Left) {
+        match left {
+            Left::Ended => {}
+            Left::Early => self.tally.count("drops"),
+            Left::Broken => self.tally.count("lost_streams"),
+        }
+    }
+
     /// A response to go on from, and how many it goes on from.
     fn previous(&self, visit: &Visit) -> Option<(String, u32)> {
         let ended = self.ended.lock();
@@ -100,6 +109,7 @@ async fn main_connection(subject: &Subject<'_>, tell: watch::Sender<Option<Strin
             Ok(Answer::Stream(frames)) => {
                 let leave = leaves.next();
                 let left = reader.read(frames, leave.map(|(events, _)| *events)).await;
+                story.note(left);
                 return come_back(&mut reader, left, leaves.as_slice(), leave.map(|(_, pause)| *pause)).await;
             }
             Ok(Answer::Whole(200, object)) => return told_object(&mut reader, &object).await,
@@ -136,7 +146,6 @@ async fn come_back(reader: &mut Reader<'_>, mut left: Left, leaves: &[(u64, Dura
     let mut server = visit.server;
     while left != Left::Ended && story.goes_on() {
         let Some(id) = reader.id.clone() else { return };
-        story.tally.count(if left == Left::Early { "drops" } else { "lost_streams" });
         if !visit.returns || !visit.form.store {
             return;
         }
@@ -148,6 +157,7 @@ async fn come_back(reader: &mut Reader<'_>, mut left: Left, leaves: &[(u64, Dura
                 let leave = leaves.next();
                 pause = leave.map(|(_, pause)| *pause);
                 left = reader.read(frames, leave.map(|(events, _)| *events)).await;
+                story.note(left);
             }
             Ok(Answer::Whole(status, body)) => {
                 subject.refused("GET stream", (status, &body), &id);

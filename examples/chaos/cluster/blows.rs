@@ -1,11 +1,11 @@
-//! What is done to a server, in the order of the plan.
+//! What is done to a server.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::server::Server;
-use crate::plan::Blow;
+use crate::plan::{Blow, Strike};
 
 /// How often one looks whether a server is still there.
 const LOOK: Duration = Duration::from_millis(50);
@@ -15,10 +15,16 @@ const ENDING: Duration = Duration::from_secs(15);
 const MOST_FAILURES: u32 = 5;
 
 impl Server {
-    /// Carries out all blows, the first ones from `began` on. The server runs afterwards.
-    pub(crate) async fn suffer(&mut self, began: Instant, blows: &[(Duration, Blow)]) -> anyhow::Result<()> {
-        for (at, blow) in blows {
-            self.stand_until(began + *at).await?;
+    /// Carries out the strikes until that time. The server runs afterwards.
+    pub(crate) async fn suffer(&mut self, strikes: &[Strike], until: Instant) -> anyhow::Result<()> {
+        for Strike { after, hasty, blow } in strikes {
+            while !hasty && self.door.read().is_none() && Instant::now() < until {
+                self.stand_until(Instant::now() + LOOK).await?;
+            }
+            self.stand_until(until.min(Instant::now() + *after)).await?;
+            if Instant::now() >= until {
+                break;
+            }
             match blow {
                 Blow::Kill => {
                     self.tally.count("kills");
@@ -29,7 +35,7 @@ impl Server {
                 Blow::Terminate(second) => self.terminate(*second).await?,
             }
         }
-        Ok(())
+        self.stand_until(until).await
     }
 
     /// Waits, and starts it again should it end by itself.
