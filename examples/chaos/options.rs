@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// The server; otherwise it is built
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
+    /// How many servers share a PostgreSQL
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    servers: u8,
     /// How many clients come in a second [default: 35, or 15 without optimization]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: Option<u32>,
@@ -38,7 +41,7 @@ pub(crate) struct Options {
 pub(crate) enum Database {
     /// One server with a file.
     Sqlite,
-    /// Two servers that share a PostgreSQL.
+    /// A PostgreSQL, for one server or several.
     Postgres,
 }
 
@@ -57,7 +60,7 @@ impl Options {
         let slow = cfg!(debug_assertions);
         let servers = match self.database {
             Database::Sqlite => 1,
-            Database::Postgres => 2,
+            Database::Postgres => usize::from(self.servers),
         };
         Shape {
             servers,

@@ -68,7 +68,8 @@ impl Check {
         let Some(row) = row else { return };
         let (input, output) = visit.performance.usage(visit.number);
         let told = (i64::try_from(input), i64::try_from(output)) == (Ok(record.input), Ok(record.output));
-        if !record.estimated && !(told && visit.performance.tells_usage()) {
+        let reported = told && visit.performance.tells_usage();
+        if !record.estimated && !reported {
             self.violation("not_the_providers_usage", id, &format_args!("{record:?}, {input} and {output} were told"));
         }
         if record.estimated && row.status == "completed" && visit.performance.tells_usage() {
