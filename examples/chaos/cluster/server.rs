@@ -79,15 +79,17 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until it listens; the key, if it printed one.
-    pub(crate) async fn listening(&self) -> anyhow::Result<Option<String>> {
+    /// Waits until it listens.
+    pub(crate) async fn listening(&self) -> anyhow::Result<()> {
         let mut said = self.process.as_ref().context("no process")?.said();
-        let listens = said.wait_for(|said| said.over || (said.address.is_some() && self.door.read().is_some()));
+        let listens = said.wait_for(|said| said.over || said.address.is_some());
         let said = timeout(STARTING, listens).await.context("a server does not listen")??.clone();
         if said.address.is_none() {
             bail!("a server ended before it listened: {}", self.site.log_tail(self.number));
         }
-        Ok(said.key)
+        // Whoever waits for it may be quicker than the watcher that opens the door.
+        *self.door.write() = said.address;
+        Ok(())
     }
 
     /// Kills it.
