@@ -4,8 +4,9 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::TcpListener,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -64,6 +65,8 @@ impl Postgres {
         let port = free_port();
         let mut command = if is_root() { as_postgres() } else { Command::new("sh") };
         command.args(["-c", KEEPER, "sh"]).arg(&bin).arg(port.to_string());
+        // A group of its own: an interrupt at the terminal must not reach the keeper before its input ends.
+        command.process_group(0);
         let started = command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut keeper = started.unwrap_or_else(|error| panic!("cannot start PostgreSQL: {error}"));
         let mut word = String::new();
@@ -87,6 +90,17 @@ impl Postgres {
             .status();
         assert!(created.is_ok_and(|status| status.success()), "cannot create the database {name}");
         format!("postgres://postgres@127.0.0.1:{port}/{name}")
+    }
+}
+
+impl Postgres {
+    /// Writes all of a database into a file, as SQL.
+    ///
+    /// # Errors
+    /// If the server is gone or the file can't be written.
+    pub fn dump(&self, url: &str, file: &Path) -> io::Result<()> {
+        let dumped = Command::new(self.bin.join("pg_dump")).arg("--file").arg(file).arg(url).status()?;
+        if dumped.success() { Ok(()) } else { Err(io::Error::other(format!("pg_dump: {dumped}"))) }
     }
 }
 
