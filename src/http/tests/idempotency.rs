@@ -82,7 +82,7 @@ async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error()
     let feed = api.reader();
     feed.phase.send_replace(Phase::Opened);
     assert!(feed.status_line.fail());
-    let ended = async {
+    let ended = async move {
         tokio::task::yield_now().await;
         feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
     };
