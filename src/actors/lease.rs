@@ -252,6 +252,15 @@ mod tests {
         }
     }
 
+    async fn until(is_so: impl Fn() -> bool) {
+        let seen = async {
+            while !is_so() {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(30), seen).await.is_ok(), "it did not come");
+    }
+
     #[tokio::test]
     async fn a_lease_is_renewed_only_if_every_arbiter_has_ticked_since() {
         let arbiters = Arbiters::start(2).unwrap();
@@ -269,8 +278,10 @@ mod tests {
             begun.recv().unwrap();
             // What it ticked before it was blocked.
             let _last = lease.beat().await;
-            assert_eq!(lease.beat().await, Beat::NotYet);
+            until(|| arbiters.hung() > 0).await;
+            assert_eq!(lease.beat().await, Beat::NotYet, "the others have ticked");
             drop(block);
+            until(|| arbiters.hung() == 0).await;
         }
         is_renewed(&mut lease).await;
     }
