@@ -212,7 +212,12 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+    use crate::actors::supervision::Arbiters;
+    use crate::protocol::ResponseId;
+    use crate::store::MemoryStore;
 
     const LEASE: Duration = Duration::from_secs(12);
 
@@ -234,5 +239,50 @@ mod tests {
         assert!(!lasts(&[0, 4, 8, 12], 19), "the database may be away");
         assert!(!lasts(&[0, 4, 8, 12, 19, 23], 24), "it was away");
         assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
+    }
+    async fn lease(arbiters: &Arbiters) -> Lease {
+        let (store, standing) = (Arc::new(MemoryStore::new()), Arc::new(Standing::default()));
+        standing.enter(store.next_epoch("one", LEASE).await.unwrap());
+        Lease { node: "one".to_owned(), store, standing, ticks: arbiters.ticks(), lasts: LEASE, away: false }
+    }
+
+    async fn is_renewed(lease: &mut Lease) {
+        while lease.beat().await != Beat::Renewed {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        let seen = async {
+            while !is_so() {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(timeout(Duration::from_secs(30), seen).await.is_ok(), "it did not come");
+    }
+
+    #[tokio::test]
+    async fn a_lease_is_renewed_only_if_every_arbiter_has_ticked_since() {
+        let arbiters = Arbiters::start(2).unwrap();
+        let mut lease = lease(&arbiters).await;
+        assert_eq!(lease.beat().await, Beat::NotYet, "nobody has ticked");
+        arbiters.watch(Duration::from_millis(5), 3, || {});
+        for arbiter in [arbiters.node(), arbiters.of(ResponseId::new()).unwrap()] {
+            is_renewed(&mut lease).await;
+            let (block, blocked) = std::sync::mpsc::channel::<()>();
+            let (begin, begun) = std::sync::mpsc::channel();
+            arbiter.spawn_fn(move || {
+                let _heard = begin.send(());
+                let _unblocked = blocked.recv();
+            });
+            begun.recv().unwrap();
+            // What it ticked before it was blocked.
+            let _last = lease.beat().await;
+            until(|| arbiters.hung() > 0).await;
+            assert_eq!(lease.beat().await, Beat::NotYet, "the others have ticked");
+            drop(block);
+            until(|| arbiters.hung() == 0).await;
+        }
+        is_renewed(&mut lease).await;
     }
 }
