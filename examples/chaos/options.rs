@@ -69,7 +69,7 @@ impl Options {
             // Two servers are hit as often as one: of the two, one is up more of the time.
             gap: if slow { (700, 3_000 * servers as u64) } else { (200, 1_800 * servers as u64) },
             longest_stop: 1_500,
-            keys: false,
+            keys: true,
         }
     }
 }
