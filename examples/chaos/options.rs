@@ -29,7 +29,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,
     /// How many servers share a PostgreSQL
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     servers: u8,
     /// How many clients come in a second [default: 35, or 15 without optimization]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -41,7 +41,7 @@ pub(crate) struct Options {
 pub(crate) enum Database {
     /// One server with a file.
     Sqlite,
-    /// A PostgreSQL, for one server or several.
+    /// A PostgreSQL that several servers share.
     Postgres,
 }
 
@@ -68,8 +68,9 @@ impl Options {
             rate: self.rate.unwrap_or(if slow { 15 } else { 35 }),
             // Two servers are hit as often as one: of the two, one is up more of the time.
             gap: if slow { (700, 3_000 * servers as u64) } else { (200, 1_800 * servers as u64) },
-            longest_stop: 1_500,
-            keys: false,
+            // Where there is another server, long enough to lose the lease to it.
+            longest_stop: if servers > 1 { 5_000 } else { 1_500 },
+            keys: true,
         }
     }
 }

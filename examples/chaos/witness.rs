@@ -16,6 +16,8 @@ const MOST_VIOLATIONS: usize = 200;
 pub(crate) struct Witness {
     responses: Mutex<BTreeMap<String, Seen>>,
     by_visit: Mutex<BTreeMap<u32, String>>,
+    /// How many requests of a visit for a response had no success.
+    fruitless: Mutex<BTreeMap<u32, u32>>,
     violations: Mutex<Vec<String>>,
 }
 
@@ -72,6 +74,16 @@ impl Witness {
         if other != id {
             self.violation("two_responses_for_one_request", id, &other);
         }
+    }
+
+    /// A request of a visit for a response was refused, or its answer was lost.
+    pub(crate) fn fruitless(&self, visit: u32) {
+        *self.fruitless.lock().entry(visit).or_default() += 1;
+    }
+
+    /// How often that happened.
+    pub(crate) fn fruitless_requests(&self, visit: u32) -> u32 {
+        self.fruitless.lock().get(&visit).copied().unwrap_or(0)
     }
 
     /// What is known of a response.

@@ -23,8 +23,8 @@ pub(super) struct Subject<'a> {
     pub(super) story: &'a Story,
     pub(super) visit: &'a Visit,
     pub(super) posting: &'a Posting,
-    /// What it goes on from.
-    pub(super) previous: Option<&'a str>,
+    /// What it goes on from, directly or not. It can't once one of them is deleted.
+    pub(super) previous: &'a [String],
 }
 
 /// Whether it can't be done before the response's id is known.
@@ -163,7 +163,7 @@ impl Subject<'_> {
                 story.witness.object(told, &object, &before, "a repeated POST");
             }
             Ok(Answer::Whole(status, body)) => self.refused_post(status, &body, id),
-            Err(lost) => self.lost("POST", &lost),
+            Err(lost) => self.lost_post(&lost),
         }
     }
 
@@ -195,12 +195,13 @@ impl Subject<'_> {
 
     /// A request for a response was refused: is there a reason?
     pub(super) fn refused_post(&self, status: u16, body: &Value, id: Option<&str>) {
+        self.story.witness.fruitless(self.visit.number);
         let code = body["error"]["code"].as_str().unwrap_or("none");
         self.story.tally.count(&format!("refusals.POST {status} {code}"));
         let before = |id: &str| self.story.witness.before(id).deletion >= Deletion::Asked;
         let reason = match (status, code) {
             (429 | 502..=504, _) => true,
-            (400, "previous_response_not_found") => self.previous.is_some_and(before),
+            (400, "previous_response_not_found") => self.previous.iter().any(|id| before(id)),
             (409, "idempotency_result_not_stored") => {
                 self.posting.has_key() && (!self.visit.form.store || id.is_some_and(before))
             }
@@ -220,6 +221,12 @@ impl Subject<'_> {
             Lost::Silent => self.violation("silence", &nobody, &what),
             Lost::Nonsense(error) => self.violation("nonsense", &nobody, &format_args!("{what}: {error:#}")),
         }
+    }
+
+    /// So was the answer to a request for a response.
+    pub(super) fn lost_post(&self, lost: &Lost) {
+        self.story.witness.fruitless(self.visit.number);
+        self.lost("POST", lost);
     }
 
     fn violation(&self, kind: &str, id: &str, what: &dyn std::fmt::Display) {

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// How many ended responses are kept to go on from.
 const MOST_ENDED: usize = 64;
 /// The longest chain.
-const LONGEST_CHAIN: u32 = 5;
+const LONGEST_CHAIN: usize = 5;
 
 /// What all visits have in common.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(crate) struct Story {
     pub(crate) http: Http,
     /// When clients stop coming back.
     pub(crate) over: Instant,
-    /// Responses that have ended, and how many they go on from.
-    pub(crate) ended: Mutex<VecDeque<(String, u32)>>,
+    /// Responses that have ended, each with those that it goes on from, itself first.
+    pub(crate) ended: Mutex<VecDeque<Vec<String>>>,
 }
 
 impl Story {
@@ -52,17 +52,17 @@ impl Story {
         }
     }
 
-    /// A response to go on from, and how many it goes on from.
-    fn previous(&self, visit: &Visit) -> Option<(String, u32)> {
+    /// A response to go on from, and those that it goes on from; none if the visit goes on from nothing.
+    fn previous(&self, visit: &Visit) -> Vec<String> {
         let ended = self.ended.lock();
         let place = visit.number as usize % ended.len().max(1);
-        ended.get(place).filter(|_| visit.chained).cloned()
+        ended.get(place).filter(|_| visit.chained).cloned().unwrap_or_default()
     }
 
-    fn keep(&self, id: &str, ancestors: u32) {
+    fn keep(&self, chain: Vec<String>) {
         let mut ended = self.ended.lock();
-        if ancestors < LONGEST_CHAIN {
-            ended.push_back((id.to_owned(), ancestors));
+        if chain.len() <= LONGEST_CHAIN {
+            ended.push_back(chain);
         }
         if ended.len() > MOST_ENDED {
             ended.pop_front();
@@ -73,9 +73,9 @@ impl Story {
 /// A whole visit.
 pub(crate) async fn visit(story: &Story, visit: &Visit) {
     let previous = story.previous(visit);
-    let posting = Posting::of(visit, previous.as_ref().map(|(id, _)| id.as_str()));
+    let posting = Posting::of(visit, previous.first().map(String::as_str));
     let (tell, told) = watch::channel(None);
-    let subject = Subject { story, visit, posting: &posting, previous: previous.as_ref().map(|(id, _)| id.as_str()) };
+    let subject = Subject { story, visit, posting: &posting, previous: &previous };
     let main = main_connection(&subject, tell);
     let asides = visit.asides.iter().map(|(after, aside)| {
         let mut told = told.clone();
@@ -93,7 +93,7 @@ pub(crate) async fn visit(story: &Story, visit: &Visit) {
     join(main, join_all(asides)).await;
     let id = told.borrow().clone();
     let Some(id) = id.filter(|id| visit.form.store && story.witness.before(id).ended) else { return };
-    story.keep(&id, previous.as_ref().map_or(0, |(_, ancestors)| ancestors + 1));
+    story.keep(std::iter::once(&id).chain(&previous).cloned().collect());
     for aside in &visit.afterwards {
         subject.carry_out(*aside, Some(&id)).await;
     }
@@ -116,10 +116,11 @@ async fn main_connection(subject: &Subject<'_>, tell: watch::Sender<Option<Strin
             Ok(Answer::Whole(status, body)) => return subject.refused_post(status, &body, reader.id.as_deref()),
             Err(Lost::Connection) if visit.keyed && visit.returns && story.goes_on() => {
                 story.tally.count("retries");
+                story.witness.fruitless(visit.number);
                 server += 1;
                 sleep(PAUSE).await;
             }
-            Err(lost) => return subject.lost("POST", &lost),
+            Err(lost) => return subject.lost_post(&lost),
         }
     }
 }
@@ -150,7 +151,7 @@ async fn come_back(reader: &mut Reader<'_>, mut left: Left, leaves: &[(u64, Dura
             return;
         }
         sleep(pause.take().unwrap_or(PAUSE)).await;
-        let subject = Subject { story, visit, posting: &Posting::of(visit, None), previous: None };
+        let subject = Subject { story, visit, posting: &Posting::of(visit, None), previous: &[] };
         match send(asides::stream(story, visit, (server, &id, reader.next))).await {
             Ok(Answer::Stream(frames)) => {
                 story.tally.count("resumes");

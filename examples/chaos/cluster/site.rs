@@ -89,7 +89,7 @@ fn config(database: &str, keys: &Path, provider: SocketAddr) -> String {
          [http]\nheader_wait = \"500ms\"\nkeep_alive = \"1s\"\n\
          [store]\nurl = {database:?}\n\
          [vault]\nkey_file = {keys:?}\n\
-         [responses]\ngrace = \"700ms\"\nbackground_concurrency = 24\nbackground_concurrency_per_user = 24\n\
+         [responses]\nlease = \"3s\"\ngrace = \"700ms\"\nbackground_concurrency = 24\nbackground_concurrency_per_user = 24\n\
          [log]\nfilter = \"info\"\n\
          [providers.eliza]\nkind = \"eliza\"\nenabled = false\n"
     );
