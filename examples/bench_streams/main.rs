@@ -1,5 +1,5 @@
 //! What streaming through Antiphon takes: processor time and memory, time until a delta arrives, time until a
-//! cancelled response's provider is let go.
+//! cancelled response's provider is let go, time until all is settled after a crash.
 //!
 //! `cargo build --release --bin antiphon`, then `cargo run --release --example bench_streams -- --what latency`.
 //! See `docs/benchmarks.md`.
@@ -13,6 +13,7 @@ mod lines;
 mod node;
 mod options;
 mod proc;
+mod recovery;
 mod speaker;
 mod stamp;
 mod statistics;
@@ -45,6 +46,7 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
         What::Cost => cost::run(options).await?,
         What::Latency => latency::run(options).await?,
         What::Cancel => cancel::run(options).await?,
+        What::Recovery => recovery::run(options).await?,
     };
     print!("{}", results.table);
     if let Some(path) = &options.json {

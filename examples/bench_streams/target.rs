@@ -25,6 +25,8 @@ const STARTING: Duration = Duration::from_secs(5);
 pub(crate) enum Kind {
     /// `antiphon serve`; responses are stored.
     Stored,
+    /// The same with `store.sync = "normal"`, which survives the process and not the machine.
+    Normal,
     /// `antiphon serve` with `store: false`.
     Unstored,
     /// A proxy that passes on bytes as they come.
@@ -39,6 +41,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Stored => "antiphon, stored",
+            Self::Normal => "antiphon, sync = normal",
             Self::Unstored => "antiphon, store: false",
             Self::Nginx => "nginx",
             Self::Commits => "antiphon, commits",
@@ -56,7 +59,8 @@ pub(crate) struct Target {
     pub(crate) family: Family,
     pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
     child: Killed,
-    _folder: TempDir,
+    command: Option<Command>,
+    folder: TempDir,
 }
 
 /// A child that does not outlive this program's interest in it.
@@ -76,29 +80,48 @@ impl Target {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         match kind {
-            Kind::Stored | Kind::Unstored => {
+            Kind::Stored | Kind::Normal | Kind::Unstored => {
                 let mut command = Command::new(options.antiphon.clone().map_or_else(antiphon, Ok)?);
-                command.arg("--config").arg(config(folder.path(), source)?).arg("--data").arg(data);
+                command.arg("--config").arg(config(folder.path(), source, kind)?).arg("--data").arg(data);
                 command.args(["serve", "--listen", "127.0.0.1:0"]);
-                Self::antiphon(kind, &mut command, folder)
+                Self::antiphon(kind, command, folder)
             }
             Kind::Commits => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg("node").arg(config(folder.path(), source)?).arg(data);
-                Self::antiphon(kind, &mut command, folder)
+                command.arg("node").arg(config(folder.path(), source, kind)?).arg(data);
+                Self::antiphon(kind, command, folder)
             }
             Kind::Nginx => Self::nginx(&options.nginx, source, folder),
         }
     }
 
-    fn antiphon(kind: Kind, command: &mut Command, folder: TempDir) -> anyhow::Result<Self> {
-        let mut child = spawn(command)?;
+    fn antiphon(kind: Kind, mut command: Command, folder: TempDir) -> anyhow::Result<Self> {
+        let mut child = spawn(&mut command)?;
         let stdin = child.0.stdin.take().context("no pipe")?;
         let mut stdout = BufReader::new(child.0.stdout.take().context("no pipe")?);
         let address = line_after(&mut stdout, "Antiphon listens on http://")?.parse()?;
         let key = format!("ak_{}", line_after(&mut stdout, "  ak_")?);
         let family = Family::of(child.0.id());
-        Ok(Self { kind, address, key, family, pipes: Some((stdin, stdout)), child, _folder: folder })
+        let (pipes, command) = (Some((stdin, stdout)), Some(command));
+        Ok(Self { kind, address, key, family, pipes, child, command, folder })
+    }
+
+    /// Kills it, and starts it again over the same data; returns once it listens.
+    pub(crate) fn kill_and_start(&mut self) -> anyhow::Result<()> {
+        self.child.0.kill()?;
+        self.child.0.wait()?;
+        self.child = spawn(self.command.as_mut().context("nothing to start again")?)?;
+        let stdin = self.child.0.stdin.take().context("no pipe")?;
+        let mut stdout = BufReader::new(self.child.0.stdout.take().context("no pipe")?);
+        self.address = line_after(&mut stdout, "Antiphon listens on http://")?.parse()?;
+        self.family = Family::of(self.child.0.id());
+        self.pipes = Some((stdin, stdout));
+        Ok(())
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     fn nginx(program: &Path, source: SocketAddr, folder: TempDir) -> anyhow::Result<Self> {
@@ -117,7 +140,7 @@ impl Target {
             spawn(Command::new(program).arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(file))?;
         wait_for_port(address)?;
         let (kind, key, family) = (Kind::Nginx, String::new(), Family::of(child.0.id()));
-        Ok(Self { kind, address, key, family, pipes: None, child, _folder: folder })
+        Ok(Self { kind, address, key, family, pipes: None, child, command: None, folder })
     }
 
     /// A request for a stream.
@@ -125,7 +148,7 @@ impl Target {
         let store = match self.kind {
             Kind::Nginx => return Request::chat(self.address, prompt),
             Kind::Unstored => false,
-            Kind::Stored | Kind::Commits => true,
+            Kind::Stored | Kind::Normal | Kind::Commits => true,
         };
         let body = json!({ "model": "bench", "input": prompt, "stream": true, "store": store });
         Request::post(self.address, "/v1/responses", &self.key, &body.to_string())
@@ -163,10 +186,11 @@ fn antiphon() -> anyhow::Result<PathBuf> {
 }
 
 /// The defaults, but for the provider and for a log without a line per request.
-fn config(folder: &Path, source: SocketAddr) -> anyhow::Result<PathBuf> {
+fn config(folder: &Path, source: SocketAddr, kind: Kind) -> anyhow::Result<PathBuf> {
     let file = folder.join("config.toml");
+    let sync = if kind == Kind::Normal { "normal" } else { "full" };
     let text = format!(
-        "[log]\nfilter = \"warn\"\n[providers.bench]\nkind = \"chat_completions\"\n\
+        "[log]\nfilter = \"warn\"\n[store]\nsync = \"{sync}\"\n[providers.bench]\nkind = \"chat_completions\"\n\
          base_url = \"http://{source}/v1\"\nmodels = [\"bench\"]\n"
     );
     fs::write(&file, text)?;

@@ -37,6 +37,14 @@ impl Request {
         Self { address, bytes: (head + body).into_bytes().into() }
     }
 
+    /// The only one of its connection, with no body.
+    pub(crate) fn get(address: SocketAddr, path: &str, key: &str) -> Self {
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+        );
+        Self { address, bytes: head.into_bytes().into() }
+    }
+
     /// What a provider is asked.
     pub(crate) fn chat(address: SocketAddr, prompt: &str) -> Self {
         let body = json!({ "model": "bench", "messages": [{ "role": "user", "content": prompt }], "stream": true });

@@ -111,15 +111,23 @@ pub(super) async fn find_at_rest(
 }
 
 /// The whole fold of a stored response.
+///
+/// # Errors
+/// As [`find`], and if the log can't be read.
 pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, ReadRefusal> {
     let found = find(node, user, id).await?;
-    let (transcript, _) = found.log.fold().await?;
+    let folded = found.log.fold().await;
     // Settled without its log: what the log says is not how the response stands.
-    if found.row.status.is_terminal() && transcript.ended().is_none() {
-        tracing::error!(response.id = %id, "a response has ended and its log has not");
-        return Err(ReadRefusal::Failed);
+    let whole = |transcript: &Transcript| !found.row.status.is_terminal() || transcript.ended().is_some();
+    match folded {
+        Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
+        Err(LogError::Store(error)) => return Err(error.into()),
+        // It may have been deleted meanwhile.
+        Ok(_) | Err(_) if node.store.response(id).await?.is_none() => return Err(ReadRefusal::NotFound),
+        Ok(_) => tracing::error!(response.id = %id, "a response has ended and its log has not"),
+        Err(error) => return Err(error.into()),
     }
-    Ok(transcript)
+    Err(ReadRefusal::Failed)
 }
 
 /// How a response that has ended did.
