@@ -44,11 +44,14 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
                 let recovered = rows.iter().map(|row| ask(&registry, row.id, Reason::NodeLost));
                 let all = futures_util::future::join_all(recovered);
-                if tokio::time::timeout(PATIENCE, all).await.is_err() {
+                let recovered = tokio::time::timeout(PATIENCE, all).await;
+                if recovered.is_err() {
                     tracing::error!("some responses of a former owner could not be settled yet");
                 }
                 registry.do_send(Swept);
-                if whole_batch { Duration::ZERO } else { renewal_interval(node.settings.lease) }
+                // There are more behind those that are out of the way now.
+                let made_room = recovered.is_ok_and(|all| all.iter().any(Result::is_ok));
+                if whole_batch && made_room { Duration::ZERO } else { renewal_interval(node.settings.lease) }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
