@@ -123,6 +123,7 @@ mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod domain;
+pub mod fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;

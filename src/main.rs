@@ -20,6 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn try_main(cli: &Cli) -> anyhow::Result<()> {
+    #[cfg(feature = "fault-points")]
+    antiphon::fault::arm()?;
     let config = cli.load_config(&Environment::of_process())?;
     telemetry::init(&config.log)?;
     actix_rt::System::new().block_on(cli::run(cli, &config, &mut io::stdout().lock()))

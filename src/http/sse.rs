@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::{ApiError, Backend, HttpState};
 use crate::actors::{Emission, ReadRefusal, Reader, Wish};
 use crate::domain::View;
+use crate::fault::{self, FaultPoint};
 use crate::protocol::{ErrorEvent, ResponseId, UserId};
 
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
@@ -129,6 +130,7 @@ impl SseBody {
     fn bytes_of(&mut self, emission: Emission) -> Bytes {
         match emission {
             Emission::Frame { sequence_number, bytes } => {
+                fault::reach(FaultPoint::FrameTaken);
                 self.next = sequence_number.saturating_add(1);
                 bytes
             }

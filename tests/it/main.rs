@@ -7,6 +7,8 @@ mod attempts;
 mod background;
 mod chained;
 mod configuration;
+#[cfg(feature = "fault-points")]
+mod crashes;
 mod deploys;
 mod dialects;
 mod endings;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 use super::{Board, Emission, Past, ReaderId, Sight, replay::Replay};
 use crate::actors::supervision::Ping;
 use crate::domain::{Fact, Frame, View};
+use crate::fault::{self, FaultPoint};
 use crate::journal::LogError;
 use crate::protocol::ResponseId;
 use crate::store;
@@ -106,7 +107,10 @@ impl ClientEmitter {
     fn emit(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let bytes = frame.viewed(self.view, self.source.id);
         match self.sink.try_send(Emission::Frame { sequence_number: frame.sequence_number, bytes }) {
-            Ok(()) => self.cursor = frame.sequence_number + 1,
+            Ok(()) => {
+                fault::reach(FaultPoint::FrameEmitted);
+                self.cursor = frame.sequence_number + 1;
+            }
             Err(TrySendError::Full(_)) => {
                 self.report_progress();
                 self.wait_for_room(ctx);

@@ -16,6 +16,7 @@ use super::{
     queue::{Queue, Reply},
     writer::Wake,
 };
+use crate::fault::{self, FaultPoint};
 use crate::store::{Conflict, Entry, Outcome};
 
 /// What became of a submitted entry.
@@ -63,6 +64,7 @@ impl Journal {
     /// Submits an entry; `reply` is told what became of it. While the database is away entries wait.
     pub fn submit(&self, entry: Entry, reply: impl FnOnce(Written) + Send + 'static) {
         self.0.queue.lock().push(entry, Box::new(reply));
+        fault::reach(FaultPoint::EntrySubmitted);
         self.wake();
     }
 

@@ -6,6 +6,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 
 use super::{Journal, Written};
 use crate::actors::supervision::Ping;
+use crate::fault::{self, FaultPoint};
 use crate::store::{Error, Outcome, Store};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +40,7 @@ impl JournalWriter {
         }
         let Some(group) = self.journal.with_queue(super::queue::Queue::take) else { return };
         self.busy = true;
+        fault::reach(FaultPoint::GroupTaken);
         let store = Arc::clone(&self.store);
         let commit = async move { store.commit(&group).await };
         ctx.spawn(commit.into_actor(self).map(|result, writer, ctx| writer.committed(result, ctx)));
@@ -48,6 +50,7 @@ impl JournalWriter {
         match result {
             Ok(outcomes) => {
                 self.pause = FIRST_PAUSE;
+                fault::reach(FaultPoint::GroupAnswered);
                 self.journal.settle(outcomes.into_iter().map(Written::from).collect());
                 self.next(ctx);
             }

@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use crate::domain::{Fact, Idempotency};
+use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
 use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
@@ -115,7 +116,10 @@ impl Window {
             let after = self.last_segment;
             let segment = self.seal_facts()?;
             let begins = segment.is_some() && std::mem::take(&mut self.begins);
-            segment.map(|segment| Entry::Append(Append { epoch: self.epoch, after, begins, segment }))
+            segment.map(|segment| {
+                fault::reach(FaultPoint::SegmentSealed);
+                Entry::Append(Append { epoch: self.epoch, after, begins, segment })
+            })
         };
         self.ticket += u64::from(self.in_flight.is_some());
         Ok(self.in_flight.clone())
@@ -137,6 +141,7 @@ impl Window {
         if std::mem::take(&mut self.begins) {
             row.status = Status::InProgress;
         }
+        fault::reach(FaultPoint::AdmissionSealed);
         Ok(Entry::Admit(Box::new(Admission { row, items, segment, claim })))
     }
 
@@ -147,6 +152,7 @@ impl Window {
         };
         let after = self.last_segment;
         ending.segment = self.seal_facts()?.map(|segment| (after, segment));
+        fault::reach(FaultPoint::EndingSealed);
         Ok(Entry::End(Box::new(ending)))
     }
 

@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream::LocalBoxStream};
 
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, Fact, json_size, logprob_size};
+use crate::fault::{self, FaultPoint};
 use crate::provider::{Error, ProviderEvent};
 
 /// What an event costs in credit beside its text: about what it needs in memory until it is durable.
@@ -75,6 +76,7 @@ impl ProviderReader {
                 let cost = events.iter().map(|event| EVENT_COST + size(event)).sum();
                 self.credit -= usize::cast_signed(cost);
                 let facts = events.into_iter().map(|event| fact(self.attempt, event)).collect();
+                fault::reach(FaultPoint::FactsHeard);
                 self.tell(Said::Read { facts, cost });
                 self.batches = Some(batches);
                 self.read(ctx);

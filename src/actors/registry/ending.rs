@@ -17,6 +17,7 @@ use crate::actors::{
     reader::Outcome,
     response_supervisor::{CancelRefusal, CancelRun, ReadRefusal},
 };
+use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::store::Entry;
 
@@ -96,9 +97,18 @@ async fn delete(
     }
     match at_rest.await? {
         AtRest::Running => Ok(None),
-        AtRest::Ended(_) => match node.journal.write(Entry::Delete(id)).await {
-            Written::Committed => Ok(Some(())),
-            Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
-        },
+        AtRest::Ended(_) => {
+            fault::reach(FaultPoint::DeletionBegun);
+            delete_ended(&node, id).await.map(Some)
+        }
+    }
+}
+
+async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), ReadRefusal> {
+    let written = node.journal.write(Entry::Delete(id)).await;
+    fault::reach(FaultPoint::DeletionCommitted);
+    match written {
+        Written::Committed => Ok(()),
+        Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
     }
 }

@@ -16,6 +16,7 @@ use crate::actors::{
     response_supervisor::{Leftover, Origin, ReadRefusal},
 };
 use crate::domain::{Attempt, Fact, LostCall, Plan, Prompt, Recovery, Target};
+use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
 use crate::store::{Error, ResponseRow};
@@ -177,6 +178,7 @@ impl ResponseRegistry {
             // It has this node's newest epoch, and so the next start finds it.
             Ok(Some(_)) if self.draining => Err(ReadRefusal::Restarting),
             Ok(Some(left)) => {
+                fault::reach(FaultPoint::LeftoverFound);
                 self.take_over(*left, ctx);
                 Ok(())
             }
@@ -222,6 +224,7 @@ async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> R
         Claimed::Over => return Ok(Look::Over),
         Claimed::Taken => return Ok(Look::Taken),
     };
+    fault::reach(FaultPoint::LeftoverClaimed);
     let folded = match row.stored {
         true => match fold(node, &row).await {
             Ok(folded) => Some(folded),

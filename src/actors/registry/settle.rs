@@ -9,6 +9,7 @@ use crate::actors::{
     response_supervisor::{Estimate, finish_draft, usage_records},
 };
 use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
+use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Status, Usage};
 use crate::store::{Claim, Conflict, Ending, Entry, Error, ResponseRow, UsageRecord};
@@ -102,7 +103,9 @@ pub(super) async fn settle(
         reason = ?reason,
         "response settled from its log"
     );
-    node.journal.write(Entry::End(Box::new(ending))).await == Written::Committed
+    let written = node.journal.write(Entry::End(Box::new(ending))).await;
+    fault::reach(FaultPoint::LeftoverSettled);
+    written == Written::Committed
 }
 
 async fn ending(

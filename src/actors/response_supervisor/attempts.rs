@@ -12,6 +12,7 @@ use super::{
 };
 use crate::actors::upstream::Upstream;
 use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, LostCall, Next, Target};
+use crate::fault::{self, FaultPoint};
 use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, Ticket};
 
 /// When it is worth coming back to a provider that is busy.
@@ -223,6 +224,7 @@ impl ResponseSupervisor {
         let deadline = self.transcript.deadline().is_none().then(|| now.saturating_add(timeouts.total));
         let opening = Fact::AttemptOpening { attempt, at: now, provider, model };
         self.record(deadline.map(|at| Fact::DeadlineSet { at }).into_iter().chain([opening]), ctx);
+        fault::reach(FaultPoint::AttemptOpening);
         self.tries.step = Step::Opening { facts: self.transcript.facts() };
         self.watch_deadline(ctx);
         self.read_when_durable(ctx);
@@ -251,6 +253,7 @@ impl ResponseSupervisor {
         self.tries.step = Step::Reading;
         self.tries.heard = upstream.provider.can_reattach().then(Heard::default);
         (self.tries.retelling, self.tries.traceable_from) = (None, None);
+        fault::reach(FaultPoint::AttemptDurable);
         self.start_reader(&upstream.provider, (attempt, None), permit, ctx);
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::reader::{Outcome, Seat};
 use crate::domain::Fact;
+use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
 
 /// Why a response could not be cancelled.
@@ -122,6 +123,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
             return;
         }
         self.cancels.push(reply);
+        fault::reach(FaultPoint::CancelHeard);
         if self.is_undecided() {
             let at = self.node.clock.now();
             self.finish([Fact::CancelRequested { at }], ctx);

@@ -10,6 +10,7 @@ use crate::actors::{
     reader::{Outcome, Phase},
 };
 use crate::domain::{Fact, Timestamp, Transcript};
+use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, Usage, UserId};
 use crate::provider;
 use crate::store::{Ending, UsageRecord};
@@ -27,6 +28,7 @@ impl ResponseSupervisor {
             self.registry.do_send(RunFact::TurnOver(self.plan.id));
         }
         self.last_facts = self.usage.take().into_iter().chain(facts).collect();
+        fault::reach(FaultPoint::EndingDecided);
         if matches!(self.stage, Stage::Running) {
             self.stage = Stage::Settling;
             self.estimate_and_settle(ctx);
@@ -69,6 +71,7 @@ impl ResponseSupervisor {
 
     /// The ending is durable: everybody may see it.
     pub(super) fn conclude(&mut self, ctx: &mut Context<Self>) {
+        fault::reach(FaultPoint::EndingAcknowledged);
         let hint = (self.provider_error.as_ref(), self.retry_after);
         let Some(outcome) = outcome(&self.transcript, hint).map(Arc::new) else { return };
         tracing::info!(
@@ -79,6 +82,7 @@ impl ResponseSupervisor {
         self.stored(self.transcript.facts(), ctx);
         self.board.borrow_mut().over = true;
         self.stage = Stage::Over(Arc::clone(&outcome));
+        fault::reach(FaultPoint::EndingConcluded);
         self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));
         self.readers.nudge();
         self.answer_cancels(&outcome);

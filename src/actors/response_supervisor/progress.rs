@@ -12,6 +12,7 @@ use crate::actors::{
     reader::Phase,
 };
 use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
+use crate::fault::{self, FaultPoint};
 use crate::provider;
 use crate::store::Conflict;
 
@@ -58,6 +59,7 @@ impl ResponseSupervisor {
             published = true;
         }
         if published {
+            fault::reach(FaultPoint::FramePublished);
             self.readers.nudge();
         }
         self.give_credit();
@@ -85,6 +87,7 @@ impl ResponseSupervisor {
         let stop = facts.into_iter().find_map(|fact| self.screen(attempt, fact, &mut within));
         self.note_heard(&within);
         self.record(within, ctx);
+        fault::reach(FaultPoint::FactsRecorded);
         if self.transcript.lost_call().is_some() {
             let facts = self.transcript.facts();
             self.tries.traceable_from.get_or_insert(facts);
@@ -131,6 +134,7 @@ impl ResponseSupervisor {
             return Some(nonsense);
         }
         if matches!(fact, Fact::AttemptOpened { .. }) {
+            fault::reach(FaultPoint::OpenedHeard);
             self.opened = true;
             self.tries.answered();
         }
@@ -156,6 +160,7 @@ impl ResponseSupervisor {
     }
 
     fn admitted(&mut self, facts: u64, ctx: &mut Context<Self>) {
+        fault::reach(FaultPoint::AdmissionAcknowledged);
         let next = if self.decided { Stage::Settling } else { Stage::Running };
         if let Stage::Admitting(reply) = std::mem::replace(&mut self.stage, next) {
             if self.plan.request.background {
@@ -264,7 +269,10 @@ impl Handler<StoreFact> for ResponseSupervisor {
     fn handle(&mut self, fact: StoreFact, ctx: &mut Self::Context) {
         match fact {
             StoreFact::Admitted { facts } => self.admitted(facts, ctx),
-            StoreFact::Stored { facts } => self.stored(facts, ctx),
+            StoreFact::Stored { facts } => {
+                fault::reach(FaultPoint::SegmentAcknowledged);
+                self.stored(facts, ctx);
+            }
             StoreFact::Ended => self.conclude(ctx),
             StoreFact::OwnershipLost(conflict) => self.ownership_lost(conflict, ctx),
             StoreFact::Refused => self.refused(ctx),

@@ -3,6 +3,7 @@
 use ring::digest::{Context, SHA256};
 
 use crate::domain::Fact;
+use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, encode};
 
 /// What was heard of a provider's call so far: how much, and a fingerprint of it.
@@ -65,6 +66,7 @@ impl Retelling {
             return Ok(Some(fact));
         }
         self.told.add(&fact).map_err(|_| AnotherStory)?;
+        fault::reach(FaultPoint::FactRecognized);
         let whole = self.told.facts == self.known.facts;
         let digest = |heard: &Heard| heard.fingerprint.clone().finish();
         if whole && digest(&self.told).as_ref() != digest(&self.known).as_ref() {

@@ -7,6 +7,7 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use super::{ResponseSupervisor, RunFact, attempts::Step, retelling::Heard, supervisor::Stage};
 use crate::actors::{PlannedRun, planner::plan_again, upstream::Upstream};
 use crate::domain::{Cause, Fact, Failure, Reattach, Recovery, RetryPolicy, Taken, Transcript};
+use crate::fault::{self, FaultPoint};
 
 /// What an earlier process left of a response.
 #[derive(Debug)]
@@ -106,6 +107,7 @@ impl ResponseSupervisor {
         };
         self.tries.retelling = self.tries.heard.as_ref().map(Heard::again);
         self.tries.step = Step::Reading;
+        fault::reach(FaultPoint::CallReattached);
         self.start_reader(&provider, (call.attempt, Some(call.provider_response_id)), permit, ctx);
     }
 

@@ -84,9 +84,14 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::attempt(request).await.unwrap()
+    }
+
+    /// The answer of a server that may die before it has given it.
+    pub(crate) async fn attempt(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, text: response.text().await.unwrap() }
+        Ok(Self { status, headers, text: response.text().await? })
     }
 
     /// A header; empty if it is not there.
@@ -138,9 +143,14 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::attempt(request).await.unwrap()
+    }
+
+    /// The stream of a server that may die before it begins.
+    pub(crate) async fn attempt(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         assert_eq!(response.status(), 200, "no stream");
-        Self { response, unread: String::new(), frames: Vec::new() }
+        Ok(Self { response, unread: String::new(), frames: Vec::new() })
     }
 
     /// The data of the next event; none at the end of the stream, however it came.

@@ -22,13 +22,14 @@ pub(crate) struct Site {
     config: String,
     environment: Vec<(String, String)>,
     database: Option<String>,
+    fault: Option<String>,
 }
 
 impl Site {
     /// A fresh one with the built-in provider alone.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, config: String::new(), environment: Vec::new(), database: None }
+        Self { folder, config: String::new(), environment: Vec::new(), database: None, fault: None }
     }
 
     /// A fresh one with these models of a scripted provider.
@@ -69,11 +70,17 @@ impl Site {
         self.variable("ANTIPHON_STORE__URL", url)
     }
 
+    /// Has servers die at this fault point, from their next start on; at none, if there is none.
+    #[cfg(feature = "fault-points")]
+    pub(crate) fn fault(&mut self, point: Option<String>) {
+        self.fault = point;
+    }
+
     /// Another data directory with the same configuration, database and key ring: another node.
     pub(crate) fn beside(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (config, environment) = (self.config.clone(), self.environment.clone());
-        let other = Self { folder, config, environment, database: self.database.clone() };
+        let other = Self { folder, config, environment, database: self.database.clone(), fault: None };
         fs::create_dir(other.data()).unwrap();
         fs::copy(self.data().join("keys.json"), other.data().join("keys.json")).unwrap();
         other.mark_started();
@@ -106,6 +113,7 @@ impl Site {
         }
         command.args(arguments).arg("--config").arg(&file).arg("--data").arg(self.data());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.env_remove("FAULT_POINT").envs(self.fault.iter().map(|point| ("FAULT_POINT", point)));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
     }
@@ -127,21 +135,39 @@ impl Site {
     /// Starts a server on a free port and waits until it listens. The key is the one that it printed; after the
     /// very first start it prints none, and a new one is made.
     pub(crate) async fn start(&self) -> Running {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = Capture::of(child.stdout.take().unwrap());
-        let errors = Capture::of(child.stderr.take().unwrap());
-        let url = output
-            .find(|text| text.lines().find_map(|line| line.strip_prefix("Antiphon listens on ")).map(str::to_owned))
-            .await;
-        let mut running = Running { child, output, errors, url: url.unwrap_or_default(), key: String::new() };
-        assert!(!running.url.is_empty(), "the server did not start: {}", running.log());
+        let mut running = self.listening().await;
         running.key = match self.has_keys() {
             true => self.run(&["keys", "create", "--name", "another"]),
             false => running.output.find(printed_key).await.unwrap(),
         };
         self.mark_started();
         running
+    }
+
+    /// Starts a server again, for clients that have this key.
+    #[cfg(feature = "fault-points")]
+    pub(crate) async fn start_again(&self, key: &str) -> Running {
+        let mut running = self.listening().await;
+        key.clone_into(&mut running.key);
+        running
+    }
+
+    async fn listening(&self) -> Running {
+        let mut running = self.launch();
+        let line =
+            |text: &str| text.lines().find_map(|line| line.strip_prefix("Antiphon listens on ")).map(str::to_owned);
+        running.url = running.output.find(line).await.unwrap_or_default();
+        assert!(!running.url.is_empty(), "the server did not start: {}", running.log());
+        running
+    }
+
+    /// Starts a server and does not wait until it listens.
+    pub(crate) fn launch(&self) -> Running {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Capture::of(child.stdout.take().unwrap());
+        let errors = Capture::of(child.stderr.take().unwrap());
+        Running { child, output, errors, url: String::new(), key: String::new() }
     }
 
     fn mark_started(&self) {

@@ -5,7 +5,7 @@ use super::{is_test, report, sources};
 const LAYERS: &[&[&str]] = &[
     &["protocol"],
     &["domain"],
-    &["access", "clock", "journal", "provider", "store", "tokens", "vault"],
+    &["access", "clock", "fault", "journal", "provider", "store", "tokens", "vault"],
     &["actors"],
     &["antiphon"],
     // Asks the handle for what was said before.

@@ -4,6 +4,7 @@ use antiphon_entities::{response, segment};
 use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnConflict};
 
 use super::{append::is_there, insert_items, inserted};
+use crate::fault::{self, FaultPoint};
 use crate::store::sql::{idempotency, read, rows};
 use crate::store::{Admission, Conflict, Error, Outcome};
 
@@ -29,15 +30,18 @@ async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result
     if inserted(row.exec_without_returning(savepoint).await)? != 1 {
         return Ok(PLACE);
     }
+    fault::reach(FaultPoint::AdmissionRowInserted);
     if !idempotency::claim(savepoint, admission).await? {
         return Ok(Outcome::Conflict(Conflict::KeyTaken));
     }
+    fault::reach(FaultPoint::KeyClaimed);
     if !insert_items(savepoint, &admission.items).await? {
         return Ok(PLACE);
     }
     let Some(first) = &admission.segment else { return Ok(Outcome::Committed) };
     let log = segment::Entity::insert(rows::new_segment(first)).on_conflict(nothing());
     let written = inserted(log.exec_without_returning(savepoint).await)? == 1;
+    fault::reach(FaultPoint::AdmissionWritten);
     Ok(if written { Outcome::Committed } else { PLACE })
 }
 

@@ -5,6 +5,7 @@ use std::{collections::HashSet, fmt::Write};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 
 use super::Numbered;
+use crate::fault::{self, FaultPoint};
 use crate::store::sql::{
     read,
     rows::{bigint, key},
@@ -43,6 +44,7 @@ pub(super) async fn append(
     let mut outcomes = Vec::with_capacity(appends.len());
     for chunk in appends.chunks(MAX_ROWS) {
         let written = insert(transaction, chunk).await?;
+        fault::reach(FaultPoint::SegmentInserted);
         for (place, append) in chunk {
             let outcome = if written.contains(&key(append.segment.response)) {
                 Outcome::Committed
@@ -122,6 +124,7 @@ async fn begin(transaction: &DatabaseTransaction, append: &Append) -> Result<(),
     let values = [key(append.segment.response).into(), append.epoch.into()];
     let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
     transaction.execute_raw(statement).await?;
+    fault::reach(FaultPoint::BeginningMarked);
     Ok(())
 }
 

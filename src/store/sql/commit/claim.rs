@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
+use crate::fault::{self, FaultPoint};
 use crate::store::sql::{lease, read, rows::key};
 use crate::store::{Claim, Conflict, Error, Outcome};
 
@@ -9,6 +10,7 @@ pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> R
     let backend = transaction.get_database_backend();
     let values = [claim.node.clone().into(), claim.epoch.into(), key(claim.id).into(), claim.from_epoch.into()];
     let updated = transaction.execute_raw(Statement::from_sql_and_values(backend, sql(backend), values)).await?;
+    fault::reach(FaultPoint::ClaimWritten);
     if updated.rows_affected() == 1 {
         return Ok(Outcome::Committed);
     }

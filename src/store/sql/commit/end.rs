@@ -7,6 +7,7 @@ use sea_orm::{
 };
 
 use super::{append::is_there, insert_items, inserted};
+use crate::fault::{self, FaultPoint};
 use crate::store::sql::{
     idempotency, read,
     rows::{self, bigint, key},
@@ -36,19 +37,24 @@ async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool,
     if !set_status(savepoint, ending).await? {
         return Ok(false);
     }
+    fault::reach(FaultPoint::StatusSet);
     if let Some((after, segment)) = &ending.segment
         && !append_last(savepoint, *after, segment).await?
     {
         return Ok(false);
     }
+    fault::reach(FaultPoint::LastSegmentInserted);
     let nothing = || OnConflict::new().do_nothing().to_owned();
     if !insert_items(savepoint, &ending.items).await? {
         return Ok(false);
     }
+    fault::reach(FaultPoint::OutputInserted);
     let usage = usage_record::Entity::insert_many(ending.usage.iter().map(rows::new_usage)).on_conflict(nothing());
     inserted(usage.exec_without_returning(savepoint).await)?;
+    fault::reach(FaultPoint::UsageInserted);
     if ending.releases_key {
         idempotency::release(savepoint, ending.id).await?;
+        fault::reach(FaultPoint::KeyReleased);
     }
     Ok(true)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
+use crate::fault::{self, FaultPoint};
 use crate::store::Error;
 use crate::store::sql::{connect::Pools, lease};
 
@@ -26,6 +27,7 @@ RETURNING epoch",
     let values = [node.into(), lease::micros(lease).into()];
     let taken = transaction.query_one_raw(Statement::from_sql_and_values(backend, next, values)).await?;
     let epoch = taken.ok_or(Error::Corrupt { what: "nodes.epoch" })?.try_get("", "epoch")?;
+    fault::reach(FaultPoint::EpochTaken);
     transaction.commit().await?;
     Ok(epoch)
 }

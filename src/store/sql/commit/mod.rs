@@ -19,6 +19,7 @@ use super::{
     idempotency,
     rows::{self, key},
 };
+use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::store::{Entry, Error, Outcome, StoredItem};
 
@@ -32,6 +33,7 @@ pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome
         return Ok(Vec::new());
     }
     let transaction = pools.begin().await?;
+    fault::reach(FaultPoint::TransactionBegun);
     let mut outcomes = Vec::with_capacity(group.len());
     for round in rounds(group) {
         let mut appends = Vec::new();
@@ -46,7 +48,9 @@ pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome
         }
         outcomes.extend(append::append(&transaction, &appends).await?);
     }
+    fault::reach(FaultPoint::GroupWritten);
     transaction.commit().await?;
+    fault::reach(FaultPoint::GroupCommitted);
     outcomes.sort_unstable_by_key(|(place, _)| *place);
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
@@ -93,6 +97,7 @@ fn response_of(entry: &Entry) -> ResponseId {
 async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<Outcome, Error> {
     idempotency::keep_no_more(transaction, id).await?;
     response::Entity::delete_by_id(key(id)).exec(transaction).await?;
+    fault::reach(FaultPoint::RowDeleted);
     Ok(Outcome::Committed)
 }
 
