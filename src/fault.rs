@@ -1,6 +1,6 @@
 //! Points between a fact and what follows from it, at which a test has the process die.
 //!
-//! Without the feature `fault-points` there is nothing here but names: [`reach`] does nothing.
+//! Without the feature `fault-points` there is nothing here but names, and nothing can be asked for.
 
 macro_rules! fault_points {
     ($($(#[doc = $doc:literal])+ $point:ident = $name:literal,)+) => {
@@ -12,7 +12,7 @@ macro_rules! fault_points {
             /// All of them, in the order in which a response comes to them.
             pub const ALL: &'static [Self] = &[$(Self::$point,)+];
 
-            /// The name by which [`VARIABLE`] asks for it.
+            /// The name by which `FAULT_POINT` asks for it.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$point => $name,)+ }
