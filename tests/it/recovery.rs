@@ -34,6 +34,15 @@ async fn begun(node: &TestNode, plan: Plan) -> (TestClient, Call) {
     (client, call)
 }
 
+/// A response that was begun when its node was started again, and the call as it is listened to now.
+async fn restarted(node: &mut TestNode) -> (ResponseId, Call) {
+    let (client, _first) = begun(node, patient(node)).await;
+    let id = client.id;
+    drop(client);
+    node.restart();
+    (id, node.provider.asked().await)
+}
+
 async fn ended(node: &TestNode, id: ResponseId) -> (Status, Option<Cause>) {
     let ended = async {
         loop {
@@ -104,11 +113,7 @@ async fn a_connection_that_is_lost_in_mid_stream_is_found_again_behind_the_clien
 #[tokio::test]
 async fn a_provider_that_tells_another_story_is_not_believed() {
     let mut node = node().await;
-    let (client, _first) = begun(&node, patient(&node)).await;
-    let id = client.id;
-    drop(client);
-    node.restart();
-    let again = node.provider.asked().await;
+    let (id, again) = restarted(&mut node).await;
     again.open_as("far_1");
     again.text("Goodbye");
     again.text("lo");
@@ -121,11 +126,7 @@ async fn a_provider_that_tells_another_story_is_not_believed() {
 #[tokio::test]
 async fn a_call_that_its_provider_does_not_know_any_more_ends_as_interrupted_with_what_was_heard() {
     let mut node = node().await;
-    let (client, _first) = begun(&node, patient(&node)).await;
-    let id = client.id;
-    drop(client);
-    node.restart();
-    let again = node.provider.asked().await;
+    let (id, again) = restarted(&mut node).await;
     again.fail(Error::Status { status: 404, retry_after: None, report: Report::Other });
     assert_eq!(ended(&node, id).await, (Status::Failed, Some(Cause::ServerInterrupted)));
     let mut replay = node.replay(id).await;

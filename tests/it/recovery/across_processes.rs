@@ -4,13 +4,13 @@ use antiphon::testkit::{Gate, Script, ScriptedProvider};
 use serde_json::{Value, json};
 
 use crate::chained::without_ids;
-use crate::support::{Client, Events, Site, row_id, texts};
+use crate::support::{Client, Events, Running, Site, row_id, texts};
 
 /// A server whose provider waits at the gate after a few words, and one before it that keeps its calls there.
 struct Pair {
     provider: ScriptedProvider,
     _far_site: Site,
-    far: crate::support::Running,
+    far: Running,
     near: Site,
 }
 
@@ -31,6 +31,20 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// What a client saw of a stream whose server was killed, the server as it runs again, and a client of it.
+    async fn killed_and_started(&self) -> (Events, Running, Client) {
+        let server = self.near.start().await;
+        let key = server.key.clone();
+        let mut events = begun(&server.client(), &body()).await;
+        server.kill().await;
+        while events.next().await.is_some() {}
+        let server = self.near.start().await;
+        let client = Client::new(&server.url, &key);
+        (events, server, client)
+    }
+}
+
 async fn begun(client: &Client, body: &Value) -> Events {
     let mut events = Events::of(client.creation(body)).await;
     events.read_until_text("a time").await;
@@ -46,15 +60,8 @@ fn body() -> Value {
 async fn a_stream_whose_server_was_killed_goes_on_after_the_restart_with_the_next_event() {
     let gate = Gate::new();
     let pair = Pair::start(&gate).await;
-    let server = pair.near.start().await;
-    let key = server.key.clone();
-    let mut events = begun(&server.client(), &body()).await;
-    server.kill().await;
-    while events.next().await.is_some() {}
+    let (events, _server, client) = pair.killed_and_started().await;
     let (id, seen) = (events.id(), events.frames.len() as u64);
-
-    let server = pair.near.start().await;
-    let client = Client::new(&server.url, &key);
     let path = format!("/v1/responses/{id}?stream=true&starting_after={}", seen - 1);
     let mut rest = Events::of(client.request(reqwest::Method::GET, &path)).await;
     gate.open();
@@ -78,13 +85,8 @@ async fn a_stream_whose_server_was_killed_goes_on_after_the_restart_with_the_nex
 async fn a_cancel_after_the_restart_ends_the_work_of_every_server() {
     let gate = Gate::new();
     let pair = Pair::start(&gate).await;
-    let server = pair.near.start().await;
-    let key = server.key.clone();
-    let mut events = begun(&server.client(), &body()).await;
-    server.kill().await;
-    while events.next().await.is_some() {}
-    let server = pair.near.start().await;
-    let cancelled = Client::new(&server.url, &key).cancel(&events.id()).await;
+    let (events, _server, client) = pair.killed_and_started().await;
+    let cancelled = client.cancel(&events.id()).await;
     assert_eq!((cancelled.status, cancelled.output_text()), (200, "Once upon a time".to_owned()));
     pair.provider.connection_closed(1).await;
     drop(pair.far);
