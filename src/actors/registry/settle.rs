@@ -80,9 +80,6 @@ pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogEr
 }
 
 /// Ends a response that this node owns. True if it has its ending now.
-///
-/// # Errors
-/// The database's.
 pub(super) async fn settle(
     node: &Node,
     epoch: i64,
