@@ -228,7 +228,7 @@ impl RetryPolicy {
         }
     }
 
-    /// How a lost call is listened to again: for about half a minute.
+    /// How a lost call is listened to again: ten times more, within half a minute or so.
     #[must_use]
     pub const fn reattach() -> Self {
         Self {
