@@ -62,7 +62,7 @@
 //! let vault = Vault::new(KeyRing::generate()?, store.clone());
 //! let user = AccountService::new(store.clone(), vault.clone()).create_user("ada", SystemClock.now()).await?;
 //!
-//! let antiphon = Antiphon::builder(store, vault, Arc::new(Tiktoken)).provider("local", Eliza::default()).start()?;
+//! let antiphon = Antiphon::builder(store, vault).provider("local", Eliza::default()).start()?;
 //!
 //! // What a request goes through before anything runs.
 //! let model = Model {

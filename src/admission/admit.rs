@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
-use crate::antiphon::{History, HistoryError};
+use crate::actors::{History, HistoryError};
 use crate::domain::{
     DisconnectPolicy, Idempotency, Limits, Plan, Request, ValidRequest, View, Violation, check_calls,
     default_output_tokens, validate,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::domain::{Encoding, Target};
+use crate::domain::{Encoding, Limits, Target};
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +41,23 @@ pub struct Fallback {
 }
 
 impl Model {
+    /// A model of which nothing is known but its name and where it is asked: a context window of 128,000 tokens, of which
+    /// an output may have as many as the API allows and has 2,048 unless its request says, and no fallbacks.
+    #[must_use]
+    pub fn new(id: impl Into<String>, target: Target) -> Self {
+        Self {
+            id: id.into(),
+            owned_by: target.provider.clone(),
+            target,
+            fallbacks: Vec::new(),
+            context_window: 128_000,
+            encoding: Encoding::default(),
+            default_output_tokens: 2_048,
+            max_output_tokens: Limits::default().max_output_tokens,
+            created: 0,
+        }
+    }
+
     /// Where a request of that many tokens, prompt and output together, is asked: the model's own target, then those
     /// fallbacks that have room for it. The tokens are counted as the model itself counts them.
     #[must_use]
@@ -76,6 +93,17 @@ impl ModelCatalog {
             Some(model) => Some(Cow::Borrowed(model)),
             None => self.any.as_ref().filter(|_| !id.is_empty()).map(of_any),
         }
+    }
+
+    /// Adds a model, in place of one of the same name.
+    pub fn insert(&mut self, model: Model) {
+        self.named.insert(model.id.clone(), model);
+    }
+
+    /// Whether no name stands for a model.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.any.is_none()
     }
 
     /// The models that have names, by name.

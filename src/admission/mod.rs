@@ -1,7 +1,7 @@
 //! From a request to a plan: validated, with its model, its history and its tokens.
 //!
 //! Nothing is written and no provider is called before a plan is made. Imports `protocol`, `domain` and the
-//! handle's history.
+//! actors' history.
 
 mod admit;
 mod catalog;

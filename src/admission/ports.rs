@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::antiphon::{Antiphon, History, HistoryError};
+use crate::actors::{History, HistoryError, Node, history};
 use crate::domain::{Encoding, Prompt};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::{Tiktoken, TokenError, definition_tokens, prompt_tokens};
@@ -17,9 +17,9 @@ pub trait Histories: fmt::Debug + Send + Sync + 'static {
 }
 
 #[async_trait]
-impl Histories for Antiphon {
+impl Histories for Node {
     async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
-        Antiphon::history(self, user, last, most).await
+        history(self, user, last, most).await
     }
 }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{Admission, Admitted, Asked, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal};
-use crate::antiphon::{History, HistoryError};
+use crate::actors::{History, HistoryError};
 use crate::domain::{Encoding, Idempotency, Limits, Offence, Prompt, Request, Target};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,

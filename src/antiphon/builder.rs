@@ -1,6 +1,6 @@
 //! Putting a node together.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -10,10 +10,16 @@ use crate::actors::{
     Standing, Upstream,
     supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
 };
+use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
 use crate::clock::{Clock, SystemClock};
+use crate::domain::Limits;
 use crate::provider::Provider;
 use crate::store::Store;
+use crate::tokens::Tiktoken;
 use crate::vault::Vault;
+
+/// How long a client that left is waited for unless the builder is told otherwise.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +30,14 @@ pub enum StartError {
     /// There is no thread to renew the node's lease.
     #[error("the thread that renews the node's lease could not be started")]
     Heartbeat(#[source] std::io::Error),
+    /// A model is to be asked at a provider that was not added.
+    #[error("the model '{model}' is at a provider '{provider}', which is not there")]
+    UnknownProvider {
+        /// The model.
+        model: String,
+        /// The provider's name.
+        provider: String,
+    },
 }
 
 /// Puts a node together.
@@ -33,22 +47,32 @@ pub struct Builder {
     store: Arc<dyn Store>,
     vault: Vault,
     upstreams: HashMap<String, Upstream>,
+    models: ModelCatalog,
+    limits: Limits,
+    disconnect: DisconnectWish,
+    grace: Duration,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn EstimateTokens>,
+    counter: Arc<dyn PromptCounter>,
     planner: Option<Arc<dyn Planner>>,
     settings: Settings,
     arbiters: usize,
 }
 
 impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>, vault: Vault, tokens: Arc<dyn EstimateTokens>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,
             vault,
             upstreams: HashMap::new(),
+            models: ModelCatalog::default(),
+            limits: Limits::default(),
+            disconnect: DisconnectWish::Grace,
+            grace: GRACE,
             clock: Arc::new(SystemClock),
-            tokens,
+            tokens: Arc::new(Tiktoken),
+            counter: Arc::new(Tiktoken),
             planner: None,
             settings: Settings::default(),
             arbiters: std::thread::available_parallelism().map_or(1, usize::from),
@@ -62,13 +86,13 @@ impl Builder {
         self
     }
 
-    /// Adds a provider under the name that plans call it by, with limits as they are unless given.
+    /// Adds a provider under the name that models call it by, with limits as they are unless given.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
         self.limited_provider(name, Arc::new(provider), ProviderLimits::default())
     }
 
-    /// Adds a provider under the name that plans call it by.
+    /// Adds a provider under the name that models call it by.
     #[must_use]
     pub fn limited_provider(
         mut self,
@@ -80,6 +104,42 @@ impl Builder {
         self
     }
 
+    /// Adds a model that requests can name.
+    #[must_use]
+    pub fn model(mut self, model: Model) -> Self {
+        self.models.insert(model);
+        self
+    }
+
+    /// The models that requests can name, in place of all that were added.
+    #[must_use]
+    pub fn models(mut self, models: ModelCatalog) -> Self {
+        self.models = models;
+        self
+    }
+
+    /// How large requests may be.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What happens when the last client of a foreground response leaves, where its request does not say; it is waited
+    /// for unless told otherwise.
+    #[must_use]
+    pub fn on_disconnect(mut self, wish: DisconnectWish) -> Self {
+        self.disconnect = wish;
+        self
+    }
+
+    /// How long a client that left is waited for; 10 seconds unless given.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
     /// The time of day; the machine's own unless given.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -87,10 +147,25 @@ impl Builder {
         self
     }
 
-    /// What plans responses again that wait for their turn when the process ends; without it they end then.
+    /// What counts the tokens of outputs whose provider reports none; [`Tiktoken`] unless given.
     #[must_use]
-    pub fn planner(mut self, planner: Arc<dyn Planner>) -> Self {
-        self.planner = Some(planner);
+    pub fn tokens(mut self, tokens: impl EstimateTokens) -> Self {
+        self.tokens = Arc::new(tokens);
+        self
+    }
+
+    /// What counts the tokens of prompts; [`Tiktoken`] unless given.
+    #[must_use]
+    pub fn counter(mut self, counter: impl PromptCounter) -> Self {
+        self.counter = Arc::new(counter);
+        self
+    }
+
+    /// What plans responses again that wait for their turn when the process ends. Unless given they are planned as
+    /// they were the first time, or end then if the builder was told of no models.
+    #[must_use]
+    pub fn planner(mut self, planner: impl Planner) -> Self {
+        self.planner = Some(Arc::new(planner));
         self
     }
 
@@ -111,9 +186,20 @@ impl Builder {
     /// Starts the node. It settles what an earlier run under its name left behind, and takes responses as
     /// soon as the database has given it an epoch.
     ///
+    /// It needs no runtime: the actors live on threads of their own, so this works under an actix `System`, under
+    /// `#[tokio::main]` and under neither, and any number of nodes may live in one process.
+    ///
     /// # Errors
-    /// If its threads can't be started.
+    /// If a model names a provider that is not there, or threads can't be started.
     pub fn start(self) -> Result<Antiphon, StartError> {
+        self.check_models()?;
+        let models = Arc::new(self.models);
+        let replanner = Replanner {
+            models: Arc::clone(&models),
+            history_items: self.limits.history_items,
+            counter: Arc::clone(&self.counter),
+        };
+        let plans_again = (!models.is_empty()).then(|| Arc::new(replanner) as Arc<dyn Planner>);
         let arbiters = Arbiters::start(self.arbiters)?;
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
@@ -127,11 +213,19 @@ impl Builder {
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,
-            planner: self.planner,
+            planner: self.planner.or(plans_again),
             arbiters,
             roster: Roster::new(),
             settings: self.settings,
         });
+        let admission = Admission {
+            models,
+            limits: self.limits,
+            disconnect: self.disconnect,
+            grace: self.grace,
+            histories: Arc::clone(&node) as _,
+            counter: self.counter,
+        };
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;
         let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(
@@ -142,7 +236,20 @@ impl Builder {
             // Where the guardian gave up by itself it has said why.
             move |_| fail(&told, NodeFailure::Guardian),
         );
-        Ok(Antiphon::new(node, (guardian, heartbeat), states))
+        Ok(Antiphon::new(node, Arc::new(admission), (guardian, heartbeat), states))
+    }
+
+    fn check_models(&self) -> Result<(), StartError> {
+        let of = |model: &Model| {
+            let fallbacks = model.fallbacks.iter().map(|fallback| &fallback.target);
+            let targets = std::iter::once(&model.target).chain(fallbacks);
+            let mut unknown = targets.filter(|target| !self.upstreams.contains_key(&target.provider));
+            unknown.next().map(|target| (model.id.clone(), target.provider.clone()))
+        };
+        match self.models.iter().chain(self.models.any()).find_map(of) {
+            Some((model, provider)) => Err(StartError::UnknownProvider { model, provider }),
+            None => Ok(()),
+        }
     }
 }
 

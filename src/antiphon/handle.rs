@@ -15,11 +15,12 @@ use tracing::Span;
 
 use super::{Builder, History, HistoryError};
 use crate::actors::{
-    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, EstimateTokens, Heartbeat, JoinResponse, Journal,
-    Node, NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
+    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, Heartbeat, JoinResponse, Journal, Node,
+    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
     Upstream, Wish, history, load, open_item, seat,
     supervision::{Child, Roster},
 };
+use crate::admission::Admission;
 use crate::domain::Plan;
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
@@ -47,6 +48,7 @@ struct Inner {
     heartbeat: Heartbeat,
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
+    admission: Arc<Admission>,
     // Here and not in the registry alone, whose successor would not know.
     draining: AtomicBool,
 }
@@ -54,16 +56,24 @@ struct Inner {
 impl Antiphon {
     /// Puts a node together.
     #[must_use]
-    pub fn builder(store: Arc<dyn Store>, vault: Vault, tokens: Arc<dyn EstimateTokens>) -> Builder {
-        Builder::new(store, vault, tokens)
+    pub fn builder(store: Arc<dyn Store>, vault: Vault) -> Builder {
+        Builder::new(store, vault)
     }
 
     pub(super) fn new(
         node: Arc<Node>,
+        admission: Arc<Admission>,
         (guardian, heartbeat): (Child<NodeGuardian>, Heartbeat),
         state: watch::Receiver<NodeState>,
     ) -> Self {
-        Self(Arc::new(Inner { _guardian: guardian, heartbeat, state, node, draining: AtomicBool::new(false) }))
+        let draining = AtomicBool::new(false);
+        Self(Arc::new(Inner { _guardian: guardian, heartbeat, state, node, admission, draining }))
+    }
+
+    /// What makes plans of requests, with the models and limits that the builder was told.
+    #[must_use]
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
     }
 
     /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever

@@ -11,7 +11,7 @@ use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
 use super::{models, reachability};
 use crate::actors::Settings;
-use crate::admission::{Admission, DisconnectWish, Replanner};
+use crate::admission::DisconnectWish;
 use crate::antiphon::Antiphon;
 use crate::config::{Config, Disconnect};
 use crate::domain::{BackgroundLimits, Encoding};
@@ -41,7 +41,7 @@ pub(super) async fn serve(
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
     load_vocabularies(&input.config);
-    let state = state(&input, &antiphon);
+    let state = HttpState::new(&antiphon, input.authenticator.clone(), http_settings(&input.config));
     let in_flight = state.in_flight.clone();
     let server = http::serve(listener, state)?;
     let handle = server.handle();
@@ -122,24 +122,24 @@ impl Signals {
 }
 
 fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
-    let responses = &input.config.responses;
-    let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone(), Arc::new(Tiktoken))
+    let config = &input.config;
+    let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone())
         .name(&input.node)
-        .planner(Arc::new(replanner(&input.config)))
-        .settings(settings(&input.config));
+        .models(models::catalog(config))
+        .limits(config.limits.limits())
+        .on_disconnect(match config.responses.disconnect {
+            Disconnect::Grace => DisconnectWish::Grace,
+            Disconnect::Cancel => DisconnectWish::Cancel,
+            Disconnect::Continue => DisconnectWish::Continue,
+        })
+        .grace(config.responses.grace)
+        .settings(settings(config));
     let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
         builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
     });
-    let builder = if responses.arbiters == 0 { builder } else { builder.arbiters(responses.arbiters) };
+    let arbiters = config.responses.arbiters;
+    let builder = if arbiters == 0 { builder } else { builder.arbiters(arbiters) };
     Ok(builder.start()?)
-}
-
-fn replanner(config: &Config) -> Replanner {
-    Replanner {
-        models: Arc::new(models::catalog(config)),
-        history_items: config.limits.limits().history_items,
-        counter: Arc::new(Tiktoken),
-    }
 }
 
 fn settings(config: &Config) -> Settings {
@@ -159,29 +159,6 @@ fn settings(config: &Config) -> Settings {
             waiting: config.responses.background_queue,
         },
         ..defaults
-    }
-}
-
-fn state(input: &ServeInput, antiphon: &Antiphon) -> HttpState {
-    let config = &input.config;
-    let admission = Admission {
-        models: Arc::new(models::catalog(config)),
-        limits: config.limits.limits(),
-        disconnect: match config.responses.disconnect {
-            Disconnect::Grace => DisconnectWish::Grace,
-            Disconnect::Cancel => DisconnectWish::Cancel,
-            Disconnect::Continue => DisconnectWish::Continue,
-        },
-        grace: config.responses.grace,
-        histories: Arc::new(antiphon.clone()),
-        counter: Arc::new(Tiktoken),
-    };
-    HttpState {
-        backend: Arc::new(antiphon.clone()),
-        admission: Arc::new(admission),
-        authenticator: Arc::new(input.authenticator.clone()),
-        settings: Arc::new(http_settings(config)),
-        in_flight: InFlight::default(),
     }
 }
 

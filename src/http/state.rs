@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Authenticate, Backend, HttpSettings, InFlight};
 use crate::admission::Admission;
+use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,4 +19,18 @@ pub struct HttpState {
     pub settings: Arc<HttpSettings>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
+}
+
+impl HttpState {
+    /// The API of a node, for the principals that `authenticator` knows.
+    #[must_use]
+    pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, settings: HttpSettings) -> Self {
+        Self {
+            backend: Arc::new(antiphon.clone()),
+            admission: Arc::clone(antiphon.admission()),
+            authenticator: Arc::new(authenticator),
+            settings: Arc::new(settings),
+            in_flight: InFlight::default(),
+        }
+    }
 }

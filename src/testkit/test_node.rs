@@ -235,9 +235,9 @@ fn start(
     providers: [(&str, &PuppetProvider); 2],
     (settings, limits): (&Settings, ProviderLimits),
 ) -> Antiphon {
-    let node = Antiphon::builder(Arc::clone(store) as _, vault.clone(), Arc::new(WordCounter(gate)));
+    let node = Antiphon::builder(Arc::clone(store) as _, vault.clone()).tokens(WordCounter(gate));
     let node = providers
         .into_iter()
         .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
-    node.planner(Arc::new(PuppetPlanner)).settings(settings.clone()).arbiters(1).start().expect("a node")
+    node.planner(PuppetPlanner).settings(settings.clone()).arbiters(1).start().expect("a node")
 }

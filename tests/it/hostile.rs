@@ -17,7 +17,6 @@ use antiphon::{
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
-    tokens::Tiktoken,
     vault::{KeyRing, Vault},
 };
 use futures_util::future::join_all;
@@ -325,7 +324,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
     let accounts = AccountService::new(store.clone(), vault.clone());
     let user = accounts.create_user("somebody", SystemClock.now()).await.unwrap().id;
     let upstream = ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap();
-    let builder = Antiphon::builder(store, vault, Arc::new(Tiktoken)).provider("hostile", upstream);
+    let builder = Antiphon::builder(store, vault).provider("hostile", upstream);
     let antiphon = builder.arbiters(1).start().unwrap();
     let id = ResponseId::new();
     let said = Item::Message(Message {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{Fallback, Model, ModelCatalog};
+use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, Asked, DisconnectWish, Histories, PromptCounter, Refusal};
-use crate::antiphon::{History, HistoryError};
 use crate::domain::{Encoding, Limits, Prompt, Target};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::TokenError;

@@ -7,8 +7,8 @@ use actix_web::{ResponseError, test::TestRequest, web};
 use serde_json::{Value, json};
 
 use super::fixture::{Api, KEY, outcome};
+use crate::actors::HistoryError;
 use crate::actors::{AdmitError, CancelRefusal};
-use crate::antiphon::HistoryError;
 use crate::http::ApiError;
 use crate::protocol::{ResponseId, Status};
 

@@ -6,10 +6,10 @@ use actix_web::dev::ServerHandle;
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::{AccountService, Authenticator},
-    actors::{EstimateTokens, ProviderLimits, Settings, Wish},
-    admission::{Admission, Asked, DisconnectWish, Model, ModelCatalog, PromptCounter},
-    domain::{Encoding, Fact, Limits, Prompt, RetryPolicy, Target, View},
-    http::{HttpSettings, HttpState, InFlight, serve},
+    actors::{EstimateTokens, ProviderLimits, Wish},
+    admission::{Asked, DisconnectWish, Model, PromptCounter},
+    domain::{Encoding, Fact, Prompt, RetryPolicy, Target, View},
+    http::{HttpSettings, HttpState, serve},
     journal::Log,
     protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
     provider::Provider,
@@ -31,7 +31,6 @@ pub(crate) struct Served {
     vault: Vault,
     user: UserId,
     antiphon: Antiphon,
-    admission: Arc<Admission>,
     server: ServerHandle,
     _folder: TempDir,
 }
@@ -70,22 +69,20 @@ impl Served {
         let key = accounts.create_key(user, "tests", SystemClock.now()).await.unwrap().expose().to_owned();
         let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        let antiphon = Antiphon::builder(store.clone(), vault.clone(), Arc::new(Uncounted))
+        let antiphon = Antiphon::builder(store.clone(), vault.clone())
             .limited_provider("upstream", Arc::new(provider), limits)
-            .settings(Settings::default())
+            .model(model())
+            .grace(Duration::from_secs(60))
+            .tokens(Uncounted)
+            .counter(Uncounted)
             .arbiters(1)
             .start()
             .unwrap();
-        let admission = Arc::new(admission(&antiphon));
-        let state = HttpState {
-            backend: Arc::new(antiphon.clone()),
-            admission: Arc::clone(&admission),
-            authenticator: Arc::new(Authenticator::new(store.clone(), vault.pepper())),
-            settings: Arc::new(HttpSettings { workers: Some(1), ..HttpSettings::default() }),
-            in_flight: InFlight::default(),
-        };
+        let authenticator = Authenticator::new(store.clone(), vault.pepper());
+        let settings = HttpSettings { workers: Some(1), ..HttpSettings::default() };
+        let state = HttpState::new(&antiphon, authenticator, settings);
         let (url, server) = listen(state);
-        Self { url, key, store, vault, user, antiphon, admission, server, _folder: folder }
+        Self { url, key, store, vault, user, antiphon, server, _folder: folder }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -97,7 +94,7 @@ impl Served {
         let (request_id, caller) = ("req_embedded".to_owned(), "tests".to_owned());
         let asked = Asked { request_id, caller, disconnect: Some(DisconnectWish::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
-        let mut plan = self.admission.plan(self.user, create, asked).await.unwrap().plan;
+        let mut plan = self.antiphon.admission().plan(self.user, create, asked).await.unwrap().plan;
         plan.request.tools = functions.iter().map(|name| function(name)).collect();
         let wish = Wish::Events { view: View::default(), from: 0 };
         self.antiphon.respond(plan, wish).await.unwrap().id.to_string()
@@ -145,25 +142,14 @@ fn function(name: &str) -> Tool {
     Tool::Function(FunctionTool { name: name.to_owned(), description: None, parameters: None, strict: None })
 }
 
-fn admission(antiphon: &Antiphon) -> Admission {
-    let model = Model {
-        id: "m".to_owned(),
-        target: Target::new("upstream", "m"),
-        fallbacks: Vec::new(),
+fn model() -> Model {
+    Model {
         context_window: 100_000,
-        encoding: Encoding::default(),
         default_output_tokens: 1_000,
         max_output_tokens: 10_000,
         owned_by: "tests".to_owned(),
         created: 1,
-    };
-    Admission {
-        models: Arc::new([model].into_iter().collect::<ModelCatalog>()),
-        limits: Limits::default(),
-        disconnect: DisconnectWish::Grace,
-        grace: Duration::from_secs(60),
-        histories: Arc::new(antiphon.clone()),
-        counter: Arc::new(Uncounted),
+        ..Model::new("m", Target::new("upstream", "m"))
     }
 }
 

@@ -7,9 +7,9 @@ const LAYERS: &[&[&str]] = &[
     &["domain"],
     &["access", "clock", "fault", "journal", "provider", "store", "tokens", "vault"],
     &["actors"],
-    &["antiphon"],
-    // Asks the handle for what was said before.
+    // Asks the actors for what was said before.
     &["admission"],
+    &["antiphon"],
     &["config", "http", "telemetry"],
     &["cli", "serve"],
     &["main", "lib", "testkit"],
