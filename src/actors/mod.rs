@@ -15,6 +15,7 @@ mod reader;
 mod registry;
 mod response_supervisor;
 mod status_line;
+mod subscription;
 pub mod supervision;
 mod upstream;
 
@@ -37,5 +38,6 @@ pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 #[cfg(test)]
 pub(crate) use status_line::{SharedStatusLine, StatusLine};
+pub use subscription::Subscription;
 pub use upstream::ProviderLimits;
 pub(crate) use upstream::Upstream;

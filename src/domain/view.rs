@@ -37,6 +37,15 @@ impl Frame {
         Self { sequence_number: event.sequence_number(), is_delta: event.delta().is_some(), bytes: bytes.into() }
     }
 
+    /// The event that [`encode`](Self::encode) made these bytes of, whatever view they were seen through.
+    ///
+    /// # Errors
+    /// If they are no such bytes.
+    pub fn decode(bytes: &[u8]) -> Result<ResponseEvent, serde_json::Error> {
+        let data = bytes.splitn(2, |byte| *byte == b'\n').nth(1).and_then(|data| data.strip_prefix(b"data: "));
+        serde_json::from_slice(data.unwrap_or_default())
+    }
+
     /// The frame as a reader with this view gets it.
     #[must_use]
     pub fn viewed(&self, view: View, response: ResponseId) -> Bytes {

@@ -2,14 +2,14 @@
 
 mod reading;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ContentPart, Extra, Item, ItemId, LogProb, Response, SummaryText};
 
 /// One event of a response's stream, as OpenAI names it.
 ///
 /// Sequence numbers begin at 0, grow by one and are the same in every replay.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum ResponseEvent {
     /// The response was accepted; always the first event.
@@ -300,7 +300,7 @@ pub enum ResponseEvent {
 }
 
 /// An event of the contract about an item of a kind that this server does not know.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OtherEvent {
     /// The event's type.
     #[serde(rename = "type")]

@@ -1,6 +1,6 @@
 //! The Response object.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,12 +59,12 @@ impl Status {
 }
 
 /// A response as of now: every key, always.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Response {
     /// The response's id, the same in every event.
     pub id: ResponseId,
     /// Always `response`.
-    pub object: &'static str,
+    pub object: Cow<'static, str>,
     /// When it was accepted, in seconds of the Unix epoch.
     pub created_at: i64,
     /// Where it is in its life.
@@ -118,7 +118,7 @@ pub struct Response {
     /// What happens to a history that is too long.
     pub truncation: Truncation,
     /// The tier that served the response.
-    pub service_tier: &'static str,
+    pub service_tier: Cow<'static, str>,
     /// Deprecated by OpenAI in favour of `safety_identifier`; echoed.
     pub user: Option<String>,
     /// The client's id of its own user; echoed.
@@ -128,24 +128,24 @@ pub struct Response {
 }
 
 /// Why a response failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseFailure {
     /// OpenAI's code for it.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// For people.
     pub message: String,
     /// The cause, by this server's own name for it.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The request parameter at fault; null for all but bad requests.
     pub param: Option<String>,
 }
 
 /// Why a response is incomplete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncompleteDetails {
     /// `max_output_tokens`, `content_filter` or `client_disconnected`.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
 }
 
 /// What happens to a history that is too long for the model.

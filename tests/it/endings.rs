@@ -250,7 +250,7 @@ async fn check(node: &TestNode, id: ResponseId, seen: Option<Vec<String>>, expec
     let (status, cause) = expected;
     let retrieved = node.antiphon.retrieve(node.user, id).await.unwrap();
     assert_eq!(retrieved.status, status);
-    assert_eq!(retrieved.error.as_ref().map(|error| error.kind), cause);
+    assert_eq!(retrieved.error.as_ref().map(|error| error.kind.as_ref()), cause);
     let db = Database::connect(&node.url).await.unwrap();
     let row = one(&db, "SELECT uuid, status FROM responses ORDER BY created_at DESC LIMIT 1").await;
     assert_eq!(row, [Some(id.uuid().to_string()), Some(status.as_str().to_owned())]);

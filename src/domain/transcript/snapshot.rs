@@ -133,14 +133,14 @@ impl Transcript {
         let status = self.status();
         Some(Box::new(Response {
             id: self.output.response(),
-            object: "response",
+            object: "response".into(),
             created_at: created.at.as_seconds(),
             status,
             completed_at: self.ended.as_ref().filter(|_| status == Status::Completed).map(|(_, at)| at.as_seconds()),
             error: ending.and_then(failure),
             incomplete_details: ending
                 .and_then(|ending| ending.incomplete_reason)
-                .map(|reason| IncompleteDetails { reason }),
+                .map(|reason| IncompleteDetails { reason: reason.into() }),
             model: request.model.clone(),
             output: self.output.items.clone(),
             usage: ending.and_then(|_| self.usage()),
@@ -162,7 +162,7 @@ impl Transcript {
             text: request.text.clone(),
             reasoning: request.reasoning.clone(),
             truncation: request.truncation,
-            service_tier: "default",
+            service_tier: "default".into(),
             user: request.user.clone(),
             safety_identifier: request.safety_identifier.clone(),
             prompt_cache_key: request.prompt_cache_key.clone(),
@@ -172,9 +172,9 @@ impl Transcript {
 
 fn failure(ending: &Ending) -> Option<ResponseFailure> {
     ending.cause.map(|cause| ResponseFailure {
-        code: cause.code(),
+        code: cause.code().into(),
         message: cause.message().to_owned(),
-        kind: cause.as_str(),
+        kind: cause.as_str().into(),
         param: None,
     })
 }

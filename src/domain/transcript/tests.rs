@@ -370,6 +370,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
+    fn every_event_can_be_read_back_from_its_frame(facts in log()) {
+        let padded = View { include_obfuscation: true };
+        for event in fold(&facts).1 {
+            let frame = Frame::encode(&event);
+            prop_assert_eq!(&Frame::decode(&frame.bytes).unwrap(), &event);
+            prop_assert_eq!(&Frame::decode(&frame.viewed(padded, id())).unwrap(), &event);
+        }
+    }
+
+    #[test]
     fn any_log_folds_to_a_well_formed_stream_with_one_ending(facts in log()) {
         let (transcript, events) = fold(&facts);
         assert_well_formed(&events);

@@ -373,7 +373,7 @@ fn model(id: &str) -> Model {
 pub(super) fn response(id: ResponseId, status: Status, instructions: Option<String>) -> Response {
     Response {
         id,
-        object: "response",
+        object: "response".into(),
         created_at: 1,
         status,
         completed_at: None,
@@ -400,7 +400,7 @@ pub(super) fn response(id: ResponseId, status: Status, instructions: Option<Stri
         text: TextConfig::default(),
         reasoning: None,
         truncation: Truncation::Disabled,
-        service_tier: "default",
+        service_tier: "default".into(),
         user: None,
         safety_identifier: None,
         prompt_cache_key: None,

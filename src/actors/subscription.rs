@@ -1,0 +1,146 @@
+//! A reader that outlives what serves it.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::{Emission, ReadRefusal, Reader, Wish};
+use crate::domain::View;
+use crate::protocol::ResponseId;
+
+/// How often in a row a reader may be lost without a single event.
+const MOST_FRUITLESS: u32 = 5;
+
+/// Gets another reader of the same response.
+type Resume = Box<dyn Fn(Wish) -> BoxFuture<'static, Result<Reader, ReadRefusal>> + Send + Sync>;
+
+/// One client's way through a response's events: each event once, in order, none left out. A reader that is lost is
+/// replaced by one that goes on after the last event.
+pub struct Subscription {
+    id: ResponseId,
+    view: View,
+    /// The number of the next event.
+    next: u64,
+    source: Source,
+    fruitless: u32,
+    resume: Resume,
+}
+
+enum Source {
+    Reading(Reader),
+    Resuming(BoxFuture<'static, Result<Reader, ReadRefusal>>),
+    Over,
+}
+
+impl Subscription {
+    /// Goes on with a reader whose next event is number `from`, and with those that `resume` gives after it.
+    pub fn new<F>(
+        reader: Reader,
+        (view, from): (View, u64),
+        resume: impl Fn(Wish) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Reader, ReadRefusal>> + Send + 'static,
+    {
+        Self {
+            id: reader.id,
+            view,
+            next: from,
+            source: Source::Reading(reader),
+            fruitless: 0,
+            resume: Box::new(move |wish| Box::pin(resume(wish))),
+        }
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn id(&self) -> ResponseId {
+        self.id
+    }
+
+    /// The number of the event that comes next.
+    #[must_use]
+    pub fn next_sequence_number(&self) -> u64 {
+        self.next
+    }
+
+    /// What comes next; none after an end, or after an error. Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`]: no other reader can be had now. The response can be read later, from
+    /// [`next_sequence_number`](Self::next_sequence_number) on.
+    pub async fn recv(&mut self) -> Option<Result<Emission, ReadRefusal>> {
+        poll_fn(|task| self.poll_recv(task)).await
+    }
+
+    /// What is there already.
+    pub fn try_recv(&mut self) -> Option<Emission> {
+        let Source::Reading(reader) = &mut self.source else { return None };
+        // A lost reader is replaced by the next call that may wait.
+        let emission = reader.emissions.try_recv().ok()?;
+        Some(self.note(emission))
+    }
+
+    /// [`recv`](Self::recv), for streams.
+    pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, ReadRefusal>>> {
+        loop {
+            match &mut self.source {
+                Source::Over => return Poll::Ready(None),
+                Source::Reading(reader) => match ready!(reader.emissions.poll_recv(task)) {
+                    Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
+                    None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
+                    None => self.replace_reader(),
+                },
+                Source::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
+                    Ok(reader) => self.source = Source::Reading(reader),
+                    Err(refusal) => {
+                        self.source = Source::Over;
+                        return Poll::Ready(Some(Err(refusal)));
+                    }
+                },
+            }
+        }
+    }
+
+    fn note(&mut self, emission: Emission) -> Emission {
+        self.fruitless = 0;
+        match &emission {
+            Emission::Frame { sequence_number, .. } => self.next = sequence_number.saturating_add(1),
+            Emission::End => self.source = Source::Over,
+            Emission::Unavailable { last_sequence_number } => {
+                self.next = last_sequence_number.saturating_add(1);
+                self.source = Source::Over;
+            }
+        }
+        emission
+    }
+
+    fn replace_reader(&mut self) {
+        self.fruitless += 1;
+        let wish = Wish::Events { view: self.view, from: self.next };
+        let resumed = (self.resume)(wish);
+        let lost = std::mem::replace(&mut self.source, Source::Over);
+        self.source = Source::Resuming(Box::pin(async move {
+            let resumed = resumed.await;
+            // Not before the next one is there: without any reader the client would count as gone.
+            drop(lost);
+            resumed
+        }));
+    }
+
+    fn give_up(&mut self) -> ReadRefusal {
+        tracing::error!(response.id = %self.id, "the readers of a response keep failing");
+        self.source = Source::Over;
+        ReadRefusal::Failed
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("id", &self.id).field("next", &self.next).finish_non_exhaustive()
+    }
+}
