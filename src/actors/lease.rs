@@ -267,7 +267,7 @@ mod tests {
         let mut lease = lease(&arbiters).await;
         assert_eq!(lease.beat().await, Beat::NotYet, "nobody has ticked");
         arbiters.watch(Duration::from_millis(5), 3, || {});
-        for arbiter in [arbiters.node(), arbiters.of(ResponseId::new()).unwrap()] {
+        for arbiter in [arbiters.root(), arbiters.of(ResponseId::new()).unwrap()] {
             is_renewed(&mut lease).await;
             let (block, blocked) = std::sync::mpsc::channel::<()>();
             let (begin, begun) = std::sync::mpsc::channel();

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 
 use super::{
+    Label,
     journal_writer::Journal,
     lease::Standing,
     planner::Planner,
@@ -138,7 +139,7 @@ pub(crate) struct Node {
     /// The threads that the actors live on.
     pub(crate) arbiters: Arbiters,
     /// Who is alive.
-    pub(crate) roster: Roster,
+    pub(crate) roster: Roster<Label>,
     /// How patient the actors are.
     pub(crate) settings: Settings,
 }

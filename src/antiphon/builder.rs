@@ -6,9 +6,9 @@ use tokio::sync::watch;
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits, Settings,
-    Standing, Upstream,
-    supervision::{Arbiters, ArbitersGone, Label, Role, Roster, spawn_on},
+    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits,
+    Role, Settings, Standing, Upstream,
+    supervision::{Arbiters, ArbitersGone, Roster, spawn_on},
 };
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
 use crate::clock::{Clock, SystemClock};
@@ -229,7 +229,7 @@ impl Builder {
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;
         let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(
-            node.arbiters.node(),
+            node.arbiters.root(),
             &node.roster,
             (Label::node(Role::NodeGuardian), tracing::Span::none()),
             move |_| NodeGuardian::new(guarded, state),

@@ -15,7 +15,7 @@ use tracing::Span;
 
 use super::{Builder, History, HistoryError};
 use crate::actors::{
-    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, Heartbeat, JoinResponse, Journal, Node,
+    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, Heartbeat, JoinResponse, Journal, Label, Node,
     NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
     Upstream, Wish, history, load, open_item, seat,
     supervision::{Child, Roster},
@@ -298,7 +298,7 @@ impl Antiphon {
 
     /// Who of the node's actors is alive.
     #[must_use]
-    pub fn roster(&self) -> &Roster {
+    pub fn roster(&self) -> &Roster<Label> {
         &self.0.node.roster
     }
 

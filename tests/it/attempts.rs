@@ -3,10 +3,7 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
-    actors::{
-        AdmitError, Outcome, Phase, ProviderLimits, Reader, Settings, Wish,
-        supervision::{Fault, Label, Role},
-    },
+    actors::{AdmitError, Label, Outcome, Phase, ProviderLimits, Reader, Role, Settings, Wish, supervision::Fault},
     domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},

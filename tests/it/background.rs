@@ -168,7 +168,7 @@ async fn began(node: &TestNode, user: UserId, id: antiphon::protocol::ResponseId
 
 #[tokio::test]
 async fn a_supervisor_that_panics_gives_its_turn_to_the_next_one() {
-    use antiphon::actors::supervision::{Fault, Label, Role};
+    use antiphon::actors::{Label, Role, supervision::Fault};
     let node = node(1, 1).await;
     let first = node.respond(in_background(node.plan())).await;
     let _call = node.provider.asked().await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use antiphon::{
-    actors::supervision::{Fault, Label, Role},
+    actors::{Label, Role, supervision::Fault},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
@@ -158,7 +158,7 @@ impl Case {
                 if *role == Role::ResponseRegistry && *fault != Fault::Hang {
                     // Its responses go with it; only then does the test go on.
                     let supervisor = Label::of(Role::ResponseSupervisor, self.client().id);
-                    roster.wait_until(|live| live.iter().all(|actor| actor.label != supervisor)).await;
+                    roster.wait_until(|live| live.iter().all(|actor| *actor != supervisor)).await;
                 }
             }
             Mishap::Actor(role, fault) => {
@@ -225,10 +225,10 @@ async fn run(mishap: &Mishap, phase: Phase) {
     };
     check(&case.node, id, seen, expected(mishap, phase)).await;
     let antiphon = case.node.antiphon.clone();
-    antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
+    antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.response.is_none())).await;
     let roster = antiphon.roster().clone();
     drop((antiphon, case));
-    roster.wait_until(<[_]>::is_empty).await;
+    roster.wait_until_empty(Duration::from_secs(30)).await.unwrap();
 }
 
 impl Case {

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    actors::{
-        AdmitError, NodeFailure, Settings, Wish,
-        supervision::{Fault, Label, Role},
-    },
+    actors::{AdmitError, Label, NodeFailure, Role, Settings, Wish, supervision::Fault},
     store::Store,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
 };
@@ -133,7 +130,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
     assert_eq!(failed, Ok(NodeFailure::Superseded));
     let refused = node.antiphon.respond(node.plan(), Wish::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::Unavailable);
-    node.antiphon.roster().wait_until(<[_]>::is_empty).await;
+    node.antiphon.roster().wait_until_empty(PATIENCE).await.unwrap();
     node.antiphon.drain(Duration::ZERO).await;
     let lease = Lease::of(&node).await;
     assert!(lease.lasts().await);

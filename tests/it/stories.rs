@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{
-        AdmitError, CancelRefusal, Emission, NodeFailure, Phase, ReadRefusal, Settings, Wish,
-        supervision::{Fault, Label, Role},
+        AdmitError, CancelRefusal, Emission, Label, NodeFailure, Phase, ReadRefusal, Role, Settings, Wish,
+        supervision::Fault,
     },
     domain::{Cause, DisconnectPolicy, Plan, View},
     protocol::{ResponseId, Status, Usage},
@@ -25,7 +25,7 @@ async fn node() -> TestNode {
 
 /// Waits until no actor works for a response any more.
 async fn all_gone(node: &TestNode) {
-    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.label.response.is_none())).await;
+    node.antiphon.roster().wait_until(|live| live.iter().all(|actor| actor.response.is_none())).await;
 }
 
 /// Waits until the record says how a response ended.
@@ -522,7 +522,7 @@ async fn a_node_without_its_guardian_says_that_it_can_not_go_on() {
 async fn a_node_whose_journal_writer_keeps_failing_gives_up() {
     let node = node().await;
     for _ in 0..3 {
-        node.antiphon.roster().wait_until(|live| live.iter().any(|actor| actor.label == WRITER)).await;
+        node.antiphon.roster().wait_until(|live| live.contains(&WRITER)).await;
         node.antiphon.roster().inflict(WRITER, Fault::Panic).await;
     }
     assert_eq!(node.antiphon.failed().await, NodeFailure::JournalWriter);

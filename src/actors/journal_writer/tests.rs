@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 
 use super::{Journal, JournalWriter, Written};
-use crate::actors::supervision::{Child, Fault, Label, Role, Roster, spawn};
+use crate::actors::{
+    Label, Role,
+    supervision::{Child, Fault, Roster, spawn},
+};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
 use crate::store::{
@@ -67,7 +70,7 @@ impl Store for Picky {
 
 const LABEL: Label = Label::node(Role::JournalWriter);
 
-fn writer(roster: &Roster, store: Arc<dyn Store>, journal: &Journal) -> Child<JournalWriter> {
+fn writer(roster: &Roster<Label>, store: Arc<dyn Store>, journal: &Journal) -> Child<JournalWriter> {
     let shared = journal.clone();
     let child = spawn(roster, LABEL, move |_| JournalWriter::new(store, shared), |_| {});
     journal.attach(child.addr().clone());

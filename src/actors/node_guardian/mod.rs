@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
+    Label, Role,
     journal_writer::JournalWriter,
     node::Node,
     registry::ResponseRegistry,
-    supervision::{Beat, Child, Exit, Label, Role, spawn},
+    restarts,
+    supervision::{Child, Exit, Restart, RestartBudget, spawn},
 };
-use crate::domain::{Restart, RestartBudget};
 
 /// How the node is, for everybody who needs its registry.
 #[derive(Debug, Clone)]
@@ -86,8 +87,8 @@ impl NodeGuardian {
             state,
             writer: None,
             registry: None,
-            writer_restarts: RestartBudget::journal_writer(),
-            registry_restarts: RestartBudget::registry(),
+            writer_restarts: restarts::journal_writer(),
+            registry_restarts: restarts::registry(),
         }
     }
 
@@ -132,16 +133,9 @@ impl NodeGuardian {
             return ctx.stop();
         }
         let most = self.node.settings.missed_beats;
-        if let Some(child) = &mut self.writer
-            && is_hung(child.beat(), most)
-        {
-            child.kill(Exit::Hung);
-        }
-        if let Some(child) = &mut self.registry
-            && is_hung(child.beat(), most)
-        {
-            child.kill(Exit::Hung);
-        }
+        // One that hangs is killed, and its ending told as every other.
+        let _writer = self.writer.as_mut().map(|child| child.beat(most));
+        let _registry = self.registry.as_mut().map(|child| child.beat(most));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
@@ -149,13 +143,6 @@ impl NodeGuardian {
         tracing::error!(failure = %failure, "the node can't go on");
         NodeState::tell(&self.state, NodeState::Failed(failure));
         ctx.stop();
-    }
-}
-
-fn is_hung(beat: Beat, most: u32) -> bool {
-    match beat {
-        Beat::Alive => false,
-        Beat::Missed(missed) => missed >= most,
     }
 }
 
@@ -179,7 +166,7 @@ impl Handler<NodeChildExited> for NodeGuardian {
 
     fn handle(&mut self, NodeChildExited { role, exit }: NodeChildExited, ctx: &mut Self::Context) {
         tracing::error!(child = %role, exit = ?exit, "a child of the node ended");
-        let now = self.node.clock.now();
+        let now = Instant::now();
         if role == Role::JournalWriter {
             self.writer = None;
             match self.writer_restarts.spend(now) {

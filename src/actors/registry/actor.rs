@@ -14,9 +14,10 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
+    Label, Role,
     node::Node,
     response_supervisor::{AdmitError, LeaveQueue, Origin, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
-    supervision::{Beat, Child, Exit, Label, Ping, Role, spawn_on},
+    supervision::{Beat, Child, Exit, Ping, spawn_on},
 };
 use crate::domain::{BackgroundLine, Plan};
 use crate::protocol::ResponseId;
@@ -64,23 +65,20 @@ impl ResponseRegistry {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats;
-        let missed = |beat| match beat {
-            Beat::Alive => false,
-            Beat::Missed(missed) => missed >= most,
-        };
-        let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat()));
-        let hung: Vec<_> = beats.filter_map(|(id, beat)| missed(beat).then_some(id)).collect();
+        let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
+        let hung: Vec<_> = beats.filter_map(|(id, beat)| (beat == Beat::Hung).then_some(id)).collect();
         for id in hung {
             // Not waited for: where the whole arbiter hangs no notice comes.
             self.supervisor_failed(id, &Exit::Hung, ctx);
         }
-        self.replays.beat(missed);
+        self.replays.beat(most);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
     fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
-        let Some(child) = self.running.remove(&id) else { return };
-        child.kill(exit.clone());
+        if self.running.remove(&id).is_none() {
+            return;
+        }
         self.turn_over(id);
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
         self.recover(id, Reason::SupervisorFailed, None, ctx);

@@ -12,11 +12,12 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
+    Label, Role,
     client_emitter::{ClientEmitter, EmitterFact, Past, ReaderId, Source},
     node::Node,
     reader::{Phase, Seat, Wish},
     response_supervisor::{JoinRun, ReadRefusal},
-    supervision::{Beat, Child, Exit, Label, Role, spawn_on},
+    supervision::{Child, spawn_on},
 };
 use crate::protocol::{ResponseId, UserId};
 
@@ -29,11 +30,9 @@ pub(super) struct Replays {
 
 impl Replays {
     /// Asks each for a sign of life, and kills those that missed too many.
-    pub(super) fn beat(&mut self, missed: impl Fn(Beat) -> bool) {
+    pub(super) fn beat(&mut self, missed_beats: u32) {
         for (child, _) in self.emitters.values_mut() {
-            if missed(child.beat()) {
-                child.kill(Exit::Hung);
-            }
+            let _killed_if_hung = child.beat(missed_beats);
         }
     }
 }

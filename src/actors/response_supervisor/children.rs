@@ -4,15 +4,17 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::{ActorContext, AsyncContext, Context, Handler, Message};
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::{
+    Label, Role,
     client_emitter::ReaderId,
     persistence_accumulator::{PersistenceAccumulator, Retry, Work},
     provider_reader::{Grant, ProviderReader},
-    supervision::{Beat, Child, Exit, Label, Ping, Role, spawn},
+    supervision::{Child, Exit, Restart, spawn},
 };
-use crate::domain::{Attempt, Cause, Fact, Request, Restart};
+use crate::domain::{Attempt, Cause, Fact, Request};
 use crate::provider::{HandOver, Permit, Provider, ProviderRequest};
 
 /// The children that a response has one of.
@@ -38,26 +40,10 @@ pub(super) struct ChildExited {
     pub(super) exit: Exit,
 }
 
-/// Asks a child for a sign of life, and kills one that gave none too often.
-pub(super) fn check<A>(child: &mut Child<A>, missed_beats: u32)
-where
-    A: actix::Actor<Context = Context<A>> + Handler<Ping>,
-{
-    if let Beat::Missed(missed) = child.beat()
-        && missed >= missed_beats
-    {
-        child.kill(Exit::Hung);
-    }
-}
-
 impl Children {
     pub(super) fn beat(&mut self, missed_beats: u32) {
-        if let Some(child) = &mut self.reader {
-            check(child, missed_beats);
-        }
-        if let Some(child) = &mut self.accumulator {
-            check(child, missed_beats);
-        }
+        let _reader = self.reader.as_mut().map(|child| child.beat(missed_beats));
+        let _accumulator = self.accumulator.as_mut().map(|child| child.beat(missed_beats));
     }
 
     /// Closes the provider's socket.
@@ -164,7 +150,7 @@ impl ResponseSupervisor {
             return;
         }
         tracing::error!(child = %Role::PersistenceAccumulator, exit = ?exit, "a child ended before its work was done");
-        match self.restarts.spend(self.node.clock.now()) {
+        match self.restarts.spend(Instant::now()) {
             Restart::Again => self.start_accumulator(ctx),
             // Without an accumulator this actor can't end the response; the registry can.
             Restart::GiveUp => ctx.stop(),

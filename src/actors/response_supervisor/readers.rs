@@ -7,13 +7,14 @@ use tokio::sync::watch;
 
 use super::{
     ResponseSupervisor,
-    children::{Who, check, exit_to},
+    children::{Who, exit_to},
     supervisor::Stage,
 };
 use crate::actors::{
+    Label, Role,
     client_emitter::{ClientEmitter, Committed, EmitterFact, ReaderId, Source},
     reader::{Phase, Seat, Wish},
-    supervision::{Child, Label, Role, spawn},
+    supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
 
@@ -35,7 +36,7 @@ struct Taken {
 impl Readers {
     pub(super) fn beat(&mut self, missed_beats: u32) {
         for emitter in self.seats.values_mut().filter_map(|seat| seat.emitter.as_mut()) {
-            check(emitter, missed_beats);
+            let _killed_if_hung = emitter.beat(missed_beats);
         }
     }
 

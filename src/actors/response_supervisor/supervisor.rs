@@ -17,10 +17,11 @@ use crate::actors::{
     node::Node,
     persistence_accumulator::{SharedWindow, Window},
     reader::{Outcome, Seat},
+    restarts,
     status_line::StatusLine,
-    supervision::Ping,
+    supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, Plan, RestartBudget, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, Plan, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -192,7 +193,7 @@ impl ResponseSupervisor {
             waiting_since: None,
             children: Children::default(),
             tries: Tries::new(Place::Turn, plan.targets.len()),
-            restarts: RestartBudget::accumulator(),
+            restarts: restarts::accumulator(),
             readers: Readers::default(),
             first_seat: None,
             decided: false,

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,21 +12,44 @@ use std::{
 
 use actix_rt::{Arbiter, ArbiterHandle, System};
 
-use crate::protocol::ResponseId;
+use super::placement::{Silence, place};
 
 /// The threads could not be started.
 #[derive(Debug, thiserror::Error)]
 #[error("the threads of the actors could not be started")]
 pub struct ArbitersGone;
 
-/// A system of arbiters of our own: one for what serves the whole node, the others for responses.
+/// A system of arbiters of its own: one for the root of the tree, which all others need, and some for the work.
 ///
 /// It lives on threads of its own, so it runs under an actix `System`, under `#[tokio::main]` and under
 /// neither. Dropping it stops every arbiter and so everything that lives there.
+///
+/// Actors that talk much with each other belong on one arbiter, where a message costs a thirtieth of what it costs
+/// between threads: give them one key.
+///
+/// ```
+/// use actix::{Actor, Context};
+/// use antiphon::actors::supervision::{Arbiters, Exit, Roster, spawn_on};
+///
+/// struct Idle;
+/// impl Actor for Idle {
+///     type Context = Context<Self>;
+/// }
+///
+/// let arbiters = Arbiters::start(2)?;
+/// let roster = Roster::new();
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let arbiter = arbiters.of("room 7").ok_or("all threads hang")?;
+/// let label = ("room", tracing::Span::none());
+/// let _child = spawn_on(arbiter, &roster, label, |_| Idle, move |exit| drop(tell.send(exit)));
+/// drop(arbiters);
+/// assert_eq!(told.recv()?, Exit::Killed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Arbiters {
     system: System,
-    node: Watched,
-    responses: Vec<Watched>,
+    root: Watched,
+    workers: Vec<Watched>,
 }
 
 #[derive(Clone)]
@@ -35,74 +59,84 @@ struct Watched {
     hung: Arc<AtomicBool>,
 }
 
+impl Watched {
+    fn new(arbiter: ArbiterHandle) -> Self {
+        Self { arbiter, ticks: Arc::default(), hung: Arc::default() }
+    }
+
+    fn is_hung(&self) -> bool {
+        self.hung.load(Ordering::Relaxed)
+    }
+}
+
 impl Arbiters {
-    /// Starts `count` arbiters for responses, at least one, and one for the node.
+    /// Starts `workers` arbiters for the work, at least one, and one for the root.
     ///
     /// # Errors
     /// If a thread can't be started.
-    pub fn start(count: usize) -> Result<Self, ArbitersGone> {
+    pub fn start(workers: usize) -> Result<Self, ArbitersGone> {
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let life = move || {
             let runner = System::new();
-            let arbiters: Vec<_> = (0..=count.max(1)).map(|_| Arbiter::new().handle()).collect();
+            let arbiters: Vec<_> = (0..=workers.max(1)).map(|_| Arbiter::new().handle()).collect();
             if ready.send((System::current(), arbiters)).is_ok() {
                 let _stopped = runner.run();
             }
         };
-        std::thread::Builder::new().name("antiphon".to_owned()).spawn(life).map_err(|_| ArbitersGone)?;
+        std::thread::Builder::new().name("arbiters".to_owned()).spawn(life).map_err(|_| ArbitersGone)?;
         let (system, mut arbiters) = started.recv().map_err(|_| ArbitersGone)?;
-        let node = arbiters.pop().ok_or(ArbitersGone)?;
-        let watch = |arbiter| Watched { arbiter, ticks: Arc::default(), hung: Arc::default() };
-        Ok(Self { system, node: watch(node), responses: arbiters.into_iter().map(watch).collect() })
+        let root = arbiters.pop().ok_or(ArbitersGone)?;
+        Ok(Self { system, root: Watched::new(root), workers: arbiters.into_iter().map(Watched::new).collect() })
     }
 
-    /// The arbiter of the node's own actors.
+    /// The arbiter of the root of the tree, and of what else must always answer.
     #[must_use]
-    pub fn node(&self) -> &ArbiterHandle {
-        &self.node.arbiter
+    pub fn root(&self) -> &ArbiterHandle {
+        &self.root.arbiter
     }
 
-    /// The arbiter for a new response: all its actors share it. None if all are hung.
+    /// The arbiter for what works on `key`. It is always the same one, unless that one is hung. None if all are.
     #[must_use]
-    pub fn of(&self, response: ResponseId) -> Option<&ArbiterHandle> {
-        let alive: Vec<_> = self.responses.iter().filter(|watched| !watched.hung.load(Ordering::Relaxed)).collect();
-        // The low half of a version 7 UUID is random.
-        let (_, random) = response.uuid().as_u64_pair();
-        let index = random.checked_rem(alive.len() as u64).and_then(|index| usize::try_from(index).ok())?;
-        alive.get(index).map(|watched| &watched.arbiter)
+    pub fn of(&self, key: impl Hash) -> Option<&ArbiterHandle> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let alive = |index: usize| self.workers.get(index).is_some_and(|worker| !worker.is_hung());
+        place(hasher.finish(), self.workers.len(), alive)
+            .and_then(|index| self.workers.get(index))
+            .map(|worker| &worker.arbiter)
     }
 
     fn all(&self) -> impl Iterator<Item = &Watched> {
-        std::iter::once(&self.node).chain(&self.responses)
+        std::iter::once(&self.root).chain(&self.workers)
     }
 
-    /// How many arbiters are hung, as far as [`watch`](Self::watch) has found.
+    /// How many arbiters are hung, the root's included, as far as [`watch`](Self::watch) has found.
     #[must_use]
     pub fn hung(&self) -> usize {
-        self.all().filter(|watched| watched.hung.load(Ordering::Relaxed)).count()
+        self.all().filter(|watched| watched.is_hung()).count()
     }
 
     /// What tells whether all arbiters are alive, from any thread. It needs the [`watch`](Self::watch).
     #[must_use]
     pub fn ticks(&self) -> Ticks {
         let ticks = self.all().map(|watched| Arc::clone(&watched.ticks)).collect();
-        Ticks { seen: vec![0; self.responses.len() + 1], ticks }
+        Ticks { seen: vec![0; self.workers.len() + 1], ticks }
     }
 
     /// Starts a thread that asks every arbiter for a sign of life once per `every`. One that gave none
-    /// `patience` times in a row counts as hung until it gives one again: an arbiter of responses gets no new
-    /// one meanwhile, and of the node's own `node_hangs` is told. The thread ends with the arbiters.
-    pub fn watch(&self, every: Duration, patience: u32, node_hangs: impl Fn() + Send + 'static) {
+    /// `patience` times in a row counts as hung until it gives one again: [`of`](Self::of) gives out no such
+    /// arbiter, and of the root's `root_hangs` is told. The thread ends with the arbiters.
+    pub fn watch(&self, every: Duration, patience: u32, root_hangs: impl Fn() + Send + 'static) {
         let watched: Vec<_> = self.all().cloned().collect();
         // Without the thread only the watch is missing; the arbiters themselves work.
-        let thread = std::thread::Builder::new().name("antiphon-watch".to_owned());
-        if thread.spawn(move || watch(&watched, (every, patience), node_hangs)).is_err() {
+        let thread = std::thread::Builder::new().name("arbiters-watch".to_owned());
+        if thread.spawn(move || watch(&watched, (every, patience), root_hangs)).is_err() {
             tracing::error!("the arbiters are not watched: no thread could be started");
         }
     }
 }
 
-/// Whether all arbiters of a node are alive.
+/// Whether all arbiters are alive.
 #[derive(Debug)]
 pub struct Ticks {
     ticks: Vec<Arc<AtomicU64>>,
@@ -121,9 +155,9 @@ impl Ticks {
     }
 }
 
-/// The first of them is the node's own.
-fn watch(watched: &[Watched], (every, patience): (Duration, u32), node_hangs: impl Fn()) {
-    let mut missed = vec![0; watched.len()];
+/// The first of them is the root's.
+fn watch(watched: &[Watched], (every, patience): (Duration, u32), root_hangs: impl Fn()) {
+    let mut silences = vec![Silence::default(); watched.len()];
     let mut asked: u64 = 0;
     loop {
         asked += 1;
@@ -135,13 +169,12 @@ fn watch(watched: &[Watched], (every, patience): (Duration, u32), node_hangs: im
         }
         #[expect(clippy::disallowed_methods, reason = "a thread of its own, and it must not depend on a runtime")]
         std::thread::sleep(every);
-        for (index, Watched { ticks, hung, .. }) in watched.iter().enumerate() {
-            missed[index] = if ticks.load(Ordering::Relaxed) == asked { 0 } else { missed[index] + 1 };
-            let is_hung = missed[index] >= patience;
+        for (index, (Watched { ticks, hung, .. }, silence)) in watched.iter().zip(&mut silences).enumerate() {
+            let is_hung = silence.is_hung(ticks.load(Ordering::Relaxed) == asked, patience);
             if hung.swap(is_hung, Ordering::Relaxed) != is_hung {
                 tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
                 if is_hung && index == 0 {
-                    node_hangs();
+                    root_hangs();
                 }
             }
         }
@@ -156,6 +189,6 @@ impl Drop for Arbiters {
 
 impl fmt::Debug for Arbiters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arbiters").field("responses", &self.responses.len()).finish_non_exhaustive()
+        f.debug_struct("Arbiters").field("workers", &self.workers.len()).finish_non_exhaustive()
     }
 }

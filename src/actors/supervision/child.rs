@@ -11,7 +11,7 @@ use actix_rt::ArbiterHandle;
 use tracing::Span;
 
 use super::{
-    Beat, Exit, Label, Ping, Roster,
+    Beat, Exit, Ping, Roster,
     monitored::{Monitored, Notice, Switch},
     pulse::Pulse,
     roster::Presence,
@@ -35,20 +35,19 @@ impl<A: Actor<Context = Context<A>>> Child<A> {
         &self.addr
     }
 
-    /// Ends the actor before its next turn. The parent is told as of every other ending.
-    pub fn kill(&self, exit: Exit) {
-        self.switch.kill(exit);
-    }
-
-    /// One heartbeat: asks the actor whether it still reads its mailbox and says what it answered since the
-    /// last one.
-    pub fn beat(&mut self) -> Beat
+    /// One heartbeat: asks the actor whether it still reads its mailbox, and says whether it has answered the last
+    /// time. One that has missed `patience` beats in a row is killed; its ending is [`Exit::Hung`]. An actor that
+    /// blocks its thread can't be killed: its ending is told when the thread comes back, so don't wait for it.
+    pub fn beat(&mut self, patience: u32) -> Beat
     where
         A: Handler<Ping>,
     {
-        let (beat, ping) = self.pulse.beat();
+        let (beat, ping) = self.pulse.beat(patience);
         if let Some(ping) = ping {
             self.addr.do_send(ping);
+        }
+        if beat == Beat::Hung {
+            self.switch.kill(Exit::Hung);
         }
         beat
     }
@@ -71,9 +70,9 @@ impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
 ///
 /// # Panics
 /// Outside of an arbiter (a `LocalSet`).
-pub fn spawn<A: Actor<Context = Context<A>>>(
-    roster: &Roster,
-    label: Label,
+pub fn spawn<A: Actor<Context = Context<A>>, L: Send + 'static>(
+    roster: &Roster<L>,
+    label: L,
     build: impl FnOnce(&mut Context<A>) -> A,
     exit: impl FnOnce(Exit) + Send + 'static,
 ) -> Child<A> {
@@ -87,10 +86,10 @@ pub fn spawn<A: Actor<Context = Context<A>>>(
 
 /// Starts an actor on another arbiter; its address works at once. If the arbiter is gone the ending is
 /// [`Exit::Killed`]. What the actor logs is in `span`.
-pub fn spawn_on<A: Actor<Context = Context<A>>>(
+pub fn spawn_on<A: Actor<Context = Context<A>>, L: Send + 'static>(
     arbiter: &ArbiterHandle,
-    roster: &Roster,
-    (label, span): (Label, Span),
+    roster: &Roster<L>,
+    (label, span): (L, Span),
     build: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
     exit: impl FnOnce(Exit) + Send + 'static,
 ) -> Child<A> {
@@ -105,16 +104,16 @@ pub fn spawn_on<A: Actor<Context = Context<A>>>(
 }
 
 /// An actor that is on the roster and not yet alive.
-struct Entered {
-    presence: Presence,
+struct Entered<L> {
+    presence: Presence<L>,
     switch: Arc<Switch>,
     span: Span,
 }
 
-fn run<A: Actor<Context = Context<A>>>(
+fn run<A: Actor<Context = Context<A>>, L: 'static>(
     mut context: Context<A>,
     build: impl FnOnce(&mut Context<A>) -> A,
-    Entered { presence, switch, span }: Entered,
+    Entered { presence, switch, span }: Entered<L>,
     mut notice: Notice,
 ) {
     match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| build(&mut context)))) {

@@ -104,20 +104,20 @@ impl Drop for Notice {
 }
 
 /// Polls an actor's context and turns whatever happens into an [`Exit`].
-pub(super) struct Monitored<A: Actor<Context = actix::Context<A>>> {
+pub(super) struct Monitored<A: Actor<Context = actix::Context<A>>, L> {
     context: Option<ContextFut<A, actix::Context<A>>>,
     switch: Arc<Switch>,
     // Declared before the notice: the actor is off the roster when its parent hears of the ending.
-    presence: Option<Presence>,
+    presence: Option<Presence<L>>,
     notice: Notice,
     span: tracing::Span,
 }
 
-impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
+impl<A: Actor<Context = actix::Context<A>>, L> Monitored<A, L> {
     pub(super) fn new(
         context: ContextFut<A, actix::Context<A>>,
         switch: Arc<Switch>,
-        presence: Presence,
+        presence: Presence<L>,
         notice: Notice,
         span: tracing::Span,
     ) -> Self {
@@ -163,7 +163,7 @@ impl<A: Actor<Context = actix::Context<A>>> Monitored<A> {
     }
 }
 
-impl<A: Actor<Context = actix::Context<A>>> Future for Monitored<A> {
+impl<A: Actor<Context = actix::Context<A>>, L> Future for Monitored<A, L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
@@ -173,7 +173,7 @@ impl<A: Actor<Context = actix::Context<A>>> Future for Monitored<A> {
     }
 }
 
-impl<A: Actor<Context = actix::Context<A>>> Drop for Monitored<A> {
+impl<A: Actor<Context = actix::Context<A>>, L> Drop for Monitored<A, L> {
     fn drop(&mut self) {
         if self.context.is_some() {
             self.end(Exit::Killed);

@@ -28,8 +28,10 @@ impl Ping {
 pub enum Beat {
     /// The actor answered since the last beat.
     Alive,
-    /// It has not answered for so many beats in a row.
+    /// It has not answered for so many beats in a row, and may yet.
     Missed(u32),
+    /// It has not answered for as many beats as it may miss, and was killed for that.
+    Hung,
 }
 
 /// A parent's side of the heartbeat of one child.
@@ -42,10 +44,10 @@ pub(super) struct Pulse {
 
 impl Pulse {
     /// Counts beats, not time: a child that shares its parent's stalled thread is not blamed for the stall.
-    pub(super) fn beat(&mut self) -> (Beat, Option<Ping>) {
+    pub(super) fn beat(&mut self, patience: u32) -> (Beat, Option<Ping>) {
         if self.answered.load(Ordering::Relaxed) < self.sent {
-            self.missed += 1;
-            return (Beat::Missed(self.missed), None);
+            self.missed = self.missed.saturating_add(1);
+            return (if self.missed >= patience { Beat::Hung } else { Beat::Missed(self.missed) }, None);
         }
         self.missed = 0;
         self.sent += 1;

@@ -3,8 +3,7 @@
 use actix::{Actor, Context, Handler, Message};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{Arbiters, Beat, Child, Exit, Fault, Label, Ping, Role, Roster, spawn, spawn_on};
-use crate::protocol::ResponseId;
+use super::{Arbiters, Beat, Child, Exit, Fault, Ping, Roster, spawn, spawn_on};
 
 struct Victim {
     panic_when_stopping: bool,
@@ -50,7 +49,7 @@ impl Handler<Ping> for Victim {
     }
 }
 
-const LABEL: Label = Label::node(Role::Other("victim"));
+const LABEL: &str = "victim";
 
 fn victim(roster: &Roster, panic_when_stopping: bool) -> (Child<Victim>, UnboundedReceiver<Exit>) {
     let (tell, told) = unbounded_channel();
@@ -115,13 +114,12 @@ async fn a_panic_in_the_constructor_is_the_ending() {
 async fn an_actor_that_does_not_read_its_mailbox_misses_its_beats() {
     let roster = Roster::new();
     let (mut child, told) = victim(&roster, false);
-    assert_eq!(child.beat(), Beat::Alive);
+    assert_eq!(child.beat(2), Beat::Alive);
     tokio::task::yield_now().await;
-    assert_eq!(child.beat(), Beat::Alive);
+    assert_eq!(child.beat(2), Beat::Alive);
     assert_eq!(roster.inflict(LABEL, Fault::Hang).await, 1);
-    assert_eq!(child.beat(), Beat::Missed(1));
-    assert_eq!(child.beat(), Beat::Missed(2));
-    child.kill(Exit::Hung);
+    assert_eq!(child.beat(2), Beat::Missed(1));
+    assert_eq!(child.beat(2), Beat::Hung);
     assert_eq!(only(told).await, Exit::Hung);
 }
 
@@ -141,7 +139,7 @@ async fn inflicted_faults_are_endings_like_others() {
 async fn another_arbiter_needs_no_system_of_the_caller() {
     let arbiters = Arbiters::start(2).unwrap();
     let roster = Roster::new();
-    let on = |id| {
+    let on = |id: u64| {
         let (tell, told) = unbounded_channel();
         let build = |_: &mut Context<Victim>| Victim { panic_when_stopping: false };
         (
@@ -151,10 +149,10 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
             told,
         )
     };
-    let (child, told) = on(ResponseId::new());
+    let (child, told) = on(7);
     child.addr().do_send(Order::Panic);
     assert_eq!(only(told).await, Exit::Panicked("boom in handler".into()));
-    let (_survivor, told) = on(ResponseId::new());
+    let (_survivor, told) = on(7);
     drop(arbiters);
     assert_eq!(only(told).await, Exit::Killed, "an arbiter that is gone takes its actors along");
 }
@@ -163,7 +161,7 @@ async fn another_arbiter_needs_no_system_of_the_caller() {
 async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
     let arbiters = Arbiters::start(2).unwrap();
     let (block, blocked) = std::sync::mpsc::channel::<()>();
-    arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || {
+    arbiters.of(7).unwrap().spawn_fn(move || {
         let _unblocked = blocked.recv();
     });
     arbiters.watch(std::time::Duration::from_millis(5), 3, || {});
@@ -173,7 +171,7 @@ async fn a_blocked_arbiter_gets_no_new_response_until_it_lives_again() {
     let (reached, mut runs) = unbounded_channel();
     for _ in 0..32 {
         let reached = reached.clone();
-        arbiters.of(ResponseId::new()).unwrap().spawn_fn(move || {
+        arbiters.of(7).unwrap().spawn_fn(move || {
             let _heard = reached.send(());
         });
         assert_eq!(runs.recv().await, Some(()));

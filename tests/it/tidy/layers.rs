@@ -116,6 +116,46 @@ fn protocol_and_domain_are_pure() {
 }
 
 #[test]
+fn supervision_stands_alone() {
+    let own = "src/actors/supervision/";
+    let mut violations = Vec::new();
+    for source in sources(own, &[".rs"]) {
+        let inside = source.path.trim_start_matches(own);
+        for (number, line) in source.text.lines().enumerate().filter(|(_, line)| leaves(inside, line)) {
+            violations.push(format!("{}:{}: {}", source.path, number + 1, line.trim()));
+        }
+    }
+    report("supervision is for every actix program and knows nothing else of this crate", &violations);
+}
+
+/// Whether a line of a module's file names what is outside of the module.
+fn leaves(file: &str, line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let depth = file.trim_end_matches("mod.rs").split('/').filter(|part| !part.is_empty()).count();
+    code.contains("crate::") || code.contains("antiphon") || code.contains(&"super::".repeat(depth + 1))
+}
+
+#[test]
+fn a_line_that_leaves_its_module_is_found_out() {
+    for (file, line) in [
+        ("roster.rs", "use crate::protocol::ResponseId;"),
+        ("roster.rs", "use super::super::Role;"),
+        ("mod.rs", "use super::Role;"),
+        ("tests/mod.rs", "use super::super::Role;"),
+        ("tests/facts.rs", "use super::super::super::Role;"),
+    ] {
+        assert!(leaves(file, line), "{file}: {line}");
+    }
+    for (file, line) in [
+        ("roster.rs", "use super::monitored::Switch; // not crate::"),
+        ("mod.rs", "pub use roster::Roster;"),
+        ("tests/facts.rs", "use super::super::Exit;"),
+    ] {
+        assert!(!leaves(file, line), "{file}: {line}");
+    }
+}
+
+#[test]
 fn the_import_reader_sees_single_names_lists_and_nested_lists() {
     let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Accounts, domain};\n// crate::actors\n";
     assert_eq!(imports(text), ["store", "vault", "access", "domain"]);

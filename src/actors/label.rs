@@ -1,0 +1,62 @@
+//! Who an actor of this crate is.
+
+use std::fmt;
+
+use crate::protocol::ResponseId;
+
+/// What an actor is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Starts what a node needs again when it ends.
+    NodeGuardian,
+    /// Commits what all responses of a node have to write.
+    JournalWriter,
+    /// Knows the running responses of a node.
+    ResponseRegistry,
+    /// Runs one response.
+    ResponseSupervisor,
+    /// Reads the provider of one response.
+    ProviderReader,
+    /// Makes the facts of one response durable.
+    PersistenceAccumulator,
+    /// Writes the events of one response for one client.
+    ClientEmitter,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NodeGuardian => "node_guardian",
+            Self::JournalWriter => "journal_writer",
+            Self::ResponseRegistry => "response_registry",
+            Self::ResponseSupervisor => "response_supervisor",
+            Self::ProviderReader => "provider_reader",
+            Self::PersistenceAccumulator => "persistence_accumulator",
+            Self::ClientEmitter => "client_emitter",
+        })
+    }
+}
+
+/// Which actor: its role, and the response that it works for. The [roster](super::supervision::Roster) of a node
+/// knows its actors by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// What it is for.
+    pub role: Role,
+    /// The response that it works for, if it is one response's.
+    pub response: Option<ResponseId>,
+}
+
+impl Label {
+    /// An actor of the whole node.
+    #[must_use]
+    pub const fn node(role: Role) -> Self {
+        Self { role, response: None }
+    }
+
+    /// An actor of one response.
+    #[must_use]
+    pub const fn of(role: Role, response: ResponseId) -> Self {
+        Self { role, response: Some(response) }
+    }
+}
