@@ -6,9 +6,9 @@
 //! `incomplete` and `cancelled`, and what anyone saw of a stored one is a prefix of what everyone can read later.
 //!
 //! ```text
-//!  your code                                            another client, an operator
-//!      | Antiphon::respond(plan)                             | Antiphon::cancel(user, id)
-//!      v                                                     v
+//!  your code, or the HTTP API                       another thread, client or operator
+//!      | User::respond(request)                          | User::cancel(id)
+//!      v                                                 v
 //!  ResponseRegistry     one per node: knows what runs, settles what lost its supervisor
 //!      |
 //!      v
@@ -23,95 +23,74 @@
 //! [Response object](protocol::Response), the stored items and the ending all come out of one
 //! [`Transcript`](domain::Transcript). Facts are folded, then committed, then emitted, in that order.
 //!
-//! # How the modules hang together
-//!
-//! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - The ports are traits for you to implement or to take from here: [`provider::Provider`] (here: [`provider::Eliza`],
-//!   [`provider::ChatCompletions`] and [`provider::Anthropic`]), [`store::Store`] and [`access::Accounts`] (here:
-//!   [`store::MemoryStore`] and [`store::SqlStore`]), [`actors::EstimateTokens`] (here: [`tokens::Tiktoken`]), and
-//!   [`Clock`].
-//! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
-//!   [`tokens`] counts.
-//! - [`actors`] runs responses, and [`Antiphon`] is the handle to them. It works under an actix `System` and under
-//!   `#[tokio::main]`: the actors live on threads of their own.
-//! - [`admission`] makes a [`Plan`](domain::Plan) of a request: validated, with its model, its history and its tokens.
-//! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
-//!   configuration and the command line.
-//! - With the feature `testkit` there are scripted providers, failing stores, and a suite for stores of your own.
-//!
-//! # A response from start to end
+//! # Quick start
 //!
 //! ```
-//! use std::{sync::Arc, time::Duration};
+//! use std::sync::Arc;
 //!
-//! use antiphon::access::AccountService;
-//! use antiphon::actors::{Emission, Wish};
-//! use antiphon::admission::{Admission, Admitted, Asked, DisconnectWish, Model};
-//! use antiphon::domain::{Encoding, Limits, Target};
-//! use antiphon::protocol::{CreateResponse, Input};
+//! use antiphon::admission::Model;
+//! use antiphon::domain::Target;
+//! use antiphon::protocol::{CreateResponse, ResponseEvent};
 //! use antiphon::provider::Eliza;
 //! use antiphon::store::MemoryStore;
-//! use antiphon::tokens::Tiktoken;
 //! use antiphon::vault::{KeyRing, Vault};
-//! use antiphon::{Antiphon, Clock, SystemClock};
+//! use antiphon::Antiphon;
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Where responses are kept, what encrypts them, and whose they are.
+//! // Where responses are kept, what encrypts them, and who answers.
 //! let store = Arc::new(MemoryStore::new());
 //! let vault = Vault::new(KeyRing::generate()?, store.clone());
-//! let user = AccountService::new(store.clone(), vault.clone()).create_user("ada", SystemClock.now()).await?;
-//!
-//! let antiphon = Antiphon::builder(store, vault).provider("local", Eliza::default()).start()?;
-//!
-//! // What a request goes through before anything runs.
-//! let model = Model {
-//!     id: "eliza".into(),
-//!     target: Target::new("local", "eliza"),
-//!     fallbacks: Vec::new(),
-//!     context_window: 8_192,
-//!     encoding: Encoding::O200kBase,
-//!     default_output_tokens: 1_024,
-//!     max_output_tokens: 4_096,
-//!     owned_by: "local".into(),
-//!     created: 0,
-//! };
-//! let admission = Admission {
-//!     models: Arc::new([model].into_iter().collect()),
-//!     limits: Limits::default(),
-//!     disconnect: DisconnectWish::Grace,
-//!     grace: Duration::from_secs(10),
-//!     histories: Arc::new(antiphon.clone()),
-//!     counter: Arc::new(Tiktoken),
-//! };
-//! let request = CreateResponse {
-//!     model: Some("eliza".into()),
-//!     input: Some(Input::Text("I feel calm today.".into())),
-//!     stream: Some(true),
-//!     ..CreateResponse::default()
-//! };
-//! let asked = Asked { request_id: "req_1".into(), caller: "ada".into(), disconnect: None, idempotency: None };
-//! let Admitted { plan, view, .. } = admission.plan(user.id, request, asked).await?;
+//! let antiphon = Antiphon::builder(store, vault)
+//!     .provider("local", Eliza::default())
+//!     .model(Model::new("eliza", Target::new("local", "eliza")))
+//!     .start()?;
 //!
 //! // Durable when this returns; from here on it ends whatever becomes of us.
-//! let mut reader = antiphon.respond(plan, Wish::Events { view, from: 0 }).await?;
-//! while let Some(emission) = reader.emissions.recv().await {
-//!     match emission {
-//!         Emission::Frame { bytes, .. } => print!("{}", String::from_utf8_lossy(&bytes)),
-//!         Emission::End => break,
-//!         Emission::Unavailable { .. } => return Err("the database is away; read the response later".into()),
+//! let ada = antiphon.user_named("ada").await?;
+//! let mut events = ada.respond(CreateResponse::text("eliza", "I feel calm today.")).await?;
+//! while let Some(event) = events.next().await {
+//!     if let ResponseEvent::OutputTextDelta { delta, .. } = event? {
+//!         print!("{delta}");
 //!     }
 //! }
 //!
-//! // The same fold, from the log.
-//! let response = antiphon.retrieve(user.id, reader.id).await?;
+//! // The same fold, from the log, at any time.
+//! let response = ada.retrieve(events.id()).await?;
 //! assert_eq!(response.status.as_str(), "completed");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! `antiphon.cancel(user.id, id)` ends a response from anywhere; `antiphon.subscribe(user.id, id, wish)` reads one
-//! from any event on, while it runs or long after; `antiphon.delete(user.id, id)` removes it.
+//! [`User::cancel`] ends a response from anywhere; [`User::events`] reads one from any event on, while it runs or long
+//! after; [`User::delete`] removes it. [`Antiphon::drain`] is for a program that is about to end; one that ends without
+//! it, or dies, finds everything settled at its next start, if its [`Store`](store::Store) outlives it.
+//!
+//! # Where to go next
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | keep responses in SQLite or PostgreSQL | [`store::SqlStore`], and [`vault::KeyRing::open`] for the keys |
+//! | ask a real model server | [`provider::ChatCompletions`], [`provider::Responses`], [`provider::Anthropic`] |
+//! | write a provider or a store of your own | [`provider::Provider`] and [`store::Store`]; the examples `custom_provider`, `custom_store` |
+//! | have the HTTP API in an actix app of your own | `http::scope`; the example `embed_in_app` |
+//! | talk to it from actors, by messages | [`Antiphon::addr`]; the example `cancel_from_code` |
+//! | supervise actix actors of your own | [`actors::supervision`], which knows nothing of responses |
+//! | make plans of requests yourself | [`admission::Admission`], [`Antiphon::respond`] |
+//! | test what you built | the feature `testkit`: scripted providers, failing stores, a suite for stores |
+//!
+//! # How the modules hang together
+//!
+//! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
+//! - The ports are traits: [`provider::Provider`], [`store::Store`], [`access::Accounts`], [`actors::EstimateTokens`],
+//!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
+//! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
+//!   [`tokens`] counts.
+//! - [`actors`] runs responses, [`admission`] makes [plans](domain::Plan) of requests, and [`Antiphon`] is the handle to
+//!   both. It works under an actix `System`, under `#[tokio::main]` and under neither: the actors live on threads of
+//!   their own. Several nodes may live in one process, and when the last handle of one is dropped all of it ends.
+//! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
+//!   configuration and the command line. Without it neither actix-web nor anything of the command line is built.
 
 pub mod access;
 pub mod actors;
@@ -137,5 +116,8 @@ pub mod testkit;
 pub mod tokens;
 pub mod vault;
 
-pub use antiphon::{Antiphon, AttachRefusal, Builder, History, HistoryError, StartError};
+pub use antiphon::{
+    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, History, HistoryError,
+    ReadFacts, RespondError, StartError, StartResponse, User,
+};
 pub use clock::{Clock, SystemClock};

@@ -59,6 +59,23 @@ impl AccountService {
         Ok(found.ok_or(Error::UnknownUser)?)
     }
 
+    /// The user of that name, who is added if there is none.
+    ///
+    /// # Errors
+    /// Those of [`create_user`](Self::create_user), but never [`Error::NameTaken`].
+    pub async fn ensure_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
+        loop {
+            if let Some(user) = self.accounts.users().await?.into_iter().find(|user| user.name == name) {
+                return Ok(user);
+            }
+            match self.create_user(name, at).await {
+                // Somebody else was faster.
+                Err(ServiceError::Accounts(Error::NameTaken)) => {}
+                created => return created,
+            }
+        }
+    }
+
     /// Deletes a user with all that is theirs. False if there is no such user.
     ///
     /// # Errors

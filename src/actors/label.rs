@@ -21,6 +21,10 @@ pub enum Role {
     PersistenceAccumulator,
     /// Writes the events of one response for one client.
     ClientEmitter,
+    /// Takes the messages of other actors for a node.
+    Dispatcher,
+    /// Tells one of them the facts of one response.
+    FactReader,
 }
 
 impl fmt::Display for Role {
@@ -33,6 +37,8 @@ impl fmt::Display for Role {
             Self::ProviderReader => "provider_reader",
             Self::PersistenceAccumulator => "persistence_accumulator",
             Self::ClientEmitter => "client_emitter",
+            Self::Dispatcher => "dispatcher",
+            Self::FactReader => "fact_reader",
         })
     }
 }

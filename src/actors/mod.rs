@@ -34,9 +34,7 @@ pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use reader::seat;
 pub use reader::{Outcome, Phase, Reader, Wish};
-pub(crate) use registry::{
-    CancelResponse, DeleteResponse, Drain, JoinResponse, ResponseRegistry, StartResponse, find, load,
-};
+pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 #[cfg(test)]

@@ -3,25 +3,26 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use actix::Addr;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
-use super::{Builder, History, HistoryError};
+use super::{Builder, Dispatcher, History, HistoryError};
 use crate::actors::{
-    AdmitError, CancelRefusal, CancelResponse, DeleteResponse, Drain, Heartbeat, JoinResponse, Journal, Label, Node,
-    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, StartResponse,
-    Upstream, Wish, history, load, open_item, seat,
-    supervision::{Child, Roster},
+    AdmitError, Begin, Cancel, CancelRefusal, Delete, Drain, Heartbeat, Join, Journal, Label, Node, NodeFailure,
+    NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, Role, Subscription, Upstream, Wish,
+    history, load, open_item, seat,
+    supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
-use crate::domain::Plan;
+use crate::domain::{Plan, View};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
 use crate::store::{self, ItemQuery, Order, Side, Store};
@@ -49,6 +50,8 @@ struct Inner {
     state: watch::Receiver<NodeState>,
     node: Arc<Node>,
     admission: Arc<Admission>,
+    /// Started when its address is first asked for.
+    dispatcher: Mutex<Option<Child<Dispatcher>>>,
     // Here and not in the registry alone, whose successor would not know.
     draining: AtomicBool,
 }
@@ -67,13 +70,51 @@ impl Antiphon {
         state: watch::Receiver<NodeState>,
     ) -> Self {
         let draining = AtomicBool::new(false);
-        Self(Arc::new(Inner { _guardian: guardian, heartbeat, state, node, admission, draining }))
+        Self(Arc::new(Inner {
+            _guardian: guardian,
+            heartbeat,
+            state,
+            node,
+            admission,
+            dispatcher: Mutex::default(),
+            draining,
+        }))
     }
 
     /// What makes plans of requests, with the models and limits that the builder was told.
     #[must_use]
     pub fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
+    }
+
+    /// Where other actors send [`StartResponse`](super::StartResponse), [`CancelResponse`](super::CancelResponse) and
+    /// [`ReadFacts`](super::ReadFacts). It does not keep the node alive, and stays the same as long as the node lives.
+    #[must_use]
+    pub fn addr(&self) -> Addr<Dispatcher> {
+        let mut dispatcher = self.0.dispatcher.lock();
+        if let Some(running) = dispatcher.as_ref().filter(|running| running.addr().connected()) {
+            return running.addr().clone();
+        }
+        let (node, roster) = (WeakAntiphon(Arc::downgrade(&self.0)), self.0.node.roster.clone());
+        let started = spawn_on(
+            self.0.node.arbiters.root(),
+            &self.0.node.roster,
+            (Label::node(Role::Dispatcher), Span::none()),
+            move |_| Dispatcher::new(node, roster),
+            // Who sent to it is told, and asks for the address again.
+            |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
+        );
+        dispatcher.insert(started).addr().clone()
+    }
+
+    /// Goes on with a reader of that user's whose next event is number `from`.
+    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+        let (antiphon, id) = (self.clone(), reader.id);
+        let resume = move |wish| {
+            let antiphon = antiphon.clone();
+            async move { antiphon.resume(user, id, wish).await }
+        };
+        Subscription::new(reader, (View::default(), from), resume)
     }
 
     /// Admits a response and starts it. Returns once it is durable; from then on it reaches its end whatever
@@ -98,7 +139,7 @@ impl Antiphon {
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
         let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
-        registry.do_send(StartResponse { plan, key, place, seat, reply });
+        registry.do_send(Begin { plan, key, place, seat, reply });
         told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
@@ -154,7 +195,7 @@ impl Antiphon {
             let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(JoinResponse { user, id, returning, seat, span: Span::current(), reply });
+            registry.do_send(Join { user, id, returning, seat, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Ok(answer) = told.await {
                 return answer.map(|()| reader);
@@ -180,7 +221,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
-            registry.do_send(CancelResponse { user, id, span: Span::current(), reply });
+            registry.do_send(Cancel { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }
@@ -196,7 +237,7 @@ impl Antiphon {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(DeleteResponse { user, id, span: Span::current(), reply });
+            registry.do_send(Delete { user, id, span: Span::current(), reply });
             if let Ok(answer) = told.await {
                 return answer;
             }
@@ -313,7 +354,28 @@ impl Antiphon {
     }
 }
 
-fn admit_error(error: vault::Error) -> AdmitError {
+/// A handle that keeps nothing alive: what lives on the node's own threads has no other.
+#[derive(Debug, Clone)]
+pub(super) struct WeakAntiphon(Weak<Inner>);
+
+impl WeakAntiphon {
+    /// The handle; none once the node is gone.
+    pub(super) fn upgrade(&self) -> Option<Antiphon> {
+        self.0.upgrade().map(Antiphon)
+    }
+
+    /// [`Antiphon::subscription`] that keeps nothing alive.
+    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+        let (antiphon, id) = (self.clone(), reader.id);
+        let resume = move |wish| {
+            let antiphon = antiphon.upgrade();
+            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, wish).await }
+        };
+        Subscription::new(reader, (View::default(), from), resume)
+    }
+}
+
+pub(super) fn admit_error(error: vault::Error) -> AdmitError {
     match ReadRefusal::from(error) {
         ReadRefusal::Unavailable => AdmitError::Unavailable,
         ReadRefusal::Restarting => AdmitError::Draining,

@@ -1,10 +1,19 @@
 //! The handle: everything that can be asked of a running node.
 
 mod builder;
+mod dispatcher;
+mod events;
+mod fact_reader;
 mod handle;
 mod idempotency;
+mod messages;
+mod user;
 
 pub use crate::actors::{History, HistoryError};
 pub use builder::{Builder, StartError};
+pub use dispatcher::Dispatcher;
+pub use events::Events;
 pub use handle::Antiphon;
 pub use idempotency::AttachRefusal;
+pub use messages::{CancelResponse, CommittedFacts, ReadFacts, StartResponse};
+pub use user::{RespondError, User};

@@ -49,12 +49,13 @@ impl Log {
         &self.key
     }
 
-    /// The next facts from number `from` on, which must be where a segment begins; empty at the log's end.
+    /// The next facts from number `from` on, a bounded number of them; empty at the log's end.
     ///
     /// # Errors
     /// If the log can't be read.
     pub async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
-        Ok(self.segments(from).await?.into_iter().flat_map(|(_, facts)| facts).collect())
+        let numbered = self.segments(from).await?.into_iter().flat_map(|(first, facts)| (first..).zip(facts));
+        Ok(numbered.filter(|(number, _)| *number >= from).map(|(_, fact)| fact).collect())
     }
 
     /// Folds all of it. Also gives the number of the first fact of its last segment, which the next segment
@@ -72,6 +73,9 @@ impl Log {
                 return Ok((transcript, last));
             }
             for (first, facts) in segments {
+                if first != transcript.facts() {
+                    return Err(LogError::Gap);
+                }
                 last = first;
                 for fact in facts {
                     transcript.apply(fact, &mut events);
@@ -83,7 +87,7 @@ impl Log {
 
     async fn segments(&self, from: u64) -> Result<Vec<(u64, Vec<Fact>)>, LogError> {
         let segments = self.store.segments(self.id, from, PAGE).await?;
-        let mut next = from;
+        let mut next = segments.first().map_or(from, |segment| segment.first.min(from));
         segments
             .iter()
             .map(|segment| {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
+use super::{ContentPart, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
 
 /// Where a response is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -125,6 +125,19 @@ pub struct Response {
     pub safety_identifier: Option<String>,
     /// The client's cache key; echoed.
     pub prompt_cache_key: Option<String>,
+}
+
+impl Response {
+    /// The words of all messages, one after the other.
+    #[must_use]
+    pub fn output_text(&self) -> String {
+        let messages =
+            self.output.iter().filter_map(|item| if let Item::Message(message) = item { Some(message) } else { None });
+        let texts = messages
+            .flat_map(|message| &message.content)
+            .filter_map(|part| if let ContentPart::OutputText(part) = part { Some(part.text.as_str()) } else { None });
+        texts.collect()
+    }
 }
 
 /// Why a response failed.

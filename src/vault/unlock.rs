@@ -30,6 +30,12 @@ impl Vault {
         Self(Arc::new(Inner { ring, accounts, cache, reload: tokio::sync::Mutex::new(()) }))
     }
 
+    /// Where the data keys are, and whose they are.
+    #[must_use]
+    pub fn accounts(&self) -> &Arc<dyn Accounts> {
+        &self.0.accounts
+    }
+
     /// A user's data key. If it is wrapped by a key that the ring in memory lacks, the ring is read again,
     /// so that a rotation by another process needs no restart of this one.
     ///

@@ -10,6 +10,9 @@ use bytes::Bytes;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "its main is run by itself")]
+#[path = "../../examples/custom_store.rs"]
+mod custom_store;
 mod outages;
 mod races;
 mod responses;
@@ -58,7 +61,17 @@ async fn row(db: &DatabaseConnection, sql: &str) -> QueryResult {
 
 #[tokio::test]
 async fn memory_conforms() {
-    assert!(store_conformance("memory", &MemoryStore::new()).await > 40);
+    let store = MemoryStore::new();
+    assert!(store_conformance("memory", &store, &store).await > 40);
+}
+
+#[tokio::test]
+async fn the_store_of_the_example_conforms() {
+    let (endings, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let kept = Arc::new(MemoryStore::new());
+    let store = custom_store::TellingStore { kept: kept.clone(), endings };
+    store_conformance("custom_store", &store, &*kept).await;
+    assert!(told.recv().await.is_some());
 }
 
 #[tokio::test]
@@ -83,13 +96,15 @@ async fn a_lease_is_over_when_its_time_is() {
 #[tokio::test]
 async fn sqlite_conforms() {
     let database = TestDatabase::sqlite();
-    store_conformance("sqlite", &database.store().await).await;
+    let store = database.store().await;
+    store_conformance("sqlite", &store, &store).await;
 }
 
 #[tokio::test]
 async fn postgres_conforms() {
     let database = TestDatabase::postgres();
-    store_conformance("postgres", &database.store().await).await;
+    let store = database.store().await;
+    store_conformance("postgres", &store, &store).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::{
-    Drain, StartResponse,
+    Begin, Drain,
     forgetting::forget,
     reading::Replays,
     recovery::{Left, Recoveries, sweep},
@@ -121,11 +121,11 @@ impl Actor for ResponseRegistry {
     }
 }
 
-impl Handler<StartResponse> for ResponseRegistry {
+impl Handler<Begin> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, start: StartResponse, ctx: &mut Self::Context) {
-        let StartResponse { plan, key, place, seat, reply } = start;
+    fn handle(&mut self, start: Begin, ctx: &mut Self::Context) {
+        let Begin { plan, key, place, seat, reply } = start;
         let id = plan.id;
         let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
         let Some(arbiter) = arbiter else {

@@ -17,7 +17,7 @@ use crate::vault::ResponseKey;
 /// Start a response. Answered once it is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct StartResponse {
+pub(crate) struct Begin {
     pub(crate) plan: Plan,
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
@@ -29,7 +29,7 @@ pub(crate) struct StartResponse {
 /// Serve another client of a response, running or long ended. Answered once it has its seat.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct JoinResponse {
+pub(crate) struct Join {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
     /// The client was there before.
@@ -43,7 +43,7 @@ pub(crate) struct JoinResponse {
 /// Cancel a response. Answered once its ending is durable, whichever it is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct CancelResponse {
+pub(crate) struct Cancel {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.
@@ -54,7 +54,7 @@ pub(crate) struct CancelResponse {
 /// Cancel a response if it runs, and delete all of it. Answered once nothing is left.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct DeleteResponse {
+pub(crate) struct Delete {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.

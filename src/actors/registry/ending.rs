@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::{
-    CancelResponse, DeleteResponse, ResponseRegistry,
+    Cancel, Delete, ResponseRegistry,
     lookup::{AtRest, ending, find_at_rest},
     settle::Reason,
 };
@@ -21,11 +21,11 @@ use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::store::Entry;
 
-impl Handler<CancelResponse> for ResponseRegistry {
+impl Handler<Cancel> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, cancel: CancelResponse, ctx: &mut Self::Context) {
-        let CancelResponse { user, id, span, reply } = cancel;
+    fn handle(&mut self, cancel: Cancel, ctx: &mut Self::Context) {
+        let Cancel { user, id, span, reply } = cancel;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
@@ -42,7 +42,7 @@ impl Handler<CancelResponse> for ResponseRegistry {
                 Some(answer) => {
                     let _left = reply.send(answer);
                 }
-                None => registry.handle(CancelResponse { user, id, span, reply }, ctx),
+                None => registry.handle(Cancel { user, id, span, reply }, ctx),
             }
         }));
     }
@@ -62,11 +62,11 @@ async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<O
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
 }
 
-impl Handler<DeleteResponse> for ResponseRegistry {
+impl Handler<Delete> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, delete_response: DeleteResponse, ctx: &mut Self::Context) {
-        let DeleteResponse { user, id, span, reply } = delete_response;
+    fn handle(&mut self, delete_response: Delete, ctx: &mut Self::Context) {
+        let Delete { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
         if let Some(child) = self.running.get(&id) {
             child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
@@ -77,7 +77,7 @@ impl Handler<DeleteResponse> for ResponseRegistry {
             Some(answer) => {
                 let _left = reply.send(answer);
             }
-            None => registry.handle(DeleteResponse { user, id, span, reply }, ctx),
+            None => registry.handle(Delete { user, id, span, reply }, ctx),
         }));
     }
 }

@@ -10,5 +10,5 @@ mod recovery;
 mod settle;
 
 pub(crate) use actor::ResponseRegistry;
-pub(crate) use commands::{CancelResponse, DeleteResponse, Drain, JoinResponse, StartResponse};
+pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join};
 pub(crate) use lookup::{find, load};

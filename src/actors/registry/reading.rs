@@ -7,7 +7,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{Instrument, Span};
 
 use super::{
-    JoinResponse, ResponseRegistry,
+    Join, ResponseRegistry,
     lookup::{AtRest, Found, ending, find_at_rest},
     settle::Reason,
 };
@@ -51,11 +51,11 @@ struct Replay {
     reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
-impl Handler<JoinResponse> for ResponseRegistry {
+impl Handler<Join> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, join: JoinResponse, ctx: &mut Self::Context) {
-        let JoinResponse { user, id, returning, seat, span, reply } = join;
+    fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
+        let Join { user, id, returning, seat, span, reply } = join;
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, seat, reply });
         }
@@ -67,7 +67,7 @@ impl Handler<JoinResponse> for ResponseRegistry {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
             Ok(AtRest::Running) => {
                 let Replay { seat, span, reply } = join;
-                registry.handle(JoinResponse { user, id, returning, seat, span, reply }, ctx);
+                registry.handle(Join { user, id, returning, seat, span, reply }, ctx);
             }
             Err(refusal) => registry.replay(id, Err(refusal), join, ctx),
         }));

@@ -52,12 +52,13 @@ const SUITES: &[&[Case]] = &[
 ];
 
 /// Puts a store through every case, prints how many there were and gives their number. The cases use ids of
-/// their own, so that the store need not be empty; its tables must exist.
+/// their own, so that the store need not be empty; its tables must exist. `accounts` is where its users are: often the
+/// same value, but it need not be.
 ///
 /// # Panics
 /// With the name of the first case that the store fails.
-pub async fn store_conformance<S: Store + Accounts>(name: &str, store: &S) -> usize {
-    let subject = Subject { store, accounts: store };
+pub async fn store_conformance(name: &str, store: &dyn Store, accounts: &dyn Accounts) -> usize {
+    let subject = Subject { store, accounts };
     let cases = SUITES.iter().copied().flatten();
     for (case, run) in cases.clone() {
         if let Err(panic) = AssertUnwindSafe(run(subject)).catch_unwind().await {

@@ -1,0 +1,77 @@
+//! A response's events, for code.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_util::{Stream, StreamExt};
+
+use crate::actors::{Emission, ReadRefusal, Subscription};
+use crate::domain::Frame;
+use crate::protocol::{Response, ResponseEvent, ResponseId};
+
+/// The events of a response: each once, in order, none left out, each durable before it is here. It ends after the
+/// terminal event.
+///
+/// An error is the last item too, and says nothing about the response: that goes on, and can be read later from
+/// [`next_sequence_number`](Self::next_sequence_number) on.
+#[derive(Debug)]
+pub struct Events(Subscription);
+
+impl Events {
+    pub(super) fn new(subscription: Subscription) -> Self {
+        Self(subscription)
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn id(&self) -> ResponseId {
+        self.0.id()
+    }
+
+    /// The number of the event that comes next.
+    #[must_use]
+    pub fn next_sequence_number(&self) -> u64 {
+        self.0.next_sequence_number()
+    }
+
+    /// The next event; none after the last. Nothing is lost if the future is dropped.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`]: the rest can't be read now.
+    pub async fn next(&mut self) -> Option<Result<ResponseEvent, ReadRefusal>> {
+        StreamExt::next(self).await
+    }
+
+    /// Reads on to the end, and gives the response as it is then: completed or not, its
+    /// [`status`](Response::status) tells.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`]: how it ended can't be read now.
+    pub async fn ending(mut self) -> Result<Response, ReadRefusal> {
+        while let Some(event) = self.next().await {
+            let event = event?;
+            if event.is_terminal() {
+                return event.response().cloned().ok_or(ReadRefusal::Failed);
+            }
+        }
+        Err(ReadRefusal::Failed)
+    }
+}
+
+impl Stream for Events {
+    type Item = Result<ResponseEvent, ReadRefusal>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(match ready!(self.0.poll_recv(task)) {
+            None | Some(Ok(Emission::End)) => None,
+            Some(Ok(Emission::Frame { bytes, .. })) => Some(Frame::decode(&bytes).map_err(|error| {
+                tracing::error!(response.id = %self.0.id(), error = %error, "an event can't be read back");
+                ReadRefusal::Failed
+            })),
+            Some(Ok(Emission::Unavailable { .. })) => Some(Err(ReadRefusal::Unavailable)),
+            Some(Err(refusal)) => Some(Err(refusal)),
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! What one user can do.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Antiphon, Events};
+use crate::access::{AccountService, ServiceError};
+use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
+use crate::admission::{Admitted, Asked, Refusal};
+use crate::domain::View;
+use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
+
+/// Why a request did not become a response: then there is none, or it will be settled as failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RespondError {
+    /// The request can't be run as it is.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The node could not take it.
+    #[error(transparent)]
+    NotAdmitted(#[from] AdmitError),
+    /// The facts of a response were asked for that is not to be stored.
+    #[error("only a stored response has a log of facts")]
+    NotStored,
+}
+
+/// What one user of a node can do. Cheap to clone; like any handle it keeps the node alive.
+#[derive(Debug, Clone)]
+pub struct User {
+    antiphon: Antiphon,
+    id: UserId,
+}
+
+impl Antiphon {
+    /// What that user can do. Whether there is such a user turns out when something is done.
+    #[must_use]
+    pub fn user(&self, id: UserId) -> User {
+        User { antiphon: self.clone(), id }
+    }
+
+    /// What the user of that name can do, who is added if there is none.
+    ///
+    /// # Errors
+    /// Those of [`AccountService::ensure_user`].
+    pub async fn user_named(&self, name: &str) -> Result<User, ServiceError> {
+        let user = self.accounts().ensure_user(name, self.node().clock.now()).await?;
+        Ok(self.user(user.id))
+    }
+
+    /// The node's users and their API keys.
+    #[must_use]
+    pub fn accounts(&self) -> AccountService {
+        AccountService::new(Arc::clone(self.node().vault.accounts()), self.node().vault.clone())
+    }
+}
+
+impl User {
+    /// Who it is.
+    #[must_use]
+    pub fn id(&self) -> UserId {
+        self.id
+    }
+
+    /// Has a request answered. Once this returns the response is durable and reaches its end, whatever becomes of the
+    /// caller; its events are there to be read, now and later. `stream` need not be set: whoever has the events streams.
+    ///
+    /// Whoever drops the events of a response in the foreground leaves it, as a client that closes its connection does:
+    /// see [`Builder::on_disconnect`](crate::Builder::on_disconnect). One in the background minds nobody's leaving.
+    ///
+    /// # Errors
+    /// [`RespondError::Refused`], [`RespondError::NotAdmitted`].
+    pub async fn respond(&self, request: CreateResponse) -> Result<Events, RespondError> {
+        let reader = self.start(request).await?;
+        Ok(Events::new(self.antiphon.subscription(self.id, reader, 0)))
+    }
+
+    pub(super) async fn start(&self, request: CreateResponse) -> Result<Reader, RespondError> {
+        let request = CreateResponse { stream: Some(true), ..request };
+        let asked = Asked {
+            request_id: format!("req_{}", Uuid::now_v7().simple()),
+            caller: self.id.to_string(),
+            disconnect: None,
+            idempotency: None,
+        };
+        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, asked).await?;
+        Ok(self.antiphon.respond(plan, Wish::Events { view, from: 0 }).await?)
+    }
+
+    /// The events of a stored response from number `from` on, running or long ended.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, ReadRefusal> {
+        let wish = Wish::Events { view: View::default(), from };
+        let reader = self.antiphon.subscribe(self.id, id, wish).await?;
+        Ok(Events::new(self.antiphon.subscription(self.id, reader, from)))
+    }
+
+    /// A stored response as of now.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn retrieve(&self, id: ResponseId) -> Result<Response, ReadRefusal> {
+        self.antiphon.retrieve(self.id, id).await
+    }
+
+    /// Cancels a response. Its provider's connection is closed at once; this returns once the ending is durable. Dropping
+    /// the future cancels all the same.
+    ///
+    /// # Errors
+    /// [`CancelRefusal`]: it has ended in another way, or there is none.
+    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+        self.antiphon.cancel(self.id, id).await
+    }
+
+    /// Deletes a stored response and all that was kept of it. One that runs is cancelled first.
+    ///
+    /// # Errors
+    /// [`ReadRefusal`].
+    pub async fn delete(&self, id: ResponseId) -> Result<(), ReadRefusal> {
+        self.antiphon.delete(self.id, id).await
+    }
+}

@@ -1,0 +1,106 @@
+//! The library inside other programs.
+
+use std::{sync::Arc, time::Duration};
+
+use antiphon::{
+    Antiphon, Builder, RespondError, StartError, User,
+    actors::ReadRefusal,
+    admission::{Model, Refusal},
+    domain::Target,
+    protocol::{CreateResponse, ResponseEvent, Status},
+    store::MemoryStore,
+    testkit::PuppetProvider,
+    vault::{KeyRing, Vault},
+};
+
+mod life;
+mod messages;
+
+/// How long something may take that happens at once on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A node in memory whose one model, `m`, is the puppet's.
+fn builder(puppet: &PuppetProvider) -> Builder {
+    let store = Arc::new(MemoryStore::new());
+    let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
+    let model = Model::new("m", Target::new("puppet", "m"));
+    Antiphon::builder(store, vault).provider("puppet", puppet.clone()).model(model).arbiters(1)
+}
+
+/// The node, and somebody who uses it.
+async fn node(puppet: &PuppetProvider) -> (Antiphon, User) {
+    let antiphon = builder(puppet).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    (antiphon, ada)
+}
+
+/// The provider answers in these words.
+async fn answer(puppet: &PuppetProvider, words: &[&str]) {
+    let call = puppet.asked().await;
+    call.open();
+    words.iter().for_each(|word| call.text(word));
+    call.finish();
+}
+
+fn question() -> CreateResponse {
+    CreateResponse::text("m", "Why?")
+}
+
+#[tokio::test]
+async fn a_request_becomes_events_that_can_be_read_again() {
+    let puppet = PuppetProvider::default();
+    let (_antiphon, ada) = node(&puppet).await;
+    let mut events = ada.respond(question()).await.unwrap();
+    answer(&puppet, &["Be", "cause."]).await;
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        seen.push(event.unwrap());
+    }
+    let numbers: Vec<_> = seen.iter().map(ResponseEvent::sequence_number).collect();
+    assert_eq!(numbers, (0..seen.len() as u64).collect::<Vec<_>>());
+    assert!(seen.last().unwrap().is_terminal());
+    let response = ada.retrieve(events.id()).await.unwrap();
+    assert_eq!((response.status, response.output_text().as_str()), (Status::Completed, "Because."));
+    assert_eq!(seen.last().unwrap().response(), Some(&response));
+    let mut again = ada.events(events.id(), 3).await.unwrap();
+    let mut rest = Vec::new();
+    while let Some(event) = again.next().await {
+        rest.push(event.unwrap());
+    }
+    assert_eq!(rest, seen[3..]);
+}
+
+#[tokio::test]
+async fn another_user_sees_nothing_of_it() {
+    let puppet = PuppetProvider::default();
+    let (antiphon, ada) = node(&puppet).await;
+    let events = ada.respond(question()).await.unwrap();
+    let eve = antiphon.user_named("eve").await.unwrap();
+    assert_ne!(eve.id(), ada.id());
+    assert_eq!(eve.events(events.id(), 0).await.unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(eve.retrieve(events.id()).await.unwrap_err(), ReadRefusal::NotFound);
+    assert!(eve.cancel(events.id()).await.is_err());
+    assert_eq!(antiphon.user_named("ada").await.unwrap().id(), ada.id());
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_run_calls_no_provider() {
+    let puppet = PuppetProvider::default();
+    let (_antiphon, ada) = node(&puppet).await;
+    let unknown = ada.respond(CreateResponse::text("n", "Why?")).await.unwrap_err();
+    assert!(matches!(unknown, RespondError::Refused(Refusal::UnknownModel { .. })), "{unknown:?}");
+    let hot = CreateResponse { temperature: Some(9.0), ..question() };
+    let refused = ada.respond(hot).await.unwrap_err();
+    assert!(refused.to_string().contains("temperature"), "{refused}");
+    assert_eq!(puppet.unheard(), 0);
+}
+
+#[tokio::test]
+async fn a_model_at_a_provider_that_is_not_there_is_told_at_the_start() {
+    let missing = Model::new("n", Target::new("nowhere", "n"));
+    let error = builder(&PuppetProvider::default()).model(missing).start().unwrap_err();
+    assert!(
+        matches!(&error, StartError::UnknownProvider { model, provider } if (model.as_str(), provider.as_str()) == ("n", "nowhere"))
+    );
+    assert_eq!(error.to_string(), "the model 'n' is at a provider 'nowhere', which is not there");
+}

@@ -1,0 +1,152 @@
+//! The raw way: messages to an address, facts to a recipient.
+
+use actix::{Actor, ActorContext as _, Context, Handler, Recipient};
+use antiphon::{
+    Antiphon, CancelResponse, CommittedFacts, ReadFacts, RespondError, StartResponse,
+    actors::{CancelRefusal, ReadRefusal},
+    admission::DisconnectWish,
+    domain::{Fact, Transcript},
+    protocol::{CreateResponse, ResponseId, Status, UserId},
+    testkit::PuppetProvider,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{answer, builder, node, question};
+
+/// An actor of somebody else's that is told facts.
+struct Listener(UnboundedSender<CommittedFacts>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<CommittedFacts> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, told: CommittedFacts, _: &mut Self::Context) {
+        // The test may have heard enough.
+        let _enough = self.0.send(told);
+    }
+}
+
+fn listener() -> (Recipient<CommittedFacts>, UnboundedReceiver<CommittedFacts>) {
+    let (tell, told) = unbounded_channel();
+    (Listener(tell).start().recipient(), told)
+}
+
+/// All facts up to the last word, which must be that it ended.
+async fn all(told: &mut UnboundedReceiver<CommittedFacts>, from: u64) -> Vec<Fact> {
+    let mut heard = Vec::new();
+    loop {
+        match told.recv().await.unwrap() {
+            CommittedFacts::Next { first, facts, .. } => {
+                assert_eq!(first, from + heard.len() as u64, "no gap, nothing twice");
+                heard.extend(facts);
+            }
+            CommittedFacts::End { .. } => return heard,
+            CommittedFacts::BrokenOff { refusal, .. } => unreachable!("{refusal}"),
+        }
+    }
+}
+
+async fn read(antiphon: &Antiphon, (user, id): (UserId, ResponseId), from: u64) -> Vec<Fact> {
+    let (to, mut told) = listener();
+    antiphon.addr().send(ReadFacts { user, id, from, to }).await.unwrap().unwrap();
+    all(&mut told, from).await
+}
+
+#[actix::test]
+async fn facts_are_told_as_they_become_durable_and_fold_to_the_response() {
+    let puppet = PuppetProvider::default();
+    let (antiphon, ada) = node(&puppet).await;
+    let (to, mut told) = listener();
+    let start = StartResponse { user: ada.id(), request: question(), facts: Some(to) };
+    let id = antiphon.addr().send(start).await.unwrap().unwrap();
+    answer(&puppet, &["one ", "two ", "three"]).await;
+    let facts = all(&mut told, 0).await;
+    let (mut transcript, mut events) = (Transcript::new(id), Vec::new());
+    facts.iter().cloned().for_each(|fact| transcript.apply(fact, &mut events));
+    let stored = ada.retrieve(id).await.unwrap();
+    assert_eq!(transcript.response().as_deref(), Some(&stored));
+    assert_eq!((stored.status, stored.output_text().as_str()), (Status::Completed, "one two three"));
+    // And again, long after, from anywhere.
+    for from in 0..=facts.len() {
+        assert_eq!(read(&antiphon, (ada.id(), id), from as u64).await, facts[from..]);
+    }
+}
+
+#[actix::test]
+async fn a_cancel_is_a_message_too() {
+    let puppet = PuppetProvider::default();
+    let (antiphon, ada) = node(&puppet).await;
+    let (to, mut told) = listener();
+    let start = StartResponse { user: ada.id(), request: question(), facts: Some(to) };
+    let id = antiphon.addr().send(start).await.unwrap().unwrap();
+    let call = puppet.asked().await;
+    call.open();
+    call.text("one");
+    let cancel = CancelResponse { user: ada.id(), id };
+    let outcome = antiphon.addr().send(cancel).await.unwrap().unwrap();
+    assert_eq!(outcome.status, Status::Cancelled);
+    call.closed().await;
+    let facts = all(&mut told, 0).await;
+    assert!(facts.iter().any(|fact| matches!(fact, Fact::CancelRequested { .. })), "{facts:?}");
+    let stranger = CancelResponse { user: antiphon.user_named("eve").await.unwrap().id(), id };
+    assert_eq!(antiphon.addr().send(stranger).await.unwrap().unwrap_err(), CancelRefusal::NotFound);
+}
+
+/// A listener that stops when it is told something.
+struct Fickle;
+
+impl Actor for Fickle {
+    type Context = Context<Self>;
+}
+
+impl Handler<CommittedFacts> for Fickle {
+    type Result = ();
+
+    fn handle(&mut self, _: CommittedFacts, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+#[actix::test]
+async fn a_recipient_that_is_gone_is_a_client_that_left() {
+    let puppet = PuppetProvider::default();
+    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    let start = StartResponse { user: ada.id(), request: question(), facts: Some(Fickle.start().recipient()) };
+    let id = antiphon.addr().send(start).await.unwrap().unwrap();
+    let call = puppet.asked().await;
+    call.open();
+    call.closed().await;
+    let response = ada.events(id, 0).await.unwrap().ending().await.unwrap();
+    assert_eq!(response.status, Status::Incomplete);
+}
+
+#[actix::test]
+async fn what_cannot_be_told_is_refused_and_nothing_begins() {
+    let puppet = PuppetProvider::default();
+    let (antiphon, ada) = node(&puppet).await;
+    let (to, _told) = listener();
+    let request = CreateResponse { store: Some(false), ..question() };
+    let start = StartResponse { user: ada.id(), request, facts: Some(to.clone()) };
+    assert!(matches!(antiphon.addr().send(start).await.unwrap(), Err(RespondError::NotStored)));
+    let start = StartResponse { user: ada.id(), request: CreateResponse::text("n", "Why?"), facts: None };
+    assert!(matches!(antiphon.addr().send(start).await.unwrap(), Err(RespondError::Refused(_))));
+    let missing = ReadFacts { user: ada.id(), id: ResponseId::new(), from: 0, to };
+    assert_eq!(antiphon.addr().send(missing).await.unwrap().unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(puppet.unheard(), 0);
+}
+
+#[actix::test]
+async fn in_the_background_nobody_needs_to_listen() {
+    let puppet = PuppetProvider::default();
+    let (antiphon, ada) = node(&puppet).await;
+    let request = CreateResponse { background: Some(true), ..question() };
+    let start = StartResponse { user: ada.id(), request, facts: None };
+    let id = antiphon.addr().send(start).await.unwrap().unwrap();
+    answer(&puppet, &["Because."]).await;
+    let response = ada.events(id, 0).await.unwrap().ending().await.unwrap();
+    assert_eq!(response.output_text(), "Because.");
+}
