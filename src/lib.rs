@@ -92,6 +92,11 @@
 //! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
 //!   configuration and the command line. Without it neither actix-web nor anything of the command line is built.
 
+/// The code of the guide, as tests.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}
+
 pub mod access;
 pub mod actors;
 pub mod admission;
