@@ -1,0 +1,5 @@
+//! What the documentation shows is what the tests run.
+
+mod markdown;
+mod peers;
+mod providers;
