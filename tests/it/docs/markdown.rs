@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 /// A fenced block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
+    /// The number of headings above it, which tells sections of one name apart.
+    pub(super) section: usize,
     /// The heading above it.
     pub(super) heading: String,
     /// The word behind the fence.
@@ -22,16 +24,18 @@ pub(super) fn blocks(page: &str, languages: &[&str]) -> Vec<Block> {
 }
 
 fn fenced(page: &str) -> Vec<Block> {
-    let (mut blocks, mut heading) = (Vec::new(), "");
+    let (mut blocks, mut section, mut heading) = (Vec::new(), 0, "");
     let mut open: Option<Block> = None;
     for line in page.lines() {
         match (&mut open, line.strip_prefix("```")) {
             (None, Some(language)) => {
                 let (heading, language) = (heading.to_owned(), language.trim().to_owned());
-                open = Some(Block { heading, language, text: String::new() });
+                open = Some(Block { section, heading, language, text: String::new() });
             }
             (None, None) => {
-                heading = line.strip_prefix('#').map_or(heading, |rest| rest.trim_start_matches('#').trim())
+                if let Some(rest) = line.strip_prefix('#') {
+                    (section, heading) = (section + 1, rest.trim_start_matches('#').trim());
+                }
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => {
@@ -47,10 +51,11 @@ fn fenced(page: &str) -> Vec<Block> {
 #[test]
 fn blocks_are_told_with_their_headings_and_a_comment_in_a_block_is_no_heading() {
     let page = "# One\n\ntext\n\n```sh\n# no heading\na\n\nb\n```\n### Two\n```\nc\n```\n";
-    let block = |heading: &str, language: &str, text: &str| Block {
+    let block = |section, heading: &str, language: &str, text: &str| Block {
+        section,
         heading: heading.to_owned(),
         language: language.to_owned(),
         text: text.to_owned(),
     };
-    assert_eq!(fenced(page), [block("One", "sh", "# no heading\na\n\nb\n"), block("Two", "", "c\n")]);
+    assert_eq!(fenced(page), [block(1, "One", "sh", "# no heading\na\n\nb\n"), block(2, "Two", "", "c\n")]);
 }

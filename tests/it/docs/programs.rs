@@ -1,0 +1,123 @@
+//! The programs of the documentation, run as a reader would run them.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use super::{line::Line, markdown::blocks};
+use crate::support::{Site, count};
+
+const LANGUAGES: [&str; 3] = ["python", "js", "sh"];
+
+/// What the line to the server carries, in bytes, of the first connections: nothing, up to somewhere in the text, and
+/// an event or two.
+const LOSSES: &[usize] = &[0, 3000, 700];
+
+/// All blocks of one language in a section, and what they print.
+struct Program {
+    heading: String,
+    language: String,
+    text: String,
+    /// Nothing if the page does not say.
+    prints: String,
+}
+
+impl Program {
+    /// Whether it is about a line that loses things.
+    fn is_about_a_loss(&self) -> bool {
+        self.heading.contains("lost")
+    }
+}
+
+fn programs(page: &str) -> Vec<Program> {
+    let page = blocks(page, &["python", "js", "sh", "text"]);
+    let mut programs = Vec::new();
+    for section in page.chunk_by(|one, other| one.section == other.section) {
+        let of = |language: &str| -> String {
+            let blocks = section.iter().filter(|block| block.language == language);
+            blocks.map(|block| block.text.as_str()).collect()
+        };
+        for language in LANGUAGES {
+            let text = of(language);
+            if !text.is_empty() {
+                let (heading, language) = (section[0].heading.clone(), language.to_owned());
+                programs.push(Program { heading, language, text, prints: of("text") });
+            }
+        }
+    }
+    programs
+}
+
+fn installed(variable: &str) -> OsString {
+    env::var_os(variable).unwrap_or_else(|| unreachable!("{variable} is not set: tests/run installs it and sets it"))
+}
+
+/// The interpreter of a language. It reads the program from its standard input.
+fn interpreter(language: &str) -> Command {
+    match language {
+        "python" => {
+            let mut python = Command::new(installed("ANTIPHON_SDK_PYTHON"));
+            python.arg("-");
+            python
+        }
+        "js" => {
+            let mut node = Command::new("node");
+            node.args(["--input-type=module", "-"]).current_dir(installed("ANTIPHON_SDK_NODE"));
+            node
+        }
+        _ => {
+            let mut shell = Command::new("bash");
+            shell.args(["-euo", "pipefail", "-s"]);
+            shell
+        }
+    }
+}
+
+/// Runs a program with these variables; what it printed.
+async fn run(language: &str, text: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = interpreter(language);
+    command.envs(variables.iter().copied()).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let program = text.to_owned();
+    let run = move || {
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let Output { status, stdout, stderr } = tokio::task::spawn_blocking(run).await.unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{text}\n{stdout}\n{stderr}");
+    stdout.into_owned()
+}
+
+/// Runs it against a server with nothing but the model that is built in.
+async fn check(program: &Program) {
+    let Program { heading, language, text, prints } = program;
+    let site = Site::new();
+    let server = site.start().await;
+    let losses = if program.is_about_a_loss() { LOSSES } else { &[] };
+    let line = Line::to(&server.url, losses).await;
+    let base = format!("{}/v1", line.url);
+    let printed = run(language, text, &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", &server.key)]).await;
+    assert_eq!(printed, *prints, "{language}, {heading}: {}", server.log());
+    if program.is_about_a_loss() {
+        let expected = if heading.contains("connection") { LOSSES.len() } else { 1 };
+        assert_eq!(line.cuts(), expected, "{language}, {heading}");
+        assert_eq!(count(&site.script().await, "SELECT COUNT(*) FROM responses").await, 1, "{language}, {heading}");
+    }
+}
+
+#[tokio::test]
+async fn the_programs_for_clients_print_what_the_page_says() {
+    let programs = programs("docs/sdks.md");
+    for language in LANGUAGES {
+        let about_losses = |program: &&Program| program.language == language && program.is_about_a_loss();
+        assert!(programs.iter().any(|program| about_losses(&program)), "{language}");
+    }
+    for program in &programs {
+        check(program).await;
+    }
+}
