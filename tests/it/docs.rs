@@ -1,5 +1,6 @@
 //! What the documentation shows is what the tests run.
 
+mod first_steps;
 mod line;
 mod markdown;
 mod peers;

@@ -13,7 +13,7 @@ use crate::support::{Events, Running, Site};
 const PAGE: &str = "docs/providers.md";
 
 /// The configuration with the peer's host in place of the provider's, and nothing else changed.
-fn at(block: &Block, peer: &ScriptedProvider) -> String {
+pub(super) fn at(block: &Block, peer: &ScriptedProvider) -> String {
     let peer = Url::parse(&peer.base_url()).unwrap();
     let line = |line: &str| match line.strip_prefix("base_url = \"").and_then(|rest| rest.strip_suffix('"')) {
         Some(url) => {
