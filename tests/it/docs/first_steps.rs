@@ -43,6 +43,14 @@ async fn both_pages_get_the_first_words_by_curl_and_by_python() {
     }
 }
 
+#[test]
+fn the_providers_of_the_readme_are_a_valid_configuration() {
+    for block in blocks("README.md", &["toml"]) {
+        let site = Site::new().config(&block.text).variable("OPENAI_API_KEY", "sk-of-the-page");
+        assert!(!site.run(&["check-config"]).is_empty());
+    }
+}
+
 #[tokio::test]
 async fn the_lines_of_the_readme_cancel_resume_and_delete() {
     let provider = ScriptedProvider::start();
