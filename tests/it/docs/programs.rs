@@ -3,7 +3,10 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     io::Write as _,
+    os::unix::fs::symlink,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -58,30 +61,33 @@ fn installed(variable: &str) -> OsString {
     env::var_os(variable).unwrap_or_else(|| unreachable!("{variable} is not set: tests/run installs it and sets it"))
 }
 
-/// The interpreter of a language. It reads the program from its standard input.
-fn interpreter(language: &str) -> Command {
-    match language {
-        "python" => {
-            let mut python = Command::new(installed("ANTIPHON_SDK_PYTHON"));
-            python.arg("-");
-            python
-        }
-        "js" => {
-            let mut node = Command::new("node");
-            node.args(["--input-type=module", "-"]).current_dir(installed("ANTIPHON_SDK_NODE"));
-            node
-        }
-        _ => {
-            let mut shell = Command::new("bash");
-            shell.args(["-euo", "pipefail", "-s"]);
-            shell
-        }
-    }
+/// The interpreter of a language, in an empty folder. It reads the program from its standard input.
+fn interpreter(language: &str, folder: &Path) -> Command {
+    let (program, arguments): (OsString, &[&str]) = match language {
+        "python" => (installed("ANTIPHON_SDK_PYTHON"), &["-"]),
+        "js" => ("node".into(), &["--input-type=module", "-"]),
+        _ => ("bash".into(), &["-euo", "pipefail", "-s"]),
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+/// Has programs in that folder find a major version of the package for Node as `openai`.
+fn link(package: &str, folder: &Path) {
+    let modules = folder.join("node_modules");
+    fs::create_dir(&modules).unwrap();
+    let installed = Path::new(&installed("ANTIPHON_SDK_NODE")).join("node_modules").join(package);
+    symlink(installed, modules.join("openai")).unwrap();
 }
 
 /// Runs a program with these variables; what it printed.
 pub(super) async fn run(language: &str, text: &str, variables: &[(&str, &str)]) -> String {
-    let mut command = interpreter(language);
+    run_in(tempfile::tempdir().unwrap().path(), language, text, variables).await
+}
+
+async fn run_in(folder: &Path, language: &str, text: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = interpreter(language, folder);
     command.envs(variables.iter().copied()).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let program = text.to_owned();
@@ -97,14 +103,15 @@ pub(super) async fn run(language: &str, text: &str, variables: &[(&str, &str)]) 
 }
 
 /// Runs it against a server with nothing but the model that is built in.
-async fn check(program: &Program, site: &Site, server: &Running) {
+async fn check(program: &Program, folder: &Path, (site, server): (&Site, &Running)) {
     let Program { heading, language, text, prints } = program;
     let rows = async || count(&site.script().await, "SELECT COUNT(*) FROM responses").await;
     let before = rows().await;
     let losses = if program.is_about_a_loss() { LOSSES } else { &[] };
     let line = Line::to(&server.url, losses).await;
     let base = format!("{}/v1", line.url);
-    let printed = run(language, text, &[("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", &server.key)]).await;
+    let variables = [("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", &server.key)];
+    let printed = run_in(folder, language, text, &variables).await;
     assert_eq!(printed, *prints, "{language}, {heading}: {}", server.log());
     if program.is_about_a_loss() {
         let expected = if heading.contains("connection") { LOSSES.len() } else { 1 };
@@ -113,33 +120,38 @@ async fn check(program: &Program, site: &Site, server: &Running) {
     }
 }
 
-/// Runs those in that language, one after the other.
-async fn check_all(language: &str) {
+/// Runs those in that language, one after the other; with that package, if it is Node's.
+async fn check_all((language, package): (&str, Option<&str>)) {
     let mut programs = programs("docs/sdks.md");
     programs.retain(|program| program.language == language);
     assert!(programs.iter().any(Program::is_about_a_loss), "{language}");
+    let folder = tempfile::tempdir().unwrap();
+    if let Some(package) = package {
+        link(package, folder.path());
+    }
     let site = Site::new();
     let server = site.start().await;
     for program in &programs {
         if program.heading == "Stop" {
-            check_stop(program).await;
+            check_stop(program, folder.path()).await;
         } else {
-            check(program, &site, &server).await;
+            check(program, folder.path(), (&site, &server)).await;
         }
     }
 }
 
 /// Runs it against a model of that name that never comes to an end, so that no machine is too slow to stop it.
-async fn check_stop(program: &Program) {
+async fn check_stop(program: &Program, folder: &Path) {
     let provider = ScriptedProvider::start();
     provider.script("eliza", Script::new().text("Do you ").stall());
     let site = Site::with_models(&provider, &["eliza"]).config("[providers.eliza]\nenabled = false");
     let server = site.start().await;
-    check(program, &site, &server).await;
+    check(program, folder, (&site, &server)).await;
     provider.connection_closed(1).await;
 }
 
 #[tokio::test]
 async fn the_programs_for_clients_print_what_the_page_says() {
-    join_all(LANGUAGES.map(check_all)).await;
+    let node = ["openai", "openai-6"].map(|package| ("js", Some(package)));
+    join_all([("python", None), node[0], node[1], ("sh", None)].map(check_all)).await;
 }
