@@ -11,6 +11,7 @@ mod configuration;
 mod crashes;
 mod deploys;
 mod dialects;
+mod docs;
 mod embedding;
 mod endings;
 mod golden;

@@ -1,6 +1,6 @@
-//! The real `openai` package against the real binary.
+//! The real `openai` packages, for Python and for Node, against the real binary.
 
-use std::{env, path::Path, process::Command, time::Duration};
+use std::{env, ffi::OsString, fs, path::Path, process::Command, time::Duration};
 
 use antiphon::testkit::{Script, ScriptedProvider, refused_base_url};
 use serde_json::{Value, json};
@@ -86,29 +86,60 @@ fn check_tool_messages(provider: &ScriptedProvider) {
     assert!(of_two_calls >= 3, "the stories of two calls were not told");
 }
 
-#[tokio::test]
-async fn the_openai_package_tells_its_stories() {
-    let python = env::var_os("ANTIPHON_SDK_PYTHON")
-        .expect("ANTIPHON_SDK_PYTHON is not set: tests/run installs the package and sets it");
+/// A tool that the tests can't do without.
+fn installed(variable: &str) -> OsString {
+    env::var_os(variable).unwrap_or_else(|| unreachable!("{variable} is not set: tests/run installs it and sets it"))
+}
+
+/// Has a package tell its stories to a server of its own.
+async fn tell(mut teller: Command, folder: &str) -> String {
     let provider = provider();
     let site = Site::with_models(&provider, &MODELS);
     let site = site.provider("nowhere", &refused_base_url(), &["refused"]);
     let site = site.provider("nobody", &refused_base_url(), &["refused-too"]);
     let server = site.start().await;
-    let mut pytest = Command::new(python);
-    pytest
-        .args(["-m", "pytest", "-q", "--tb=short", "--color=no"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/python"))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
+    teller
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
         .env("ANTIPHON_BASE_URL", format!("{}/v1", server.url))
         .env("ANTIPHON_API_KEY", &server.key);
-    let output = tokio::task::spawn_blocking(move || pytest.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || teller.output().unwrap()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    let summary = told.lines().last().unwrap_or_default();
-    #[expect(clippy::print_stdout, reason = "says how many stories were told")]
-    {
-        println!("openai package: {summary}");
-    }
     assert!(output.status.success(), "{told}\n{}\n{}", String::from_utf8_lossy(&output.stderr), server.log());
     check_tool_messages(&provider);
+    told
+}
+
+#[expect(clippy::print_stdout, reason = "says how many stories were told")]
+fn say(package: &str, summary: &str) {
+    println!("{package}: {summary}");
+}
+
+#[tokio::test]
+async fn the_openai_package_tells_its_stories() {
+    let mut pytest = Command::new(installed("ANTIPHON_SDK_PYTHON"));
+    pytest.args(["-m", "pytest", "-q", "--tb=short", "--color=no"]).env("PYTHONDONTWRITEBYTECODE", "1");
+    let told = tell(pytest, "tests/sdk/python").await;
+    say("openai for Python", told.lines().last().unwrap_or_default());
+}
+
+/// Has a major version of the package for Node tell its stories; how many they were.
+async fn tell_in_node(package: &str) -> usize {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/node");
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+    let mut stories: Vec<_> = files.filter(|name| name.to_string_lossy().ends_with("_stories.mjs")).collect();
+    stories.sort();
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=tap"]).args(stories);
+    node.env("ANTIPHON_SDK_NODE", installed("ANTIPHON_SDK_NODE")).env("ANTIPHON_SDK_PACKAGE", package);
+    let told = tell(node, "tests/sdk/node").await;
+    let passed = told.lines().find_map(|line| line.strip_prefix("# pass ")).unwrap_or_default();
+    say(package, &format!("{passed} passed"));
+    passed.parse().unwrap()
+}
+
+#[tokio::test]
+async fn both_major_versions_of_the_openai_package_for_node_tell_the_same_stories() {
+    let (older, newer) = tokio::join!(tell_in_node("openai-6"), tell_in_node("openai"));
+    assert_eq!(older, newer);
+    assert!(newer >= 85, "only {newer} stories");
 }

@@ -16,7 +16,7 @@ const UNFINISHED: &[(&str, &str)] = &[
 
 const MACHINE_PATHS: &[(&str, &str)] = &[("/ho", "me/"), ("/ro", "ot/"), ("/Us", "ers/"), ("/wo", "rk/")];
 
-const ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".py", ".sh", ".lock", "run"];
+const ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".py", ".sh", ".lock", ".mjs", ".json", "run"];
 
 /// Libraries that would be a second TLS or crypto stack.
 const BANNED: &[&str] = &["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls"];
@@ -42,6 +42,11 @@ fn nothing_is_left_unfinished_or_switched_off() {
 #[test]
 fn no_file_names_a_path_of_somebodys_machine() {
     report("paths of a machine", &violations(MACHINE_PATHS, &sources(".", ENDINGS)));
+}
+
+#[test]
+fn no_lock_file_of_packages_names_a_server_to_fetch_them_from() {
+    report("servers of packages", &violations(&[("\"resol", "ved\"")], &sources(".", &["package-lock.json"])));
 }
 
 #[test]
