@@ -12,6 +12,7 @@ mod crashes;
 mod deploys;
 mod dialects;
 mod endings;
+mod examples;
 mod golden;
 mod hostile;
 mod idempotency;
