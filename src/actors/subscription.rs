@@ -38,11 +38,7 @@ enum Source {
 
 impl Subscription {
     /// Goes on with a reader whose next event is number `from`, and with those that `resume` gives after it.
-    pub fn new<F>(
-        reader: Reader,
-        (view, from): (View, u64),
-        resume: impl Fn(Wish) -> F + Send + Sync + 'static,
-    ) -> Self
+    pub fn new<F>(reader: Reader, (view, from): (View, u64), resume: impl Fn(Wish) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Reader, ReadRefusal>> + Send + 'static,
     {

@@ -1,7 +1,7 @@
 //! Runs the examples that end by themselves. `cargo test` builds them beside the tests.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// The binary of an example, of the same build as this test.
 fn binary(name: &str) -> PathBuf {
@@ -10,15 +10,11 @@ fn binary(name: &str) -> PathBuf {
     profile.join("examples").join(name)
 }
 
-fn run(name: &str) -> Output {
-    let binary = binary(name);
-    let ended = Command::new(&binary).output();
-    ended.unwrap_or_else(|error| panic!("{}: {error}; `cargo build --examples` makes it", binary.display()))
-}
-
 /// What an example prints, line by line. It must end without an error.
 fn said(name: &str) -> Vec<String> {
-    let ended = run(name);
+    let binary = binary(name);
+    assert!(binary.is_file(), "{} is missing: `cargo test` makes it, or `cargo build --examples`", binary.display());
+    let ended = Command::new(binary).output().unwrap();
     assert!(ended.status.success(), "{name}: {ended:?}");
     String::from_utf8(ended.stdout).unwrap().lines().map(str::to_owned).collect()
 }
