@@ -14,6 +14,7 @@ mod dialects;
 mod docs;
 mod embedding;
 mod endings;
+mod examples;
 mod golden;
 mod hostile;
 mod idempotency;

@@ -21,7 +21,35 @@ use super::{
 /// senders hold credits.
 const MAILBOX: usize = 16;
 
-/// An actor that somebody answers for. Dropping it kills the actor.
+/// An actor that somebody answers for. Dropping it kills the actor before its next turn.
+///
+/// ```
+/// use actix::{Actor, Context, Handler};
+/// use antiphon::actors::supervision::{Beat, Exit, Ping, Roster, spawn};
+///
+/// struct Deaf;
+///
+/// impl Actor for Deaf {
+///     type Context = Context<Self>;
+/// }
+///
+/// impl Handler<Ping> for Deaf {
+///     type Result = ();
+///
+///     fn handle(&mut self, _: Ping, _: &mut Self::Context) {
+///         // One that hears would say `ping.answer()`.
+///     }
+/// }
+///
+/// actix::System::new().block_on(async {
+///     let (tell, told) = tokio::sync::oneshot::channel();
+///     let mut child = spawn(&Roster::new(), "deaf", |_| Deaf, |exit| drop(tell.send(exit)));
+///     // A parent does this on a timer.
+///     let beats = [child.beat(2), child.beat(2), child.beat(2)];
+///     assert_eq!(beats, [Beat::Alive, Beat::Missed(1), Beat::Hung]);
+///     assert_eq!(told.await, Ok(Exit::Hung));
+/// });
+/// ```
 pub struct Child<A: Actor<Context = Context<A>>> {
     addr: Addr<A>,
     switch: Arc<Switch>,
@@ -65,8 +93,26 @@ impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
     }
 }
 
-/// Starts an actor on the current arbiter. `exit` is told its ending, once. What the actor logs is in the
-/// caller's span.
+/// Starts an actor on the current arbiter. It is on the roster at once, and `build` makes it at once; a panic in
+/// `build` is an ending like others. `exit` is told the ending, once, after the actor is dropped and off the roster.
+/// What the actor logs is in the caller's span.
+///
+/// ```
+/// use actix::{Actor, Context};
+/// use antiphon::actors::supervision::{Exit, Roster, spawn};
+///
+/// struct Idle;
+/// impl Actor for Idle {
+///     type Context = Context<Self>;
+/// }
+///
+/// actix::System::new().block_on(async {
+///     let (tell, told) = tokio::sync::oneshot::channel();
+///     let child = spawn(&Roster::new(), "idle", |_| Idle, |exit| drop(tell.send(exit)));
+///     drop(child);
+///     assert_eq!(told.await, Ok(Exit::Killed));
+/// });
+/// ```
 ///
 /// # Panics
 /// Outside of an arbiter (a `LocalSet`).
@@ -84,8 +130,9 @@ pub fn spawn<A: Actor<Context = Context<A>>, L: Send + 'static>(
     Child { addr, switch, pulse: Pulse::default() }
 }
 
-/// Starts an actor on another arbiter; its address works at once. If the arbiter is gone the ending is
-/// [`Exit::Killed`]. What the actor logs is in `span`.
+/// Starts an actor on another arbiter, from any thread; its address works at once, and `build` makes it there. If the
+/// arbiter is gone the ending is [`Exit::Killed`]. What the actor logs is in the span beside its label: the thread that
+/// it lives on has no current one. Otherwise as [`spawn`]; [`Arbiters`](super::Arbiters) has an example.
 pub fn spawn_on<A: Actor<Context = Context<A>>, L: Send + 'static>(
     arbiter: &ArbiterHandle,
     roster: &Roster<L>,

@@ -2,7 +2,8 @@
 
 use std::{any::Any, fmt};
 
-/// How an actor ended: what its parent is told.
+/// How an actor ended: what its parent is told. Its `Debug` does not tell the text of a panic, which may quote what
+/// the actor worked on.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Exit {
     /// It stopped by itself.
