@@ -13,6 +13,7 @@ use antiphon::{
     vault::{KeyRing, Vault},
 };
 
+mod features;
 mod life;
 mod messages;
 
