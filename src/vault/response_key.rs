@@ -29,7 +29,11 @@ impl UserKey {
 
     /// The key of one of the user's responses: HKDF-SHA-256 of the data key, with the response's id as info.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "HKDF fails only for outputs of more than 8,160 bytes")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "HKDF fails only for outputs of more than 8,160 bytes"
+    )]
     pub fn response_key(&self, id: ResponseId) -> ResponseKey {
         let uuid = id.uuid();
         let info: [&[u8]; 1] = [uuid.as_bytes()];

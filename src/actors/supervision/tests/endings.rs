@@ -87,6 +87,8 @@ async fn killed(stopping: Running, after_its_first_turn: bool) -> Vec<&'static s
         tokio::task::yield_now().await;
     }
     let _first = child.beat(1);
+    // With no address left actix would drop it without another turn.
+    let _address = child.addr().clone();
     drop(child);
     assert_eq!(only(told).await, Exit::Killed);
     entries.lock().clone()

@@ -1,0 +1,74 @@
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use super::{is_test, report, root, sources};
+
+/// What `cargo package` would put into the package of a crate.
+fn packaged(package: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let list = ["package", "--list", "--quiet", "--allow-dirty", "--package", package];
+    let listed = Command::new(cargo).args(list).current_dir(root()).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    String::from_utf8(listed.stdout).unwrap().lines().map(|line| line.replace('\\', "/")).collect()
+}
+
+/// The files that a line of code has the compiler read, relative to the repository's root.
+fn included(file: &str, line: &str) -> Option<String> {
+    let (_, name) = line.split_once("include_bytes!(\"").or_else(|| line.split_once("include_str!(\""))?;
+    let (name, _) = name.split_once('"')?;
+    let mut path = PathBuf::new();
+    for part in Path::new(file).parent()?.join(name).components() {
+        if part == Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    Some(path.to_string_lossy().replace('\\', "/"))
+}
+
+#[test]
+fn the_package_holds_all_that_it_is_built_from() {
+    let packaged = packaged("antiphon");
+    let mut needed: BTreeSet<String> = BTreeSet::new();
+    for source in sources("src", &[".rs"]) {
+        needed.extend(source.text.lines().filter_map(|line| included(&source.path, line)));
+        needed.insert(source.path);
+    }
+    needed.extend(["Cargo.toml", "README.md", "LICENSE-APACHE", "LICENSE-MIT"].map(str::to_owned));
+    let missing: Vec<String> = needed.difference(&packaged).cloned().collect();
+    report("what `include` in Cargo.toml leaves out of the package and the build needs", &missing);
+}
+
+#[test]
+fn the_package_holds_nothing_that_only_the_repository_needs() {
+    let wanted = |path: &String| {
+        ["src/", "examples/", "web/dist/", "Cargo", "LICENSE-", "README.md", "CHANGELOG.md", "config.toml"]
+            .iter()
+            .chain(&[".cargo_vcs_info.json"])
+            .any(|known| path.starts_with(known))
+    };
+    let stray: Vec<String> = packaged("antiphon")
+        .into_iter()
+        .filter(|path| is_test(path) && !path.starts_with("src/") || !wanted(path))
+        .collect();
+    report("in the package and not for those who use it", &stray);
+}
+
+#[test]
+fn every_package_has_its_licences() {
+    for package in ["antiphon", "antiphon-entities", "antiphon-migration"] {
+        let packaged = packaged(package);
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            assert!(packaged.contains(licence), "{package}: {licence}");
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_included_files_finds_them_from_the_file_that_names_them() {
+    let line = r#"    Asset::new("/", include_bytes!("../../web/dist/index.html")),"#;
+    assert_eq!(included("src/http/page.rs", line).as_deref(), Some("web/dist/index.html"));
+    assert_eq!(included("src/http/page.rs", "fn include() {}"), None);
+}
