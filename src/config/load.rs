@@ -1,7 +1,7 @@
 //! From the layers to a configuration that is known to be good.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::Source as _;
 use garde::Validate;
@@ -35,6 +35,8 @@ pub struct Config {
     pub providers: BTreeMap<String, Provider>,
     /// All options with the values that they have, and where each was written; without secrets.
     pub settings: Vec<Setting>,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
 }
 
 /// The sections as they are written.
@@ -139,7 +141,8 @@ impl Config {
             None => String::new(),
         };
         let name = file.map_or_else(String::new, |path| path.display().to_string());
-        Self::from_layers(&name, &text, environment)
+        let config = Self::from_layers(&name, &text, environment)?;
+        Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
     pub(super) fn from_layers(name: &str, text: &str, environment: &Environment) -> Result<Self, InvalidConfig> {
@@ -167,9 +170,12 @@ impl Config {
     }
 }
 
+/// The reason of a problem where the file that was named is not there.
+pub(crate) const NO_FILE: &str = "there is no such file";
+
 fn unreadable_file(path: &Path, error: &std::io::Error) -> InvalidConfig {
     let reason = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => NO_FILE.to_owned(),
         std::io::ErrorKind::InvalidData => "the file is not in UTF-8".to_owned(),
         _ => format!("the file can't be read: {error}"),
     };
@@ -212,6 +218,7 @@ impl Sections {
             log: self.log,
             providers: providers::resolve(self.providers, environment, problems),
             settings: written,
+            file: None,
         }
     }
 }

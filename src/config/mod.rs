@@ -28,6 +28,7 @@ mod word;
 
 pub use http::HttpSection;
 pub use limits::LimitsSection;
+pub(crate) use load::NO_FILE;
 pub use load::{Config, Environment};
 pub use log::{LogFormat, LogSection};
 pub use models::Model;

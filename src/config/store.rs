@@ -110,6 +110,27 @@ impl StoreSection {
     }
 }
 
+impl StoreSection {
+    /// Where the database is, without user and password.
+    #[must_use]
+    pub fn place(&self, data_dir: &Path) -> String {
+        let url = self.sql_options(data_dir).url;
+        let own = || format!("SQLite in {}", data_dir.join("antiphon.db").display());
+        let Some(url) = self.url.as_ref().map(|_| url) else { return own() };
+        match (url.strip_prefix("sqlite:"), reqwest::Url::parse(&url)) {
+            (Some(path), _) => {
+                let path = path.split('?').next().unwrap_or_default();
+                format!("SQLite in {}", path.strip_prefix("//").unwrap_or(path))
+            }
+            (None, Ok(url)) => {
+                let host = url.host_str().unwrap_or("localhost");
+                format!("PostgreSQL at {host}:{}{}", url.port().unwrap_or(5432), url.path())
+            }
+            (None, Err(_)) => "PostgreSQL".to_owned(),
+        }
+    }
+}
+
 /// A path may hold what means something else in a URL.
 fn sqlite_url(path: &Path) -> String {
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
