@@ -76,6 +76,7 @@ fn told(process: Option<u32>) -> String {
 
 impl Obstacle {
     /// Why an address can't be listened on.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
     pub(super) fn at(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::AddressInUse(address),

@@ -100,6 +100,7 @@ fn next_port(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip(), port)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
 fn for_directory(source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

@@ -31,7 +31,11 @@ impl Site {
             vault::Error::Tampered | vault::Error::UnknownKeyVersion(_) => {
                 anyhow::Error::new(Obstacle::RingOfAnother(config.store.place(data_dir.path())))
             }
-            other => other.into(),
+            other @ (vault::Error::TooLarge { .. }
+            | vault::Error::NoDataKey(_)
+            | vault::Error::Randomness
+            | vault::Error::Ring(_)
+            | vault::Error::Accounts(_)) => other.into(),
         })?;
         let service = AccountService::new(Arc::clone(&store) as _, vault.clone());
         Ok(Self { store, vault, service })

@@ -173,6 +173,7 @@ impl Config {
 /// The reason of a problem where the file that was named is not there.
 pub(crate) const NO_FILE: &str = "there is no such file";
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
 fn unreadable_file(path: &Path, error: &std::io::Error) -> InvalidConfig {
     let reason = match error.kind() {
         std::io::ErrorKind::NotFound => NO_FILE.to_owned(),

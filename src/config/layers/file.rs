@@ -44,13 +44,12 @@ impl Lines<'_> {
         entries.sort_by_key(|(key, _)| key.get_ref().as_ref());
         for (key, value) in entries {
             path.push(key.get_ref().to_string());
-            match value.get_ref() {
-                DeValue::Table(inner) if !inner.is_empty() => self.table(path, inner, leaves),
-                other => leaves.push(Leaf {
-                    path: path.clone(),
-                    value: of(other),
-                    origin: self.at(Spanned::span(key).start),
-                }),
+            let section = value.get_ref().as_table().filter(|table| !table.is_empty());
+            if let Some(section) = section {
+                self.table(path, section, leaves);
+            } else {
+                let origin = self.at(Spanned::span(key).start);
+                leaves.push(Leaf { path: path.clone(), value: of(value.get_ref()), origin });
             }
             path.pop();
         }
