@@ -138,7 +138,8 @@ pub enum UsersCommand {
 pub enum VaultCommand {
     /// Adds a new current key and wraps all data keys with it
     ///
-    /// Works while servers run, with a ring in a file. Back up the key file after it: older keys stay in it.
+    /// Works while servers run. Back up the key file after it: older keys stay in it. A ring that comes from a variable
+    /// or a command is not written: add the new key there first, and this wraps all data keys with what is current.
     Rotate,
 }
 

@@ -2,6 +2,7 @@
 
 mod guarantees;
 mod layers;
+mod operations;
 mod sizes;
 mod words;
 
