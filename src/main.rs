@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use antiphon::cli::{self, Cli};
+use antiphon::cli::{self, Cli, Command};
 use antiphon::config::Environment;
 use antiphon::telemetry;
 use clap::Parser as _;
@@ -13,8 +13,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // If nobody reads standard error, the exit code has to say it all.
-            writeln!(io::stderr(), "antiphon: {error:#}").ok();
-            ExitCode::FAILURE
+            write!(io::stderr(), "{}", cli::report(&error)).ok();
+            cli::exit_code(&error).into()
         }
     }
 }
@@ -22,6 +22,9 @@ fn main() -> ExitCode {
 fn try_main(cli: &Cli) -> anyhow::Result<()> {
     #[cfg(feature = "fault-points")]
     antiphon::fault::arm()?;
+    if let Command::Completions { shell } = cli.command {
+        return Ok(cli::completions(shell, &mut io::stdout().lock())?);
+    }
     let config = cli.load_config(&Environment::of_process())?;
     telemetry::init(&config.log)?;
     actix_rt::System::new().block_on(cli::run(cli, &config, &mut io::stdout().lock()))

@@ -1,21 +1,25 @@
 //! What can be typed.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{Config, Environment, InvalidConfig};
 
-/// A self-hosted server for model responses.
+/// A self-hosted server for model responses: the Responses API for its clients, any provider behind it.
 #[derive(Debug, Parser)]
-#[command(name = "antiphon", version)]
+#[command(name = "antiphon", version, after_help = SHORT, after_long_help = LONG, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration file [default: config.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The configuration file [default: config.toml in this directory, if there is one]
+    #[arg(long, global = true, value_name = "FILE", env = "ANTIPHON_CONFIG", hide_env_values = true)]
+    #[arg(help_heading = EVERYWHERE)]
     pub config: Option<PathBuf>,
 
-    /// The directory of the database, the key file and the lock
-    #[arg(long, global = true, value_name = "DIR", default_value = "./data")]
+    /// The directory of what is a server's own: database, key ring, lock
+    #[arg(long, global = true, value_name = "DIR", default_value = "./data", env = "ANTIPHON_DATA")]
+    #[arg(hide_env_values = true, help_heading = EVERYWHERE)]
     pub data: PathBuf,
 
     /// What to do
@@ -23,12 +27,33 @@ pub struct Cli {
     pub command: Command,
 }
 
+const EVERYWHERE: &str = "With every command";
+
+const SHORT: &str = "`antiphon serve` needs nothing else; --help says more.";
+
+const LONG: &str = "\
+First steps:
+  antiphon serve                        Start it; the first start prints an API key and a line to try
+  antiphon keys create --name laptop    Make another key; it works at once
+  antiphon check-config                 See whether the configuration makes sense before starting anew
+
+Where things are:
+  ./data        Database, key ring and lock, for their owner alone; back up database and key ring (--data)
+  config.toml   Options; every one has a default (--config)
+  environment   Options again, stronger than the file: ANTIPHON_<SECTION>__<KEY>
+
+All commands but `serve` can be run beside a running server. Results go to standard output, errors and logs to
+standard error. Exit codes: 0 done, 1 failed, 2 the command line or the configuration is not valid.";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serves the API until it is stopped
+    ///
+    /// Prints its address, and on the very first start an API key, which is not shown again. Logs go to standard
+    /// error. SIGTERM or Ctrl-C lets running responses finish for server.drain_timeout; a second one stops at once.
     Serve {
-        /// The address and port to listen on [default: 127.0.0.1:8080, or the configuration's]
+        /// The address and port to listen on [default: server.listen, which is 127.0.0.1:8080]
         #[arg(long, value_name = "ADDR:PORT")]
         listen: Option<std::net::SocketAddr>,
     },
@@ -42,15 +67,34 @@ pub enum Command {
     #[command(subcommand)]
     Vault(VaultCommand),
     /// Says whether the configuration is valid, and if not, everything that is wrong
+    ///
+    /// Starts nothing and connects to nothing. Each problem is told with its option, its value unless that may be a
+    /// secret, what is wrong, and where it was written.
     CheckConfig,
+    /// Prints every option with its value and where that comes from; secrets as "[set]"
+    ///
+    /// The output has the form of config.toml. Each line ends in a comment: default, the file and the line, or the
+    /// environment variable that set it.
+    ShowConfig,
     /// Brings the tables of the database up to date
+    ///
+    /// `serve` does it, too. Apart from it, this is for upgrades of several servers on one database.
     Migrate,
+    /// Prints a script that completes commands and options in a shell
+    ///
+    /// For bash: antiphon completions bash > ~/.local/share/bash-completion/completions/antiphon
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// What to do with API keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Makes a key and prints it; it can't be shown again
+    ///
+    /// Prints the key alone, so that it can be put into a variable: KEY=$(antiphon keys create --name laptop)
     Create {
         /// What people call the key
         #[arg(long)]
@@ -60,6 +104,8 @@ pub enum KeysCommand {
         user: String,
     },
     /// Lists all keys, revoked ones too
+    ///
+    /// One line each: id, when it was made, its user, its name, and whether it is valid. Secrets are not kept.
     List,
     /// Revokes a key: it is refused from the next request on
     Revoke {
@@ -77,6 +123,8 @@ pub enum UsersCommand {
         name: String,
     },
     /// Lists all users
+    ///
+    /// One line each: id, when the user was added, the name.
     List,
     /// Deletes a user, with all keys, responses and the data key: nothing of it can be read again
     Delete {
@@ -89,7 +137,20 @@ pub enum UsersCommand {
 #[derive(Debug, Subcommand)]
 pub enum VaultCommand {
     /// Adds a new current key and wraps all data keys with it
+    ///
+    /// Works while servers run. Back up the key file after it: older keys stay in it. A ring that comes from a variable
+    /// or a command is not written: add the new key there first, and this wraps all data keys with what is current.
     Rotate,
+}
+
+/// Writes the script that completes commands and options in a shell.
+///
+/// # Errors
+/// If it can't be written.
+pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "antiphon", &mut script);
+    out.write_all(&script)
 }
 
 impl Cli {
@@ -99,7 +160,9 @@ impl Cli {
     /// [`InvalidConfig`], also if a file that was named is not there.
     pub fn load_config(&self, environment: &Environment) -> Result<Config, InvalidConfig> {
         let usual = Path::new("config.toml");
-        let file = self.config.as_deref().or_else(|| usual.exists().then_some(usual));
+        // A link that leads nowhere was meant to be read, too.
+        let is_there = usual.symlink_metadata().is_ok();
+        let file = self.config.as_deref().or_else(|| is_there.then_some(usual));
         Config::load(file, environment)
     }
 }

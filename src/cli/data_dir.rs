@@ -1,12 +1,13 @@
 //! The data directory: what makes a node.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
 use uuid::Uuid;
+
+use super::Obstacle;
 
 /// The directory of the database, the key file and the lock.
 #[derive(Debug, Clone)]
@@ -23,9 +24,9 @@ impl DataDir {
     ///
     /// # Errors
     /// If it can't be made.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path) -> Result<Self, Obstacle> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.with_context(|| format!("the data directory '{}' can't be made", path.display()))?;
+        made.map_err(|source| Obstacle::DataDir { path: path.to_owned(), source })?;
         Ok(Self(path.to_owned()))
     }
 
@@ -39,16 +40,21 @@ impl DataDir {
     ///
     /// # Errors
     /// If another process has it.
-    pub fn lock(&self) -> anyhow::Result<DataDirLock> {
+    pub fn lock(&self) -> Result<DataDirLock, Obstacle> {
         let path = self.0.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("the lock '{}' can't be opened", path.display()))?;
+        let unusable = |source| Obstacle::DataDir { path: path.clone(), source };
+        let mut file = OpenOptions::new();
+        let file = file.create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
+        let mut file = file.map_err(unusable)?;
         match file.try_lock() {
-            Ok(()) => Ok(DataDirLock { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                bail!("another process serves the data directory '{}'", self.0.display())
+            Ok(()) => {
+                write_process(&mut file).map_err(unusable)?;
+                Ok(DataDirLock { _file: file })
             }
-            Err(TryLockError::Error(error)) => Err(error).context("the data directory can't be locked"),
+            Err(TryLockError::WouldBlock) => {
+                Err(Obstacle::DataDirBusy { path: self.0.clone(), process: process(&file) })
+            }
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
     }
 
@@ -57,13 +63,13 @@ impl DataDir {
     ///
     /// # Errors
     /// If it can't be read or written.
-    pub fn node_name(&self, _lock: &DataDirLock) -> anyhow::Result<String> {
+    pub fn node_name(&self, _lock: &DataDirLock) -> Result<String, Obstacle> {
         let path = self.0.join("node");
         let read = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_node_name(&path),
             read => read,
         };
-        read.with_context(|| format!("the node's name in '{}' can't be read or written", path.display()))
+        read.map_err(|source| Obstacle::DataDir { path, source })
     }
 
     fn make_node_name(&self, path: &Path) -> io::Result<String> {
@@ -75,4 +81,16 @@ impl DataDir {
         File::open(&self.0)?.sync_all()?;
         Ok(name)
     }
+}
+
+/// For people who wonder who has the lock; the lock itself is the system's.
+fn write_process(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn process(mut file: &File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! `antiphon check-config`, `antiphon migrate`, `antiphon vault`.
+//! `antiphon check-config`, `antiphon show-config`, `antiphon migrate`, `antiphon vault`.
 
 use std::io::Write;
 
@@ -10,6 +10,21 @@ use crate::config::Config;
 /// A configuration that is not valid does not come this far.
 pub(super) fn check_config(out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(writeln!(out, "the configuration is valid")?)
+}
+
+/// Every option in its section, as `config.toml` has them, with a comment that says where its value comes from.
+pub(super) fn show_config(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut section = "";
+    for setting in &config.settings {
+        if setting.section != section {
+            let gap = if section.is_empty() { "" } else { "\n" };
+            writeln!(out, "{gap}[{}]", setting.section)?;
+            section = &setting.section;
+        }
+        let option = format!("{} = {}", setting.key, setting.value);
+        writeln!(out, "{option:40} # {}", setting.origin)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn migrate(config: &Config, data_dir: &DataDir, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::providers::Built;
-use crate::config::{self, UpstreamSection};
+use crate::config::{self, LogFormat, UpstreamSection};
 use crate::domain::Timeouts;
 use crate::provider::{Error, Provider};
 
@@ -18,25 +19,40 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A line about each provider that is asked over HTTP, in the order of their names: whether it answers now. All are
 /// asked at once, so that this takes no longer than the slowest of them, and three seconds at most.
-pub(super) async fn lines(providers: &[Built<'_>]) -> String {
+pub(super) async fn lines(providers: &[Built<'_>], format: LogFormat) -> String {
     let lines = providers.iter().filter_map(|Built { name, section, provider }| match section {
         config::Provider::Eliza(_) => None,
-        config::Provider::Upstream(section) => Some(line(name, section, provider.as_ref())),
+        config::Provider::Upstream(section) => Some(line(name, (section, format), provider.as_ref())),
     });
     join_all(lines).await.concat()
 }
 
-async fn line(name: &str, section: &UpstreamSection, provider: &dyn Provider) -> String {
+async fn line(name: &str, (section, format): (&UpstreamSection, LogFormat), provider: &dyn Provider) -> String {
     let Timeouts { connect, first_byte, .. } = section.timeouts;
     let timeouts =
         Timeouts { connect: connect.min(PATIENCE), first_byte: first_byte.min(PATIENCE), ..section.timeouts };
     let probed = timeout(PATIENCE, provider.probe(timeouts)).await.unwrap_or(Err(Error::FirstByteTimeout));
+    let is_reachable = probed.is_ok();
     let found = match probed {
         Ok(()) => format!("reachable, {}", models(section)),
         Err(error) => format!("not reachable: {error}"),
     };
     // The configuration takes no URL that holds credentials.
-    format!("Provider {name} ({}, {}): {found}\n", section.kind.as_str(), section.base_url)
+    let (kind, base_url) = (section.kind.as_str(), &section.base_url);
+    match format {
+        LogFormat::Text => format!("Provider {name} ({kind}, {base_url}): {found}\n"),
+        LogFormat::Json => {
+            let told = json!({
+                "event": "provider",
+                "name": name,
+                "kind": kind,
+                "base_url": base_url,
+                "reachable": is_reachable,
+                "found": found,
+            });
+            format!("{told}\n")
+        }
+    }
 }
 
 /// How many models can be asked for there.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::args::{Cli, Command};
+use super::args::{Cli, Command, completions};
 use super::site::Site;
 use super::{DataDir, keys, maintenance, server, users};
 use crate::config::Config;
@@ -15,6 +15,8 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Res
     match &cli.command {
         Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
         Command::CheckConfig => maintenance::check_config(out),
+        Command::ShowConfig => maintenance::show_config(config, out),
+        Command::Completions { shell } => Ok(completions(*shell, out)?),
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => with_site(cli, config, async |site| keys::run(site, command, out).await).await,
         Command::Users(command) => with_site(cli, config, async |site| users::run(site, command, out).await).await,

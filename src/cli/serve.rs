@@ -1,14 +1,15 @@
 //! What has to be there before a server can start.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::site::{DEFAULT_USER, Site};
+use super::welcome::Welcome;
 use super::{DataDir, DataDirLock};
 use crate::access::{AccountService, Accounts as _, ApiKey, Authenticator, Error, ServiceError};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Provider};
+use crate::config::{Config, LogFormat};
 use crate::store::SqlStore;
 use crate::vault::Vault;
 
@@ -50,17 +51,18 @@ pub async fn prepare(mut config: Config, data: &Path, listen: Option<SocketAddr>
 }
 
 impl ServeInput {
-    /// What people are told once the server listens at `address`. On the very first start this adds the
-    /// default user and an API key, which is shown here and never again; so call it when the socket is bound,
-    /// and print it.
+    /// What people are told once the server listens at `address`; one JSON object a line where logs are JSON. On the
+    /// very first start this adds the default user and an API key, which is shown here and never again; so call it
+    /// when the socket is bound, and print it.
     ///
     /// # Errors
     /// If the user or the key can't be added.
     pub async fn welcome(&self, address: SocketAddr) -> anyhow::Result<String> {
-        let url = format!("http://{}", reachable(address));
-        Ok(match self.first_key().await? {
-            Some(key) => first_start(&url, &key, self.first_model()),
-            None => format!("Antiphon listens on {url}\n"),
+        let key = self.first_key().await?;
+        let welcome = Welcome::new(&self.config, self.data_dir.path(), address);
+        Ok(match self.config.log.format {
+            LogFormat::Text => welcome.text(key.as_ref()),
+            LogFormat::Json => welcome.json(key.as_ref()),
         })
     }
 
@@ -74,39 +76,5 @@ impl ServeInput {
             created => created?,
         };
         Ok(Some(self.service.create_key(user.id, "first", SystemClock.now()).await?))
-    }
-
-    /// A model to try: the built-in one if it is there.
-    fn first_model(&self) -> Option<&str> {
-        let names = |provider| match provider {
-            &Provider::Eliza(_) => Some("eliza"),
-            Provider::Upstream(section) => {
-                section.models.iter().find(|model| !model.is_any()).map(|model| model.id.as_str())
-            }
-        };
-        let models: Vec<&str> = self.config.providers.values().filter_map(names).collect();
-        models.iter().find(|model| **model == "eliza").or(models.first()).copied()
-    }
-}
-
-fn first_start(url: &str, key: &ApiKey, model: Option<&str>) -> String {
-    let key = key.expose();
-    let mut text = format!("Antiphon listens on {url}\n\nYour API key, shown this once:\n\n  {key}\n");
-    if let Some(model) = model {
-        let body = serde_json::json!({ "model": model, "input": "I feel calm today.", "stream": true });
-        text.push_str(&format!(
-            "\nTry it:\n\n  curl -N {url}/v1/responses -H 'Authorization: Bearer {key}' \
-             -H 'Content-Type: application/json' -d '{body}'\n"
-        ));
-    }
-    text
-}
-
-/// An address that a client on this machine can use.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
-        IpAddr::V4(_) | IpAddr::V6(_) => address,
     }
 }

@@ -3,17 +3,17 @@
 use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
-use super::{models, reachability};
+use super::{Obstacle, dangers, models, reachability};
 use crate::actors::Settings;
 use crate::admission::DisconnectWish;
 use crate::antiphon::Antiphon;
-use crate::config::{Config, Disconnect};
+use crate::config::{Config, Disconnect, LogFormat};
 use crate::domain::{BackgroundLimits, Encoding};
 use crate::http::{self, HttpSettings, HttpState, InFlight};
 use crate::tokens::Tiktoken;
@@ -35,8 +35,8 @@ pub(super) async fn serve(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let input = prepare(config, data, listen).await?;
-    let listener = TcpListener::bind(input.config.server.listen)
-        .with_context(|| format!("the address {} can't be listened on", input.config.server.listen))?;
+    let asked = input.config.server.listen;
+    let listener = TcpListener::bind(asked).map_err(|error| Obstacle::at(asked, error))?;
     let address = listener.local_addr()?;
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
@@ -49,12 +49,15 @@ pub(super) async fn serve(
     let mut served = actix_rt::spawn(server);
     out.write_all(input.welcome(address).await?.as_bytes())?;
     out.flush()?;
+    for danger in dangers::of(&input.config, address) {
+        tracing::warn!("{danger}");
+    }
     let mut signals = Signals::new()?;
     tokio::select! {
         stopped = &mut served => return Ok(stopped??),
         failure = antiphon.failed() => return Err(anyhow!(failure).context("the server can't go on")),
         () = signals.next() => {}
-        never = tell_reachability(&providers, out) => match never {},
+        never = tell_reachability(&providers, input.config.log.format, out) => match never {},
     }
     tokio::select! {
         () = stop(&antiphon, (&handle, &in_flight), &input.config) => {}
@@ -64,8 +67,8 @@ pub(super) async fn serve(
 }
 
 /// Prints whether the providers answer, then never ends: the server has begun and does not depend on it.
-async fn tell_reachability(providers: &[Built<'_>], out: &mut dyn Write) -> Infallible {
-    let lines = reachability::lines(providers).await;
+async fn tell_reachability(providers: &[Built<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
+    let lines = reachability::lines(providers, format).await;
     if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         tracing::warn!(error = %error, "nobody reads which providers can be reached");
     }

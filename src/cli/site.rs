@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
-use super::DataDir;
+use super::{DataDir, Obstacle};
 use crate::access::{AccountService, Accounts, Error, ServiceError, UserRecord};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::store::SqlStore;
-use crate::vault::{KeyRing, RingError, Vault};
+use crate::vault::{self, KeyRing, RingError, Vault};
 
 /// The user that keys belong to where no other is named.
 pub(super) const DEFAULT_USER: &str = "default";
@@ -27,7 +27,16 @@ impl Site {
         let store = connect(config, data_dir).await?;
         let ring = open_ring(config, data_dir, &*store).await?;
         let vault = Vault::new(ring, Arc::clone(&store) as _);
-        vault.check().await.context("the key ring does not belong to the database")?;
+        vault.check().await.map_err(|error| match error {
+            vault::Error::Tampered | vault::Error::UnknownKeyVersion(_) => {
+                anyhow::Error::new(Obstacle::RingOfAnother(config.store.place(data_dir.path())))
+            }
+            other @ (vault::Error::TooLarge { .. }
+            | vault::Error::NoDataKey(_)
+            | vault::Error::Randomness
+            | vault::Error::Ring(_)
+            | vault::Error::Accounts(_)) => other.into(),
+        })?;
         let service = AccountService::new(Arc::clone(&store) as _, vault.clone());
         Ok(Self { store, vault, service })
     }
@@ -46,8 +55,9 @@ impl Site {
 /// Connects to the database and brings its tables up to date.
 pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
     let store = SqlStore::connect(config.store.sql_options(data_dir.path())).await;
-    let store = store.context("the database can't be opened")?;
-    store.migrate().await.context("the tables of the database can't be brought up to date")?;
+    let place = || config.store.place(data_dir.path());
+    let store = store.map_err(|source| Obstacle::Database { place: place(), source })?;
+    store.migrate().await.map_err(|source| Obstacle::Tables { place: place(), source })?;
     Ok(Arc::new(store))
 }
 
@@ -56,9 +66,7 @@ pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Resu
 async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn Accounts) -> anyhow::Result<KeyRing> {
     match KeyRing::open(config.vault.source(data_dir.path())) {
         Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(KeyRing::create(&path)?),
-        Err(error @ RingError::Missing(_)) => {
-            bail!("{error}, and the database can't be read without it: restore it from its backup")
-        }
+        Err(RingError::Missing(path)) => Err(Obstacle::RingLost(path).into()),
         opened => Ok(opened?),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{duration, size};
 
 /// `[http]`: requests and streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
@@ -23,6 +23,7 @@ pub struct HttpSection {
     #[serde(with = "duration")]
     pub client_stall_timeout: Duration,
     /// The most bytes of a request's body.
+    #[serde(with = "size")]
     #[garde(range(min = 1024, max = 64 * 1024 * 1024))]
     pub body_limit: usize,
 }

@@ -3,6 +3,7 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+use super::size;
 use crate::domain::Limits;
 
 /// `[limits]`: how large the parts of a request may be.
@@ -10,6 +11,7 @@ use crate::domain::Limits;
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsSection {
     /// The most bytes of a request's input.
+    #[serde(with = "size")]
     #[garde(range(min = 1, max = 64 * 1024 * 1024))]
     pub input_bytes: usize,
     /// The most pairs of a request's metadata.
@@ -22,6 +24,7 @@ pub struct LimitsSection {
     #[garde(range(min = 1, max = 100_000))]
     pub metadata_value_chars: usize,
     /// The most bytes of a request's metadata, as JSON.
+    #[serde(with = "size")]
     #[garde(range(min = 2, max = 1024 * 1024))]
     pub metadata_bytes: usize,
     /// The most earlier items that are loaded for a request that goes on from another response.

@@ -1,7 +1,7 @@
 //! From the layers to a configuration that is known to be good.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use config::Source as _;
 use garde::Validate;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::layers::{self, Leaf};
 use super::providers::{self, ProviderSection};
 use super::{
-    HttpSection, InvalidConfig, LimitsSection, LogSection, Problem, Provider, ResponsesSection, ServerSection,
-    StoreSection, VaultSection,
+    HttpSection, InvalidConfig, LimitsSection, LogSection, Origin, Problem, Provider, ResponsesSection, ServerSection,
+    Setting, StoreSection, VaultSection, settings,
 };
 
 /// The configuration of a server.
@@ -33,6 +33,10 @@ pub struct Config {
     pub log: LogSection,
     /// The providers that are switched on, by name.
     pub providers: BTreeMap<String, Provider>,
+    /// All options with the values that they have, and where each was written; without secrets.
+    pub settings: Vec<Setting>,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
 }
 
 /// The sections as they are written.
@@ -74,25 +78,37 @@ impl Default for Sections {
 
 /// Environment variables, by name.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    values: BTreeMap<String, String>,
+    unreadable: BTreeSet<String>,
+}
 
 impl Environment {
-    /// The variables of this process. Those that are not Unicode are left out: no key of the configuration
-    /// could hold them.
+    /// The variables of this process. Of those whose values are not Unicode only the names are kept: no key of the
+    /// configuration could hold them, and they are refused if they are meant to.
     #[must_use]
     pub fn of_process() -> Self {
-        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self(std::env::vars_os().filter_map(unicode).collect())
+        let mut all = Self::default();
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => drop(all.values.insert(name, value)),
+                (Ok(name), Err(_)) => drop(all.unreadable.insert(name)),
+                (Err(_), _) => {}
+            }
+        }
+        all
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.values.get(name).map(String::as_str)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &str> {
+        self.unreadable.iter().map(String::as_str)
     }
 }
 
@@ -103,14 +119,14 @@ pub(super) fn is_variable_name(text: &str) -> bool {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        Self { values: variables.into_iter().collect(), unreadable: BTreeSet::new() }
     }
 }
 
 // A variable may hold a secret.
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).entries(&self.unreadable).finish()
     }
 }
 
@@ -121,37 +137,58 @@ impl Config {
     /// [`InvalidConfig`] with everything that is wrong.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, InvalidConfig> {
         let text = match file {
-            Some(path) => std::fs::read_to_string(path).map_err(|error| {
-                let problem = Problem::new(path.display().to_string(), None, error.to_string());
-                InvalidConfig { problems: vec![problem] }
-            })?,
+            Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable_file(path, &error))?,
             None => String::new(),
         };
         let name = file.map_or_else(String::new, |path| path.display().to_string());
-        Self::from_layers(&name, &text, environment)
+        let config = Self::from_layers(&name, &text, environment)?;
+        Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
     pub(super) fn from_layers(name: &str, text: &str, environment: &Environment) -> Result<Self, InvalidConfig> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = layers::unreadable(environment).collect();
         let mut good = default_leaves().map_err(|problem| InvalidConfig { problems: vec![problem] })?;
-        let from_file = layers::of_file(name, text).unwrap_or_else(|problem| {
-            problems.push(problem);
-            Vec::new()
-        });
-        layers::keep_good::<Sections>(from_file, &mut good, &mut problems);
+        let every: Vec<String> = good.iter().map(Leaf::key).collect();
+        let (from_file, told) = layers::of_file(name, text);
+        problems.extend(told);
+        layers::keep_good::<Sections>(from_file, &every, (&mut good, &mut problems));
         let named = places_of_secrets(&good, environment);
-        layers::keep_good::<Sections>(layers::of_environment(environment, &named), &mut good, &mut problems);
+        let from_environment = layers::of_environment(environment, &named);
+        layers::keep_good::<Sections>(from_environment, &every, (&mut good, &mut problems));
         let config = match layers::tree(&good).try_deserialize::<Sections>() {
             Ok(sections) => {
                 sections.check_ranges(&good, &mut problems);
-                Some(sections.resolve(environment, &mut problems))
+                Some(sections.resolve((&good, environment), &mut problems))
             }
             Err(error) => {
                 problems.push(Problem::new(name, None, error.to_string()));
                 None
             }
         };
+        problems.iter_mut().for_each(|problem| locate(problem, &good));
         config.filter(|_| problems.is_empty()).ok_or(InvalidConfig { problems })
+    }
+}
+
+/// The reason of a problem where the file that was named is not there.
+pub(crate) const NO_FILE: &str = "there is no such file";
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
+fn unreadable_file(path: &Path, error: &std::io::Error) -> InvalidConfig {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => NO_FILE.to_owned(),
+        std::io::ErrorKind::InvalidData => "the file is not in UTF-8".to_owned(),
+        _ => format!("the file can't be read: {error}"),
+    };
+    InvalidConfig { problems: vec![Problem::new(path.display().to_string(), None, reason)] }
+}
+
+/// Says of a problem that was found last where its value was written.
+fn locate(problem: &mut Problem, leaves: &[Leaf]) {
+    if problem.origin.is_none() {
+        let key = problem.key.split('[').next().unwrap_or_default();
+        let written = leaves.iter().rev().find(|leaf| leaf.key() == key).map(|leaf| leaf.origin().clone());
+        problem.origin = written.filter(|origin| *origin != Origin::Default);
     }
 }
 
@@ -161,29 +198,58 @@ impl Sections {
         problems.extend(report.iter().map(|(path, error)| {
             let key = path.to_string();
             let value = leaves.iter().rev().find(|leaf| leaf.key() == key).map(Leaf::text);
-            Problem::new(key, value, error.message())
+            let reason = error.message().replace("lower than ", "must be at least ");
+            Problem::new(key, value, reason.replace("greater than ", "must be at most "))
         }));
     }
 
-    fn resolve(self, environment: &Environment, problems: &mut Vec<Problem>) -> Config {
+    fn resolve(self, (leaves, environment): (&[Leaf], &Environment), problems: &mut Vec<Problem>) -> Config {
         self.vault.check(problems);
+        let written = settings::of(&self, leaves).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
         Config {
             server: self.server,
             http: self.http,
-            store: self.store,
+            store: self.store.resolve(problems),
             vault: self.vault,
             responses: self.responses,
             limits: self.limits,
             log: self.log,
             providers: providers::resolve(self.providers, environment, problems),
+            settings: written,
+            file: None,
         }
     }
 }
 
 /// The keys of the defaults.
 pub(super) fn default_leaves() -> Result<Vec<Leaf>, Problem> {
-    let table = config::Config::try_from(&Sections::default()).and_then(|defaults| defaults.collect());
-    table.map(layers::of_table).map_err(|error| Problem::new("defaults", None, error.to_string()))
+    Sections::default().leaves()
+}
+
+impl Sections {
+    /// The keys of these sections, in the types that they have; without secrets and models.
+    fn leaves(&self) -> Result<Vec<Leaf>, Problem> {
+        let table = config::Config::try_from(self).and_then(|sections| sections.collect());
+        let failed = |error: config::ConfigError| Problem::new("defaults", None, error.to_string());
+        table.map(|table| layers::of_table(table, &Origin::Default)).map_err(failed)
+    }
+
+    /// The keys of these sections with what holds for a provider that does not say.
+    pub(super) fn whole(&self) -> Result<Vec<Leaf>, Problem> {
+        let mut leaves = self.leaves()?;
+        for (name, provider) in &self.providers {
+            let table = config::Config::try_from(&provider.with_defaults()).and_then(|section| section.collect());
+            let table = table.map_err(|error| Problem::new("defaults", None, error.to_string()))?;
+            leaves.retain(|leaf| !leaf.path().starts_with(&["providers".to_owned(), name.clone()]));
+            leaves.extend(
+                layers::of_table(table, &Origin::Default).into_iter().map(|leaf| leaf.below(["providers", name])),
+            );
+        }
+        Ok(leaves)
+    }
 }
 
 /// The environment variables that the configuration names as places of secrets. They may begin with
@@ -191,7 +257,7 @@ pub(super) fn default_leaves() -> Result<Vec<Leaf>, Problem> {
 fn places_of_secrets(good: &[Leaf], environment: &Environment) -> Vec<String> {
     let mut all = good.to_vec();
     // What is wrong with them is told when they are known to be keys.
-    layers::keep_good::<Sections>(layers::of_environment(environment, &[]), &mut all, &mut Vec::new());
+    layers::keep_good::<Sections>(layers::of_environment(environment, &[]), &[], (&mut all, &mut Vec::new()));
     let Ok(sections) = layers::tree(&all).try_deserialize::<Sections>() else { return Vec::new() };
     let of_providers = sections.providers.into_values().filter_map(|provider| provider.api_key_env);
     sections.vault.key_env.into_iter().chain(of_providers).collect()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use config::{Map, Value, ValueKind};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Problem, duration, layers, word};
+use super::{Origin, Problem, duration, layers, word};
 use crate::domain::{Encoding, Timeouts};
 
 const MOST_OUTPUT_TOKENS: u32 = 100_000;
@@ -144,8 +144,14 @@ pub(super) fn read(key: &str, value: Value, (timeouts, problems): (Timeouts, &mu
 
 fn read_table(key: &str, table: Map<String, Value>, problems: &mut Vec<Problem>) -> Table {
     let (mut good, mut told) = (Vec::new(), Vec::new());
-    layers::keep_good::<Table>(layers::of_table(table), &mut good, &mut told);
-    problems.extend(told.into_iter().map(|problem| Problem { key: format!("{key}.{}", problem.key), ..problem }));
+    // Only a file can hold tables; the line is that of the whole list.
+    let origin = Origin::File { name: String::new(), line: 0 };
+    layers::keep_good::<Table>(layers::of_table(table, &origin), &[], (&mut good, &mut told));
+    problems.extend(told.into_iter().map(|problem| Problem {
+        key: format!("{key}.{}", problem.key),
+        origin: None,
+        ..problem
+    }));
     layers::tree(&good).try_deserialize().unwrap_or_else(|error| {
         problems.push(Problem::new(key, None, error.to_string()));
         Table::default()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-use super::{duration, word};
+use super::{duration, size, word};
 
 /// `[responses]`: how responses run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
@@ -19,6 +19,7 @@ pub struct ResponsesSection {
     #[serde(with = "duration")]
     pub grace: Duration,
     /// The most bytes of text of one response.
+    #[serde(with = "size")]
     #[garde(range(min = 1024, max = 64 * 1024 * 1024))]
     pub max_output_bytes: usize,
     /// The most output tokens of a response that does not say, and whose model does not either.

@@ -1,13 +1,13 @@
 //! `[store]`: the database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use garde::Validate;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{duration, word};
+use super::{Problem, duration, secret_file, word};
 use crate::store::{SqlOptions, Sync};
 
 /// `[store]`: the database.
@@ -17,8 +17,9 @@ use crate::store::{SqlOptions, Sync};
 pub struct StoreSection {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`; none for a file in the data directory.
     #[serde(skip_serializing)]
-    #[garde(custom(known_scheme))]
     pub url: Option<SecretString>,
+    /// A file that only its owner may read and that holds the URL.
+    pub url_file: Option<PathBuf>,
     /// What a commit survives. SQLite only: a PostgreSQL server has its own setting.
     #[serde(deserialize_with = "word::deserialize")]
     pub sync: StoreSync,
@@ -53,6 +54,7 @@ impl Default for StoreSection {
     fn default() -> Self {
         Self {
             url: None,
+            url_file: None,
             sync: StoreSync::Full,
             max_connections: 10,
             acquire_timeout: Duration::from_secs(5),
@@ -64,6 +66,29 @@ impl Default for StoreSection {
 }
 
 impl StoreSection {
+    /// Reads the URL from its file, if that is where it is. What is wrong with it goes to the problems.
+    pub(super) fn resolve(mut self, problems: &mut Vec<Problem>) -> Self {
+        let key = match (&self.url, &self.url_file) {
+            (Some(_), Some(_)) => {
+                problems.push(Problem::new("store", None, "only one of url and url_file may be set"));
+                return self;
+            }
+            (_, Some(path)) => {
+                match secret_file::read(path) {
+                    Ok(url) => self.url = Some(url),
+                    Err(reason) => {
+                        problems.push(Problem::new("store.url_file", Some(path.display().to_string()), reason));
+                    }
+                }
+                "store.url_file"
+            }
+            (_, None) => "store.url",
+        };
+        let checked = self.url.as_ref().map_or(Ok(()), |url| check_url(url.expose_secret()));
+        problems.extend(checked.err().map(|reason| Problem::new(key, None, reason)));
+        self
+    }
+
     /// The options of the SQL adapter; without a URL, those of a file in the data directory.
     #[must_use]
     pub fn sql_options(&self, data_dir: &Path) -> SqlOptions {
@@ -85,19 +110,70 @@ impl StoreSection {
     }
 }
 
+impl StoreSection {
+    /// Where the database is, without user and password.
+    #[must_use]
+    pub fn place(&self, data_dir: &Path) -> String {
+        let url = self.sql_options(data_dir).url;
+        let own = || format!("SQLite in {}", data_dir.join("antiphon.db").display());
+        let Some(url) = self.url.as_ref().map(|_| url) else { return own() };
+        match (url.strip_prefix("sqlite:"), reqwest::Url::parse(&url)) {
+            (Some(path), _) => {
+                let path = path.split('?').next().unwrap_or_default();
+                format!("SQLite in {}", path.strip_prefix("//").unwrap_or(path))
+            }
+            (None, Ok(url)) => {
+                let host = url.host_str().unwrap_or("localhost");
+                format!("PostgreSQL at {host}:{}{}", url.port().unwrap_or(5432), url.path())
+            }
+            (None, Err(_)) => "PostgreSQL".to_owned(),
+        }
+    }
+}
+
 /// A path may hold what means something else in a URL.
 fn sqlite_url(path: &Path) -> String {
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     format!("sqlite://{path}")
 }
 
-fn known_scheme(url: &Option<SecretString>, _: &()) -> garde::Result {
-    let known = |url: &SecretString| {
-        ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.expose_secret().starts_with(scheme))
-    };
-    if url.as_ref().is_none_or(known) {
-        Ok(())
-    } else {
-        Err(garde::Error::new("expected a URL that begins with sqlite:, postgres:// or postgresql://"))
+/// What sqlx knows to do with. It would log any other with its value, and a password that was not written as a URL has
+/// it can end up there.
+const POSTGRES_PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// What is wrong with a URL, without a word of it.
+fn check_url(url: &str) -> Result<(), String> {
+    if url.starts_with("sqlite:") {
+        return Ok(());
     }
+    if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+        return Err("expected a URL that begins with sqlite:, postgres:// or postgresql://".to_owned());
+    }
+    const ESCAPES: &str = "in a password, characters other than letters and digits are written as %40 for @";
+    let parsed = reqwest::Url::parse(url).map_err(|error| format!("this is no URL ({error}); {ESCAPES}"))?;
+    let is_known = |key: &str| POSTGRES_PARAMETERS.contains(&key) || key.starts_with("options[");
+    if parsed.fragment().is_some() || !parsed.query_pairs().all(|(key, _)| is_known(&key)) {
+        let known = POSTGRES_PARAMETERS.join(", ");
+        return Err(format!("after '?' there is what is none of {known}; {ESCAPES}"));
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::layers::{keys, of_file};
 use super::load::default_leaves;
-use super::{Config, Disconnect, Environment, InvalidConfig, Provider};
+use super::{Config, Disconnect, Environment, InvalidConfig, Provider, Setting};
 
 mod providers;
 
@@ -32,7 +32,9 @@ fn uncommented() -> String {
 #[test]
 fn the_file_has_every_option_at_its_default_with_a_line_about_it() {
     let defaults = keys(&default_leaves().unwrap());
-    let mut written = keys(&of_file("config.toml", TEMPLATE).unwrap());
+    let (written, problems) = of_file("config.toml", TEMPLATE);
+    assert_eq!(problems, []);
+    let mut written = keys(&written);
     written.retain(|(key, _)| key != "vault");
     assert_eq!(written, defaults);
     let lines: Vec<&str> = TEMPLATE.lines().collect();
@@ -49,7 +51,12 @@ fn is_key((key, _): (&str, &str)) -> bool {
 #[test]
 fn the_options_that_are_commented_out_are_real_ones() {
     let told = problems(&uncommented(), &[("LOCAL_API_KEY", "sk-1")]);
-    assert_eq!(told, ["vault: only one of key_file, key_env and key_command may be set"]);
+    let expected = [
+        "vault: only one of key_file, key_env and key_command may be set",
+        "store: only one of url and url_file may be set",
+        "providers.local: only one of api_key_env and api_key_file may be set",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -95,8 +102,8 @@ fn every_problem_of_file_and_environment_is_told_at_once() {
         "server.port",
         "store.sync",
         "http.body_limit",
-        "http.body_limits",
-        "listen",
+        "ANTIPHON_HTTP__BODY_LIMITS",
+        "ANTIPHON_LISTEN",
         "store.max_connections",
         "responses.hang_after",
         "responses.lease",
@@ -110,9 +117,179 @@ fn every_problem_of_file_and_environment_is_told_at_once() {
     }
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     assert!(told.iter().any(|line| line.starts_with("http.body_limit = many: expected ")), "{told:#?}");
-    let words = "store.sync = maybe: unknown variant `maybe`, expected `full` or `normal`";
-    assert!(told.iter().any(|line| line == words), "{told:#?}");
-    assert!(told.iter().any(|line| line.starts_with("store.max_connections = 1: ")), "{told:#?}");
+    for line in [
+        "store.sync = maybe: expected \"full\" or \"normal\" (config.toml line 9)",
+        "store.max_connections = 1: must be at least 2 (config.toml line 8)",
+        "ANTIPHON_LISTEN: there is no such option; did you mean ANTIPHON_SERVER__LISTEN?",
+    ] {
+        assert!(told.iter().any(|told| told == line), "{line} is not in {told:#?}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_told_with_the_one_that_was_probably_meant() {
+    for (file, told) in [
+        (
+            "[server]\nlistn = 1",
+            "server.listn: there is no such option; did you mean server.listen? (config.toml line 2)",
+        ),
+        (
+            "[http]\n\nkeep-alive = 1",
+            "http.keep-alive: there is no such option; did you mean http.keep_alive? (config.toml line 3)",
+        ),
+        (
+            "[Server]\nlisten = 1",
+            "Server.listen: there is no such option; did you mean server.listen? (config.toml line 2)",
+        ),
+        ("listen = 1", "listen: there is no such option; did you mean server.listen? (config.toml line 1)"),
+        (
+            "[server]\nkeep_alive = 1",
+            "server.keep_alive: there is no such option; did you mean http.keep_alive? (config.toml line 2)",
+        ),
+        (
+            "[log]\nlevel_of_all_that = 1",
+            "log.level_of_all_that: there is no such option; there are filter, format (config.toml line 2)",
+        ),
+    ] {
+        assert_eq!(problems(file, &[]), [told]);
+    }
+    for (name, meant) in [
+        ("ANTIPHON_SERVER_LISTEN", "ANTIPHON_SERVER__LISTEN"),
+        ("ANTIPHON_SERVER__LISTN", "ANTIPHON_SERVER__LISTEN"),
+        ("ANTIPHON_BODY_LIMIT", "ANTIPHON_HTTP__BODY_LIMIT"),
+        ("ANTIPHON_PROVIDERS__ELIZA__ENABLE", "ANTIPHON_PROVIDERS__ELIZA__ENABLED"),
+    ] {
+        let expected = format!("{name}: there is no such option; did you mean {meant}?");
+        assert_eq!(problems("", &[(name, "canary")]), [expected]);
+    }
+    for name in ["ANTIPHON_", "ANTIPHON_SDK_PYTHON", "ANTIPHON_SERVER__"] {
+        let told = problems("", &[(name, "canary")]);
+        assert!(told[0].starts_with(&format!("{name}: there is no such option; there are ")), "{told:?}");
+        assert!(!told[0].contains("canary"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_file_is_held_to_its_types_and_a_variable_is_a_text_of_any() {
+    for (file, told) in [
+        ("[server]\nworkers = true", "server.workers = true: expected a whole number, 0 or more"),
+        ("[server]\nworkers = 1.5", "server.workers = 1.5: expected a whole number, 0 or more"),
+        ("[server]\nworkers = -1", "server.workers = -1: expected a whole number, 0 or more"),
+        ("[server]\nworkers = \"2\"", "server.workers = 2: expected a whole number, 0 or more"),
+        ("[server]\nworkers = [1]", "server.workers: expected a whole number, 0 or more"),
+        ("[server]\nlisten = 8080", "server.listen = 8080: expected an address and a port, such as \"127.0.0.1:8080\""),
+        ("[http]\nkeep_alive = 15", "http.keep_alive = 15: expected a duration"),
+        ("[http]\nbody_limit = \"20 MB\"", "http.body_limit = 20 MB: expected a number of bytes"),
+        ("[http]\nbody_limit = -1", "http.body_limit = -1: expected a number of bytes"),
+        (
+            "[http]\nbody_limit = 99999999999999999999",
+            "http.body_limit = 99999999999999999999: expected a number of bytes",
+        ),
+        ("[log]\nformat = 1", "log.format = 1: expected a text in quotes"),
+        ("[log]\nformat = \"jsn\"", "log.format = jsn: expected \"text\" or \"json\"; did you mean \"json\"?"),
+        ("[log]\nfilter = \"a\\nb=c=d\"", "log.filter = a b=c=d: expected a level"),
+        ("[providers.eliza]\nenabled = \"false\"", "providers.eliza.enabled = false: expected true or false"),
+        ("server = 1", "server = 1: this is a section: its keys go below it"),
+        ("[[server]]\nworkers = 1", "server: this is a section, in one pair of brackets"),
+        ("[[providers.a]]\nkind = \"eliza\"", "providers.a: this is a section, in one pair of brackets"),
+    ] {
+        let all = problems(file, &[]);
+        assert!(all[0].starts_with(told), "{told} is not {all:?}");
+        assert!(all[0].contains(" (config.toml line "), "{all:?}");
+    }
+    let told = problems("", &[("ANTIPHON_SERVER__WORKERS", "")]);
+    assert_eq!(
+        told,
+        ["server.workers: the variable is empty: unset it, or give it a value ($ANTIPHON_SERVER__WORKERS)"]
+    );
+    let variables = [("ANTIPHON_SERVER__WORKERS", "2"), ("ANTIPHON_PROVIDERS__ELIZA__ENABLED", "false")];
+    let config = load("", &variables).unwrap();
+    assert_eq!((config.server.workers, config.providers.len()), (2, 0));
+}
+
+#[test]
+fn sizes_are_written_in_bytes_or_with_their_unit() {
+    for (written, bytes) in [("4096", 4096), ("\"4096\"", 4096), ("\"64KiB\"", 65_536), ("\"2 MiB\"", 2_097_152)] {
+        assert_eq!(load(&format!("[http]\nbody_limit = {written}"), &[]).unwrap().http.body_limit, bytes);
+    }
+    for (written, bytes) in [("4096", 4096), ("1024B", 1024), ("20MiB", 20_971_520)] {
+        assert_eq!(load("", &[("ANTIPHON_HTTP__BODY_LIMIT", written)]).unwrap().http.body_limit, bytes);
+    }
+    for wrong in ["20mib", "20MB", "MiB", "1.5MiB", "-1", "99999999999999999999MiB", "18446744073709551615KiB"] {
+        let told = problems("", &[("ANTIPHON_HTTP__BODY_LIMIT", wrong)]);
+        assert!(told[0].starts_with(&format!("http.body_limit = {wrong}: expected a number of bytes")), "{told:?}");
+    }
+}
+
+#[test]
+fn every_mistake_in_the_form_of_a_file_is_told_with_its_line_and_without_a_quote() {
+    for (file, lines) in [
+        ("[server]\nlisten = \"canary\nworkers = 1", &[2][..]),
+        ("[server]\nworkers = 1\nworkers = 2", &[3]),
+        ("[store]\n\nurl = canary:canary@host", &[3]),
+        ("sk-canary", &[1]),
+    ] {
+        let told = problems(file, &[]);
+        let found: Vec<String> =
+            lines.iter().map(|line| format!("config.toml line {line}: this is not TOML: ")).collect();
+        assert_eq!(told.len(), found.len(), "{told:?}");
+        assert!(told.iter().zip(&found).all(|(told, found)| told.starts_with(found)), "{told:?}");
+        assert!(!told.concat().contains("canary"), "{told:?}");
+    }
+}
+
+#[test]
+fn a_setting_tells_its_value_and_where_it_was_written() {
+    let file = "[http]\nkeep_alive = \"90s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
+        [providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\", { id = \"n\" }]";
+    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "120s")]).unwrap();
+    let line =
+        |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.origin);
+    let told: Vec<String> = config.settings.iter().map(line).collect();
+    for expected in [
+        "http.body_limit = \"2KiB\" ($ANTIPHON_HTTP__BODY_LIMIT)",
+        "http.keep_alive = \"2m\" ($ANTIPHON_HTTP__KEEP_ALIVE)",
+        "http.header_wait = \"2s\" (default)",
+        "store.url = \"[set]\" (config.toml line 4)",
+        "vault.key_command = \"[set]\" (config.toml line 6)",
+        "providers.a.models = [\"m\", { id = \"n\" }] (config.toml line 10)",
+        "providers.a.total_timeout = \"30m\" (default)",
+        "providers.a.reattach = false (default)",
+        "providers.eliza.enabled = true (default)",
+    ] {
+        assert!(told.iter().any(|told| told == expected), "{expected} is not in {told:#?}");
+    }
+    assert!(!format!("{config:?}").contains("canary"), "{config:?}");
+}
+
+#[test]
+fn the_databases_url_can_come_from_a_file_and_is_looked_at_there_too() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let section = format!("[store]\nurl_file = {:?}", file.path());
+    let written = |url: &str| std::fs::write(file.path(), url).unwrap();
+    written("postgres://u:canary@h/d?sslmode=require\n");
+    let config = load(&section, &[]).unwrap();
+    assert_eq!(config.store.sql_options("data".as_ref()).url, "postgres://u:canary@h/d?sslmode=require");
+    let both = problems(&section, &[("ANTIPHON_STORE__URL", "postgres://u:canary@h/d")]);
+    assert_eq!(both, ["store: only one of url and url_file may be set"]);
+    for (url, told) in [
+        ("mysql://u:canary@h/d", "expected a URL that begins with sqlite:, postgres:// or postgresql://"),
+        ("postgres://u:can/ary@h/d", "this is no URL (invalid port number); in a password"),
+        ("postgres://u:1?canary@h/d", "after '?' there is what is none of sslmode,"),
+        ("postgres://u:1#canary@h/d", "after '?' there is what is none of sslmode,"),
+        ("postgres://h/d?pasword=canary", "after '?' there is what is none of sslmode,"),
+    ] {
+        written(url);
+        for (told_of, variables) in
+            [(problems(&section, &[]), "store.url_file"), (problems("", &[("ANTIPHON_STORE__URL", url)]), "store.url")]
+        {
+            assert!(told_of.len() == 1 && told_of[0].starts_with(&format!("{variables}: {told}")), "{told_of:?}");
+            assert!(!told_of[0].contains("canary") && !told_of[0].contains("ary@"), "{told_of:?}");
+        }
+    }
+    let misplaced = problems("[store]\nurl_file = \"postgres://u:canary@h/d\"", &[]);
+    assert!(misplaced[0].starts_with("store.url_file: the file can't be read"), "{misplaced:?}");
+    assert!(!misplaced[0].contains("canary"), "{misplaced:?}");
 }
 
 #[test]

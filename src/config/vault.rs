@@ -1,5 +1,6 @@
 //! `[vault]`: where the key ring comes from.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::load::is_variable_name;
 use crate::vault::KeySource;
 
 /// `[vault]`: where the key ring comes from; at most one of them is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VaultSection {
     /// A file that only its owner may read; `keys.json` in the data directory if nothing is set.
@@ -18,6 +19,16 @@ pub struct VaultSection {
     pub key_env: Option<String>,
     /// A command that prints the ring.
     pub key_command: Option<String>,
+}
+
+// A command may hold a secret.
+impl fmt::Debug for VaultSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultSection")
+            .field("key_file", &self.key_file)
+            .field("key_env", &self.key_env)
+            .finish_non_exhaustive()
+    }
 }
 
 impl VaultSection {

@@ -13,4 +13,4 @@ pub use port::{
     Admission, Append, Claim, Conflict, Ending, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Order, Outcome,
     ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
-pub use sql::{SqlOptions, SqlStore, Sync};
+pub use sql::{NewerTables, SqlOptions, SqlStore, Sync};

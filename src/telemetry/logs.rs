@@ -37,7 +37,9 @@ pub enum InitError {
 /// # Errors
 /// [`InitError`].
 pub fn init(section: &LogSection) -> Result<(), InitError> {
-    let colours = std::io::stderr().is_terminal();
+    // https://no-color.org: set to anything but nothing.
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = std::io::stderr().is_terminal() && !unwanted;
     Registry::default().with(lines(section, std::io::stderr, colours)?).try_init()?;
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
@@ -68,11 +70,14 @@ where
 /// The most that is ever logged, by target. A library that is not named may say what went on, but not with
 /// what; the libraries that handle statements and bodies may report errors and warnings of their own alone.
 fn cap() -> Targets {
-    let careful = ["sqlx", "sea_orm", "hyper", "h2", "reqwest", "rustls", "actix_http", "actix_web", "tower"];
+    let careful =
+        ["sqlx", "sea_orm", "hyper", "h2", "reqwest", "rustls", "actix_http", "actix_web", "actix_server", "tower"];
     Targets::new()
         .with_default(LevelFilter::INFO)
         .with_targets(careful.map(|target| (target, LevelFilter::WARN)))
         .with_target("sqlx::query", LevelFilter::OFF)
+        // It warns of parts of a URL that it doesn't know, and quotes them.
+        .with_target("sqlx_postgres::options", LevelFilter::OFF)
         .with_target("sea_orm::query", LevelFilter::OFF)
         .with_target("antiphon", LevelFilter::TRACE)
 }

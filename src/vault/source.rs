@@ -1,5 +1,6 @@
 //! Where a key ring comes from.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -20,7 +21,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_TEXT: u64 = 1024 * 1024;
 
 /// Where a key ring comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// A file that only its owner may read. It can be rotated.
     File(PathBuf),
@@ -28,6 +29,17 @@ pub enum KeySource {
     Variable(String),
     /// What a command prints on standard output; `sh -c` runs it.
     Command(String),
+}
+
+// A command may hold a secret.
+impl fmt::Debug for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Variable(name) => f.debug_tuple("Variable").field(name).finish(),
+            Self::Command(_) => f.debug_tuple("Command").finish_non_exhaustive(),
+        }
+    }
 }
 
 impl KeySource {

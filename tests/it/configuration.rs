@@ -98,7 +98,7 @@ async fn what_is_wrong_with_the_configuration_is_all_told_before_anything_starts
         .variable("ANTIPHON_PROVIDERS__A__CONNECT_TIMEOUT", "0s");
     for arguments in [["serve"], ["check-config"]] {
         let (status, errors) = site.refused(&arguments);
-        assert_eq!(status.code(), Some(1), "{errors}");
+        assert_eq!(status.code(), Some(2), "{errors}");
         for key in [
             "providers.a.kind = anthropc: ",
             "providers.a.max_concurrent = 0: ",
@@ -109,7 +109,7 @@ async fn what_is_wrong_with_the_configuration_is_all_told_before_anything_starts
         ] {
             assert!(errors.contains(&format!("\n  {key}")), "{key} is not in {errors}");
         }
-        assert_eq!(errors.lines().count(), 7, "{errors}");
+        assert_eq!(errors.lines().count(), 9, "{errors}");
     }
     assert!(!site.data().exists(), "nothing was begun");
 }

@@ -6,6 +6,7 @@ mod api;
 mod attempts;
 mod background;
 mod chained;
+mod command_line;
 mod configuration;
 #[cfg(feature = "fault-points")]
 mod crashes;
@@ -24,6 +25,7 @@ mod reattach;
 mod recovery;
 mod sdk;
 mod secrets;
+mod start;
 mod store;
 mod stories;
 mod support;

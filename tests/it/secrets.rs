@@ -2,4 +2,5 @@
 
 mod canaries;
 mod keys;
+mod settings;
 mod vault;

@@ -2,6 +2,7 @@
 
 mod guarantees;
 mod layers;
+mod operations;
 mod package;
 mod sizes;
 mod words;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::super::providers::Built;
 use super::lines;
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config, Environment, LogFormat};
 use crate::domain::Timeouts;
 use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest, Report};
 
@@ -71,7 +71,7 @@ async fn there_is_a_line_about_each_in_order_and_nobody_holds_up_the_others() {
     let local = Built { name: "eliza", section: &eliza, provider: Arc::new(Answers(None)) };
     let built: Vec<Built<'_>> = built.chain([local]).collect();
     let began = Instant::now();
-    let told = timeout(Duration::from_mins(1), lines(&built)).await.unwrap();
+    let told = timeout(Duration::from_mins(1), lines(&built, LogFormat::Text)).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_secs(3));
     let expected =
         cases.map(|(name, _, _, found)| format!("Provider {name} (chat_completions, http://h/v1): {found}\n"));

@@ -1,14 +1,15 @@
 //! One provider: from what is written to what is known to make sense.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::section::{KindName, OutputLimitName, ProviderSection, ThinkingName};
 use super::{Capacity, Kind, MAX_RETRIES, Provider, UpstreamSection};
 use crate::config::load::is_variable_name;
 use crate::config::models::{self, Models};
-use crate::config::{Environment, Problem};
+use crate::config::{Environment, Problem, secret_file};
 use crate::domain::Timeouts;
 use crate::provider::{OutputLimitField, ThinkingForm};
 
@@ -77,7 +78,7 @@ impl Checked<'_> {
         UpstreamSection {
             kind,
             base_url: self.base_url(section.base_url),
-            api_key: self.api_key(section.api_key_env),
+            api_key: self.api_key(section.api_key_env, section.api_key_file),
             models: self.models(section.models, timeouts),
             timeouts,
             capacity,
@@ -129,8 +130,22 @@ impl Checked<'_> {
         base_url
     }
 
-    fn api_key(&mut self, name: Option<String>) -> Option<SecretString> {
-        let name = name?;
+    fn api_key(&mut self, variable: Option<String>, file: Option<PathBuf>) -> Option<SecretString> {
+        match (variable, file) {
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                self.refuse("", None, "only one of api_key_env and api_key_file may be set");
+                None
+            }
+            (Some(name), None) => self.key_of_variable(name),
+            (None, Some(path)) => {
+                let read = secret_file::read(&path).and_then(|key| usable(key, "the file"));
+                read.map_err(|reason| self.refuse(".api_key_file", Some(path.display().to_string()), &reason)).ok()
+            }
+        }
+    }
+
+    fn key_of_variable(&mut self, name: String) -> Option<SecretString> {
         if !is_variable_name(&name) {
             self.refuse(".api_key_env", None, "expected the name of an environment variable in capitals");
             return None;
@@ -139,12 +154,7 @@ impl Checked<'_> {
             self.refuse(".api_key_env", Some(name), "there is no such environment variable");
             return None;
         };
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let reason = "the variable holds no key: one has visible ASCII characters, no blanks and no line breaks";
-            self.refuse(".api_key_env", Some(name), reason);
-            return None;
-        }
-        Some(key.into())
+        usable(key.into(), "the variable").map_err(|reason| self.refuse(".api_key_env", Some(name), &reason)).ok()
     }
 
     fn models(&mut self, written: Option<Models>, timeouts: Timeouts) -> Vec<models::Model> {
@@ -168,6 +178,14 @@ impl Checked<'_> {
     fn refuse(&mut self, key: &str, value: Option<String>, reason: &str) {
         self.problems.push(Problem::new(format!("providers.{}{key}", self.name), value, reason));
     }
+}
+
+fn usable(key: SecretString, place: &str) -> Result<SecretString, String> {
+    let text = key.expose_secret();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("{place} holds no key: one has visible ASCII characters, no blanks and no line breaks"));
+    }
+    Ok(key)
 }
 
 fn output_limit_field(section: &ProviderSection) -> OutputLimitField {

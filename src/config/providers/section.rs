@@ -1,12 +1,14 @@
 //! The section as it is written, before it is known to make sense.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, ELIZA};
+use super::{Capacity, ELIZA, MAX_RETRIES};
 use crate::config::{duration, models::Models, word};
+use crate::domain::Timeouts;
 
 /// The section as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -17,6 +19,7 @@ pub(in crate::config) struct ProviderSection {
     pub(super) enabled: Option<bool>,
     pub(super) base_url: Option<String>,
     pub(in crate::config) api_key_env: Option<String>,
+    pub(super) api_key_file: Option<PathBuf>,
     #[serde(skip_serializing)]
     pub(super) models: Option<Models>,
     #[serde(with = "duration::optional")]
@@ -68,11 +71,43 @@ impl ProviderSection {
         self.enabled != Some(false)
     }
 
+    /// The section with everything said that holds if it is not said.
+    pub(in crate::config) fn with_defaults(&self) -> Self {
+        let (times, capacity) = (Timeouts::default(), Capacity::default());
+        let is_server = self.kind != Some(KindName::Eliza);
+        let is = |kind| self.kind == Some(kind);
+        let time = |said: Option<Duration>, default| said.or(is_server.then_some(default));
+        Self {
+            kind: self.kind,
+            enabled: Some(self.is_enabled()),
+            base_url: self.base_url.clone(),
+            api_key_env: self.api_key_env.clone(),
+            api_key_file: self.api_key_file.clone(),
+            // They are no text of one form.
+            models: None,
+            connect_timeout: time(self.connect_timeout, times.connect),
+            first_byte_timeout: time(self.first_byte_timeout, times.first_byte),
+            idle_timeout: time(self.idle_timeout, times.idle),
+            total_timeout: time(self.total_timeout, times.total),
+            max_concurrent: self.max_concurrent.or(Some(capacity.max_concurrent.get())),
+            max_queue: self.max_queue.or(Some(capacity.max_queue)),
+            max_concurrent_per_key: self.max_concurrent_per_key,
+            queue_timeout: time(self.queue_timeout, capacity.queue_timeout),
+            max_retries: self.max_retries.or(is_server.then_some(MAX_RETRIES)),
+            output_limit_field: self
+                .output_limit_field
+                .or(is(KindName::ChatCompletions).then_some(OutputLimitName::MaxCompletionTokens)),
+            thinking: self.thinking.or(is(KindName::Anthropic).then_some(ThinkingName::Adaptive)),
+            reattach: self.reattach.or(is(KindName::Responses).then_some(false)),
+        }
+    }
+
     /// The keys that are set and that the built-in program has no use for.
     pub(super) fn keys_of_servers(&self) -> impl Iterator<Item = &'static str> + use<> {
         let keys = [
             (".base_url", self.base_url.is_some()),
             (".api_key_env", self.api_key_env.is_some()),
+            (".api_key_file", self.api_key_file.is_some()),
             (".models", self.models.is_some()),
             (".connect_timeout", self.connect_timeout.is_some()),
             (".first_byte_timeout", self.first_byte_timeout.is_some()),

@@ -1,6 +1,8 @@
 //! Providers and their models.
 
+use std::fs;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
@@ -48,6 +50,38 @@ fn a_provider_has_models_by_name_or_with_more_and_its_key_from_the_environment()
 }
 
 #[test]
+fn a_key_can_come_from_a_file_that_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = |name: &str, text: &[u8], mode: u32| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        provider(&format!("models = [\"m\"]\napi_key_file = {path:?}"))
+    };
+    for text in ["sk-1", "sk-1\n", "sk-1\r\n"] {
+        let config = load(&key("good", text.as_bytes(), 0o600), &[]).unwrap();
+        assert_eq!(upstream(&config, "a").api_key.as_ref().unwrap().expose_secret(), "sk-1");
+        assert!(!format!("{config:?}").contains("sk-1"));
+    }
+    for (name, text, mode, told) in [
+        ("open", &b"canary"[..], 0o640, "the file has mode 0640; only its owner may have access (chmod 600)"),
+        ("empty", b"\n", 0o600, "the file is empty"),
+        ("lines", b"canary\ncanary\n", 0o600, "the file holds no key: one has visible ASCII characters"),
+        ("bytes", b"canary\xff", 0o600, "the file can't be read: stream did not contain valid UTF-8"),
+        ("long", &[b'c'; 65_537], 0o600, "the file has more than 65536 bytes"),
+    ] {
+        let problems = problems(&key(name, text, mode), &[]);
+        let expected = format!("providers.a.api_key_file = {}: {told}", folder.path().join(name).display());
+        assert!(problems.len() == 1 && problems[0].starts_with(&expected), "{problems:?}");
+        assert!(!problems[0].contains("canary") && !problems[0].contains("cccc"), "{problems:?}");
+    }
+    let gone = provider("models = [\"m\"]\napi_key_file = \"/gone\"");
+    assert!(problems(&gone, &[])[0].starts_with("providers.a.api_key_file = /gone: the file can't be read: No such"));
+    let both = problems(&format!("{gone}api_key_env = \"K\""), &[("K", "sk-1")]);
+    assert_eq!(both, ["providers.a: only one of api_key_env and api_key_file may be set"]);
+}
+
+#[test]
 fn a_provider_can_come_from_the_environment_alone() {
     let config = load(
         "",
@@ -73,6 +107,8 @@ fn a_provider_can_come_from_the_environment_alone() {
 fn the_file_tells_the_defaults_of_a_provider() {
     let told = uncommented();
     let (_, told) = told.split_once("[providers.local]").unwrap();
+    // Only one of the places of a key can be used.
+    let told: String = told.split_inclusive('\n').filter(|line| !line.starts_with("api_key_file")).collect();
     let told = load(&format!("[providers.local]{told}"), &[("LOCAL_API_KEY", "sk-1")]).unwrap();
     let told = upstream(&told, "local");
     let bare = load(&provider("models = [\"m\"]"), &[]).unwrap();
@@ -87,8 +123,8 @@ fn the_file_tells_the_defaults_of_a_provider() {
 /// The keys that there could have been instead of an unknown one.
 fn keys(file: &str) -> Vec<String> {
     let told = problems(file, &[]).concat();
-    let (_, expected) = told.split_once("expected one of ").unwrap();
-    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let (_, known) = told.split_once("there is no such option; there are ").unwrap();
+    known.split(" (").next().unwrap().split(", ").map(str::to_owned).collect()
 }
 
 #[test]
@@ -140,7 +176,7 @@ fn a_provider_that_makes_no_sense_is_refused() {
     }
     let told = problems("[providers.a]\nkind = \"oracle\"\nbase_url = \"http://h\"\nmodels = [\"m\"]", &[]);
     assert_eq!(told.len(), 1, "what is not valid is not missing too: {told:?}");
-    assert!(told[0].starts_with("providers.a.kind = oracle: ") && told[0].contains("`chat_completions`"), "{told:?}");
+    assert!(told[0].starts_with("providers.a.kind = oracle: ") && told[0].contains("\"chat_completions\""), "{told:?}");
     let told = problems(&provider("models = [\"m\"]\napi_key_env = \"K\""), &[("K", "a\nb")]);
     assert!(told[0].starts_with("providers.a.api_key_env = K: ") && !told[0].contains("a\nb"), "{told:?}");
 }
@@ -160,7 +196,7 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
         ("total_timeout = \"0m\"", "total_timeout = 0m: expected a duration"),
         ("queue_timeout = 30", "queue_timeout = 30: expected a duration"),
         ("output_limit_field = \"tokens\"", "output_limit_field = tokens: "),
-        ("retries = 2", "retries: unknown field"),
+        ("retries = 2", "retries: there is no such option; did you mean providers.a.max_retries?"),
     ] {
         let told = problems(&provider(&format!("models = [\"m\"]\n{line}")), &[]);
         assert_eq!(told.len(), 1, "{told:?}");
@@ -187,9 +223,9 @@ fn every_problem_of_every_model_is_told_at_once() {
         { upstream_id = \"x\" }, 5, { id = \"*\", upstream_id = \"x\", total_timeout = 1 }, \"\"]";
     let told = problems(&provider(models), &[]);
     let expected = [
-        "[1].encoding = gpt2: unknown variant",
+        "[1].encoding = gpt2: expected \"o200k_base\" or",
         "[1].idle_timeout = 0s: expected a duration",
-        "[1].windw: unknown field",
+        "[1].windw: there is no such option",
         "[1].context_window = 0: expected a number above 0",
         "[1].max_output_tokens = 0: expected a number between 1 and 100000",
         "[2].id: expected the model's name",
@@ -216,7 +252,7 @@ fn a_fallback_may_be_at_another_provider_that_is_switched_on() {
     let config = load(&format!("{first}{spare}"), &[]).unwrap();
     assert_eq!(upstream(&config, "a").models[0].fallback, ["spare"]);
     let off = problems(&format!("{first}{spare}enabled = false"), &[]);
-    assert_eq!(off, ["providers.a.models[0].fallback = spare: there is no model of that name"]);
+    assert_eq!(off, ["providers.a.models[0].fallback = spare: there is no model of that name (config.toml line 4)"]);
 }
 
 #[test]
@@ -252,5 +288,8 @@ fn one_provider_takes_any_name() {
     }
     let both = format!("{}{}", any("providers.a", "[\"*\"]"), any("providers.b", "[\"m\", \"*\"]"));
     let told = problems(&both, &[]);
-    assert_eq!(told, ["providers.b.models[1] = *: providers.a takes any name already, and only one can"]);
+    assert_eq!(
+        told,
+        ["providers.b.models[1] = *: providers.a takes any name already, and only one can (config.toml line 8)"]
+    );
 }

@@ -6,6 +6,15 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use crate::store::Error;
 
+/// A later version of this program has changed the tables, and this one doesn't know how. It is the source of an
+/// [`Error::Failed`].
+#[derive(Debug, thiserror::Error)]
+#[error("a newer version of Antiphon has used it ({0})")]
+pub struct NewerTables(
+    /// The first change that is not known here.
+    pub String,
+);
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if is_unavailable(&error) { Self::Unavailable(Box::new(error)) } else { Self::Failed(Box::new(error)) }

@@ -20,5 +20,6 @@ mod rows;
 mod sqlite;
 mod store;
 
+pub use error::NewerTables;
 pub use options::{SqlOptions, Sync};
 pub use store::SqlStore;

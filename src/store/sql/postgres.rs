@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 use sea_orm::{
     SqlxPostgresConnector,
     sqlx::{
-        ConnectOptions, Connection,
+        self, ConnectOptions, Connection, PgConnection, PgPool,
         postgres::{PgConnectOptions, PgPoolOptions},
     },
 };
@@ -20,12 +20,25 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
     let connect = connect_options(options)?;
     let writers = if options.max_connections >= 4 { 2 } else { 1 };
     let readers = options.max_connections.saturating_sub(writers).max(1);
-    let write = pool_options(options, writers).connect_with(connect.clone()).await.map_err(sqlx_error)?;
-    let read = pool_options(options, readers).connect_with(connect).await.map_err(sqlx_error)?;
+    let write = open_pool(options, writers, &connect).await?;
+    let read = open_pool(options, readers, &connect).await?;
     Ok(Pools {
         read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
         write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
     })
+}
+
+/// Opens a pool. It tries for as long as a connection may take and says no more than that it took too long, so one
+/// more connection is tried outside of it, for its error.
+async fn open_pool(options: &SqlOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, Error> {
+    const LAST_TRY: Duration = Duration::from_secs(2);
+    match pool_options(options, connections).connect_with(connect.clone()).await {
+        Err(late @ sqlx::Error::PoolTimedOut) => {
+            let tried = tokio::time::timeout(LAST_TRY, PgConnection::connect_with(connect)).await;
+            Err(sqlx_error(tried.ok().and_then(Result::err).unwrap_or(late)))
+        }
+        opened => opened.map_err(sqlx_error),
+    }
 }
 
 fn connect_options(options: &SqlOptions) -> Result<PgConnectOptions, Error> {

@@ -4,10 +4,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use antiphon_migration::{Migrator, MigratorTrait};
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{SqlOptions, chain, commit, connect::Pools, idempotency, io_runtime::IoRuntime, items, lease, read};
+use super::{
+    NewerTables, SqlOptions, chain, commit, connect::Pools, idempotency, io_runtime::IoRuntime, items, lease, read,
+};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
 use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
@@ -90,8 +92,19 @@ async fn migrate(pools: &Pools) -> Result<(), Error> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_unprepared(LOCK).await?;
     }
+    refuse_newer(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Tables that a later version has changed are left to it.
+async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), Error> {
+    let applied = Migrator::get_migration_models(transaction).await?;
+    let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    match applied.into_iter().find(|model| !known.contains(&model.version)) {
+        Some(model) => Err(Error::Failed(Box::new(NewerTables(model.version)))),
+        None => Ok(()),
+    }
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@ use std::{
     env,
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
 };
 
@@ -104,14 +104,22 @@ impl Site {
         entries.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command over the data directory and the configuration file.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let file = self.folder.path().join("config.toml");
         fs::write(&file, &self.config).unwrap();
+        let mut command = self.bare(arguments);
+        command.arg("--config").arg(&file).arg("--data").arg(self.data());
+        command
+    }
+
+    /// A command without any arguments beside these, in the folder that `config.toml` and `data` go to.
+    pub(crate) fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_antiphon"));
         for (name, _) in env::vars().filter(|(name, _)| name.starts_with("ANTIPHON_")) {
             command.env_remove(name);
         }
-        command.args(arguments).arg("--config").arg(&file).arg("--data").arg(self.data());
+        command.args(arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env_remove("FAULT_POINT").envs(self.fault.iter().map(|point| ("FAULT_POINT", point)));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
@@ -125,11 +133,22 @@ impl Site {
         String::from_utf8(stdout).unwrap().trim().to_owned()
     }
 
-    /// Runs a command that must fail: how it ended, and its standard error.
+    /// Runs a command that must fail: how it ended, and its standard error. Its standard output must be empty.
     pub(crate) fn refused(&self, arguments: &[&str]) -> (ExitStatus, String) {
-        let Output { status, stderr, .. } = self.command(arguments).output().unwrap();
-        assert!(!status.success(), "{arguments:?}");
+        Self::failed(&mut self.command(arguments))
+    }
+
+    /// The same for a command with its arguments.
+    pub(crate) fn failed(command: &mut Command) -> (ExitStatus, String) {
+        let Output { status, stderr, stdout } = command.output().unwrap();
+        assert!(!status.success(), "{command:?}");
+        assert!(stdout.is_empty(), "{command:?} printed {}", String::from_utf8_lossy(&stdout));
         (status, String::from_utf8(stderr).unwrap())
+    }
+
+    /// The folder that everything of it is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts a server on a free port and waits until it listens. The key is the one that it printed; after the
@@ -203,6 +222,11 @@ impl Running {
     /// A client with the server's first key.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url, &self.key)
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it logged so far.

@@ -1,0 +1,88 @@
+//! What keeps a command from its work, where people can do something about it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::store;
+
+/// What keeps a command from its work, where people can do something about it. `report` says what.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// Somebody else has the port.
+    #[error("another program listens on {0} already")]
+    AddressInUse(SocketAddr),
+    /// The address is another machine's, or nobody's.
+    #[error("{0} is no address of this machine")]
+    AddressElsewhere(SocketAddr),
+    /// The system keeps the port for others.
+    #[error("this user may not listen on {0}")]
+    AddressForbidden(SocketAddr),
+    /// The socket can't be opened for another reason.
+    #[error("the address {address} can't be listened on")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process has the directory's lock.
+    #[error("another process serves the data directory '{}'{}", path.display(), told(*process))]
+    DataDirBusy {
+        /// The directory.
+        path: PathBuf,
+        /// Its number, if it has written it down.
+        process: Option<u32>,
+    },
+    /// The directory can't be made, or its files can't be read or written.
+    #[error("the data directory can't be used: '{}'", path.display())]
+    DataDir {
+        /// The directory or the file in it.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The database can't be reached or opened.
+    #[error("the database can't be opened: {place}")]
+    Database {
+        /// Where it is, without user and password.
+        place: String,
+        /// Why.
+        #[source]
+        source: store::Error,
+    },
+    /// The tables of the database can't be brought up to date.
+    #[error("the tables of the database can't be brought up to date: {place}")]
+    Tables {
+        /// Where it is, without user and password.
+        place: String,
+        /// Why.
+        #[source]
+        source: store::Error,
+    },
+    /// There is no key file, and the database has content that was sealed with its keys.
+    #[error("there is no key file at '{}', and the database can't be read without it", .0.display())]
+    RingLost(PathBuf),
+    /// The key ring is not the one that the database was written with.
+    #[error("the key ring does not belong to the database: {0}")]
+    RingOfAnother(String),
+}
+
+fn told(process: Option<u32>) -> String {
+    process.map_or_else(String::new, |process| format!(" (process {process})"))
+}
+
+impl Obstacle {
+    /// Why an address can't be listened on.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
+    pub(super) fn at(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse(address),
+            io::ErrorKind::AddrNotAvailable => Self::AddressElsewhere(address),
+            io::ErrorKind::PermissionDenied => Self::AddressForbidden(address),
+            _ => Self::Address { address, source },
+        }
+    }
+}

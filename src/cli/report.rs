@@ -1,0 +1,163 @@
+//! What people are told of an error: what happened, and what to do next. This is the one place that gives advice.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::Obstacle;
+use crate::config::InvalidConfig;
+use crate::store::{self, NewerTables};
+use crate::vault::RingError;
+
+#[cfg(test)]
+mod tests;
+
+/// The exit code of a command line or a configuration that is not valid. Another start changes nothing about it.
+const NOT_VALID: u8 = 2;
+
+/// What is written to standard error: the error with its causes, each said once, and the advice if there is some.
+#[must_use]
+pub fn report(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Many errors repeat their cause in their own words.
+        if !text.contains(&cause) {
+            text.push_str(if text.is_empty() { "antiphon: " } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    match advice(error) {
+        Some(advice) => format!("{text}\n\n  What to do: {advice}\n"),
+        None => format!("{text}\n"),
+    }
+}
+
+/// How the process ends: 2 where the command line or the configuration is not valid, 1 for everything else.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<InvalidConfig>().is_some() { NOT_VALID } else { 1 }
+}
+
+fn advice(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        let of_obstacle = || cause.downcast_ref().and_then(for_obstacle);
+        let of_ring = || cause.downcast_ref().and_then(for_ring);
+        cause.downcast_ref().and_then(for_configuration).or_else(of_obstacle).or_else(of_ring)
+    })
+}
+
+fn for_configuration(error: &InvalidConfig) -> Option<String> {
+    let missing = error.problems.iter().any(|problem| problem.reason == crate::config::NO_FILE);
+    Some(if missing {
+        "name a file that is there with --config, or leave it out: then config.toml in this directory is read, if \
+         there is one."
+            .to_owned()
+    } else {
+        "mend these and try again; `antiphon check-config` looks without starting anything.".to_owned()
+    })
+}
+
+fn for_obstacle(obstacle: &Obstacle) -> Option<String> {
+    Some(match obstacle {
+        Obstacle::AddressInUse(address) => format!(
+            "stop the other program (`ss -ltnp 'sport = :{}'` shows it), or serve elsewhere: \
+             antiphon serve --listen {}",
+            address.port(),
+            next_port(*address)
+        ),
+        Obstacle::AddressElsewhere(_) => {
+            "listen on an address of this machine (`ip address` shows them), or on all of them with 0.0.0.0.".to_owned()
+        }
+        Obstacle::AddressForbidden(address) => format!(
+            "ports below 1024 are kept for the system: put a proxy there, or choose another: \
+             antiphon serve --listen {}:8080",
+            address.ip()
+        ),
+        Obstacle::Address { .. } => "choose another address with --listen or server.listen.".to_owned(),
+        Obstacle::DataDirBusy { .. } => {
+            "stop that server first, or give this one a directory of its own with --data. The other commands work \
+             beside a running server."
+                .to_owned()
+        }
+        Obstacle::DataDir { source, .. } => for_directory(source),
+        Obstacle::Database { source, .. } => for_database(source),
+        Obstacle::Tables { source, .. } => for_tables(source),
+        Obstacle::RingLost(path) => format!(
+            "restore '{}' from its backup, or say where it is with vault.key_file. Without it nobody can read what \
+             is in the database; to begin anew, use another data directory.",
+            path.display()
+        ),
+        Obstacle::RingOfAnother(_) => {
+            "use the key ring that this database was written with (vault.key_file, vault.key_env or \
+             vault.key_command), or the database that belongs to this ring (--data, store.url)."
+                .to_owned()
+        }
+    })
+}
+
+fn next_port(address: SocketAddr) -> SocketAddr {
+    let port = address.port().checked_add(1).unwrap_or(8080);
+    SocketAddr::new(address.ip(), port)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
+fn for_directory(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "give this user the directory (`chown`), or choose one that it may write to with --data."
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk and start again.",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "this is a file, or below one: choose a directory with --data."
+        }
+        _ => "choose a directory that can be made and written to with --data.",
+    }
+    .to_owned()
+}
+
+fn for_database(source: &store::Error) -> String {
+    match source {
+        store::Error::Unavailable(_) => {
+            "see that the database runs and can be reached from here, and that store.url says where it is \
+             (`antiphon show-config` says who set it); then start again."
+        }
+        store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
+            "see that store.url names the right database, user and password, and that the file is a database of \
+             Antiphon's; then start again."
+        }
+    }
+    .to_owned()
+}
+
+fn for_tables(source: &store::Error) -> String {
+    let is_newer = std::error::Error::source(source).is_some_and(|source| source.is::<NewerTables>());
+    if is_newer {
+        "run the version of Antiphon that last used this database, or a later one; or restore a backup from before \
+         the upgrade. Nothing was changed."
+            .to_owned()
+    } else {
+        "see that the user of the database may create and change tables, and that there is room on its disk; then \
+         run `antiphon migrate`. Nothing was changed."
+            .to_owned()
+    }
+}
+
+fn for_ring(error: &RingError) -> Option<String> {
+    let key_file =
+        |path: &Path| format!("chmod 600 '{}', and see that it belongs to the server's user.", path.display());
+    match error {
+        RingError::Exposed { path, .. } => Some(key_file(path)),
+        RingError::Missing(path) | RingError::File { path, .. } => Some(format!(
+            "see that '{}' is there and that this user may read it, or say with vault.key_file where it is.",
+            path.display()
+        )),
+        RingError::Variable(name) => Some(format!("set {name}, or choose another place of the key ring in [vault].")),
+        RingError::Command(_) | RingError::CommandStatus(_) | RingError::CommandTimeout => {
+            Some("run vault.key_command by hand as the server's user: it has to print the key ring.".to_owned())
+        }
+        RingError::Syntax { .. } | RingError::NoCurrent(_) => {
+            Some("restore the key ring from its backup; it is changed by `antiphon vault rotate` alone.".to_owned())
+        }
+        RingError::Interrupted | RingError::Full | RingError::Randomness => None,
+    }
+}

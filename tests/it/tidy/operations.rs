@@ -1,0 +1,60 @@
+//! Whoever runs the server finds every warning and every cause in `docs/operations.md`.
+
+use antiphon::domain::Cause;
+
+use super::{is_test, report, root, sources};
+
+/// The texts of all warnings and errors that are logged: the last text of each call of the macros.
+fn lines(code: &str) -> Vec<String> {
+    let calls = |name: &str| code.split(name).skip(1).filter_map(last_text).collect::<Vec<_>>();
+    [calls("tracing::warn!("), calls("tracing::error!(")].concat()
+}
+
+/// The last text up to the end of a call.
+fn last_text(after: &str) -> Option<String> {
+    let (mut depth, mut begun, mut last) = (1, None, None);
+    let mut letters = after.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match (letter, begun) {
+            ('\\', Some(_)) => drop(letters.next()),
+            ('"', Some(begun)) => last = Some(after[begun..at].to_owned()),
+            ('(', None) => depth += 1,
+            (')', None) => depth -= 1,
+            _ => {}
+        }
+        if letter == '"' {
+            begun = if begun.is_none() { Some(at + 1) } else { None };
+        }
+        if depth == 0 {
+            return last;
+        }
+    }
+    None
+}
+
+#[test]
+fn every_warning_and_every_cause_is_explained_to_those_who_run_the_server() {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let mut missing = Vec::new();
+    let mut found = 0;
+    for source in sources("src", &[".rs"]).iter().filter(|source| !is_test(&source.path)) {
+        for line in lines(&source.text) {
+            found += 1;
+            // What is dangerous about a configuration is told in sentences of its own.
+            if line != "{danger}" && !page.contains(&format!("`{line}`")) {
+                missing.push(format!("{}: {line}", source.path));
+            }
+        }
+    }
+    assert!(found > 50, "{found}");
+    let causes = Cause::ALL.iter().map(|cause| cause.as_str());
+    missing.extend(causes.filter(|cause| !page.contains(&format!("| `{cause}` |"))).map(str::to_owned));
+    report("docs/operations.md", &missing);
+}
+
+#[test]
+fn the_last_text_of_a_call_is_its_line() {
+    let code = "tracing::warn!(error = %error, \"first :)\");\n{ tracing::error!(\n    a = f(\"x\"),\n    \"second (it\"\n); }\n\
+                Err(e) => tracing::warn!(e = \"k\", \"third\"), \"none\"";
+    assert_eq!(lines(code), ["first :)", "third", "second (it"]);
+}
