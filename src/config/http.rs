@@ -25,6 +25,8 @@ pub struct HttpSection {
     /// The most bytes of a request's body.
     #[garde(range(min = 1024, max = 64 * 1024 * 1024))]
     pub body_limit: usize,
+    /// Whether the page is served at `/`.
+    pub page: bool,
 }
 
 impl Default for HttpSection {
@@ -34,6 +36,7 @@ impl Default for HttpSection {
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: Duration::from_secs(60),
             body_limit: 20 * 1024 * 1024,
+            page: true,
         }
     }
 }
