@@ -5,6 +5,7 @@
 mod api;
 mod attempts;
 mod background;
+mod browser;
 mod chained;
 mod configuration;
 #[cfg(feature = "fault-points")]
