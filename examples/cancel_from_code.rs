@@ -4,6 +4,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use actix::{Actor, Context, Handler};
+use antiphon::actors::supervision::{Roster, spawn};
 use antiphon::admission::Model;
 use antiphon::domain::{Fact, Target, Transcript};
 use antiphon::protocol::{CreateResponse, ResponseId, UserId};
@@ -59,7 +60,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (node, user) = (antiphon.addr(), antiphon.user_named("ada").await?.id());
     let (done, heard_all) = oneshot::channel();
     let listener = Listener { node: node.clone(), user, transcript: None, words: 0, done: Some(done) };
-    let facts = Listener::create(|_| listener).recipient();
+    let listener = spawn(&Roster::new(), "listener", |_| listener, |_| {});
+    let facts = listener.addr().clone().recipient();
     let request = CreateResponse::text("eliza", "I remember the long summers at the sea.");
     node.send(StartResponse { user, request, facts: Some(facts) }).await??;
     let response = antiphon.user(user).retrieve(heard_all.await?).await?;
