@@ -1,7 +1,7 @@
-//! A client as the HTTP body is one: it reads on, and subscribes again where it must.
+//! A client and the HTTP body that it reads: it subscribes again where it must, and comes back when told to.
 
 use crate::Antiphon;
-use crate::actors::{Emission, Reader, Wish};
+use crate::actors::{Emission, ReadRefusal, Reader, Wish};
 use crate::domain::View;
 use crate::protocol::{ResponseId, UserId};
 
@@ -46,7 +46,13 @@ impl TestClient {
 
     async fn subscribe_again(&mut self) {
         let wish = Wish::Events { view: View::default(), from: self.frames.len() as u64 };
-        self.reader = self.antiphon.resume(self.user, self.id, wish).await.expect("the response is still there");
+        self.reader = loop {
+            match self.antiphon.resume(self.user, self.id, wish).await {
+                // Whoever looks after it takes longer than a client waits: on a busy machine that may be.
+                Err(ReadRefusal::Unavailable) => tokio::task::yield_now().await,
+                resumed => break resumed.expect("the response is still there"),
+            }
+        };
     }
 
     /// Reads until an event contains the text.
