@@ -17,6 +17,7 @@ mod docs;
 mod embedding;
 mod endings;
 mod examples;
+mod full_disk;
 mod golden;
 mod hostile;
 mod idempotency;

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path, str::FromStr, time::Duration};
 use sea_orm::{
     SqlxSqliteConnector,
     sqlx::{
-        self, ConnectOptions, SqlitePool,
+        self, ConnectOptions, Connection as _, SqlitePool,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
@@ -64,6 +64,9 @@ fn connect_options(options: &SqlOptions) -> Result<SqliteConnectOptions, Error> 
         .disable_statement_logging())
 }
 
+/// A connection that thinks itself in a transaction while it is idle is replaced. SQLite rolls one back by itself when
+/// the disk is full; sqlx does not learn of it, takes the next one for nested in the old one, and SQLite may then say of
+/// each that it is committed and keep all of them in memory.
 fn pool_options(options: &SqlOptions, connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -71,6 +74,7 @@ fn pool_options(options: &SqlOptions, connections: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Creates the file for its owner alone; SQLite gives the files it puts beside it the same mode.

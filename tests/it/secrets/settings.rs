@@ -129,7 +129,7 @@ fn a_secret_that_is_malformed_or_in_the_wrong_place_is_not_quoted() {
         format!("[vault]\nkey_command = [\"{CANARY}\"]"),
         "[vault]\nkey_env = \"WITH_BLANKS\"".to_owned(),
         format!("[vault]\nkeys = \"{CANARY}\""),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
     ];
     for line in lines {
         let site = loud(Site::new().config(&line)).variable("WITH_BLANKS", &format!("{CANARY} {CANARY}"));

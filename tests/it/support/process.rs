@@ -182,7 +182,17 @@ impl Site {
 
     /// Starts a server and does not wait until it listens.
     pub(crate) fn launch(&self) -> Running {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let served = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        // A shell becomes the server. By then it has told the system not to end it for a file that may not grow.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(served.get_program()).args(served.get_args());
+        for (name, value) in served.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Capture::of(child.stdout.take().unwrap());
         let errors = Capture::of(child.stderr.take().unwrap());
@@ -251,6 +261,18 @@ impl Running {
     pub(crate) async fn logged(&self, words: &str) {
         let found = self.errors.find(|text| text.contains(words).then_some(())).await;
         assert!(found.is_some(), "{words:?} is not in the log: {}", self.log());
+    }
+
+    /// Waits until it has logged that so often.
+    pub(crate) async fn logged_times(&self, words: &str, times: usize) {
+        let found = self.errors.find(|text| (text.matches(words).count() >= times).then_some(())).await;
+        assert!(found.is_some(), "{words:?} is not in the log {times} times: {}", self.log());
+    }
+
+    /// Lets its files grow to that many bytes, or `unlimited`.
+    pub(crate) fn limit_files(&self, bytes: &str) {
+        let (process, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:"));
+        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap().success());
     }
 
     /// Kills it as a failing machine would; all that it logged.
