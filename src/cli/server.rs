@@ -170,6 +170,7 @@ fn http_settings(config: &Config) -> HttpSettings {
         body_bytes: config.http.body_limit,
         header_wait: config.http.header_wait,
         keep_alive: config.http.keep_alive,
+        page: config.http.page,
         workers: (config.server.workers > 0).then_some(config.server.workers),
         request_timeout: config.server.header_timeout,
         body_timeout: config.server.body_timeout,

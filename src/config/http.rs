@@ -26,6 +26,8 @@ pub struct HttpSection {
     #[serde(with = "size")]
     #[garde(range(min = 1024, max = 64 * 1024 * 1024))]
     pub body_limit: usize,
+    /// Whether the page is served at `/`.
+    pub page: bool,
 }
 
 impl Default for HttpSection {
@@ -35,6 +37,7 @@ impl Default for HttpSection {
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: Duration::from_secs(60),
             body_limit: 20 * 1024 * 1024,
+            page: true,
         }
     }
 }

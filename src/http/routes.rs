@@ -55,7 +55,7 @@ fn api(config: &mut ServiceConfig) {
 }
 
 /// A resource that says which methods it has when it is asked with another.
-fn only(resource: Resource, methods: &'static str) -> Resource {
+pub(super) fn only(resource: Resource, methods: &'static str) -> Resource {
     resource.default_service(web::to(move || async move {
         Err::<HttpResponse, ApiError>(ApiError::method_not_allowed(methods))
     }))

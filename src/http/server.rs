@@ -8,21 +8,28 @@ use actix_web_lab::middleware::CatchPanic;
 use super::{
     HttpState,
     envelope::no_route,
+    page::page,
     request_id::identify,
     routes::{health, scope},
 };
 
-/// Serves the API under `/v1`, and `/health`, on a listener. The server runs as long as the returned future
+/// Serves the API under `/v1`, `/health`, and the page at `/` if the settings say so, on a listener. The server runs as long as the returned future
 /// is polled; its handle stops it. Signals are left to the caller, who has responses to drain first.
 ///
 /// # Errors
 /// If the listener can't be used.
 pub fn serve(listener: TcpListener, state: HttpState) -> io::Result<Server> {
     let settings = state.settings.clone();
+    let has_page = settings.page;
     let server = HttpServer::new(move || {
         App::new()
             .service(scope("/v1", state.clone()))
             .service(health(state.clone()))
+            .configure(|config| {
+                if has_page {
+                    page(config)
+                }
+            })
             .default_service(web::to(no_route))
             .wrap(CatchPanic::default())
             .wrap(from_fn(identify))

@@ -23,6 +23,8 @@ pub struct HttpSettings {
     pub idle_timeout: Duration,
     /// How long connections may go on after the server was told to stop.
     pub shutdown_timeout: Duration,
+    /// Whether the page is served at `/`.
+    pub page: bool,
 }
 
 impl Default for HttpSettings {
@@ -37,6 +39,7 @@ impl Default for HttpSettings {
             body_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(5),
+            page: true,
         }
     }
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod fixture;
 mod idempotency;
+mod page;
 mod reading;
 mod sizes;
 mod sockets;

@@ -1,0 +1,70 @@
+import { signal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { model, running, send, stop } from '../shell/session';
+
+const field = { current: null as HTMLTextAreaElement | null };
+const empty = signal(true);
+
+export function focusComposer(): void {
+  field.current?.focus();
+}
+
+/** Puts a text back that was not answered. */
+export function fillComposer(text: string): void {
+  if (field.current === null) return;
+  field.current.value = text;
+  empty.value = text.trim() === '';
+  field.current.focus();
+}
+
+/** Where messages are written: Enter sends, Shift+Enter begins a new line. */
+export function Composer() {
+  const form = useRef<HTMLFormElement>(null);
+  const going = running.value;
+  useEffect(focusComposer, []);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const input = field.current?.value ?? '';
+    if (running.value !== undefined || input.trim() === '' || model.value === '') return;
+    send(input);
+    fillComposer('');
+  };
+  const onKey = (event: KeyboardEvent) => {
+    // Enter also picks a word of an input method.
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
+  };
+  return (
+    <footer class="composer">
+      <form ref={form} onSubmit={submit}>
+        <label class="hidden" for="message">
+          Message
+        </label>
+        <textarea
+          id="message"
+          ref={(element) => {
+            field.current = element;
+          }}
+          rows={1}
+          placeholder="Write a message"
+          aria-describedby="keys"
+          onKeyDown={onKey}
+          onInput={(event) => (empty.value = event.currentTarget.value.trim() === '')}
+        />
+        {going === undefined ? (
+          <button type="submit" class="button" aria-disabled={empty.value || model.value === ''}>
+            Send
+          </button>
+        ) : (
+          <button type="button" class="button stop" aria-disabled={going.stopping} onClick={stop}>
+            {going.stopping ? 'Stopping' : 'Stop'}
+          </button>
+        )}
+      </form>
+      <p id="keys" class="note">
+        <kbd>Enter</kbd> sends, <kbd>Shift</kbd> <kbd>Enter</kbd> makes a new line, <kbd>Esc</kbd> stops.
+      </p>
+    </footer>
+  );
+}
