@@ -5,6 +5,7 @@
 mod api;
 mod attempts;
 mod background;
+mod browser;
 mod chained;
 mod command_line;
 mod configuration;

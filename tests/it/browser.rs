@@ -1,0 +1,174 @@
+//! The page at `/` in a real browser, against the real binary. The stories are in `tests/browser`.
+
+mod proxy;
+mod stage;
+
+use antiphon::testkit::{Gate, Script, ScriptedProvider};
+
+use crate::support::Site;
+use stage::Stage;
+
+/// Tells a story for which the provider answers by these scripts, each under the name of its model.
+async fn tell(story: &str, scripts: &[(&str, Script)], gates: &[(&'static str, &Gate)]) {
+    let provider = ScriptedProvider::start();
+    let mut models: Vec<&str> = Vec::new();
+    for (model, script) in scripts {
+        provider.script(model, script.clone());
+        if !models.contains(model) {
+            models.push(model);
+        }
+    }
+    let site = Site::with_models(&provider, &models);
+    Stage::new(provider, site, gates).await.tell(story).await;
+}
+
+/// Some words, a stop at the gate, and more words.
+fn halting(gate: &Gate) -> Script {
+    let words = |script: Script, numbers: std::ops::Range<u32>| {
+        numbers.fold(script, |script, number| script.text(&format!("word{number} ")))
+    };
+    let script = words(Script::new(), 0..20).pause_until(gate);
+    words(script, 20..40).finish("stop").usage(10, 40).done()
+}
+
+#[tokio::test]
+async fn only_a_good_key_signs_in_and_signing_out_leaves_nothing() {
+    tell("sign_in", &[("m", Script::answer(["Hello."]))], &[]).await;
+}
+
+const POEM: [&str; 14] = [
+    "## On rou",
+    "nds\n\nA round is **one** line, su",
+    "ng by *several* voices.\n\n",
+    "1. The first begins.\n2. The sec",
+    "ond waits `two` bars.\n\n- [x] learn it\n- [ ] sing it\n\n",
+    "> Frère Jacques, dormez-vous ?\n\n",
+    "```python\ndef sing(voices, line):\n    for delay, voice in enumer",
+    "ate(voices):\n        yield delay * 2, voice, line\n```\n\n",
+    "| voice | begins | notes |\n|:--|--:|--:|\n| first | 0 | 32 |\n",
+    "| second | 2 | 32 |\n\n",
+    "More in [the book](https://example.com/rounds) or at https://example.com/canons.\n\n",
+    "![a picture](https://example.com/picture.png)\n\n",
+    "Last w",
+    "ords.",
+];
+
+#[tokio::test]
+async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
+    let gate = Gate::new();
+    let script = POEM[..8].iter().fold(Script::new(), |script, text| script.text(text)).pause_until(&gate);
+    let script = POEM[8..].iter().fold(script, |script, text| script.text(text));
+    tell("markdown", &[("poet", script.finish("stop").usage(21, 140).done())], &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn an_answer_is_stopped_by_button_and_by_key_and_keeps_its_text() {
+    let gate = Gate::new();
+    tell("stop", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_costs_no_word_and_doubles_none() {
+    let gate = Gate::new();
+    tell("cut", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_sent_again_and_counts_once() {
+    let gate = Gate::new();
+    let script = Script::new().pause_until(&gate).text("Once ").text("only.").finish("stop").usage(3, 2).done();
+    tell("unanswered", &[("m", script)], &[("begin", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_again_goes_on_where_it_was() {
+    let gate = Gate::new();
+    let scripts = [("brief", Script::answer(["An *earlier* ", "answer."])), ("slow", halting(&gate))];
+    tell("reload", &scripts, &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_and_comes_back_tells_the_truth_and_goes_on() {
+    let gate = Gate::new();
+    let scripts = [("slow", halting(&gate)), ("brief", Script::answer(["Back ", "again."]))];
+    tell("restart", &scripts, &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_from_its_last_response_and_a_new_one_from_none() {
+    let answers = ["One.", "Two.", "Three."].map(|text| ("m", Script::answer([text])));
+    tell("chain", &answers, &[]).await;
+}
+
+#[tokio::test]
+async fn the_events_of_a_response_are_shown_as_they_were() {
+    let words = (0..3_000).fold(Script::new(), |script, number| script.text(&format!("w{number} ")));
+    let gate = Gate::new();
+    let scripts = [("long", words.finish("stop").usage(10, 3_000).done()), ("slow", halting(&gate))];
+    tell("inspector", &scripts, &[("middle", &gate)]).await;
+}
+
+const HOSTILE: &str = "Before.\n\n<script>window.__harm = 'script'</script>\n\n\
+    <img src=x onerror=\"window.__harm = 'img'\">\n\n<svg onload=\"window.__harm = 'svg'\"></svg>\n\n\
+    <iframe srcdoc=\"<script>parent.__harm = 'iframe'</script>\"></iframe>\n\n\
+    <form action=\"https://example.com\"><input name=\"key\"></form>\n\n<style>* { display: none }</style>\n\n\
+    <a href=\"javascript:window.__harm = 'raw'\">raw</a> [one](javascript:window.__harm='link') \
+    [two](data:text/html,<script>window.__harm='data'</script>) [three](JaVaScRiPt&colon;window.__harm='entity') \
+    [four](vbscript:x) [five](/v1/models) [six](//example.com) ![seven](https://example.com/x.png) \
+    ![eight](x \"a\" onerror=alert) ![\" onerror=\"window.__harm='alt'](https://example.com/y.png) \
+    [nine](https://example.com/ok)\n\n```\"><script>window.__harm='fence'</script>\n\
+    </code></pre><script>window.__harm = 'code'</script>\n```\n\n\
+    <math><mtext></p><style><img src onerror=\"window.__harm='mxss'\"></style></mtext></math>\n\n\
+    Inline <b onclick=\"window.__harm='b'\">bold</b> and <br> a break.\n\nAfter.";
+
+#[tokio::test]
+async fn markup_that_means_harm_does_nothing() {
+    tell("hostile", &[("evil", Script::answer(HOSTILE.split_inclusive(' ')))], &[]).await;
+}
+
+#[tokio::test]
+async fn everything_can_be_done_by_keyboard() {
+    let gate = Gate::new();
+    tell("keyboard", &[("slow", halting(&gate)), ("other", Script::answer(["Other."]))], &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn nothing_is_wider_than_a_phone_and_everything_has_contrast() {
+    let wide = "Anunbrokenword".repeat(30);
+    let text = format!(
+        "{wide}\n\n```\n{wide}\n```\n\n| {} |\n|{}\n| {} |\n\nhttps://example.com/{wide}\n\n`{wide}`\n\n> quoted",
+        ["a_long_heading"; 9].join(" | "),
+        "--|".repeat(9),
+        ["a_long_cell"; 9].join(" | ")
+    );
+    let wide = Script::new().reasoning("Let me think. ").text(&text).finish("stop").usage(9, 9).done();
+    let refused = Script::new().refusal("That I can't do.").finish("stop").usage(1, 1).done();
+    tell("narrow", &[("wide", wide), ("refuses", refused)], &[]).await;
+}
+
+#[tokio::test]
+async fn every_ending_is_told_as_it_is() {
+    let limited = Script::new().text("As far as ").text("this").finish("length").usage(5, 5).done();
+    let broken = Script::new().text("Hello ").text("there").cut();
+    let refusing = Script::new().refusal("I can't ").refusal("help with that.").finish("stop").usage(5, 5).done();
+    let thinking = Script::new().reasoning("Let me ").reasoning("see.").text("Because.").finish("stop").usage(5, 5);
+    let rejected = Script::status(400, &[], "{\"error\":{\"message\":\"no\"}}");
+    let scripts = [
+        ("limited", limited),
+        ("broken", broken),
+        ("refusing", refusing),
+        ("thinking", thinking.done()),
+        ("rejected", rejected),
+    ];
+    tell("endings", &scripts, &[]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_is_waited_for() {
+    let gate = Gate::new();
+    let provider = ScriptedProvider::start();
+    provider.script("slow", halting(&gate));
+    provider.script("m", Script::answer(["At last."]));
+    let site = Site::with_models(&provider, &["slow", "m"]).config("max_concurrent = 1\nmax_queue = 0");
+    Stage::new(provider, site, &[("middle", &gate)]).await.tell("busy").await;
+}
