@@ -20,9 +20,9 @@ await story(async (stage) => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await stage.picture('inspector-dark');
   await dialog.getByRole('button', { name: 'Later' }).click();
-  assert.match(await rows.first().innerText(), /^200\s/);
+  await rows.first().filter({ hasText: /^200/ }).waitFor();
   await dialog.getByLabel('Type').selectOption('response.completed');
-  assert.equal(await rows.count(), 1);
+  await stage.settles(() => rows.count(), 1);
   assert.match(await rows.first().innerText(), /^3007\s/);
   const facts = await dialog.locator('.facts').innerText();
   for (const fact of ['resp_', 'completed', 'long', '10 in, 3000 out']) assert.ok(facts.includes(fact), facts);

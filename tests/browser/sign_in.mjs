@@ -27,6 +27,7 @@ await story(async (stage) => {
   assert.equal(await stage.message.evaluate((element) => document.activeElement === element), true);
   const shown = await page.evaluate(() => [document.documentElement.outerHTML, location.href, document.cookie]);
   assert.ok(shown.every((text) => !text.includes(key)));
+  await stage.choose('m');
   await stage.send('Hi');
   await stage.answered('Hello.');
   assert.ok(await page.evaluate((key) => Object.values({ ...sessionStorage }).includes(key), key));

@@ -81,9 +81,10 @@ function Events({ seen }: { seen: Replay }) {
   return (
     <>
       <div class="filter">
-        <label>
-          Type{' '}
+        <span class="types">
+          <label for="type">Type</label>{' '}
           <select
+            id="type"
             value={type}
             onChange={(event) => {
               setType(event.currentTarget.value);
@@ -95,7 +96,7 @@ function Events({ seen }: { seen: Replay }) {
               <option key={name}>{name}</option>
             ))}
           </select>
-        </label>
+        </span>
         {last > 0 && (
           <span class="pages">
             <button type="button" class="text-button" disabled={page === 0} onClick={() => setPage(page - 1)}>

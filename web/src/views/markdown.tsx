@@ -44,6 +44,8 @@ const marked = new Marked({
 DOMPurify.setConfig({
   ALLOWED_TAGS: TAGS,
   ALLOWED_ATTR: ['href', 'class', 'type', 'tabindex', 'align', 'start', 'colspan', 'rowspan', 'target', 'rel'],
+  // What is no address is not held against the rule for addresses.
+  ADD_URI_SAFE_ATTR: ['type', 'tabindex', 'align', 'start', 'colspan', 'rowspan', 'target', 'rel'],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,

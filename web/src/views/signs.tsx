@@ -4,7 +4,7 @@
 export function Versicle() {
   return (
     <svg class="sigil versicle" viewBox="0 0 20 20" width="20" height="20" aria-hidden="true">
-      <path d="M2.5 3.2 9.4 17 16.6 3.2M1 3.2h4M14.4 3.2h4M8.2 12.6l8.6-7" />
+      <path d="M2.5 3.2 9.4 17 16.6 3.2M1 3.2h4M14.4 3.2h4M9.8 8l7.4 4.4" />
     </svg>
   );
 }
