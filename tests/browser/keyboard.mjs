@@ -58,7 +58,7 @@ await story(async (stage) => {
   assert.match(await focused(), /Events/);
   await tabTo('New', 'Shift+Tab');
   await press('Enter');
-  await page.getByText('Begin.').waitFor();
+  await page.getByText('Say something.').waitFor();
   assert.match(await focused(), /Message/);
   await tabTo('Sign out', 'Shift+Tab');
   await press('Enter');

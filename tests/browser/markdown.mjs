@@ -18,6 +18,8 @@ await story(async (stage) => {
   assert.equal(await page.locator('.said').innerText(), 'What is a round?\nPlease show me one as code.');
   assert.equal(await answer.locator('ol > li').count(), 2);
   assert.equal(await answer.locator('td').count(), 6);
+  const sides = await answer.locator('th').evaluateAll((all) => all.map((cell) => getComputedStyle(cell).textAlign));
+  assert.deepEqual(sides, ['left', 'right', 'right']);
   assert.equal(await answer.locator('img').count(), 0);
   for (const [name, href] of [
     ['the book', 'https://example.com/rounds'],

@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { signal } from '@preact/signals';
 import { running, turns } from '../shell/session';
 import { onCopyCode } from './copy';
+import { Responsory, Versicle } from './signs';
 import { TurnView } from './turn';
 
 /** So close to the end, in pixels, counts as being there. */
@@ -45,11 +46,17 @@ export function Conversation() {
 function Empty() {
   return (
     <div class="empty">
-      <p class="lead">Begin.</p>
-      <p>
-        The server keeps every answer. Lose the connection or reload this page while one is coming: nothing of it is
-        missed.
-      </p>
+      <div class="verse asked">
+        <Versicle />
+        <p class="said">Say something.</p>
+      </div>
+      <div class="verse answered">
+        <Responsory />
+        <p class="lead">
+          The server keeps every answer. Lose the connection, or reload this page, while one is on its way: nothing of
+          it is missed.
+        </p>
+      </div>
     </div>
   );
 }

@@ -63,7 +63,7 @@ function Facts({ id, seen }: { id: string; seen: Replay }) {
         .map(([name, value]) => (
           <div key={name} class="fact">
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{value.startsWith('resp_') ? <code>{value}</code> : value}</dd>
           </div>
         ))}
     </dl>
