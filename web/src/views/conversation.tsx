@@ -46,11 +46,11 @@ export function Conversation() {
 function Empty() {
   return (
     <div class="empty">
-      <div class="verse asked">
+      <div class="verse">
         <Versicle />
         <p class="said">Say something.</p>
       </div>
-      <div class="verse answered">
+      <div class="verse">
         <Responsory />
         <p class="lead">
           The server keeps every answer. Lose the connection, or reload this page, while one is on its way: nothing of
