@@ -16,6 +16,19 @@ await story(async (stage) => {
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 2 });
   await stage.picture('stopped-light');
+  // Before the response has an id, which the provider's silence delays, it is stopped as soon as it has one.
+  await stage.choose('silent');
+  await stage.send('Hello?');
+  await stage.message.press('Escape');
+  await stage.stands('Stopped.');
+  await stage.act('closed', { number: 3 });
+  // Who signs out leaves nothing running.
+  await stage.choose('slow');
+  await stage.send('And again.');
+  await stage.answered(words(0, 20));
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await stage.act('closed', { number: 4 });
+  await stage.signIn('slow');
   // After its end nothing is stopped, and Escape does no harm.
   await stage.message.press('Escape');
   await page.getByRole('button', { name: 'Send' }).waitFor();

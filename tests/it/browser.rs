@@ -64,7 +64,8 @@ async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
 #[tokio::test]
 async fn an_answer_is_stopped_by_button_and_by_key_and_keeps_its_text() {
     let gate = Gate::new();
-    tell("stop", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
+    let scripts = [("slow", halting(&gate)), ("silent", Script::new().headers(200, &[]).stall())];
+    tell("stop", &scripts, &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
@@ -106,6 +107,16 @@ async fn the_events_of_a_response_are_shown_as_they_were() {
     let gate = Gate::new();
     let scripts = [("long", words.finish("stop").usage(10, 3_000).done()), ("slow", halting(&gate))];
     tell("inspector", &scripts, &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn the_page_follows_an_answer_only_for_who_reads_its_end() {
+    let gate = Gate::new();
+    let lines = |script: Script, from: u32| {
+        (from..from + 60).fold(script, |script, number| script.text(&format!("line {number}\n\n")))
+    };
+    let script = lines(lines(Script::new(), 0).pause_until(&gate), 60).text("The end.");
+    tell("scroll", &[("long", script.finish("stop").usage(1, 120).done())], &[("middle", &gate)]).await;
 }
 
 const HOSTILE: &str = "Before.\n\n<script>window.__harm = 'script'</script>\n\n\

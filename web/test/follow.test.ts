@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Action, type Conversation, reduce } from '../src/core/conversation';
 import { plainText } from '../src/core/item';
 import { judge } from '../src/core/retry';
@@ -152,6 +152,22 @@ test('a turn that was taken away, and a page that is left, are followed no more'
   });
   await follow('k', left, leaving.signal);
   expect([left.asked.length, left.waits]).toEqual([1, []]);
+});
+
+test('a stream that falls silent counts as lost', async () => {
+  vi.useFakeTimers();
+  try {
+    const silent = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(stream(ALL.slice(0, 6))) });
+    const server = new Server(() => ({ ok: true, response: new Response(silent) }), whole);
+    const followed = follow('k', server, never);
+    await vi.advanceTimersByTimeAsync(44_000);
+    expect(server.phases).toEqual(['asking', 'open']);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await followed;
+    expect([server.text, server.asked]).toEqual([TEXT, ['create k', `events ${ID} 5`]]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a cancel is repeated until the server has heard it', async () => {

@@ -76,7 +76,7 @@ function Refused({ turn, message, code }: { turn: Turn; message: string; code: s
   return (
     <p class="standing bad">
       <span>
-        <strong>Not answered.</strong> {message} <code>{code}</code>
+        <strong>{turn.answer.id === null ? 'Not answered.' : 'Not readable.'}</strong> {message} <code>{code}</code>
       </span>
       {isLast && (
         <button type="button" class="text-button" onClick={() => again(turn.key)}>

@@ -17,6 +17,11 @@ export function ModelChoice() {
     <label class="model">
       <span class="hidden">Model</span>
       <select value={chosen} onChange={(event) => change(event.currentTarget)}>
+        {chosen === '' && (
+          <option value="" disabled>
+            Choose a model
+          </option>
+        )}
         {listed.map((name) => (
           <option key={name} value={name}>
             {name}
