@@ -16,6 +16,9 @@ await story(async (stage) => {
   await rows.nth(5).locator('summary').click();
   const json = JSON.parse(await rows.nth(5).locator('pre').innerText());
   assert.deepEqual([json.sequence_number, json.type, json.delta], [5, 'response.output_text.delta', 'w1 ']);
+  await rows.first().locator('summary').click();
+  assert.ok((await rows.first().locator('pre').innerText()).includes('\n    "temperature": 1.0,\n'));
+  await rows.first().locator('summary').click();
   await stage.picture('inspector-light');
   await page.emulateMedia({ colorScheme: 'dark' });
   await stage.picture('inspector-dark');

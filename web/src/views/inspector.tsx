@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { parsed, text } from '../core/json';
+import { indented } from '../core/indent';
+import { text } from '../core/json';
 import { NOTHING, type Recorded, type Replay, replay } from '../shell/replay';
 import { api } from '../shell/session';
 import { CopyButton } from './copy';
@@ -128,7 +129,7 @@ function EventRow({ record }: { record: Recorded }) {
       </summary>
       {open && (
         <pre tabIndex={0}>
-          <code>{JSON.stringify(parsed(record.data), null, 2)}</code>
+          <code>{indented(record.data)}</code>
         </pre>
       )}
     </details>
