@@ -38,6 +38,7 @@ fn is_in_the_clear(base_url: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::of;
     use crate::cli::tests::configured;
