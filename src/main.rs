@@ -9,8 +9,11 @@ use antiphon::telemetry;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match try_main(&Cli::parse()) {
+    let cli = Cli::parse();
+    match try_main(&cli) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the answer has seen enough: `antiphon keys list | head -1`.
+        Err(error) if cli::reader_left(&cli.command, &error) => ExitCode::FAILURE,
         Err(error) => {
             // If nobody reads standard error, the exit code has to say it all.
             write!(io::stderr(), "{}", cli::report(&error)).ok();

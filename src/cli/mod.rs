@@ -24,7 +24,7 @@ mod welcome;
 pub use args::{Cli, Command, completions};
 pub use data_dir::{DataDir, DataDirLock};
 pub use obstacle::Obstacle;
-pub use report::{exit_code, report};
+pub use report::{exit_code, reader_left, report};
 pub use run::run;
 pub use serve::{ServeInput, prepare};
 

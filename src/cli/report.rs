@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::Obstacle;
+use super::{Command, Obstacle};
 use crate::config::InvalidConfig;
 use crate::store::{self, NewerTables};
 use crate::vault::RingError;
@@ -36,6 +36,13 @@ pub fn report(error: &anyhow::Error) -> String {
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<InvalidConfig>().is_some() { NOT_VALID } else { 1 }
+}
+
+/// Whether a command that prints an answer failed because nobody reads it any more, which needs no words.
+#[must_use]
+pub fn reader_left(command: &Command, error: &anyhow::Error) -> bool {
+    let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    !matches!(command, Command::Serve { .. }) && error.downcast_ref().is_some_and(is_closed)
 }
 
 fn advice(error: &anyhow::Error) -> Option<String> {

@@ -15,6 +15,7 @@ const MOST_MODELS: usize = 8;
 #[derive(Debug)]
 pub(super) struct Welcome {
     url: String,
+    has_page: bool,
     options: String,
     data: String,
     database: String,
@@ -27,6 +28,7 @@ impl Welcome {
         let data = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
         Self {
             url: format!("http://{}", reachable(address)),
+            has_page: config.http.page,
             options: options(config),
             database: config.store.place(&data),
             data: data.display().to_string(),
@@ -45,6 +47,7 @@ impl Welcome {
             ("Data", self.data.clone()),
             ("Database", self.database.clone()),
             ("Models", self.named_models()),
+            ("Page", if self.has_page { format!("{url}/, to talk to them in a browser") } else { "none".to_owned() }),
             ("To stop", format!("Ctrl-C or SIGTERM; running responses may finish for {} s", self.drain)),
         ] {
             text.push_str(&format!("  {name:10}{value}\n"));
@@ -60,6 +63,7 @@ impl Welcome {
         let listening = json!({
             "event": "listening",
             "url": self.url,
+            "page": self.has_page,
             "version": env!("CARGO_PKG_VERSION"),
             "options": self.options,
             "data": self.data,

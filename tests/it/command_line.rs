@@ -132,3 +132,14 @@ fn shells_get_completions_also_where_the_configuration_is_not_valid() {
     let (status, told) = Site::failed(&mut site.bare(&["completions", "csh"]));
     assert_eq!(status.code(), Some(2), "{told}");
 }
+
+#[test]
+fn a_command_whose_reader_has_left_says_nothing_about_it() {
+    let site = Site::new();
+    for arguments in [&["show-config"][..], &["completions", "bash"], &["users", "create", "ada"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = site.bare(arguments).stdout(writer).output().unwrap();
+        assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), String::new()));
+    }
+}

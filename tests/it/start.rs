@@ -49,6 +49,7 @@ async fn a_start_says_what_runs_where_and_how_to_stop_it() {
         format!("  Data      {}\n", site.data().display()),
         format!("  Database  SQLite in {}\n", site.data().join("antiphon.db").display()),
         "  Models    eliza\n".to_owned(),
+        format!("  Page      {}/, to talk to them in a browser\n", first.url),
         "  To stop   Ctrl-C or SIGTERM; running responses may finish for 7 s\n".to_owned(),
         format!("\nYour API key, shown this once:\n\n  {}\n", first.key),
         format!("  curl -N {}/v1/responses -H 'Authorization: Bearer {}'", first.url, first.key),
@@ -67,12 +68,13 @@ async fn where_logs_are_json_every_line_of_the_start_is_an_object() {
     let provider = ScriptedProvider::start();
     provider.script("m", Script::answer(["Hello"]));
     let site = Site::with_models(&provider, &["m"]).variable("ANTIPHON_LOG__FORMAT", "json");
+    let site = site.variable("ANTIPHON_HTTP__PAGE", "false");
     let server = site.launch();
     server.printed_line("{\"base_url\"").await;
     let lines: Vec<Value> = server.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["listening", "first_key", "provider"]);
-    assert_eq!(lines[0]["models"], json!(["eliza", "m"]));
+    assert_eq!((&lines[0]["models"], &lines[0]["page"]), (&json!(["eliza", "m"]), &json!(false)));
     assert_eq!((&lines[2]["name"], &lines[2]["reachable"]), (&json!("scripted"), &json!(true)));
     let key = lines[1]["api_key"].as_str().unwrap();
     assert!(!server.log().contains(key), "the log is kept, and read by others");
