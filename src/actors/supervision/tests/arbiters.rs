@@ -134,10 +134,13 @@ async fn all_tick_only_if_every_one_has_since() {
     for arbiter in arbiters.workers.iter().map(|worker| &worker.arbiter).chain([arbiters.root()]) {
         until(|| ticks.all()).await;
         let blocked = block(arbiter);
-        // What it ticked before it was blocked.
-        let _last = ticks.all();
-        until(|| arbiters.hung() > 0).await;
-        assert!(!ticks.all(), "the others have ticked");
+        let mut times = 0;
+        until(|| {
+            times += u32::from(ticks.all());
+            arbiters.hung() > 0
+        })
+        .await;
+        assert!(times <= 1, "once at most, for what it ticked before it was blocked");
         drop(blocked);
     }
     until(|| ticks.all()).await;
