@@ -49,12 +49,12 @@ pub struct ArbitersGone;
 pub struct Arbiters {
     system: System,
     root: Watched,
-    workers: Vec<Watched>,
+    pub(super) workers: Vec<Watched>,
 }
 
 #[derive(Clone)]
-struct Watched {
-    arbiter: ArbiterHandle,
+pub(super) struct Watched {
+    pub(super) arbiter: ArbiterHandle,
     ticks: Arc<AtomicU64>,
     hung: Arc<AtomicBool>,
 }
@@ -64,7 +64,7 @@ impl Watched {
         Self { arbiter, ticks: Arc::default(), hung: Arc::default() }
     }
 
-    fn is_hung(&self) -> bool {
+    pub(super) fn is_hung(&self) -> bool {
         self.hung.load(Ordering::Relaxed)
     }
 }

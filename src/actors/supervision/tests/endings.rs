@@ -27,6 +27,15 @@ async fn a_parent_is_told_every_ending_once() {
 }
 
 #[actix::test]
+async fn an_actor_is_off_the_roster_when_its_parent_is_told() {
+    let (roster, (tell, mut told)) = (Roster::new(), unbounded_channel());
+    let seen = roster.clone();
+    let child = spawn(&roster, LABEL, |_| Victim::default(), move |_| drop(tell.send(seen.live())));
+    child.addr().do_send(Order::Stop);
+    assert_eq!(told.recv().await, Some(Vec::new()));
+}
+
+#[actix::test]
 async fn a_second_panic_while_unwinding_does_not_end_the_process() {
     let (child, told) = spawned(&Roster::new(), DIES_TWICE);
     child.addr().do_send(Order::Panic);

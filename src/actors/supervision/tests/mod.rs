@@ -6,10 +6,18 @@ mod endings;
 mod facts;
 mod trees;
 
+use std::time::Duration;
+
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Running};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::timeout,
+};
 
 use super::{Child, Exit, Ping, Roster, spawn};
+
+/// For what comes at once, unless it never does.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const LABEL: &str = "victim";
 
@@ -69,7 +77,8 @@ fn spawned<A: Actor<Context = Context<A>>>(roster: &Roster, actor: A) -> (Child<
 
 /// What the parent was told, which must be exactly one thing.
 async fn only(mut told: UnboundedReceiver<Exit>) -> Exit {
-    let exit = told.recv().await.unwrap();
-    assert_eq!(told.recv().await, None, "one ending, one notice");
-    exit
+    let both = async { (told.recv().await, told.recv().await) };
+    let (exit, more) = timeout(PATIENCE, both).await.unwrap();
+    assert_eq!(more, None, "one ending, one notice");
+    exit.unwrap()
 }

@@ -4,9 +4,10 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::Span;
 
-use super::super::{Arbiters, Child, Exit, Leak, Roster, spawn, spawn_on};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{
+    super::{Arbiters, Child, Exit, Leak, Roster, spawn, spawn_on},
+    PATIENCE,
+};
 
 /// Holds those below it, on threads of their own, and never stops by itself.
 struct Branch {
