@@ -276,10 +276,12 @@ mod tests {
                 let _unblocked = blocked.recv();
             });
             begun.recv().unwrap();
-            // What it ticked before it was blocked.
-            let _last = lease.beat().await;
-            until(|| arbiters.hung() > 0).await;
-            assert_eq!(lease.beat().await, Beat::NotYet, "the others have ticked");
+            let mut times = 0;
+            while arbiters.hung() == 0 {
+                times += u32::from(lease.beat().await == Beat::Renewed);
+                tokio::task::yield_now().await;
+            }
+            assert!(times <= 1, "once at most, for what it ticked before it was blocked");
             drop(block);
             until(|| arbiters.hung() == 0).await;
         }
