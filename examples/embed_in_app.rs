@@ -2,7 +2,7 @@
 //! `cargo run --example embed_in_app -- 127.0.0.1:8080`.
 #![expect(clippy::print_stdout, reason = "an example that talks")]
 
-use std::{collections::HashMap, error::Error, sync::Arc};
+use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, error::ErrorInternalServerError, web};
 use antiphon::access::{AuthError, Principal};
@@ -57,7 +57,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         println!("http://{address}/greeting, and OPENAI_BASE_URL=http://{address}/ai/v1 OPENAI_API_KEY=token-of-ada");
     }
-    server.run().await?;
-    antiphon.drain(std::time::Duration::from_secs(10)).await;
+    let server = server.disable_signals().run();
+    let handle = server.handle();
+    let stop = async {
+        tokio::signal::ctrl_c().await?;
+        // What runs may end, and be read to its end; after that the sockets.
+        antiphon.drain(Duration::from_secs(10)).await;
+        handle.stop(true).await;
+        Ok(())
+    };
+    tokio::try_join!(server, stop)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The smallest server with the whole API: `cargo run --example minimal_server -- 127.0.0.1:8080`.
 #![expect(clippy::print_stdout, reason = "an example that talks")]
 
-use std::{error::Error, net::TcpListener, sync::Arc};
+use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
 
 use antiphon::access::Authenticator;
 use antiphon::admission::Model;
@@ -31,10 +31,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind(address)?;
     println!("export OPENAI_BASE_URL=http://{}/v1 OPENAI_API_KEY={}", listener.local_addr()?, key.expose());
-    tokio::select! {
-        served = http::serve(listener, state)? => served?,
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    antiphon.drain(std::time::Duration::from_secs(10)).await;
+    let server = http::serve(listener, state)?;
+    let handle = server.handle();
+    let stop = async {
+        tokio::signal::ctrl_c().await?;
+        // What runs may end, and be read to its end; after that the sockets.
+        antiphon.drain(Duration::from_secs(10)).await;
+        handle.stop(true).await;
+        Ok(())
+    };
+    tokio::try_join!(server, stop)?;
     Ok(())
 }

@@ -123,6 +123,6 @@ pub mod vault;
 
 pub use antiphon::{
     Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, History, HistoryError,
-    ReadFacts, RespondError, StartError, StartResponse, User,
+    Interruption, ReadFacts, RespondError, StartError, StartResponse, User, WeakAntiphon,
 };
 pub use clock::{Clock, SystemClock};

@@ -1,10 +1,10 @@
 //! What admission asks of others.
 
-use std::fmt;
+use std::{fmt, sync::Weak};
 
 use async_trait::async_trait;
 
-use crate::actors::{History, HistoryError, Node, history};
+use crate::actors::{History, HistoryError, Node, ReadRefusal, history};
 use crate::domain::{Encoding, Prompt};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::{Tiktoken, TokenError, definition_tokens, prompt_tokens};
@@ -17,9 +17,10 @@ pub trait Histories: fmt::Debug + Send + Sync + 'static {
 }
 
 #[async_trait]
-impl Histories for Node {
+impl Histories for Weak<Node> {
     async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
-        history(self, user, last, most).await
+        let node = self.upgrade().ok_or(HistoryError::Read(ReadRefusal::Restarting))?;
+        history(&node, user, last, most).await
     }
 }
 

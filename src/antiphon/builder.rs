@@ -223,7 +223,8 @@ impl Builder {
             limits: self.limits,
             disconnect: self.disconnect,
             grace: self.grace,
-            histories: Arc::clone(&node) as _,
+            // Whoever has the admission keeps nothing of the node alive.
+            histories: Arc::new(Arc::downgrade(&node)),
             counter: self.counter,
         };
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;

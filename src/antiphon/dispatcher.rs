@@ -1,32 +1,33 @@
 //! The node's address for other actors.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseActFuture, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use futures_util::FutureExt as _;
+use tracing::Span;
 
 use super::{
-    Antiphon, CancelResponse, CommittedFacts, ReadFacts, RespondError, StartResponse,
-    fact_reader::{FactReader, Feed},
-    handle::{WeakAntiphon, admit_error},
+    Antiphon, CancelResponse, ReadFacts, RespondError, StartResponse, WeakAntiphon,
+    fact_reader::{FactReader, Feed, LastWord, Patience},
+    handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, Label, Outcome, ReadRefusal, Role, Wish,
-    supervision::{Child, Roster, spawn},
+    AdmitError, CancelRefusal, Label, Outcome, Phase, ReadRefusal, Reader, Role, Wish,
+    supervision::{Child, spawn_on},
 };
 use crate::domain::View;
 use crate::journal::Log;
-use crate::protocol::ResponseId;
+use crate::protocol::{ResponseId, UserId};
 use crate::vault::UserKey;
 
 /// Takes [`StartResponse`], [`CancelResponse`] and [`ReadFacts`] from other actors, on any thread and under any
 /// runtime.
 ///
-/// Its address ([`Antiphon::addr`](super::Antiphon::addr)) does not keep the node alive. Out: the answers, and
-/// [`CommittedFacts`] to those who read. Ends: with the node; it then answers nothing any more.
+/// All it does it does in futures, so it always reads its mailbox, and none of them can take it down. Out: the answers,
+/// and [`CommittedFacts`](super::CommittedFacts) to those who read. Ends: with the node; it then answers nothing any more.
 #[derive(Debug)]
 pub struct Dispatcher {
     node: WeakAntiphon,
-    roster: Roster<Label>,
     readers: HashMap<u64, Child<FactReader>>,
     next: u64,
 }
@@ -37,17 +38,24 @@ pub struct Dispatcher {
 struct FactReaderExited(u64);
 
 impl Dispatcher {
-    pub(super) fn new(node: WeakAntiphon, roster: Roster<Label>) -> Self {
-        Self { node, roster, readers: HashMap::new(), next: 0 }
+    pub(super) fn new(node: WeakAntiphon) -> Self {
+        Self { node, readers: HashMap::new(), next: 0 }
     }
 
-    fn listen(&mut self, feed: Feed, ctx: &Context<Self>) {
-        let (number, parent) = (self.next, ctx.address());
+    fn listen(&mut self, feed: Feed, id: ResponseId, ctx: &Context<Self>) -> Result<(), ReadRefusal> {
+        let antiphon = self.node.upgrade().ok_or(ReadRefusal::Restarting)?;
+        let node = antiphon.node();
+        let arbiter = node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
+        let (number, parent, last_word) = (self.next, ctx.address(), feed.last_word.clone());
         self.next += 1;
-        let label = Label::of(Role::FactReader, feed.subscription.id());
-        let exit = move |_| parent.do_send(FactReaderExited(number));
-        let child = spawn(&self.roster, label, move |_| FactReader::new(feed), exit);
+        let exit = move |exit| {
+            last_word.reader_ended(&exit);
+            parent.do_send(FactReaderExited(number));
+        };
+        let label = (Label::of(Role::FactReader, id), Span::current());
+        let child = spawn_on(arbiter, &node.roster, label, move |_| FactReader::new(feed), exit);
         self.readers.insert(number, child);
+        Ok(())
     }
 }
 
@@ -59,11 +67,13 @@ impl Handler<StartResponse> for Dispatcher {
     type Result = ResponseActFuture<Self, Result<ResponseId, RespondError>>;
 
     fn handle(&mut self, start: StartResponse, _: &mut Self::Context) -> Self::Result {
-        let started = begin(self.node.clone(), start);
+        let started = guarded(begin(self.node.clone(), start), || AdmitError::Failed.into());
         Box::pin(started.into_actor(self).map(|started, dispatcher, ctx| {
             let (id, feed) = started?;
             if let Some(feed) = feed {
-                dispatcher.listen(feed, ctx);
+                let last_word = feed.last_word.clone();
+                // The response is there; what is missing is who tells of it.
+                dispatcher.listen(feed, id, ctx).unwrap_or_else(|refusal| last_word.refuse(refusal));
             }
             Ok(id)
         }))
@@ -79,7 +89,7 @@ impl Handler<CancelResponse> for Dispatcher {
             let antiphon = node.upgrade().ok_or(CancelRefusal::Unavailable)?;
             antiphon.cancel(user, id).await
         };
-        Box::pin(cancelled.into_actor(self))
+        Box::pin(guarded(cancelled, || CancelRefusal::Failed).into_actor(self))
     }
 }
 
@@ -87,11 +97,9 @@ impl Handler<ReadFacts> for Dispatcher {
     type Result = ResponseActFuture<Self, Result<(), ReadRefusal>>;
 
     fn handle(&mut self, read: ReadFacts, _: &mut Self::Context) -> Self::Result {
-        let found = join(self.node.clone(), read);
-        Box::pin(found.into_actor(self).map(|found, dispatcher, ctx| {
-            dispatcher.listen(found?, ctx);
-            Ok(())
-        }))
+        let id = read.id;
+        let found = guarded(join(self.node.clone(), read), || ReadRefusal::Failed);
+        Box::pin(found.into_actor(self).map(move |found, dispatcher, ctx| dispatcher.listen(found?, id, ctx)))
     }
 }
 
@@ -103,32 +111,54 @@ impl Handler<FactReaderExited> for Dispatcher {
     }
 }
 
+/// A part of an embedder's that panics while it is asked takes this one answer with it, and not the address of all.
+async fn guarded<T, E>(work: impl Future<Output = Result<T, E>>, failed: impl FnOnce() -> E) -> Result<T, E> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a message could not be answered: a part of the node panicked");
+        Err(failed())
+    })
+}
+
 async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, Option<Feed>), RespondError> {
     let StartResponse { user, request, facts } = start;
     let antiphon = node.upgrade().ok_or(AdmitError::Draining)?;
-    if facts.is_some() && request.store == Some(false) {
+    let Some(to) = facts else {
+        let reader = antiphon.user(user).start(request).await?;
+        return Ok((reader.id, None));
+    };
+    if request.store == Some(false) {
         return Err(RespondError::NotStored);
     }
     // Before the response is there: it must not begin without its reader.
     let key = antiphon.node().vault.user_key(user).await.map_err(admit_error)?;
     let reader = antiphon.user(user).start(request).await?;
     let id = reader.id;
-    let feed = |to: Recipient<CommittedFacts>| Feed {
-        subscription: node.subscription(user, reader, 0),
-        log: log(&antiphon, &key, id),
-        next: 0,
-        to,
-    };
-    Ok((id, facts.map(feed)))
-}
-
-fn log(antiphon: &Antiphon, key: &UserKey, id: ResponseId) -> Log {
-    Log::new(Arc::clone(&antiphon.node().store), key.response_key(id), id)
+    Ok((id, Some(feed(&antiphon, (user, &key), (id, Some(reader)), LastWord::new(id, to, 0)))))
 }
 
 async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, ReadRefusal> {
     let antiphon = node.upgrade().ok_or(ReadRefusal::Restarting)?;
     let key = antiphon.node().vault.user_key(user).await?;
-    let reader = antiphon.subscribe(user, id, Wish::Events { view: View::default(), from: 0 }).await?;
-    Ok(Feed { subscription: node.subscription(user, reader, 0), log: log(&antiphon, &key, id), next: from, to })
+    let at_end = antiphon.subscribe(user, id, Wish::Ending).await?;
+    let has_ended = matches!(*at_end.phase.borrow(), Phase::Ended(_));
+    let reader = match has_ended {
+        true => None,
+        false => Some(antiphon.subscribe(user, id, Wish::Events { view: View::default(), from: 0 }).await?),
+    };
+    Ok(feed(&antiphon, (user, &key), (id, reader), LastWord::new(id, to, from)))
+}
+
+fn feed(
+    antiphon: &Antiphon,
+    (user, key): (UserId, &UserKey),
+    (id, reader): (ResponseId, Option<Reader>),
+    last_word: LastWord,
+) -> Feed {
+    let node = antiphon.node();
+    Feed {
+        subscription: reader.map(|reader| antiphon.downgrade().subscription(user, reader, 0)),
+        log: Log::new(Arc::clone(&node.store), key.response_key(id), id),
+        patience: Patience { look: node.settings.heartbeat, stall: node.settings.client_stall_timeout },
+        last_word,
+    }
 }

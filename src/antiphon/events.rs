@@ -7,33 +7,40 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 
+use super::User;
 use crate::actors::{Emission, ReadRefusal, Subscription};
 use crate::domain::Frame;
 use crate::protocol::{Response, ResponseEvent, ResponseId};
 
 /// The events of a response: each once, in order, none left out, each durable before it is here. It ends after the
-/// terminal event.
+/// terminal event. Like any handle it keeps the node alive.
 ///
 /// An error is the last item too, and says nothing about the response: that goes on, and can be read later from
 /// [`next_sequence_number`](Self::next_sequence_number) on.
 #[derive(Debug)]
-pub struct Events(Subscription);
+pub struct Events {
+    subscription: Subscription,
+    user: User,
+    over: bool,
+    /// The response of the terminal event.
+    ended: Option<Box<Response>>,
+}
 
 impl Events {
-    pub(super) fn new(subscription: Subscription) -> Self {
-        Self(subscription)
+    pub(super) fn new(subscription: Subscription, user: User) -> Self {
+        Self { subscription, user, over: false, ended: None }
     }
 
     /// The response.
     #[must_use]
     pub fn id(&self) -> ResponseId {
-        self.0.id()
+        self.subscription.id()
     }
 
     /// The number of the event that comes next.
     #[must_use]
     pub fn next_sequence_number(&self) -> u64 {
-        self.0.next_sequence_number()
+        self.subscription.next_sequence_number()
     }
 
     /// The next event; none after the last. Nothing is lost if the future is dropped.
@@ -51,12 +58,24 @@ impl Events {
     /// [`ReadRefusal`]: how it ended can't be read now.
     pub async fn ending(mut self) -> Result<Response, ReadRefusal> {
         while let Some(event) = self.next().await {
-            let event = event?;
-            if event.is_terminal() {
-                return event.response().cloned().ok_or(ReadRefusal::Failed);
-            }
+            event?;
         }
-        Err(ReadRefusal::Failed)
+        match self.ended {
+            Some(response) => Ok(*response),
+            // The terminal event lies before the first that was wanted.
+            None => self.user.retrieve(self.subscription.id()).await,
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Result<ResponseEvent, ReadRefusal> {
+        let event = Frame::decode(bytes).map_err(|error| {
+            tracing::error!(response.id = %self.id(), error = %error, "an event can't be read back");
+            ReadRefusal::Failed
+        })?;
+        if event.is_terminal() {
+            self.ended = event.response().cloned().map(Box::new);
+        }
+        Ok(event)
     }
 }
 
@@ -64,14 +83,16 @@ impl Stream for Events {
     type Item = Result<ResponseEvent, ReadRefusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(match ready!(self.0.poll_recv(task)) {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let item = match ready!(self.subscription.poll_recv(task)) {
             None | Some(Ok(Emission::End)) => None,
-            Some(Ok(Emission::Frame { bytes, .. })) => Some(Frame::decode(&bytes).map_err(|error| {
-                tracing::error!(response.id = %self.0.id(), error = %error, "an event can't be read back");
-                ReadRefusal::Failed
-            })),
+            Some(Ok(Emission::Frame { bytes, .. })) => Some(self.read(&bytes)),
             Some(Ok(Emission::Unavailable { .. })) => Some(Err(ReadRefusal::Unavailable)),
             Some(Err(refusal)) => Some(Err(refusal)),
-        })
+        };
+        self.over = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
     }
 }

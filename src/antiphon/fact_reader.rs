@@ -1,28 +1,95 @@
 //! Telling an actor the facts of one response.
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use super::CommittedFacts;
-use crate::actors::{Emission, ReadRefusal, Subscription};
-use crate::journal::{Log, LogError};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
+use tokio::time::{sleep, timeout};
+
+use super::{CommittedFacts, Interruption};
+use crate::actors::{Emission, ReadRefusal, Subscription, supervision::Exit};
+use crate::journal::{Log, LogError, SEGMENTS_A_PAGE};
+use crate::protocol::ResponseId;
 use crate::store;
 
 /// Tells one recipient the committed facts of one response.
 ///
 /// The events of a [`Subscription`] say that there is more; the facts themselves are read from the log, so nothing is
-/// told that is not durable. In: nothing. Out: [`CommittedFacts`], one at a time. Ends: after the last word, or when
-/// the recipient is gone.
+/// told that is not durable. In: nothing. Out: [`CommittedFacts`], one at a time. Ends: after the last word, which
+/// [`LastWord`] says where the reader can't.
 #[derive(Debug)]
 pub(super) struct FactReader(Option<Feed>);
 
 /// What a reader of facts starts from.
 #[derive(Debug)]
 pub(super) struct Feed {
-    pub(super) subscription: Subscription,
+    /// None if the response had ended before: then all is there.
+    pub(super) subscription: Option<Subscription>,
     pub(super) log: Log,
-    /// The number of the next fact.
-    pub(super) next: u64,
-    pub(super) to: Recipient<CommittedFacts>,
+    pub(super) patience: Patience,
+    pub(super) last_word: LastWord,
+}
+
+/// How long a recipient may do nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// How often it is looked whether it is still there.
+    pub(super) look: Duration,
+    /// How long it may take for one message.
+    pub(super) stall: Duration,
+}
+
+/// Whom the facts are told, how far they are, and whether the last word was said. Clones are the same one.
+#[derive(Debug, Clone)]
+pub(super) struct LastWord(Arc<Told>);
+
+#[derive(Debug)]
+struct Told {
+    response: ResponseId,
+    to: Recipient<CommittedFacts>,
+    next: AtomicU64,
+    over: AtomicBool,
+}
+
+impl LastWord {
+    pub(super) fn new(response: ResponseId, to: Recipient<CommittedFacts>, next: u64) -> Self {
+        Self(Arc::new(Told { response, to, next: next.into(), over: false.into() }))
+    }
+
+    /// Says how the reader ended, unless it said so itself.
+    pub(super) fn reader_ended(&self, exit: &Exit) {
+        let refusal = match exit {
+            Exit::Killed => ReadRefusal::Restarting,
+            Exit::Stopped | Exit::Hung | Exit::Panicked(_) => ReadRefusal::Failed,
+        };
+        self.say(Err(refusal.into()));
+    }
+
+    /// Says that there is nobody to tell them.
+    pub(super) fn refuse(&self, refusal: ReadRefusal) {
+        self.say(Err(refusal.into()));
+    }
+
+    fn say(&self, ended: Result<(), Interruption>) {
+        if self.0.over.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (response, next) = (self.0.response, self.next());
+        // Not waited for: nothing follows.
+        self.0.to.do_send(match ended {
+            Ok(()) => CommittedFacts::End { response },
+            Err(why) => CommittedFacts::BrokenOff { response, next, why },
+        });
+    }
+
+    fn next(&self) -> u64 {
+        self.0.next.load(Ordering::SeqCst)
+    }
 }
 
 impl FactReader {
@@ -40,71 +107,65 @@ impl Actor for FactReader {
     }
 }
 
-/// What the subscription says.
-enum News {
-    More,
-    End,
-    BrokenOff(ReadRefusal),
-}
-
-impl News {
-    fn of(emission: &Emission) -> Self {
-        match emission {
-            Emission::Frame { .. } => Self::More,
-            Emission::End => Self::End,
-            Emission::Unavailable { .. } => Self::BrokenOff(ReadRefusal::Unavailable),
-        }
-    }
-}
-
 impl Feed {
     async fn tell(mut self) {
-        let response = self.subscription.id();
+        let ended = self.tell_all().await;
+        self.last_word.say(ended);
+    }
+
+    async fn tell_all(&mut self) -> Result<(), Interruption> {
         loop {
-            let news = self.news().await;
-            if let Err(refusal) = self.pages().await {
-                return self.say(CommittedFacts::BrokenOff { response, next: self.next, refusal }).await;
-            }
-            match news {
-                News::More if self.to.connected() => {}
-                News::More => return,
-                News::End => return self.say(CommittedFacts::End { response }).await,
-                News::BrokenOff(refusal) => {
-                    return self.say(CommittedFacts::BrokenOff { response, next: self.next, refusal }).await;
-                }
+            let over = self.is_over().await?;
+            self.pages().await?;
+            if over {
+                return Ok(());
             }
         }
     }
 
-    /// Waits until there is something, and takes all that is there: it is read at once.
-    async fn news(&mut self) -> News {
-        let mut news = match self.subscription.recv().await {
-            Some(Ok(emission)) => News::of(&emission),
-            Some(Err(refusal)) => News::BrokenOff(refusal),
-            None => News::BrokenOff(ReadRefusal::Failed),
+    /// Waits until there is something, and takes all that is there: it is read at once. Whether there will be more.
+    async fn is_over(&mut self) -> Result<bool, Interruption> {
+        let Some(subscription) = &mut self.subscription else { return Ok(true) };
+        let emission = loop {
+            tokio::select! {
+                emission = subscription.recv() => break emission,
+                () = sleep(self.patience.look) => {
+                    if !self.last_word.0.to.connected() {
+                        return Err(Interruption::Stalled);
+                    }
+                }
+            }
         };
-        while let Some(emission) = self.subscription.try_recv() {
-            news = News::of(&emission);
+        let mut last = emission.unwrap_or(Err(ReadRefusal::Failed))?;
+        while let Some(emission) = subscription.try_recv() {
+            last = emission;
         }
-        news
+        match last {
+            Emission::Frame { .. } => Ok(false),
+            Emission::End => Ok(true),
+            Emission::Unavailable { .. } => Err(ReadRefusal::Unavailable.into()),
+        }
     }
 
     /// Tells all that the log has.
-    async fn pages(&mut self) -> Result<(), ReadRefusal> {
+    async fn pages(&mut self) -> Result<(), Interruption> {
+        let (response, told) = (self.last_word.0.response, self.last_word.clone());
         loop {
-            let facts = self.log.page(self.next).await.map_err(refusal)?;
-            if facts.is_empty() {
+            let first = told.next();
+            let facts = self.log.page(first).await.map_err(refusal)?;
+            let count = facts.len();
+            if count > 0 {
+                let next = CommittedFacts::Next { response, first, facts };
+                match timeout(self.patience.stall, told.0.to.send(next)).await {
+                    Ok(Ok(())) => told.0.next.store(first + count as u64, Ordering::SeqCst),
+                    Ok(Err(_)) | Err(_) => return Err(Interruption::Stalled),
+                }
+            }
+            // A segment has a fact at least: a page of fewer is the last.
+            if count < SEGMENTS_A_PAGE {
                 return Ok(());
             }
-            let first = self.next;
-            self.next += facts.len() as u64;
-            self.say(CommittedFacts::Next { response: self.subscription.id(), first, facts }).await;
         }
-    }
-
-    /// Whoever is told may be gone; that is seen by who tells the next.
-    async fn say(&self, facts: CommittedFacts) {
-        let _handled = self.to.send(facts).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -40,10 +40,10 @@ const LAST_READS: Duration = Duration::from_secs(5);
 /// Every method may be called from any tokio runtime, and dropping its future loses no command: what was asked
 /// for happens all the same.
 #[derive(Debug, Clone)]
-pub struct Antiphon(Arc<Inner>);
+pub struct Antiphon(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     // Dropped first: everything the node runs dies from here.
     _guardian: Child<NodeGuardian>,
     heartbeat: Heartbeat,
@@ -54,6 +54,13 @@ struct Inner {
     dispatcher: Mutex<Option<Child<Dispatcher>>>,
     // Here and not in the registry alone, whose successor would not know.
     draining: AtomicBool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Without waiting for whoever still shares the node: a thread that somebody blocks is the only one to stay.
+        self.node.arbiters.stop();
+    }
 }
 
 impl Antiphon {
@@ -88,20 +95,20 @@ impl Antiphon {
     }
 
     /// Where other actors send [`StartResponse`](super::StartResponse), [`CancelResponse`](super::CancelResponse) and
-    /// [`ReadFacts`](super::ReadFacts). It does not keep the node alive, and stays the same as long as the node lives.
+    /// [`ReadFacts`](super::ReadFacts). Having it does not keep the node alive; a message that is being answered does.
     #[must_use]
     pub fn addr(&self) -> Addr<Dispatcher> {
         let mut dispatcher = self.0.dispatcher.lock();
         if let Some(running) = dispatcher.as_ref().filter(|running| running.addr().connected()) {
             return running.addr().clone();
         }
-        let (node, roster) = (WeakAntiphon(Arc::downgrade(&self.0)), self.0.node.roster.clone());
+        let (node, own) = (self.downgrade(), &self.0.node);
         let started = spawn_on(
-            self.0.node.arbiters.root(),
-            &self.0.node.roster,
+            // Parts of the embedder's run there; what serves the whole node must not wait for them.
+            own.arbiters.of(Role::Dispatcher).unwrap_or_else(|| own.arbiters.root()),
+            &own.roster,
             (Label::node(Role::Dispatcher), Span::none()),
-            move |_| Dispatcher::new(node, roster),
-            // Who sent to it is told, and asks for the address again.
+            move |_| Dispatcher::new(node),
             |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
         );
         dispatcher.insert(started).addr().clone()
@@ -140,7 +147,7 @@ impl Antiphon {
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
         let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
         registry.do_send(Begin { plan, key, place, seat, reply });
-        told.await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
+        self.answer(told).await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
     pub(super) fn node(&self) -> &Node {
@@ -197,7 +204,7 @@ impl Antiphon {
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
             registry.do_send(Join { user, id, returning, seat, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
-            if let Ok(answer) = told.await {
+            if let Some(answer) = self.answer(told).await {
                 return answer.map(|()| reader);
             }
             tokio::task::yield_now().await;
@@ -222,7 +229,7 @@ impl Antiphon {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
             registry.do_send(Cancel { user, id, span: Span::current(), reply });
-            if let Ok(answer) = told.await {
+            if let Some(answer) = self.answer(told).await {
                 return answer;
             }
             tokio::task::yield_now().await;
@@ -238,7 +245,7 @@ impl Antiphon {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
             registry.do_send(Delete { user, id, span: Span::current(), reply });
-            if let Ok(answer) = told.await {
+            if let Some(answer) = self.answer(told).await {
                 return answer;
             }
             tokio::task::yield_now().await;
@@ -274,15 +281,16 @@ impl Antiphon {
         history(&self.0.node, user, last, most).await
     }
 
-    /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers, the
-    /// registry and all threads work.
+    /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers and takes
+    /// what is written, the registry and all threads work.
     ///
     /// # Errors
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
         self.0.node.store.ping().await?;
         let arbiters = self.0.node.arbiters.hung() == 0;
-        Ok(arbiters && !self.is_draining() && matches!(*self.0.state.borrow(), NodeState::Running(_)))
+        let journal = !self.0.node.journal.is_away();
+        Ok(journal && arbiters && !self.is_draining() && matches!(*self.0.state.borrow(), NodeState::Running(_)))
     }
 
     /// Takes no new responses from now on, waits until those that run have ended and are read, and after
@@ -312,7 +320,17 @@ impl Antiphon {
         }
     }
 
-    /// Waits until the node can't go on, and says why. Pending for ever as long as it can.
+    /// What somebody answers; none if that is gone, or if the node can't go on and nobody will.
+    async fn answer<T>(&self, told: oneshot::Receiver<T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = told => answer.ok(),
+            _failure = self.failed() => None,
+        }
+    }
+
+    /// Waits until the node can't go on, and says why. Pending for ever as long as it can. From then on every call is
+    /// refused as if the database were away; a program drops such a node, and starts another or ends.
     pub async fn failed(&self) -> NodeFailure {
         let mut states = self.0.state.clone();
         let failed = |state: &NodeState| matches!(state, NodeState::Failed(_));
@@ -351,27 +369,6 @@ impl Antiphon {
             NodeState::Running(registry) => Some(registry),
             NodeState::Starting | NodeState::Failed(_) => None,
         }
-    }
-}
-
-/// A handle that keeps nothing alive: what lives on the node's own threads has no other.
-#[derive(Debug, Clone)]
-pub(super) struct WeakAntiphon(Weak<Inner>);
-
-impl WeakAntiphon {
-    /// The handle; none once the node is gone.
-    pub(super) fn upgrade(&self) -> Option<Antiphon> {
-        self.0.upgrade().map(Antiphon)
-    }
-
-    /// [`Antiphon::subscription`] that keeps nothing alive.
-    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
-        let (antiphon, id) = (self.clone(), reader.id);
-        let resume = move |wish| {
-            let antiphon = antiphon.upgrade();
-            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, wish).await }
-        };
-        Subscription::new(reader, (View::default(), from), resume)
     }
 }
 

@@ -46,10 +46,13 @@ pub struct ReadFacts {
     pub to: Recipient<CommittedFacts>,
 }
 
-/// What a reader of facts is told, in this order: facts, as they become durable, and one last word.
+/// What a reader of facts is told, in this order: facts, after they became durable, and one last word.
 ///
-/// The next message comes when the reader has handled the one before. A reader that takes nothing for longer than
-/// [`Settings::client_stall_timeout`](crate::actors::Settings::client_stall_timeout) counts as gone until it goes on.
+/// The next message comes when the reader has handled the one before. A reader that does not handle one within
+/// [`Settings::client_stall_timeout`](crate::actors::Settings::client_stall_timeout) is told no more; one that is gone is
+/// found within two heartbeats. Both are clients that left. Facts that make no event (an attempt that failed, say) are
+/// told with the next that does.
+///
 /// Folded into a [`Transcript`](crate::domain::Transcript), facts give events, items and the ending.
 #[derive(Clone, PartialEq, Message)]
 #[rtype(result = "()")]
@@ -75,8 +78,19 @@ pub enum CommittedFacts {
         /// The number of the first fact that was not told.
         next: u64,
         /// Why.
-        refusal: ReadRefusal,
+        why: Interruption,
     },
+}
+
+/// Why no more facts are told. It says nothing about the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Interruption {
+    /// The recipient did not handle a message in time.
+    #[error("the recipient did not handle a message in time")]
+    Stalled,
+    /// They can't be read now.
+    #[error(transparent)]
+    Refused(#[from] ReadRefusal),
 }
 
 impl CommittedFacts {
@@ -105,7 +119,7 @@ impl fmt::Debug for CommittedFacts {
         match self {
             Self::Next { response, first, facts } => write!(f, "Next({response}, {first}+{})", facts.len()),
             Self::End { response } => write!(f, "End({response})"),
-            Self::BrokenOff { response, next, refusal } => write!(f, "BrokenOff({response}, {next}, {refusal:?})"),
+            Self::BrokenOff { response, next, why } => write!(f, "BrokenOff({response}, {next}, {why:?})"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod handle;
 mod idempotency;
 mod messages;
 mod user;
+mod weak;
 
 pub use crate::actors::{History, HistoryError};
 pub use builder::{Builder, StartError};
@@ -15,5 +16,6 @@ pub use dispatcher::Dispatcher;
 pub use events::Events;
 pub use handle::Antiphon;
 pub use idempotency::AttachRefusal;
-pub use messages::{CancelResponse, CommittedFacts, ReadFacts, StartResponse};
+pub use messages::{CancelResponse, CommittedFacts, Interruption, ReadFacts, StartResponse};
 pub use user::{RespondError, User};
+pub use weak::WeakAntiphon;

@@ -72,7 +72,14 @@ impl User {
     /// [`RespondError::Refused`], [`RespondError::NotAdmitted`].
     pub async fn respond(&self, request: CreateResponse) -> Result<Events, RespondError> {
         let reader = self.start(request).await?;
-        Ok(Events::new(self.antiphon.subscription(self.id, reader, 0)))
+        Ok(self.follow(reader, 0))
+    }
+
+    /// The events of a reader of this user's whose next event is number `from`: for those who make a plan themselves
+    /// and give it to [`Antiphon::respond`], with an idempotency key, say.
+    #[must_use]
+    pub fn follow(&self, reader: Reader, from: u64) -> Events {
+        Events::new(self.antiphon.subscription(self.id, reader, from), self.clone())
     }
 
     pub(super) async fn start(&self, request: CreateResponse) -> Result<Reader, RespondError> {
@@ -94,7 +101,7 @@ impl User {
     pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, ReadRefusal> {
         let wish = Wish::Events { view: View::default(), from };
         let reader = self.antiphon.subscribe(self.id, id, wish).await?;
-        Ok(Events::new(self.antiphon.subscription(self.id, reader, from)))
+        Ok(self.follow(reader, from))
     }
 
     /// A stored response as of now.

@@ -9,7 +9,7 @@ use crate::store::{self, Segment, Store};
 use crate::vault::{self, Place, ResponseKey};
 
 /// How many segments are read at a time: what a reader that fell behind holds in memory.
-const PAGE: u32 = 16;
+pub const SEGMENTS_A_PAGE: usize = 16;
 
 /// A log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ impl Log {
         &self.key
     }
 
-    /// The next facts from number `from` on, a bounded number of them; empty at the log's end.
+    /// The next facts from number `from` on, those of at most [`SEGMENTS_A_PAGE`] segments; empty at the log's end.
     ///
     /// # Errors
     /// If the log can't be read.
@@ -86,7 +86,7 @@ impl Log {
     }
 
     async fn segments(&self, from: u64) -> Result<Vec<(u64, Vec<Fact>)>, LogError> {
-        let segments = self.store.segments(self.id, from, PAGE).await?;
+        let segments = self.store.segments(self.id, from, SEGMENTS_A_PAGE as u32).await?;
         let mut next = segments.first().map_or(from, |segment| segment.first.min(from));
         segments
             .iter()

@@ -6,4 +6,4 @@ mod codec;
 mod log;
 
 pub use codec::{CodecError, decode, encode};
-pub use log::{Log, LogError};
+pub use log::{Log, LogError, SEGMENTS_A_PAGE};

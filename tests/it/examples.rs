@@ -99,10 +99,11 @@ impl Serving {
     }
 
     /// Stops it as a person does, and sees that it ends well.
-    fn interrupt(mut self) {
+    async fn interrupt(mut self) {
         let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        assert!(self.child.wait().unwrap().success());
+        let ended = tokio::task::spawn_blocking(move || self.child.wait()).await.unwrap();
+        assert!(ended.unwrap().success());
     }
 }
 
@@ -123,7 +124,11 @@ async fn minimal_server_serves_the_whole_api() {
     assert_eq!((response.status, response.json()["status"].as_str()), (200, Some("completed")));
     assert_eq!(client.retrieve(&response.id()).await.json(), response.json());
     assert_eq!(client.with_key("ak_wrong").get("/v1/models").await.status, 401);
-    server.interrupt();
+    // What is being said when it is stopped is said to the end.
+    let mut stream = client.stream("eliza", "I remember the long summers at the sea.").await;
+    while stream.next().await.unwrap()["type"] != "response.output_text.delta" {}
+    let (last, ()) = tokio::join!(stream.read_all(), server.interrupt());
+    assert_eq!(last["type"], "response.completed");
 }
 
 #[tokio::test]
@@ -137,7 +142,7 @@ async fn embed_in_app_has_routes_of_its_own_and_the_api() {
     let app = Client::new(url.strip_suffix("/ai").unwrap(), "");
     let greeting = app.get("/greeting").await;
     assert!(greeting.text.starts_with("completed: "), "{greeting:?}");
-    server.interrupt();
+    server.interrupt().await;
 }
 
 /// An example is to be read at one sitting.

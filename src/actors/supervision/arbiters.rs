@@ -110,6 +110,12 @@ impl Arbiters {
         std::iter::once(&self.root).chain(&self.workers)
     }
 
+    /// Ends all of them, each once it has finished its turn: one that is blocked stays until it no longer is. What lives
+    /// there is dropped.
+    pub fn stop(&self) {
+        self.system.stop();
+    }
+
     /// How many arbiters are hung, the root's included, as far as [`watch`](Self::watch) has found.
     #[must_use]
     pub fn hung(&self) -> usize {

@@ -1,18 +1,29 @@
 //! Where a node can live, and that it goes without a trace.
 
-use std::{cell::RefCell, sync::Arc, sync::mpsc};
+use std::{
+    cell::RefCell,
+    sync::{Arc, mpsc},
+    thread::{self, ThreadId},
+};
 
 use antiphon::{
     Antiphon, Clock, SystemClock,
     actors::{Label, Role, supervision::Fault},
     admission::{DisconnectWish, Model},
     domain::{Target, Timestamp},
-    protocol::{ResponseEvent, Status},
+    protocol::{CreateResponse, ResponseEvent, Status},
     provider::{Error, Provider, ProviderEvent, ProviderRequest},
     testkit::PuppetProvider,
 };
-use futures_util::stream::LocalBoxStream;
-use tokio::sync::oneshot;
+use futures_util::{
+    StreamExt as _,
+    stream::{self, LocalBoxStream},
+};
+use parking_lot::Mutex;
+use tokio::sync::{
+    mpsc::{UnboundedSender, unbounded_channel},
+    oneshot,
+};
 
 use super::{PATIENCE, answer, builder, node, question};
 
@@ -129,6 +140,69 @@ async fn dropping_the_handle_ends_all_that_it_started() {
     assert!(nobody_has_it.await.is_err(), "the clock is dropped");
     tokio::task::spawn_blocking(move || threads.recv_timeout(PATIENCE)).await.unwrap().unwrap();
     assert!(!addr.connected());
+}
+
+/// Traces the first thread that it is asked on, and blocks another one until it is told not to.
+#[derive(Debug)]
+struct Blocking {
+    traced: Mutex<Option<ThreadId>>,
+    released: Mutex<Option<mpsc::Receiver<()>>>,
+    ended: mpsc::Sender<()>,
+    /// Whether the call blocks.
+    asked: UnboundedSender<bool>,
+}
+
+impl Provider for Blocking {
+    fn open(&self, _: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        let here = thread::current().id();
+        let traced = *self.traced.lock().get_or_insert_with(|| {
+            ENDED.set(Some(LastWord(self.ended.clone())));
+            here
+        });
+        let released = if here == traced { None } else { self.released.lock().take() };
+        self.asked.send(released.is_some()).unwrap();
+        if let Some(released) = released {
+            released.recv().unwrap_err();
+        }
+        stream::pending().boxed_local()
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_thread_is_the_only_one_that_a_dropped_node_leaves() {
+    let (ended, threads) = mpsc::channel();
+    let (release, released) = mpsc::channel();
+    let (asked, mut blocks) = unbounded_channel();
+    let blocking = Blocking { traced: Mutex::default(), released: Mutex::new(Some(released)), ended, asked };
+    let model = Model::new("blocking", Target::new("blocking", "m"));
+    let builder = builder(&PuppetProvider::default()).provider("blocking", blocking).model(model);
+    let antiphon = builder.arbiters(2).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    let mut running = Vec::new();
+    loop {
+        running.push(ada.respond(CreateResponse::text("blocking", "Why?")).await.unwrap());
+        if blocks.recv().await.unwrap() {
+            break;
+        }
+    }
+    drop((antiphon, ada, running));
+    tokio::task::spawn_blocking(move || threads.recv_timeout(PATIENCE)).await.unwrap().unwrap();
+    drop(release);
+}
+
+#[tokio::test]
+async fn the_ending_can_be_had_after_the_last_event_was_read() {
+    let puppet = PuppetProvider::default();
+    let (_antiphon, ada) = node(&puppet).await;
+    let mut events = ada.respond(question()).await.unwrap();
+    answer(&puppet, &["Because."]).await;
+    while let Some(event) = events.next().await {
+        event.unwrap();
+    }
+    let (id, next) = (events.id(), events.next_sequence_number());
+    assert!(events.next().await.is_none());
+    assert_eq!(events.ending().await.unwrap().status, Status::Completed);
+    assert_eq!(ada.events(id, next + 7).await.unwrap().ending().await.unwrap().status, Status::Completed);
 }
 
 #[tokio::test]

@@ -1,14 +1,18 @@
 //! The raw way: messages to an address, facts to a recipient.
 
-use actix::{Actor, ActorContext as _, Addr, Context, Handler, Recipient};
+use std::time::Duration;
+
+use actix::{Actor, ActorContext as _, Addr, Context, Handler, Recipient, ResponseFuture};
 use antiphon::{
-    Antiphon, CancelResponse, CommittedFacts, ReadFacts, RespondError, StartResponse,
-    actors::{CancelRefusal, ReadRefusal},
-    admission::DisconnectWish,
-    domain::{Fact, Transcript},
+    Antiphon, CancelResponse, CommittedFacts, Interruption, ReadFacts, RespondError, StartResponse,
+    actors::{AdmitError, CancelRefusal, Label, ReadRefusal, Role, Settings, supervision::Fault},
+    admission::{DisconnectWish, Model},
+    domain::{Fact, Request, Target, Transcript},
     protocol::{CreateResponse, ResponseId, Status, UserId},
-    testkit::PuppetProvider,
+    provider::{Error, Provider, ProviderEvent, ProviderRequest},
+    testkit::{PuppetProvider, impatient},
 };
+use futures_util::stream::LocalBoxStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{answer, builder, node, question};
@@ -50,7 +54,7 @@ async fn all(told: &mut UnboundedReceiver<CommittedFacts>, from: u64) -> Vec<Fac
                 heard.extend(facts);
             }
             CommittedFacts::End { .. } => return heard,
-            CommittedFacts::BrokenOff { refusal, .. } => unreachable!("{refusal}"),
+            CommittedFacts::BrokenOff { why, .. } => unreachable!("{why}"),
         }
     }
 }
@@ -101,6 +105,17 @@ async fn a_cancel_is_a_message_too() {
     assert_eq!(antiphon.addr().send(stranger).await.unwrap().unwrap_err(), CancelRefusal::NotFound);
 }
 
+/// The last word, which must not be that it ended.
+async fn broken_off(told: &mut UnboundedReceiver<CommittedFacts>) -> (u64, Interruption) {
+    loop {
+        match told.recv().await.unwrap() {
+            CommittedFacts::Next { .. } => {}
+            CommittedFacts::End { .. } => unreachable!("it did not end"),
+            CommittedFacts::BrokenOff { next, why, .. } => return (next, why),
+        }
+    }
+}
+
 /// A listener that stops when it is told something.
 struct Fickle;
 
@@ -129,6 +144,99 @@ async fn a_recipient_that_is_gone_is_a_client_that_left() {
     call.closed().await;
     let response = ada.events(id, 0).await.unwrap().ending().await.unwrap();
     assert_eq!(response.status, Status::Incomplete);
+}
+
+#[actix::test]
+async fn a_recipient_that_dies_while_nothing_happens_has_left_too() {
+    let puppet = PuppetProvider::default();
+    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).settings(impatient()).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    let listener = start(Fickle);
+    let begin = StartResponse { user: ada.id(), request: question(), facts: Some(listener.clone().recipient()) };
+    antiphon.addr().send(begin).await.unwrap().unwrap();
+    let call = puppet.asked().await;
+    // The provider says nothing at all.
+    listener.do_send(CommittedFacts::End { response: ResponseId::new() });
+    call.closed().await;
+}
+
+/// A listener that takes for ever.
+struct Stuck(UnboundedSender<CommittedFacts>);
+
+impl Actor for Stuck {
+    type Context = Context<Self>;
+}
+
+impl Handler<CommittedFacts> for Stuck {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, told: CommittedFacts, _: &mut Self::Context) -> Self::Result {
+        let is_last = told.end().is_none() || matches!(told, CommittedFacts::BrokenOff { .. });
+        self.0.send(told).unwrap();
+        if is_last { Box::pin(async {}) } else { Box::pin(std::future::pending()) }
+    }
+}
+
+#[actix::test]
+async fn a_recipient_that_takes_for_ever_is_told_no_more() {
+    let puppet = PuppetProvider::default();
+    let settings = Settings { client_stall_timeout: Duration::from_millis(50), ..impatient() };
+    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).settings(settings).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    let (tell, mut told) = unbounded_channel();
+    let facts = Some(start(Stuck(tell)).recipient());
+    let begin = StartResponse { user: ada.id(), request: question(), facts };
+    antiphon.addr().send(begin).await.unwrap().unwrap();
+    puppet.asked().await.closed().await;
+    assert_eq!(broken_off(&mut told).await, (0, Interruption::Stalled));
+}
+
+#[actix::test]
+async fn whoever_ends_the_reader_the_last_word_is_said() {
+    for (fault, refusal) in [(Some(Fault::Panic), ReadRefusal::Failed), (None, ReadRefusal::Restarting)] {
+        let puppet = PuppetProvider::default();
+        let (antiphon, ada) = node(&puppet).await;
+        let (to, mut told) = listener();
+        let begin = StartResponse { user: ada.id(), request: question(), facts: Some(to) };
+        let id = antiphon.addr().send(begin).await.unwrap().unwrap();
+        let _call = puppet.asked().await;
+        match fault {
+            Some(fault) => assert_eq!(antiphon.roster().inflict(Label::of(Role::FactReader, id), fault).await, 1),
+            None => drop((antiphon, ada)),
+        }
+        assert_eq!(broken_off(&mut told).await.1, Interruption::Refused(refusal));
+    }
+}
+
+/// A provider whose author made a mistake.
+#[derive(Debug)]
+struct Broken;
+
+impl Provider for Broken {
+    fn open(&self, _: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        unreachable!("it is not asked")
+    }
+
+    fn unsupported(&self, _: &Request) -> Option<&'static str> {
+        std::panic::resume_unwind(Box::new("a mistake"))
+    }
+}
+
+#[actix::test]
+async fn a_panic_in_somebodys_provider_costs_one_answer_and_not_the_address() {
+    let puppet = PuppetProvider::default();
+    let broken = Model::new("broken", Target::new("broken", "m"));
+    let antiphon = builder(&puppet).provider("broken", Broken).model(broken).start().unwrap();
+    let ada = antiphon.user_named("ada").await.unwrap();
+    let addr = antiphon.addr();
+    let (to, mut told) = listener();
+    let begin = StartResponse { user: ada.id(), request: question(), facts: Some(to) };
+    addr.send(begin).await.unwrap().unwrap();
+    let doomed = StartResponse { user: ada.id(), request: CreateResponse::text("broken", "Why?"), facts: None };
+    let error = addr.send(doomed).await.unwrap().unwrap_err();
+    assert!(matches!(error, RespondError::NotAdmitted(AdmitError::Failed)), "{error:?}");
+    answer(&puppet, &["Because."]).await;
+    assert!(!all(&mut told, 0).await.is_empty());
 }
 
 #[actix::test]

@@ -1,0 +1,38 @@
+//! A handle for what the node itself holds.
+
+use std::sync::{Arc, Weak};
+
+use super::{Antiphon, handle::Inner};
+use crate::actors::{ReadRefusal, Reader, Subscription};
+use crate::domain::View;
+use crate::protocol::UserId;
+
+impl Antiphon {
+    /// A handle that does not keep the node alive: for what the node itself holds, a provider for example.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakAntiphon {
+        WeakAntiphon(Arc::downgrade(&self.0))
+    }
+}
+
+/// A handle that keeps nothing alive.
+#[derive(Debug, Clone)]
+pub struct WeakAntiphon(Weak<Inner>);
+
+impl WeakAntiphon {
+    /// The handle; none once the node is gone.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Antiphon> {
+        self.0.upgrade().map(Antiphon)
+    }
+
+    /// [`Antiphon::subscription`] that keeps nothing alive.
+    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+        let (antiphon, id) = (self.clone(), reader.id);
+        let resume = move |wish| {
+            let antiphon = antiphon.upgrade();
+            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, wish).await }
+        };
+        Subscription::new(reader, (View::default(), from), resume)
+    }
+}
