@@ -71,7 +71,7 @@ pub enum Command {
     /// Starts nothing and connects to nothing. Each problem is told with its option, its value unless that may be a
     /// secret, what is wrong, and where it was written.
     CheckConfig,
-    /// Prints every option with its value and where that comes from; secrets as "[set]"
+    /// Prints every option with its value and where that comes from; of a secret, only that it is set
     ///
     /// The output has the form of config.toml. Each line ends in a comment: default, the file and the line, or the
     /// environment variable that set it.
