@@ -10,8 +10,16 @@ await story(async (stage) => {
   await stage.act('closed', { number: 1 });
   assert.equal(await stage.lastText(), words(0, 20));
   assert.match(await page.getByRole('status').innerText(), /stopped/i);
-  await stage.send('Again.');
+  // Who clicks twice to send does not stop what the first click has sent.
+  await stage.message.fill('Again.');
+  await page.getByRole('button', { name: 'Send' }).hover();
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.getByRole('button', { name: 'Stop', exact: true }).waitFor();
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
   await stage.answered(words(0, 20));
+  await stage.stands('Answering');
   await stage.message.press('Escape');
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 2 });
