@@ -24,14 +24,18 @@ await story(async (stage) => {
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 2 });
   await stage.picture('stopped-light');
-  // Before the response has an id, which the provider's silence delays, it is stopped as soon as it has one.
-  await stage.choose('silent');
+  // A response whose id is not known here is stopped as soon as it is.
+  await stage.act('mute');
   await stage.send('Hello?');
+  await stage.act('requested', { number: 3 });
   await stage.message.press('Escape');
+  await stage.stands('Stopping');
+  await stage.act('cut');
+  await stage.stands('The connection is lost');
+  await stage.act('mend');
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 3 });
   // Who signs out leaves nothing running.
-  await stage.choose('slow');
   await stage.send('And again.');
   await stage.answered(words(0, 20));
   await page.getByRole('button', { name: 'Sign out' }).click();
