@@ -33,4 +33,11 @@ await story(async (stage) => {
   await stage.standing.getByRole('button', { name: 'Edit' }).click();
   assert.equal(await stage.message.inputValue(), 'Dear rejected, how does it end?');
   assert.equal(await stage.answers.count(), 4);
+  // A name that is not in the list, for servers that pass any name on; this one does not.
+  page.once('dialog', (dialog) => dialog.accept('nobody'));
+  await stage.choose('Another…');
+  assert.equal(await page.getByLabel('Model').inputValue(), 'nobody');
+  await stage.message.press('Enter');
+  await stage.stands('Not answered.');
+  assert.match(await stage.standing.innerText(), /'nobody' does not exist/);
 });

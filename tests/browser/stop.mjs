@@ -10,20 +10,32 @@ await story(async (stage) => {
   await stage.act('closed', { number: 1 });
   assert.equal(await stage.lastText(), words(0, 20));
   assert.match(await page.getByRole('status').innerText(), /stopped/i);
-  await stage.send('Again.');
+  // Who clicks twice to send does not stop what the first click has sent.
+  await stage.message.fill('Again.');
+  await page.getByRole('button', { name: 'Send' }).hover();
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.getByRole('button', { name: 'Stop', exact: true }).waitFor();
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
   await stage.answered(words(0, 20));
+  await stage.stands('Answering');
   await stage.message.press('Escape');
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 2 });
   await stage.picture('stopped-light');
-  // Before the response has an id, which the provider's silence delays, it is stopped as soon as it has one.
-  await stage.choose('silent');
+  // A response whose id is not known here is stopped as soon as it is.
+  await stage.act('mute');
   await stage.send('Hello?');
+  await stage.act('requested', { number: 3 });
   await stage.message.press('Escape');
+  await stage.stands('Stopping');
+  await stage.act('cut');
+  await stage.stands('The connection is lost');
+  await stage.act('mend');
   await stage.stands('Stopped.');
   await stage.act('closed', { number: 3 });
   // Who signs out leaves nothing running.
-  await stage.choose('slow');
   await stage.send('And again.');
   await stage.answered(words(0, 20));
   await page.getByRole('button', { name: 'Sign out' }).click();

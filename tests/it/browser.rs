@@ -5,7 +5,9 @@ mod stage;
 
 use antiphon::testkit::{Gate, Script, ScriptedProvider};
 
-use crate::support::Site;
+use reqwest::Method;
+
+use crate::support::{Answer, Site};
 use stage::Stage;
 
 /// Tells a story for which the provider answers by these scripts, each under the name of its model.
@@ -64,8 +66,7 @@ async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
 #[tokio::test]
 async fn an_answer_is_stopped_by_button_and_by_key_and_keeps_its_text() {
     let gate = Gate::new();
-    let scripts = [("slow", halting(&gate)), ("silent", Script::new().headers(200, &[]).stall())];
-    tell("stop", &scripts, &[("middle", &gate)]).await;
+    tell("stop", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
@@ -117,6 +118,17 @@ async fn the_page_follows_an_answer_only_for_who_reads_its_end() {
     };
     let script = lines(lines(Script::new(), 0).pause_until(&gate), 60).text("The end.");
     tell("scroll", &[("long", script.finish("stop").usage(1, 120).done())], &[("middle", &gate)]).await;
+}
+
+#[tokio::test]
+async fn a_configuration_can_do_without_the_page() {
+    for (config, status, content_type) in
+        [("", 200, "text/html; charset=utf-8"), ("[http]\npage = false", 404, "application/json")]
+    {
+        let server = Site::new().config(config).start().await;
+        let answer = Answer::of(server.client().bare(Method::GET, "/")).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, content_type), "{config}");
+    }
 }
 
 const HOSTILE: &str = "Before.\n\n<script>window.__harm = 'script'</script>\n\n\

@@ -57,7 +57,13 @@ export function Composer() {
             Send
           </button>
         ) : (
-          <button type="button" class="button stop" aria-disabled={going.stopping} onClick={stop}>
+          <button
+            type="button"
+            class="button stop"
+            aria-disabled={going.stopping}
+            // Who clicks twice to send does not mean to stop.
+            onClick={(event) => event.detail < 2 && stop()}
+          >
             {going.stopping ? 'Stopping' : 'Stop'}
           </button>
         )}
