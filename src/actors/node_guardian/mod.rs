@@ -165,7 +165,7 @@ impl Handler<NodeChildExited> for NodeGuardian {
     type Result = ();
 
     fn handle(&mut self, NodeChildExited { role, exit }: NodeChildExited, ctx: &mut Self::Context) {
-        tracing::error!(child = %role, exit = ?exit, "a child of the node ended");
+        tracing::error!(child = %role, exit = %exit, "a child of the node ended");
         let now = Instant::now();
         if role == Role::JournalWriter {
             self.writer = None;
