@@ -92,6 +92,9 @@
 //! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
 //!   configuration and the command line. Without it neither actix-web nor anything of the command line is built.
 
+// On docs.rs every item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 /// The code of the guide, as tests.
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../docs/embedding.md")]

@@ -16,6 +16,9 @@ pub trait Accounts: std::fmt::Debug + Send + Sync + 'static {
     /// All users, by name.
     async fn users(&self) -> Result<Vec<UserRecord>, Error>;
 
+    /// The user of exactly that name.
+    async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, Error>;
+
     /// Deletes a user, its API keys, its data key, and all its responses with their items and logs.
     /// Without the data key nothing of the user's content can be read again, in no backup either.
     /// False if there is no such user. Usage records stay.

@@ -54,25 +54,30 @@ impl AccountService {
     /// # Errors
     /// [`Error::UnknownUser`].
     pub async fn find_user(&self, name_or_id: &str) -> Result<UserRecord, ServiceError> {
-        let users = self.accounts.users().await?;
-        let found = users.into_iter().find(|user| user.name == name_or_id || user.id.to_string() == name_or_id);
+        let mut found = self.accounts.user_by_name(name_or_id).await?;
+        if let (None, Ok(id)) = (&found, name_or_id.parse::<UserId>()) {
+            found = self.accounts.users().await?.into_iter().find(|user| user.id == id);
+        }
         Ok(found.ok_or(Error::UnknownUser)?)
     }
 
     /// The user of that name, who is added if there is none.
     ///
     /// # Errors
-    /// Those of [`create_user`](Self::create_user), but never [`Error::NameTaken`].
+    /// Those of [`create_user`](Self::create_user); [`Error::NameTaken`] only if others add and delete a user of that
+    /// name meanwhile.
     pub async fn ensure_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
-        loop {
-            if let Some(user) = self.accounts.users().await?.into_iter().find(|user| user.name == name) {
-                return Ok(user);
-            }
-            match self.create_user(name, at).await {
-                // Somebody else was faster.
-                Err(ServiceError::Accounts(Error::NameTaken)) => {}
-                created => return created,
-            }
+        match self.found_or_created(name, at).await {
+            // Somebody else was faster.
+            Err(ServiceError::Accounts(Error::NameTaken)) => self.found_or_created(name, at).await,
+            ensured => ensured,
+        }
+    }
+
+    async fn found_or_created(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
+        match self.accounts.user_by_name(name).await? {
+            Some(user) => Ok(user),
+            None => self.create_user(name, at).await,
         }
     }
 

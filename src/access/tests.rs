@@ -7,8 +7,11 @@ mod away;
 use std::sync::Arc;
 
 use self::away::Away;
-use super::{AccountService, Accounts as _, ApiKey, AuthError, Authenticator, Error, ServiceError, api_key};
+use super::{
+    AccountService, Accounts as _, ApiKey, AuthError, Authenticator, Error, ServiceError, UserRecord, api_key,
+};
 use crate::domain::Timestamp;
+use crate::protocol::UserId;
 use crate::store::MemoryStore;
 use crate::vault::{KeyRing, Vault};
 
@@ -73,7 +76,7 @@ async fn a_revoked_key_is_refused_at_once_and_keeps_its_time() {
 async fn a_database_that_is_away_says_nothing_about_a_key() {
     let fixture = fixture();
     let key = key_of(&fixture, "ada").await;
-    let authenticator = Authenticator::new(Arc::new(Away), KeyRing::generate().unwrap().pepper());
+    let authenticator = Authenticator::new(Arc::new(Away::default()), KeyRing::generate().unwrap().pepper());
     assert!(matches!(authenticator.authenticate(key.expose()).await, Err(AuthError::Unavailable(_))));
 }
 
@@ -86,6 +89,39 @@ async fn names_are_unique_and_printable() {
     for name in ["", "a\nb", &"x".repeat(65)] {
         assert!(matches!(fixture.service.create_user(name, NOW).await, Err(ServiceError::InvalidName)));
     }
+}
+
+#[tokio::test]
+async fn a_user_is_found_by_name_and_by_id() {
+    let fixture = fixture();
+    let (ada, bob) = (fixture.service.create_user("ada", NOW).await.unwrap(), UserId::new().to_string());
+    for known in ["ada", &ada.id.to_string()] {
+        assert_eq!(fixture.service.find_user(known).await.unwrap(), ada);
+    }
+    for unknown in ["bob", &bob] {
+        let refused = fixture.service.find_user(unknown).await;
+        assert!(matches!(refused, Err(ServiceError::Accounts(Error::UnknownUser))), "{unknown}");
+    }
+}
+
+/// What comes of ensuring a user whom somebody else adds between the look and the addition, with what the looks find.
+/// No other call is answered, that for the whole table neither.
+async fn ensured<const LOOKS: usize>(found: [Option<UserRecord>; LOOKS]) -> Result<UserRecord, ServiceError> {
+    let vault = Vault::new(KeyRing::generate().unwrap(), Arc::new(MemoryStore::default()));
+    AccountService::new(Arc::new(Away::racing(found)), vault).ensure_user("ada", NOW).await
+}
+
+#[tokio::test]
+async fn who_is_slower_to_add_a_user_gets_the_other_ones() {
+    let ada = UserRecord { id: UserId::new(), name: "ada".to_owned(), created_at: NOW };
+    assert_eq!(ensured([Some(ada.clone())]).await.unwrap(), ada);
+    assert_eq!(ensured([None, Some(ada.clone())]).await.unwrap(), ada);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_and_not_there_is_not_asked_for_for_ever() {
+    let taken = ensured([None, None]).await;
+    assert!(matches!(taken, Err(ServiceError::Accounts(Error::NameTaken))), "{taken:?}");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc::sync_channel},
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::{
     runtime,
@@ -96,14 +98,15 @@ impl Heartbeat {
             standing: Arc::clone(&node.standing),
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
-            away: false,
+            last: Ok(()),
         };
         let retry = node.settings.heartbeat.min(renewal_interval(node.settings.lease));
         let (ready, started) = sync_channel(1);
-        let life = move || match runtime::Builder::new_current_thread().enable_time().build() {
+        // All of it: the store is not ours, and may open a socket here.
+        let life = move || match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
                 if ready.send(Ok(())).is_ok() {
-                    runtime.block_on(lease.keep(retry, wishes, state));
+                    live(&state, || runtime.block_on(lease.keep(retry, wishes, &state)));
                 }
             }
             // Who started the thread waits for it.
@@ -125,13 +128,32 @@ impl Heartbeat {
     }
 }
 
+/// Runs the thread to its end. A node does not go on without one that renews its lease, so a panic there is told.
+fn live(state: &watch::Sender<NodeState>, life: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(life)).is_err() {
+        tracing::error!("the thread that renews the node's lease panicked");
+        NodeState::tell(state, NodeState::Failed(NodeFailure::Lease));
+    }
+}
+
 struct Lease {
     node: String,
     store: Arc<dyn Store>,
     standing: Arc<Standing>,
     ticks: Ticks,
     lasts: Duration,
-    away: bool,
+    /// What became of the last renewal.
+    last: Result<(), Missed>,
+}
+
+/// Why a renewal failed.
+#[derive(Debug, thiserror::Error)]
+enum Missed {
+    #[error(transparent)]
+    Store(Error),
+    /// Its text may quote content.
+    #[error("the store panicked")]
+    Panic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +170,7 @@ impl Lease {
         mut self,
         retry: Duration,
         mut wishes: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
-        state: watch::Sender<NodeState>,
+        state: &watch::Sender<NodeState>,
     ) {
         let mut pause = retry;
         loop {
@@ -166,7 +188,7 @@ impl Lease {
                 Beat::NotYet => retry,
                 Beat::Superseded => {
                     tracing::error!("another process has taken an epoch under this node's name");
-                    return NodeState::tell(&state, NodeState::Failed(NodeFailure::Superseded));
+                    return NodeState::tell(state, NodeState::Failed(NodeFailure::Superseded));
                 }
             };
         }
@@ -177,9 +199,8 @@ impl Lease {
         if !self.ticks.all() {
             return Beat::NotYet;
         }
-        let renewed = self.store.renew_lease(&self.node, epoch, self.lasts).await;
-        self.tell_outage(renewed.as_ref().err());
-        match renewed {
+        let renewed = self.renew(epoch, self.lasts).await;
+        let beat = match &renewed {
             Ok(true) => {
                 self.standing.renewed(self.lasts);
                 Beat::Renewed
@@ -187,26 +208,40 @@ impl Lease {
             Ok(false) if self.standing.epoch() == Some(epoch) => Beat::Superseded,
             // This process itself has taken another one meanwhile, or is about to.
             Ok(false) | Err(_) => Beat::NotYet,
-        }
+        };
+        self.tell(renewed.map(drop));
+        beat
     }
 
     async fn give_up(&self) {
         let Some(epoch) = self.standing.epoch() else { return };
-        match self.store.renew_lease(&self.node, epoch, Duration::ZERO).await {
+        match self.renew(epoch, Duration::ZERO).await {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease is another process's"),
             Err(error) => tracing::warn!(error = %error, "the node's lease could not be given up and ends by itself"),
         }
     }
 
-    /// Once when it begins and once when it is over.
-    fn tell_outage(&mut self, error: Option<&Error>) {
-        match error {
-            Some(error) if !self.away => tracing::warn!(error = %error, "the node's lease waits for the database"),
-            None if self.away => tracing::info!("the node's lease is renewed again"),
-            Some(_) | None => {}
+    /// A panic of the store is a renewal that failed: without this thread the node would lose its lease unseen.
+    async fn renew(&self, epoch: i64, lasts: Duration) -> Result<bool, Missed> {
+        let renewed = async { self.store.renew_lease(&self.node, epoch, lasts).await };
+        match AssertUnwindSafe(renewed).catch_unwind().await {
+            Ok(renewed) => renewed.map_err(Missed::Store),
+            Err(_panic) => Err(Missed::Panic),
         }
-        self.away = error.is_some();
+    }
+
+    /// Once when an outage begins and once when it is over; every panic, which is nobody's outage.
+    fn tell(&mut self, renewed: Result<(), Missed>) {
+        match (&renewed, &self.last) {
+            (Err(Missed::Panic), _) => tracing::error!("the store panicked at the renewal of the node's lease"),
+            (Err(error), Ok(()) | Err(Missed::Panic)) => {
+                tracing::warn!(error = %error, "the node's lease waits for the database");
+            }
+            (Ok(()), Err(_)) => tracing::info!("the node's lease is renewed again"),
+            (Ok(()), Ok(())) | (Err(Missed::Store(_)), Err(Missed::Store(_))) => {}
+        }
+        self.last = renewed;
     }
 }
 
@@ -243,7 +278,7 @@ mod tests {
     async fn lease(arbiters: &Arbiters) -> Lease {
         let (store, standing) = (Arc::new(MemoryStore::new()), Arc::new(Standing::default()));
         standing.enter(store.next_epoch("one", LEASE).await.unwrap());
-        Lease { node: "one".to_owned(), store, standing, ticks: arbiters.ticks(), lasts: LEASE, away: false }
+        Lease { node: "one".to_owned(), store, standing, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
     }
 
     async fn is_renewed(lease: &mut Lease) {
@@ -286,5 +321,14 @@ mod tests {
             until(|| arbiters.hung() == 0).await;
         }
         is_renewed(&mut lease).await;
+    }
+
+    #[test]
+    fn a_lease_thread_that_panics_is_the_end_of_its_node() {
+        let (state, states) = watch::channel(NodeState::Starting);
+        live(&state, || {});
+        assert!(matches!(*states.borrow(), NodeState::Starting), "one that ends in order is not");
+        live(&state, || std::panic::resume_unwind(Box::new("boom")));
+        assert!(matches!(*states.borrow(), NodeState::Failed(NodeFailure::Lease)));
     }
 }

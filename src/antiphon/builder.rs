@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
@@ -37,6 +37,14 @@ pub enum StartError {
         model: String,
         /// The provider's name.
         provider: String,
+    },
+    /// A setting with which no node can work.
+    #[error("the setting '{field}' {reason}")]
+    Settings {
+        /// The field of [`Settings`].
+        field: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
     },
 }
 
@@ -86,13 +94,15 @@ impl Builder {
         self
     }
 
-    /// Adds a provider under the name that models call it by, with limits as they are unless given.
+    /// Adds a provider under the name that models call it by, with limits as they are unless given. It takes the place
+    /// of one that was added under that name before.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
         self.limited_provider(name, Arc::new(provider), ProviderLimits::default())
     }
 
-    /// Adds a provider under the name that models call it by.
+    /// Adds a provider under the name that models call it by. It takes the place of one that was added under that name
+    /// before.
     #[must_use]
     pub fn limited_provider(
         mut self,
@@ -190,9 +200,10 @@ impl Builder {
     /// `#[tokio::main]` and under neither, and any number of nodes may live in one process.
     ///
     /// # Errors
-    /// If a model names a provider that is not there, or threads can't be started.
+    /// If a model names a provider that is not there, no node can work with the settings, or threads can't be started.
     pub fn start(self) -> Result<Antiphon, StartError> {
         self.check_models()?;
+        check(&self.settings)?;
         let models = Arc::new(self.models);
         let replanner = Replanner {
             models: Arc::clone(&models),
@@ -252,6 +263,25 @@ impl Builder {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses what would let every request panic, every actor count as hung, or a response stand still.
+fn check(settings: &Settings) -> Result<(), StartError> {
+    let Settings { heartbeat, missed_beats, lease, credit_bytes, emission_buffer, .. } = settings;
+    let zeros = [
+        ("heartbeat", heartbeat.is_zero()),
+        ("missed_beats", *missed_beats == 0),
+        ("lease", lease.is_zero()),
+        ("credit_bytes", *credit_bytes == 0),
+        ("emission_buffer", *emission_buffer == 0),
+    ];
+    if let Some((field, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+        return Err(StartError::Settings { field, reason: "must be more than zero" });
+    }
+    if *emission_buffer > Semaphore::MAX_PERMITS {
+        return Err(StartError::Settings { field: "emission_buffer", reason: "is more than a channel can hold" });
+    }
+    Ok(())
 }
 
 /// Says that the node can't go on, unless somebody has said so before.

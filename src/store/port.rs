@@ -11,7 +11,8 @@ use crate::protocol::{ItemId, ResponseId, Status, Usage, UserId};
 /// The record of all responses.
 ///
 /// Reads may run at any time and side by side; [`commit`](Store::commit) is called by one journal writer
-/// per node, one group after the other. Calls may come from any runtime: an adapter runs its sockets on a
+/// per node, one group after the other. A writer that was started again submits again what its predecessor had not been
+/// told of, while that call may still have its effect. Calls may come from any runtime: an adapter runs its sockets on a
 /// runtime of its own and the returned futures need none.
 #[async_trait]
 pub trait Store: std::fmt::Debug + Send + Sync + 'static {

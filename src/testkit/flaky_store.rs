@@ -1,8 +1,9 @@
 //! A store that can be told to fail.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -23,6 +24,16 @@ struct State {
     away: bool,
     unknown_outcomes: u32,
     commits: Vec<usize>,
+    before_renewals: Option<Hook>,
+}
+
+#[derive(Clone)]
+struct Hook(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -66,6 +77,11 @@ impl FlakyStore {
     /// The next `times` commits are made, but answered with [`Error::Unavailable`].
     pub fn fail_after_commit(&self, times: u32) {
         self.state.lock().unknown_outcomes = times;
+    }
+
+    /// From now on this is done before each renewal of a lease, where the renewal is made.
+    pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        self.state.lock().before_renewals = Some(Hook(Arc::new(hook)));
     }
 
     /// How many commits were made, those with a lost answer too.
@@ -155,6 +171,10 @@ impl Store for FlakyStore {
     }
 
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        let hook = self.state.lock().before_renewals.clone();
+        if let Some(Hook(hook)) = hook {
+            hook().await;
+        }
         self.here()?.renew_lease(node, epoch, lease).await
     }
 

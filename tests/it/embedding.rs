@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     Antiphon, Builder, RespondError, StartError, User,
-    actors::ReadRefusal,
+    actors::{ReadRefusal, Settings},
     admission::{Model, Refusal},
     domain::Target,
     protocol::{CreateResponse, ResponseEvent, Status},
@@ -104,4 +104,27 @@ async fn a_model_at_a_provider_that_is_not_there_is_told_at_the_start() {
         matches!(&error, StartError::UnknownProvider { model, provider } if (model.as_str(), provider.as_str()) == ("n", "nowhere"))
     );
     assert_eq!(error.to_string(), "the model 'n' is at a provider 'nowhere', which is not there");
+}
+
+#[test]
+fn settings_that_no_node_can_work_with_are_told_at_the_start() {
+    let refused = |wrong: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        wrong(&mut settings);
+        builder(&PuppetProvider::default()).settings(settings).start().unwrap_err().to_string()
+    };
+    for (wrong, told) in [
+        (|settings: &mut Settings| settings.heartbeat = Duration::ZERO) as fn(&mut Settings),
+        |settings| settings.missed_beats = 0,
+        |settings| settings.lease = Duration::ZERO,
+        |settings| settings.credit_bytes = 0,
+        |settings| settings.emission_buffer = 0,
+    ]
+    .into_iter()
+    .zip(["heartbeat", "missed_beats", "lease", "credit_bytes", "emission_buffer"])
+    {
+        assert_eq!(refused(wrong), format!("the setting '{told}' must be more than zero"));
+    }
+    let too_large = "the setting 'emission_buffer' is more than a channel can hold";
+    assert_eq!(refused(|settings| settings.emission_buffer = usize::MAX), too_large);
 }

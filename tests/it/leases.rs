@@ -1,6 +1,12 @@
 //! Leases: what a node that stands still, hangs or stops leaves to others, and what it may do after that.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use antiphon::{
     actors::{AdmitError, Label, NodeFailure, Role, Settings, Wish, supervision::Fault},
@@ -98,6 +104,45 @@ async fn a_lease_is_renewed_again_when_the_database_is_back() {
     lease.is_lost().await;
     node.store.come_back();
     eventually("a renewal", async || lease.lasts().await).await;
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_again_after_its_store_panicked() {
+    let node = short().await;
+    started(&node).await;
+    let renewals = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&renewals);
+    node.store.before_renewals(move || {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move { assert!(number >= 2, "a store with a bug") })
+    });
+    let later = async || {
+        tokio::task::yield_now().await;
+        renewals.load(Ordering::Relaxed) > 2
+    };
+    eventually("a renewal after two panics", later).await;
+    Lease::of(&node).await.is_renewed().await;
+    assert!(node.antiphon.ready().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_store_may_open_a_socket_where_a_lease_is_renewed() {
+    let node = short().await;
+    started(&node).await;
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&opened);
+    node.store.before_renewals(move || {
+        let count = Arc::clone(&count);
+        Box::pin(async move {
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+        })
+    });
+    let seen = async || {
+        tokio::task::yield_now().await;
+        opened.load(Ordering::Relaxed) > 0
+    };
+    eventually("a socket", seen).await;
 }
 
 #[tokio::test]

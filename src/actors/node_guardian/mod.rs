@@ -56,6 +56,9 @@ pub enum NodeFailure {
     /// Another process has taken an epoch under the node's name.
     #[error("another process serves under this node's name")]
     Superseded,
+    /// The thread that renews the node's lease ended.
+    #[error("the thread that renews the node's lease ended")]
+    Lease,
 }
 
 /// Supervises the journal writer and the registry of a node. A new registry has a new epoch and settles all
@@ -165,7 +168,7 @@ impl Handler<NodeChildExited> for NodeGuardian {
     type Result = ();
 
     fn handle(&mut self, NodeChildExited { role, exit }: NodeChildExited, ctx: &mut Self::Context) {
-        tracing::error!(child = %role, exit = ?exit, "a child of the node ended");
+        tracing::error!(child = %role, exit = %exit, "a child of the node ended");
         let now = Instant::now();
         if role == Role::JournalWriter {
             self.writer = None;

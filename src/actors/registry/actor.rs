@@ -80,7 +80,7 @@ impl ResponseRegistry {
             return;
         }
         self.turn_over(id);
-        tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = ?exit, "a supervisor failed");
+        tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = %exit, "a supervisor failed");
         self.recover(id, Reason::SupervisorFailed, None, ctx);
     }
 

@@ -141,7 +141,7 @@ impl ResponseSupervisor {
         if self.tries.reading() != Some(attempt) || !self.is_undecided() {
             return;
         }
-        tracing::error!(child = %Role::ProviderReader, exit = ?exit, "a child ended before its work was done");
+        tracing::error!(child = %Role::ProviderReader, exit = %exit, "a child ended before its work was done");
         self.attempt_failed(Cause::InternalError, None, ctx);
     }
 
@@ -149,7 +149,7 @@ impl ResponseSupervisor {
         if matches!(self.stage, Stage::Over(_)) {
             return;
         }
-        tracing::error!(child = %Role::PersistenceAccumulator, exit = ?exit, "a child ended before its work was done");
+        tracing::error!(child = %Role::PersistenceAccumulator, exit = %exit, "a child ended before its work was done");
         match self.restarts.spend(Instant::now()) {
             Restart::Again => self.start_accumulator(ctx),
             // Without an accumulator this actor can't end the response; the registry can.

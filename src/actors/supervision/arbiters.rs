@@ -3,21 +3,22 @@
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
+    io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use actix_rt::{Arbiter, ArbiterHandle, System};
+use actix_rt::{Arbiter, ArbiterHandle, Runtime, System, SystemRunner};
 
 use super::placement::{Silence, place};
 
-/// The threads could not be started.
+/// The threads could not be started. None is left behind.
 #[derive(Debug, thiserror::Error)]
 #[error("the threads of the actors could not be started")]
-pub struct ArbitersGone;
+pub struct ArbitersGone(#[source] io::Error);
 
 /// A system of arbiters of its own: one for the root of the tree, which all others need, and some for the work.
 ///
@@ -55,8 +56,10 @@ pub struct Arbiters {
 #[derive(Clone)]
 pub(super) struct Watched {
     pub(super) arbiter: ArbiterHandle,
-    ticks: Arc<AtomicU64>,
-    hung: Arc<AtomicBool>,
+    /// The signs of life that it has given, whoever asked for them.
+    pub(super) ticks: Arc<AtomicU64>,
+    /// How many watches find it hung.
+    hung: Arc<AtomicUsize>,
 }
 
 impl Watched {
@@ -65,7 +68,28 @@ impl Watched {
     }
 
     pub(super) fn is_hung(&self) -> bool {
-        self.hung.load(Ordering::Relaxed)
+        self.hung.load(Ordering::Relaxed) > 0
+    }
+
+    fn signs(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Asks for a sign of life. False if the arbiter is gone.
+    fn ask(&self) -> bool {
+        let ticks = Arc::clone(&self.ticks);
+        self.arbiter.spawn_fn(move || {
+            ticks.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    /// Counts what a watch finds.
+    fn found(&self, hung: bool) {
+        if hung {
+            self.hung.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.hung.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -73,19 +97,29 @@ impl Arbiters {
     /// Starts `workers` arbiters for the work, at least one, and one for the root.
     ///
     /// # Errors
-    /// If a thread can't be started.
+    /// If a thread can't be started, with the reason as source.
     pub fn start(workers: usize) -> Result<Self, ArbitersGone> {
+        Self::start_with(workers, Arbiter::try_new)
+    }
+
+    pub(super) fn start_with(
+        workers: usize,
+        new: impl Fn() -> io::Result<Arbiter> + Send + 'static,
+    ) -> Result<Self, ArbitersGone> {
         let (ready, started) = std::sync::mpsc::sync_channel(1);
-        let life = move || {
-            let runner = System::new();
-            let arbiters: Vec<_> = (0..=workers.max(1)).map(|_| Arbiter::new().handle()).collect();
-            if ready.send((System::current(), arbiters)).is_ok() {
-                let _stopped = runner.run();
+        let life = move || match system(workers.max(1) + 1, new) {
+            Ok((runner, arbiters)) => {
+                if ready.send(Ok((System::current(), arbiters))).is_ok() {
+                    let _stopped = runner.run();
+                }
             }
+            // Who started the thread waits for it.
+            Err(error) => drop(ready.send(Err(error))),
         };
-        std::thread::Builder::new().name("arbiters".to_owned()).spawn(life).map_err(|_| ArbitersGone)?;
-        let (system, mut arbiters) = started.recv().map_err(|_| ArbitersGone)?;
-        let root = arbiters.pop().ok_or(ArbitersGone)?;
+        std::thread::Builder::new().name("arbiters".to_owned()).spawn(life).map_err(ArbitersGone)?;
+        let started = started.recv().map_err(|gone| ArbitersGone(io::Error::other(gone)))?;
+        let (system, mut arbiters) = started.map_err(ArbitersGone)?;
+        let root = arbiters.pop().ok_or_else(|| ArbitersGone(io::Error::other("no arbiter for the root")))?;
         Ok(Self { system, root: Watched::new(root), workers: arbiters.into_iter().map(Watched::new).collect() })
     }
 
@@ -130,8 +164,10 @@ impl Arbiters {
     }
 
     /// Starts a thread that asks every arbiter for a sign of life once per `every`. One that gave none
-    /// `patience` times in a row counts as hung until it gives one again: [`of`](Self::of) gives out no such
-    /// arbiter, and of the root's `root_hangs` is told. The thread ends with the arbiters.
+    /// `patience` times in a row counts as hung until it gives one again, be it late: [`of`](Self::of) gives out no
+    /// such arbiter, and of the root's `root_hangs` is told. The thread ends with the arbiters.
+    ///
+    /// Of several watches each has its own patience, and an arbiter is hung while one of them finds it so.
     pub fn watch(&self, every: Duration, patience: u32, root_hangs: impl Fn() + Send + 'static) {
         let watched: Vec<_> = self.all().cloned().collect();
         // Without the thread only the watch is missing; the arbiters themselves work.
@@ -161,23 +197,36 @@ impl Ticks {
     }
 }
 
-/// The first of them is the root's.
-fn watch(watched: &[Watched], (every, patience): (Duration, u32), root_hangs: impl Fn()) {
-    let mut silences = vec![Silence::default(); watched.len()];
-    let mut asked: u64 = 0;
-    loop {
-        asked += 1;
-        for Watched { arbiter, ticks, .. } in watched {
-            let (ticks, tick) = (Arc::clone(ticks), asked);
-            if !arbiter.spawn_fn(move || ticks.store(tick, Ordering::Relaxed)) {
-                return;
+/// A system of this thread, and so many arbiters of it. Where one can't be started the others have ended.
+fn system(count: usize, new: impl Fn() -> io::Result<Arbiter>) -> io::Result<(SystemRunner, Vec<ArbiterHandle>)> {
+    let runtime = Runtime::new()?;
+    let runner = System::with_tokio_rt(move || runtime);
+    let mut arbiters = Vec::with_capacity(count);
+    for _ in 0..count {
+        match new() {
+            Ok(arbiter) => arbiters.push(arbiter),
+            Err(error) => {
+                for arbiter in arbiters {
+                    arbiter.stop();
+                    let _ended = arbiter.join();
+                }
+                return Err(error);
             }
         }
+    }
+    Ok((runner, arbiters.iter().map(Arbiter::handle).collect()))
+}
+
+/// The first of them is the root's.
+fn watch(watched: &[Watched], (every, patience): (Duration, u32), root_hangs: impl Fn()) {
+    let mut found: Vec<_> = watched.iter().map(|watched| (Silence::since(watched.signs()), false)).collect();
+    while watched.iter().all(Watched::ask) {
         #[expect(clippy::disallowed_methods, reason = "a thread of its own, and it must not depend on a runtime")]
         std::thread::sleep(every);
-        for (index, (Watched { ticks, hung, .. }, silence)) in watched.iter().zip(&mut silences).enumerate() {
-            let is_hung = silence.is_hung(ticks.load(Ordering::Relaxed) == asked, patience);
-            if hung.swap(is_hung, Ordering::Relaxed) != is_hung {
+        for (index, (watched, (silence, was_hung))) in watched.iter().zip(&mut found).enumerate() {
+            let is_hung = silence.is_hung(watched.signs(), patience);
+            if std::mem::replace(was_hung, is_hung) != is_hung {
+                watched.found(is_hung);
                 tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
                 if is_hung && index == 0 {
                     root_hangs();

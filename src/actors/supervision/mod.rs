@@ -1,7 +1,8 @@
 //! Supervision for actix actors: started so that somebody is told how they end, and so that they end with their
 //! parent.
 //!
-//! It is for every program on actix. It needs actix, tokio and tracing, and nothing else of this crate.
+//! It is for every program on actix. It uses actix, actix-rt, tokio, tracing, parking_lot and thiserror, and nothing else
+//! of this crate.
 //!
 //! ```text
 //!                 main
@@ -95,7 +96,7 @@
 //! | ... | the actor's `stopping` and `stopped` run while the panic unwinds; **a second panic there aborts the process** |
 //! | an actor under `actix::Supervisor` panics | **it is not started again**; only one that stopped is |
 //! | the last address of an actor is dropped | an actor with a live future, stream or interval **runs on for ever** |
-//! | a parent panics | so do its children: they run on, and nobody knows them |
+//! | a parent panics | its children run on, and nobody knows them |
 //! | an actor is in `ctx.wait` | it reads no message, not even one that would stop it |
 //! | a mailbox is full | `do_send` does not mind, and `try_send` refuses only the clone of the address that filled it |
 //!
@@ -117,8 +118,9 @@
 //! - `stopping` can't hold up a kill: with `Running::Continue` an actor handles what is in its mailbox, and is dropped
 //!   all the same. Better have no `stopping` and `stopped` at all, and let `Drop` of what the actor holds do the work.
 //! - An actor that is killed before its first turn still runs `started`: actix does that when it drops one.
-//! - The text of a panic may quote what an actor worked on. So `Exit`'s `Debug` does not show it; match on
-//!   [`Exit::Panicked`] to have it.
+//! - The text of a panic may quote what an actor worked on. So neither `Display` nor `Debug` of an [`Exit`] shows it;
+//!   [`Exit::panic_text`] does. Rust's own panic hook still prints it to standard error before anybody catches it: where
+//!   that is a log, set another with `std::panic::set_hook`.
 
 mod arbiters;
 mod budget;

@@ -19,13 +19,25 @@ fn remainder(key: u64, count: usize) -> Option<usize> {
 }
 
 /// How often in a row a thread gave no sign of life.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Silence(u32);
+#[derive(Debug, Clone)]
+pub(super) struct Silence {
+    /// The signs that it had given at the last look.
+    seen: u64,
+    looks: u32,
+}
 
 impl Silence {
-    /// Whether a thread is hung that has just answered, or not.
-    pub(super) fn is_hung(&mut self, answered: bool, patience: u32) -> bool {
-        self.0 = if answered { 0 } else { self.0.saturating_add(1) };
-        !answered && self.0 >= patience
+    /// Of a thread that has given so many signs of life up to now.
+    pub(super) fn since(signs: u64) -> Self {
+        Self { seen: signs, looks: 0 }
+    }
+
+    /// Whether a thread is hung that has given so many signs of life. A late one is one too: a thread that answers each
+    /// question, if only after the next was asked, is slow and not hung.
+    pub(super) fn is_hung(&mut self, signs: u64, patience: u32) -> bool {
+        let answered = signs != self.seen;
+        self.seen = signs;
+        self.looks = if answered { 0 } else { self.looks.saturating_add(1) };
+        !answered && self.looks >= patience
     }
 }

@@ -36,6 +36,10 @@ impl Accounts for MemoryStore {
         Ok(self.tables.lock().accounts.users.values().cloned().collect())
     }
 
+    async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, Error> {
+        Ok(self.tables.lock().accounts.users.get(name).cloned())
+    }
+
     async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
         let mut tables = self.tables.lock();
         tables.delete_responses_of(user);

@@ -35,6 +35,12 @@ impl Accounts for SqlStore {
         Ok(users)
     }
 
+    async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, Error> {
+        let of_name = user::Entity::find().filter(user::Column::Name.eq(name));
+        let row = self.call("user_by_name", |pools| async move { Ok(of_name.one(&pools.read).await?) }).await?;
+        Ok(row.map(user_record).transpose()?)
+    }
+
     async fn delete_user(&self, user: UserId) -> Result<bool, Error> {
         Ok(self.call("delete_user", move |pools| async move { delete_user(&pools, user).await }).await?)
     }

@@ -10,6 +10,7 @@ use crate::store::{Outcome, Side};
 
 cases! {
     a_user_reads_back_with_its_data_key,
+    a_user_is_found_by_exactly_its_name,
     a_name_is_taken_once,
     a_data_key_is_rewrapped_only_from_what_it_is,
     an_api_key_reads_back,
@@ -50,6 +51,17 @@ async fn a_user_reads_back_with_its_data_key(subject: Subject<'_>) {
     assert_eq!(subject.accounts.data_key(one.id).await.unwrap(), Some(wrapped(1, "wrapped")));
     assert!(subject.accounts.data_keys().await.unwrap().contains(&(two.id, wrapped(1, "wrapped"))));
     assert_eq!(subject.accounts.data_key(UserId::new()).await.unwrap(), None);
+}
+
+async fn a_user_is_found_by_exactly_its_name(subject: Subject<'_>) {
+    let (one, two) = (created(subject).await, created(subject).await);
+    let found = async |name: &str| subject.accounts.user_by_name(name).await.unwrap();
+    assert_eq!((found(&one.name).await, found(&two.name).await), (Some(one.clone()), Some(two)));
+    for name in ["", "%", &one.name.to_uppercase(), &format!("{} ", one.name), &one.id.to_string()] {
+        assert_eq!(found(name).await, None, "{name:?}");
+    }
+    assert!(subject.accounts.delete_user(one.id).await.unwrap());
+    assert_eq!(found(&one.name).await, None);
 }
 
 async fn a_name_is_taken_once(subject: Subject<'_>) {

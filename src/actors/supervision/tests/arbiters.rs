@@ -1,7 +1,14 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    error::Error as _,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::Context;
-use actix_rt::ArbiterHandle;
+use actix_rt::{Arbiter, ArbiterHandle};
+use parking_lot::Mutex;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::timeout,
@@ -162,4 +169,41 @@ async fn of_a_root_that_hangs_somebody_is_told() {
     drop(arbiters);
     let ended = async { while told.recv().await.is_some() {} };
     assert!(timeout(PATIENCE, ended).await.is_ok(), "the watch ends with the arbiters");
+}
+
+#[tokio::test]
+async fn a_second_watch_with_more_patience_does_not_bring_back_what_hangs() {
+    let arbiters = Arbiters::start(1).unwrap();
+    let _blocked = block(arbiters.root());
+    let (tell, mut told) = unbounded_channel();
+    arbiters.watch(EVERY, 3, move || {
+        let _heard = tell.send(());
+    });
+    assert_eq!(timeout(PATIENCE, told.recv()).await, Ok(Some(())));
+    arbiters.watch(EVERY, u32::MAX, || {});
+    let worker = &arbiters.workers[0];
+    let before = worker.ticks.load(Ordering::Relaxed);
+    until(|| {
+        assert!(arbiters.hung() > 0, "its thread is still blocked");
+        worker.ticks.load(Ordering::Relaxed) > before + 40
+    })
+    .await;
+    assert!(told.is_empty(), "it is told once");
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_thread_behind() {
+    let started = Arc::new(Mutex::new(Vec::new()));
+    let seen = started.clone();
+    let failed = Arbiters::start_with(4, move || {
+        if seen.lock().len() == 2 {
+            return Err(io::Error::other("no more threads"));
+        }
+        let arbiter = Arbiter::try_new()?;
+        seen.lock().push(arbiter.handle());
+        Ok(arbiter)
+    });
+    assert_eq!(failed.unwrap_err().source().unwrap().to_string(), "no more threads");
+    let started = started.lock();
+    assert_eq!((started.len(), started.iter().any(ArbiterHandle::alive)), (2, false));
 }

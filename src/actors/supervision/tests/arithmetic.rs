@@ -36,6 +36,15 @@ fn a_restart_counts_until_its_window_is_over() {
     assert_eq!(again, [true, false, true, false, true], "a refusal does not count");
 }
 
+#[test]
+fn a_thread_that_answers_each_time_and_always_too_late_is_not_hung() {
+    let mut silence = Silence::since(0);
+    // Asked for the first time at 1, and one answer behind ever after.
+    let hung: Vec<_> = (0..6).map(|signs| silence.is_hung(signs, 2)).collect();
+    assert_eq!(hung, [false; 6]);
+    assert_eq!([5, 5, 6].map(|signs| silence.is_hung(signs, 2)), [false, true, false]);
+}
+
 proptest! {
     #[test]
     fn a_budget_gives_what_it_has_and_never_more(
@@ -78,10 +87,11 @@ proptest! {
         patience in 1u32..6,
         answers in prop::collection::vec(any::<bool>(), 0..40),
     ) {
-        let mut silence = Silence::default();
+        let (mut signs, mut silence) = (7, Silence::since(7));
         for (index, answered) in answers.iter().enumerate() {
+            signs += u64::from(*answered);
             let row = answers[..=index].iter().rev().take_while(|answered| !**answered).count();
-            prop_assert_eq!(silence.is_hung(*answered, patience), row >= patience as usize);
+            prop_assert_eq!(silence.is_hung(signs, patience), row >= patience as usize);
         }
     }
 

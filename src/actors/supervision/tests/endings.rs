@@ -136,9 +136,24 @@ async fn a_panic_may_have_any_payload() {
     }
 }
 
-#[actix::test]
-async fn an_ending_in_a_log_does_not_tell_the_text_of_a_panic() {
-    assert_eq!(format!("{:?}", Exit::Panicked("what somebody wrote".into())), "panicked");
+#[test]
+fn an_ending_in_a_log_does_not_tell_the_text_of_a_panic() {
+    let exit = Exit::Panicked("what somebody wrote".into());
+    assert_eq!(exit.to_string(), "panicked");
+    let debug = format!("{exit:?}");
+    assert!(debug.starts_with("panicked #") && debug.len() == "panicked #0000".len(), "{debug}");
+    assert_eq!(exit.panic_text(), Some("what somebody wrote"));
+}
+
+#[test]
+fn two_panics_look_alike_only_if_their_texts_are() {
+    let shown = |text: &str| format!("{:?}", Exit::Panicked(text.into()));
+    assert_eq!(shown("boom in handler"), shown("boom in handler"));
+    assert_ne!(shown("boom in handler"), shown("boom in future"));
+    assert_eq!(
+        [Exit::Stopped, Exit::Killed, Exit::Hung].map(|exit| format!("{exit:?}")),
+        ["stopped", "killed", "hung"]
+    );
 }
 
 #[actix::test]

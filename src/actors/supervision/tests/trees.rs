@@ -115,7 +115,7 @@ impl Actor for Parent {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let (words, ending) = (ctx.address().recipient(), ctx.address());
-        let exit = move |exit| ending.do_send(Heard(format!("{exit:?}")));
+        let exit = move |exit: Exit| ending.do_send(Heard(exit.to_string()));
         self.child = Some(spawn(&Roster::new(), (), move |_| Chatty { words }, exit));
     }
 }
