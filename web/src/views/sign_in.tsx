@@ -46,6 +46,9 @@ export function SignIn() {
           The server printed one at its first start; <code>antiphon keys create</code> makes more. It stays in this tab
           until you sign out or close it.
         </p>
+        <p class="note licences">
+          <a href="licenses.md">Licences of this page</a>
+        </p>
       </form>
     </main>
   );
