@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{Config, Environment, InvalidConfig};
+use crate::config::{Config, Environment, InvalidConfig, Purpose};
 
 /// A self-hosted server for model responses: the Responses API for its clients, any provider behind it.
 #[derive(Debug, Parser)]
@@ -94,7 +94,8 @@ pub enum Command {
 pub enum KeysCommand {
     /// Makes a key and prints it; it can't be shown again
     ///
-    /// Prints the key alone, so that it can be put into a variable: KEY=$(antiphon keys create --name laptop)
+    /// Prints the key alone, so that it can be put into a variable: KEY=$(antiphon keys create --name laptop). Where
+    /// there is no database yet it begins one, and says so on standard error.
     Create {
         /// What people call the key
         #[arg(long)]
@@ -153,6 +154,33 @@ pub fn completions(shell: Shell, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&script)
 }
 
+impl Command {
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Serve { .. } | Self::CheckConfig => Purpose::Serve,
+            Self::Keys(_) | Self::Users(_) | Self::Vault(_) => Purpose::Accounts,
+            Self::ShowConfig | Self::Migrate | Self::Completions { .. } => Purpose::Look,
+        }
+    }
+
+    /// Whether it may begin a database and a key ring where there are none. One that looks for something that is
+    /// there already would find nothing in the wrong place, and say so as if it were the right one.
+    pub(super) fn may_begin(&self) -> bool {
+        match self {
+            Self::Serve { .. }
+            | Self::Migrate
+            | Self::Keys(KeysCommand::Create { .. })
+            | Self::Users(UsersCommand::Create { .. }) => true,
+            Self::Keys(KeysCommand::List | KeysCommand::Revoke { .. })
+            | Self::Users(UsersCommand::List | UsersCommand::Delete { .. })
+            | Self::Vault(VaultCommand::Rotate)
+            | Self::CheckConfig
+            | Self::ShowConfig
+            | Self::Completions { .. } => false,
+        }
+    }
+}
+
 impl Cli {
     /// Loads the configuration that the arguments ask for.
     ///
@@ -163,6 +191,6 @@ impl Cli {
         // A link that leads nowhere was meant to be read, too.
         let is_there = usual.symlink_metadata().is_ok();
         let file = self.config.as_deref().or_else(|| is_there.then_some(usual));
-        Config::load(file, environment)
+        Config::load_for(self.command.purpose(), file, environment)
     }
 }

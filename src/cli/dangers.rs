@@ -1,8 +1,10 @@
 //! What is dangerous about a configuration that is valid. The server says so when it starts.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::config::{Config, Provider, StoreSync};
+use crate::config::{Config, Origin, Provider, StoreSync};
 
 /// A sentence for each danger, for a server that listens at `address`.
 pub(super) fn of(config: &Config, address: SocketAddr) -> Vec<String> {
@@ -19,6 +21,12 @@ pub(super) fn of(config: &Config, address: SocketAddr) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(file) = file_with_open_password(config) {
+        dangers.push(format!(
+            "{file} has the password of the database (store.url), and others than its owner can read it: chmod 600, or \
+             put the URL in store.url_file or ANTIPHON_STORE__URL, and change the password"
+        ));
+    }
     for (name, provider) in &config.providers {
         let Provider::Upstream(section) = provider else { continue };
         if section.api_key.is_some() && is_in_the_clear(&section.base_url) {
@@ -28,6 +36,17 @@ pub(super) fn of(config: &Config, address: SocketAddr) -> Vec<String> {
         }
     }
     dangers
+}
+
+/// The configuration's file, if the database's password is in it and others than its owner can read it.
+fn file_with_open_password(config: &Config) -> Option<String> {
+    let is_url = |section: &str, key: &str| (section, key) == ("store", "url");
+    let url = config.settings.iter().find(|setting| is_url(&setting.section, &setting.key))?;
+    let is_written_there = matches!(url.origin, Origin::File { .. }) && config.store.url_has_password();
+    let file = config.file.as_ref().filter(|_| is_written_there)?;
+    // What is not there any more can't be read by others.
+    let mode = fs::metadata(file).ok()?.permissions().mode();
+    (mode & 0o044 != 0).then(|| file.display().to_string())
 }
 
 fn is_in_the_clear(base_url: &str) -> bool {
@@ -57,6 +76,29 @@ mod tests {
         }
         let told = told("[store]\nsync = \"normal\"", "127.0.0.1:8080");
         assert!(told.len() == 1 && told[0].contains("loss of power"), "{told:?}");
+    }
+
+    #[test]
+    fn a_password_in_a_file_that_others_can_read_is_told_of_without_it() {
+        use crate::config::{Config, Environment};
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let told = |lines: &str, mode: u32, variable: Option<&str>| {
+            fs::write(&file, lines).expect("room");
+            fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its owner");
+            let variables = variable.map(|url| ("ANTIPHON_STORE__URL".to_owned(), url.to_owned()));
+            let environment: Environment = variables.into_iter().collect();
+            of(&Config::load(Some(file.path()), &environment).expect("valid"), ([127, 0, 0, 1], 1).into())
+        };
+        let with_password = "[store]\nurl = \"postgres://u:canary@h/d\"";
+        let open = told(with_password, 0o644, None);
+        assert!(open.len() == 1 && open[0].contains("store.url_file") && !open[0].contains("canary"), "{open:?}");
+        assert!(open[0].starts_with(&file.path().display().to_string()), "{open:?}");
+        assert_eq!(told(with_password, 0o640, None).len(), 1);
+        assert_eq!(told(with_password, 0o600, None), [""; 0]);
+        assert_eq!(told("[store]\nurl = \"postgres://u@h/d\"", 0o644, None), [""; 0]);
+        assert_eq!(told("", 0o644, Some("postgres://u:canary@h/d")), [""; 0]);
     }
 
     #[test]

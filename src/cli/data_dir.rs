@@ -30,6 +30,12 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
+    /// The directory, whether it is there or not.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

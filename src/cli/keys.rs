@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use anyhow::bail;
-
+use super::Obstacle;
 use super::args::KeysCommand;
 use super::site::Site;
 use super::time::rfc3339;
@@ -40,5 +39,5 @@ async fn revoke(site: &Site, id: &str, out: &mut dyn Write) -> anyhow::Result<()
         return Ok(writeln!(out, "{id} is revoked")?);
     }
     // Somebody may have typed a whole key: what was typed is not repeated.
-    bail!("there is no key of that id")
+    Err(Obstacle::NoSuchKey.into())
 }

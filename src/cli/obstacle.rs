@@ -62,6 +62,15 @@ pub enum Obstacle {
         #[source]
         source: store::Error,
     },
+    /// There is no database, and the command is not one that begins one.
+    #[error("there is no database at '{}'", .0.display())]
+    NoDatabase(PathBuf),
+    /// There is no key ring, and nothing in the database that would need one.
+    #[error("there is no key ring at '{}', and no user in the database", .0.display())]
+    NotBegun(PathBuf),
+    /// There is no API key of the id that was given, which may have been a whole key.
+    #[error("there is no key of that id")]
+    NoSuchKey,
     /// There is no key file, and the database has content that was sealed with its keys.
     #[error("there is no key file at '{}', and the database can't be read without it", .0.display())]
     RingLost(PathBuf),

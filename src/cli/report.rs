@@ -1,13 +1,18 @@
 //! What people are told of an error: what happened, and what to do next. This is the one place that gives advice.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use super::{Command, Obstacle};
+use crate::access;
 use crate::config::InvalidConfig;
+use crate::provider::UpstreamError;
 use crate::store::{self, NewerTables};
-use crate::vault::RingError;
+use crate::vault::{self, RingError};
+
+mod accounts;
+mod vaults;
 
 #[cfg(test)]
 mod tests;
@@ -46,26 +51,34 @@ pub fn reader_left(command: &Command, error: &anyhow::Error) -> bool {
 }
 
 fn advice(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        let of_obstacle = || cause.downcast_ref().and_then(for_obstacle);
-        let of_ring = || cause.downcast_ref().and_then(for_ring);
-        cause.downcast_ref().and_then(for_configuration).or_else(of_obstacle).or_else(of_ring)
-    })
+    error.chain().find_map(of_cause)
 }
 
-fn for_configuration(error: &InvalidConfig) -> Option<String> {
+fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
+    let of_accounts = || cause.downcast_ref().map(accounts::for_accounts);
+    let of_service = || cause.downcast_ref().map(accounts::for_service);
+    let of_vault = || cause.downcast_ref().map(vaults::for_vault);
+    let of_ring = || cause.downcast_ref().map(vaults::for_ring);
+    let of_upstream = || cause.downcast_ref().map(for_upstream);
+    let of_obstacle = || cause.downcast_ref().map(for_obstacle);
+    let of_configuration = cause.downcast_ref().map(for_configuration);
+    let before = of_configuration.or_else(of_obstacle).or_else(of_upstream);
+    before.or_else(of_service).or_else(of_accounts).or_else(of_vault).or_else(of_ring)
+}
+
+fn for_configuration(error: &InvalidConfig) -> String {
     let missing = error.problems.iter().any(|problem| problem.reason == crate::config::NO_FILE);
-    Some(if missing {
+    if missing {
         "name a file that is there with --config, or leave it out: then config.toml in this directory is read, if \
          there is one."
             .to_owned()
     } else {
         "mend these and try again; `antiphon check-config` looks without starting anything.".to_owned()
-    })
+    }
 }
 
-fn for_obstacle(obstacle: &Obstacle) -> Option<String> {
-    Some(match obstacle {
+fn for_obstacle(obstacle: &Obstacle) -> String {
+    match obstacle {
         Obstacle::AddressInUse(address) => format!(
             "stop the other program (`ss -ltnp 'sport = :{}'` shows it), or serve elsewhere: \
              antiphon serve --listen {}",
@@ -99,7 +112,33 @@ fn for_obstacle(obstacle: &Obstacle) -> Option<String> {
              vault.key_command), or the database that belongs to this ring (--data, store.url)."
                 .to_owned()
         }
-    })
+        Obstacle::NoDatabase(_) | Obstacle::NotBegun(_) => {
+            "say where the server's data and options are, with --data and --config or ANTIPHON_DATA and \
+             ANTIPHON_CONFIG (`antiphon show-config` shows what holds here); `antiphon serve` begins a new database."
+                .to_owned()
+        }
+        Obstacle::NoSuchKey => {
+            "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
+        }
+    }
+}
+
+fn for_upstream(error: &UpstreamError) -> String {
+    match error {
+        UpstreamError::InvalidBaseUrl { .. } => "mend base_url of that provider, and start again.",
+        UpstreamError::InvalidApiKey => {
+            "write that provider's key anew, without blanks and line breaks (api_key_env, api_key_file)."
+        }
+        UpstreamError::NoRootCertificates => {
+            "install the system's certificates (`apt install ca-certificates`), or use a base_url with http:// if that \
+             provider is on this machine."
+        }
+        UpstreamError::Client { .. } => {
+            "see that the system's certificates are whole (`update-ca-certificates`) and that proxy variables such as \
+             HTTPS_PROXY are right; then start again."
+        }
+    }
+    .to_owned()
 }
 
 fn next_port(address: SocketAddr) -> SocketAddr {
@@ -146,25 +185,5 @@ fn for_tables(source: &store::Error) -> String {
         "see that the user of the database may create and change tables, and that there is room on its disk; then \
          run `antiphon migrate`. Nothing was changed."
             .to_owned()
-    }
-}
-
-fn for_ring(error: &RingError) -> Option<String> {
-    let key_file =
-        |path: &Path| format!("chmod 600 '{}', and see that it belongs to the server's user.", path.display());
-    match error {
-        RingError::Exposed { path, .. } => Some(key_file(path)),
-        RingError::Missing(path) | RingError::File { path, .. } => Some(format!(
-            "see that '{}' is there and that this user may read it, or say with vault.key_file where it is.",
-            path.display()
-        )),
-        RingError::Variable(name) => Some(format!("set {name}, or choose another place of the key ring in [vault].")),
-        RingError::Command(_) | RingError::CommandStatus(_) | RingError::CommandTimeout => {
-            Some("run vault.key_command by hand as the server's user: it has to print the key ring.".to_owned())
-        }
-        RingError::Syntax { .. } | RingError::NoCurrent(_) => {
-            Some("restore the key ring from its backup; it is changed by `antiphon vault rotate` alone.".to_owned())
-        }
-        RingError::Interrupted | RingError::Full | RingError::Randomness => None,
     }
 }

@@ -1,6 +1,6 @@
 //! From a command to what carries it out.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::args::{Cli, Command, completions};
 use super::site::Site;
@@ -32,7 +32,15 @@ async fn with_site(
     config: &Config,
     work: impl AsyncFnOnce(&Site) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let site = Site::open(config, &DataDir::open(&cli.data)?).await?;
+    let site = if cli.command.may_begin() {
+        Site::open(config, &DataDir::open(&cli.data)?).await?
+    } else {
+        Site::find(config, &DataDir::at(&cli.data)).await?
+    };
+    if let Some(told) = &site.begun {
+        // The answer on standard output is for programs. If nobody reads this, the command has still done its work.
+        writeln!(io::stderr(), "antiphon: {told}").ok();
+    }
     let done = work(&site).await;
     let closed = site.store.close().await;
     done.and(closed.map_err(anyhow::Error::from))

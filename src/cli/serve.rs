@@ -45,7 +45,7 @@ pub async fn prepare(mut config: Config, data: &Path, listen: Option<SocketAddr>
     let data_dir = DataDir::open(data)?;
     let lock = data_dir.lock()?;
     let node = data_dir.node_name(&lock)?;
-    let Site { store, vault, service } = Site::open(&config, &data_dir).await?;
+    let Site { store, vault, service, .. } = Site::open(&config, &data_dir).await?;
     let authenticator = Authenticator::new(Arc::clone(&store) as _, vault.pepper());
     Ok(ServeInput { config, data_dir, lock, node, store, vault, authenticator, service })
 }

@@ -1,5 +1,6 @@
 //! What a command works on: the database, the vault, the accounts.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,12 +21,49 @@ pub(super) struct Site {
     pub(super) store: Arc<SqlStore>,
     pub(super) vault: Vault,
     pub(super) service: AccountService,
+    /// What people are told where this is a new database, or a new key ring.
+    pub(super) begun: Option<String>,
 }
 
 impl Site {
+    /// Opens what is there, and makes what is not.
     pub(super) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
+        // Where that can't be seen, opening it says why.
+        let is_new = missing_file(config, data_dir).is_ok_and(|file| file.is_some());
         let store = connect(config, data_dir).await?;
-        let ring = open_ring(config, data_dir, &*store).await?;
+        let (ring, is_new_ring) = match open_ring(config, data_dir, &*store).await? {
+            Ring::Opened(ring) => (ring, false),
+            Ring::Missing(path) => (KeyRing::create(&path)?, true),
+        };
+        let place = whole(data_dir.path());
+        let begun = (is_new || is_new_ring).then(|| {
+            format!(
+                "there was nothing yet, so this began a new data directory: '{}' (--data chooses another)",
+                place.display()
+            )
+        });
+        Self::unlocked(config, data_dir, store, ring, begun).await
+    }
+
+    /// Opens what is there, and makes nothing.
+    pub(super) async fn find(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
+        if let Some(path) = missing_file(config, data_dir)? {
+            return Err(Obstacle::NoDatabase(whole(&path)).into());
+        }
+        let store = connect(config, data_dir).await?;
+        match open_ring(config, data_dir, &*store).await? {
+            Ring::Opened(ring) => Self::unlocked(config, data_dir, store, ring, None).await,
+            Ring::Missing(path) => Err(Obstacle::NotBegun(whole(&path)).into()),
+        }
+    }
+
+    async fn unlocked(
+        config: &Config,
+        data_dir: &DataDir,
+        store: Arc<SqlStore>,
+        ring: KeyRing,
+        begun: Option<String>,
+    ) -> anyhow::Result<Self> {
         let vault = Vault::new(ring, Arc::clone(&store) as _);
         vault.check().await.map_err(|error| match error {
             vault::Error::Tampered | vault::Error::UnknownKeyVersion(_) => {
@@ -38,7 +76,7 @@ impl Site {
             | vault::Error::Accounts(_)) => other.into(),
         })?;
         let service = AccountService::new(Arc::clone(&store) as _, vault.clone());
-        Ok(Self { store, vault, service })
+        Ok(Self { store, vault, service, begun })
     }
 
     /// The user of that name or id. The default user is added if it is not there yet.
@@ -52,6 +90,20 @@ impl Site {
     }
 }
 
+/// The file of the database, if that is one that is not there.
+fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, Obstacle> {
+    let Some(path) = config.store.sql_options(data_dir.path()).sqlite_file() else { return Ok(None) };
+    match path.try_exists() {
+        Ok(is_there) => Ok((!is_there).then_some(path)),
+        Err(source) => Err(Obstacle::DataDir { path, source }),
+    }
+}
+
+/// The path from the root on: who is in the wrong directory sees it.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// Connects to the database and brings its tables up to date.
 pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
     let store = SqlStore::connect(config.store.sql_options(data_dir.path())).await;
@@ -61,12 +113,18 @@ pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Resu
     Ok(Arc::new(store))
 }
 
+enum Ring {
+    Opened(KeyRing),
+    /// There is no file, and nothing that was sealed with what was in it.
+    Missing(PathBuf),
+}
+
 /// Opens the key ring. A key file is made on the very first start only: over a database that has data keys, a
 /// new one would hide that the old one is lost.
-async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn Accounts) -> anyhow::Result<KeyRing> {
+async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn Accounts) -> anyhow::Result<Ring> {
     match KeyRing::open(config.vault.source(data_dir.path())) {
-        Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(KeyRing::create(&path)?),
+        Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(Ring::Missing(path)),
         Err(RingError::Missing(path)) => Err(Obstacle::RingLost(path).into()),
-        opened => Ok(opened?),
+        opened => Ok(Ring::Opened(opened?)),
     }
 }

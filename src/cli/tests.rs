@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::Parser as _;
 
+use super::site::Site;
 use super::time::rfc3339;
 use super::{Cli, DataDir, prepare, report, run};
 use crate::config::{Config, Environment};
@@ -108,6 +109,52 @@ async fn a_lost_key_file_is_not_replaced_by_a_new_one() {
     let refused = antiphon(dir.path(), "users list").await.unwrap_err();
     assert!(report(&refused).contains("keys.json' from its backup"), "{refused:#}");
     assert!(!dir.path().join("keys.json").exists());
+}
+
+#[tokio::test]
+async fn what_looks_for_something_begins_nothing_in_the_wrong_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("wrong");
+    for command in ["keys list", "keys revoke ak_0000000000000000", "users list", "users delete ada", "vault rotate"] {
+        let refused = antiphon(&data, command).await.unwrap_err();
+        let expected = format!("there is no database at '{}'", data.join("antiphon.db").display());
+        assert_eq!(refused.to_string(), expected, "{command}");
+        assert!(report(&refused).contains("ANTIPHON_DATA"), "{command}");
+        assert!(!data.exists(), "{command}");
+    }
+    assert_eq!(antiphon(&data, "migrate").await.unwrap(), "the tables are up to date\n");
+    let refused = antiphon(&data, "keys list").await.unwrap_err();
+    assert!(refused.to_string().starts_with("there is no key ring at '"), "{refused:#}");
+    assert!(!data.join("keys.json").exists());
+    antiphon(&data, "users create ada").await.unwrap();
+    assert_eq!(antiphon(&data, "keys list").await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_site_says_once_that_it_was_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(&dir.path().join("data")).unwrap();
+    let begun = Site::open(&config(), &data).await.unwrap().begun.unwrap();
+    assert!(begun.contains(&format!("a new data directory: '{}'", data.path().display())), "{begun}");
+    assert_eq!(Site::open(&config(), &data).await.unwrap().begun, None);
+    assert_eq!(Site::find(&config(), &data).await.unwrap().begun, None);
+}
+
+#[test]
+fn only_what_asks_providers_needs_their_keys() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let provider = "[providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\"]";
+    fs::write(&file, format!("{provider}\napi_key_env = \"GONE\"")).unwrap();
+    let loaded = |args: &str| {
+        let words = ["antiphon", "--config", file.path().to_str().unwrap()].into_iter().chain(args.split(' '));
+        Cli::try_parse_from(words).unwrap().load_config(&Environment::default())
+    };
+    for command in ["serve", "check-config"] {
+        assert!(loaded(command).unwrap_err().to_string().contains("providers.a.api_key_env"), "{command}");
+    }
+    for command in ["keys revoke x", "keys create --name k", "users list", "vault rotate", "migrate", "show-config"] {
+        assert!(loaded(command).is_ok(), "{command}");
+    }
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use anyhow::bail;
+use anyhow::Context as _;
 
 use super::args::UsersCommand;
 use super::site::Site;
 use super::time::rfc3339;
-use crate::access::Accounts as _;
+use crate::access::{Accounts as _, Error};
 use crate::clock::{Clock as _, SystemClock};
 
 pub(super) async fn run(site: &Site, command: &UsersCommand, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -27,9 +27,11 @@ pub(super) async fn run(site: &Site, command: &UsersCommand, out: &mut dyn Write
 }
 
 async fn delete(site: &Site, name_or_id: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-    let user = site.service.find_user(name_or_id).await?;
+    let named = || format!("user '{name_or_id}'");
+    let user = site.service.find_user(name_or_id).await.with_context(named)?;
     if !site.service.delete_user(user.id).await? {
-        bail!("there is no such user");
+        // Somebody else has just done the same.
+        return Err(Error::UnknownUser).with_context(named);
     }
     Ok(writeln!(out, "{} ({}) is deleted", user.id, user.name)?)
 }

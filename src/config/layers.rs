@@ -66,6 +66,12 @@ impl Leaf {
 
     /// The problem that this key is in a `T`, if it is one.
     fn problem<T: DeserializeOwned>(&self, every: &[String]) -> Option<Problem> {
+        if let Origin::Variable(name) = &self.origin
+            && *name != name.to_uppercase()
+        {
+            let reason = format!("options are written in capitals here; did you mean {}?", name.to_uppercase());
+            return Some(Problem::new(name, None, reason).at(self.origin.clone()));
+        }
         let reason = match Reason::of(&self.refusal::<T>()?, &self.text()) {
             Reason::UnknownKey { name, known } => return Some(self.unknown(&name, &known, every)),
             Reason::Value(reason) => reason,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::layers::{self, Leaf};
 use super::providers::{self, ProviderSection};
 use super::{
-    HttpSection, InvalidConfig, LimitsSection, LogSection, Origin, Problem, Provider, ResponsesSection, ServerSection,
-    Setting, StoreSection, VaultSection, settings,
+    HttpSection, InvalidConfig, LimitsSection, LogSection, Origin, Problem, Provider, Purpose, ResponsesSection,
+    ServerSection, Setting, StoreSection, VaultSection, settings,
 };
 
 /// The configuration of a server.
@@ -112,9 +112,10 @@ impl Environment {
     }
 }
 
-/// Whether a text can be a variable's name, and is not a secret that was put where the name belongs.
+/// Whether a text can be a variable's name. A secret in capitals can be one, too.
 pub(super) fn is_variable_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+    text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 impl FromIterator<(String, String)> for Environment {
@@ -131,26 +132,42 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Config {
-    /// Puts the defaults, the file (if any) and the environment together.
+    /// Puts the defaults, the file (if any) and the environment together, to serve with them.
     ///
     /// # Errors
     /// [`InvalidConfig`] with everything that is wrong.
     pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, InvalidConfig> {
+        Self::load_for(Purpose::Serve, file, environment)
+    }
+
+    /// The same for another purpose: secrets that it has no use for may be missing, and are left out then.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] with everything that is in its way.
+    pub fn load_for(purpose: Purpose, file: Option<&Path>, environment: &Environment) -> Result<Self, InvalidConfig> {
         let text = match file {
             Some(path) => std::fs::read_to_string(path).map_err(|error| unreadable_file(path, &error))?,
             None => String::new(),
         };
         let name = file.map_or_else(String::new, |path| path.display().to_string());
-        let config = Self::from_layers(&name, &text, environment)?;
+        let config = Self::from_layers((&name, &text), environment, purpose)?;
         Ok(Self { file: file.map(Path::to_owned), ..config })
     }
 
-    pub(super) fn from_layers(name: &str, text: &str, environment: &Environment) -> Result<Self, InvalidConfig> {
+    pub(super) fn from_layers(
+        (name, text): (&str, &str),
+        environment: &Environment,
+        purpose: Purpose,
+    ) -> Result<Self, InvalidConfig> {
         let mut problems: Vec<Problem> = layers::unreadable(environment).collect();
         let mut good = default_leaves().map_err(|problem| InvalidConfig { problems: vec![problem] })?;
         let every: Vec<String> = good.iter().map(Leaf::key).collect();
         let (from_file, told) = layers::of_file(name, text);
-        problems.extend(told);
+        if !told.is_empty() {
+            problems.splice(0..0, told);
+            problems.extend(apart_from_a_file(environment, &every));
+            return Err(InvalidConfig { problems });
+        }
         layers::keep_good::<Sections>(from_file, &every, (&mut good, &mut problems));
         let named = places_of_secrets(&good, environment);
         let from_environment = layers::of_environment(environment, &named);
@@ -165,6 +182,7 @@ impl Config {
                 None
             }
         };
+        problems.retain(|problem| problem.since <= purpose);
         problems.iter_mut().for_each(|problem| locate(problem, &good));
         config.filter(|_| problems.is_empty()).ok_or(InvalidConfig { problems })
     }
@@ -183,12 +201,27 @@ fn unreadable_file(path: &Path, error: &std::io::Error) -> InvalidConfig {
     InvalidConfig { problems: vec![Problem::new(path.display().to_string(), None, reason)] }
 }
 
-/// Says of a problem that was found last where its value was written.
+/// What is wrong with the values in the environment, whatever a file says that can't be read: it may name variables as
+/// places of secrets, and have the rest of what they are a part of.
+fn apart_from_a_file(environment: &Environment, every: &[String]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let leaves = layers::of_environment(environment, &[]);
+    layers::keep_good::<Sections>(leaves, every, (&mut Vec::new(), &mut problems));
+    problems.retain(|problem| !is_variable_name(&problem.key));
+    problems
+}
+
+/// Says of a problem that was found last where its value was written, or its values.
 fn locate(problem: &mut Problem, leaves: &[Leaf]) {
+    let origin = |key: &str| leaves.iter().rev().find(|leaf| leaf.key() == key).map(Leaf::origin);
+    let place = |name: &&str| origin(&format!("{}.{name}", problem.key)).map(|origin| format!("{name} ({origin})"));
+    let places: Vec<String> = problem.rivals.iter().filter_map(place).collect();
+    if !places.is_empty() {
+        problem.reason = format!("{}: {}", problem.reason, places.join(", "));
+    }
     if problem.origin.is_none() {
         let key = problem.key.split('[').next().unwrap_or_default();
-        let written = leaves.iter().rev().find(|leaf| leaf.key() == key).map(|leaf| leaf.origin().clone());
-        problem.origin = written.filter(|origin| *origin != Origin::Default);
+        problem.origin = origin(key).filter(|origin| **origin != Origin::Default).cloned();
     }
 }
 
@@ -204,8 +237,8 @@ impl Sections {
     }
 
     fn resolve(self, (leaves, environment): (&[Leaf], &Environment), problems: &mut Vec<Problem>) -> Config {
-        self.vault.check(problems);
-        let written = settings::of(&self, leaves).unwrap_or_else(|problem| {
+        self.vault.check(environment, problems);
+        let written = settings::of(&self, (leaves, environment)).unwrap_or_else(|problem| {
             problems.push(problem);
             Vec::new()
         });

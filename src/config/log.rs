@@ -2,8 +2,9 @@
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::nearest::nearest;
 use super::word;
 
 /// `[log]`: what is logged, and how it looks. No setting makes content appear in a log.
@@ -35,7 +36,70 @@ impl Default for LogSection {
     }
 }
 
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+const EXPECTED: &str = "expected a level (error, warn, info, debug, trace, off), or levels by target";
+
 fn parses(filter: &str, _: &()) -> garde::Result {
-    let expected = "expected a level (error, warn, info, debug, trace, off), or levels by target";
-    filter.parse::<Targets>().map(drop).map_err(|_| garde::Error::new(expected))
+    check(filter).map_err(garde::Error::new)
+}
+
+/// The library takes a word that is no level for a target of which everything is logged, and nothing else is; and it
+/// takes nothing for `error`.
+fn check(filter: &str) -> Result<(), String> {
+    filter.parse::<Targets>().map_err(|_| EXPECTED.to_owned())?;
+    if filter.is_empty() {
+        return Err(format!("is empty; {EXPECTED}"));
+    }
+    filter.split(',').try_for_each(check_directive)
+}
+
+fn check_directive(directive: &str) -> Result<(), String> {
+    if directive.is_empty() || directive.ends_with('=') || directive.contains(char::is_whitespace) {
+        return Err(format!("{EXPECTED}, with commas and without blanks between them"));
+    }
+    let is_own_target = directive == "antiphon" || directive.starts_with("antiphon::");
+    if directive.contains('=') || is_own_target || directive.parse::<LevelFilter>().is_ok() {
+        return Ok(());
+    }
+    let word = directive.to_lowercase();
+    let longer = || LEVELS.into_iter().find(|level| word.starts_with(level));
+    Err(match nearest(&word, LEVELS).or_else(longer) {
+        Some(level) => format!("there is no such level; did you mean \"{level}\"?"),
+        None => format!("{EXPECTED}; a target has its level behind it, as in \"antiphon=debug\""),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn a_filter_is_of_levels_and_of_targets_with_their_levels() {
+        for good in
+            ["info", "OFF", "warn,antiphon=debug", "antiphon", "error,antiphon::http", "sqlx=off,info", "a::b=trace"]
+        {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_switches_nothing_off_and_is_told_with_the_nearest() {
+        for (wrong, meant) in
+            [("inof", "info"), ("warning", "warn"), ("antiphon=debug,Errors", "error"), ("dbug", "debug")]
+        {
+            let told = check(wrong).err().unwrap_or_default();
+            assert_eq!(told, format!("there is no such level; did you mean \"{meant}\"?"), "{wrong}");
+        }
+        for (wrong, told) in [
+            ("", "is empty; expected a level"),
+            ("verbose", "off), or levels by target; a target has its level behind it"),
+            ("info,", "with commas and without blanks"),
+            ("info, antiphon=debug", "with commas and without blanks"),
+            ("antiphon=", "with commas and without blanks"),
+            ("antiphon=loud", "expected a level"),
+        ] {
+            assert!(check(wrong).is_err_and(|reason| reason.contains(told)), "{wrong}: {:?}", check(wrong));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Origin;
+use super::{Origin, Purpose};
 
 /// Everything that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +22,32 @@ pub struct Problem {
     pub reason: String,
     /// Where it was written; none for what is missing.
     pub origin: Option<Origin>,
+    /// The first purpose that it stands in the way of.
+    pub(super) since: Purpose,
+    /// The names of those keys in the section `key` of which only one may be set.
+    pub(super) rivals: Vec<&'static str>,
 }
 
 impl Problem {
     pub(super) fn new(key: impl Into<String>, value: Option<String>, reason: impl Into<String>) -> Self {
         let key = key.into();
-        let value = value.filter(|value| !may_be_secret(&key) && !may_hold_password(value)).map(|value| shown(&value));
-        Self { key, value, reason: reason.into(), origin: None }
+        let value = value.filter(|value| !value.is_empty() && !may_be_secret(&key) && !may_hold_password(value));
+        let value = value.map(|value| shown(&value));
+        Self { key, value, reason: reason.into(), origin: None, since: Purpose::Look, rivals: Vec::new() }
+    }
+
+    /// For keys of a section of which only one may be set, if more are.
+    pub(super) fn of_rivals(section: &str, keys: &[(&'static str, bool)]) -> Option<Self> {
+        let set: Vec<&str> = keys.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| *key).collect();
+        let (last, before) = keys.split_last().filter(|_| set.len() > 1)?;
+        let before: Vec<&str> = before.iter().map(|(key, _)| *key).collect();
+        let reason = format!("only one of {} and {} may be set", before.join(", "), last.0);
+        Some(Self { rivals: set, ..Self::new(section, None, reason) })
+    }
+
+    /// The same problem where it matters from this purpose on alone.
+    pub(super) fn since(self, since: Purpose) -> Self {
+        Self { since, ..self }
     }
 
     pub(super) fn at(self, origin: Origin) -> Self {

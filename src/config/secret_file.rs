@@ -1,6 +1,6 @@
 //! Secrets that are in files of their own.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -22,10 +22,7 @@ pub(super) fn read(path: &Path) -> Result<SecretString, String> {
         return Err("this is no file".to_owned());
     }
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(format!("the file has mode {mode:04o}; only its owner may have access (chmod 600)"));
-    }
+    check_mode(&file.metadata().map_err(failed)?)?;
     let mut text = Zeroizing::new(String::new());
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
     if read as u64 > MOST_BYTES {
@@ -34,4 +31,25 @@ pub(super) fn read(path: &Path) -> Result<SecretString, String> {
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() { Err("the file is empty".to_owned()) } else { Ok(text.into()) }
+}
+
+/// Looks at a file of secrets that may still have to be made: one that is there must be its owner's alone.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_if_there(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err("this is no file".to_owned()),
+        Ok(found) => check_mode(&found),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("the file can't be read: {error}")),
+    }
+}
+
+fn check_mode(found: &Metadata) -> Result<(), String> {
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(format!("the file has mode {mode:04o}; only its owner may have access (chmod 600)"))
 }

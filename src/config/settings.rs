@@ -4,7 +4,7 @@ use config::{Value, ValueKind};
 
 use super::layers::Leaf;
 use super::load::Sections;
-use super::{Origin, Problem};
+use super::{Environment, Origin, Problem};
 
 /// An option with its value, and where that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Setting {
 }
 
 /// All options of these sections. `leaves` are the layers that they were put together from.
-pub(super) fn of(sections: &Sections, leaves: &[Leaf]) -> Result<Vec<Setting>, Problem> {
+pub(super) fn of(sections: &Sections, (leaves, environment): (&[Leaf], &Environment)) -> Result<Vec<Setting>, Problem> {
     let whole = sections.whole()?;
     let written = |key: &str| leaves.iter().rev().find(|leaf| leaf.key() == key);
     // Secrets and models have no form of their own and stay as they were written.
@@ -31,7 +31,8 @@ pub(super) fn of(sections: &Sections, leaves: &[Leaf]) -> Result<Vec<Setting>, P
         let origin = written(key).map_or(Origin::Default, |leaf| leaf.origin().clone());
         let leaf = whole.iter().find(|leaf| leaf.key() == *key).or_else(|| written(key))?;
         let (name, section) = leaf.path().split_last()?;
-        let value = if is_secret(key) { "\"[set]\"".to_owned() } else { toml(leaf.value()) };
+        let is_hidden = is_secret(key) || is_place(key) && environment.get(&leaf.text()).is_none();
+        let value = if is_hidden { "\"[set]\"".to_owned() } else { toml(leaf.value()) };
         Some(Setting { section: section.join("."), key: name.clone(), value, origin })
     };
     Ok(keys.iter().filter_map(setting).collect())
@@ -40,6 +41,11 @@ pub(super) fn of(sections: &Sections, leaves: &[Leaf]) -> Result<Vec<Setting>, P
 /// A database's URL may hold a password, a command may hold anything.
 fn is_secret(key: &str) -> bool {
     ["store.url", "vault.key_command"].contains(&key)
+}
+
+/// Where the name of a variable belongs. What is no variable's name may be a secret that was put in its place.
+fn is_place(key: &str) -> bool {
+    key == "vault.key_env" || key.ends_with(".api_key_env")
 }
 
 /// A value as TOML has it on one line. Texts have the same form there as in JSON.

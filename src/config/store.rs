@@ -68,12 +68,13 @@ impl Default for StoreSection {
 impl StoreSection {
     /// Reads the URL from its file, if that is where it is. What is wrong with it goes to the problems.
     pub(super) fn resolve(mut self, problems: &mut Vec<Problem>) -> Self {
-        let key = match (&self.url, &self.url_file) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new("store", None, "only one of url and url_file may be set"));
-                return self;
-            }
-            (_, Some(path)) => {
+        let both = [("url", self.url.is_some()), ("url_file", self.url_file.is_some())];
+        if let Some(rivals) = Problem::of_rivals("store", &both) {
+            problems.push(rivals);
+            return self;
+        }
+        let key = match &self.url_file {
+            Some(path) => {
                 match secret_file::read(path) {
                     Ok(url) => self.url = Some(url),
                     Err(reason) => {
@@ -82,7 +83,7 @@ impl StoreSection {
                 }
                 "store.url_file"
             }
-            (_, None) => "store.url",
+            None => "store.url",
         };
         let checked = self.url.as_ref().map_or(Ok(()), |url| check_url(url.expose_secret()));
         problems.extend(checked.err().map(|reason| Problem::new(key, None, reason)));
@@ -111,6 +112,14 @@ impl StoreSection {
 }
 
 impl StoreSection {
+    /// Whether the URL itself has a password, as against one in a file of its own.
+    #[must_use]
+    pub fn url_has_password(&self) -> bool {
+        let own = self.url.as_ref().filter(|_| self.url_file.is_none());
+        own.and_then(|url| reqwest::Url::parse(url.expose_secret()).ok())
+            .is_some_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"))
+    }
+
     /// Where the database is, without user and password.
     #[must_use]
     pub fn place(&self, data_dir: &Path) -> String {

@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use super::layers::{keys, of_file};
 use super::load::default_leaves;
-use super::{Config, Disconnect, Environment, InvalidConfig, Provider, Setting};
+use super::{Config, Disconnect, Environment, InvalidConfig, Provider, Purpose, Setting};
 
 mod providers;
+mod secrets;
 
 const TEMPLATE: &str = include_str!("../../config.toml");
 
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
+    load_for(Purpose::Serve, file, variables)
+}
+
+fn load_for(purpose: Purpose, file: &str, variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
     let environment: Environment =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Config::from_layers("config.toml", file, &environment)
+    Config::from_layers(("config.toml", file), &environment, purpose)
 }
 
 fn problems(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
@@ -56,7 +61,10 @@ fn the_options_that_are_commented_out_are_real_ones() {
         "store: only one of url and url_file may be set",
         "providers.local: only one of api_key_env and api_key_file may be set",
     ];
-    assert_eq!(told, expected);
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(&format!("{expected}: ")), "{told}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:?}");
 }
 
 #[test]
@@ -247,6 +255,47 @@ fn every_mistake_in_the_form_of_a_file_is_told_with_its_line_and_without_a_quote
 }
 
 #[test]
+fn beside_a_file_that_is_no_toml_only_what_does_not_depend_on_it_is_told() {
+    let variables = [
+        ("ANTIPHON_KEYS", "{}"),
+        ("ANTIPHON_SERVER__WORKERS", "many"),
+        ("ANTIPHON_PROVIDERS__LOCAL__BASE_URL", "http://h"),
+        ("ANTIPHON_http__page", "false"),
+    ];
+    let told = problems("[vault]\nkey_env = \"ANTIPHON_KEYS\"\n[providers.local]\nkind = responses", &variables);
+    let expected = [
+        "config.toml line 4: this is not TOML: ",
+        "server.workers = many: expected a whole number",
+        "ANTIPHON_http__page: options are written in capitals here; did you mean ANTIPHON_HTTP__PAGE?",
+    ];
+    for expected in expected {
+        assert!(told.iter().any(|told| told.starts_with(expected)), "{expected} is not in {told:#?}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+}
+
+#[test]
+fn a_variable_in_small_letters_sets_nothing_and_is_told_in_capitals() {
+    let told = problems("", &[("ANTIPHON_server__listen", "127.0.0.1:1"), ("ANTIPHON_Config", "canary")]);
+    assert_eq!(
+        told,
+        [
+            "ANTIPHON_Config: options are written in capitals here; did you mean ANTIPHON_CONFIG?",
+            "ANTIPHON_server__listen: options are written in capitals here; did you mean ANTIPHON_SERVER__LISTEN?",
+        ]
+    );
+}
+
+#[test]
+fn a_misspelt_level_is_refused_wherever_it_is_written() {
+    let expected = "there is no such level; did you mean \"info\"?";
+    let told = problems("[log]\nfilter = \"inof\"", &[]);
+    assert_eq!(told, [format!("log.filter = inof: {expected} (config.toml line 2)")]);
+    let told = problems("", &[("ANTIPHON_LOG__FILTER", "")]);
+    assert!(told.len() == 1 && told[0].starts_with("log.filter: is empty; expected a level"), "{told:?}");
+}
+
+#[test]
 fn a_setting_tells_its_value_and_where_it_was_written() {
     let file = "[http]\nkeep_alive = \"20s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
         [providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\", { id = \"n\" }]";
@@ -280,7 +329,8 @@ fn the_databases_url_can_come_from_a_file_and_is_looked_at_there_too() {
     let config = load(&section, &[]).unwrap();
     assert_eq!(config.store.sql_options("data".as_ref()).url, "postgres://u:canary@h/d?sslmode=require");
     let both = problems(&section, &[("ANTIPHON_STORE__URL", "postgres://u:canary@h/d")]);
-    assert_eq!(both, ["store: only one of url and url_file may be set"]);
+    let places = "url ($ANTIPHON_STORE__URL), url_file (config.toml line 2)";
+    assert_eq!(both, [format!("store: only one of url and url_file may be set: {places}")]);
     for (url, told) in [
         ("mysql://u:canary@h/d", "expected a URL that begins with sqlite:, postgres:// or postgresql://"),
         ("postgres://u:can/ary@h/d", "this is no URL (invalid port number); in a password"),

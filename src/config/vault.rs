@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Problem;
 use super::load::is_variable_name;
+use super::{Environment, Problem, Purpose, secret_file};
 use crate::vault::KeySource;
 
 /// `[vault]`: where the key ring comes from; at most one of them is set.
@@ -43,14 +43,45 @@ impl VaultSection {
         }
     }
 
-    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
-        let set = [self.key_file.is_some(), self.key_env.is_some(), self.key_command.is_some()];
-        if set.into_iter().filter(|is_set| *is_set).count() > 1 {
-            problems.push(Problem::new("vault", None, "only one of key_file, key_env and key_command may be set"));
+    pub(super) fn check(&self, environment: &Environment, problems: &mut Vec<Problem>) {
+        let keys = [
+            ("key_file", self.key_file.is_some()),
+            ("key_env", self.key_env.is_some()),
+            ("key_command", self.key_command.is_some()),
+        ];
+        problems.extend(self.problem_of_form());
+        match Problem::of_rivals("vault", &keys) {
+            Some(rivals) => problems.push(rivals),
+            None => problems.extend(self.problem_of_place(environment).map(|problem| problem.since(Purpose::Accounts))),
         }
-        if self.key_env.as_deref().is_some_and(|name| !is_variable_name(name)) {
-            let reason = "expected the name of an environment variable in capitals";
-            problems.push(Problem::new("vault.key_env", None, reason));
+    }
+
+    /// What is wrong whatever the machine is.
+    fn problem_of_form(&self) -> Option<Problem> {
+        const EMPTY: &str = "is empty: leave it out, or give it a value";
+        if self.key_file.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            return Some(Problem::new("vault.key_file", None, EMPTY));
         }
+        if self.key_command.as_ref().is_some_and(|command| command.trim().is_empty()) {
+            return Some(Problem::new("vault.key_command", None, EMPTY));
+        }
+        let name = self.key_env.as_deref().filter(|name| !is_variable_name(name))?;
+        let reason = if name.is_empty() { EMPTY } else { "expected the name of an environment variable in capitals" };
+        Some(Problem::new("vault.key_env", None, reason))
+    }
+
+    /// What is wrong with the place that is named. A file may still have to be made.
+    fn problem_of_place(&self, environment: &Environment) -> Option<Problem> {
+        if let Some(name) = self.key_env.as_deref().filter(|name| is_variable_name(name)) {
+            let reason = match environment.get(name) {
+                None => "there is no such environment variable",
+                Some("") => "the variable is empty",
+                Some(_) => return None,
+            };
+            return Some(Problem::new("vault.key_env", None, reason));
+        }
+        let path = self.key_file.as_ref().filter(|path| !path.as_os_str().is_empty())?;
+        let reason = secret_file::check_if_there(path).err()?;
+        Some(Problem::new("vault.key_file", None, reason))
     }
 }

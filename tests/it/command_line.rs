@@ -134,8 +134,27 @@ fn shells_get_completions_also_where_the_configuration_is_not_valid() {
 }
 
 #[test]
+fn a_command_says_beside_its_answer_that_it_began_a_data_directory() {
+    let site = Site::new();
+    let create = ["keys", "create", "--name", "k"];
+    let first = site.bare(&create).output().unwrap();
+    let told = String::from_utf8(first.stderr).unwrap();
+    let place = site.data().canonicalize().unwrap();
+    let expected =
+        format!("antiphon: there was nothing yet, so this began a new data directory: '{}'", place.display());
+    assert!(told.starts_with(&expected) && told.lines().count() == 1, "{told}");
+    assert!(first.stdout.starts_with(b"ak_"), "the answer is the key alone");
+    assert!(site.bare(&create).output().unwrap().stderr.is_empty(), "once");
+    let (status, told) = Site::failed(&mut site.bare(&["keys", "list", "--data", "wrong"]));
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(told.contains("/wrong/antiphon.db'") && told.contains("\n\n  What to do: "), "{told}");
+    assert!(!site.folder().join("wrong").exists());
+}
+
+#[test]
 fn a_command_whose_reader_has_left_says_nothing_about_it() {
     let site = Site::new();
+    site.bare(&["users", "create", "eve"]).output().unwrap();
     for arguments in [&["show-config"][..], &["completions", "bash"], &["users", "create", "ada"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

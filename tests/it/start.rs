@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use antiphon::testkit::{Script, ScriptedProvider, postgres};
 use serde_json::{Value, json};
@@ -121,12 +122,23 @@ fn a_data_directory_that_can_not_be_used_is_told_with_the_reason() {
     fs::set_permissions(site.folder(), Permissions::from_mode(0o755)).unwrap();
     let mut command = site.bare(&["serve", "--listen", "127.0.0.1:0", "--data", "kept/data"]);
     if fs::metadata(site.folder()).unwrap().uid() == 0 {
-        // Nothing is forbidden to root.
+        // Nothing is forbidden to root, and nobody else may be able to read the folder that the binary was built in.
+        command = copied(&site, &command);
         command.uid(65_534).gid(65_534);
     }
     let (status, told) = Site::failed(&mut command);
     assert_eq!(status.code(), Some(1), "{told}");
     assert_says(&told, &["the data directory can't be used: 'kept/data': Permission denied", "`chown`"]);
+}
+
+/// The same command with a copy of its program in the site's folder.
+fn copied(site: &Site, command: &Command) -> Command {
+    let program = site.folder().join("antiphon");
+    fs::copy(command.get_program(), &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut copied = Command::new(program);
+    copied.args(command.get_args()).current_dir(site.folder()).env_clear();
+    copied
 }
 
 #[test]

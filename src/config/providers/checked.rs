@@ -9,7 +9,7 @@ use super::section::{KindName, OutputLimitName, ProviderSection, ThinkingName};
 use super::{Capacity, Kind, MAX_RETRIES, Provider, UpstreamSection};
 use crate::config::load::is_variable_name;
 use crate::config::models::{self, Models};
-use crate::config::{Environment, Problem, secret_file};
+use crate::config::{Environment, Problem, Purpose, secret_file};
 use crate::domain::Timeouts;
 use crate::provider::{OutputLimitField, ThinkingForm};
 
@@ -131,16 +131,17 @@ impl Checked<'_> {
     }
 
     fn api_key(&mut self, variable: Option<String>, file: Option<PathBuf>) -> Option<SecretString> {
+        let both = [("api_key_env", variable.is_some()), ("api_key_file", file.is_some())];
+        if let Some(rivals) = Problem::of_rivals(&format!("providers.{}", self.name), &both) {
+            self.problems.push(rivals);
+            return None;
+        }
         match (variable, file) {
             (None, None) => None,
-            (Some(_), Some(_)) => {
-                self.refuse("", None, "only one of api_key_env and api_key_file may be set");
-                None
-            }
-            (Some(name), None) => self.key_of_variable(name),
+            (Some(name), _) => self.key_of_variable(name),
             (None, Some(path)) => {
                 let read = secret_file::read(&path).and_then(|key| usable(key, "the file"));
-                read.map_err(|reason| self.refuse(".api_key_file", Some(path.display().to_string()), &reason)).ok()
+                read.map_err(|reason| self.no_key(".api_key_file", Some(path.display().to_string()), &reason)).ok()
             }
         }
     }
@@ -151,10 +152,11 @@ impl Checked<'_> {
             return None;
         }
         let Some(key) = self.environment.get(&name) else {
-            self.refuse(".api_key_env", Some(name), "there is no such environment variable");
+            // It may be the key itself, where that has capitals and digits alone.
+            self.no_key(".api_key_env", None, "there is no environment variable of the name that is written here");
             return None;
         };
-        usable(key.into(), "the variable").map_err(|reason| self.refuse(".api_key_env", Some(name), &reason)).ok()
+        usable(key.into(), "the variable").map_err(|reason| self.no_key(".api_key_env", Some(name), &reason)).ok()
     }
 
     fn models(&mut self, written: Option<Models>, timeouts: Timeouts) -> Vec<models::Model> {
@@ -173,6 +175,12 @@ impl Checked<'_> {
         if !self.problems.iter().any(|problem| problem.key == whole) {
             self.problems.push(Problem::new(whole, None, reason));
         }
+    }
+
+    /// For a key that can't be had. Only who asks the provider needs it.
+    fn no_key(&mut self, key: &str, value: Option<String>, reason: &str) {
+        let problem = Problem::new(format!("providers.{}{key}", self.name), value, reason);
+        self.problems.push(problem.since(Purpose::Serve));
     }
 
     fn refuse(&mut self, key: &str, value: Option<String>, reason: &str) {

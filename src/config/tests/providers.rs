@@ -78,7 +78,8 @@ fn a_key_can_come_from_a_file_that_is_its_owners_alone() {
     let gone = provider("models = [\"m\"]\napi_key_file = \"/gone\"");
     assert!(problems(&gone, &[])[0].starts_with("providers.a.api_key_file = /gone: the file can't be read: No such"));
     let both = problems(&format!("{gone}api_key_env = \"K\""), &[("K", "sk-1")]);
-    assert_eq!(both, ["providers.a: only one of api_key_env and api_key_file may be set"]);
+    let places = "api_key_env (config.toml line 6), api_key_file (config.toml line 5)";
+    assert_eq!(both, [format!("providers.a: only one of api_key_env and api_key_file may be set: {places}")]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! How to reach a database and how long to wait for it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, str::FromStr as _, time::Duration};
+
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 /// How to reach a database and how long to wait for it.
 #[derive(Clone)]
@@ -32,6 +34,13 @@ impl SqlOptions {
             statement_timeout: Duration::from_secs(10),
             slow_statement: Duration::from_millis(500),
         }
+    }
+
+    /// The file that an SQLite database is in; none for another one, and for a URL that makes no sense.
+    #[must_use]
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let options = self.url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(&self.url).ok())??;
+        Some(options.get_filename().to_owned())
     }
 }
 

@@ -1,0 +1,24 @@
+//! What to do about errors of users and keys.
+
+use super::{access, for_database, vaults};
+
+pub(super) fn for_service(error: &access::ServiceError) -> String {
+    match error {
+        access::ServiceError::InvalidName => {
+            "choose another name; one with blanks or signs of the shell goes in quotes.".to_owned()
+        }
+        access::ServiceError::Vault(error) => vaults::for_vault(error),
+        access::ServiceError::Accounts(error) => for_accounts(error),
+        access::ServiceError::Randomness => vaults::for_randomness(),
+    }
+}
+
+pub(super) fn for_accounts(error: &access::Error) -> String {
+    match error {
+        access::Error::NameTaken => "choose another name; `antiphon users list` shows those that are taken.".to_owned(),
+        access::Error::UnknownUser => {
+            "`antiphon users list` shows names and ids; `antiphon users create NAME` adds a user.".to_owned()
+        }
+        access::Error::Store(error) => for_database(error),
+    }
+}

@@ -1,0 +1,13 @@
+//! What a configuration is loaded for.
+
+/// What a configuration is loaded for. Each of them needs what those before it need: what is wrong with a secret that
+/// a command has no use for keeps nobody from running it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To look at the options or to bring tables up to date: no secret but the database's.
+    Look,
+    /// To work on users and keys: the key ring, too.
+    Accounts,
+    /// To serve, or to say whether that could be done: the keys of all providers, too.
+    Serve,
+}
