@@ -215,7 +215,7 @@ fn apart_from_a_file(environment: &Environment, every: &[String]) -> Vec<Problem
 fn locate(problem: &mut Problem, leaves: &[Leaf]) {
     let origin = |key: &str| leaves.iter().rev().find(|leaf| leaf.key() == key).map(Leaf::origin);
     let place = |name: &&str| origin(&format!("{}.{name}", problem.key)).map(|origin| format!("{name} ({origin})"));
-    let places: Vec<String> = problem.rivals.iter().filter_map(place).collect();
+    let places: Vec<String> = problem.rivals.map_or(&[][..], |rivals| rivals.0).iter().filter_map(place).collect();
     if !places.is_empty() {
         problem.reason = format!("{}: {}", problem.reason, places.join(", "));
     }

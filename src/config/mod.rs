@@ -34,6 +34,7 @@ pub use load::{Config, Environment};
 pub use log::{LogFormat, LogSection};
 pub use models::Model;
 pub use origin::Origin;
+use problem::Rivals;
 pub use problem::{InvalidConfig, Problem};
 pub use providers::{Capacity, Kind, Provider, UpstreamSection};
 pub use purpose::Purpose;

@@ -24,25 +24,28 @@ pub struct Problem {
     pub origin: Option<Origin>,
     /// The first purpose that it stands in the way of.
     pub(super) since: Purpose,
-    /// The names of those keys in the section `key` of which only one may be set.
-    pub(super) rivals: Vec<&'static str>,
+    /// Keys in the section `key` that can't be set together, and are.
+    pub(super) rivals: Option<&'static Rivals>,
 }
+
+/// Names of keys of which only one may be set.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Rivals(pub(super) &'static [&'static str]);
 
 impl Problem {
     pub(super) fn new(key: impl Into<String>, value: Option<String>, reason: impl Into<String>) -> Self {
         let key = key.into();
         let value = value.filter(|value| !value.is_empty() && !may_be_secret(&key) && !may_hold_password(value));
         let value = value.map(|value| shown(&value));
-        Self { key, value, reason: reason.into(), origin: None, since: Purpose::Look, rivals: Vec::new() }
+        Self { key, value, reason: reason.into(), origin: None, since: Purpose::Look, rivals: None }
     }
 
     /// For keys of a section of which only one may be set, if more are.
-    pub(super) fn of_rivals(section: &str, keys: &[(&'static str, bool)]) -> Option<Self> {
-        let set: Vec<&str> = keys.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| *key).collect();
-        let (last, before) = keys.split_last().filter(|_| set.len() > 1)?;
-        let before: Vec<&str> = before.iter().map(|(key, _)| *key).collect();
-        let reason = format!("only one of {} and {} may be set", before.join(", "), last.0);
-        Some(Self { rivals: set, ..Self::new(section, None, reason) })
+    pub(super) fn of_rivals(section: &str, rivals: &'static Rivals, set: &[bool]) -> Option<Self> {
+        let are_several = set.iter().filter(|is_set| **is_set).count() > 1;
+        let (last, before) = rivals.0.split_last().filter(|_| are_several)?;
+        let reason = format!("only one of {} and {last} may be set", before.join(", "));
+        Some(Self { rivals: Some(rivals), ..Self::new(section, None, reason) })
     }
 
     /// The same problem where it matters from this purpose on alone.

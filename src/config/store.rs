@@ -7,7 +7,7 @@ use garde::Validate;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, duration, secret_file, word};
+use super::{Problem, Rivals, duration, secret_file, word};
 use crate::store::{SqlOptions, Sync};
 
 /// `[store]`: the database.
@@ -65,11 +65,12 @@ impl Default for StoreSection {
     }
 }
 
+static PLACES: Rivals = Rivals(&["url", "url_file"]);
+
 impl StoreSection {
     /// Reads the URL from its file, if that is where it is. What is wrong with it goes to the problems.
     pub(super) fn resolve(mut self, problems: &mut Vec<Problem>) -> Self {
-        let both = [("url", self.url.is_some()), ("url_file", self.url_file.is_some())];
-        if let Some(rivals) = Problem::of_rivals("store", &both) {
+        if let Some(rivals) = Problem::of_rivals("store", &PLACES, &[self.url.is_some(), self.url_file.is_some()]) {
             problems.push(rivals);
             return self;
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::load::is_variable_name;
-use super::{Environment, Problem, Purpose, secret_file};
+use super::{Environment, Problem, Purpose, Rivals, secret_file};
 use crate::vault::KeySource;
 
 /// `[vault]`: where the key ring comes from; at most one of them is set.
@@ -31,6 +31,8 @@ impl fmt::Debug for VaultSection {
     }
 }
 
+static PLACES: Rivals = Rivals(&["key_file", "key_env", "key_command"]);
+
 impl VaultSection {
     /// Where the key ring comes from.
     #[must_use]
@@ -44,13 +46,9 @@ impl VaultSection {
     }
 
     pub(super) fn check(&self, environment: &Environment, problems: &mut Vec<Problem>) {
-        let keys = [
-            ("key_file", self.key_file.is_some()),
-            ("key_env", self.key_env.is_some()),
-            ("key_command", self.key_command.is_some()),
-        ];
+        let set = [self.key_file.is_some(), self.key_env.is_some(), self.key_command.is_some()];
         problems.extend(self.problem_of_form());
-        match Problem::of_rivals("vault", &keys) {
+        match Problem::of_rivals("vault", &PLACES, &set) {
             Some(rivals) => problems.push(rivals),
             None => problems.extend(self.problem_of_place(environment).map(|problem| problem.since(Purpose::Accounts))),
         }

@@ -9,13 +9,15 @@ use super::section::{KindName, OutputLimitName, ProviderSection, ThinkingName};
 use super::{Capacity, Kind, MAX_RETRIES, Provider, UpstreamSection};
 use crate::config::load::is_variable_name;
 use crate::config::models::{self, Models};
-use crate::config::{Environment, Problem, Purpose, secret_file};
+use crate::config::{Environment, Problem, Purpose, Rivals, secret_file};
 use crate::domain::Timeouts;
 use crate::provider::{OutputLimitField, ThinkingForm};
 
 const MOST_AT_ONCE: usize = 100_000;
 const MOST_WAITING: usize = 1_000_000;
 const MOST_RETRIES: u32 = 10;
+
+static PLACES: Rivals = Rivals(&["api_key_env", "api_key_file"]);
 
 /// The provider of that name. What is wrong with it goes to the problems.
 pub(super) fn provider(
@@ -131,8 +133,8 @@ impl Checked<'_> {
     }
 
     fn api_key(&mut self, variable: Option<String>, file: Option<PathBuf>) -> Option<SecretString> {
-        let both = [("api_key_env", variable.is_some()), ("api_key_file", file.is_some())];
-        if let Some(rivals) = Problem::of_rivals(&format!("providers.{}", self.name), &both) {
+        let set = [variable.is_some(), file.is_some()];
+        if let Some(rivals) = Problem::of_rivals(&format!("providers.{}", self.name), &PLACES, &set) {
             self.problems.push(rivals);
             return None;
         }
