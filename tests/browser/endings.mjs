@@ -30,7 +30,12 @@ await story(async (stage) => {
   await stage.standing.getByRole('button', { name: 'Try again' }).click();
   await stage.act('requested', { number: before + 1 });
   await stage.stands('Not answered.');
-  await stage.standing.getByRole('button', { name: 'Edit' }).click();
+  // What is being written is not written over.
+  const [edit, retry] = ['Edit', 'Try again'].map((name) => page.getByRole('button', { name }));
+  await stage.message.fill('A draft');
+  await stage.standing.filter({ has: retry, hasNot: edit }).waitFor();
+  await stage.message.fill('');
+  await edit.click();
   assert.equal(await stage.message.inputValue(), 'Dear rejected, how does it end?');
   assert.equal(await stage.answers.count(), 4);
   // A name that is not in the list, for servers that pass any name on; this one does not.

@@ -13,7 +13,13 @@ await story(async (stage) => {
   await stage.picture('streaming-light');
   const heading = await answer.getByRole('heading', { name: 'On rounds' }).elementHandle();
   await stage.act('open', { gate: 'middle' });
+  // An address by name that is cut in two on its way.
+  await stage.act('reached', { gate: 'address' });
+  const score = answer.getByRole('link', { name: 'the score' });
+  await stage.settles(() => score.getAttribute('href'), 'https://example.com/sc');
+  await stage.act('open', { gate: 'address' });
   await stage.stands('Completed');
+  assert.equal(await score.getAttribute('href'), 'https://example.com/score');
   assert.ok(await heading.evaluate((element) => element.isConnected), 'what was there was made anew');
   assert.equal(await page.locator('.said').innerText(), 'What is a round?\nPlease show me one as code.');
   assert.equal(await answer.locator('ol > li').count(), 2);

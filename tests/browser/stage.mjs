@@ -61,6 +61,8 @@ export async function story(tell, options = {}) {
 class Stage {
   url = STORY_URL;
   key = STORY_KEY;
+  /** The place of the turn that was sent last; none before, and after a page was entered anew. */
+  #sent = null;
 
   constructor(page, context, prompter) {
     Object.assign(this, { page, context, prompter });
@@ -75,12 +77,18 @@ class Stage {
     return this.page.locator('.answered');
   }
 
-  /** What the page says of the last answer's standing. */
+  /** The answer to what was sent last, and to nothing before it. */
+  get answer() {
+    return this.#sent === null ? this.answers.last() : this.answers.nth(this.#sent);
+  }
+
+  /** What the page says of that answer's standing. */
   get standing() {
-    return this.answers.last().locator('.standing');
+    return this.answer.locator('.standing');
   }
 
   async signIn(model) {
+    this.#sent = null;
     await this.page.goto(STORY_URL);
     await this.page.getByLabel('API key').fill(STORY_KEY);
     await this.page.getByRole('button', { name: 'Sign in' }).click();
@@ -92,22 +100,26 @@ class Stage {
     return this.page.getByLabel('Model').selectOption(model);
   }
 
+  /** Sends a message, and waits until its turn is there. */
   async send(text) {
+    const before = await this.answers.count();
     await this.message.fill(text);
     await this.message.press('Enter');
+    await this.answers.nth(before).waitFor();
+    this.#sent = before;
   }
 
-  /** Waits until the text of the last answer is this, without what stands below it. */
+  /** Waits until the text of that answer is this, without what stands below it. */
   answered(text) {
     return this.settles(() => this.lastText(), text);
   }
 
   async lastText() {
-    const blocks = await this.answers.last().locator('.markdown').allInnerTexts();
+    const blocks = await this.answer.locator('.markdown').allInnerTexts();
     return blocks.join('\n').trim();
   }
 
-  /** Waits until the last answer's standing has these words. */
+  /** Waits until that answer's standing has these words. */
   stands(words) {
     return this.standing.filter({ hasText: words }).waitFor();
   }

@@ -40,6 +40,12 @@ await story(async (stage) => {
   await stage.answered(words(0, 20));
   await page.getByRole('button', { name: 'Sign out' }).click();
   await stage.act('closed', { number: 4 });
+  // Also where the response has no id by then.
+  await stage.signIn('silent');
+  await stage.send('Is anybody there?');
+  await stage.act('requested', { number: 5 });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await stage.act('closed', { number: 5 });
   await stage.signIn('slow');
   // After its end nothing is stopped, and Escape does no harm.
   await stage.message.press('Escape');

@@ -38,7 +38,7 @@ async fn only_a_good_key_signs_in_and_signing_out_leaves_nothing() {
     tell("sign_in", &[("m", Script::answer(["Hello."]))], &[]).await;
 }
 
-const POEM: [&str; 14] = [
+const POEM: [&str; 16] = [
     "## On rou",
     "nds\n\nA round is **one** line, su",
     "ng by *several* voices.\n\n",
@@ -49,6 +49,8 @@ const POEM: [&str; 14] = [
     "ate(voices):\n        yield delay * 2, voice, line\n```\n\n",
     "| voice | begins | notes |\n|:--|--:|--:|\n| first | 0 | 32 |\n",
     "| second | 2 | 32 |\n\n",
+    "Sung from [the score][score].\n\n[score]: https://example.com/sc",
+    "ore\n\n",
     "More in [the book](https://example.com/rounds) or at https://example.com/canons.\n\n",
     "![a picture](https://example.com/picture.png)\n\n",
     "Last w",
@@ -57,10 +59,12 @@ const POEM: [&str; 14] = [
 
 #[tokio::test]
 async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
-    let gate = Gate::new();
-    let script = POEM[..8].iter().fold(Script::new(), |script, text| script.text(text)).pause_until(&gate);
-    let script = POEM[8..].iter().fold(script, |script, text| script.text(text));
-    tell("markdown", &[("poet", script.finish("stop").usage(21, 140).done())], &[("middle", &gate)]).await;
+    let (middle, address) = (Gate::new(), Gate::new());
+    let told = |script: Script, texts: &[&str]| texts.iter().fold(script, |script, text| script.text(text));
+    let script = told(Script::new(), &POEM[..8]).pause_until(&middle);
+    let script = told(told(script, &POEM[8..11]).pause_until(&address), &POEM[11..]);
+    let scripts = [("poet", script.finish("stop").usage(21, 140).done())];
+    tell("markdown", &scripts, &[("middle", &middle), ("address", &address)]).await;
 }
 
 #[tokio::test]

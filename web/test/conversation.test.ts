@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
-import { type Action, type Conversation, isRunning, reduce, requestBody } from '../src/core/conversation';
+import { type Action, type Conversation, isRunning, mayRun, reduce, requestBody } from '../src/core/conversation';
 import { plainText } from '../src/core/item';
 import { freeze, thaw } from '../src/core/stored';
 import { ID, events } from './events';
 
 const WORDS = ['one ', 'two ', 'three'];
+const NO = { status: 403, code: 'c', message: 'no' };
 const happen = (actions: readonly Action[], from: Conversation = []) => actions.reduce(reduce, from);
 const sent = (key: string): Action => ({ type: 'sent', key, model: 'm', input: `input of ${key}` });
 const told = (key: string, all = events(WORDS)) => all.map((event): Action => ({ type: 'event', key, event }));
@@ -30,7 +31,41 @@ test('nothing happens to a turn that has ended, or that is not there', () => {
     ...told('a', events(['other'])),
     { type: 'opened', key: 'nobody' },
   ];
-  expect(happen(late, ended)).toEqual(ended);
+  for (const action of [...late, { type: 'removed', key: 'nobody' } as const]) expect(reduce(ended, action)).toBe(ended);
+});
+
+test('what changes nothing leaves the list as it is', () => {
+  const all = told('a');
+  const running = happen([sent('a'), ...all.slice(0, 5)]);
+  for (const action of [...all.slice(0, 5), { type: 'unstopped', key: 'a', problem: NO } as const]) {
+    expect(reduce(running, action)).toBe(running);
+  }
+  const asking = happen([sent('a')]);
+  expect(reduce(asking, { type: 'asking', key: 'a' })).toBe(asking);
+});
+
+test('who stops in vain is told why, until it is tried again or ended', () => {
+  const running = happen([sent('a'), ...told('a').slice(0, 5), { type: 'stopping', key: 'a' }]);
+  const refused = happen([{ type: 'unstopped', key: 'a', problem: NO }], running);
+  expect(refused[0]).toMatchObject({ stopping: false, unstopped: NO, phase: running[0]?.phase });
+  expect(happen([{ type: 'stopping', key: 'a' }], refused)).toEqual(running);
+  expect(happen(told('a'), refused)[0]).toMatchObject({ unstopped: null, phase: { name: 'ended' } });
+});
+
+test('the server may be at work on what it has taken, or may have taken', () => {
+  const [asked, known] = [happen([sent('a')]), happen([sent('a'), ...told('a').slice(0, 5)])];
+  const waiting = (why: 'lost' | 'busy'): Action => ({ type: 'waiting', key: 'a', why, until: 0 });
+  const refused: Action = { type: 'refused', key: 'a', problem: NO };
+  const table: [Conversation, Action[], boolean][] = [
+    [asked, [], true],
+    [asked, [waiting('lost')], true],
+    [asked, [waiting('busy')], false],
+    [asked, [refused], false],
+    [known, [waiting('busy')], true],
+    [known, [refused], true],
+    [known, told('a'), false],
+  ];
+  expect(table.map(([from, actions]) => happen(actions, from).some(mayRun))).toEqual(table.map(([, , may]) => may));
 });
 
 test('who stops sees it until the response has ended, however that is', () => {
@@ -73,6 +108,20 @@ test('of what has ended only the id is kept, and it is read again', () => {
   const response = events(WORDS).at(-1)?.response;
   const [read] = happen([{ type: 'read', key: 'a', response }], thaw(kept));
   expect([read?.phase.name, plainText(read?.answer.items ?? [])]).toEqual(['ended', 'one two three']);
+});
+
+test('what was refused with an id is read after a reload, and goes on if it still runs', () => {
+  const refused: Action = { type: 'refused', key: 'a', problem: NO };
+  const known = thaw(freeze(happen([sent('a'), ...told('a').slice(0, 5), refused])));
+  expect(known[0]?.phase).toEqual({ name: 'reading' });
+  for (const noResponse of [undefined, {}, { id: ID }, { id: ID, status: 'away' }, { status: 'completed' }]) {
+    expect(reduce(known, { type: 'read', key: 'a', response: noResponse })).toBe(known);
+  }
+  const running = reduce(known, { type: 'read', key: 'a', response: events(WORDS)[0]?.response });
+  expect([running[0]?.phase.name, running[0]?.answer.last]).toEqual(['asking', 4]);
+  expect(happen(told('a'), running)).toEqual(happen([sent('a'), ...told('a')]));
+  const unknown = thaw(freeze(happen([sent('a'), refused])));
+  expect(unknown[0]?.phase).toEqual({ name: 'refused', problem: NO });
 });
 
 test('where there is no room for texts, running answers are read from their beginning', () => {

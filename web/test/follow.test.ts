@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { type Action, type Conversation, reduce } from '../src/core/conversation';
 import { plainText } from '../src/core/item';
 import { judge } from '../src/core/retry';
+import { freeze, thaw } from '../src/core/stored';
 import type { Reply } from '../src/shell/api';
 import { type World, cancel, follow } from '../src/shell/follow';
 import { ID, events, stream } from './events';
@@ -132,6 +133,31 @@ test('the wait that the server asks for is kept, and who is busy for ever is tol
   expect(busy.waits.length).toBe(8);
 });
 
+test('attempts that are lost do not count against a server that is busy', async () => {
+  const gone = () => {
+    throw new TypeError('failed to fetch');
+  };
+  const busy = () => refusal(429, { 'retry-after': '1' });
+  const server = new Server(...Array(10).fill(gone), ...Array(8).fill(busy), gone, ...Array(8).fill(busy), whole);
+  await follow('k', server, never);
+  expect([server.text, server.phases.includes('refused')]).toEqual([TEXT, false]);
+});
+
+test('what is no response is read again, and a response that still runs is followed', async () => {
+  const login = () => ({ ok: true, response: new Response('<html>Sign in</html>') }) as const;
+  const read = (event: object | undefined) => () =>
+    ({ ok: true, response: Response.json((event as { response?: unknown }).response) }) as const;
+  for (const [last, more] of [[ALL.at(-1), []], [ALL[0], [whole]]] as const) {
+    const server = new Server(login, read(last), ...more);
+    for (const event of ALL.slice(0, 2)) server.dispatch({ type: 'event', key: 'k', event });
+    server.dispatch({ type: 'refused', key: 'k', problem: { status: 403, code: 'c', message: 'No.' } });
+    server.turns = thaw(freeze(server.turns));
+    await follow('k', server, never);
+    expect([server.text, server.turn('k')?.phase.name]).toEqual([TEXT, 'ended']);
+    expect(server.asked.slice(0, 2)).toEqual([`read ${ID}`, `read ${ID}`]);
+  }
+});
+
 test('what the server refuses for good is not asked again', async () => {
   const server = new Server(() => refusal(404));
   await follow('k', server, never);
@@ -184,5 +210,10 @@ test('a cancel is repeated until the server has heard it', async () => {
   for (const event of ALL.slice(0, 6)) late.dispatch({ type: 'event', key: 'k', event });
   late.dispatch({ type: 'stopping', key: 'k' });
   await cancel('k', late, never);
-  expect(late.asked.length).toBe(1);
+  expect([late.asked.length, late.turn('k')?.stopping]).toEqual([1, true]);
+  const forbidden = new Server(() => refusal(403));
+  for (const event of ALL.slice(0, 6)) forbidden.dispatch({ type: 'event', key: 'k', event });
+  forbidden.dispatch({ type: 'stopping', key: 'k' });
+  await cancel('k', forbidden, never);
+  expect(forbidden.turn('k')).toMatchObject({ stopping: false, unstopped: { status: 403, message: 'No.' } });
 });

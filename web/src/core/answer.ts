@@ -59,6 +59,12 @@ export function fold(answer: Answer, event: Fields): Answer {
   return { ...apply(answer, event), last: answer.last + 1 };
 }
 
+/** Whether this is a Response object at all, and not what somebody between here and the server says. */
+export function isResponse(json: unknown): boolean {
+  const response = fields(json);
+  return text(response.id) !== null && STATUSES.some((known) => known === response.status);
+}
+
 /** What a Response object says, as of the event of that number. */
 export function ofResponse(json: unknown, last: number): Answer {
   const response = fields(json);

@@ -1,6 +1,6 @@
 // A conversation and everything that can happen to it.
 
-import { type Answer, UNKNOWN, fold, hasEnded, ofResponse } from './answer';
+import { type Answer, UNKNOWN, fold, hasEnded, isResponse, ofResponse } from './answer';
 import type { Fields } from './json';
 
 /** An answer that is no success, as people are told it. */
@@ -37,6 +37,8 @@ export interface Turn {
   readonly phase: Phase;
   /** Somebody asked for its end. */
   readonly stopping: boolean;
+  /** Why the server did not stop it when it was last asked to. */
+  readonly unstopped: Problem | null;
 }
 
 export type Conversation = readonly Turn[];
@@ -50,21 +52,29 @@ export type Action =
   | { readonly type: 'refused'; readonly key: string; readonly problem: Problem }
   | { readonly type: 'read'; readonly key: string; readonly response: unknown }
   | { readonly type: 'stopping'; readonly key: string }
+  | { readonly type: 'unstopped'; readonly key: string; readonly problem: Problem }
   | { readonly type: 'removed'; readonly key: string };
 
-/** The conversation after something happened. What concerns a turn that is over, or not there, changes nothing. */
+/**
+ * The conversation after something happened. What concerns a turn that is over, or not there, changes nothing, and
+ * where nothing changes the list is the same one.
+ */
 export function reduce(turns: Conversation, action: Action): Conversation {
   switch (action.type) {
     case 'sent': {
       const { key, model, input } = action;
       const previous = turns.findLast((turn) => turn.answer.id !== null)?.answer.id ?? null;
       const phase: Phase = { name: 'asking' };
-      return [...turns, { key, model, input, previous, answer: UNKNOWN, phase, stopping: false }];
+      return [...turns, { key, model, input, previous, answer: UNKNOWN, phase, stopping: false, unstopped: null }];
     }
     case 'removed':
-      return turns.filter((turn) => turn.key !== action.key);
-    default:
-      return turns.map((turn) => (turn.key === action.key ? happened(turn, action) : turn));
+      return turns.some((turn) => turn.key === action.key) ? turns.filter((turn) => turn.key !== action.key) : turns;
+    default: {
+      const before = turns.find((turn) => turn.key === action.key);
+      if (before === undefined) return turns;
+      const after = happened(before, action);
+      return after === before ? turns : turns.map((turn) => (turn === before ? after : turn));
+    }
   }
 }
 
@@ -72,7 +82,8 @@ function happened(turn: Turn, action: Exclude<Action, { type: 'sent' | 'removed'
   if (turn.phase.name === 'ended') return turn;
   switch (action.type) {
     case 'asking':
-      return { ...turn, phase: { name: turn.phase.name === 'reading' ? 'reading' : 'asking' } };
+      if (turn.phase.name === 'reading' || turn.phase.name === 'asking') return turn;
+      return { ...turn, phase: { name: 'asking' } };
     case 'opened':
       return { ...turn, phase: { name: 'open' } };
     case 'event':
@@ -82,15 +93,25 @@ function happened(turn: Turn, action: Exclude<Action, { type: 'sent' | 'removed'
     case 'refused':
       return { ...turn, phase: { name: 'refused', problem: action.problem }, stopping: false };
     case 'read':
-      return answered(turn, ofResponse(action.response, turn.answer.last));
+      return read(turn, action.response);
     case 'stopping':
-      return isRunning(turn) ? { ...turn, stopping: true } : turn;
+      return isRunning(turn) ? { ...turn, stopping: true, unstopped: null } : turn;
+    case 'unstopped':
+      return turn.stopping ? { ...turn, stopping: false, unstopped: action.problem } : turn;
   }
 }
 
 function answered(turn: Turn, answer: Answer): Turn {
+  if (answer === turn.answer) return turn;
   if (!hasEnded(answer)) return { ...turn, answer };
-  return { ...turn, answer, phase: { name: 'ended' }, stopping: false };
+  return { ...turn, answer, phase: { name: 'ended' }, stopping: false, unstopped: null };
+}
+
+/** One that still runs goes on after its last event; what is no response says nothing. */
+function read(turn: Turn, response: unknown): Turn {
+  if (!isResponse(response)) return turn;
+  const answer = ofResponse(response, turn.answer.last);
+  return hasEnded(answer) ? answered(turn, answer) : { ...turn, phase: { name: 'asking' } };
 }
 
 /** Whether its answer is still to come, or the rest of it. */
@@ -103,6 +124,23 @@ export function isRunning(turn: Turn): boolean {
     case 'reading':
     case 'ended':
     case 'refused':
+      return false;
+  }
+}
+
+/** Whether the server may be at work on it, for all that this page knows. */
+export function mayRun(turn: Turn): boolean {
+  switch (turn.phase.name) {
+    case 'asking':
+    case 'open':
+      return true;
+    case 'waiting':
+      // Who is busy has not taken it.
+      return turn.answer.id !== null || turn.phase.why === 'lost';
+    case 'refused':
+      return turn.answer.id !== null;
+    case 'reading':
+    case 'ended':
       return false;
   }
 }

@@ -33,12 +33,14 @@ function turn(json: unknown): Turn | null {
     input,
     previous: text(kept.previous),
     answer: kept.answer as Answer,
-    phase: thawed(phase, kept.phase),
+    phase: thawed(phase, kept.phase, text(answer.id)),
     stopping: kept.stopping === true,
+    unstopped: null,
   };
 }
 
-function thawed(name: string, whole: unknown): Phase {
-  if (name === 'refused') return whole as Phase;
+/** What was refused with an id is there, and may be readable by now. */
+function thawed(name: string, whole: unknown, id: string | null): Phase {
+  if (name === 'refused') return id === null ? (whole as Phase) : { name: 'reading' };
   return { name: name === 'ended' || name === 'reading' ? 'reading' : 'asking' };
 }

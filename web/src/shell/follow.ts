@@ -1,12 +1,12 @@
 // Sees a turn through to its end, whatever happens to the connection.
 
-import { place } from '../core/answer';
+import { isResponse, place } from '../core/answer';
 import { type Action, type Problem, type Turn, isRunning } from '../core/conversation';
 import { fields, parsed } from '../core/json';
 import { type Verdict, backoff } from '../core/retry';
 import { type Api, frames } from './api';
 
-/** How often a server that is busy is asked before people are told so. */
+/** How often in a row a server that is busy is asked before people are told so. */
 const MOST_BUSY = 8;
 
 /** What following needs of the world around it. */
@@ -21,16 +21,23 @@ export interface World {
   random(): number;
 }
 
-/** What one attempt came to. `progress`: it brought something new. */
-type Attempt =
-  | { readonly over: true }
-  | { readonly over: false; readonly why: 'lost' | 'busy'; readonly after: number | null; readonly progress: boolean; readonly problem: Problem | null };
+/** What one attempt came to that is not the end. `progress`: it brought something new. */
+interface Unfinished {
+  readonly over: false;
+  readonly why: 'lost' | 'busy';
+  readonly after: number | null;
+  readonly progress: boolean;
+  readonly problem: Problem | null;
+}
+
+type Attempt = { readonly over: true } | Unfinished;
 
 const OVER: Attempt = { over: true };
+const LOST: Unfinished = { over: false, why: 'lost', after: null, progress: false, problem: null };
 
 /** Follows the turn until it is over or the signal is given. Never rejects. */
 export async function follow(key: string, world: World, signal: AbortSignal): Promise<void> {
-  let failures = 0;
+  let [failures, busy] = [0, 0];
   while (!signal.aborted) {
     const turn = world.turn(key);
     if (turn === undefined || !(isRunning(turn) || turn.phase.name === 'reading')) return;
@@ -38,7 +45,8 @@ export async function follow(key: string, world: World, signal: AbortSignal): Pr
     const attempt = await once(turn, world, signal);
     if (attempt.over || signal.aborted) return;
     failures = attempt.progress ? 0 : failures + 1;
-    if (attempt.why === 'busy' && attempt.problem !== null && failures > MOST_BUSY) {
+    busy = attempt.why === 'busy' ? busy + 1 : 0;
+    if (attempt.problem !== null && busy > MOST_BUSY) {
       return world.dispatch({ type: 'refused', key, problem: attempt.problem });
     }
     const wait = attempt.after ?? backoff(Math.max(0, failures - 1), world.random());
@@ -59,7 +67,7 @@ async function once(turn: Turn, world: World, signal: AbortSignal): Promise<Atte
   } catch {
     // Nothing came, or no more: what is the matter with the network nobody can say, and it does not matter.
   }
-  return { over: false, why: 'lost', after: null, progress: known() > last, problem: null };
+  return { ...LOST, progress: known() > last };
 }
 
 /** Takes what the stream brings; true at the end of the turn, false at any other end of the stream. */
@@ -79,8 +87,13 @@ async function take(key: string, response: Response, world: World): Promise<bool
 async function readAgain(key: string, id: string, world: World, signal: AbortSignal): Promise<Attempt> {
   const reply = await world.api.read(id, signal);
   if (!reply.ok) return judged(key, reply.verdict, world);
-  world.dispatch({ type: 'read', key, response: parsed(await reply.response.text()) });
-  return OVER;
+  const response = parsed(await reply.response.text());
+  // Such as the page of a proxy that wants people to sign in.
+  if (!isResponse(response)) return LOST;
+  world.dispatch({ type: 'read', key, response });
+  const turn = world.turn(key);
+  // One that still runs is followed from here on, at once.
+  return turn !== undefined && isRunning(turn) ? { ...LOST, after: 0, progress: true } : OVER;
 }
 
 function judged(key: string, verdict: Verdict, world: World): Attempt {
@@ -89,17 +102,26 @@ function judged(key: string, verdict: Verdict, world: World): Attempt {
   return OVER;
 }
 
-/** Cancels the response of a turn, again and again until the server has heard it. Its stream tells the ending. */
+/**
+ * Cancels the response of a turn, again and again until the server has heard it. Its stream tells the ending; what
+ * stands against it people are told.
+ */
 export async function cancel(key: string, world: World, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     const id = world.turn(key)?.answer.id ?? null;
     if (id === null || !world.turn(key)?.stopping) return;
     try {
       const reply = await world.api.cancel(id);
-      if (reply.ok || !reply.verdict.again) return;
+      if (reply.ok || hasEnded(reply.verdict)) return;
+      if (!reply.verdict.again) return world.dispatch({ type: 'unstopped', key, problem: reply.verdict.problem });
     } catch {
       // The server can't be reached; the turn is waiting for it too.
     }
     await world.pause(backoff(attempt, world.random()), signal);
   }
+}
+
+/** Whether a cancel was refused because it came too late. */
+function hasEnded(verdict: Verdict): boolean {
+  return !verdict.again && verdict.problem.status === 400;
 }

@@ -1,10 +1,13 @@
 // What this tab is doing: who is signed in, which models there are, and the conversation.
 
 import { computed, signal } from '@preact/signals';
-import { type Action, type Conversation, isRunning, reduce } from '../core/conversation';
+import { type Action, type Conversation, isRunning, mayRun, reduce } from '../core/conversation';
 import { Api, isKey } from './api';
 import { type World, cancel, follow } from './follow';
+import { Followed } from './followed';
+import { leave } from './leave';
 import { memory } from './memory';
+import { pause } from './pause';
 
 /** How long events may go unwritten, in milliseconds: after a crash of the tab they are asked for again. */
 const WRITE_EVERY = 1_000;
@@ -15,13 +18,17 @@ export const model = signal('');
 export const turns = signal<Conversation>([]);
 /** The turn whose answer is on its way. */
 export const running = computed(() => turns.value.find(isRunning));
+/** The response whose events are looked at. */
+export const inspected = signal<string | null>(null);
 /** Why the last sign-in came to nothing. */
 export const refusal = signal('');
 
-/** Ends everything that is under way for who is signed in now. */
+/** The requests for turns. */
+const followed = new Followed();
+/** Ends what else is under way for who is signed in now. */
 let leaving = new AbortController();
 /** Wakes what waits for the server. */
-let nudge = new EventTarget();
+const nudge = new EventTarget();
 let unwritten: ReturnType<typeof setTimeout> | undefined;
 
 function dispatch(action: Action): void {
@@ -46,7 +53,12 @@ function writeSoon(): void {
 
 /** Who pressed the button before the response had an id is heard as soon as it has one. */
 function stopIfAsked(key: string, first: boolean): void {
-  if (first && world().turn(key)?.stopping) void cancel(key, world(), leaving.signal);
+  if (first && world().turn(key)?.stopping) void cancel(key, world(), followed.signal(key));
+}
+
+/** Sees a turn through to its end, instead of what was under way for it. */
+function see(key: string): void {
+  void follow(key, world(), followed.begin(key));
 }
 
 function world(): World {
@@ -55,26 +67,14 @@ function world(): World {
     api: api.value ?? new Api(''),
     turn: (key) => turns.value.find((turn) => turn.key === key),
     dispatch,
-    pause,
+    pause: untilWoken,
     now: () => Date.now(),
     random: () => Math.random(),
   };
 }
 
-function pause(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = new AbortController();
-    const wake = () => {
-      done.abort();
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    const listening = { signal: done.signal, once: true };
-    stop.addEventListener('abort', wake, listening);
-    nudge.addEventListener('now', wake, listening);
-    addEventListener('online', wake, listening);
-  });
+function untilWoken(ms: number, stop: AbortSignal | null): Promise<void> {
+  return pause(ms, stop, [nudge, 'now'], [globalThis, 'online']);
 }
 
 /** Signs in with a key. False if that failed; `refusal` says why. */
@@ -116,8 +116,8 @@ export function restore(): void {
   enter(candidate, []);
   turns.value = kept;
   for (const turn of kept) {
-    if (turn.phase.name !== 'refused') void follow(turn.key, world(), leaving.signal);
-    if (turn.stopping) void cancel(turn.key, world(), leaving.signal);
+    if (turn.phase.name !== 'refused') see(turn.key);
+    if (turn.stopping) void cancel(turn.key, world(), followed.signal(turn.key));
   }
   void loadModels(candidate);
 }
@@ -135,13 +135,15 @@ async function loadModels(candidate: Api): Promise<void> {
     } catch {
       // It can't be reached now.
     }
-    await pause(2_000, stop);
+    await untilWoken(2_000, stop);
   }
 }
 
 /** Leaves no trace in this tab, and nothing running. */
 export function signOut(): void {
   newConversation();
+  leaving.abort();
+  leaving = new AbortController();
   memory.wipe();
   api.value = null;
   models.value = [];
@@ -156,12 +158,14 @@ export function choose(name: string): void {
 
 /** Begins a new conversation; what runs in this one is stopped. */
 export function newConversation(): void {
-  const [going, { value: current }] = [running.value?.answer.id ?? null, api];
-  leaving.abort();
-  leaving = new AbortController();
-  nudge = new EventTarget();
-  // Who leaves does not wait for the answer; a server that can't be reached ends it by its own rules.
-  if (going !== null) current?.cancel(going).catch(() => undefined);
+  const [going, current] = [turns.value.filter(mayRun), api.value];
+  followed.endAll();
+  if (current !== null) {
+    // The server would go on without anybody here, as it was asked to. Nobody waits for this.
+    const outside = { api: current, pause: (ms: number) => untilWoken(ms, null), random: Math.random };
+    for (const turn of going) void leave(turn, outside);
+  }
+  inspected.value = null;
   turns.value = [];
   write();
 }
@@ -171,7 +175,7 @@ export function send(input: string): void {
   if (running.value !== undefined || api.value === null) return;
   const key = name();
   dispatch({ type: 'sent', key, model: model.value, input });
-  void follow(key, world(), leaving.signal);
+  see(key);
 }
 
 /** Tries a turn again that the server refused. */
@@ -179,11 +183,12 @@ export function again(key: string): void {
   const turn = turns.value.find((turn) => turn.key === key);
   if (turn?.phase.name !== 'refused') return;
   dispatch({ type: 'asking', key });
-  void follow(key, world(), leaving.signal);
+  see(key);
 }
 
 /** Takes a turn back that has come to nothing. */
 export function takeBack(key: string): void {
+  followed.end(key);
   dispatch({ type: 'removed', key });
 }
 
@@ -193,10 +198,11 @@ export function stop(): void {
   if (turn === undefined || turn.stopping) return;
   if (turn.phase.name === 'waiting' && turn.phase.why === 'busy' && turn.answer.id === null) {
     const problem = { status: 0, code: 'stopped', message: 'You stopped before the server had taken it.' };
+    followed.end(turn.key);
     return dispatch({ type: 'refused', key: turn.key, problem });
   }
   dispatch({ type: 'stopping', key: turn.key });
-  void cancel(turn.key, world(), leaving.signal);
+  void cancel(turn.key, world(), followed.signal(turn.key));
 }
 
 /** Does not wait any longer for the next attempt. */

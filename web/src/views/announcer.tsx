@@ -18,7 +18,7 @@ function news(turn: Turn): string {
     case 'asking':
       return turn.answer.id === null ? 'Sent.' : 'Connecting again.';
     case 'open':
-      return 'Answering.';
+      return turn.unstopped === null ? 'Answering.' : `It could not be stopped. ${turn.unstopped.message}`;
     case 'waiting':
       return turn.phase.why === 'busy' ? 'The server is busy. Trying again.' : 'The connection is lost. Trying again.';
     case 'reading':

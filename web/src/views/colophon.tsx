@@ -1,10 +1,10 @@
+import { useEffect, useState } from 'preact/hooks';
 import type { Turn } from '../core/conversation';
 import { ending } from '../core/ending';
 import { plainText } from '../core/item';
-import { again, takeBack, tryNow, turns } from '../shell/session';
-import { fillComposer } from './composer';
+import { again, inspected, takeBack, tryNow, turns } from '../shell/session';
+import { empty, fillComposer } from './composer';
 import { CopyButton } from './copy';
-import { inspected } from './inspected';
 import { Singing } from './signs';
 
 /** What stands below an answer: how it is going or how it ended, and what can be done with it. */
@@ -31,7 +31,7 @@ function Standing({ turn }: { turn: Turn }) {
     case 'asking':
       return <Going words={turn.stopping ? 'Stopping…' : turn.answer.id === null ? 'Sending…' : 'Connecting again…'} />;
     case 'open':
-      return <Going words={turn.stopping ? 'Stopping…' : 'Answering…'} />;
+      return <Going words={turn.stopping ? 'Stopping…' : `Answering…${unstopped(turn)}`} />;
     case 'reading':
       return <Going words="Reading it again…" />;
     case 'waiting':
@@ -43,6 +43,10 @@ function Standing({ turn }: { turn: Turn }) {
   }
 }
 
+function unstopped({ unstopped }: Turn): string {
+  return unstopped === null ? '' : ` It could not be stopped: ${unstopped.message}`;
+}
+
 function Going({ words }: { words: string }) {
   return (
     <p class="standing">
@@ -52,7 +56,7 @@ function Going({ words }: { words: string }) {
 }
 
 function Waiting({ turn, why, until }: { turn: Turn; why: 'lost' | 'busy'; until: number }) {
-  const seconds = Math.max(1, Math.round((until - Date.now()) / 1000));
+  const seconds = useSecondsTo(until);
   const busy = `The server is busy. Trying again in about ${seconds} s.`;
   const lost = turn.answer.id === null
     ? 'The connection is lost. Your message is sent again, and counts once.'
@@ -67,6 +71,16 @@ function Waiting({ turn, why, until }: { turn: Turn; why: 'lost' | 'busy'; until
   );
 }
 
+/** How many seconds are left, counted down; never less than one. */
+function useSecondsTo(until: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  return Math.max(1, Math.round((until - now) / 1000));
+}
+
 function Refused({ turn, message, code }: { turn: Turn; message: string; code: string }) {
   const isLast = turns.value.at(-1)?.key === turn.key;
   const edit = () => {
@@ -78,12 +92,12 @@ function Refused({ turn, message, code }: { turn: Turn; message: string; code: s
       <span>
         <strong>{turn.answer.id === null ? 'Not answered.' : 'Not readable.'}</strong> {message} <code>{code}</code>
       </span>
-      {isLast && (
+      {(isLast || turn.answer.id !== null) && (
         <button type="button" class="text-button" onClick={() => again(turn.key)}>
           Try again
         </button>
       )}
-      {isLast && turn.answer.id === null && (
+      {isLast && turn.answer.id === null && empty.value && (
         <button type="button" class="text-button" onClick={edit}>
           Edit
         </button>

@@ -1,9 +1,13 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { sends } from '../core/keys';
 import { model, running, send, stop } from '../shell/session';
 
 const field = { current: null as HTMLTextAreaElement | null };
-const empty = signal(true);
+/** Whether nothing is written. */
+export const empty = signal(true);
+/** Whether people write on the screen itself, where Enter is the only key that begins a line. */
+const touch = matchMedia('(pointer: coarse)').matches;
 
 export function focusComposer(): void {
   field.current?.focus();
@@ -17,7 +21,7 @@ export function fillComposer(text: string): void {
   field.current.focus();
 }
 
-/** Where messages are written: Enter sends, Shift+Enter begins a new line. */
+/** Where messages are written: Enter sends, Shift+Enter begins a new line; on the screen only the button sends. */
 export function Composer() {
   const form = useRef<HTMLFormElement>(null);
   const going = running.value;
@@ -30,8 +34,7 @@ export function Composer() {
     fillComposer('');
   };
   const onKey = (event: KeyboardEvent) => {
-    // Enter also picks a word of an input method.
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+    if (!sends(event, touch)) return;
     event.preventDefault();
     form.current?.requestSubmit();
   };
@@ -69,7 +72,13 @@ export function Composer() {
         )}
       </form>
       <p id="keys" class="note">
-        <kbd>Enter</kbd> sends, <kbd>Shift</kbd> <kbd>Enter</kbd> makes a new line, <kbd>Esc</kbd> stops.
+        {touch ? (
+          'The button sends.'
+        ) : (
+          <>
+            <kbd>Enter</kbd> sends, <kbd>Shift</kbd> <kbd>Enter</kbd> makes a new line, <kbd>Esc</kbd> stops.
+          </>
+        )}
       </p>
     </footer>
   );

@@ -1,9 +1,8 @@
 import { useEffect } from 'preact/hooks';
-import { newConversation, running, signOut, stop, turns } from '../shell/session';
+import { inspected, newConversation, running, signOut, stop, turns } from '../shell/session';
 import { Announcer } from './announcer';
 import { Composer, focusComposer } from './composer';
 import { Conversation } from './conversation';
-import { inspected } from './inspected';
 import { Inspector } from './inspector';
 import { ModelChoice } from './model_choice';
 import { Staff } from './signs';

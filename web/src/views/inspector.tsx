@@ -2,9 +2,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { indented } from '../core/indent';
 import { text } from '../core/json';
 import { NOTHING, type Recorded, type Replay, replay } from '../shell/replay';
-import { api } from '../shell/session';
+import { api, inspected } from '../shell/session';
 import { CopyButton } from './copy';
-import { inspected } from './inspected';
 
 /** So many events are shown at a time. */
 const PAGE = 200;
@@ -36,6 +35,7 @@ export function Inspector({ id }: { id: string }) {
 const STATES: Readonly<Record<Replay['state'], string>> = {
   loading: 'being read',
   lost: 'connection lost, trying again',
+  busy: 'server busy, trying again',
   whole: 'whole',
   refused: 'refused',
 };

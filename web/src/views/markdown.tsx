@@ -59,21 +59,21 @@ DOMPurify.addHook('afterSanitizeAttributes', (node) => {
 });
 
 /** A paragraph, a list, a table: what stands by itself, and is made anew only when it changes. */
-function Block({ token, names }: { token: Token; names: string }) {
-  // The token is a function of its text and of the names of links.
-  const html = useMemo(() => DOMPurify.sanitize(marked.parser([token])), [token.raw, names]);
+function Block({ token, links }: { token: Token; links: string }) {
+  // The token is a function of its text and of what links by name lead to.
+  const html = useMemo(() => DOMPurify.sanitize(marked.parser([token])), [token.raw, links]);
   return <div class="block" dangerouslySetInnerHTML={{ __html: html as unknown as string }} />;
 }
 
 /** A text in Markdown. */
 export function Markdown({ text }: { text: string }) {
   const tokens = marked.lexer(text);
-  const names = Object.keys(tokens.links).join('\n');
+  const links = JSON.stringify(tokens.links);
   const blocks = tokens.filter((token) => token.type !== 'space' && token.type !== 'def');
   return (
     <div class="markdown">
       {blocks.map((token, index) => (
-        <Block key={index} token={token} names={names} />
+        <Block key={index} token={token} links={links} />
       ))}
     </div>
   );

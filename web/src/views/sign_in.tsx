@@ -44,7 +44,7 @@ export function SignIn() {
         </p>
         <p id="key-note" class="note">
           The server printed one at its first start; <code>antiphon keys create</code> makes more. It stays in this tab
-          until you sign out or close it.
+          until you sign out or close it. <a href="licenses.md">Licences</a> of what this page is made with.
         </p>
       </form>
     </main>
