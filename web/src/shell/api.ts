@@ -5,7 +5,7 @@ import { fields, list, parsed, text } from '../core/json';
 import { type Verdict, judge } from '../core/retry';
 import { type Frame, FrameReader } from '../core/sse';
 
-/** A stream without a byte for so long counts as lost: the server sends comments more often than that. */
+/** A stream without a byte for so long counts as lost: the server sends comments at least every 30 s. */
 const SILENCE = 45_000;
 
 /** What came of a request: an answer, or why there is none. */

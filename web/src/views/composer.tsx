@@ -25,7 +25,7 @@ export function fillComposer(text: string): void {
 export function Composer() {
   const form = useRef<HTMLFormElement>(null);
   const going = running.value;
-  useEffect(focusComposer, []);
+  useEffect(() => fillComposer(''), []);
   const submit = (event: Event) => {
     event.preventDefault();
     const input = field.current?.value ?? '';
