@@ -16,8 +16,10 @@ pub struct HttpSection {
     /// an HTTP error, one after it an event of the stream.
     #[serde(with = "duration")]
     pub header_wait: Duration,
-    /// How often a silent stream gets a comment. A client that left is noticed by it.
+    /// How often a silent stream gets a comment. A client that left is noticed by it. At most 30 s: proxies take
+    /// 60 s of silence for a lost connection, and the page at `/` 45 s.
     #[serde(with = "duration")]
+    #[garde(custom(at_most_half_a_minute))]
     pub keep_alive: Duration,
     /// How long a client may take nothing of what is there for it before it is cut. It can come back.
     #[serde(with = "duration")]
@@ -39,5 +41,13 @@ impl Default for HttpSection {
             body_limit: 20 * 1024 * 1024,
             page: true,
         }
+    }
+}
+
+fn at_most_half_a_minute(keep_alive: &Duration, (): &()) -> garde::Result {
+    if *keep_alive <= Duration::from_secs(30) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be at most 30s: clients and proxies take a longer silence for a lost connection"))
     }
 }

@@ -71,6 +71,14 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
 }
 
 #[test]
+fn a_stream_is_never_silent_for_longer_than_clients_wait() {
+    assert_eq!(load("[http]\nkeep_alive = \"30s\"", &[]).unwrap().http.keep_alive, Duration::from_secs(30));
+    let told = problems("[http]\nkeep_alive = \"30001ms\"", &[]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("http.keep_alive = 30001ms: must be at most 30s"), "{told:?}");
+}
+
+#[test]
 fn an_empty_section_changes_nothing() {
     let config = load("[server]\n[providers.eliza]\n[vault]", &[("ANTIPHON_SERVER__WORKERS", "2")]).unwrap();
     assert_eq!(config.server.workers, 2);
@@ -240,15 +248,15 @@ fn every_mistake_in_the_form_of_a_file_is_told_with_its_line_and_without_a_quote
 
 #[test]
 fn a_setting_tells_its_value_and_where_it_was_written() {
-    let file = "[http]\nkeep_alive = \"90s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
+    let file = "[http]\nkeep_alive = \"20s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
         [providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\", { id = \"n\" }]";
-    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "120s")]).unwrap();
+    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
     let line =
         |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.origin);
     let told: Vec<String> = config.settings.iter().map(line).collect();
     for expected in [
         "http.body_limit = \"2KiB\" ($ANTIPHON_HTTP__BODY_LIMIT)",
-        "http.keep_alive = \"2m\" ($ANTIPHON_HTTP__KEEP_ALIVE)",
+        "http.keep_alive = \"25s\" ($ANTIPHON_HTTP__KEEP_ALIVE)",
         "http.header_wait = \"2s\" (default)",
         "store.url = \"[set]\" (config.toml line 4)",
         "vault.key_command = \"[set]\" (config.toml line 6)",

@@ -14,7 +14,7 @@ use super::routes::only;
 /// Nothing is run, shown or asked for that does not come from this server, and nothing is put into the page
 /// as markup but by the one policy that sanitizes it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types dompurify";
 
 /// A file of the page.
@@ -58,16 +58,18 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         Asset::new("/", "text/html; charset=utf-8", include_bytes!("../../web/dist/index.html")),
         Asset::new("/app.js", "text/javascript; charset=utf-8", include_bytes!("../../web/dist/app.js")),
         Asset::new("/app.css", "text/css; charset=utf-8", include_bytes!("../../web/dist/app.css")),
         Asset::new("/icon.svg", "image/svg+xml", include_bytes!("../../web/dist/icon.svg")),
+        // The licences of what is bundled ask to go with it.
+        Asset::new("/licenses.md", "text/plain; charset=utf-8", include_bytes!("../../web/dist/licenses.md")),
     ]
 });
 
-/// The page at `/` and its three files, for an app that has the API under `/v1` beside it. No other path is taken.
+/// The page at `/` and its four files, for an app that has the API under `/v1` beside it. No other path is taken.
 pub fn page(config: &mut ServiceConfig) {
     for asset in &*ASSETS {
         let answer = move |request: HttpRequest| {

@@ -77,14 +77,14 @@ fn the_configuration_that_holds_is_shown_with_the_source_of_each_value() {
         .variable("ANTIPHON_CONFIG", "own.toml")
         .variable("ANTIPHON_DATA", "elsewhere")
         .variable("LOCAL_KEY", "canary");
-    let file = "[http]\nkeep_alive = \"90s\"\n\n[providers.local]\nkind = \"chat_completions\"\n\
+    let file = "[http]\nkeep_alive = \"20s\"\n\n[providers.local]\nkind = \"chat_completions\"\n\
                 base_url = \"http://127.0.0.1:1/v1\"\napi_key_env = \"LOCAL_KEY\"\nmodels = [\"m\"]\n";
     fs::write(site.folder().join("own.toml"), file).unwrap();
     let text = printed(&site, &["show-config"]);
     let shown = shown(&text);
     for (key, value, origin) in [
         ("server.workers", "3", "$ANTIPHON_SERVER__WORKERS"),
-        ("http.keep_alive", "\"90s\"", "own.toml line 2"),
+        ("http.keep_alive", "\"20s\"", "own.toml line 2"),
         ("http.header_wait", "\"2s\"", "default"),
         ("providers.local.api_key_env", "\"LOCAL_KEY\"", "own.toml line 7"),
         ("providers.local.models", "[\"m\"]", "own.toml line 8"),

@@ -12,11 +12,12 @@ use super::fixture::Api;
 use crate::domain::Limits;
 use crate::http::{HttpSettings, serve};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/", "text/html; charset=utf-8"),
     ("/app.js", "text/javascript; charset=utf-8"),
     ("/app.css", "text/css; charset=utf-8"),
     ("/icon.svg", "image/svg+xml"),
+    ("/licenses.md", "text/plain; charset=utf-8"),
 ];
 
 struct Site {
@@ -74,6 +75,7 @@ async fn each_file_has_its_type_and_the_headers_that_hold_a_browser_to_the_rules
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; "), "{policy}");
         assert!(policy.contains("require-trusted-types-for 'script'") && !policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains(" img-src 'self'; connect-src 'self'; "), "{policy}");
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'none'"), "{policy}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
@@ -117,7 +119,7 @@ async fn a_head_is_answered_as_a_get_without_its_body() {
 #[actix_web::test]
 async fn the_page_takes_no_path_but_its_own_and_can_be_switched_off() {
     let site = Site::start(true);
-    for path in ["/index.html", "/app", "/app.js/", "/licenses.md", "/v1", "/v2/models", "//"] {
+    for path in ["/index.html", "/app", "/app.js/", "/licenses", "/v1", "/v2/models", "//"] {
         let answer = site.ask(&format!("GET {path}"), "").await;
         assert_eq!((answer.status(), answer.header("content-type")), ("404", "application/json"), "{path}");
         assert!(answer.body.starts_with("{\"error\":{\"message\":"), "{}", answer.body);
