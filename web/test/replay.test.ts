@@ -41,7 +41,14 @@ test('after a hole nothing more is read, and the rest is asked for', async () =>
   let given = 0;
   const counted = ALL.flatMap((event, index) => (index === 4 ? [] : [event]));
   const body = new ReadableStream<Uint8Array>(
-    { pull: (controller) => controller.enqueue(stream([counted[given++] ?? {}])) },
+    {
+      pull(controller) {
+        const event = counted[given];
+        given += 1;
+        if (event === undefined) controller.close();
+        else controller.enqueue(stream([event]));
+      },
+    },
     { highWaterMark: 0 },
   );
   const plays: Reply[] = [{ ok: true, response: new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>) }];
