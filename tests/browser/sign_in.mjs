@@ -8,6 +8,9 @@ await story(async (stage) => {
   const refused = (words) => page.getByRole('alert').filter({ hasText: words }).waitFor();
   await stage.picture('sign-in-light');
   assert.equal(await field.evaluate((element) => document.activeElement === element), true);
+  await page.getByRole('link', { name: 'Licences' }).click();
+  await page.getByText('preact').first().waitFor();
+  await page.goBack();
   await enter.click();
   await refused('Please enter an API key');
   await field.fill('a key of words');

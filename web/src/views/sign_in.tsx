@@ -44,7 +44,10 @@ export function SignIn() {
         </p>
         <p id="key-note" class="note">
           The server printed one at its first start; <code>antiphon keys create</code> makes more. It stays in this tab
-          until you sign out or close it. <a href="licenses.md">Licences</a> of what this page is made with.
+          until you sign out or close it.
+        </p>
+        <p class="note licences">
+          <a href="licenses.md">Licences of this page</a>
         </p>
       </form>
     </main>
