@@ -250,7 +250,8 @@ fn every_mistake_in_the_form_of_a_file_is_told_with_its_line_and_without_a_quote
 fn a_setting_tells_its_value_and_where_it_was_written() {
     let file = "[http]\nkeep_alive = \"20s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
         [providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\", { id = \"n\" }]";
-    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
+    let config =
+        load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
     let line =
         |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.origin);
     let told: Vec<String> = config.settings.iter().map(line).collect();
