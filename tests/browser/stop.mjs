@@ -40,11 +40,15 @@ await story(async (stage) => {
   await stage.answered(words(0, 20));
   await page.getByRole('button', { name: 'Sign out' }).click();
   await stage.act('closed', { number: 4 });
-  // Also where the response has no id by then.
+  // Also where the server has the message, and the page has not heard of it.
   await stage.signIn('silent');
+  await stage.act('mute');
   await stage.send('Is anybody there?');
   await stage.act('requested', { number: 5 });
   await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('API key').waitFor();
+  await stage.act('cut');
+  await stage.act('mend');
   await stage.act('closed', { number: 5 });
   await stage.signIn('slow');
   // After its end nothing is stopped, and Escape does no harm.
