@@ -42,7 +42,7 @@ await story(async (stage) => {
   page.once('dialog', (dialog) => dialog.accept('nobody'));
   await stage.choose('Another…');
   assert.equal(await page.getByLabel('Model').inputValue(), 'nobody');
-  await stage.message.press('Enter');
+  await stage.sends(() => stage.message.press('Enter'));
   await stage.stands('Not answered.');
   assert.match(await stage.standing.innerText(), /'nobody' does not exist/);
 });

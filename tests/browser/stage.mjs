@@ -100,11 +100,15 @@ class Stage {
     return this.page.getByLabel('Model').selectOption(model);
   }
 
-  /** Sends a message, and waits until its turn is there. */
   async send(text) {
-    const before = await this.answers.count();
     await this.message.fill(text);
-    await this.message.press('Enter');
+    await this.sends(() => this.message.press('Enter'));
+  }
+
+  /** Does what sends a message, and waits until its turn is there. */
+  async sends(act) {
+    const before = await this.answers.count();
+    await act();
     await this.answers.nth(before).waitFor();
     this.#sent = before;
   }

@@ -13,8 +13,10 @@ await story(async (stage) => {
   // Who clicks twice to send does not stop what the first click has sent.
   await stage.message.fill('Again.');
   await page.getByRole('button', { name: 'Send' }).hover();
-  await page.mouse.down();
-  await page.mouse.up();
+  await stage.sends(async () => {
+    await page.mouse.down();
+    await page.mouse.up();
+  });
   await page.getByRole('button', { name: 'Stop', exact: true }).waitFor();
   await page.mouse.down({ clickCount: 2 });
   await page.mouse.up({ clickCount: 2 });
@@ -41,7 +43,7 @@ await story(async (stage) => {
   await page.getByRole('button', { name: 'Sign out' }).click();
   await stage.act('closed', { number: 4 });
   // Also where the server has the message, and the page has not heard of it.
-  await stage.signIn('silent');
+  await stage.signIn('slow');
   await stage.act('mute');
   await stage.send('Is anybody there?');
   await stage.act('requested', { number: 5 });
