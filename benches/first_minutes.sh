@@ -35,9 +35,7 @@ start cargo run -- serve
 word=$(eval "$(grep -m1 'curl -N' "$place/out")" 2>/dev/null | grep -m1 'output_text.delta' || true)
 [ -n "$word" ] || { echo "no word came"; exit 1; }
 echo "clone to the first word: $(since "$begun") s, $(grep -c Compiling "$place/err") crates built"
-pkill -P "$server"
-wait "$server" || true
-server=
+stop
 
 echo >>src/antiphon/builder.rs
 begun=$(date +%s.%N)
