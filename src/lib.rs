@@ -125,7 +125,7 @@ pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, History, HistoryError,
-    Interruption, ReadFacts, RespondError, StartError, StartResponse, User, WeakAntiphon,
+    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts,
+    RespondError, StartError, StartResponse, User, WeakAntiphon,
 };
 pub use clock::{Clock, SystemClock};

@@ -14,11 +14,11 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
-use super::{Builder, Dispatcher, History, HistoryError};
+use super::{Builder, Dispatcher};
 use crate::actors::{
     AdmitError, Begin, Cancel, CancelRefusal, Delete, Drain, Heartbeat, Join, Journal, Label, Node, NodeFailure,
     NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, Role, Subscription, Upstream, Wish,
-    history, load, open_item, seat,
+    load, open_item, seat,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
@@ -271,14 +271,6 @@ impl Antiphon {
         };
         let items = page.items.iter().map(|item| open_item(found.log.key(), item)).collect::<Result<_, _>>()?;
         Ok(Some((items, page.has_more)))
-    }
-
-    /// What was said up to and including a stored response of that user.
-    ///
-    /// # Errors
-    /// [`HistoryError`].
-    pub async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
-        history(&self.0.node, user, last, most).await
     }
 
     /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers and takes

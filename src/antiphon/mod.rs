@@ -10,7 +10,6 @@ mod messages;
 mod user;
 mod weak;
 
-pub use crate::actors::{History, HistoryError};
 pub use builder::{Builder, StartError};
 pub use dispatcher::Dispatcher;
 pub use events::Events;

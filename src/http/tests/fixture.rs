@@ -27,8 +27,9 @@ use crate::access::{AuthError, Principal};
 use crate::actors::{
     AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, StatusLine, Wish,
 };
+use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
-use crate::antiphon::{AttachRefusal, History, HistoryError};
+use crate::antiphon::AttachRefusal;
 use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
