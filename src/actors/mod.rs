@@ -3,6 +3,7 @@
 //! Imports `protocol`, `domain`, `journal` and the ports. Actors see providers and stores as traits.
 
 mod client_emitter;
+mod client_stream;
 mod history;
 mod journal_writer;
 mod label;
@@ -12,7 +13,6 @@ mod node_guardian;
 mod persistence_accumulator;
 mod planner;
 mod provider_reader;
-mod reader;
 mod registry;
 mod response_supervisor;
 mod restarts;
@@ -22,6 +22,8 @@ pub mod supervision;
 mod upstream;
 
 pub use client_emitter::Emission;
+pub(crate) use client_stream::seat;
+pub use client_stream::{ClientStream, Outcome, Phase, Wish};
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
@@ -32,8 +34,6 @@ pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
-pub(crate) use reader::seat;
-pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};

@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, Label, Outcome, Phase, ReadRefusal, Reader, Role, Wish,
+    AdmitError, CancelRefusal, ClientStream, Label, Outcome, Phase, ReadRefusal, Role, Wish,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
@@ -151,7 +151,7 @@ async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -
 fn feed(
     antiphon: &Antiphon,
     (user, key): (UserId, &UserKey),
-    (id, reader): (ResponseId, Option<Reader>),
+    (id, reader): (ResponseId, Option<ClientStream>),
     last_word: LastWord,
 ) -> Feed {
     let node = antiphon.node();

@@ -16,9 +16,9 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmitError, Begin, Cancel, CancelRefusal, Delete, Drain, Heartbeat, Join, Journal, Label, Node, NodeFailure,
-    NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, Role, Subscription, Upstream, Wish,
-    load, open_item, seat,
+    AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, Drain, Heartbeat, Join, Journal, Label, Node,
+    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, ResponseRegistry, Role, Subscription, Upstream,
+    Wish, load, open_item, seat,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
@@ -115,7 +115,7 @@ impl Antiphon {
     }
 
     /// Goes on with a reader of that user's whose next event is number `from`.
-    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+    pub(super) fn subscription(&self, user: UserId, reader: ClientStream, from: u64) -> Subscription {
         let (antiphon, id) = (self.clone(), reader.id);
         let resume = move |wish| {
             let antiphon = antiphon.clone();
@@ -129,7 +129,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, mut plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+    pub async fn respond(&self, mut plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError> {
         let node = &self.0.node;
         if self.is_draining() {
             return Err(AdmitError::Draining);
@@ -185,19 +185,25 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+    pub async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
         self.join(user, id, wish, false).await
     }
 
-    /// Goes on for a client that had a [`Reader`] of the response and lost it through no fault of its own.
+    /// Goes on for a client that had a [`ClientStream`] of the response and lost it through no fault of its own.
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+    pub async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
         self.join(user, id, wish, true).await
     }
 
-    async fn join(&self, user: UserId, id: ResponseId, wish: Wish, returning: bool) -> Result<Reader, ReadRefusal> {
+    async fn join(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        wish: Wish,
+        returning: bool,
+    ) -> Result<ClientStream, ReadRefusal> {
         loop {
             let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();

@@ -1,7 +1,7 @@
 //! Repeated requests: finding the response of the first one, and attaching to it.
 
 use super::Antiphon;
-use crate::actors::{Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{ClientStream, Phase, ReadRefusal, Wish};
 use crate::domain::Idempotency;
 use crate::protocol::{ResponseId, UserId};
 
@@ -53,7 +53,12 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`AttachRefusal`].
-    pub async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
+    pub async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        wish: Wish,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
         match self.resume(user, id, wish).await {
             Ok(reader) => look_around(reader),
             Err(ReadRefusal::NotFound) => Err(self.why_not(id).await?),
@@ -71,7 +76,7 @@ impl Antiphon {
 }
 
 /// Of a response that has ended there may be somebody who still reads it, and its supervisor with them.
-fn look_around(reader: Reader) -> Result<Option<Reader>, AttachRefusal> {
+fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, AttachRefusal> {
     let ended = match &*reader.phase.borrow() {
         Phase::Ended(outcome) => Some(outcome.response.store),
         Phase::Opening | Phase::Opened | Phase::Unavailable => None,

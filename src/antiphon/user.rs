@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
-use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, Outcome, ReadRefusal, Wish};
 use crate::admission::{Admitted, Asked, Refusal};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
@@ -78,11 +78,11 @@ impl User {
     /// The events of a reader of this user's whose next event is number `from`: for those who make a plan themselves
     /// and give it to [`Antiphon::respond`], with an idempotency key, say.
     #[must_use]
-    pub fn follow(&self, reader: Reader, from: u64) -> Events {
+    pub fn follow(&self, reader: ClientStream, from: u64) -> Events {
         Events::new(self.antiphon.subscription(self.id, reader, from), self.clone())
     }
 
-    pub(super) async fn start(&self, request: CreateResponse) -> Result<Reader, RespondError> {
+    pub(super) async fn start(&self, request: CreateResponse) -> Result<ClientStream, RespondError> {
         let request = CreateResponse { stream: Some(true), ..request };
         let asked = Asked {
             request_id: format!("req_{}", Uuid::now_v7().simple()),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{Outcome, Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{ClientStream, Outcome, Phase, ReadRefusal, Wish};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -15,7 +15,7 @@ const MOST_READERS: u32 = 5;
 /// # Errors
 /// If the response failed and nothing came out: then this is the answer, and there is no stream. Unless another client
 /// has begun to stream the response before.
-pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+pub(super) async fn status_line(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     let mut phases = reader.phase.clone();
     let decided = phases.wait_for(|phase| !matches!(phase, Phase::Opening));
     // Where what served the reader is gone, or time is up, the stream will tell.
@@ -32,7 +32,7 @@ pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpS
 }
 
 /// Waits for the ending of a response that is about to fail without a word.
-async fn silent_failure(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     match ended(reader).await? {
         Some(outcome) if is_bare_failure(&outcome) => Err(failed(&outcome, state)),
         // Somebody else has ended it, in another way.
@@ -46,7 +46,7 @@ async fn silent_failure(reader: &mut Reader, user: UserId, state: &HttpState) ->
 
 /// The failure of a response that had ended before its client came, if that is all that can be told. To ask again is of
 /// no use.
-pub(super) fn failed_before(reader: &Reader, state: &HttpState) -> Option<ApiError> {
+pub(super) fn failed_before(reader: &ClientStream, state: &HttpState) -> Option<ApiError> {
     match &*reader.phase.borrow() {
         Phase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
         Phase::Opening | Phase::Opened | Phase::Ended(_) | Phase::Unavailable => None,
@@ -57,7 +57,11 @@ pub(super) fn failed_before(reader: &Reader, state: &HttpState) -> Option<ApiErr
 ///
 /// # Errors
 /// If it failed and nothing came out, or if its ending can't be known now.
-pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) -> Result<Arc<Response>, ApiError> {
+pub(super) async fn ending(
+    mut reader: ClientStream,
+    user: UserId,
+    state: &HttpState,
+) -> Result<Arc<Response>, ApiError> {
     for _ in 0..MOST_READERS {
         if let Some(outcome) = ended(&mut reader).await? {
             if is_bare_failure(&outcome) {
@@ -79,7 +83,7 @@ pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) 
 }
 
 /// The response's outcome; none if what served the reader is gone.
-async fn ended(reader: &mut Reader) -> Result<Option<Arc<Outcome>>, ApiError> {
+async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<Outcome>>, ApiError> {
     let decided = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_) | Phase::Unavailable)).await;
     match decided.as_deref() {
         Ok(Phase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),

@@ -3,7 +3,9 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
-    actors::{AdmitError, Label, Outcome, Phase, ProviderLimits, Reader, Role, Settings, Wish, supervision::Fault},
+    actors::{
+        AdmitError, ClientStream, Label, Outcome, Phase, ProviderLimits, Role, Settings, Wish, supervision::Fault,
+    },
     domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
@@ -41,7 +43,7 @@ fn within(mut plan: Plan, timeouts: Timeouts) -> Plan {
 }
 
 /// How it ends, for one who only waits for that.
-async fn ending(mut reader: Reader) -> Arc<Outcome> {
+async fn ending(mut reader: ClientStream) -> Arc<Outcome> {
     let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap();
     let Phase::Ended(outcome) = &*ended else { unreachable!() };
     Arc::clone(outcome)

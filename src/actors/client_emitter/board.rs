@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::ReaderId;
+use super::ClientId;
 use crate::domain::Frame;
 
 /// What an emitter sees at its cursor.
@@ -31,7 +31,7 @@ pub(crate) struct Board {
     next_sequence: u64,
     capacity: usize,
     /// Where the emitters are; only kept where they hold events back.
-    cursors: Option<BTreeMap<ReaderId, u64>>,
+    cursors: Option<BTreeMap<ClientId, u64>>,
     pub(crate) over: bool,
     pub(crate) unavailable: bool,
 }
@@ -82,7 +82,7 @@ impl Board {
     }
 
     /// An emitter has passed on all events before `cursor`.
-    pub(crate) fn advance(&mut self, reader: ReaderId, cursor: u64) {
+    pub(crate) fn advance(&mut self, reader: ClientId, cursor: u64) {
         if let Some(cursors) = &mut self.cursors {
             cursors.insert(reader, cursor);
             self.trim();
@@ -90,7 +90,7 @@ impl Board {
     }
 
     /// A reader needs nothing more.
-    pub(crate) fn leave(&mut self, reader: ReaderId) {
+    pub(crate) fn leave(&mut self, reader: ClientId) {
         if let Some(cursors) = &mut self.cursors {
             cursors.remove(&reader);
             self.trim();

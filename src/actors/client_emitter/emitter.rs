@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{Board, Emission, Past, ReaderId, Sight, replay::Replay};
+use super::{Board, ClientId, Emission, Past, Sight, replay::Replay};
 use crate::actors::supervision::Ping;
 use crate::domain::{Fact, Frame, View};
 use crate::fault::{self, FaultPoint};
@@ -34,7 +34,7 @@ pub(crate) struct Source {
 /// emitted, the client is gone, or the log can't be read.
 #[derive(Debug)]
 pub(crate) struct ClientEmitter {
-    reader: ReaderId,
+    reader: ClientId,
     source: Source,
     replay: Option<Replay>,
     view: View,
@@ -52,9 +52,9 @@ pub(crate) struct ClientEmitter {
 #[rtype(result = "()")]
 pub(crate) enum EmitterFact {
     /// All is emitted, or the client left.
-    Finished { reader: ReaderId },
+    Finished { reader: ClientId },
     /// The client took nothing for too long and was cut.
-    Stalled { reader: ReaderId },
+    Stalled { reader: ClientId },
     /// The emitter has passed on what it could: there is room for more.
     Drained,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Committed;
 
 impl ClientEmitter {
     pub(crate) fn new(
-        reader: ReaderId,
+        reader: ClientId,
         source: Source,
         (view, cursor): (View, u64),
         (sink, stall_timeout): (Sender<Emission>, Duration),

@@ -12,7 +12,7 @@ pub(crate) use past::{Memory, Past};
 use bytes::Bytes;
 
 /// Counts the readers of one response, or of one registry.
-pub(crate) type ReaderId = u64;
+pub(crate) type ClientId = u64;
 
 /// What an emitter hands to the client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::actors::{
-    reader::{Outcome, Seat},
+    client_stream::{Outcome, Seat},
     response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
 };
 use crate::domain::Plan;

@@ -12,9 +12,9 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
+    client_stream::Outcome,
     journal_writer::Written,
     node::Node,
-    reader::Outcome,
     response_supervisor::{CancelRefusal, CancelRun, ReadRefusal},
 };
 use crate::fault::{self, FaultPoint};

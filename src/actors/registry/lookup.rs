@@ -6,8 +6,8 @@ use actix::Addr;
 
 use super::{ResponseRegistry, recovery::ask, settle::Reason};
 use crate::actors::{
+    client_stream::Outcome,
     node::Node,
-    reader::Outcome,
     response_supervisor::{ReadRefusal, outcome},
 };
 use crate::domain::Transcript;

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::actors::{
     Label, Role,
-    client_emitter::{ClientEmitter, EmitterFact, Past, ReaderId, Source},
+    client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
+    client_stream::{Phase, Seat, Wish},
     node::Node,
-    reader::{Phase, Seat, Wish},
     response_supervisor::{JoinRun, ReadRefusal},
     supervision::{Child, spawn_on},
 };
@@ -24,8 +24,8 @@ use crate::protocol::{ResponseId, UserId};
 /// The emitters of responses that have ended.
 #[derive(Debug, Default)]
 pub(super) struct Replays {
-    emitters: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
-    next: ReaderId,
+    emitters: HashMap<ClientId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
+    next: ClientId,
 }
 
 impl Replays {
@@ -41,7 +41,7 @@ impl Replays {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct ReplayExited {
-    reader: ReaderId,
+    reader: ClientId,
 }
 
 /// A client of a response that has ended.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::{
     Label, Role,
-    client_emitter::ReaderId,
+    client_emitter::ClientId,
     persistence_accumulator::{PersistenceAccumulator, Retry, Work},
     provider_reader::{Grant, ProviderReader},
     supervision::{Child, Exit, Restart, spawn},
@@ -29,7 +29,7 @@ pub(super) struct Children {
 pub(super) enum Who {
     Reader(Attempt),
     Accumulator,
-    Emitter(ReaderId),
+    Emitter(ClientId),
 }
 
 /// A child ended. Sent by supervision.

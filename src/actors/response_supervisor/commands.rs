@@ -6,7 +6,7 @@ use actix::{Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::{ResponseSupervisor, supervisor::Stage};
-use crate::actors::reader::{Outcome, Seat};
+use crate::actors::client_stream::{Outcome, Seat};
 use crate::domain::Fact;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};

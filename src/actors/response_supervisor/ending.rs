@@ -6,8 +6,8 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, supervisor::Stage};
 use crate::actors::{
+    client_stream::{Outcome, Phase},
     persistence_accumulator::EndingDraft,
-    reader::{Outcome, Phase},
 };
 use crate::domain::{Fact, Timestamp, Transcript};
 use crate::fault::{self, FaultPoint};

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
+    client_stream::Phase,
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
-    reader::Phase,
 };
 use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
 use crate::fault::{self, FaultPoint};

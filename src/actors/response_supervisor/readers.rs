@@ -12,17 +12,17 @@ use super::{
 };
 use crate::actors::{
     Label, Role,
-    client_emitter::{ClientEmitter, Committed, EmitterFact, ReaderId, Source},
-    reader::{Phase, Seat, Wish},
+    client_emitter::{ClientEmitter, ClientId, Committed, EmitterFact, Source},
+    client_stream::{Phase, Seat, Wish},
     supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
 
 /// The clients of a response.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    next: ReaderId,
-    seats: BTreeMap<ReaderId, Taken>,
+pub(super) struct Clients {
+    next: ClientId,
+    seats: BTreeMap<ClientId, Taken>,
 }
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ struct Taken {
     wants_events: bool,
 }
 
-impl Readers {
+impl Clients {
     pub(super) fn beat(&mut self, missed_beats: u32) {
         for emitter in self.seats.values_mut().filter_map(|seat| seat.emitter.as_mut()) {
             let _killed_if_hung = emitter.beat(missed_beats);
@@ -111,7 +111,7 @@ impl ResponseSupervisor {
     }
 
     /// A client is gone, or was cut.
-    fn reader_left(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
+    fn reader_left(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
         if self.readers.seats.remove(&reader).is_none() {
             return;
         }
@@ -150,7 +150,7 @@ impl ResponseSupervisor {
     }
 
     /// An emitter ended. If the client is still there its connection subscribes again.
-    pub(super) fn emitter_exited(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
+    pub(super) fn emitter_exited(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
         if let Some(seat) = self.readers.seats.get_mut(&reader) {
             seat.emitter = None;
         }

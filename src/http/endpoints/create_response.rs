@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::actors::{AdmitError, Reader, Wish};
+use crate::actors::{AdmitError, ClientStream, Wish};
 use crate::admission::{Admitted, Asked};
 use crate::domain::{Idempotency, View};
 use crate::http::{
@@ -115,7 +115,7 @@ impl Form {
 
     async fn answer(
         &self,
-        mut reader: Reader,
+        mut reader: ClientStream,
         (user, id): (UserId, ResponseId),
         state: &HttpState,
     ) -> Result<HttpResponse, ApiError> {

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, StatusLine, Wish,
+    AdmitError, CancelRefusal, ClientStream, Emission, Outcome, Phase, ReadRefusal, SharedStatusLine, StatusLine, Wish,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
@@ -51,7 +51,7 @@ pub(super) struct FakeBackend {
     pub(super) resumed: Mutex<Vec<Wish>>,
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
-    pub(super) readers: Mutex<Vec<Reader>>,
+    pub(super) readers: Mutex<Vec<ClientStream>>,
     /// Who has the idempotency key, whichever it is.
     pub(super) claimed: Mutex<Option<ResponseId>>,
     /// Who has it once a response was refused for it.
@@ -69,7 +69,7 @@ pub(super) struct FakeBackend {
 }
 
 impl FakeBackend {
-    fn reader(&self) -> Result<Reader, ReadRefusal> {
+    fn reader(&self) -> Result<ClientStream, ReadRefusal> {
         let mut readers = self.readers.lock();
         if readers.is_empty() { Err(ReadRefusal::NotFound) } else { Ok(readers.remove(0)) }
     }
@@ -81,7 +81,7 @@ impl FakeBackend {
 
 #[async_trait]
 impl Backend for FakeBackend {
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+    async fn respond(&self, plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError> {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(wish);
@@ -103,7 +103,7 @@ impl Backend for FakeBackend {
         Ok(*self.claimed.lock())
     }
 
-    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
+    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<ClientStream>, AttachRefusal> {
         self.attached.lock().push(wish);
         if self.given_back.load(Ordering::Relaxed) {
             return Ok(None);
@@ -111,13 +111,13 @@ impl Backend for FakeBackend {
         Ok(Some(self.reader()?))
     }
 
-    async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+    async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
         self.find(id)?;
         self.wishes.lock().push(wish);
         self.reader()
     }
 
-    async fn resume(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+    async fn resume(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
         self.resumed.lock().push(wish);
         self.reader()
     }
@@ -318,7 +318,7 @@ impl Api {
         let (sink, emissions) = mpsc::channel(64);
         let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
         shared.join(&status_line);
-        let reader = Reader { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
+        let reader = ClientStream { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
         self.backend.readers.lock().push(reader);
         Feed { phase, sink, status_line }
     }

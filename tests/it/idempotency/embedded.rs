@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     AttachRefusal,
-    actors::{AdmitError, Phase, Reader, Settings, Wish},
+    actors::{AdmitError, ClientStream, Phase, Settings, Wish},
     domain::{DisconnectPolicy, Idempotency, Plan, View},
     protocol::Status,
     provider::Error,
@@ -21,7 +21,7 @@ fn with_key(node: &TestNode) -> Plan {
     Plan { idempotency: Some(request(node)), ..node.plan() }
 }
 
-async fn status(mut reader: Reader) -> Status {
+async fn status(mut reader: ClientStream) -> Status {
     let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
     match ended {
         Phase::Ended(outcome) => outcome.status,

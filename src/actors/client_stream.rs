@@ -46,7 +46,7 @@ impl Outcome {
 
 /// A client's end of a response. Dropping it tells the response that the client is gone.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ClientStream {
     /// The response.
     pub id: ResponseId,
     /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
@@ -57,7 +57,7 @@ pub struct Reader {
     pub(crate) status_line: SharedStatusLine,
 }
 
-impl Reader {
+impl ClientStream {
     /// To be asked before the client is told that its request is a success while the response has not ended: a response
     /// that fails without output gives its idempotency key back for another run, and all its clients are to be told of
     /// that failure. False if it has failed so: then [`phase`](Self::phase) soon says how.
@@ -87,7 +87,7 @@ pub enum Wish {
     Ending,
 }
 
-/// The other end of a [`Reader`], held by what serves it.
+/// The other end of a [`ClientStream`], held by what serves it.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) phase: Arc<watch::Sender<Phase>>,
@@ -97,10 +97,10 @@ pub(crate) struct Seat {
 }
 
 /// Both ends of a new reader.
-pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, Reader) {
+pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, ClientStream) {
     let (phase, phases) = watch::channel(Phase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
     let status_line = SharedStatusLine::default();
     let seat = Seat { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
-    (seat, Reader { id, phase: phases, emissions, status_line })
+    (seat, ClientStream { id, phase: phases, emissions, status_line })
 }
