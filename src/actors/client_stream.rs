@@ -89,7 +89,7 @@ pub enum Wish {
 
 /// The other end of a [`ClientStream`], held by what serves it.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct ClientSink {
     pub(crate) phase: Arc<watch::Sender<Phase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
     pub(crate) wish: Wish,
@@ -97,10 +97,10 @@ pub(crate) struct Seat {
 }
 
 /// Both ends of a new reader.
-pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, ClientStream) {
+pub(crate) fn client_channel(id: ResponseId, wish: Wish, buffer: usize) -> (ClientSink, ClientStream) {
     let (phase, phases) = watch::channel(Phase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
     let status_line = SharedStatusLine::default();
-    let seat = Seat { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
-    (seat, ClientStream { id, phase: phases, emissions, status_line })
+    let client = ClientSink { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
+    (client, ClientStream { id, phase: phases, emissions, status_line })
 }

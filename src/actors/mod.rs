@@ -22,7 +22,7 @@ pub mod supervision;
 mod upstream;
 
 pub use client_emitter::Emission;
-pub(crate) use client_stream::seat;
+pub(crate) use client_stream::client_channel;
 pub use client_stream::{ClientStream, Outcome, Phase, Wish};
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};

@@ -35,7 +35,7 @@ impl StatusLine {
     }
 }
 
-/// The status line as a client's end has it: that of a running response once the client has its seat. One that has
+/// The status line as a client's end has it: that of a running response once the client has its client. One that has
 /// ended has none any more: what could be told was told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedStatusLine(Arc<OnceLock<StatusLine>>);

@@ -18,7 +18,7 @@ use super::{Builder, Dispatcher};
 use crate::actors::{
     AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, Drain, Heartbeat, Join, Journal, Label, Node,
     NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, ResponseRegistry, Role, Subscription, Upstream,
-    Wish, load, open_item, seat,
+    Wish, client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
@@ -142,11 +142,11 @@ impl Antiphon {
             true => Some(node.vault.user_key(plan.user).await.map_err(admit_error)?.response_key(plan.id)),
             false => None,
         };
-        let (seat, reader) = seat(plan.id, wish, node.settings.emission_buffer);
+        let (client, reader) = client_channel(plan.id, wish, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
         let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
-        registry.do_send(Begin { plan, key, place, seat, reply });
+        registry.do_send(Begin { plan, key, place, client, reply });
         self.answer(told).await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
@@ -205,10 +205,10 @@ impl Antiphon {
         returning: bool,
     ) -> Result<ClientStream, ReadRefusal> {
         loop {
-            let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
+            let (client, reader) = client_channel(id, wish, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(Join { user, id, returning, seat, span: Span::current(), reply });
+            registry.do_send(Join { user, id, returning, client, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Some(answer) = self.answer(told).await {
                 return answer.map(|()| reader);

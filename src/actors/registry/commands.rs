@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::actors::{
-    client_stream::{Outcome, Seat},
+    client_stream::{ClientSink, Outcome},
     response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
 };
 use crate::domain::Plan;
@@ -22,11 +22,11 @@ pub(crate) struct Begin {
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) place: Place,
-    pub(crate) seat: Seat,
+    pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
 }
 
-/// Serve another client of a response, running or long ended. Answered once it has its seat.
+/// Serve another client of a response, running or long ended. Answered once it has its client.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Join {
@@ -34,7 +34,7 @@ pub(crate) struct Join {
     pub(crate) id: ResponseId,
     /// The client was there before.
     pub(crate) returning: bool,
-    pub(crate) seat: Seat,
+    pub(crate) client: ClientSink,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,

@@ -14,7 +14,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
-    client_stream::{Phase, Seat, Wish},
+    client_stream::{ClientSink, Phase, Wish},
     node::Node,
     response_supervisor::{JoinRun, ReadRefusal},
     supervision::{Child, spawn_on},
@@ -46,7 +46,7 @@ struct ReplayExited {
 
 /// A client of a response that has ended.
 struct Replay {
-    seat: Seat,
+    client: ClientSink,
     span: Span,
     reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
@@ -55,19 +55,19 @@ impl Handler<Join> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
-        let Join { user, id, returning, seat, span, reply } = join;
+        let Join { user, id, returning, client, span, reply } = join;
         if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(JoinRun { user, returning, seat, reply });
+            return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
         let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::NodeLost);
-        let (wish, phase) = (seat.wish, Arc::clone(&seat.phase));
+        let (wish, phase) = (client.wish, Arc::clone(&client.phase));
         let told = tell_ending(Arc::clone(&self.node), ended, (wish, phase), (user, id)).instrument(span.clone());
-        let join = Replay { seat, span, reply };
+        let join = Replay { client, span, reply };
         ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
             Ok(AtRest::Running) => {
-                let Replay { seat, span, reply } = join;
-                registry.handle(Join { user, id, returning, seat, span, reply }, ctx);
+                let Replay { client, span, reply } = join;
+                registry.handle(Join { user, id, returning, client, span, reply }, ctx);
             }
             Err(refusal) => registry.replay(id, Err(refusal), join, ctx),
         }));
@@ -91,7 +91,7 @@ async fn tell_ending(
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish, .. }, span, reply } = join;
+        let Replay { client: ClientSink { phase, sink, wish, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let Wish::Events { view, from } = wish else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;

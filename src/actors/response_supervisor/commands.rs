@@ -6,7 +6,7 @@ use actix::{Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::{ResponseSupervisor, supervisor::Stage};
-use crate::actors::client_stream::{Outcome, Seat};
+use crate::actors::client_stream::{ClientSink, Outcome};
 use crate::domain::Fact;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
@@ -77,7 +77,7 @@ pub(crate) struct JoinRun {
     pub(crate) user: UserId,
     /// The client was there before: it may come back to a response that is not stored, too.
     pub(crate) returning: bool,
-    pub(crate) seat: Seat,
+    pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
@@ -156,12 +156,12 @@ impl Handler<JoinRun> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, join: JoinRun, ctx: &mut Context<Self>) {
-        let JoinRun { user, returning, seat, reply } = join;
+        let JoinRun { user, returning, client, reply } = join;
         let visible = user == self.plan.user && (self.is_stored() || returning);
         let accepted = !matches!(self.stage, Stage::Admitting(_));
         let answer = if visible && (accepted || returning) { Ok(()) } else { Err(ReadRefusal::NotFound) };
         if answer.is_ok() {
-            self.seat(seat, ctx);
+            self.client(client, ctx);
         }
         let _left = reply.send(answer);
     }

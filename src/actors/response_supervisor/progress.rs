@@ -167,7 +167,7 @@ impl ResponseSupervisor {
                 // Its client is told so at once, whatever becomes of it.
                 self.status_line.succeed();
             }
-            // Who asked may have left; their seat says so.
+            // Who asked may have left; their client says so.
             let _left = reply.send(Ok(()));
         }
         // What is not stored counts as durable once it is in memory, except for the ending.

@@ -13,7 +13,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, Committed, EmitterFact, Source},
-    client_stream::{Phase, Seat, Wish},
+    client_stream::{ClientSink, Phase, Wish},
     supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
@@ -22,7 +22,7 @@ use crate::domain::{DisconnectPolicy, Fact};
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     next: ClientId,
-    seats: BTreeMap<ClientId, Taken>,
+    clients: BTreeMap<ClientId, Taken>,
 }
 
 #[derive(Debug)]
@@ -35,27 +35,27 @@ struct Taken {
 
 impl Clients {
     pub(super) fn beat(&mut self, missed_beats: u32) {
-        for emitter in self.seats.values_mut().filter_map(|seat| seat.emitter.as_mut()) {
+        for emitter in self.clients.values_mut().filter_map(|client| client.emitter.as_mut()) {
             let _killed_if_hung = emitter.beat(missed_beats);
         }
     }
 
     /// There is more to emit.
     pub(super) fn nudge(&self) {
-        for emitter in self.seats.values().filter_map(|seat| seat.emitter.as_ref()) {
+        for emitter in self.clients.values().filter_map(|client| client.emitter.as_ref()) {
             emitter.addr().do_send(Committed);
         }
     }
 
     pub(super) fn announce(&self, phase: &Phase) {
-        for seat in self.seats.values() {
-            seat.phase.send_replace(phase.clone());
+        for client in self.clients.values() {
+            client.phase.send_replace(phase.clone());
         }
     }
 
     pub(super) fn announce_opened(&self, opened: bool) {
-        for seat in self.seats.values().filter(|_| opened) {
-            seat.phase.send_if_modified(|phase| {
+        for client in self.clients.values().filter(|_| opened) {
+            client.phase.send_if_modified(|phase| {
                 let opening = matches!(phase, Phase::Opening);
                 if opening {
                     *phase = Phase::Opened;
@@ -68,16 +68,16 @@ impl Clients {
     /// Whether no client needs this response's supervisor any more. A client whose emitter failed can read
     /// the log of a stored response; of another one only the board has the events.
     pub(super) fn are_served(&self, stored: bool) -> bool {
-        self.seats.values().all(|seat| seat.emitter.is_none() && (stored || !seat.wants_events))
+        self.clients.values().all(|client| client.emitter.is_none() && (stored || !client.wants_events))
     }
 }
 
 impl ResponseSupervisor {
-    /// A client takes its seat.
-    pub(super) fn seat(&mut self, seat: Seat, ctx: &mut Context<Self>) {
+    /// A client takes its client.
+    pub(super) fn client(&mut self, client: ClientSink, ctx: &mut Context<Self>) {
         let reader = self.readers.next;
         self.readers.next += 1;
-        let Seat { phase, sink, wish, status_line } = seat;
+        let ClientSink { phase, sink, wish, status_line } = client;
         status_line.join(&self.status_line);
         phase.send_replace(self.phase());
         let emitter = match wish {
@@ -96,7 +96,7 @@ impl ResponseSupervisor {
         let gone = async move { gone.closed().await };
         ctx.spawn(gone.into_actor(self).map(move |(), supervisor, ctx| supervisor.reader_left(reader, ctx)));
         let wants_events = emitter.is_some();
-        self.readers.seats.insert(reader, Taken { phase, emitter, wants_events });
+        self.readers.clients.insert(reader, Taken { phase, emitter, wants_events });
     }
 
     fn phase(&self) -> Phase {
@@ -112,12 +112,12 @@ impl ResponseSupervisor {
 
     /// A client is gone, or was cut.
     fn reader_left(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
-        if self.readers.seats.remove(&reader).is_none() {
+        if self.readers.clients.remove(&reader).is_none() {
             return;
         }
         self.board.borrow_mut().leave(reader);
         self.give_credit();
-        if self.readers.seats.is_empty() && self.is_undecided() && !self.plan.request.background {
+        if self.readers.clients.is_empty() && self.is_undecided() && !self.plan.request.background {
             self.last_reader_left(ctx);
         }
         self.leave_when_done(ctx);
@@ -137,7 +137,7 @@ impl ResponseSupervisor {
     fn wait_for_a_reader(&self, grace: Duration, ctx: &mut Context<Self>) {
         let last = self.readers.next;
         ctx.run_later(grace, move |supervisor, ctx| {
-            let nobody_came = supervisor.readers.next == last && supervisor.readers.seats.is_empty();
+            let nobody_came = supervisor.readers.next == last && supervisor.readers.clients.is_empty();
             if nobody_came && supervisor.is_undecided() {
                 supervisor.lose_client(ctx);
             }
@@ -151,8 +151,8 @@ impl ResponseSupervisor {
 
     /// An emitter ended. If the client is still there its connection subscribes again.
     pub(super) fn emitter_exited(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
-        if let Some(seat) = self.readers.seats.get_mut(&reader) {
-            seat.emitter = None;
+        if let Some(client) = self.readers.clients.get_mut(&reader) {
+            client.emitter = None;
         }
         self.leave_when_done(ctx);
     }
@@ -164,8 +164,8 @@ impl Handler<EmitterFact> for ResponseSupervisor {
     fn handle(&mut self, fact: EmitterFact, ctx: &mut Self::Context) {
         match fact {
             EmitterFact::Finished { reader } => {
-                if let Some(seat) = self.readers.seats.get_mut(&reader) {
-                    seat.wants_events = false;
+                if let Some(client) = self.readers.clients.get_mut(&reader) {
+                    client.wants_events = false;
                 }
             }
             EmitterFact::Stalled { reader } => {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::actors::{
     client_emitter::{Board, Memory, Past},
-    client_stream::{Outcome, Seat},
+    client_stream::{ClientSink, Outcome},
     node::Node,
     persistence_accumulator::{SharedWindow, Window},
     restarts,
@@ -87,7 +87,7 @@ pub(crate) enum Origin {
         /// What it starts from.
         place: Place,
         /// The client.
-        seat: Seat,
+        client: ClientSink,
         /// Told once the response is durable, or refused.
         reply: oneshot::Sender<Result<(), AdmitError>>,
     },
@@ -139,7 +139,7 @@ pub(crate) struct ResponseSupervisor {
     pub(super) tries: Tries,
     pub(super) restarts: RestartBudget,
     pub(super) readers: Clients,
-    pub(super) first_seat: Option<Seat>,
+    pub(super) first_client: Option<ClientSink>,
     /// Nothing more is read: how the response ends is decided, if not durable.
     pub(super) decided: bool,
     /// What settled the ending, until it is folded together with the end itself.
@@ -158,10 +158,10 @@ impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
-            Origin::Asked { place, seat, reply } => {
+            Origin::Asked { place, client, reply } => {
                 let window = Window::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
-                    first_seat: Some(seat),
+                    first_client: Some(client),
                     tries: Tries::new(place, plan.targets.len()),
                     ..Self::with(node, plan, key, (window, Stage::Admitting(reply)), registry)
                 }
@@ -195,7 +195,7 @@ impl ResponseSupervisor {
             tries: Tries::new(Place::Turn, plan.targets.len()),
             restarts: restarts::accumulator(),
             readers: Clients::default(),
-            first_seat: None,
+            first_client: None,
             decided: false,
             last_facts: Vec::new(),
             usage: None,
@@ -286,8 +286,8 @@ impl ResponseSupervisor {
         let Plan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
         let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
-        if let Some(seat) = self.first_seat.take() {
-            self.seat(seat, ctx);
+        if let Some(client) = self.first_client.take() {
+            self.client(client, ctx);
         }
         self.record([accepted, terms], ctx);
         self.start_trying(ctx);
