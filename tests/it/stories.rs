@@ -321,7 +321,7 @@ async fn commits_with_a_lost_answer_are_made_once() {
 
 #[tokio::test]
 async fn a_slow_client_slows_nothing_and_misses_nothing() {
-    let node = TestNode::start(Settings { board_bytes: 2_000, ..Settings::default() }).await;
+    let node = TestNode::start(Settings { frame_buffer_bytes: 2_000, ..Settings::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let mut quick = node.replay(client.id).await;
     let call = node.provider.asked().await;

@@ -1,12 +1,12 @@
 //! Writes the events of one response for one client, at the client's pace.
 
-mod board;
 mod emitter;
+mod frame_buffer;
 mod past;
 mod replay;
 
-pub(crate) use board::{Board, Sight};
 pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, Source};
+pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};
 pub(crate) use past::{Memory, Past};
 
 use bytes::Bytes;

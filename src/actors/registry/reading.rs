@@ -100,7 +100,7 @@ impl ResponseRegistry {
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let outlet = (sink, self.node.settings.client_stall_timeout);
             let build = move |_: &mut Context<_>| {
-                let source = Source { id, board: None, past: Some(Past::Log(log)) };
+                let source = Source { id, frame_buffer: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
             let label = (Label::of(Role::ClientEmitter, id), span);

@@ -118,7 +118,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
             let _left = reply.send(cancel_answer(outcome));
             return;
         }
-        if self.board.borrow().unavailable {
+        if self.frame_buffer.borrow().unavailable {
             let _left = reply.send(Err(CancelRefusal::Unavailable));
             return;
         }

@@ -80,7 +80,7 @@ impl ResponseSupervisor {
             "response ended"
         );
         self.stored(self.transcript.facts(), ctx);
-        self.board.borrow_mut().over = true;
+        self.frame_buffer.borrow_mut().over = true;
         self.stage = Stage::Over(Arc::clone(&outcome));
         fault::reach(FaultPoint::EndingConcluded);
         self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));

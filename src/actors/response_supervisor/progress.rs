@@ -55,7 +55,7 @@ impl ResponseSupervisor {
         self.waiting_since = (!all).then(Instant::now);
         let mut published = false;
         while let Some((_, frame)) = self.unstored_frames.pop_front_if(|(needs, _)| *needs <= facts) {
-            self.board.borrow_mut().publish(frame);
+            self.frame_buffer.borrow_mut().publish(frame);
             published = true;
         }
         if published {
@@ -69,7 +69,7 @@ impl ResponseSupervisor {
     /// Gives credit back for what is durable. Without a log slow clients hold it back, since nothing else
     /// keeps what they have not seen.
     pub(super) fn give_credit(&mut self) {
-        if self.board.borrow().is_full() && !self.is_stored() {
+        if self.frame_buffer.borrow().is_full() && !self.is_stored() {
             return;
         }
         let mut bytes = 0;
@@ -231,7 +231,7 @@ impl ResponseSupervisor {
             Stage::Running | Stage::Settling | Stage::Over(_) => settings.outage_patience,
         };
         let impatient = self.waiting_since.is_some_and(|since| since.elapsed() >= patience);
-        if !impatient || self.board.borrow().unavailable {
+        if !impatient || self.frame_buffer.borrow().unavailable {
             return;
         }
         tracing::error!("the database is away for longer than the response waits");
@@ -240,7 +240,7 @@ impl ResponseSupervisor {
             self.finish([Fact::ServerFailed { at, cause: Cause::DatabaseUnavailable }], ctx);
         }
         self.refuse_admission(AdmitError::Unavailable);
-        self.board.borrow_mut().unavailable = true;
+        self.frame_buffer.borrow_mut().unavailable = true;
         self.readers.announce(&Phase::Unavailable);
         self.readers.nudge();
         self.refuse_cancels();

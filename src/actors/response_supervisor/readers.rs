@@ -66,7 +66,7 @@ impl Clients {
     }
 
     /// Whether no client needs this response's supervisor any more. A client whose emitter failed can read
-    /// the log of a stored response; of another one only the board has the events.
+    /// the log of a stored response; of another one only the frame_buffer has the events.
     pub(super) fn are_served(&self, stored: bool) -> bool {
         self.clients.values().all(|client| client.emitter.is_none() && (stored || !client.wants_events))
     }
@@ -83,8 +83,12 @@ impl ResponseSupervisor {
         let emitter = match wish {
             Wish::Ending => None,
             Wish::Events { view, from } => {
-                self.board.borrow_mut().advance(reader, from);
-                let source = Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), past: self.past.clone() };
+                self.frame_buffer.borrow_mut().advance(reader, from);
+                let source = Source {
+                    id: self.plan.id,
+                    frame_buffer: Some(Rc::clone(&self.frame_buffer)),
+                    past: self.past.clone(),
+                };
                 let outlet = (sink, self.node.settings.client_stall_timeout);
                 let parent = ctx.address().recipient();
                 let label = Label::of(Role::ClientEmitter, self.plan.id);
@@ -102,7 +106,7 @@ impl ResponseSupervisor {
     fn phase(&self) -> Phase {
         match &self.stage {
             Stage::Over(outcome) => Phase::Ended(Arc::clone(outcome)),
-            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.board.borrow().unavailable => {
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.frame_buffer.borrow().unavailable => {
                 Phase::Unavailable
             }
             Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => Phase::Opened,
@@ -115,7 +119,7 @@ impl ResponseSupervisor {
         if self.readers.clients.remove(&reader).is_none() {
             return;
         }
-        self.board.borrow_mut().leave(reader);
+        self.frame_buffer.borrow_mut().leave(reader);
         self.give_credit();
         if self.readers.clients.is_empty() && self.is_undecided() && !self.plan.request.background {
             self.last_reader_left(ctx);

@@ -13,7 +13,7 @@ use super::{
     takeover::Leftover,
 };
 use crate::actors::{
-    client_emitter::{Board, Memory, Past},
+    client_emitter::{FrameBuffer, Memory, Past},
     client_stream::{ClientSink, Outcome},
     node::Node,
     persistence_accumulator::{SharedWindow, Window},
@@ -124,8 +124,8 @@ pub(crate) struct ResponseSupervisor {
     pub(super) transcript: Transcript,
     pub(super) allowance: OutputAllowance,
     pub(super) window: SharedWindow,
-    pub(super) board: Rc<RefCell<Board>>,
-    /// Where clients find events that have left the board. None if nobody can come to the response later.
+    pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
+    /// Where clients find events that have left the frame_buffer. None if nobody can come to the response later.
     pub(super) past: Option<Past>,
     /// Encoded events that are not durable yet, with the number of facts that they need.
     pub(super) unstored_frames: VecDeque<(u64, Frame)>,
@@ -185,7 +185,7 @@ impl ResponseSupervisor {
             transcript: Transcript::new(plan.id),
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
             window: Rc::new(RefCell::new(window)),
-            board: Rc::new(RefCell::new(Board::new(node.settings.board_bytes, plan.request.store))),
+            frame_buffer: Rc::new(RefCell::new(FrameBuffer::new(node.settings.frame_buffer_bytes, plan.request.store))),
             past: past(&node, &plan, key),
             unstored_frames: VecDeque::new(),
             unstored_credit: VecDeque::new(),

@@ -27,7 +27,7 @@ impl ResponseSupervisor {
         self.stored_facts = transcript.facts();
         // Whoever listened before may have been told so.
         self.status_line.succeed();
-        self.board.borrow_mut().begin_at(transcript.next_sequence());
+        self.frame_buffer.borrow_mut().begin_at(transcript.next_sequence());
         let mut fingerprint = Heard::default();
         for fact in heard {
             if let Err(error) = fingerprint.add(&fact) {

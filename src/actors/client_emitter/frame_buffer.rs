@@ -7,10 +7,10 @@ use crate::domain::Frame;
 
 /// What an emitter sees at its cursor.
 #[derive(Debug)]
-pub(crate) enum Sight {
+pub(crate) enum FrameLookup {
     /// The next event.
     Frame(Frame),
-    /// The event has left the board: it must be read from the log.
+    /// The event has left the frame_buffer: it must be read from the log.
     Behind,
     /// There is nothing yet.
     Nothing,
@@ -25,7 +25,7 @@ pub(crate) enum Sight {
 /// A stored response keeps the latest `capacity` bytes: who is further behind reads the log. One that is not
 /// stored has no log and keeps every event until all its emitters have passed it.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct FrameBuffer {
     frames: VecDeque<Frame>,
     bytes: usize,
     next_sequence: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Board {
     pub(crate) unavailable: bool,
 }
 
-impl Board {
+impl FrameBuffer {
     pub(crate) fn new(capacity: usize, stored: bool) -> Self {
         Self {
             frames: VecDeque::new(),
@@ -66,19 +66,21 @@ impl Board {
         self.bytes > self.capacity
     }
 
-    pub(crate) fn look(&self, cursor: u64) -> Sight {
+    pub(crate) fn look(&self, cursor: u64) -> FrameLookup {
         if cursor >= self.next_sequence {
             return if self.over {
-                Sight::Over
+                FrameLookup::Over
             } else if self.unavailable {
-                Sight::Unavailable
+                FrameLookup::Unavailable
             } else {
-                Sight::Nothing
+                FrameLookup::Nothing
             };
         }
         let oldest = self.next_sequence - self.frames.len() as u64;
         let index = cursor.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| self.frames.get(index)).map_or(Sight::Behind, |frame| Sight::Frame(frame.clone()))
+        index
+            .and_then(|index| self.frames.get(index))
+            .map_or(FrameLookup::Behind, |frame| FrameLookup::Frame(frame.clone()))
     }
 
     /// An emitter has passed on all events before `cursor`.
