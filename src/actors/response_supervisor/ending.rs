@@ -54,10 +54,10 @@ impl ResponseSupervisor {
         let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: output_tokens };
         let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
         let usage = usage_records(&self.transcript, who, estimate, self.node.clock.now());
-        let epoch = self.window.borrow().epoch();
+        let epoch = self.write_buffer.borrow().epoch();
         if let Some(mut draft) = finish_draft(&self.transcript, (self.plan.id, epoch), usage) {
             draft.ending.releases_key = self.releases_key(draft.ending.status);
-            self.window.borrow_mut().end(draft);
+            self.write_buffer.borrow_mut().end(draft);
             self.children.wake_accumulator();
         }
     }

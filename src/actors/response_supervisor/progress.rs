@@ -28,7 +28,7 @@ impl ResponseSupervisor {
         let mut events = Vec::new();
         for fact in facts {
             let remember = || self.past.as_ref().map_or(Ok(()), |past| past.remember(&fact));
-            if let Err(error) = self.window.borrow_mut().push(&fact).and_then(|()| remember()) {
+            if let Err(error) = self.write_buffer.borrow_mut().push(&fact).and_then(|()| remember()) {
                 tracing::error!(error = %error, fact = fact.name(), "a fact could not be encoded");
                 return ctx.stop();
             }

@@ -16,7 +16,7 @@ use crate::actors::{
     client_emitter::{FrameBuffer, Memory, Past},
     client_stream::{ClientSink, Outcome},
     node::Node,
-    persistence_accumulator::{SharedWindow, Window},
+    persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
     restarts,
     status_line::StatusLine,
     supervision::{Ping, RestartBudget},
@@ -123,7 +123,7 @@ pub(crate) struct ResponseSupervisor {
     pub(super) stage: Stage,
     pub(super) transcript: Transcript,
     pub(super) allowance: OutputAllowance,
-    pub(super) window: SharedWindow,
+    pub(super) write_buffer: SharedWriteBuffer,
     pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
     /// Where clients find events that have left the frame_buffer. None if nobody can come to the response later.
     pub(super) past: Option<Past>,
@@ -159,17 +159,18 @@ impl ResponseSupervisor {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
             Origin::Asked { place, client, reply } => {
-                let window = Window::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
+                let write_buffer =
+                    WriteBuffer::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
                     first_client: Some(client),
                     tries: Tries::new(place, plan.targets.len()),
-                    ..Self::with(node, plan, key, (window, Stage::Admitting(reply)), registry)
+                    ..Self::with(node, plan, key, (write_buffer, Stage::Admitting(reply)), registry)
                 }
             }
             Origin::Left(leftover) => {
                 let facts = leftover.transcript.facts();
-                let window = Window::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
-                Self::with(node, plan, key, (window, Stage::Running), registry).taking_over(*leftover)
+                let write_buffer = WriteBuffer::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
+                Self::with(node, plan, key, (write_buffer, Stage::Running), registry).taking_over(*leftover)
             }
         }
     }
@@ -178,13 +179,13 @@ impl ResponseSupervisor {
         node: Arc<Node>,
         plan: Plan,
         key: Option<ResponseKey>,
-        (window, stage): (Window, Stage),
+        (write_buffer, stage): (WriteBuffer, Stage),
         registry: Recipient<RunFact>,
     ) -> Self {
         Self {
             transcript: Transcript::new(plan.id),
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
-            window: Rc::new(RefCell::new(window)),
+            write_buffer: Rc::new(RefCell::new(write_buffer)),
             frame_buffer: Rc::new(RefCell::new(FrameBuffer::new(node.settings.frame_buffer_bytes, plan.request.store))),
             past: past(&node, &plan, key),
             unstored_frames: VecDeque::new(),

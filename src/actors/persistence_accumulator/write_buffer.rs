@@ -11,7 +11,7 @@ use crate::vault::{Error, Place, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
 /// accumulator that is restarted loses nothing and encrypts nothing twice.
-pub(crate) type SharedWindow = Rc<RefCell<Window>>;
+pub(crate) type SharedWriteBuffer = Rc<RefCell<WriteBuffer>>;
 
 /// An ending before its last facts are encrypted.
 #[derive(Debug, Clone)]
@@ -29,10 +29,10 @@ type Accepted = (ResponseRow, Vec<Item>, Option<Idempotency>);
 
 /// What of a response is not yet known to be durable.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct WriteBuffer {
     id: ResponseId,
     epoch: i64,
-    /// None if the response is not stored: then no content leaves the window.
+    /// None if the response is not stored: then no content leaves the write_buffer.
     key: Option<ResponseKey>,
     /// The response itself, until it is submitted.
     admission: Option<Accepted>,
@@ -50,13 +50,13 @@ pub(crate) struct Window {
     ticket: u64,
 }
 
-impl Window {
+impl WriteBuffer {
     pub(crate) fn new(accepted: Accepted, key: Option<ResponseKey>) -> Self {
         let fresh = Self::resume((accepted.0.id, accepted.0.epoch), key, (0, 0));
         Self { admission: Some(accepted), ..fresh }
     }
 
-    /// The window of a response whose log ends before fact number `first`; `last_segment` is where its last segment
+    /// The write_buffer of a response whose log ends before fact number `first`; `last_segment` is where its last segment
     /// begins.
     pub(crate) fn resume(
         (id, epoch): (ResponseId, i64),
