@@ -75,7 +75,7 @@ impl ClientStream {
 
 /// What a reader wants to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum DeliveryMode {
     /// The events after a point, as this view shows them.
     Events {
         /// How.
@@ -92,15 +92,15 @@ pub enum Wish {
 pub(crate) struct ClientSink {
     pub(crate) phase: Arc<watch::Sender<Phase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
-    pub(crate) wish: Wish,
+    pub(crate) mode: DeliveryMode,
     pub(crate) status_line: SharedStatusLine,
 }
 
 /// Both ends of a new reader.
-pub(crate) fn client_channel(id: ResponseId, wish: Wish, buffer: usize) -> (ClientSink, ClientStream) {
+pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
     let (phase, phases) = watch::channel(Phase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
     let status_line = SharedStatusLine::default();
-    let client = ClientSink { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
+    let client = ClientSink { phase: Arc::new(phase), sink, mode, status_line: status_line.clone() };
     (client, ClientStream { id, phase: phases, emissions, status_line })
 }

@@ -138,8 +138,8 @@ impl Builder {
     /// What happens when the last client of a foreground response leaves, where its request does not say; it is waited
     /// for unless told otherwise.
     #[must_use]
-    pub fn on_disconnect(mut self, wish: DisconnectWish) -> Self {
-        self.disconnect = wish;
+    pub fn on_disconnect(mut self, mode: DisconnectWish) -> Self {
+        self.disconnect = mode;
         self
     }
 

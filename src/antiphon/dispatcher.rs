@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, Label, Outcome, Phase, ReadRefusal, Role, Wish,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, Outcome, Phase, ReadRefusal, Role,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
@@ -139,11 +139,11 @@ async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, 
 async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, ReadRefusal> {
     let antiphon = node.upgrade().ok_or(ReadRefusal::Restarting)?;
     let key = antiphon.node().vault.user_key(user).await?;
-    let at_end = antiphon.subscribe(user, id, Wish::Ending).await?;
+    let at_end = antiphon.subscribe(user, id, DeliveryMode::Ending).await?;
     let has_ended = matches!(*at_end.phase.borrow(), Phase::Ended(_));
     let reader = match has_ended {
         true => None,
-        false => Some(antiphon.subscribe(user, id, Wish::Events { view: View::default(), from: 0 }).await?),
+        false => Some(antiphon.subscribe(user, id, DeliveryMode::Events { view: View::default(), from: 0 }).await?),
     };
     Ok(feed(&antiphon, (user, &key), (id, reader), LastWord::new(id, to, from)))
 }

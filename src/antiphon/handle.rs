@@ -16,9 +16,9 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, Drain, Heartbeat, Join, Journal, Label, Node,
-    NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, ResponseRegistry, Role, Subscription, Upstream,
-    Wish, client_channel, load, open_item,
+    AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal,
+    Label, Node, NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, ResponseRegistry, Role,
+    Subscription, Upstream, client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
@@ -117,9 +117,9 @@ impl Antiphon {
     /// Goes on with a reader of that user's whose next event is number `from`.
     pub(super) fn subscription(&self, user: UserId, reader: ClientStream, from: u64) -> Subscription {
         let (antiphon, id) = (self.clone(), reader.id);
-        let resume = move |wish| {
+        let resume = move |mode| {
             let antiphon = antiphon.clone();
-            async move { antiphon.resume(user, id, wish).await }
+            async move { antiphon.resume(user, id, mode).await }
         };
         Subscription::new(reader, (View::default(), from), resume)
     }
@@ -129,7 +129,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, mut plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError> {
+    pub async fn respond(&self, mut plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         let node = &self.0.node;
         if self.is_draining() {
             return Err(AdmitError::Draining);
@@ -142,7 +142,7 @@ impl Antiphon {
             true => Some(node.vault.user_key(plan.user).await.map_err(admit_error)?.response_key(plan.id)),
             false => None,
         };
-        let (client, reader) = client_channel(plan.id, wish, node.settings.emission_buffer);
+        let (client, reader) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
         let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
@@ -185,27 +185,32 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
-        self.join(user, id, wish, false).await
+    pub async fn subscribe(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<ClientStream, ReadRefusal> {
+        self.join(user, id, mode, false).await
     }
 
     /// Goes on for a client that had a [`ClientStream`] of the response and lost it through no fault of its own.
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
-        self.join(user, id, wish, true).await
+    pub async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        self.join(user, id, mode, true).await
     }
 
     async fn join(
         &self,
         user: UserId,
         id: ResponseId,
-        wish: Wish,
+        mode: DeliveryMode,
         returning: bool,
     ) -> Result<ClientStream, ReadRefusal> {
         loop {
-            let (client, reader) = client_channel(id, wish, self.0.node.settings.emission_buffer);
+            let (client, reader) = client_channel(id, mode, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
             registry.do_send(Join { user, id, returning, client, span: Span::current(), reply });

@@ -1,7 +1,7 @@
 //! Repeated requests: finding the response of the first one, and attaching to it.
 
 use super::Antiphon;
-use crate::actors::{ClientStream, Phase, ReadRefusal, Wish};
+use crate::actors::{ClientStream, DeliveryMode, Phase, ReadRefusal};
 use crate::domain::Idempotency;
 use crate::protocol::{ResponseId, UserId};
 
@@ -57,9 +57,9 @@ impl Antiphon {
         &self,
         user: UserId,
         id: ResponseId,
-        wish: Wish,
+        mode: DeliveryMode,
     ) -> Result<Option<ClientStream>, AttachRefusal> {
-        match self.resume(user, id, wish).await {
+        match self.resume(user, id, mode).await {
             Ok(reader) => look_around(reader),
             Err(ReadRefusal::NotFound) => Err(self.why_not(id).await?),
             Err(refusal) => Err(refusal.into()),

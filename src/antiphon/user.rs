@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
-use crate::actors::{AdmitError, CancelRefusal, ClientStream, Outcome, ReadRefusal, Wish};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, Outcome, ReadRefusal};
 use crate::admission::{Admitted, Asked, Refusal};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
@@ -91,7 +91,7 @@ impl User {
             idempotency: None,
         };
         let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, asked).await?;
-        Ok(self.antiphon.respond(plan, Wish::Events { view, from: 0 }).await?)
+        Ok(self.antiphon.respond(plan, DeliveryMode::Events { view, from: 0 }).await?)
     }
 
     /// The events of a stored response from number `from` on, running or long ended.
@@ -99,8 +99,8 @@ impl User {
     /// # Errors
     /// [`ReadRefusal`].
     pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, ReadRefusal> {
-        let wish = Wish::Events { view: View::default(), from };
-        let reader = self.antiphon.subscribe(self.id, id, wish).await?;
+        let mode = DeliveryMode::Events { view: View::default(), from };
+        let reader = self.antiphon.subscribe(self.id, id, mode).await?;
         Ok(self.follow(reader, from))
     }
 

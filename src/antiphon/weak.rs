@@ -29,9 +29,9 @@ impl WeakAntiphon {
     /// [`Antiphon::subscription`] that keeps nothing alive.
     pub(super) fn subscription(&self, user: UserId, reader: ClientStream, from: u64) -> Subscription {
         let (antiphon, id) = (self.clone(), reader.id);
-        let resume = move |wish| {
+        let resume = move |mode| {
             let antiphon = antiphon.upgrade();
-            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, wish).await }
+            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, mode).await }
         };
         Subscription::new(reader, (View::default(), from), resume)
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::actors::{AdmitError, CancelRefusal, ClientStream, Outcome, ReadRefusal, Wish};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, Outcome, ReadRefusal};
 use crate::antiphon::{Antiphon, AttachRefusal};
 use crate::domain::{Idempotency, Plan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
@@ -15,7 +15,7 @@ use crate::store::{self, Order};
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Admits a response durably and starts it.
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError>;
+    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError>;
 
     /// The digests of an idempotency key and of the body that it came with.
     fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency;
@@ -24,13 +24,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal>;
 
     /// Reads that response; none if it has just given its key back.
-    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<ClientStream>, AttachRefusal>;
+    async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal>;
 
     /// Reads a stored response, running or long ended.
-    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal>;
+    async fn subscribe(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal>;
 
     /// Goes on for a client whose [`ClientStream`] was lost through no fault of its own.
-    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal>;
+    async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal>;
 
     /// A stored response as of now.
     async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal>;
@@ -58,8 +63,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
 #[async_trait]
 impl Backend for Antiphon {
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError> {
-        Antiphon::respond(self, plan, wish).await
+    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+        Antiphon::respond(self, plan, mode).await
     }
 
     fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {
@@ -70,16 +75,21 @@ impl Backend for Antiphon {
         Antiphon::claimed(self, user, request).await
     }
 
-    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<ClientStream>, AttachRefusal> {
-        Antiphon::attach(self, user, id, wish).await
+    async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
+        Antiphon::attach(self, user, id, mode).await
     }
 
-    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
-        Antiphon::subscribe(self, user, id, wish).await
+    async fn subscribe(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        Antiphon::subscribe(self, user, id, mode).await
     }
 
-    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
-        Antiphon::resume(self, user, id, wish).await
+    async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        Antiphon::resume(self, user, id, mode).await
     }
 
     async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {

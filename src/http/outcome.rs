@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{ClientStream, Outcome, Phase, ReadRefusal, Wish};
+use crate::actors::{ClientStream, DeliveryMode, Outcome, Phase, ReadRefusal};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -38,7 +38,7 @@ async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpSta
         // Somebody else has ended it, in another way.
         Some(_) => Ok(()),
         None => {
-            let resumed = state.backend.resume(user, reader.id, Wish::Ending).await?;
+            let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await?;
             ending(resumed, user, state).await.map(drop)
         }
     }
@@ -69,7 +69,7 @@ pub(super) async fn ending(
             }
             return Ok(Arc::clone(&outcome.response));
         }
-        let resumed = state.backend.resume(user, reader.id, Wish::Ending).await;
+        let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await;
         reader = resumed.map_err(|refusal| {
             tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
             match refusal {

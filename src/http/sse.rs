@@ -25,9 +25,9 @@ const SHARED_WRITE: usize = 16 * 1024;
 /// The answer that streams what a reader gets, from event number `from` on.
 pub(super) fn answer(reader: ClientStream, state: &HttpState, user: UserId, (view, from): (View, u64)) -> HttpResponse {
     let (backend, id) = (Arc::clone(&state.backend), reader.id);
-    let resume = move |wish| {
+    let resume = move |mode| {
         let backend = Arc::clone(&backend);
-        async move { backend.resume(user, id, wish).await }
+        async move { backend.resume(user, id, mode).await }
     };
     let body = SseBody {
         subscription: Subscription::new(reader, (view, from), resume),

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
 use crate::actors::{
-    Accepted, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings, Wish,
+    Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, View};
@@ -199,8 +199,8 @@ impl TestNode {
     /// If it is not admitted.
     pub async fn respond(&self, plan: Plan) -> TestClient {
         let id = plan.id;
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        let reader = self.antiphon.respond(plan, wish).await.expect("the response is admitted");
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.respond(plan, mode).await.expect("the response is admitted");
         TestClient::new(self.antiphon.clone(), self.user, id, reader)
     }
 
@@ -209,8 +209,8 @@ impl TestNode {
     /// # Panics
     /// If it can't be read.
     pub async fn replay(&self, id: ResponseId) -> TestClient {
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        let reader = self.antiphon.subscribe(self.user, id, wish).await.expect("the response can be read");
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.subscribe(self.user, id, mode).await.expect("the response can be read");
         TestClient::new(self.antiphon.clone(), self.user, id, reader)
     }
 

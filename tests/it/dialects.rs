@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{Emission, EstimateTokens, ProviderLimits, Wish},
+    actors::{DeliveryMode, Emission, EstimateTokens, ProviderLimits},
     domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, Timestamp, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
@@ -86,7 +86,7 @@ impl Listener {
     /// What a client gets of an answer.
     async fn hear(&self, name: &str, script: Script) -> String {
         self.provider.script(name, script);
-        let wish = Wish::Events { view: View::default(), from: 0 };
+        let wish = DeliveryMode::Events { view: View::default(), from: 0 };
         let mut reader = self.antiphon.respond(self.plan(name), wish).await.unwrap();
         let mut stream = String::new();
         loop {

@@ -12,7 +12,7 @@ use std::{
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
-    actors::{Outcome, Phase, Wish},
+    actors::{DeliveryMode, Outcome, Phase},
     domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
@@ -349,7 +349,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
         idempotency: None,
         resumable: true,
     };
-    let mut reader = antiphon.respond(plan, Wish::Ending).await.unwrap();
+    let mut reader = antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
     let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_)));
     let ended = timeout(SOON, ended).await.expect("the response ends").unwrap();
     let Phase::Ended(outcome) = &*ended else { unreachable!("waited for") };

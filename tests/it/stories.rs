@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{
-        AdmitError, CancelRefusal, Emission, Label, NodeFailure, Phase, ReadRefusal, Role, Settings, Wish,
+        AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, Phase, ReadRefusal, Role, Settings,
         supervision::Fault,
     },
     domain::{Cause, DisconnectPolicy, Plan, View},
@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 const WRITER: Label = Label::node(Role::JournalWriter);
-const EVENTS: Wish = Wish::Events { view: View { include_obfuscation: false }, from: 0 };
+const EVENTS: DeliveryMode = DeliveryMode::Events { view: View { include_obfuscation: false }, from: 0 };
 
 async fn node() -> TestNode {
     TestNode::start(Settings::default()).await
@@ -87,7 +87,8 @@ async fn a_client_that_comes_back_within_the_grace_goes_on_where_it_was() {
     let (id, seen) = (client.id, client.frames.clone());
     drop(client);
     let from = seen.len() as u64;
-    let mut back = node.antiphon.subscribe(node.user, id, Wish::Events { view: View::default(), from }).await.unwrap();
+    let mut back =
+        node.antiphon.subscribe(node.user, id, DeliveryMode::Events { view: View::default(), from }).await.unwrap();
     call.text(" again");
     let Some(Emission::Frame { sequence_number, bytes }) = back.emissions.recv().await else { unreachable!() };
     assert_eq!(sequence_number, from, "strictly after what was seen");
@@ -426,7 +427,7 @@ async fn reported_usage_is_the_same_everywhere_and_missing_usage_is_estimated() 
 async fn who_waits_for_the_ending_only_is_told_it() {
     let node = node().await;
     let plan = Plan { resumable: false, ..node.plan() };
-    let mut reader = node.antiphon.respond(plan, Wish::Ending).await.unwrap();
+    let mut reader = node.antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
     call.text("whole");
@@ -435,7 +436,7 @@ async fn who_waits_for_the_ending_only_is_told_it() {
     let phase = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
     let Phase::Ended(outcome) = phase else { unreachable!() };
     assert_eq!(*outcome.response, node.antiphon.retrieve(node.user, reader.id).await.unwrap());
-    let mut late = node.antiphon.subscribe(node.user, reader.id, Wish::Ending).await.unwrap();
+    let mut late = node.antiphon.subscribe(node.user, reader.id, DeliveryMode::Ending).await.unwrap();
     assert!(matches!(&*late.phase.borrow_and_update(), Phase::Ended(_)));
 }
 

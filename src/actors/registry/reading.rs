@@ -14,7 +14,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
-    client_stream::{ClientSink, Phase, Wish},
+    client_stream::{ClientSink, DeliveryMode, Phase},
     node::Node,
     response_supervisor::{JoinRun, ReadRefusal},
     supervision::{Child, spawn_on},
@@ -60,8 +60,8 @@ impl Handler<Join> for ResponseRegistry {
             return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
         let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::NodeLost);
-        let (wish, phase) = (client.wish, Arc::clone(&client.phase));
-        let told = tell_ending(Arc::clone(&self.node), ended, (wish, phase), (user, id)).instrument(span.clone());
+        let (mode, phase) = (client.mode, Arc::clone(&client.phase));
+        let told = tell_ending(Arc::clone(&self.node), ended, (mode, phase), (user, id)).instrument(span.clone());
         let join = Replay { client, span, reply };
         ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
@@ -78,11 +78,11 @@ impl Handler<Join> for ResponseRegistry {
 async fn tell_ending(
     node: Arc<Node>,
     at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
-    (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
+    (mode, phase): (DeliveryMode, Arc<watch::Sender<Phase>>),
     (user, id): (UserId, ResponseId),
 ) -> Result<AtRest, ReadRefusal> {
     let at_rest = at_rest.await?;
-    if wish == Wish::Ending && matches!(at_rest, AtRest::Ended(_)) {
+    if mode == DeliveryMode::Ending && matches!(at_rest, AtRest::Ended(_)) {
         phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
     }
     Ok(at_rest)
@@ -91,9 +91,9 @@ async fn tell_ending(
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { client: ClientSink { phase, sink, wish, .. }, span, reply } = join;
+        let Replay { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
-            let Wish::Events { view, from } = wish else { return Ok(()) };
+            let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
             let reader = self.replays.next;
             self.replays.next += 1;

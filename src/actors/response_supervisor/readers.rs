@@ -13,7 +13,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, Committed, EmitterFact, Source},
-    client_stream::{ClientSink, Phase, Wish},
+    client_stream::{ClientSink, DeliveryMode, Phase},
     supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
@@ -77,12 +77,12 @@ impl ResponseSupervisor {
     pub(super) fn client(&mut self, client: ClientSink, ctx: &mut Context<Self>) {
         let reader = self.readers.next;
         self.readers.next += 1;
-        let ClientSink { phase, sink, wish, status_line } = client;
+        let ClientSink { phase, sink, mode, status_line } = client;
         status_line.join(&self.status_line);
         phase.send_replace(self.phase());
-        let emitter = match wish {
-            Wish::Ending => None,
-            Wish::Events { view, from } => {
+        let emitter = match mode {
+            DeliveryMode::Ending => None,
+            DeliveryMode::Events { view, from } => {
                 self.frame_buffer.borrow_mut().advance(reader, from);
                 let source = Source {
                     id: self.plan.id,

@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::actors::{AdmitError, ClientStream, Wish};
+use crate::actors::{AdmitError, ClientStream, DeliveryMode};
 use crate::admission::{Admitted, Asked};
 use crate::domain::{Idempotency, View};
 use crate::http::{
@@ -68,7 +68,7 @@ async fn repeated(
     // The body is that of the first request, which was found to be good.
     let create: CreateResponse = body::json(bytes).await?;
     let form = Form::of(&create);
-    let Some(reader) = state.backend.attach(user, id, form.wish()).await? else { return Ok(None) };
+    let Some(reader) = state.backend.attach(user, id, form.mode()).await? else { return Ok(None) };
     tracing::info!(response.id = %id, "http.response.attached");
     if !form.stream
         && !form.background
@@ -84,7 +84,7 @@ async fn first(user: UserId, admitted: Admitted, state: &HttpState) -> Result<Op
     let Admitted { plan, stream, view } = admitted;
     tracing::info!(response.id = %plan.id, model.provider = plan.targets.first().map(|target| &target.provider), "http.response.admitted");
     let (id, form) = (plan.id, Form { stream, background: plan.request.background, view });
-    match state.backend.respond(plan, form.wish()).await {
+    match state.backend.respond(plan, form.mode()).await {
         Ok(reader) => form.answer(reader, (user, id), state).await.map(Some),
         Err(AdmitError::KeyTaken) => Ok(None),
         Err(error) => Err(error.into()),
@@ -109,8 +109,8 @@ impl Form {
         }
     }
 
-    fn wish(&self) -> Wish {
-        if self.stream { Wish::Events { view: self.view, from: 0 } } else { Wish::Ending }
+    fn mode(&self) -> DeliveryMode {
+        if self.stream { DeliveryMode::Events { view: self.view, from: 0 } } else { DeliveryMode::Ending }
     }
 
     async fn answer(

@@ -25,7 +25,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, Emission, Outcome, Phase, ReadRefusal, SharedStatusLine, StatusLine, Wish,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, Outcome, Phase, ReadRefusal, SharedStatusLine,
+    StatusLine,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
@@ -47,8 +48,8 @@ pub(super) const KEY: &str = "sk-good";
 #[derive(Debug, Default)]
 pub(super) struct FakeBackend {
     pub(super) plans: Mutex<Vec<Plan>>,
-    pub(super) wishes: Mutex<Vec<Wish>>,
-    pub(super) resumed: Mutex<Vec<Wish>>,
+    pub(super) wishes: Mutex<Vec<DeliveryMode>>,
+    pub(super) resumed: Mutex<Vec<DeliveryMode>>,
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<ClientStream>>,
@@ -56,7 +57,7 @@ pub(super) struct FakeBackend {
     pub(super) claimed: Mutex<Option<ResponseId>>,
     /// Who has it once a response was refused for it.
     pub(super) claimed_by_admitting: Mutex<Option<ResponseId>>,
-    pub(super) attached: Mutex<Vec<Wish>>,
+    pub(super) attached: Mutex<Vec<DeliveryMode>>,
     /// Whoever attaches finds that the key was given back.
     pub(super) given_back: AtomicBool,
     pub(super) key_always_taken: AtomicBool,
@@ -81,10 +82,10 @@ impl FakeBackend {
 
 #[async_trait]
 impl Backend for FakeBackend {
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<ClientStream, AdmitError> {
+    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
-        self.wishes.lock().push(wish);
+        self.wishes.lock().push(mode);
         if self.key_always_taken.load(Ordering::Relaxed) {
             return Err(AdmitError::KeyTaken);
         }
@@ -103,22 +104,27 @@ impl Backend for FakeBackend {
         Ok(*self.claimed.lock())
     }
 
-    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<ClientStream>, AttachRefusal> {
-        self.attached.lock().push(wish);
+    async fn attach(
+        &self,
+        _: UserId,
+        _: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
+        self.attached.lock().push(mode);
         if self.given_back.load(Ordering::Relaxed) {
             return Ok(None);
         }
         Ok(Some(self.reader()?))
     }
 
-    async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
+    async fn subscribe(&self, _: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
         self.find(id)?;
-        self.wishes.lock().push(wish);
+        self.wishes.lock().push(mode);
         self.reader()
     }
 
-    async fn resume(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<ClientStream, ReadRefusal> {
-        self.resumed.lock().push(wish);
+    async fn resume(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        self.resumed.lock().push(mode);
         self.reader()
     }
 

@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Answer, Api};
-use crate::actors::{AdmitError, Phase, Wish};
+use crate::actors::{AdmitError, DeliveryMode, Phase};
 use crate::domain::{Cause, View};
 use crate::protocol::{ResponseId, Status};
 
@@ -34,7 +34,10 @@ async fn a_known_key_is_attached_to_in_the_form_that_is_asked_for() {
     feed.frame(0);
     feed.end();
     assert!(post(&api, true).await.text.contains("[DONE]"));
-    assert_eq!(*api.backend.attached.lock(), [Wish::Ending, Wish::Events { view: View::default(), from: 0 }]);
+    assert_eq!(
+        *api.backend.attached.lock(),
+        [DeliveryMode::Ending, DeliveryMode::Events { view: View::default(), from: 0 }]
+    );
     assert!(api.backend.plans.lock().is_empty());
 }
 

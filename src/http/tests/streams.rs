@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, outcome};
-use crate::actors::{Emission, Phase, Wish};
+use crate::actors::{DeliveryMode, Emission, Phase};
 use crate::domain::{Cause, Limits, View};
 use crate::http::HttpSettings;
 use crate::protocol::Status;
@@ -34,7 +34,7 @@ async fn frames_are_written_as_they_are_and_then_done() {
     ] {
         assert_eq!(answer.header(header), value);
     }
-    assert_eq!(*api.backend.wishes.lock(), [Wish::Events { view: View::default(), from: 0 }]);
+    assert_eq!(*api.backend.wishes.lock(), [DeliveryMode::Events { view: View::default(), from: 0 }]);
     assert!(api.backend.plans.lock()[0].resumable);
 }
 
@@ -72,7 +72,7 @@ async fn a_lost_reader_is_replaced_after_the_last_frame() {
     third.frame(2);
     third.end();
     assert_eq!(stream(&api).await.text, frames(0..3) + "data: [DONE]\n\n");
-    let again = Wish::Events { view: View::default(), from: 2 };
+    let again = DeliveryMode::Events { view: View::default(), from: 2 };
     assert_eq!(*api.backend.resumed.lock(), [again, again]);
 }
 

@@ -6,7 +6,7 @@ use actix_web::dev::ServerHandle;
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::{AccountService, Authenticator},
-    actors::{EstimateTokens, ProviderLimits, Wish},
+    actors::{DeliveryMode, EstimateTokens, ProviderLimits},
     admission::{Asked, DisconnectWish, Model, PromptCounter},
     domain::{Encoding, Fact, Prompt, RetryPolicy, Target, View},
     http::{HttpSettings, HttpState, serve},
@@ -96,8 +96,8 @@ impl Served {
         let create = CreateResponse::text("m", input);
         let mut plan = self.antiphon.admission().plan(self.user, create, asked).await.unwrap().plan;
         plan.request.tools = functions.iter().map(|name| function(name)).collect();
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        self.antiphon.respond(plan, wish).await.unwrap().id.to_string()
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        self.antiphon.respond(plan, mode).await.unwrap().id.to_string()
     }
 
     /// All facts of a stored response.
