@@ -16,14 +16,14 @@ pub enum Phase {
     /// A provider streams.
     Opened,
     /// It ended, and the ending is durable.
-    Ended(Arc<Outcome>),
+    Ended(Arc<ResponseOutcome>),
     /// The database is away for longer than the response waits. The true ending can be read once it is back.
     Unavailable,
 }
 
 /// How a response ended.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct ResponseOutcome {
     /// The terminal status.
     pub status: Status,
     /// Why it failed.
@@ -36,7 +36,7 @@ pub struct Outcome {
     pub retry_after: Option<Duration>,
 }
 
-impl Outcome {
+impl ResponseOutcome {
     /// Whether anything came out.
     #[must_use]
     pub fn has_output(&self) -> bool {

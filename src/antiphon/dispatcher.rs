@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, Outcome, Phase, ReadRefusal, Role,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, Phase, ReadRefusal, ResponseOutcome, Role,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
@@ -81,7 +81,7 @@ impl Handler<StartResponse> for Dispatcher {
 }
 
 impl Handler<CancelResponse> for Dispatcher {
-    type Result = ResponseActFuture<Self, Result<Arc<Outcome>, CancelRefusal>>;
+    type Result = ResponseActFuture<Self, Result<Arc<ResponseOutcome>, CancelRefusal>>;
 
     fn handle(&mut self, CancelResponse { user, id }: CancelResponse, _: &mut Self::Context) -> Self::Result {
         let node = self.node.clone();

@@ -17,7 +17,7 @@ use tracing::Span;
 use super::{Builder, Dispatcher};
 use crate::actors::{
     AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal,
-    Label, Node, NodeFailure, NodeGuardian, NodeState, Outcome, Place, ReadRefusal, ResponseRegistry, Role,
+    Label, Node, NodeFailure, NodeGuardian, NodeState, Place, ReadRefusal, ResponseOutcome, ResponseRegistry, Role,
     Subscription, Upstream, client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
@@ -235,7 +235,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`CancelRefusal`].
-    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;

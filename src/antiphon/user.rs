@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
-use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, Outcome, ReadRefusal};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
 use crate::admission::{Admitted, Asked, Refusal};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
@@ -117,7 +117,7 @@ impl User {
     ///
     /// # Errors
     /// [`CancelRefusal`]: it has ended in another way, or there is none.
-    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         self.antiphon.cancel(self.id, id).await
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, Outcome, ReadRefusal};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
 use crate::antiphon::{Antiphon, AttachRefusal};
 use crate::domain::{Idempotency, Plan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
@@ -41,7 +41,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal>;
 
     /// Cancels a response; answers once its ending is durable.
-    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal>;
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal>;
 
     /// Cancels a stored response if it runs, and deletes all of it.
     async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal>;
@@ -96,7 +96,7 @@ impl Backend for Antiphon {
         Antiphon::retrieve(self, user, id).await
     }
 
-    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         Antiphon::cancel(self, user, id).await
     }
 

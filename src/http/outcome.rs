@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{ClientStream, DeliveryMode, Outcome, Phase, ReadRefusal};
+use crate::actors::{ClientStream, DeliveryMode, Phase, ReadRefusal, ResponseOutcome};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -83,7 +83,7 @@ pub(super) async fn ending(
 }
 
 /// The response's outcome; none if what served the reader is gone.
-async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<Outcome>>, ApiError> {
+async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>, ApiError> {
     let decided = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_) | Phase::Unavailable)).await;
     match decided.as_deref() {
         Ok(Phase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
@@ -92,11 +92,11 @@ async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<Outcome>>, ApiErr
     }
 }
 
-fn is_bare_failure(outcome: &Outcome) -> bool {
+fn is_bare_failure(outcome: &ResponseOutcome) -> bool {
     outcome.status == Status::Failed && !outcome.has_output()
 }
 
-fn failed(outcome: &Outcome, state: &HttpState) -> ApiError {
+fn failed(outcome: &ResponseOutcome, state: &HttpState) -> ApiError {
     let longest: Duration = state.settings.longest_retry_after;
     ApiError::failed(outcome, longest)
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
     actors::{
-        AdmitError, ClientStream, DeliveryMode, Label, Outcome, Phase, ProviderLimits, Role, Settings,
+        AdmitError, ClientStream, DeliveryMode, Label, Phase, ProviderLimits, ResponseOutcome, Role, Settings,
         supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
@@ -44,13 +44,13 @@ fn within(mut plan: Plan, timeouts: Timeouts) -> Plan {
 }
 
 /// How it ends, for one who only waits for that.
-async fn ending(mut reader: ClientStream) -> Arc<Outcome> {
+async fn ending(mut reader: ClientStream) -> Arc<ResponseOutcome> {
     let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap();
     let Phase::Ended(outcome) = &*ended else { unreachable!() };
     Arc::clone(outcome)
 }
 
-async fn ending_of(node: &TestNode, id: ResponseId) -> Arc<Outcome> {
+async fn ending_of(node: &TestNode, id: ResponseId) -> Arc<ResponseOutcome> {
     ending(node.antiphon.subscribe(node.user, id, DeliveryMode::Ending).await.unwrap()).await
 }
 

@@ -12,7 +12,7 @@ use std::{
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
-    actors::{DeliveryMode, Outcome, Phase},
+    actors::{DeliveryMode, Phase, ResponseOutcome},
     domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
@@ -318,7 +318,7 @@ async fn an_answer_without_end_is_cut_at_one_byte_for_client_and_record_and_the_
 }
 
 /// A response of that provider alone, on a node without a server, and how it ends.
-async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
+async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> {
     let store = Arc::new(MemoryStore::new());
     let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
     let accounts = AccountService::new(store.clone(), vault.clone());

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::actors::{
-    client_stream::{ClientSink, Outcome},
+    client_stream::{ClientSink, ResponseOutcome},
     response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
 };
 use crate::domain::Plan;
@@ -48,7 +48,7 @@ pub(crate) struct Cancel {
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
-    pub(crate) reply: oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>,
 }
 
 /// Cancel a response if it runs, and delete all of it. Answered once nothing is left.

@@ -6,7 +6,7 @@ use actix::Addr;
 
 use super::{ResponseRegistry, recovery::ask, settle::Reason};
 use crate::actors::{
-    client_stream::Outcome,
+    client_stream::ResponseOutcome,
     node::Node,
     response_supervisor::{ReadRefusal, outcome},
 };
@@ -131,7 +131,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
 }
 
 /// How a response that has ended did.
-pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, ReadRefusal> {
+pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, ReadRefusal> {
     let transcript = load(node, user, id).await?;
     outcome(&transcript, (None, None)).map(Arc::new).ok_or(ReadRefusal::Failed)
 }

@@ -6,7 +6,7 @@ use actix::{Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::{ResponseSupervisor, supervisor::Stage};
-use crate::actors::client_stream::{ClientSink, Outcome};
+use crate::actors::client_stream::{ClientSink, ResponseOutcome};
 use crate::domain::Fact;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
@@ -48,7 +48,7 @@ pub enum ReadRefusal {
     Failed,
 }
 
-pub(super) type CancelReply = oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>;
+pub(super) type CancelReply = oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>;
 
 /// Asks to cancel. Answered once the ending is durable, whichever it is.
 #[derive(Debug, Message)]
@@ -83,7 +83,7 @@ pub(crate) struct JoinRun {
 
 impl ResponseSupervisor {
     /// Answers who asked to cancel, by how the response ended.
-    pub(super) fn answer_cancels(&mut self, outcome: &Arc<Outcome>) {
+    pub(super) fn answer_cancels(&mut self, outcome: &Arc<ResponseOutcome>) {
         for reply in self.cancels.drain(..) {
             let _left = reply.send(cancel_answer(outcome));
         }
@@ -96,7 +96,7 @@ impl ResponseSupervisor {
     }
 }
 
-fn cancel_answer(outcome: &Arc<Outcome>) -> Result<Arc<Outcome>, CancelRefusal> {
+fn cancel_answer(outcome: &Arc<ResponseOutcome>) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
     match outcome.status {
         Status::Cancelled => Ok(Arc::clone(outcome)),
         status @ (Status::Queued | Status::InProgress | Status::Completed | Status::Failed | Status::Incomplete) => {

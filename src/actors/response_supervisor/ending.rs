@@ -6,7 +6,7 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, supervisor::Stage};
 use crate::actors::{
-    client_stream::{Outcome, Phase},
+    client_stream::{Phase, ResponseOutcome},
     persistence_accumulator::EndingDraft,
 };
 use crate::domain::{Fact, Timestamp, Transcript};
@@ -102,13 +102,13 @@ pub(crate) struct Estimate {
 pub(crate) fn outcome(
     transcript: &Transcript,
     (error, later): (Option<&provider::Error>, Option<Duration>),
-) -> Option<Outcome> {
+) -> Option<ResponseOutcome> {
     let (ending, _) = transcript.ended()?;
     let (provider_status, retry_after) = match error {
         Some(provider::Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
         Some(_) | None => (None, later),
     };
-    Some(Outcome {
+    Some(ResponseOutcome {
         status: ending.status,
         cause: ending.cause,
         response: Arc::from(transcript.response()?),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::actors::{
     client_emitter::{FrameBuffer, Memory, Past},
-    client_stream::{ClientSink, Outcome},
+    client_stream::{ClientSink, ResponseOutcome},
     node::Node,
     persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
     restarts,
@@ -38,7 +38,7 @@ pub(super) enum Stage {
     /// The ending is decided and not durable yet.
     Settling,
     /// The ending is durable; clients may still read.
-    Over(Arc<Outcome>),
+    Over(Arc<ResponseOutcome>),
 }
 
 /// Why a response was not accepted.

@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, Outcome, Phase, ReadRefusal, SharedStatusLine,
-    StatusLine,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, Phase, ReadRefusal, ResponseOutcome,
+    SharedStatusLine, StatusLine,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
@@ -63,7 +63,7 @@ pub(super) struct FakeBackend {
     pub(super) key_always_taken: AtomicBool,
     pub(super) admit_error: Mutex<Option<AdmitError>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
-    pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
+    pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, CancelRefusal>>>,
     /// The responses that exist.
     pub(super) known: Mutex<Vec<ResponseId>>,
     pub(super) providers: Mutex<BTreeMap<String, UpstreamHealth>>,
@@ -132,7 +132,7 @@ impl Backend for FakeBackend {
         Ok(response(self.find(id)?, Status::Completed, None))
     }
 
-    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         self.cancel.lock().clone().unwrap_or(Err(CancelRefusal::NotFound))
     }
 
@@ -358,9 +358,9 @@ impl Feed {
     }
 }
 
-pub(super) fn outcome(status: Status, cause: Option<Cause>) -> Outcome {
+pub(super) fn outcome(status: Status, cause: Option<Cause>) -> ResponseOutcome {
     let response = Arc::new(response(ResponseId::new(), status, None));
-    Outcome { status, cause, response, provider_status: None, retry_after: None }
+    ResponseOutcome { status, cause, response, provider_status: None, retry_after: None }
 }
 
 fn model(id: &str) -> Model {
