@@ -10,7 +10,7 @@ use crate::protocol::{Response, ResponseId, Status};
 
 /// How far a response is, as far as its clients' status line depends on it.
 #[derive(Debug, Clone)]
-pub enum Phase {
+pub enum ResponsePhase {
     /// Accepted; no provider has answered yet.
     Opening,
     /// A provider streams.
@@ -50,7 +50,7 @@ pub struct ClientStream {
     /// The response.
     pub id: ResponseId,
     /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
-    pub phase: watch::Receiver<Phase>,
+    pub phase: watch::Receiver<ResponsePhase>,
     /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
     /// failed or cut the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
@@ -90,7 +90,7 @@ pub enum DeliveryMode {
 /// The other end of a [`ClientStream`], held by what serves it.
 #[derive(Debug)]
 pub(crate) struct ClientSink {
-    pub(crate) phase: Arc<watch::Sender<Phase>>,
+    pub(crate) phase: Arc<watch::Sender<ResponsePhase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
     pub(crate) mode: DeliveryMode,
     pub(crate) status_line: SharedStatusLine,
@@ -98,7 +98,7 @@ pub(crate) struct ClientSink {
 
 /// Both ends of a new reader.
 pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
-    let (phase, phases) = watch::channel(Phase::Opening);
+    let (phase, phases) = watch::channel(ResponsePhase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
     let status_line = SharedStatusLine::default();
     let client = ClientSink { phase: Arc::new(phase), sink, mode, status_line: status_line.clone() };

@@ -23,7 +23,7 @@ mod upstream;
 
 pub use client_emitter::Emission;
 pub(crate) use client_stream::client_channel;
-pub use client_stream::{ClientStream, DeliveryMode, Phase, ResponseOutcome};
+pub use client_stream::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};

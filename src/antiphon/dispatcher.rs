@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, Phase, ReadRefusal, ResponseOutcome, Role,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, ReadRefusal, ResponseOutcome, ResponsePhase, Role,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
@@ -140,7 +140,7 @@ async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -
     let antiphon = node.upgrade().ok_or(ReadRefusal::Restarting)?;
     let key = antiphon.node().vault.user_key(user).await?;
     let at_end = antiphon.subscribe(user, id, DeliveryMode::Ending).await?;
-    let has_ended = matches!(*at_end.phase.borrow(), Phase::Ended(_));
+    let has_ended = matches!(*at_end.phase.borrow(), ResponsePhase::Ended(_));
     let reader = match has_ended {
         true => None,
         false => Some(antiphon.subscribe(user, id, DeliveryMode::Events { view: View::default(), from: 0 }).await?),

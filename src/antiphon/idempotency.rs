@@ -1,7 +1,7 @@
 //! Repeated requests: finding the response of the first one, and attaching to it.
 
 use super::Antiphon;
-use crate::actors::{ClientStream, DeliveryMode, Phase, ReadRefusal};
+use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponsePhase};
 use crate::domain::Idempotency;
 use crate::protocol::{ResponseId, UserId};
 
@@ -78,8 +78,8 @@ impl Antiphon {
 /// Of a response that has ended there may be somebody who still reads it, and its supervisor with them.
 fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, AttachRefusal> {
     let ended = match &*reader.phase.borrow() {
-        Phase::Ended(outcome) => Some(outcome.response.store),
-        Phase::Opening | Phase::Opened | Phase::Unavailable => None,
+        ResponsePhase::Ended(outcome) => Some(outcome.response.store),
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => None,
     };
     match ended {
         Some(_) if reader.status_line.has_failed() => Ok(None),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{ClientStream, DeliveryMode, Phase, ReadRefusal, ResponseOutcome};
+use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome, ResponsePhase};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -17,15 +17,15 @@ const MOST_READERS: u32 = 5;
 /// has begun to stream the response before.
 pub(super) async fn status_line(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     let mut phases = reader.phase.clone();
-    let decided = phases.wait_for(|phase| !matches!(phase, Phase::Opening));
+    let decided = phases.wait_for(|phase| !matches!(phase, ResponsePhase::Opening));
     // Where what served the reader is gone, or time is up, the stream will tell.
     if let Ok(Ok(phase)) = tokio::time::timeout(state.settings.header_wait, decided).await {
         match &*phase {
-            Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
+            ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
                 return Err(failed(outcome, state));
             }
-            Phase::Unavailable => return Err(ApiError::database_unavailable()),
-            Phase::Opening | Phase::Opened | Phase::Ended(_) => {}
+            ResponsePhase::Unavailable => return Err(ApiError::database_unavailable()),
+            ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) => {}
         }
     }
     if reader.begin_success() { Ok(()) } else { silent_failure(reader, user, state).await }
@@ -48,8 +48,8 @@ async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpSta
 /// no use.
 pub(super) fn failed_before(reader: &ClientStream, state: &HttpState) -> Option<ApiError> {
     match &*reader.phase.borrow() {
-        Phase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
-        Phase::Opening | Phase::Opened | Phase::Ended(_) | Phase::Unavailable => None,
+        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) | ResponsePhase::Unavailable => None,
     }
 }
 
@@ -84,11 +84,12 @@ pub(super) async fn ending(
 
 /// The response's outcome; none if what served the reader is gone.
 async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>, ApiError> {
-    let decided = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_) | Phase::Unavailable)).await;
+    let decided =
+        reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_) | ResponsePhase::Unavailable)).await;
     match decided.as_deref() {
-        Ok(Phase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
-        Ok(Phase::Unavailable) => Err(ApiError::database_unavailable()),
-        Ok(Phase::Opening | Phase::Opened) | Err(_) => Ok(None),
+        Ok(ResponsePhase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
+        Ok(ResponsePhase::Unavailable) => Err(ApiError::database_unavailable()),
+        Ok(ResponsePhase::Opening | ResponsePhase::Opened) | Err(_) => Ok(None),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
     actors::{
-        AdmitError, ClientStream, DeliveryMode, Label, Phase, ProviderLimits, ResponseOutcome, Role, Settings,
+        AdmitError, ClientStream, DeliveryMode, Label, ProviderLimits, ResponseOutcome, ResponsePhase, Role, Settings,
         supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
@@ -45,8 +45,8 @@ fn within(mut plan: Plan, timeouts: Timeouts) -> Plan {
 
 /// How it ends, for one who only waits for that.
 async fn ending(mut reader: ClientStream) -> Arc<ResponseOutcome> {
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap();
-    let Phase::Ended(outcome) = &*ended else { unreachable!() };
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap();
+    let ResponsePhase::Ended(outcome) = &*ended else { unreachable!() };
     Arc::clone(outcome)
 }
 

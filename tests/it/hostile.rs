@@ -12,7 +12,7 @@ use std::{
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
-    actors::{DeliveryMode, Phase, ResponseOutcome},
+    actors::{DeliveryMode, ResponseOutcome, ResponsePhase},
     domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
@@ -350,9 +350,9 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         resumable: true,
     };
     let mut reader = antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_)));
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_)));
     let ended = timeout(SOON, ended).await.expect("the response ends").unwrap();
-    let Phase::Ended(outcome) = &*ended else { unreachable!("waited for") };
+    let ResponsePhase::Ended(outcome) = &*ended else { unreachable!("waited for") };
     Arc::clone(outcome)
 }
 

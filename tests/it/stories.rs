@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{
-        AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, Phase, ReadRefusal, Role, Settings,
-        supervision::Fault,
+        AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, ReadRefusal, ResponsePhase, Role,
+        Settings, supervision::Fault,
     },
     domain::{Cause, DisconnectPolicy, Plan, View},
     protocol::{ResponseId, Status, Usage},
@@ -433,11 +433,11 @@ async fn who_waits_for_the_ending_only_is_told_it() {
     call.text("whole");
     call.finish();
     drop(call);
-    let phase = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
-    let Phase::Ended(outcome) = phase else { unreachable!() };
+    let phase = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap().clone();
+    let ResponsePhase::Ended(outcome) = phase else { unreachable!() };
     assert_eq!(*outcome.response, node.antiphon.retrieve(node.user, reader.id).await.unwrap());
     let mut late = node.antiphon.subscribe(node.user, reader.id, DeliveryMode::Ending).await.unwrap();
-    assert!(matches!(&*late.phase.borrow_and_update(), Phase::Ended(_)));
+    assert!(matches!(&*late.phase.borrow_and_update(), ResponsePhase::Ended(_)));
 }
 
 #[tokio::test]

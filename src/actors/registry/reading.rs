@@ -14,7 +14,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
-    client_stream::{ClientSink, DeliveryMode, Phase},
+    client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
     response_supervisor::{JoinRun, ReadRefusal},
     supervision::{Child, spawn_on},
@@ -24,7 +24,7 @@ use crate::protocol::{ResponseId, UserId};
 /// The emitters of responses that have ended.
 #[derive(Debug, Default)]
 pub(super) struct Replays {
-    emitters: HashMap<ClientId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
+    emitters: HashMap<ClientId, (Child<ClientEmitter>, Arc<watch::Sender<ResponsePhase>>)>,
     next: ClientId,
 }
 
@@ -78,12 +78,12 @@ impl Handler<Join> for ResponseRegistry {
 async fn tell_ending(
     node: Arc<Node>,
     at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
-    (mode, phase): (DeliveryMode, Arc<watch::Sender<Phase>>),
+    (mode, phase): (DeliveryMode, Arc<watch::Sender<ResponsePhase>>),
     (user, id): (UserId, ResponseId),
 ) -> Result<AtRest, ReadRefusal> {
     let at_rest = at_rest.await?;
     if mode == DeliveryMode::Ending && matches!(at_rest, AtRest::Ended(_)) {
-        phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
+        phase.send_replace(ResponsePhase::Ended(ending(&node, user, id).await?));
     }
     Ok(at_rest)
 }
@@ -106,7 +106,7 @@ impl ResponseRegistry {
             let label = (Label::of(Role::ClientEmitter, id), span);
             let exit = move |_| registry.do_send(ReplayExited { reader });
             let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
-            phase.send_replace(Phase::Opened);
+            phase.send_replace(ResponsePhase::Opened);
             self.replays.emitters.insert(reader, (child, phase));
             Ok(())
         });

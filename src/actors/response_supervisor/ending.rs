@@ -6,7 +6,7 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, supervisor::Stage};
 use crate::actors::{
-    client_stream::{Phase, ResponseOutcome},
+    client_stream::{ResponseOutcome, ResponsePhase},
     persistence_accumulator::EndingDraft,
 };
 use crate::domain::{Fact, Timestamp, Transcript};
@@ -83,7 +83,7 @@ impl ResponseSupervisor {
         self.frame_buffer.borrow_mut().over = true;
         self.stage = Stage::Over(Arc::clone(&outcome));
         fault::reach(FaultPoint::EndingConcluded);
-        self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));
+        self.readers.announce(&ResponsePhase::Ended(Arc::clone(&outcome)));
         self.readers.nudge();
         self.answer_cancels(&outcome);
         self.leave_when_done(ctx);

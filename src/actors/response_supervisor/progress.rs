@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
-    client_stream::Phase,
+    client_stream::ResponsePhase,
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
 };
@@ -241,7 +241,7 @@ impl ResponseSupervisor {
         }
         self.refuse_admission(AdmitError::Unavailable);
         self.frame_buffer.borrow_mut().unavailable = true;
-        self.readers.announce(&Phase::Unavailable);
+        self.readers.announce(&ResponsePhase::Unavailable);
         self.readers.nudge();
         self.refuse_cancels();
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     client_emitter::{ClientEmitter, ClientId, Committed, EmitterFact, Source},
-    client_stream::{ClientSink, DeliveryMode, Phase},
+    client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
@@ -27,7 +27,7 @@ pub(super) struct Clients {
 
 #[derive(Debug)]
 struct Taken {
-    phase: Arc<watch::Sender<Phase>>,
+    phase: Arc<watch::Sender<ResponsePhase>>,
     /// None if the client only waits for the ending, or its emitter has ended.
     emitter: Option<Child<ClientEmitter>>,
     wants_events: bool,
@@ -47,7 +47,7 @@ impl Clients {
         }
     }
 
-    pub(super) fn announce(&self, phase: &Phase) {
+    pub(super) fn announce(&self, phase: &ResponsePhase) {
         for client in self.clients.values() {
             client.phase.send_replace(phase.clone());
         }
@@ -56,9 +56,9 @@ impl Clients {
     pub(super) fn announce_opened(&self, opened: bool) {
         for client in self.clients.values().filter(|_| opened) {
             client.phase.send_if_modified(|phase| {
-                let opening = matches!(phase, Phase::Opening);
+                let opening = matches!(phase, ResponsePhase::Opening);
                 if opening {
-                    *phase = Phase::Opened;
+                    *phase = ResponsePhase::Opened;
                 }
                 opening
             });
@@ -103,14 +103,14 @@ impl ResponseSupervisor {
         self.readers.clients.insert(reader, Taken { phase, emitter, wants_events });
     }
 
-    fn phase(&self) -> Phase {
+    fn phase(&self) -> ResponsePhase {
         match &self.stage {
-            Stage::Over(outcome) => Phase::Ended(Arc::clone(outcome)),
+            Stage::Over(outcome) => ResponsePhase::Ended(Arc::clone(outcome)),
             Stage::Admitting(_) | Stage::Running | Stage::Settling if self.frame_buffer.borrow().unavailable => {
-                Phase::Unavailable
+                ResponsePhase::Unavailable
             }
-            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => Phase::Opened,
-            Stage::Admitting(_) | Stage::Running | Stage::Settling => Phase::Opening,
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => ResponsePhase::Opened,
+            Stage::Admitting(_) | Stage::Running | Stage::Settling => ResponsePhase::Opening,
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, Phase, ReadRefusal, ResponseOutcome,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, ReadRefusal, ResponseOutcome, ResponsePhase,
     SharedStatusLine, StatusLine,
 };
 use crate::actors::{History, HistoryError};
@@ -320,7 +320,7 @@ impl Api {
 
     /// Gives the backend a reader and returns its other end.
     pub(super) fn reader(&self) -> Feed {
-        let (phase, phases) = watch::channel(Phase::Opening);
+        let (phase, phases) = watch::channel(ResponsePhase::Opening);
         let (sink, emissions) = mpsc::channel(64);
         let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
         shared.join(&status_line);
@@ -338,7 +338,7 @@ async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
 
 /// The backend's end of a reader.
 pub(super) struct Feed {
-    pub(super) phase: watch::Sender<Phase>,
+    pub(super) phase: watch::Sender<ResponsePhase>,
     pub(super) sink: mpsc::Sender<Emission>,
     pub(super) status_line: StatusLine,
 }
@@ -354,7 +354,7 @@ impl Feed {
     }
 
     pub(super) fn ended(&self, status: Status, cause: Option<Cause>) {
-        self.phase.send_replace(Phase::Ended(Arc::new(outcome(status, cause))));
+        self.phase.send_replace(ResponsePhase::Ended(Arc::new(outcome(status, cause))));
     }
 }
 

@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Answer, Api};
-use crate::actors::{AdmitError, DeliveryMode, Phase};
+use crate::actors::{AdmitError, DeliveryMode, ResponsePhase};
 use crate::domain::{Cause, View};
 use crate::protocol::{ResponseId, Status};
 
@@ -83,7 +83,7 @@ async fn a_failure_that_was_there_before_is_not_to_be_asked_for_again() {
 async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error() {
     let api = Api::new();
     let feed = api.reader();
-    feed.phase.send_replace(Phase::Opened);
+    feed.phase.send_replace(ResponsePhase::Opened);
     assert!(feed.status_line.fail());
     let ended = async move {
         tokio::task::yield_now().await;

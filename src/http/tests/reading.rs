@@ -105,7 +105,7 @@ async fn the_providers_wait_is_passed_on_but_not_beyond_what_clients_accept() {
         let mut outcome = outcome(Status::Failed, Some(Cause::ProviderRateLimited));
         outcome.retry_after = Some(Duration::from_secs(asked));
         let feed = api.reader();
-        feed.phase.send_replace(crate::actors::Phase::Ended(outcome.into()));
+        feed.phase.send_replace(crate::actors::ResponsePhase::Ended(outcome.into()));
         let answer = api.create(json!({"model": "m", "input": "x"})).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, told));
     }

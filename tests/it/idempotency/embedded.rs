@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     AttachRefusal,
-    actors::{AdmitError, ClientStream, DeliveryMode, Phase, Settings},
+    actors::{AdmitError, ClientStream, DeliveryMode, ResponsePhase, Settings},
     domain::{DisconnectPolicy, Idempotency, Plan, View},
     protocol::Status,
     provider::Error,
@@ -22,10 +22,12 @@ fn with_key(node: &TestNode) -> Plan {
 }
 
 async fn status(mut reader: ClientStream) -> Status {
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap().clone();
     match ended {
-        Phase::Ended(outcome) => outcome.status,
-        Phase::Opening | Phase::Opened | Phase::Unavailable => unreachable!("it was waited for"),
+        ResponsePhase::Ended(outcome) => outcome.status,
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => {
+            unreachable!("it was waited for")
+        }
     }
 }
 
@@ -110,7 +112,7 @@ async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
     let mut reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
-    reader.phase.wait_for(|phase| matches!(phase, Phase::Opened)).await.unwrap();
+    reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Opened)).await.unwrap();
     // From the opening on nothing is on its way but the ending, which can't become durable.
     while node.store.commits() < 2 {
         tokio::task::yield_now().await;
