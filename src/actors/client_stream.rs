@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use super::{client_emitter::Emission, status_line::SharedStatusLine};
+use super::{client_emitter::Emission, success_promise::SharedSuccessPromise};
 use crate::domain::{Cause, View};
 use crate::protocol::{Response, ResponseId, Status};
 
@@ -54,7 +54,7 @@ pub struct ClientStream {
     /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
     /// failed or cut the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
-    pub(crate) status_line: SharedStatusLine,
+    pub(crate) success_promise: SharedSuccessPromise,
 }
 
 impl ClientStream {
@@ -63,13 +63,13 @@ impl ClientStream {
     /// that failure. False if it has failed so: then [`phase`](Self::phase) soon says how.
     #[must_use]
     pub fn begin_success(&self) -> bool {
-        self.status_line.succeed()
+        self.success_promise.succeed()
     }
 
     /// Whether any client of the running response was told of a success.
     #[must_use]
     pub fn has_begun_success(&self) -> bool {
-        self.status_line.has_succeeded()
+        self.success_promise.has_succeeded()
     }
 }
 
@@ -93,14 +93,14 @@ pub(crate) struct ClientSink {
     pub(crate) phase: Arc<watch::Sender<ResponsePhase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
     pub(crate) mode: DeliveryMode,
-    pub(crate) status_line: SharedStatusLine,
+    pub(crate) success_promise: SharedSuccessPromise,
 }
 
 /// Both ends of a new reader.
 pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
     let (phase, phases) = watch::channel(ResponsePhase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
-    let status_line = SharedStatusLine::default();
-    let client = ClientSink { phase: Arc::new(phase), sink, mode, status_line: status_line.clone() };
-    (client, ClientStream { id, phase: phases, emissions, status_line })
+    let success_promise = SharedSuccessPromise::default();
+    let client = ClientSink { phase: Arc::new(phase), sink, mode, success_promise: success_promise.clone() };
+    (client, ClientStream { id, phase: phases, emissions, success_promise })
 }

@@ -16,8 +16,8 @@ mod provider_reader;
 mod registry;
 mod response_supervisor;
 mod restarts;
-mod status_line;
 mod subscription;
+mod success_promise;
 pub mod supervision;
 mod upstream;
 
@@ -37,8 +37,8 @@ pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::Place;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
-#[cfg(test)]
-pub(crate) use status_line::{SharedStatusLine, StatusLine};
 pub use subscription::Subscription;
+#[cfg(test)]
+pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
 pub use upstream::ProviderLimits;
 pub(crate) use upstream::Upstream;

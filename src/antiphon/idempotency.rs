@@ -82,7 +82,7 @@ fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, AttachRefus
         ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => None,
     };
     match ended {
-        Some(_) if reader.status_line.has_failed() => Ok(None),
+        Some(_) if reader.success_promise.has_failed() => Ok(None),
         Some(false) => Err(AttachRefusal::NotStored),
         Some(true) | None => Ok(Some(reader)),
     }

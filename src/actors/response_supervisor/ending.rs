@@ -66,7 +66,7 @@ impl ResponseSupervisor {
     /// from here on its clients are told of the failure, and the request may be repeated.
     fn releases_key(&self, status: Status) -> bool {
         let silent = status == Status::Failed && self.transcript.pieces() == 0;
-        silent && self.status_line.fail() && self.plan.idempotency.is_some()
+        silent && self.success_promise.fail() && self.plan.idempotency.is_some()
     }
 
     /// The ending is durable: everybody may see it.

@@ -165,7 +165,7 @@ impl ResponseSupervisor {
         if let Stage::Admitting(reply) = std::mem::replace(&mut self.stage, next) {
             if self.plan.request.background {
                 // Its client is told so at once, whatever becomes of it.
-                self.status_line.succeed();
+                self.success_promise.succeed();
             }
             // Who asked may have left; their client says so.
             let _left = reply.send(Ok(()));

@@ -77,8 +77,8 @@ impl ResponseSupervisor {
     pub(super) fn client(&mut self, client: ClientSink, ctx: &mut Context<Self>) {
         let reader = self.readers.next;
         self.readers.next += 1;
-        let ClientSink { phase, sink, mode, status_line } = client;
-        status_line.join(&self.status_line);
+        let ClientSink { phase, sink, mode, success_promise } = client;
+        success_promise.join(&self.success_promise);
         phase.send_replace(self.phase());
         let emitter = match mode {
             DeliveryMode::Ending => None,

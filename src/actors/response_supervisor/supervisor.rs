@@ -18,7 +18,7 @@ use crate::actors::{
     node::Node,
     persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
     restarts,
-    status_line::StatusLine,
+    success_promise::SuccessPromise,
     supervision::{Ping, RestartBudget},
 };
 use crate::domain::{Fact, Frame, OutputAllowance, Plan, Transcript};
@@ -147,7 +147,7 @@ pub(crate) struct ResponseSupervisor {
     /// The provider's latest report. Some report with every word, and only the last one counts.
     pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
-    pub(super) status_line: StatusLine,
+    pub(super) success_promise: SuccessPromise,
     pub(super) provider_error: Option<provider::Error>,
     /// When it is worth coming back, where no provider was asked.
     pub(super) retry_after: Option<Duration>,
@@ -201,7 +201,7 @@ impl ResponseSupervisor {
             last_facts: Vec::new(),
             usage: None,
             opened: false,
-            status_line: StatusLine::default(),
+            success_promise: SuccessPromise::default(),
             provider_error: None,
             retry_after: None,
             cancels: Vec::new(),

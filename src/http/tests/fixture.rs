@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 use crate::access::{AuthError, Principal};
 use crate::actors::{
     AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, ReadRefusal, ResponseOutcome, ResponsePhase,
-    SharedStatusLine, StatusLine,
+    SharedSuccessPromise, SuccessPromise,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
@@ -322,11 +322,11 @@ impl Api {
     pub(super) fn reader(&self) -> Feed {
         let (phase, phases) = watch::channel(ResponsePhase::Opening);
         let (sink, emissions) = mpsc::channel(64);
-        let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
-        shared.join(&status_line);
-        let reader = ClientStream { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
+        let (success_promise, shared) = (SuccessPromise::default(), SharedSuccessPromise::default());
+        shared.join(&success_promise);
+        let reader = ClientStream { id: ResponseId::new(), phase: phases, emissions, success_promise: shared };
         self.backend.readers.lock().push(reader);
-        Feed { phase, sink, status_line }
+        Feed { phase, sink, success_promise }
     }
 }
 
@@ -340,7 +340,7 @@ async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
 pub(super) struct Feed {
     pub(super) phase: watch::Sender<ResponsePhase>,
     pub(super) sink: mpsc::Sender<Emission>,
-    pub(super) status_line: StatusLine,
+    pub(super) success_promise: SuccessPromise,
 }
 
 impl Feed {

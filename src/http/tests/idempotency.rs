@@ -84,7 +84,7 @@ async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error()
     let api = Api::new();
     let feed = api.reader();
     feed.phase.send_replace(ResponsePhase::Opened);
-    assert!(feed.status_line.fail());
+    assert!(feed.success_promise.fail());
     let ended = async move {
         tokio::task::yield_now().await;
         feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
@@ -97,7 +97,7 @@ async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error()
 async fn a_stream_that_was_begun_for_one_client_is_begun_for_all() {
     let api = Api::new();
     let feed = api.reader();
-    assert!(feed.status_line.succeed());
+    assert!(feed.success_promise.succeed());
     feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
     feed.end();
     let answer = post(&api, true).await;
