@@ -28,7 +28,7 @@ pub(crate) fn renewal_interval(lease: Duration) -> Duration {
 
 /// What the node's actors and its heartbeat know of each other.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Mutex<Known>);
+pub(crate) struct NodeOwnership(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -37,7 +37,7 @@ struct Known {
     streak: Streak,
 }
 
-impl Standing {
+impl NodeOwnership {
     /// Another epoch is about to be taken.
     pub(crate) fn leave(&self) {
         self.0.lock().epoch = None;
@@ -95,7 +95,7 @@ impl Heartbeat {
         let lease = Lease {
             node: node.name.clone(),
             store: Arc::clone(&node.store),
-            standing: Arc::clone(&node.standing),
+            ownership: Arc::clone(&node.ownership),
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
             last: Ok(()),
@@ -139,7 +139,7 @@ fn live(state: &watch::Sender<NodeState>, life: impl FnOnce()) {
 struct Lease {
     node: String,
     store: Arc<dyn Store>,
-    standing: Arc<Standing>,
+    ownership: Arc<NodeOwnership>,
     ticks: Ticks,
     lasts: Duration,
     /// What became of the last renewal.
@@ -195,17 +195,17 @@ impl Lease {
     }
 
     async fn beat(&mut self) -> Beat {
-        let Some(epoch) = self.standing.epoch() else { return Beat::NotYet };
+        let Some(epoch) = self.ownership.epoch() else { return Beat::NotYet };
         if !self.ticks.all() {
             return Beat::NotYet;
         }
         let renewed = self.renew(epoch, self.lasts).await;
         let beat = match &renewed {
             Ok(true) => {
-                self.standing.renewed(self.lasts);
+                self.ownership.renewed(self.lasts);
                 Beat::Renewed
             }
-            Ok(false) if self.standing.epoch() == Some(epoch) => Beat::Superseded,
+            Ok(false) if self.ownership.epoch() == Some(epoch) => Beat::Superseded,
             // This process itself has taken another one meanwhile, or is about to.
             Ok(false) | Err(_) => Beat::NotYet,
         };
@@ -214,7 +214,7 @@ impl Lease {
     }
 
     async fn give_up(&self) {
-        let Some(epoch) = self.standing.epoch() else { return };
+        let Some(epoch) = self.ownership.epoch() else { return };
         match self.renew(epoch, Duration::ZERO).await {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease is another process's"),
@@ -276,9 +276,9 @@ mod tests {
         assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
     }
     async fn lease(arbiters: &Arbiters) -> Lease {
-        let (store, standing) = (Arc::new(MemoryStore::new()), Arc::new(Standing::default()));
-        standing.enter(store.next_epoch("one", LEASE).await.unwrap());
-        Lease { node: "one".to_owned(), store, standing, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
+        let (store, ownership) = (Arc::new(MemoryStore::new()), Arc::new(NodeOwnership::default()));
+        ownership.enter(store.next_epoch("one", LEASE).await.unwrap());
+        Lease { node: "one".to_owned(), store, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
     }
 
     async fn is_renewed(lease: &mut Lease) {

@@ -28,7 +28,7 @@ pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{Label, Role};
-pub(crate) use lease::{Heartbeat, Standing};
+pub(crate) use lease::{Heartbeat, NodeOwnership};
 pub(crate) use node::Node;
 pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;

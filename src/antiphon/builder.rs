@@ -6,8 +6,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits,
-    Role, Settings, Standing, Upstream,
+    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
+    ProviderLimits, Role, Settings, Upstream,
     supervision::{Arbiters, ArbitersGone, Roster, spawn_on},
 };
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
@@ -220,7 +220,7 @@ impl Builder {
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
-            standing: Arc::new(Standing::default()),
+            ownership: Arc::new(NodeOwnership::default()),
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,

@@ -39,7 +39,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
         let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
         let pause = match rows {
             Ok(mut rows) => {
-                if !node.standing.may_take_over(node.settings.lease) {
+                if !node.ownership.may_take_over(node.settings.lease) {
                     rows.retain(|row| row.node == node.name);
                 }
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
