@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Idempotency, Prompt, Request, Terms, Timeouts};
+use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts};
 use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
@@ -43,8 +43,8 @@ pub struct Plan {
 impl Plan {
     /// What the run is held to.
     #[must_use]
-    pub fn terms(&self) -> Terms {
-        Terms {
+    pub fn run_policy(&self) -> RunPolicy {
+        RunPolicy {
             request_id: self.request_id.clone(),
             caller: self.caller.clone(),
             disconnect: self.disconnect,

@@ -262,7 +262,7 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         }
         (Recovery::Run | Recovery::Reattach(_) | Recovery::Settle, _) => return Ok(None),
     };
-    let (Some(request), Some(terms)) = (transcript.request().cloned(), transcript.terms().cloned()) else {
+    let (Some(request), Some(run_policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
     let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
@@ -270,16 +270,16 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
     let plan = Plan {
         id: row.id,
         user: row.user,
-        request_id: terms.request_id,
+        request_id: run_policy.request_id,
         request,
         input: Vec::new(),
         prompt: Prompt::default(),
-        caller: terms.caller,
+        caller: run_policy.caller,
         targets,
         encoding: encoding.unwrap_or_default(),
         prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
-        disconnect: terms.disconnect,
-        resumable: terms.resumable,
+        disconnect: run_policy.disconnect,
+        resumable: run_policy.resumable,
         // What the response claimed stays its own.
         idempotency: None,
     };

@@ -286,11 +286,11 @@ impl ResponseSupervisor {
         let at = self.node.clock.now();
         let Plan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
-        let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
+        let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
         if let Some(client) = self.first_client.take() {
             self.client(client, ctx);
         }
-        self.record([accepted, terms], ctx);
+        self.record([accepted, run_policy], ctx);
         self.start_trying(ctx);
     }
 }
