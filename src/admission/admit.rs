@@ -40,7 +40,7 @@ pub enum DisconnectWish {
 
 /// What is known of a request beside its body.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestContext {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
     /// Who asks, by the name under which places at providers are counted.
@@ -67,7 +67,12 @@ impl Admission {
     ///
     /// # Errors
     /// [`Refusal`]: of all that is wrong with the request, the first thing in the order of the checks.
-    pub async fn plan(&self, user: UserId, create: CreateResponse, asked: Asked) -> Result<Admitted, Refusal> {
+    pub async fn plan(
+        &self,
+        user: UserId,
+        create: CreateResponse,
+        context: RequestContext,
+    ) -> Result<Admitted, Refusal> {
         let id = ResponseId::new();
         let valid = validate(create, id, &self.limits)?;
         let model =
@@ -90,16 +95,16 @@ impl Admission {
         let plan = Plan {
             id,
             user,
-            request_id: asked.request_id,
+            request_id: context.request_id,
             input: material.input,
             prompt,
-            caller: asked.caller,
+            caller: context.caller,
             targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
             encoding: model.encoding,
             prompt_tokens,
-            disconnect: self.policy(asked.disconnect),
-            resumable: valid.store && (valid.stream || valid.background || asked.idempotency.is_some()),
-            idempotency: asked.idempotency,
+            disconnect: self.policy(context.disconnect),
+            resumable: valid.store && (valid.stream || valid.background || context.idempotency.is_some()),
+            idempotency: context.idempotency,
             request,
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
 use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
-use crate::admission::{Admitted, Asked, Refusal};
+use crate::admission::{Admitted, Refusal, RequestContext};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
 
@@ -84,13 +84,13 @@ impl User {
 
     pub(super) async fn start(&self, request: CreateResponse) -> Result<ClientStream, RespondError> {
         let request = CreateResponse { stream: Some(true), ..request };
-        let asked = Asked {
+        let context = RequestContext {
             request_id: format!("req_{}", Uuid::now_v7().simple()),
             caller: self.id.to_string(),
             disconnect: None,
             idempotency: None,
         };
-        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, asked).await?;
+        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, context).await?;
         Ok(self.antiphon.respond(plan, DeliveryMode::Events { view, from: 0 }).await?)
     }
 

@@ -6,7 +6,7 @@ use actix_web::{
 };
 
 use crate::actors::{AdmitError, ClientStream, DeliveryMode};
-use crate::admission::{Admitted, Asked};
+use crate::admission::{Admitted, RequestContext};
 use crate::domain::{Idempotency, View};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_wish,
@@ -31,13 +31,13 @@ pub(in crate::http) async fn create_response(
     let bytes = body::read(&request, payload, &state.settings).await?;
     let idempotency = digests(principal.user, key, &bytes, &state).await?;
     let (request_id, caller) = (RequestId::of(&request).0, principal.key_id);
-    let asked = Asked { request_id, caller, disconnect, idempotency };
+    let context = RequestContext { request_id, caller, disconnect, idempotency };
     for _ in 0..MOST_CLAIMS {
         if let Some(answer) = repeated(principal.user, idempotency.as_ref(), &bytes, &state).await? {
             return Ok(answer);
         }
         let create: CreateResponse = body::json(&bytes).await?;
-        let admitted = state.admission.plan(principal.user, create, asked.clone()).await?;
+        let admitted = state.admission.plan(principal.user, create, context.clone()).await?;
         if let Some(answer) = first(principal.user, admitted, &state).await? {
             return Ok(answer);
         }
