@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Limits, Plan, Request, ValidRequest, View, Violation, check_calls,
+    DisconnectPolicy, Idempotency, Limits, Request, RunPlan, ValidRequest, View, Violation, check_calls,
     default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
@@ -55,7 +55,7 @@ pub struct RequestContext {
 #[derive(Debug, Clone)]
 pub struct Admitted {
     /// What is to be run.
-    pub plan: Plan,
+    pub plan: RunPlan,
     /// Whether the answer is a stream of events.
     pub stream: bool,
     /// How the stream is to be.
@@ -92,7 +92,7 @@ impl Admission {
         };
         let budget = model.context_window.saturating_sub(output_tokens);
         let (prompt, prompt_tokens) = fit(&material, &model, budget, self.counter.as_ref()).await?;
-        let plan = Plan {
+        let plan = RunPlan {
             id,
             user,
             request_id: context.request_id,

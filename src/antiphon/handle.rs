@@ -22,7 +22,7 @@ use crate::actors::{
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
-use crate::domain::{Plan, View};
+use crate::domain::{RunPlan, View};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
 use crate::store::{self, ItemQuery, Order, Side, Store};
@@ -129,7 +129,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, mut plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+    pub async fn respond(&self, mut plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         let node = &self.0.node;
         if self.is_draining() {
             return Err(AdmitError::Draining);
@@ -155,7 +155,7 @@ impl Antiphon {
     }
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
-    fn leave_out_the_unable(&self, plan: &mut Plan) -> Result<(), AdmitError> {
+    fn leave_out_the_unable(&self, plan: &mut RunPlan) -> Result<(), AdmitError> {
         let refused = self.0.node.keep_able(&mut plan.targets, &plan.request);
         match refused.filter(|_| plan.targets.is_empty()) {
             Some(param) => Err(AdmitError::Unsupported(param)),
@@ -164,7 +164,7 @@ impl Antiphon {
     }
 
     /// A place at the first of the targets that takes one more; those before it are not asked.
-    fn enter_gate(&self, plan: &mut Plan) -> Result<Place, AdmitError> {
+    fn enter_gate(&self, plan: &mut RunPlan) -> Result<Place, AdmitError> {
         let mut refused = AdmitError::Failed;
         for (place, target) in plan.targets.iter().enumerate() {
             let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;

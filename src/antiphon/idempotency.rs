@@ -23,10 +23,10 @@ pub enum AttachRefusal {
 }
 
 impl Antiphon {
-    /// The digests of an idempotency key of that user and of the request's body. For [`Plan::idempotency`], which makes
+    /// The digests of an idempotency key of that user and of the request's body. For [`RunPlan::idempotency`], which makes
     /// [`respond`](Self::respond) refuse a second response with [`AdmitError::KeyTaken`]. Takes long for a long body.
     ///
-    /// [`Plan::idempotency`]: crate::domain::Plan::idempotency
+    /// [`RunPlan::idempotency`]: crate::domain::RunPlan::idempotency
     /// [`AdmitError::KeyTaken`]: crate::actors::AdmitError::KeyTaken
     #[must_use]
     pub fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
 use crate::antiphon::{Antiphon, AttachRefusal};
-use crate::domain::{Idempotency, Plan};
+use crate::domain::{Idempotency, RunPlan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
@@ -15,7 +15,7 @@ use crate::store::{self, Order};
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Admits a response durably and starts it.
-    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError>;
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError>;
 
     /// The digests of an idempotency key and of the body that it came with.
     fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency;
@@ -63,7 +63,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
 #[async_trait]
 impl Backend for Antiphon {
-    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         Antiphon::respond(self, plan, mode).await
     }
 

@@ -13,7 +13,7 @@ use crate::actors::{
     Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings,
 };
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, View};
+use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore, Store};
 use crate::vault::{KeyRing, Vault};
@@ -167,7 +167,7 @@ impl TestNode {
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self) -> RunPlan {
         let id = ResponseId::new();
         let said = Item::Message(Message {
             id: ItemId::of_input("msg_", id, 0),
@@ -176,7 +176,7 @@ impl TestNode {
             content: vec![ContentPart::InputText { text: "Say something.".to_owned() }],
             extra: Extra::new(),
         });
-        Plan {
+        RunPlan {
             id,
             user: self.user,
             request_id: format!("req_{}", id.uuid().simple()),
@@ -197,7 +197,7 @@ impl TestNode {
     ///
     /// # Panics
     /// If it is not admitted.
-    pub async fn respond(&self, plan: Plan) -> TestClient {
+    pub async fn respond(&self, plan: RunPlan) -> TestClient {
         let id = plan.id;
         let mode = DeliveryMode::Events { view: View::default(), from: 0 };
         let reader = self.antiphon.respond(plan, mode).await.expect("the response is admitted");

@@ -7,7 +7,7 @@ use antiphon::{
         AdmitError, ClientStream, DeliveryMode, Label, ProviderLimits, ResponseOutcome, ResponsePhase, Role, Settings,
         supervision::Fault,
     },
-    domain::{BreakerPolicy, Cause, Plan, RetryPolicy, Target, Timeouts},
+    domain::{BreakerPolicy, Cause, RetryPolicy, RunPlan, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
     testkit::{TestClient, TestNode},
@@ -33,12 +33,12 @@ async fn node(limits: ProviderLimits) -> TestNode {
     TestNode::start_limited(Settings::default(), limits).await
 }
 
-fn with_spare(mut plan: Plan) -> Plan {
+fn with_spare(mut plan: RunPlan) -> RunPlan {
     plan.targets.push(Target::new("spare", "spare-1"));
     plan
 }
 
-fn within(mut plan: Plan, timeouts: Timeouts) -> Plan {
+fn within(mut plan: RunPlan, timeouts: Timeouts) -> RunPlan {
     plan.targets[0].timeouts = timeouts;
     plan
 }
@@ -245,7 +245,7 @@ async fn one_caller_can_not_take_all_places() {
     let _first = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::KeyBusy);
-    let other = Plan { caller: "another".to_owned(), ..node.plan() };
+    let other = RunPlan { caller: "another".to_owned(), ..node.plan() };
     assert!(node.antiphon.respond(other, DeliveryMode::Ending).await.is_ok());
 }
 

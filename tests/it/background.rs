@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
     actors::{AdmitError, DeliveryMode, ProviderLimits, Settings},
-    domain::{BackgroundLimits, Plan, View},
+    domain::{BackgroundLimits, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
     store::Store,
@@ -16,7 +16,7 @@ async fn node(running: usize, waiting: usize) -> TestNode {
     TestNode::start(Settings { background, ..Settings::default() }).await
 }
 
-fn in_background(mut plan: Plan) -> Plan {
+fn in_background(mut plan: RunPlan) -> RunPlan {
     plan.request.background = true;
     plan
 }
@@ -120,7 +120,7 @@ async fn a_user_with_enough_running_does_not_hold_up_another() {
     let other = node.add_user("another").await;
     let _first = node.respond(in_background(node.plan())).await;
     let mut second = node.respond(in_background(node.plan())).await;
-    let theirs = in_background(Plan { user: other, ..node.plan() });
+    let theirs = in_background(RunPlan { user: other, ..node.plan() });
     let id = theirs.id;
     node.antiphon.respond(theirs, DeliveryMode::Ending).await.unwrap();
     let begun = async { while began(&node, other, id).await != Status::InProgress {} };
@@ -138,7 +138,7 @@ async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
     let _waiting = node.respond(in_background(node.plan())).await;
     let refused = node.antiphon.respond(in_background(node.plan()), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
-    let theirs = in_background(Plan { user: other, ..node.plan() });
+    let theirs = in_background(RunPlan { user: other, ..node.plan() });
     assert!(node.antiphon.respond(theirs, DeliveryMode::Ending).await.is_ok());
 }
 

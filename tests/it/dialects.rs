@@ -10,7 +10,7 @@ use antiphon::{
     Antiphon, Clock,
     access::AccountService,
     actors::{DeliveryMode, Emission, EstimateTokens, ProviderLimits},
-    domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, Timestamp, View},
+    domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
     store::{SqlOptions, SqlStore, Store},
@@ -99,7 +99,7 @@ impl Listener {
     }
 
     /// A request that wants everything that an answer can hold.
-    fn plan(&self, name: &str) -> Plan {
+    fn plan(&self, name: &str) -> RunPlan {
         let id = ResponseId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
         let said = Item::Message(Message {
             id: ItemId::of_input("msg_", id, 0),
@@ -115,7 +115,7 @@ impl Listener {
             strict: None,
         });
         let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();
-        Plan {
+        RunPlan {
             id,
             user: self.user,
             request_id: format!("req_{name}"),

@@ -13,7 +13,7 @@ use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
     actors::{DeliveryMode, ResponseOutcome, ResponsePhase},
-    domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, Target, Timeouts},
+    domain::{Cause, DisconnectPolicy, Encoding, Prompt, Request, RunPlan, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
@@ -334,7 +334,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         content: vec![ContentPart::InputText { text: "Hi.".to_owned() }],
         extra: Extra::new(),
     });
-    let plan = Plan {
+    let plan = RunPlan {
         id,
         user,
         request_id: "req_1".to_owned(),

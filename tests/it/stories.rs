@@ -7,7 +7,7 @@ use antiphon::{
         AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, ReadRefusal, ResponsePhase, Role,
         Settings, supervision::Fault,
     },
-    domain::{Cause, DisconnectPolicy, Plan, View},
+    domain::{Cause, DisconnectPolicy, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
     store::{Entry, Store},
@@ -42,11 +42,11 @@ async fn ending_in_the_record(node: &TestNode, id: ResponseId) -> (Status, Optio
     tokio::time::timeout(Duration::from_secs(10), ending).await.unwrap()
 }
 
-fn with_grace(plan: Plan, grace: Duration) -> Plan {
-    Plan { disconnect: DisconnectPolicy::Grace(grace), ..plan }
+fn with_grace(plan: RunPlan, grace: Duration) -> RunPlan {
+    RunPlan { disconnect: DisconnectPolicy::Grace(grace), ..plan }
 }
 
-fn unstored(mut plan: Plan) -> Plan {
+fn unstored(mut plan: RunPlan) -> RunPlan {
     plan.request.store = false;
     plan
 }
@@ -117,7 +117,7 @@ async fn a_client_that_stays_away_ends_the_response_as_incomplete() {
 #[tokio::test]
 async fn a_response_told_to_continue_outlives_its_client() {
     let node = node().await;
-    let client = node.respond(Plan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
+    let client = node.respond(RunPlan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
     let call = node.provider.asked().await;
     let id = client.id;
     drop(client);
@@ -426,7 +426,7 @@ async fn reported_usage_is_the_same_everywhere_and_missing_usage_is_estimated() 
 #[tokio::test]
 async fn who_waits_for_the_ending_only_is_told_it() {
     let node = node().await;
-    let plan = Plan { resumable: false, ..node.plan() };
+    let plan = RunPlan { resumable: false, ..node.plan() };
     let mut reader = node.antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
@@ -499,7 +499,7 @@ async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
 #[tokio::test]
 async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     let node = node().await;
-    let mut client = node.respond(Plan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
+    let mut client = node.respond(RunPlan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
     let call = node.provider.asked().await;
     call.open();
     client.read_until("in_progress").await;

@@ -19,7 +19,7 @@ use crate::actors::{
     response_supervisor::{AdmitError, LeaveQueue, Origin, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Ping, spawn_on},
 };
-use crate::domain::{BackgroundLine, Plan};
+use crate::domain::{BackgroundLine, RunPlan};
 use crate::protocol::ResponseId;
 use crate::vault::ResponseKey;
 
@@ -152,7 +152,7 @@ impl ResponseRegistry {
     fn supervise(
         &mut self,
         arbiter: &ArbiterHandle,
-        plan: Plan,
+        plan: RunPlan,
         (key, origin): (Option<ResponseKey>, Origin),
         ctx: &Context<Self>,
     ) {

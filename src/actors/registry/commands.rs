@@ -10,7 +10,7 @@ use crate::actors::{
     client_stream::{ClientSink, ResponseOutcome},
     response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
 };
-use crate::domain::Plan;
+use crate::domain::RunPlan;
 use crate::protocol::{ResponseId, UserId};
 use crate::vault::ResponseKey;
 
@@ -18,7 +18,7 @@ use crate::vault::ResponseKey;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Begin {
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) place: Place,

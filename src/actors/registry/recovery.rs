@@ -15,7 +15,7 @@ use crate::actors::{
     node::Node,
     response_supervisor::{Leftover, Origin, ReadRefusal},
 };
-use crate::domain::{Attempt, Fact, LostCall, Plan, Prompt, Recovery, Target};
+use crate::domain::{Attempt, Fact, LostCall, Prompt, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
@@ -128,7 +128,7 @@ impl Recoveries {
 /// A response that can be gone on with.
 #[derive(Debug)]
 pub(super) struct Left {
-    pub(super) plan: Plan,
+    pub(super) plan: RunPlan,
     pub(super) key: ResponseKey,
     pub(super) origin: Origin,
     /// A provider is at work for it.
@@ -267,7 +267,7 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
     };
     let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
     let is_running = !targets.is_empty();
-    let plan = Plan {
+    let plan = RunPlan {
         id: row.id,
         user: row.user,
         request_id: run_policy.request_id,

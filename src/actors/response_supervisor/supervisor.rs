@@ -21,7 +21,7 @@ use crate::actors::{
     success_promise::SuccessPromise,
     supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, Plan, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, RunPlan, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -72,7 +72,7 @@ pub enum AdmitError {
 pub(crate) struct Start {
     pub(crate) node: Arc<Node>,
     pub(crate) epoch: i64,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) origin: Origin,
@@ -118,7 +118,7 @@ pub(crate) enum RunFact {
 /// ends in any other way the registry settles the response from its log.
 pub(crate) struct ResponseSupervisor {
     pub(super) node: Arc<Node>,
-    pub(super) plan: Plan,
+    pub(super) plan: RunPlan,
     pub(super) registry: Recipient<RunFact>,
     pub(super) stage: Stage,
     pub(super) transcript: Transcript,
@@ -177,7 +177,7 @@ impl ResponseSupervisor {
 
     fn with(
         node: Arc<Node>,
-        plan: Plan,
+        plan: RunPlan,
         key: Option<ResponseKey>,
         (write_buffer, stage): (WriteBuffer, Stage),
         registry: Recipient<RunFact>,
@@ -238,14 +238,14 @@ impl ResponseSupervisor {
     }
 }
 
-fn past(node: &Node, plan: &Plan, key: Option<ResponseKey>) -> Option<Past> {
+fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
     match key {
         Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store), key, plan.id))),
         None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }
 
-fn row(node: &Node, epoch: i64, plan: &Plan) -> ResponseRow {
+fn row(node: &Node, epoch: i64, plan: &RunPlan) -> ResponseRow {
     let request = &plan.request;
     ResponseRow {
         id: plan.id,
@@ -284,7 +284,7 @@ impl ResponseSupervisor {
     /// Records that the response is accepted, with the first steps of its work.
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
-        let Plan { id, request, .. } = &self.plan;
+        let RunPlan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
         let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
         if let Some(client) = self.first_client.take() {

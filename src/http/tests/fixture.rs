@@ -31,7 +31,7 @@ use crate::actors::{
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
 use crate::antiphon::AttachRefusal;
-use crate::domain::{Cause, Encoding, Idempotency, Limits, Plan, Prompt, Target};
+use crate::domain::{Cause, Encoding, Idempotency, Limits, Prompt, RunPlan, Target};
 use crate::http::{
     Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
@@ -47,7 +47,7 @@ pub(super) const KEY: &str = "sk-good";
 /// A backend that notes what it is asked and answers what the test gave it.
 #[derive(Debug, Default)]
 pub(super) struct FakeBackend {
-    pub(super) plans: Mutex<Vec<Plan>>,
+    pub(super) plans: Mutex<Vec<RunPlan>>,
     pub(super) wishes: Mutex<Vec<DeliveryMode>>,
     pub(super) resumed: Mutex<Vec<DeliveryMode>>,
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
@@ -82,7 +82,7 @@ impl FakeBackend {
 
 #[async_trait]
 impl Backend for FakeBackend {
-    async fn respond(&self, plan: Plan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(mode);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use antiphon::{
     AttachRefusal,
     actors::{AdmitError, ClientStream, DeliveryMode, ResponsePhase, Settings},
-    domain::{DisconnectPolicy, Idempotency, Plan, View},
+    domain::{DisconnectPolicy, Idempotency, RunPlan, View},
     protocol::Status,
     provider::Error,
     testkit::TestNode,
@@ -17,8 +17,8 @@ fn request(node: &TestNode) -> Idempotency {
     node.antiphon.idempotency(node.user, "k", b"a request")
 }
 
-fn with_key(node: &TestNode) -> Plan {
-    Plan { idempotency: Some(request(node)), ..node.plan() }
+fn with_key(node: &TestNode) -> RunPlan {
+    RunPlan { idempotency: Some(request(node)), ..node.plan() }
 }
 
 async fn status(mut reader: ClientStream) -> Status {
@@ -75,7 +75,7 @@ async fn a_key_of_another_user_or_request_has_other_digests() {
 async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period() {
     let node = TestNode::start(Settings::default()).await;
     let disconnect = DisconnectPolicy::Grace(Duration::from_secs(3_600));
-    let reader = node.antiphon.respond(Plan { disconnect, ..with_key(&node) }, DeliveryMode::Ending).await.unwrap();
+    let reader = node.antiphon.respond(RunPlan { disconnect, ..with_key(&node) }, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     let id = reader.id;
     drop(reader);

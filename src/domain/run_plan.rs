@@ -9,7 +9,7 @@ use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunPlan {
     /// The new response.
     pub id: ResponseId,
     /// Whose it is.
@@ -40,7 +40,7 @@ pub struct Plan {
     pub idempotency: Option<Idempotency>,
 }
 
-impl Plan {
+impl RunPlan {
     /// What the run is held to.
     #[must_use]
     pub fn run_policy(&self) -> RunPolicy {
