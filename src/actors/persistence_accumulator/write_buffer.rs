@@ -7,7 +7,7 @@ use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
 use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
-use crate::vault::{Error, Place, ResponseKey};
+use crate::vault::{CiphertextContext, Error, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
 /// accumulator that is restarted loses nothing and encrypts nothing twice.
@@ -158,7 +158,7 @@ impl WriteBuffer {
 
     fn seal_facts(&mut self) -> Result<Option<Segment>, Error> {
         let Some(key) = self.key.as_ref().filter(|_| self.count > 0) else { return Ok(None) };
-        let bytes = key.seal(Place::Segment { first: self.first }, &self.facts)?;
+        let bytes = key.seal(CiphertextContext::Segment { first: self.first }, &self.facts)?;
         let segment = Segment { response: self.id, first: self.first, count: self.count, bytes };
         self.last_segment = self.first;
         self.first = segment.end();
@@ -182,7 +182,7 @@ pub(crate) fn seal_ending(
     let mut ending = seal_output(key, draft)?;
     let mut encoded = Vec::new();
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
-    let bytes = key.seal(Place::Segment { first }, &encoded)?;
+    let bytes = key.seal(CiphertextContext::Segment { first }, &encoded)?;
     let count = u32::try_from(facts.len()).map_err(|_| CodecError)?;
     ending.segment = Some((after, Segment { response: ending.id, first, count, bytes }));
     Ok(ending)
@@ -190,7 +190,7 @@ pub(crate) fn seal_ending(
 
 fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<Ending, Error> {
     let EndingDraft { mut ending, text, items } = draft;
-    ending.content = text.map(|text| key.seal(Place::Content, text.as_bytes())).transpose()?;
+    ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
     ending.items = seal_items(key, ending.id, Side::Output, &items)?;
     Ok(ending)
 }
@@ -209,6 +209,6 @@ fn seal_item(
 ) -> Result<StoredItem, Error> {
     #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
     let json = serde_json::to_vec(item).expect("items serialize");
-    let content = key.seal(Place::Item { side, position }, &json)?;
+    let content = key.seal(CiphertextContext::Item { side, position }, &json)?;
     Ok(StoredItem { response, side, position, id: item.id().clone(), content })
 }
