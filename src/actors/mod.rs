@@ -35,7 +35,7 @@ pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
-pub(crate) use response_supervisor::Place;
+pub(crate) use response_supervisor::AdmissionSlot;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 pub use subscription::Subscription;
 #[cfg(test)]

@@ -16,9 +16,9 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal,
-    Label, Node, NodeFailure, NodeGuardian, NodeState, Place, ReadRefusal, ResponseOutcome, ResponseRegistry, Role,
-    Subscription, Upstream, client_channel, load, open_item,
+    AdmissionSlot, AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat,
+    Join, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, ReadRefusal, ResponseOutcome, ResponseRegistry,
+    Role, Subscription, Upstream, client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
@@ -145,8 +145,8 @@ impl Antiphon {
         let (client, reader) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
-        let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
-        registry.do_send(Begin { plan, key, place, client, reply });
+        let slot = if plan.request.background { AdmissionSlot::Turn } else { self.enter_gate(&mut plan)? };
+        registry.do_send(Begin { plan, key, slot, client, reply });
         self.answer(told).await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
@@ -164,14 +164,14 @@ impl Antiphon {
     }
 
     /// A place at the first of the targets that takes one more; those before it are not asked.
-    fn enter_gate(&self, plan: &mut RunPlan) -> Result<Place, AdmitError> {
+    fn enter_gate(&self, plan: &mut RunPlan) -> Result<AdmissionSlot, AdmitError> {
         let mut refused = AdmitError::Failed;
-        for (place, target) in plan.targets.iter().enumerate() {
+        for (slot, target) in plan.targets.iter().enumerate() {
             let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;
             match upstream.control.enter(&plan.caller) {
                 Ok(ticket) => {
-                    plan.targets.drain(..place);
-                    return Ok(Place::Gate(ticket));
+                    plan.targets.drain(..slot);
+                    return Ok(AdmissionSlot::Gate(ticket));
                 }
                 Err(GateRefusal::QueueFull) => refused = AdmitError::QueueFull,
                 // Another model is no way around a limit on the caller.

@@ -125,7 +125,7 @@ impl Handler<Begin> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, start: Begin, ctx: &mut Self::Context) {
-        let Begin { plan, key, place, client, reply } = start;
+        let Begin { plan, key, slot, client, reply } = start;
         let id = plan.id;
         let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
         let Some(arbiter) = arbiter else {
@@ -141,7 +141,7 @@ impl Handler<Begin> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::QueueFull));
             return;
         }
-        self.supervise(&arbiter, plan, (key, Origin::Asked { place, client, reply }), ctx);
+        self.supervise(&arbiter, plan, (key, Origin::Asked { slot, client, reply }), ctx);
         if background {
             self.give_turns();
         }

@@ -8,7 +8,7 @@ use tracing::Span;
 
 use crate::actors::{
     client_stream::{ClientSink, ResponseOutcome},
-    response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
+    response_supervisor::{AdmissionSlot, AdmitError, CancelRefusal, ReadRefusal},
 };
 use crate::domain::RunPlan;
 use crate::protocol::{ResponseId, UserId};
@@ -21,7 +21,7 @@ pub(crate) struct Begin {
     pub(crate) plan: RunPlan,
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
-    pub(crate) place: Place,
+    pub(crate) slot: AdmissionSlot,
     pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
 }

@@ -10,7 +10,7 @@ mod retelling;
 mod supervisor;
 mod takeover;
 
-pub(crate) use attempts::{Place, TakeTurn};
+pub(crate) use attempts::{AdmissionSlot, TakeTurn};
 pub use commands::{CancelRefusal, ReadRefusal};
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
 pub(crate) use ending::{Estimate, finish_draft, outcome, usage_records};

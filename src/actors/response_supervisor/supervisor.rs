@@ -6,7 +6,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipi
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    attempts::{Place, Tries},
+    attempts::{AdmissionSlot, Tries},
     children::Children,
     commands::CancelReply,
     readers::Clients,
@@ -85,7 +85,7 @@ pub(crate) enum Origin {
     /// A client asks for it now.
     Asked {
         /// What it starts from.
-        place: Place,
+        slot: AdmissionSlot,
         /// The client.
         client: ClientSink,
         /// Told once the response is durable, or refused.
@@ -158,12 +158,12 @@ impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
-            Origin::Asked { place, client, reply } => {
+            Origin::Asked { slot, client, reply } => {
                 let write_buffer =
                     WriteBuffer::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
                     first_client: Some(client),
-                    tries: Tries::new(place, plan.targets.len()),
+                    tries: Tries::new(slot, plan.targets.len()),
                     ..Self::with(node, plan, key, (write_buffer, Stage::Admitting(reply)), registry)
                 }
             }
@@ -193,7 +193,7 @@ impl ResponseSupervisor {
             stored_facts: 0,
             waiting_since: None,
             children: Children::default(),
-            tries: Tries::new(Place::Turn, plan.targets.len()),
+            tries: Tries::new(AdmissionSlot::Turn, plan.targets.len()),
             restarts: restarts::accumulator(),
             readers: Clients::default(),
             first_client: None,
