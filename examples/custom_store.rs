@@ -4,7 +4,9 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use antiphon::protocol::{CreateResponse, ResponseId, UserId};
-use antiphon::store::{self, Ending, Entry, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment};
+use antiphon::store::{
+    self, CommitOutcome, Ending, Entry, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment,
+};
 use antiphon::{Antiphon, admission::Model, domain::Target, domain::Timestamp, provider::Eliza};
 use antiphon::{store::MemoryStore, store::Store, vault::KeyRing, vault::Vault};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -18,10 +20,10 @@ pub(crate) struct TellingStore {
 
 #[async_trait::async_trait]
 impl Store for TellingStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, store::Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, store::Error> {
         let outcomes = self.kept.commit(group).await?;
         for (entry, outcome) in group.iter().zip(&outcomes) {
-            if let (Entry::End(ending), Outcome::Committed) = (entry, outcome) {
+            if let (Entry::End(ending), CommitOutcome::Committed) = (entry, outcome) {
                 let _nobody_listens = self.endings.send(Ending::clone(ending));
             }
         }

@@ -23,7 +23,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// An error means that it is not known whether the group was committed. Submitting the same entries
     /// again is always safe: what is already there in the same form counts as committed.
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error>;
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error>;
 
     /// The plain columns of a response.
     async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error>;
@@ -82,7 +82,7 @@ pub enum Entry {
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// It is durable (also if it was already there in the same form).
     Committed,
     /// It is not there and never will be.
@@ -103,7 +103,7 @@ pub enum Conflict {
     Owner,
     /// The log does not end where the segment begins, or holds other bytes there.
     #[error("the log does not end there")]
-    Place,
+    Position,
     /// Another response has claimed the idempotency key.
     #[error("another response has the idempotency key")]
     KeyTaken,

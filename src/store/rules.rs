@@ -9,7 +9,7 @@ impl Conflict {
             None => Self::Missing,
             Some(row) if row.status.is_terminal() => Self::Ended,
             Some(row) if row.epoch != epoch => Self::Owner,
-            Some(_) => Self::Place,
+            Some(_) => Self::Position,
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Cla
     match node.journal.write(Entry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Place | Conflict::KeyTaken) | Written::Failed => {
+        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) | Written::Failed => {
             return Ok(Claimed::Taken);
         }
     }

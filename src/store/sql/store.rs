@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+use crate::store::{CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment, Store};
 
 /// The record and the accounts in an SQLite or PostgreSQL database.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), Error> {
 
 #[async_trait]
 impl Store for SqlStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
         let group = group.to_vec();
         self.call("commit", |pools| async move { commit::commit(&pools, &group).await }).await
     }

@@ -8,16 +8,16 @@ use super::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    Admission, Append, Claim, Conflict, Ending, Entry, ItemQuery, Order, Outcome, ResponseRow, Segment, Side,
+    Admission, Append, Claim, CommitOutcome, Conflict, Ending, Entry, ItemQuery, Order, ResponseRow, Segment, Side,
     StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
-pub(super) const MISSING: Outcome = Outcome::Conflict(Conflict::Missing);
-pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
-pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
-pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
-pub(super) const KEY_TAKEN: Outcome = Outcome::Conflict(Conflict::KeyTaken);
+pub(super) const MISSING: CommitOutcome = CommitOutcome::Conflict(Conflict::Missing);
+pub(super) const ENDED: CommitOutcome = CommitOutcome::Conflict(Conflict::Ended);
+pub(super) const OWNER: CommitOutcome = CommitOutcome::Conflict(Conflict::Owner);
+pub(super) const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
+pub(super) const KEY_TAKEN: CommitOutcome = CommitOutcome::Conflict(Conflict::KeyTaken);
 
 /// Longer than any test takes.
 pub(super) const LEASE: Duration = Duration::from_secs(600);
@@ -53,16 +53,16 @@ impl Subject<'_> {
         let mut admission = admission();
         admission.row.node.clone_from(&node.name);
         admission.row.epoch = node.epoch;
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission.row.id
     }
 
     /// Commits one entry.
-    pub(super) async fn commit(self, entry: Entry) -> Outcome {
+    pub(super) async fn commit(self, entry: Entry) -> CommitOutcome {
         self.commit_all(&[entry]).await[0]
     }
 
-    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<Outcome> {
+    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<CommitOutcome> {
         let outcomes = self.store.commit(group).await.unwrap();
         assert_eq!(outcomes.len(), group.len(), "an outcome for each entry");
         outcomes
@@ -71,7 +71,7 @@ impl Subject<'_> {
     /// Admits a new stored response with the facts 0 to 2 and one input item.
     pub(super) async fn admitted(self) -> Admission {
         let admission = admission();
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
     }
 

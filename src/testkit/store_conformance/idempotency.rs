@@ -4,7 +4,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::{Idempotency, Timestamp};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Admission, Entry, IdempotencyRecord, Outcome, Side};
+use crate::store::{Admission, CommitOutcome, Entry, IdempotencyRecord, Side};
 
 cases! {
     an_admission_claims_its_key,
@@ -47,7 +47,7 @@ impl Subject<'_> {
 
     async fn admit_claiming(self) -> Admission {
         let admission = claiming();
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
     }
 
@@ -72,7 +72,7 @@ fn releasing(admission: &Admission) -> Entry {
 async fn an_admission_claims_its_key(subject: Subject<'_>) {
     let admission = claiming();
     assert_eq!(subject.key_of(&admission).await, None);
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
@@ -81,7 +81,7 @@ async fn a_taken_key_leaves_nothing_of_the_admission(subject: Subject<'_>) {
     let first = subject.admit_claiming().await;
     let (second, bystander) = (rival(&first), claiming());
     let outcomes = subject.commit_all(&[admit(&second), admit(&bystander)]).await;
-    assert_eq!(outcomes, [KEY_TAKEN, Outcome::Committed]);
+    assert_eq!(outcomes, [KEY_TAKEN, CommitOutcome::Committed]);
     subject.has_nothing_of(&second).await;
     assert_eq!(subject.key_of(&first).await, record(&first));
     assert_eq!(subject.key_of(&bystander).await, record(&bystander));
@@ -92,7 +92,7 @@ async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
     let (first, other) = (claiming(), claiming());
     let (second, third) = (rival(&first), rival(&other));
     let outcomes = subject.commit_all(&[admit(&first), admit(&other), admit(&third), admit(&second)]).await;
-    assert_eq!(outcomes, [Outcome::Committed, Outcome::Committed, KEY_TAKEN, KEY_TAKEN]);
+    assert_eq!(outcomes, [CommitOutcome::Committed, CommitOutcome::Committed, KEY_TAKEN, KEY_TAKEN]);
     assert_eq!(subject.key_of(&first).await, record(&first));
     assert_eq!(subject.key_of(&other).await, record(&other));
     subject.has_nothing_of(&second).await;
@@ -100,15 +100,15 @@ async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
 
 async fn admitting_again_with_its_own_key_is_committed(subject: Subject<'_>) {
     let admission = subject.admit_claiming().await;
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
-    assert_eq!(subject.commit_all(&[end(&ending(&admission)), admit(&admission)]).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit_all(&[end(&ending(&admission)), admit(&admission)]).await, [CommitOutcome::Committed; 2]);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
 async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
     let mine = subject.admit_claiming().await;
     let theirs = Admission { claim: mine.claim, ..claiming() };
-    assert_eq!(subject.commit(admit(&theirs)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&theirs)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&mine).await, record(&mine));
     assert_eq!(subject.key_of(&theirs).await, record(&theirs));
 }
@@ -116,7 +116,7 @@ async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
 async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
     let (kept, released) = (subject.admit_claiming().await, subject.admit_claiming().await);
     let group = [end(&ending(&kept)), releasing(&released)];
-    assert_eq!(subject.commit_all(&group).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 2]);
     assert_eq!(subject.key_of(&kept).await, record(&kept));
     assert_eq!(subject.key_of(&released).await, None);
     assert_eq!(subject.row(released.row.id).await.id, released.row.id, "the response stays");
@@ -124,10 +124,10 @@ async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
 
 async fn a_released_key_is_another_responses_and_stays_so(subject: Subject<'_>) {
     let first = subject.admit_claiming().await;
-    assert_eq!(subject.commit(releasing(&first)).await, Outcome::Committed);
+    assert_eq!(subject.commit(releasing(&first)).await, CommitOutcome::Committed);
     let second = rival(&first);
-    assert_eq!(subject.commit(admit(&second)).await, Outcome::Committed);
-    assert_eq!(subject.commit(releasing(&first)).await, Outcome::Committed, "a lost answer");
+    assert_eq!(subject.commit(admit(&second)).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(releasing(&first)).await, CommitOutcome::Committed, "a lost answer");
     assert_eq!(subject.key_of(&first).await, record(&second));
 }
 
@@ -138,13 +138,13 @@ async fn an_ending_that_conflicts_releases_nothing(subject: Subject<'_>) {
     assert_eq!(subject.commit(end(&foreign)).await, OWNER);
     let mut misplaced = ending(&admission);
     (misplaced.segment, misplaced.releases_key) = (Some((0, segment(misplaced.id, 9, 1, "gap"))), true);
-    assert_eq!(subject.commit(end(&misplaced)).await, PLACE);
+    assert_eq!(subject.commit(end(&misplaced)).await, POSITION);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
 async fn a_key_outlives_its_deleted_response(subject: Subject<'_>) {
     let admission = subject.admit_claiming().await;
-    assert_eq!(subject.commit(Entry::Delete(admission.row.id)).await, Outcome::Committed);
+    assert_eq!(subject.commit(Entry::Delete(admission.row.id)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
     assert_eq!(subject.commit(admit(&rival(&admission))).await, KEY_TAKEN);
 }
@@ -158,9 +158,9 @@ async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subj
     }
     for (admission, micros) in [(&mut stored, 10), (&mut unstored, 11), (&mut deleted, 12), (&mut young, 13)] {
         at(admission, micros);
-        assert_eq!(subject.commit(admit(admission)).await, Outcome::Committed);
+        assert_eq!(subject.commit(admit(admission)).await, CommitOutcome::Committed);
     }
-    assert_eq!(subject.commit(Entry::Delete(deleted.row.id)).await, Outcome::Committed);
+    assert_eq!(subject.commit(Entry::Delete(deleted.row.id)).await, CommitOutcome::Committed);
     let forget = async |micros| subject.store.forget_idempotency_keys(Timestamp::from_micros(micros)).await.unwrap();
     assert_eq!((forget(11).await, forget(13).await, forget(13).await), (0, 2, 0));
     assert_eq!(subject.key_of(&stored).await, record(&stored));

@@ -3,7 +3,7 @@
 use antiphon::{
     domain::Timestamp,
     protocol::{ResponseId, Status, UserId},
-    store::{Admission, Append, Ending, Entry, Outcome, ResponseRow, Segment, Store},
+    store::{Admission, Append, CommitOutcome, Ending, Entry, ResponseRow, Segment, Store},
 };
 use bytes::Bytes;
 
@@ -64,5 +64,5 @@ pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
 }
 
 pub(super) async fn committed(store: &dyn Store, entry: Entry) {
-    assert_eq!(store.commit(&[entry]).await.unwrap(), [Outcome::Committed]);
+    assert_eq!(store.commit(&[entry]).await.unwrap(), [CommitOutcome::Committed]);
 }
