@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use antiphon::protocol::{CreateResponse, ResponseId, UserId};
 use antiphon::store::{
-    self, CommitOutcome, Ending, Entry, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment,
+    self, CommitOutcome, EndingRecord, Entry, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment,
 };
 use antiphon::{Antiphon, admission::Model, domain::Target, domain::Timestamp, provider::Eliza};
 use antiphon::{store::MemoryStore, store::Store, vault::KeyRing, vault::Vault};
@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 #[derive(Debug)]
 pub(crate) struct TellingStore {
     pub(crate) kept: Arc<MemoryStore>,
-    pub(crate) endings: UnboundedSender<Ending>,
+    pub(crate) endings: UnboundedSender<EndingRecord>,
 }
 
 #[async_trait::async_trait]
@@ -24,7 +24,7 @@ impl Store for TellingStore {
         let outcomes = self.kept.commit(group).await?;
         for (entry, outcome) in group.iter().zip(&outcomes) {
             if let (Entry::End(ending), CommitOutcome::Committed) = (entry, outcome) {
-                let _nobody_listens = self.endings.send(Ending::clone(ending));
+                let _nobody_listens = self.endings.send(EndingRecord::clone(ending));
             }
         }
         Ok(outcomes)

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Admission, Append, Claim, CommitOutcome, Conflict, Ending, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery,
-    Order, ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
+    Admission, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, Error, IdempotencyRecord, ItemPage,
+    ItemQuery, Order, ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Timestamp;
@@ -152,7 +152,7 @@ impl Tables {
         }
     }
 
-    fn end(&mut self, ending: &Ending) -> CommitOutcome {
+    fn end(&mut self, ending: &EndingRecord) -> CommitOutcome {
         let Some(stored) = self.responses.get_mut(&ending.id) else {
             return CommitOutcome::Conflict(Conflict::Missing);
         };

@@ -72,7 +72,7 @@ pub enum Entry {
     /// More of a response's log.
     Append(Append),
     /// A response's ending.
-    End(Box<Ending>),
+    End(Box<EndingRecord>),
     /// Another owner for a response whose owner is gone.
     Claim(Claim),
     /// A response, its items and its log are to be gone. Usage records stay, and so does its idempotency key.
@@ -149,7 +149,7 @@ pub struct Append {
 
 /// A response's ending: all of it or nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ending {
+pub struct EndingRecord {
     /// The response.
     pub id: ResponseId,
     /// The owner's epoch.

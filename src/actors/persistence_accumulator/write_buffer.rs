@@ -6,7 +6,7 @@ use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
-use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
+use crate::store::{Admission, Append, EndingRecord, Entry, ResponseRow, Segment, Side, StoredItem};
 use crate::vault::{CiphertextContext, Error, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
@@ -17,7 +17,7 @@ pub(crate) type SharedWriteBuffer = Rc<RefCell<WriteBuffer>>;
 #[derive(Debug, Clone)]
 pub(crate) struct EndingDraft {
     /// All but the content, the last segment and the items.
-    pub(crate) ending: Ending,
+    pub(crate) ending: EndingRecord,
     /// The text of the answer.
     pub(crate) text: Option<String>,
     /// The output.
@@ -178,7 +178,7 @@ pub(crate) fn seal_ending(
     draft: EndingDraft,
     (after, first): (u64, u64),
     facts: &[Fact],
-) -> Result<Ending, LogError> {
+) -> Result<EndingRecord, LogError> {
     let mut ending = seal_output(key, draft)?;
     let mut encoded = Vec::new();
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
@@ -188,7 +188,7 @@ pub(crate) fn seal_ending(
     Ok(ending)
 }
 
-fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<Ending, Error> {
+fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Error> {
     let EndingDraft { mut ending, text, items } = draft;
     ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
     ending.items = seal_items(key, ending.id, Side::Output, &items)?;

@@ -13,7 +13,7 @@ use crate::domain::{Fact, Timestamp, Transcript};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, Usage, UserId};
 use crate::provider;
-use crate::store::{Ending, UsageRecord};
+use crate::store::{EndingRecord, UsageRecord};
 
 impl ResponseSupervisor {
     /// Ends the response: these facts are its last ones, and the fold decides what they mean. The provider's
@@ -124,7 +124,7 @@ pub(crate) fn finish_draft(
     usage: Vec<UsageRecord>,
 ) -> Option<EndingDraft> {
     let (ending, ended_at) = transcript.ended()?.clone();
-    let ending = Ending {
+    let ending = EndingRecord {
         id,
         epoch,
         status: ending.status,

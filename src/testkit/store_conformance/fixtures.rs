@@ -8,8 +8,8 @@ use super::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    Admission, Append, Claim, CommitOutcome, Conflict, Ending, Entry, ItemQuery, Order, ResponseRow, Segment, Side,
-    StoredItem, UsageRecord,
+    Admission, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, ItemQuery, Order, ResponseRow, Segment,
+    Side, StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
@@ -143,7 +143,7 @@ pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredIte
 }
 
 /// An ending right after the first segment of [`admission`], with every column filled.
-pub(super) fn ending(admission: &Admission) -> Ending {
+pub(super) fn ending(admission: &Admission) -> EndingRecord {
     let id = admission.row.id;
     let usage = Usage {
         input_tokens: 12,
@@ -163,7 +163,7 @@ pub(super) fn ending(admission: &Admission) -> Ending {
         estimated: true,
         at: ended_at,
     };
-    Ending {
+    EndingRecord {
         id,
         epoch: EPOCH,
         status: Status::Failed,
@@ -178,6 +178,6 @@ pub(super) fn ending(admission: &Admission) -> Ending {
     }
 }
 
-pub(super) fn end(ending: &Ending) -> Entry {
+pub(super) fn end(ending: &EndingRecord) -> Entry {
     Entry::End(Box::new(ending.clone()))
 }

@@ -3,7 +3,7 @@
 use antiphon::{
     domain::Timestamp,
     protocol::{ResponseId, Status, UserId},
-    store::{Admission, Append, CommitOutcome, Ending, Entry, ResponseRow, Segment, Store},
+    store::{Admission, Append, CommitOutcome, EndingRecord, Entry, ResponseRow, Segment, Store},
 };
 use bytes::Bytes;
 
@@ -47,8 +47,8 @@ pub(super) fn append(admission: &Admission, after: u64, first: u64, text: &str) 
 }
 
 /// Cancelled by the owner, with fact 1.
-pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
-    Ending {
+pub(super) fn ending(admission: &Admission, text: &str) -> EndingRecord {
+    EndingRecord {
         id: admission.row.id,
         epoch: EPOCH,
         status: Status::Cancelled,

@@ -12,7 +12,7 @@ use crate::store::sql::{
     idempotency, read,
     rows::{self, bigint, key},
 };
-use crate::store::{CommitOutcome, Conflict, Ending, Error, Segment};
+use crate::store::{CommitOutcome, Conflict, EndingRecord, Error, Segment};
 
 const LAST_SEGMENT: &str = "
 INSERT INTO segments (response, first_fact, fact_count, bytes)
@@ -22,7 +22,7 @@ WHERE EXISTS (
 )
 ON CONFLICT DO NOTHING";
 
-pub(super) async fn end(transaction: &DatabaseTransaction, ending: &Ending) -> Result<CommitOutcome, Error> {
+pub(super) async fn end(transaction: &DatabaseTransaction, ending: &EndingRecord) -> Result<CommitOutcome, Error> {
     let savepoint = transaction.begin().await?;
     if write(&savepoint, ending).await? {
         savepoint.commit().await?;
@@ -33,7 +33,7 @@ pub(super) async fn end(transaction: &DatabaseTransaction, ending: &Ending) -> R
 }
 
 /// Whether all of it was written.
-async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool, Error> {
+async fn write(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, Error> {
     if !set_status(savepoint, ending).await? {
         return Ok(false);
     }
@@ -60,7 +60,7 @@ async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool,
 }
 
 /// Compares and sets: only the owner's live response ends.
-async fn set_status(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool, Error> {
+async fn set_status(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, Error> {
     let ended = response::ActiveModel {
         status: Set(ending.status.as_str().to_owned()),
         cause: Set(ending.cause.map(|cause| cause.as_str().to_owned())),
@@ -92,7 +92,7 @@ async fn append_last(savepoint: &DatabaseTransaction, after: u64, segment: &Segm
     Ok(written || is_there(savepoint, segment).await?)
 }
 
-async fn explain(transaction: &DatabaseTransaction, ending: &Ending) -> Result<CommitOutcome, Error> {
+async fn explain(transaction: &DatabaseTransaction, ending: &EndingRecord) -> Result<CommitOutcome, Error> {
     let row = read::response(transaction, ending.id).await?;
     let conflict = Conflict::of(row.as_ref(), ending.epoch);
     let ended_so = conflict == Conflict::Ended
