@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Admission, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, Error, IdempotencyRecord, ItemPage,
+    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, Error, IdempotencyRecord, ItemPage,
     ItemQuery, Order, ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
 use crate::clock::{Clock, SystemClock};
@@ -117,7 +117,7 @@ impl Tables {
         }
     }
 
-    fn admit(&mut self, admission: &Admission) -> CommitOutcome {
+    fn admit(&mut self, admission: &AdmissionRecord) -> CommitOutcome {
         if let Some(stored) = self.responses.get(&admission.row.id) {
             let same = stored.row.same_admission(&admission.row)
                 && admission.segment.as_ref().is_none_or(|first| stored.holds(first));

@@ -68,7 +68,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A new response.
-    Admit(Box<Admission>),
+    Admit(Box<AdmissionRecord>),
     /// More of a response's log.
     Append(Append),
     /// A response's ending.
@@ -111,7 +111,7 @@ pub enum Conflict {
 
 /// A new response.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Admission {
+pub struct AdmissionRecord {
     /// Its plain columns; the status is not terminal.
     pub row: ResponseRow,
     /// Its input. Empty if the response is not stored.

@@ -6,7 +6,7 @@ use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
-use crate::store::{Admission, Append, EndingRecord, Entry, ResponseRow, Segment, Side, StoredItem};
+use crate::store::{AdmissionRecord, Append, EndingRecord, Entry, ResponseRow, Segment, Side, StoredItem};
 use crate::vault::{CiphertextContext, Error, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
@@ -142,7 +142,7 @@ impl WriteBuffer {
             row.status = Status::InProgress;
         }
         fault::reach(FaultPoint::AdmissionSealed);
-        Ok(Entry::Admit(Box::new(Admission { row, items, segment, claim })))
+        Ok(Entry::Admit(Box::new(AdmissionRecord { row, items, segment, claim })))
     }
 
     fn seal_ending(&mut self, draft: EndingDraft) -> Result<Entry, Error> {

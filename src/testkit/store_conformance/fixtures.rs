@@ -8,8 +8,8 @@ use super::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    Admission, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, ItemQuery, Order, ResponseRow, Segment,
-    Side, StoredItem, UsageRecord,
+    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, ItemQuery, Order, ResponseRow,
+    Segment, Side, StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
@@ -69,7 +69,7 @@ impl Subject<'_> {
     }
 
     /// Admits a new stored response with the facts 0 to 2 and one input item.
-    pub(super) async fn admitted(self) -> Admission {
+    pub(super) async fn admitted(self) -> AdmissionRecord {
         let admission = admission();
         assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
@@ -91,11 +91,11 @@ impl Subject<'_> {
     }
 }
 
-pub(super) fn admission() -> Admission {
+pub(super) fn admission() -> AdmissionRecord {
     admission_of(ResponseId::new(), UserId::new())
 }
 
-pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
+pub(super) fn admission_of(id: ResponseId, user: UserId) -> AdmissionRecord {
     let row = ResponseRow {
         id,
         user,
@@ -113,11 +113,16 @@ pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
         created_at: Timestamp::from_micros(1_700_000_000_000_001),
         ended_at: None,
     };
-    Admission { row, items: vec![item(id, Side::Input, 0)], segment: Some(segment(id, 0, 3, "created")), claim: None }
+    AdmissionRecord {
+        row,
+        items: vec![item(id, Side::Input, 0)],
+        segment: Some(segment(id, 0, 3, "created")),
+        claim: None,
+    }
 }
 
 /// A response of which only the row is kept.
-pub(super) fn admission_not_stored() -> Admission {
+pub(super) fn admission_not_stored() -> AdmissionRecord {
     let mut admission = admission();
     admission.row.stored = false;
     admission.items.clear();
@@ -125,7 +130,7 @@ pub(super) fn admission_not_stored() -> Admission {
     admission
 }
 
-pub(super) fn admit(admission: &Admission) -> Entry {
+pub(super) fn admit(admission: &AdmissionRecord) -> Entry {
     Entry::Admit(Box::new(admission.clone()))
 }
 
@@ -143,7 +148,7 @@ pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredIte
 }
 
 /// An ending right after the first segment of [`admission`], with every column filled.
-pub(super) fn ending(admission: &Admission) -> EndingRecord {
+pub(super) fn ending(admission: &AdmissionRecord) -> EndingRecord {
     let id = admission.row.id;
     let usage = Usage {
         input_tokens: 12,

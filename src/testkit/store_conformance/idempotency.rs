@@ -4,7 +4,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::{Idempotency, Timestamp};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Admission, CommitOutcome, Entry, IdempotencyRecord, Side};
+use crate::store::{AdmissionRecord, CommitOutcome, Entry, IdempotencyRecord, Side};
 
 cases! {
     an_admission_claims_its_key,
@@ -21,7 +21,7 @@ cases! {
 }
 
 /// A new response of that user that claims a key of its own.
-fn claiming_as(user: UserId) -> Admission {
+fn claiming_as(user: UserId) -> AdmissionRecord {
     let mut admission = admission_of(ResponseId::new(), user);
     let mut key = [7; 32];
     key[..16].copy_from_slice(&admission.row.id.uuid().into_bytes());
@@ -29,41 +29,41 @@ fn claiming_as(user: UserId) -> Admission {
     admission
 }
 
-fn claiming() -> Admission {
+fn claiming() -> AdmissionRecord {
     claiming_as(UserId::new())
 }
 
 /// Another response of the same user that claims the same key, with another request.
-fn rival(of: &Admission) -> Admission {
+fn rival(of: &AdmissionRecord) -> AdmissionRecord {
     let claim = of.claim.map(|claim| Idempotency { fingerprint: [1; 32], ..claim });
-    Admission { claim, ..admission_of(ResponseId::new(), of.row.user) }
+    AdmissionRecord { claim, ..admission_of(ResponseId::new(), of.row.user) }
 }
 
 impl Subject<'_> {
-    async fn key_of(self, admission: &Admission) -> Option<IdempotencyRecord> {
+    async fn key_of(self, admission: &AdmissionRecord) -> Option<IdempotencyRecord> {
         let key = admission.claim.unwrap().key;
         self.store.idempotency_key(admission.row.user, &key).await.unwrap()
     }
 
-    async fn admit_claiming(self) -> Admission {
+    async fn admit_claiming(self) -> AdmissionRecord {
         let admission = claiming();
         assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
     }
 
-    async fn has_nothing_of(self, admission: &Admission) {
+    async fn has_nothing_of(self, admission: &AdmissionRecord) {
         let id = admission.row.id;
         assert_eq!(self.store.response(id).await.unwrap(), None);
         assert!(self.log(id).await.is_empty() && self.items(id, Side::Input).await.is_empty());
     }
 }
 
-fn record(admission: &Admission) -> Option<IdempotencyRecord> {
+fn record(admission: &AdmissionRecord) -> Option<IdempotencyRecord> {
     let fingerprint = admission.claim?.fingerprint;
     Some(IdempotencyRecord { response: admission.row.id, fingerprint, created_at: admission.row.created_at })
 }
 
-fn releasing(admission: &Admission) -> Entry {
+fn releasing(admission: &AdmissionRecord) -> Entry {
     let mut ending = ending(admission);
     ending.releases_key = true;
     end(&ending)
@@ -107,7 +107,7 @@ async fn admitting_again_with_its_own_key_is_committed(subject: Subject<'_>) {
 
 async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
     let mine = subject.admit_claiming().await;
-    let theirs = Admission { claim: mine.claim, ..claiming() };
+    let theirs = AdmissionRecord { claim: mine.claim, ..claiming() };
     assert_eq!(subject.commit(admit(&theirs)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&mine).await, record(&mine));
     assert_eq!(subject.key_of(&theirs).await, record(&theirs));
@@ -150,7 +150,7 @@ async fn a_key_outlives_its_deleted_response(subject: Subject<'_>) {
 }
 
 async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subject<'_>) {
-    let at = |admission: &mut Admission, micros| admission.row.created_at = Timestamp::from_micros(micros);
+    let at = |admission: &mut AdmissionRecord, micros| admission.row.created_at = Timestamp::from_micros(micros);
     let [mut stored, mut unstored, mut deleted, mut young] = [claiming(), claiming(), claiming(), claiming()];
     for admission in [&mut unstored, &mut young] {
         (admission.row.stored, admission.segment) = (false, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use antiphon::{
     domain::Idempotency,
     protocol::{Status, UserId},
-    store::{Admission, Claim, CommitOutcome, Conflict, Entry, SqlStore, Store},
+    store::{AdmissionRecord, Claim, CommitOutcome, Conflict, Entry, SqlStore, Store},
 };
 
 use super::{
@@ -19,7 +19,7 @@ const ROUNDS: usize = 40;
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Commits both at once, each through its own store, and gives the outcomes with the length of the log.
-async fn race(stores: &[SqlStore; 2], admission: &Admission, entries: [Entry; 2]) -> ([CommitOutcome; 2], usize) {
+async fn race(stores: &[SqlStore; 2], admission: &AdmissionRecord, entries: [Entry; 2]) -> ([CommitOutcome; 2], usize) {
     committed(&stores[0], admit(admission)).await;
     let [one, two] = entries;
     let (one, two) = ([one], [two]);
@@ -33,7 +33,7 @@ async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
 }
 
 /// The other node's claim, by that epoch.
-fn claim(admission: &Admission, epoch: i64) -> Entry {
+fn claim(admission: &AdmissionRecord, epoch: i64) -> Entry {
     Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
 }
 

@@ -6,9 +6,12 @@ use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnC
 use super::{append::is_there, insert_items, inserted};
 use crate::fault::{self, FaultPoint};
 use crate::store::sql::{idempotency, read, rows};
-use crate::store::{Admission, CommitOutcome, Conflict, Error};
+use crate::store::{AdmissionRecord, CommitOutcome, Conflict, Error};
 
-pub(super) async fn admit(transaction: &DatabaseTransaction, admission: &Admission) -> Result<CommitOutcome, Error> {
+pub(super) async fn admit(
+    transaction: &DatabaseTransaction,
+    admission: &AdmissionRecord,
+) -> Result<CommitOutcome, Error> {
     let savepoint = transaction.begin().await?;
     let written = write(&savepoint, admission).await?;
     if written == CommitOutcome::Committed {
@@ -23,7 +26,7 @@ pub(super) async fn admit(transaction: &DatabaseTransaction, admission: &Admissi
 }
 
 /// Whether all of it was written, and what was in the way.
-async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result<CommitOutcome, Error> {
+async fn write(savepoint: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<CommitOutcome, Error> {
     const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
     let nothing = || OnConflict::new().do_nothing().to_owned();
     let row = response::Entity::insert(rows::new_response(admission)).on_conflict(nothing());
@@ -45,7 +48,7 @@ async fn write(savepoint: &DatabaseTransaction, admission: &Admission) -> Result
     Ok(if written { CommitOutcome::Committed } else { POSITION })
 }
 
-async fn was_admitted(transaction: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {
+async fn was_admitted(transaction: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<bool, Error> {
     let row = read::response(transaction, admission.row.id).await?;
     if !row.is_some_and(|row| row.same_admission(&admission.row)) {
         return Ok(false);
