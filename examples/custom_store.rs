@@ -47,8 +47,8 @@ impl Store for TellingStore {
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, store::Error> {
         self.kept.renew_lease(node, epoch, lease).await
     }
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, store::Error> {
-        self.kept.unsettled(node, epoch, limit).await
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, store::Error> {
+        self.kept.orphaned(node, epoch, limit).await
     }
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, store::Error> {
         self.kept.idempotency_key(user, key).await

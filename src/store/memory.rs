@@ -287,7 +287,7 @@ impl Store for MemoryStore {
         Ok(own.map(|own| own.until = until).is_some())
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let tables = self.tables.lock();
         let now = self.clock.now();
         let is_lost = |row: &ResponseRow| {

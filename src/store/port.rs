@@ -51,7 +51,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
     /// Which response has claimed the idempotency key of that digest, if one has.
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error>;

@@ -178,8 +178,8 @@ impl Store for FlakyStore {
         self.here()?.renew_lease(node, epoch, lease).await
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.here()?.unsettled(node, epoch, limit).await
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.here()?.orphaned(node, epoch, limit).await
     }
 
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {

@@ -87,9 +87,9 @@ async fn a_lease_is_over_when_its_time_is() {
     let claim = [Entry::Claim(claim)];
     clock.advance(lease - Duration::from_micros(1));
     assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Conflict(Conflict::Owner)]);
-    assert!(store.unsettled("two", claimant, 1).await.unwrap().is_empty());
+    assert!(store.orphaned("two", claimant, 1).await.unwrap().is_empty());
     clock.advance(Duration::from_micros(1));
-    assert_eq!(store.unsettled("two", claimant, 1).await.unwrap(), [admission.row]);
+    assert_eq!(store.orphaned("two", claimant, 1).await.unwrap(), [admission.row]);
     assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Committed]);
 }
 

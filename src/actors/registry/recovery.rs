@@ -36,7 +36,7 @@ const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 /// former owner may become durable after the first look, and other nodes die at any time.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
-        let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
+        let rows = node.store.orphaned(&node.name, epoch, BATCH).await;
         let pause = match rows {
             Ok(mut rows) => {
                 if !node.ownership.may_take_over(node.settings.lease) {

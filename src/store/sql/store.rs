@@ -140,10 +140,9 @@ impl Store for SqlStore {
         self.call("renew_lease", move |pools| async move { lease::renew(&pools, node, epoch, lease).await }).await
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let node = node.to_owned();
-        self.call("unsettled", move |pools| async move { lease::unsettled(&pools.read, node, epoch, limit).await })
-            .await
+        self.call("orphaned", move |pools| async move { lease::orphaned(&pools.read, node, epoch, limit).await }).await
     }
 
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {

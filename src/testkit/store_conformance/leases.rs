@@ -116,7 +116,7 @@ async fn unsettled_are_the_responses_of_nodes_without_a_lease_too(subject: Subje
     );
     ids.extend([of_nobody.row.id, ended.row.id]);
     let left = async || {
-        let rows = subject.store.unsettled(&own.name, own.epoch, u32::MAX).await.unwrap();
+        let rows = subject.store.orphaned(&own.name, own.epoch, u32::MAX).await.unwrap();
         ids.iter().map(|id| rows.iter().any(|row| row.id == *id)).collect::<Vec<_>>()
     };
     assert_eq!(left().await, [true, false, false, true, false]);

@@ -68,15 +68,15 @@ async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(sub
     assert_eq!(subject.commit_all(&[admit(&ended), end(&ending)]).await, [CommitOutcome::Committed; 2]);
 
     let left = async |epoch| {
-        let rows = subject.store.unsettled(&node, epoch, u32::MAX).await.unwrap();
+        let rows = subject.store.orphaned(&node, epoch, u32::MAX).await.unwrap();
         rows.into_iter().filter(|row| row.node == node).map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(left(3).await, [ids[1], ids[0]]);
     assert_eq!(left(4).await, [ids[2], ids[1], ids[0]]);
     assert!(left(1).await.is_empty());
-    let all = subject.store.unsettled(&node, 4, u32::MAX).await.unwrap();
+    let all = subject.store.orphaned(&node, 4, u32::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
-    assert_eq!(subject.store.unsettled(&node, 4, 2).await.unwrap(), all[..2]);
+    assert_eq!(subject.store.orphaned(&node, 4, 2).await.unwrap(), all[..2]);
 }
 
 async fn a_deleted_response_leaves_nothing(subject: Subject<'_>) {
