@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Begin, Drain,
-    forgetting::forget,
+    idempotency_expiry::expire,
     reading::Replays,
     recovery::{Left, Recoveries, sweep},
     settle::Reason,
@@ -116,7 +116,7 @@ impl Actor for ResponseRegistry {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
-        ctx.spawn(forget(Arc::clone(&self.node)).into_actor(self));
+        ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }
