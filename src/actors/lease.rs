@@ -157,7 +157,7 @@ enum Missed {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Beat {
+enum LeaseRenewal {
     Renewed,
     /// There is no epoch yet, an arbiter gave no sign of life, or the database no answer.
     NotYet,
@@ -184,9 +184,9 @@ impl Lease {
                 Err(_elapsed) => {}
             }
             pause = match self.beat().await {
-                Beat::Renewed => renewal_interval(self.lasts),
-                Beat::NotYet => retry,
-                Beat::Superseded => {
+                LeaseRenewal::Renewed => renewal_interval(self.lasts),
+                LeaseRenewal::NotYet => retry,
+                LeaseRenewal::Superseded => {
                     tracing::error!("another process has taken an epoch under this node's name");
                     return NodeState::tell(state, NodeState::Failed(NodeFailure::Superseded));
                 }
@@ -194,20 +194,20 @@ impl Lease {
         }
     }
 
-    async fn beat(&mut self) -> Beat {
-        let Some(epoch) = self.ownership.epoch() else { return Beat::NotYet };
+    async fn beat(&mut self) -> LeaseRenewal {
+        let Some(epoch) = self.ownership.epoch() else { return LeaseRenewal::NotYet };
         if !self.ticks.all() {
-            return Beat::NotYet;
+            return LeaseRenewal::NotYet;
         }
         let renewed = self.renew(epoch, self.lasts).await;
         let beat = match &renewed {
             Ok(true) => {
                 self.ownership.renewed(self.lasts);
-                Beat::Renewed
+                LeaseRenewal::Renewed
             }
-            Ok(false) if self.ownership.epoch() == Some(epoch) => Beat::Superseded,
+            Ok(false) if self.ownership.epoch() == Some(epoch) => LeaseRenewal::Superseded,
             // This process itself has taken another one meanwhile, or is about to.
-            Ok(false) | Err(_) => Beat::NotYet,
+            Ok(false) | Err(_) => LeaseRenewal::NotYet,
         };
         self.tell(renewed.map(drop));
         beat
@@ -282,7 +282,7 @@ mod tests {
     }
 
     async fn is_renewed(lease: &mut Lease) {
-        while lease.beat().await != Beat::Renewed {
+        while lease.beat().await != LeaseRenewal::Renewed {
             tokio::task::yield_now().await;
         }
     }
@@ -300,7 +300,7 @@ mod tests {
     async fn a_lease_is_renewed_only_if_every_arbiter_has_ticked_since() {
         let arbiters = Arbiters::start(2).unwrap();
         let mut lease = lease(&arbiters).await;
-        assert_eq!(lease.beat().await, Beat::NotYet, "nobody has ticked");
+        assert_eq!(lease.beat().await, LeaseRenewal::NotYet, "nobody has ticked");
         arbiters.watch(Duration::from_millis(5), 3, || {});
         for arbiter in [arbiters.root(), arbiters.of(ResponseId::new()).unwrap()] {
             is_renewed(&mut lease).await;
@@ -313,7 +313,7 @@ mod tests {
             begun.recv().unwrap();
             let mut times = 0;
             while arbiters.hung() == 0 {
-                times += u32::from(lease.beat().await == Beat::Renewed);
+                times += u32::from(lease.beat().await == LeaseRenewal::Renewed);
                 tokio::task::yield_now().await;
             }
             assert!(times <= 1, "once at most, for what it ticked before it was blocked");
