@@ -16,7 +16,7 @@ use super::{
 use crate::actors::{
     Label, Role,
     node::Node,
-    response_supervisor::{AdmitError, LeaveQueue, Origin, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
+    response_supervisor::{AdmitError, LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Ping, spawn_on},
 };
 use crate::domain::{BackgroundLine, RunPlan};
@@ -141,7 +141,7 @@ impl Handler<Begin> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::QueueFull));
             return;
         }
-        self.supervise(&arbiter, plan, (key, Origin::Asked { slot, client, reply }), ctx);
+        self.supervise(&arbiter, plan, (key, RunOrigin::Asked { slot, client, reply }), ctx);
         if background {
             self.give_turns();
         }
@@ -153,7 +153,7 @@ impl ResponseRegistry {
         &mut self,
         arbiter: &ArbiterHandle,
         plan: RunPlan,
-        (key, origin): (Option<ResponseKey>, Origin),
+        (key, origin): (Option<ResponseKey>, RunOrigin),
         ctx: &Context<Self>,
     ) {
         let (id, registry) = (plan.id, ctx.address());

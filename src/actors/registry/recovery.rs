@@ -13,7 +13,7 @@ use crate::access;
 use crate::actors::{
     lease::renewal_interval,
     node::Node,
-    response_supervisor::{Leftover, Origin, ReadRefusal},
+    response_supervisor::{Leftover, ReadRefusal, RunOrigin},
 };
 use crate::domain::{Attempt, Fact, LostCall, Prompt, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
@@ -130,7 +130,7 @@ impl Recoveries {
 pub(super) struct Left {
     pub(super) plan: RunPlan,
     pub(super) key: ResponseKey,
-    pub(super) origin: Origin,
+    pub(super) origin: RunOrigin,
     /// A provider is at work for it.
     pub(super) is_running: bool,
 }
@@ -284,7 +284,7 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         idempotency: None,
     };
     let leftover = Leftover { transcript: transcript.clone(), last_segment: *last_segment, heard };
-    let origin = Origin::Left(Box::new(leftover));
+    let origin = RunOrigin::Left(Box::new(leftover));
     Ok(Some(Left { plan, key: log.key().clone(), origin, is_running }))
 }
 

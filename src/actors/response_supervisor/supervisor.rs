@@ -75,13 +75,13 @@ pub(crate) struct Start {
     pub(crate) plan: RunPlan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: RunOrigin,
     pub(crate) registry: Recipient<RunFact>,
 }
 
 /// Where a run comes from.
 #[derive(Debug)]
-pub(crate) enum Origin {
+pub(crate) enum RunOrigin {
     /// A client asks for it now.
     Asked {
         /// What it starts from.
@@ -158,7 +158,7 @@ impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
-            Origin::Asked { slot, client, reply } => {
+            RunOrigin::Asked { slot, client, reply } => {
                 let write_buffer =
                     WriteBuffer::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
@@ -167,7 +167,7 @@ impl ResponseSupervisor {
                     ..Self::with(node, plan, key, (write_buffer, Stage::Admitting(reply)), registry)
                 }
             }
-            Origin::Left(leftover) => {
+            RunOrigin::Left(leftover) => {
                 let facts = leftover.transcript.facts();
                 let write_buffer = WriteBuffer::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
                 Self::with(node, plan, key, (write_buffer, Stage::Running), registry).taking_over(*leftover)
