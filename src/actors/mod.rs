@@ -18,9 +18,11 @@ mod response_supervisor;
 mod restarts;
 mod status_line;
 mod subscription;
-pub mod supervision;
 mod upstream;
 
+/// Starts, watches and ends actors: the crate `antiphon-supervision`.
+#[doc(inline)]
+pub use antiphon_supervision as supervision;
 pub use client_emitter::Emission;
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
