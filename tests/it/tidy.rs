@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A text file of the repository.
+#[derive(Clone)]
 struct Source {
     /// Relative to the repository's root, with `/`.
     path: String,
@@ -50,6 +51,14 @@ fn read(path: &PathBuf) -> Source {
 /// All Rust code of the project.
 fn rust() -> Vec<Source> {
     sources(".", &[".rs"])
+}
+
+/// The code that is built into programs: of the package at the root and of each crate.
+fn production() -> Vec<Source> {
+    let mut found = sources("src", &[".rs"]);
+    found.extend(sources("crates", &[".rs"]).into_iter().filter(|source| source.path.contains("/src/")));
+    found.retain(|source| !is_test(&source.path));
+    found
 }
 
 fn is_test(path: &str) -> bool {
