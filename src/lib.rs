@@ -116,6 +116,7 @@ pub mod http;
 pub mod journal;
 pub mod protocol;
 pub mod provider;
+mod refusal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
@@ -125,7 +126,8 @@ pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts,
-    RespondError, StartError, StartResponse, User, WeakAntiphon,
+    Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
+    StartError, StartResponse, User, WeakAntiphon,
 };
 pub use clock::{Clock, SystemClock};
+pub use refusal::Refusal;
