@@ -81,7 +81,7 @@ impl Admission {
             instructions: valid.create.instructions.clone(),
             history,
             input: valid.input.clone(),
-            tools: request.callable_tools(),
+            tools: request.callable_tools().into_iter().cloned().collect(),
             format: request.text.format.clone(),
             truncation: request.truncation,
         };
@@ -92,7 +92,7 @@ impl Admission {
             user,
             request_id: asked.request_id,
             input: material.input,
-            prompt,
+            prompt: Arc::new(prompt),
             caller: asked.caller,
             targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
             encoding: model.encoding,
@@ -100,7 +100,7 @@ impl Admission {
             disconnect: self.policy(asked.disconnect),
             resumable: valid.store && (valid.stream || valid.background || asked.idempotency.is_some()),
             idempotency: asked.idempotency,
-            request,
+            request: Arc::new(request),
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })
     }

@@ -21,7 +21,7 @@ use crate::actors::{
     status_line::StatusLine,
     supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, Plan, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, Plan, Request, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -284,7 +284,7 @@ impl ResponseSupervisor {
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
         let Plan { id, request, .. } = &self.plan;
-        let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
+        let accepted = Fact::Accepted { id: *id, at, request: Box::new(Request::clone(request)) };
         let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
         if let Some(seat) = self.first_seat.take() {
             self.seat(seat, ctx);

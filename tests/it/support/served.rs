@@ -95,7 +95,7 @@ impl Served {
         let asked = Asked { request_id, caller, disconnect: Some(DisconnectWish::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
         let mut plan = self.antiphon.admission().plan(self.user, create, asked).await.unwrap().plan;
-        plan.request.tools = functions.iter().map(|name| function(name)).collect();
+        Arc::make_mut(&mut plan.request).tools = functions.iter().map(|name| function(name)).collect();
         let wish = Wish::Events { view: View::default(), from: 0 };
         self.antiphon.respond(plan, wish).await.unwrap().id.to_string()
     }
