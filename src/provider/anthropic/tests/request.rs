@@ -106,7 +106,6 @@ fn every_choice_of_tools_has_its_form() {
             Some(false),
             json!({ "type": "any", "disable_parallel_tool_use": true }),
         ),
-        (ToolChoice::Mode(ToolMode::None), Some(false), json!({ "type": "none" })),
         (named.clone(), None, json!({ "type": "tool", "name": "f" })),
         (named, Some(false), json!({ "type": "tool", "name": "f", "disable_parallel_tool_use": true })),
         (one(ToolMode::Auto), None, json!({ "type": "auto" })),
