@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::{
     Label, Role,
-    client_emitter::ReaderId,
+    client_emitter::ClientId,
     persistence_accumulator::{PersistenceAccumulator, Retry, Work},
     provider_reader::{Grant, ProviderReader},
     supervision::{Child, Exit, Restart, spawn},
 };
-use crate::domain::{Attempt, Cause, Fact, Plan, Target};
+use crate::domain::{Attempt, Cause, Fact, RunPlan, Target};
 use crate::provider::{HandOver, Permit, Provider, ProviderRequest};
 
 /// The children that a response has one of.
@@ -29,7 +29,7 @@ pub(super) struct Children {
 pub(super) enum Who {
     Reader(Attempt),
     Accumulator,
-    Emitter(ReaderId),
+    Emitter(ClientId),
 }
 
 /// A child ended. Sent by supervision.
@@ -72,10 +72,10 @@ impl Children {
 
 impl ResponseSupervisor {
     pub(super) fn start_accumulator(&mut self, ctx: &mut Context<Self>) {
-        let (window, journal) = (Rc::clone(&self.window), self.node.journal.clone());
+        let (write_buffer, journal) = (Rc::clone(&self.write_buffer), self.node.journal.clone());
         let parent = ctx.address().recipient();
         let label = Label::of(Role::PersistenceAccumulator, self.plan.id);
-        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(window, journal, parent);
+        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(write_buffer, journal, parent);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Accumulator));
         self.children.accumulator = Some(child);
     }
@@ -108,7 +108,7 @@ impl ResponseSupervisor {
     }
 
     pub(super) fn provider_request(&self) -> ProviderRequest {
-        let Plan { request_id, request, prompt, .. } = &self.plan;
+        let RunPlan { request_id, request, prompt, .. } = &self.plan;
         ProviderRequest {
             request_id: request_id.clone(),
             request: Arc::clone(request),
