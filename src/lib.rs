@@ -75,7 +75,7 @@
 //! | write a provider or a store of your own | [`provider::Provider`] and [`store::Store`]; the examples `custom_provider`, `custom_store` |
 //! | have the HTTP API in an actix app of your own | `http::scope`; the example `embed_in_app` |
 //! | talk to it from actors, by messages | [`Antiphon::addr`]; the example `cancel_from_code` |
-//! | supervise actix actors of your own | [`actors::supervision`], which knows nothing of responses |
+//! | supervise actix actors of your own | [`actors::supervision`], the crate `antiphon-supervision` |
 //! | make plans of requests yourself | [`admission::Admission`], [`Antiphon::respond`] |
 //! | test what you built | the feature `testkit`: scripted providers, failing stores, a suite for stores |
 //!
@@ -86,7 +86,7 @@
 //!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
-//! - [`actors`] runs responses, [`admission`] makes [plans](domain::Plan) of requests, and [`Antiphon`] is the handle to
+//! - [`actors`] runs responses, [`admission`] makes [plans](domain::RunPlan) of requests, and [`Antiphon`] is the handle to
 //!   both. It works under an actix `System`, under `#[tokio::main]` and under neither: the actors live on threads of
 //!   their own. Several nodes may live in one process, and when the last handle of one is dropped all of it ends.
 //! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the
