@@ -6,6 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["protocol"],
     &["domain"],
     &["access", "clock", "fault", "journal", "provider", "store", "tokens", "vault"],
+    &["refusal"],
     &["actors"],
     // Asks the actors for what was said before.
     &["admission"],
