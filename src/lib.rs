@@ -106,7 +106,6 @@ pub mod admission;
 mod antiphon;
 #[cfg(feature = "server")]
 pub mod cli;
-mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 #[doc(inline)]
@@ -117,19 +116,22 @@ pub mod http;
 pub mod journal;
 #[doc(inline)]
 pub use antiphon_protocol as protocol;
-pub mod provider;
+#[doc(inline)]
+pub use antiphon_providers as provider;
 mod refusal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-pub mod tokens;
+#[doc(inline)]
+pub use antiphon_tokens as tokens;
 pub mod vault;
 
 pub use antiphon::{
     Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
     StartError, StartResponse, User, WeakAntiphon,
 };
-pub use clock::{Clock, SystemClock};
+pub use antiphon_clock as clock;
+pub use antiphon_clock::{Clock, SystemClock};
 pub use refusal::Refusal;

@@ -1,0 +1,248 @@
+//! The conversation in the protocol's order: user and model in turns, each call answered in the turn that follows.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::{call_ids::CallIds, seal::Seal};
+use antiphon_domain::Prompt;
+use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
+
+/// What the model is told of a call that nobody answered.
+const UNANSWERED: &str = "This call was not answered.";
+
+/// What the whole conversation comes to.
+pub(super) struct Conversation<'a> {
+    /// Instructions and the messages of developers, in order, with an empty line between them.
+    pub(super) system: Option<String>,
+    /// The turns. Neighbours have different speakers, and none is empty.
+    pub(super) turns: Vec<Turn<'a>>,
+}
+
+/// What one side says until the other does.
+#[derive(Serialize)]
+pub(super) struct Turn<'a> {
+    role: Speaker,
+    content: Vec<Block<'a>>,
+}
+
+/// The protocol has no other.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Speaker {
+    User,
+    Assistant,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'a> {
+    Text {
+        text: &'a str,
+    },
+    Thinking {
+        thinking: String,
+        signature: &'a str,
+    },
+    RedactedThinking {
+        data: &'a str,
+    },
+    ToolUse {
+        id: String,
+        name: &'a str,
+        input: Arguments<'a>,
+    },
+    ToolResult {
+        tool_use_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        content: Option<&'a str>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+    },
+}
+
+/// The arguments of a call, an object to the letter as the model wrote it. Those of a call that was cut are none,
+/// and become an empty one.
+struct Arguments<'a>(Option<&'a RawValue>);
+
+impl Serialize for Arguments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(object) => object.serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
+        }
+    }
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(prompt: &'a Prompt) -> Self {
+        let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
+        let mut writer = Writer { answers: answers(&prompt.items), ..Writer::default() };
+        for (at, item) in prompt.items.iter().enumerate() {
+            match item {
+                Item::Message(message) => match message.role {
+                    Role::Developer | Role::System => system.extend(texts(message)),
+                    Role::User => texts(message).for_each(|text| writer.say(Speaker::User, Block::Text { text })),
+                    Role::Assistant => {
+                        texts(message).for_each(|text| writer.say(Speaker::Assistant, Block::Text { text }));
+                    }
+                },
+                Item::FunctionCall(call) => writer.call(at, call),
+                Item::FunctionCallOutput(_) => writer.answered(at),
+                Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought)),
+                // Its provider alone would know what it is.
+                Item::Other(_) => {}
+            }
+        }
+        system.retain(|text| has_words(text));
+        Self { system: (!system.is_empty()).then(|| system.join("\n\n")), turns: writer.finish() }
+    }
+
+    /// Whether the model can think before it goes on. It cannot where it goes on from its own words, nor where it
+    /// goes on from answers to calls that it made without a thought: the protocol refuses both.
+    pub(super) fn takes_a_thought(&self) -> bool {
+        let asks = |turn: &Turn<'_>| turn.role == Speaker::User && !turn.begins_with_a_result();
+        let work = self.turns.iter().rposition(asks).map_or(0, |asked| asked + 1);
+        let last_word = self.turns.last().is_some_and(|turn| turn.role == Speaker::User);
+        last_word && self.turns.get(work).is_none_or(Turn::begins_with_a_thought)
+    }
+}
+
+impl Turn<'_> {
+    fn begins_with_a_result(&self) -> bool {
+        matches!(self.content.first(), Some(Block::ToolResult { .. }))
+    }
+
+    fn begins_with_a_thought(&self) -> bool {
+        matches!(self.content.first(), Some(Block::Thinking { .. } | Block::RedactedThinking { .. }))
+    }
+}
+
+/// Puts blocks into turns.
+#[derive(Default)]
+struct Writer<'a> {
+    turns: Vec<Turn<'a>>,
+    /// By the place of each call, the place and text of its answer.
+    answers: HashMap<usize, (usize, &'a str)>,
+    /// Thoughts that wait for what they led to: a turn cannot end with one.
+    thoughts: Vec<Block<'a>>,
+    /// The calls of the turn that is being written: their ids, and their answers with their places.
+    calls: Vec<(String, Option<(usize, &'a str)>)>,
+    ids: CallIds<'a>,
+}
+
+impl<'a> Writer<'a> {
+    fn say(&mut self, speaker: Speaker, block: Block<'a>) {
+        match speaker {
+            Speaker::User => {
+                self.answer_calls();
+                self.thoughts.clear();
+                self.push(speaker, block);
+            }
+            Speaker::Assistant => {
+                for thought in std::mem::take(&mut self.thoughts) {
+                    self.push(speaker, thought);
+                }
+                self.push(speaker, block);
+            }
+        }
+    }
+
+    fn call(&mut self, at: usize, call: &'a FunctionCall) {
+        let id = self.ids.next(&call.call_id);
+        self.calls.push((id.clone(), self.answers.get(&at).copied()));
+        let input = Arguments(object(&call.arguments));
+        self.say(Speaker::Assistant, Block::ToolUse { id, name: &call.name, input });
+    }
+
+    /// The answer at this place belongs here, or has been given already, right behind its call.
+    fn answered(&mut self, at: usize) {
+        if self.calls.iter().any(|(_, answer)| answer.is_some_and(|(place, _)| place == at)) {
+            self.answer_calls();
+        }
+    }
+
+    /// Ends the model's turn with the answers to its calls, in the order of the calls.
+    fn answer_calls(&mut self) {
+        for (tool_use_id, answer) in std::mem::take(&mut self.calls) {
+            self.thoughts.clear();
+            let (content, is_error) = match answer {
+                Some((_, output)) => (has_words(output).then_some(output), false),
+                None => (Some(UNANSWERED), true),
+            };
+            self.push(Speaker::User, Block::ToolResult { tool_use_id, content, is_error });
+        }
+    }
+
+    fn push(&mut self, role: Speaker, block: Block<'a>) {
+        match self.turns.last_mut().filter(|turn| turn.role == role) {
+            Some(turn) => turn.content.push(block),
+            None => self.turns.push(Turn { role, content: vec![block] }),
+        }
+    }
+
+    fn finish(mut self) -> Vec<Turn<'a>> {
+        self.answer_calls();
+        // The protocol refuses to go on from white space.
+        if let Some(Turn { role: Speaker::Assistant, content }) = self.turns.last_mut()
+            && let Some(Block::Text { text }) = content.last_mut()
+        {
+            *text = text.trim_end();
+        }
+        self.turns
+    }
+}
+
+/// Which answer belongs to which call: by its id, and where several calls have the same one, in their order. What
+/// answers no call that was made before it is left out.
+fn answers(items: &[Item]) -> HashMap<usize, (usize, &str)> {
+    let mut open: HashMap<&str, VecDeque<usize>> = HashMap::new();
+    let mut answers = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        match item {
+            Item::FunctionCall(call) => open.entry(&call.call_id).or_default().push_back(at),
+            Item::FunctionCallOutput(FunctionCallOutput { call_id, output, .. }) => {
+                let call = open.get_mut(call_id.as_str()).and_then(VecDeque::pop_front);
+                answers.extend(call.map(|call| (call, (at, output.as_str()))));
+            }
+            Item::Message(_) | Item::Reasoning(_) | Item::Other(_) => {}
+        }
+    }
+    answers
+}
+
+/// What a message says; the protocol takes no text without a word.
+fn texts(message: &Message) -> impl Iterator<Item = &str> {
+    message.content.iter().filter_map(text).filter(|text| has_words(text))
+}
+
+/// A refusal is what the model said, like anything else.
+fn text(part: &ContentPart) -> Option<&str> {
+    match part {
+        ContentPart::InputText { text } => Some(text),
+        ContentPart::OutputText(output) => Some(&output.text),
+        ContentPart::Refusal { refusal } => Some(refusal),
+        ContentPart::ReasoningText { .. } => None,
+    }
+}
+
+fn has_words(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+fn object(arguments: &str) -> Option<&RawValue> {
+    serde_json::from_str(arguments).ok().filter(|value: &&RawValue| value.get().starts_with('{'))
+}
+
+/// The thought in the provider's own form, if it is one of this provider's.
+fn sealed(thought: &Reasoning) -> Option<Block<'_>> {
+    match Seal::read(thought.encrypted_content.as_deref()?)? {
+        Seal::Signature(signature) => {
+            let thinking = thought.content.iter().map(|part| part.text.as_str()).collect();
+            Some(Block::Thinking { thinking, signature })
+        }
+        Seal::Redacted(data) => Some(Block::RedactedThinking { data }),
+    }
+}

@@ -1,0 +1,126 @@
+//! Function calls.
+
+use serde_json::Value;
+
+use super::event::{Event, broken, word};
+use super::output::{Body, Events, Item, Output};
+use super::speech::rest_unless_cut;
+use crate::{Error, ProviderEvent};
+use antiphon_domain::CallIndex;
+use antiphon_protocol::Extra;
+
+/// Fields of a function call that are told in other ways, or are this server's to say.
+const OF_CALLS: [&str; 6] = ["id", "type", "call_id", "name", "arguments", "status"];
+
+/// The most function calls of one response.
+const MOST_CALLS: CallIndex = 128;
+
+/// The most bytes of the arguments of a call.
+const MOST_ARGUMENTS: usize = 256 << 10;
+
+/// What came of a function call.
+#[derive(Default)]
+pub(super) struct Call {
+    /// None as long as it is not known what is called.
+    pub(super) index: Option<CallIndex>,
+    /// The bytes of its arguments so far.
+    bytes: usize,
+}
+
+impl Output {
+    /// A call, begun if it is known what is called: some servers say that only at its end.
+    pub(super) fn start_call(&mut self, fields: &Extra, events: &mut Events) -> Result<Call, Error> {
+        let (Some(call_id), Some(name)) = (word(fields, "call_id")?, word(fields, "name")?) else {
+            return Ok(Call::default());
+        };
+        let call = self.calls;
+        if call >= MOST_CALLS {
+            return Err(broken("too many function calls"));
+        }
+        self.calls += 1;
+        // What is being said ends where a call begins.
+        self.floor = None;
+        events.push(ProviderEvent::CallStarted { call, call_id, name });
+        Ok(Call { index: Some(call), bytes: 0 })
+    }
+
+    /// A piece of arguments. Those of a call of which nothing else is known yet come with its end.
+    pub(super) fn arguments(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+        let position = self.call_of(&event)?;
+        if self.items.get(position).is_some_and(|item| item.done) {
+            return Err(broken("an item goes on after its end"));
+        }
+        let sequence = event.sequence();
+        self.argue(position, event.take_text("delta")?, sequence, events)
+    }
+
+    /// The whole of the arguments, which matters only where the pieces did not come.
+    pub(super) fn whole_arguments(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+        let position = self.call_of(&event)?;
+        let (arguments, sequence) = (event.take_text("arguments")?, event.sequence());
+        self.argue_unargued(position, arguments, sequence, events)
+    }
+
+    pub(super) fn finish_call(&mut self, position: usize, mut fields: Extra, events: &mut Events) -> Result<(), Error> {
+        if self.call(position)?.index.is_none() {
+            let call = self.start_call(&fields, events)?;
+            *self.call(position)? = call;
+        }
+        let Some(call) = self.call(position)?.index else {
+            return Err(broken("a function call without a name or an id"));
+        };
+        match fields.remove("arguments") {
+            Some(Value::String(arguments)) => self.argue_unargued(position, arguments, None, events)?,
+            Some(Value::Null) | None => {}
+            Some(_) => return Err(broken("arguments that are no text")),
+        }
+        // A cut one stays open; the response's ending says what becomes of it.
+        let extra = rest_unless_cut(fields, &OF_CALLS);
+        events.extend(extra.map(|extra| ProviderEvent::CallFinished { call, extra }));
+        Ok(())
+    }
+
+    fn argue_unargued(
+        &mut self,
+        position: usize,
+        arguments: String,
+        sequence: Option<u64>,
+        events: &mut Events,
+    ) -> Result<(), Error> {
+        if self.call(position)?.bytes > 0 { Ok(()) } else { self.argue(position, arguments, sequence, events) }
+    }
+
+    fn argue(
+        &mut self,
+        position: usize,
+        text: String,
+        upstream_sequence: Option<u64>,
+        events: &mut Events,
+    ) -> Result<(), Error> {
+        let Call { index: Some(call), bytes } = self.call(position)? else { return Ok(()) };
+        *bytes += text.len();
+        if *bytes > MOST_ARGUMENTS {
+            return Err(broken("arguments that are too long"));
+        }
+        if !text.is_empty() {
+            events.push(ProviderEvent::Arguments { call: *call, text, upstream_sequence });
+        }
+        Ok(())
+    }
+
+    fn call_of(&mut self, event: &Event) -> Result<usize, Error> {
+        let place = event.place("output_index")?;
+        let position = match self.at(place) {
+            Some(position) => position,
+            None => self.begin_call(place)?,
+        };
+        self.call(position).map(|_| position)
+    }
+
+    fn call(&mut self, position: usize) -> Result<&mut Call, Error> {
+        match self.items.get_mut(position) {
+            Some(Item { body: Body::Call(call), .. }) => Ok(call),
+            Some(_) | None => Err(broken("an event that does not fit its item")),
+        }
+    }
+}
