@@ -31,7 +31,10 @@ pub use allowance::{OutputAllowance, Taken, json_size, logprob_size};
 pub use background::{BackgroundLimits, BackgroundLine};
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
-pub use context::{Incoherent, check_calls, close_calls, current_turn, default_output_tokens, newest_that_fit};
+pub use context::{
+    CallPairs, Incoherent, UNANSWERED_CALL, check_calls, close_calls, current_turn, default_output_tokens,
+    newest_that_fit,
+};
 pub use fact::{Attempt, CallIndex, Fact, Limit};
 pub use finish::FinishReason;
 pub use idempotency::Idempotency;
