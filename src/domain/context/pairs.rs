@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{answered_id, call_id, is_of_model};
+use super::{call_id, is_of_model};
 use crate::protocol::{FunctionCallOutput, Item};
 
 /// The function calls of a conversation and the outputs that answer them, by their positions in it. This is the one

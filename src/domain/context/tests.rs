@@ -74,27 +74,27 @@ fn pairs(history: &[&str], input: &[&str]) -> Vec<(usize, usize)> {
 #[test]
 fn an_output_answers_the_first_open_call_of_the_latest_turn_that_has_one_of_its_id() {
     for (what, history, input, expected) in [
-        ("one call", &["call a"] as &[&str], &["out a"] as &[&str], &[(0, 1)] as &[(usize, usize)]),
-        ("another id", &["call a"], &["out b"], &[]),
-        ("outputs out of order", &["call a", "call b"], &["out b", "out a"], &[(0, 3), (1, 2)]),
-        ("an id that comes again in each turn", &["call a", "out a", "call a"], &["out a"], &[(0, 1), (2, 3)]),
-        ("an older turn that was left open", &["call a", "user", "call a"], &["out a"], &[(2, 3)]),
-        ("then the older one too", &["call a", "user", "call a"], &["out a", "out a"], &[(0, 4), (2, 3)]),
-        ("an id that comes twice in a turn", &["call a", "call a"], &["out a", "out a"], &[(0, 2), (1, 3)]),
-        ("the second one left open", &["call a", "said", "call a"], &["out a"], &[(0, 3)]),
+        ("one call", &["call a"] as &[&str], &["out a"] as &[&str], vec![(0, 1)]),
+        ("another id", &["call a"], &["out b"], vec![]),
+        ("outputs out of order", &["call a", "call b"], &["out b", "out a"], vec![(0, 3), (1, 2)]),
+        ("an id that comes again in each turn", &["call a", "out a", "call a"], &["out a"], vec![(0, 1), (2, 3)]),
+        ("an older turn that was left open", &["call a", "user", "call a"], &["out a"], vec![(2, 3)]),
+        ("then the older one too", &["call a", "user", "call a"], &["out a", "out a"], vec![(0, 4), (2, 3)]),
+        ("an id that comes twice in a turn", &["call a", "call a"], &["out a", "out a"], vec![(0, 2), (1, 3)]),
+        ("the second one left open", &["call a", "said", "call a"], &["out a"], vec![(0, 3)]),
         (
             "twice, after a turn left open",
             &["call a", "user", "call a", "call a"],
             &["out a", "out a"],
-            &[(2, 4), (3, 5)],
+            vec![(2, 4), (3, 5)],
         ),
-        ("a call that was cut", &["cut call a"], &["out a"], &[(0, 1)]),
-        ("two outputs of one call", &["call a"], &["out a", "out a"], &[(0, 1)]),
-        ("an output before its call", &[], &["out a", "call a"], &[(1, 0)]),
-        ("calls before are nearer than calls behind", &[], &["call a", "out a", "call a"], &[(0, 1)]),
-        ("two outputs before their calls", &[], &["out a", "out a", "call a", "call a"], &[(2, 0), (3, 1)]),
-        ("an output of the history before its call", &["out a", "call a"], &[], &[(1, 0)]),
-        ("an output of the history and a call of the input", &["out a"], &["call a"], &[]),
+        ("a call that was cut", &["cut call a"], &["out a"], vec![(0, 1)]),
+        ("two outputs of one call", &["call a"], &["out a", "out a"], vec![(0, 1)]),
+        ("an output before its call", &[], &["out a", "call a"], vec![(1, 0)]),
+        ("calls before are nearer than calls behind", &[], &["call a", "out a", "call a"], vec![(0, 1)]),
+        ("two outputs before their calls", &[], &["out a", "out a", "call a", "call a"], vec![(2, 0), (3, 1)]),
+        ("an output of the history before its call", &["out a", "call a"], &[], vec![(1, 0)]),
+        ("an output of the history and a call of the input", &["out a"], &["call a"], vec![]),
     ] {
         assert_eq!(pairs(history, input), expected, "{what}");
     }

@@ -83,7 +83,7 @@ fn a_null_is_the_same_as_a_missing_key() {
     let nulls = keys.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
     let (nulls, absent) = (accepted(Value::Object(nulls)), accepted(json!({})));
     assert_eq!(nulls.request, absent.request);
-    assert!(nulls.store && !nulls.stream);
+    assert!(nulls.request.store && !nulls.stream);
 }
 
 #[test]
