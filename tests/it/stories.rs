@@ -52,7 +52,7 @@ fn unstored(mut plan: Plan) -> Plan {
 }
 
 fn text(text: impl Into<String>) -> ProviderEvent {
-    ProviderEvent::Text { text: text.into(), logprobs: Vec::new(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.into(), logprobs: Vec::new() }
 }
 
 #[tokio::test]

@@ -144,8 +144,6 @@ pub(crate) struct ResponseSupervisor {
     pub(super) decided: bool,
     /// What settled the ending, until it is folded together with the end itself.
     pub(super) last_facts: Vec<Fact>,
-    /// The provider's latest report. Some report with every word, and only the last one counts.
-    pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
     pub(super) status_line: StatusLine,
     pub(super) provider_error: Option<provider::Error>,
@@ -198,7 +196,6 @@ impl ResponseSupervisor {
             first_seat: None,
             decided: false,
             last_facts: Vec::new(),
-            usage: None,
             opened: false,
             status_line: StatusLine::default(),
             provider_error: None,
@@ -285,11 +282,11 @@ impl ResponseSupervisor {
         let at = self.node.clock.now();
         let Plan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
-        let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
+        let policy = Fact::RunPolicySet { policy: Box::new(self.plan.terms()) };
         if let Some(seat) = self.first_seat.take() {
             self.seat(seat, ctx);
         }
-        self.record([accepted, terms], ctx);
+        self.record([accepted, policy], ctx);
         self.start_trying(ctx);
     }
 }

@@ -26,7 +26,7 @@ impl Transcript {
     /// What the run is held to, once that is known.
     #[must_use]
     pub fn terms(&self) -> Option<&Terms> {
-        self.terms.as_deref()
+        self.policy.as_deref()
     }
 
     /// When the response is over at the latest, once that is set.
@@ -117,6 +117,12 @@ impl Transcript {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.calls.values().filter_map(|call| call.usage).reduce(Usage::plus)
+    }
+
+    /// What the provider reported last of that attempt, if anything.
+    #[must_use]
+    pub fn reported_usage(&self, attempt: Attempt) -> Option<Usage> {
+        self.calls.get(&attempt).and_then(|call| call.usage)
     }
 
     /// Each call of a provider: which it was, the provider, whether it opened, what it reported.
