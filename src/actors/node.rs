@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Label,
     journal_writer::Journal,
-    lease::Standing,
+    lease::NodeOwnership,
     planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
@@ -63,7 +63,7 @@ pub struct Settings {
     /// How many bytes of output may be on their way from the provider to the database.
     pub credit_bytes: usize,
     /// How many bytes of encoded events a running response keeps at hand for its clients.
-    pub board_bytes: usize,
+    pub frame_buffer_bytes: usize,
     /// How many bytes of output a response may have.
     pub max_output_bytes: usize,
     /// How many background responses may run and wait.
@@ -82,7 +82,7 @@ impl Default for Settings {
             outage_patience: Duration::from_secs(30),
             client_stall_timeout: Duration::from_secs(60),
             credit_bytes: 256 * 1024,
-            board_bytes: 256 * 1024,
+            frame_buffer_bytes: 256 * 1024,
             max_output_bytes: 1024 * 1024,
             background: BackgroundLimits::default(),
             emission_buffer: 16,
@@ -127,7 +127,7 @@ pub(crate) struct Node {
     /// The way to the journal writer.
     pub(crate) journal: Journal,
     /// Its epoch and its lease.
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) ownership: Arc<NodeOwnership>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.

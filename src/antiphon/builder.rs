@@ -6,8 +6,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderLimits,
-    Role, Settings, Standing, Upstream,
+    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
+    ProviderLimits, Role, Settings, Upstream,
     supervision::{Arbiters, ArbitersGone, Roster, spawn_on},
 };
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
@@ -138,8 +138,8 @@ impl Builder {
     /// What happens when the last client of a foreground response leaves, where its request does not say; it is waited
     /// for unless told otherwise.
     #[must_use]
-    pub fn on_disconnect(mut self, wish: DisconnectWish) -> Self {
-        self.disconnect = wish;
+    pub fn on_disconnect(mut self, mode: DisconnectWish) -> Self {
+        self.disconnect = mode;
         self
     }
 
@@ -220,7 +220,7 @@ impl Builder {
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
-            standing: Arc::new(Standing::default()),
+            ownership: Arc::new(NodeOwnership::default()),
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallIndex, Cause, ProviderEvent, Request, Terms, Timestamp, json_text};
+use super::{CallIndex, Cause, ProviderEvent, Request, RunPolicy, Timestamp, json_text};
 use crate::protocol::ResponseId;
 
 /// Which call of a provider a fact belongs to.
@@ -47,7 +47,7 @@ pub enum Fact {
     RunPolicySet {
         /// The policy.
         #[serde(with = "json_text")]
-        policy: Box<Terms>,
+        policy: Box<RunPolicy>,
     },
     /// When the response is over at the latest. Stands before the first call of a provider.
     DeadlineSet {

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{Emission, EstimateTokens, ProviderLimits, Wish},
-    domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, RetryPolicy, Target, Timestamp, View},
+    actors::{DeliveryMode, Emission, EstimateTokens, ProviderLimits},
+    domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
     store::{SqlOptions, SqlStore, Store},
@@ -86,7 +86,7 @@ impl Listener {
     /// What a client gets of an answer.
     async fn hear(&self, name: &str, script: Script) -> String {
         self.provider.script(name, script);
-        let wish = Wish::Events { view: View::default(), from: 0 };
+        let wish = DeliveryMode::Events { view: View::default(), from: 0 };
         let mut reader = self.antiphon.respond(self.plan(name), wish).await.unwrap();
         let mut stream = String::new();
         loop {
@@ -99,7 +99,7 @@ impl Listener {
     }
 
     /// A request that wants everything that an answer can hold.
-    fn plan(&self, name: &str) -> Plan {
+    fn plan(&self, name: &str) -> RunPlan {
         let id = ResponseId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
         let said = Item::Message(Message {
             id: ItemId::of_input("msg_", id, 0),
@@ -115,7 +115,7 @@ impl Listener {
             strict: None,
         });
         let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();
-        Plan {
+        RunPlan {
             id,
             user: self.user,
             request_id: format!("req_{name}"),

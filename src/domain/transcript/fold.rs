@@ -6,7 +6,7 @@ use super::{
     Ending, Verdict,
     output::{Cut, Output, PartKind},
 };
-use crate::domain::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, Terms, Timestamp};
+use crate::domain::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
 use crate::protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
 /// A response as far as its facts go.
@@ -18,7 +18,7 @@ use crate::protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 pub struct Transcript {
     pub(super) facts: u64,
     pub(super) created: Option<Created>,
-    pub(super) policy: Option<Box<Terms>>,
+    pub(super) policy: Option<Box<RunPolicy>>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) output: Output,
     pub(super) attempt: Option<AttemptState>,
