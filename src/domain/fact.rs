@@ -45,9 +45,9 @@ pub enum Fact {
     },
     /// What the run is held to. Follows the first fact; clients see nothing of it.
     RunPolicySet {
-        /// The policy.
+        /// The run policy.
         #[serde(with = "json_text")]
-        policy: Box<RunPolicy>,
+        run_policy: Box<RunPolicy>,
     },
     /// When the response is over at the latest. Stands before the first call of a provider.
     DeadlineSet {

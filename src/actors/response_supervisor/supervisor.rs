@@ -283,11 +283,11 @@ impl ResponseSupervisor {
         let at = self.node.clock.now();
         let RunPlan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
-        let policy = Fact::RunPolicySet { policy: Box::new(self.plan.run_policy()) };
+        let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
         if let Some(client) = self.first_client.take() {
             self.client(client, ctx);
         }
-        self.record([accepted, policy], ctx);
+        self.record([accepted, run_policy], ctx);
         self.start_trying(ctx);
     }
 }

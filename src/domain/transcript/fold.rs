@@ -18,7 +18,7 @@ use crate::protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 pub struct Transcript {
     pub(super) facts: u64,
     pub(super) created: Option<Created>,
-    pub(super) policy: Option<Box<RunPolicy>>,
+    pub(super) run_policy: Option<Box<RunPolicy>>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) output: Output,
     pub(super) attempt: Option<AttemptState>,
@@ -58,7 +58,7 @@ impl Transcript {
         Self {
             facts: 0,
             created: None,
-            policy: None,
+            run_policy: None,
             deadline: None,
             output: Output::new(id),
             attempt: None,
@@ -84,8 +84,8 @@ impl Transcript {
     fn apply_to_created(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
         match fact {
             Fact::Accepted { .. } => {}
-            Fact::RunPolicySet { policy } => {
-                self.policy.get_or_insert(policy);
+            Fact::RunPolicySet { run_policy } => {
+                self.run_policy.get_or_insert(run_policy);
             }
             Fact::DeadlineSet { at } => {
                 self.deadline.get_or_insert(at);

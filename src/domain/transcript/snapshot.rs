@@ -26,7 +26,7 @@ impl Transcript {
     /// What the run is held to, once that is known.
     #[must_use]
     pub fn run_policy(&self) -> Option<&RunPolicy> {
-        self.policy.as_deref()
+        self.run_policy.as_deref()
     }
 
     /// When the response is over at the latest, once that is set.

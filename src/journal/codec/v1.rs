@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::domain::{
-    Attempt, CallIndex, Cause, Fact as NewFact, FinishReason, Limit, ProviderEvent, Request, Terms, Timestamp,
+    Attempt, CallIndex, Cause, Fact as NewFact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp,
     json_text,
 };
 use crate::protocol::{Extra, LogProb, ResponseId, Truncation, Usage};
@@ -169,7 +169,7 @@ pub(super) enum Fact {
     },
     TermsSet {
         #[serde(with = "json_text")]
-        terms: Box<Terms>,
+        terms: Box<RunPolicy>,
     },
     DeadlineSet {
         at: Timestamp,
@@ -201,7 +201,7 @@ impl From<Fact> for NewFact {
         match old {
             Fact::Created { id, at, request } => Self::Accepted { id, at, request: Box::new((*request).into()) },
             Fact::Accepted { id, at, request } => Self::Accepted { id, at, request },
-            Fact::TermsSet { terms } => Self::RunPolicySet { policy: terms },
+            Fact::TermsSet { terms } => Self::RunPolicySet { run_policy: terms },
             Fact::DeadlineSet { at } => Self::DeadlineSet { at },
             Fact::AttemptOpening { attempt, at, provider, model } => {
                 Self::AttemptOpening { attempt, at, provider, model }
