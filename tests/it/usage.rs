@@ -51,7 +51,8 @@ async fn usage_that_was_reported_before_the_server_was_killed_is_recorded_as_rep
     events.read_until_text("Once").await;
     server.kill().await;
     let server = site.start().await;
-    let response = Client::new(&server.url, &key).retrieve(&events.id()).await.json();
+    let last = Client::new(&server.url, &key).replay(&events.id()).await.read_all().await;
+    let response = &last["response"];
     assert_eq!((&response["status"], &response["usage"]["total_tokens"]), (&json!("failed"), &json!(26)));
     let sql = format!(
         "SELECT input_tokens || '+' || output_tokens FROM usage_records WHERE response = '{}' AND NOT estimated",
