@@ -31,7 +31,7 @@ impl ResponseSupervisor {
         let mut fingerprint = Heard::default();
         for event in heard {
             if let Err(error) = fingerprint.add(&event) {
-                tracing::error!(error = %error, event = event.name(), "an event could not be encoded");
+                tracing::error!(error = %error, fact = event.name(), "a fact could not be encoded");
             }
             // It was within the allowance the first time.
             if let AllowedOutput::Cut(_) = self.allowance.take(event) {
