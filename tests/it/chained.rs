@@ -163,7 +163,7 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
     let mut told = Vec::new();
     for client in [chain.far.client(), chain.near.client()] {
         let (mut events, call) = chain.offer(&client, json!("Add."), None).await;
-        let offered: Vec<&str> = call.request.tools.iter().map(Tool::name).collect();
+        let offered: Vec<&str> = call.request.request.tools.iter().map(Tool::name).collect();
         assert_eq!(offered, ["f", "g"]);
         call.events([
             start(0, "call_a", "f"),
@@ -203,7 +203,7 @@ async fn the_far_servers_id_is_a_fact_and_it_stores_nothing() {
     let row = chain.far.ended(&far_id).await;
     assert_eq!((row.status, row.stored), (Status::Completed, false));
     assert_eq!(chain.far.client().retrieve(&far_id).await.status, 404);
-    assert_eq!((asked.model.as_str(), asked.prompt.items.len()), ("m", 1));
+    assert_eq!((asked.target.model.as_str(), asked.prompt.items.len()), ("m", 1));
 }
 
 #[tokio::test]

@@ -32,4 +32,5 @@ mod store;
 mod stories;
 mod support;
 mod tidy;
+mod upgrade;
 mod usage;

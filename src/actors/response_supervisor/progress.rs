@@ -1,6 +1,6 @@
 //! From what the provider says to what clients see: folded, committed, emitted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, su
 use crate::actors::{
     client_stream::ResponsePhase, persistence_accumulator::StoreFact, provider_reader::ProviderMessage,
 };
-use crate::domain::{AllowedOutput, Attempt, Cause, Fact, Frame, Limit, Prompt, ProviderEvent};
+use crate::domain::{AllowedOutput, Attempt, Cause, Fact, Frame, Limit, ProviderEvent};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::Usage;
 use crate::provider;
@@ -105,7 +105,7 @@ impl ResponseSupervisor {
         self.readers.announce_opened(self.opened);
         if self.transcript.pieces() > 0 {
             // Nothing is tried again: the prompt is of no more use.
-            self.plan.prompt = Prompt::default();
+            self.plan.prompt = Arc::default();
         }
         if let Some(last) = stop {
             self.finish([last], ctx);
