@@ -1,0 +1,199 @@
+//! What happened to a response, in order.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CallIndex, Cause, ProviderEvent, Request, RunPolicy, Timestamp, json_text};
+use antiphon_protocol::ResponseId;
+
+/// Which call of a provider a fact belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counts the provider calls that go on from one another (tools answer in between), from 1.
+    pub turn: u16,
+    /// Counts the tries of one turn, from 1.
+    pub number: u16,
+}
+
+impl Attempt {
+    /// The first try of the first turn.
+    pub const FIRST: Self = Self { turn: 1, number: 1 };
+}
+
+/// A limit of this server that a response can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// The most bytes of output.
+    OutputBytes,
+}
+
+/// One thing that happened to a response: what its providers said, and what this server did and decided.
+///
+/// The log of a response is a sequence of these and nothing else; whatever anybody reads of a response
+/// is a fold over it. Encoded with `postcard`: the order of variants and fields is part of the format,
+/// new variants go to the end.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// The response was accepted. Always the first fact.
+    Accepted {
+        /// The response.
+        id: ResponseId,
+        /// When.
+        at: Timestamp,
+        /// What was asked for.
+        #[serde(with = "json_text")]
+        request: Box<Request>,
+    },
+    /// What the run is held to. Follows the first fact; clients see nothing of it.
+    RunPolicySet {
+        /// The run policy.
+        #[serde(with = "json_text")]
+        run_policy: Box<RunPolicy>,
+    },
+    /// When the response is over at the latest. Stands before the first call of a provider.
+    DeadlineSet {
+        /// When.
+        at: Timestamp,
+    },
+    /// A provider is about to be called.
+    AttemptOpening {
+        /// Which call.
+        attempt: Attempt,
+        /// When.
+        at: Timestamp,
+        /// The provider's name in the configuration.
+        provider: String,
+        /// The model's name at the provider.
+        model: String,
+    },
+    /// The provider said something.
+    Provider {
+        /// In which call.
+        attempt: Attempt,
+        /// What it said.
+        event: ProviderEvent,
+    },
+    /// The call of the provider failed. Another attempt may follow.
+    ProviderFailed {
+        /// Which call.
+        attempt: Attempt,
+        /// Why.
+        cause: Cause,
+    },
+    /// This server began to run a function call.
+    ToolStarted {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+    },
+    /// A tool that this server ran answered.
+    ToolAnswered {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// The answer.
+        output: String,
+    },
+    /// A tool that this server ran failed; the model is told.
+    ToolFailed {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        call: CallIndex,
+        /// What the model is told.
+        message: String,
+    },
+    /// A limit of this server was reached.
+    LimitReached {
+        /// Which.
+        limit: Limit,
+    },
+    /// Somebody asked to cancel.
+    CancelRequested {
+        /// When.
+        at: Timestamp,
+    },
+    /// The last client left and did not come back.
+    ClientLost {
+        /// When.
+        at: Timestamp,
+    },
+    /// The process that ran the response is gone.
+    NodeLost {
+        /// When.
+        at: Timestamp,
+    },
+    /// The response took longer than it may.
+    DeadlinePassed {
+        /// When.
+        at: Timestamp,
+    },
+    /// A part of this server that the response needs failed for good.
+    ServerFailed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        cause: Cause,
+    },
+    /// Nothing more will come: the fold decides the ending by what is there. Always the last fact.
+    Ended {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Fact {
+    /// Which call of a provider the fact belongs to, if to one.
+    #[must_use]
+    pub fn attempt(&self) -> Option<Attempt> {
+        match self {
+            Self::AttemptOpening { attempt, .. }
+            | Self::Provider { attempt, .. }
+            | Self::ProviderFailed { attempt, .. }
+            | Self::ToolStarted { attempt, .. }
+            | Self::ToolAnswered { attempt, .. }
+            | Self::ToolFailed { attempt, .. } => Some(*attempt),
+            Self::Accepted { .. }
+            | Self::RunPolicySet { .. }
+            | Self::DeadlineSet { .. }
+            | Self::LimitReached { .. }
+            | Self::CancelRequested { .. }
+            | Self::ClientLost { .. }
+            | Self::NodeLost { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::ServerFailed { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+
+    /// The fact's name, for logs: facts carry content and have no other printable form. What a provider said has the
+    /// name of its event.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::RunPolicySet { .. } => "run_policy_set",
+            Self::DeadlineSet { .. } => "deadline_set",
+            Self::AttemptOpening { .. } => "attempt_opening",
+            Self::Provider { event, .. } => event.name(),
+            Self::ProviderFailed { .. } => "provider_failed",
+            Self::ToolStarted { .. } => "tool_started",
+            Self::ToolAnswered { .. } => "tool_answered",
+            Self::ToolFailed { .. } => "tool_failed",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::ClientLost { .. } => "client_lost",
+            Self::NodeLost { .. } => "node_lost",
+            Self::DeadlinePassed { .. } => "deadline_passed",
+            Self::ServerFailed { .. } => "server_failed",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+impl std::fmt::Debug for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

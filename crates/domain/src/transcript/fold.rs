@@ -1,0 +1,251 @@
+//! The fold itself: which fact does what.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Ending, Verdict,
+    output::{Cut, Output, PartKind},
+};
+use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
+use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
+
+/// A response as far as its facts go.
+///
+/// Deterministic and synchronous; applying a fact costs as much as the fact is long. However the facts are
+/// cut into batches, what comes out is the same. Facts that make no sense where they stand (late ones of an
+/// attempt that was given up, any after the end) change nothing.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    pub(super) facts: u64,
+    pub(super) created: Option<Created>,
+    pub(super) run_policy: Option<Box<RunPolicy>>,
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) output: Output,
+    pub(super) attempt: Option<AttemptState>,
+    pub(super) calls: BTreeMap<Attempt, ProviderCall>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) ended: Option<(Ending, Timestamp)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Created {
+    pub(super) at: Timestamp,
+    pub(super) request: Box<Request>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct AttemptState {
+    attempt: Attempt,
+    finished: bool,
+    failed: Option<Cause>,
+}
+
+/// What is known of one call of a provider.
+#[derive(Debug, Clone)]
+pub(super) struct ProviderCall {
+    pub(super) provider: String,
+    model: String,
+    pub(super) opened: bool,
+    /// The provider's own id of its response.
+    id: Option<String>,
+    pub(super) usage: Option<Usage>,
+}
+
+impl Transcript {
+    /// A response of which nothing is known but its id.
+    #[must_use]
+    pub fn new(id: ResponseId) -> Self {
+        Self {
+            facts: 0,
+            created: None,
+            run_policy: None,
+            deadline: None,
+            output: Output::new(id),
+            attempt: None,
+            calls: BTreeMap::new(),
+            verdict: None,
+            ended: None,
+        }
+    }
+
+    /// Applies the next fact of the log; what it makes visible is appended to `events`.
+    pub fn apply(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
+        self.facts += 1;
+        if self.ended.is_some() {
+            return;
+        }
+        if let Fact::Accepted { id: _, at, request } = fact {
+            self.create(at, request, events);
+        } else if self.created.is_some() {
+            self.apply_to_created(fact, events);
+        }
+    }
+
+    fn apply_to_created(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
+        match fact {
+            Fact::Accepted { .. } => {}
+            Fact::RunPolicySet { run_policy } => {
+                self.run_policy.get_or_insert(run_policy);
+            }
+            Fact::DeadlineSet { at } => {
+                self.deadline.get_or_insert(at);
+            }
+            Fact::AttemptOpening { attempt, at: _, provider, model } => self.open(attempt, (provider, model), events),
+            Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
+            Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
+            Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
+            Fact::ToolAnswered { attempt, call, output } => {
+                self.output.answer((attempt, call), output, ItemStatus::Completed, events);
+            }
+            Fact::ToolFailed { attempt, call, message } => {
+                self.output.answer((attempt, call), message, ItemStatus::Incomplete, events);
+            }
+            Fact::LimitReached { limit } => self.decide(Verdict::of_limit(limit)),
+            Fact::CancelRequested { at: _ } => self.decide(Verdict::Cancelled),
+            Fact::ClientLost { at: _ } => self.decide(Verdict::ClientLost),
+            Fact::NodeLost { at: _ } => self.decide(Verdict::Failed(Cause::ServerInterrupted)),
+            Fact::DeadlinePassed { at: _ } => self.decide(Verdict::Failed(Cause::DeadlineExceeded)),
+            Fact::ServerFailed { at: _, cause } => self.decide(Verdict::Failed(cause)),
+            Fact::Ended { at } => self.end(at, events),
+        }
+    }
+
+    /// What a provider said. What it cost counts whenever it says so; its output counts while its attempt runs.
+    fn apply_provider_event(&mut self, attempt: Attempt, event: ProviderEvent, events: &mut Vec<ResponseEvent>) {
+        let is_running = self.is_running(attempt);
+        let (output, unscored) = (&mut self.output, Vec::new());
+        match event {
+            ProviderEvent::Opened { provider_response_id } => self.answered(attempt, provider_response_id),
+            ProviderEvent::Usage(usage) => self.use_up(attempt, usage),
+            _ if !is_running => {}
+            ProviderEvent::Text { text, logprobs } => output.append_text(PartKind::Text, text, logprobs, events),
+            ProviderEvent::Refusal { text } => output.append_text(PartKind::Refusal, text, unscored, events),
+            ProviderEvent::Reasoning { text } => output.append_text(PartKind::Reasoning, text, unscored, events),
+            ProviderEvent::ReasoningSummary { part, text } => {
+                output.append_text(PartKind::Summary(part), text, unscored, events);
+            }
+            ProviderEvent::Annotation { annotation } => output.annotate(annotation, events),
+            ProviderEvent::EncryptedReasoning { encrypted_content } => {
+                output.set_encrypted_content(encrypted_content, events);
+            }
+            ProviderEvent::ContentPartFinished => output.finish_part(events),
+            ProviderEvent::ItemFinished { extra } => output.finish_item(extra, events),
+            ProviderEvent::FunctionCallStarted { call, call_id, name } => {
+                output.start_call((attempt, call), call_id, name, events);
+            }
+            ProviderEvent::FunctionCallArguments { call, text } => {
+                output.append_arguments((attempt, call), text, events);
+            }
+            ProviderEvent::FunctionCallFinished { call, extra } => output.finish_call((attempt, call), extra, events),
+            ProviderEvent::OtherItemStarted { item, fields } => output.start_other((attempt, item), fields, events),
+            ProviderEvent::OtherItemEvent { item, event, fields } => {
+                output.report_other((attempt, item), event, fields, events);
+            }
+            ProviderEvent::OtherItemFinished { item, fields } => output.finish_other((attempt, item), fields, events),
+            ProviderEvent::Finished(reason) => self.finish(reason, events),
+        }
+    }
+
+    fn answered(&mut self, attempt: Attempt, provider_response_id: Option<String>) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            (call.opened, call.id) = (true, provider_response_id);
+        }
+    }
+
+    fn use_up(&mut self, attempt: Attempt, usage: Usage) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            call.usage = Some(usage);
+        }
+    }
+
+    fn create(&mut self, at: Timestamp, request: Box<Request>, events: &mut Vec<ResponseEvent>) {
+        if self.created.is_some() {
+            return;
+        }
+        self.created = Some(Created { at, request });
+        let sequence_number = self.output.number();
+        events.extend(self.response().map(|response| ResponseEvent::Created { sequence_number, response }));
+        if self.status() == Status::Queued {
+            let sequence_number = self.output.number();
+            events.extend(self.response().map(|response| ResponseEvent::Queued { sequence_number, response }));
+        }
+    }
+
+    fn open(&mut self, attempt: Attempt, (provider, model): (String, String), events: &mut Vec<ResponseEvent>) {
+        if self.calls.contains_key(&attempt) {
+            return;
+        }
+        let first = self.attempt.is_none();
+        self.output.close(Cut::Everything, events);
+        self.attempt = Some(AttemptState { attempt, finished: false, failed: None });
+        self.calls.insert(attempt, ProviderCall { provider, model, opened: false, id: None, usage: None });
+        if first {
+            let sequence_number = self.output.number();
+            events.extend(self.response().map(|response| ResponseEvent::InProgress { sequence_number, response }));
+        }
+    }
+
+    /// The call of a provider that was at work when the log ended, if it told its id.
+    #[must_use]
+    pub fn lost_call(&self) -> Option<LostCall> {
+        let attempt = self.attempt.as_ref().map(|state| state.attempt).filter(|attempt| self.is_running(*attempt))?;
+        let ProviderCall { provider, model, id, .. } = self.calls.get(&attempt)?;
+        let provider_response_id = id.clone()?;
+        Some(LostCall { attempt, provider: provider.clone(), model: model.clone(), provider_response_id })
+    }
+
+    fn is_running(&self, attempt: Attempt) -> bool {
+        self.verdict.is_none()
+            && self
+                .attempt
+                .as_ref()
+                .is_some_and(|state| state.attempt == attempt && !state.finished && state.failed.is_none())
+    }
+
+    fn finish(&mut self, reason: FinishReason, events: &mut Vec<ResponseEvent>) {
+        let cut = match reason {
+            FinishReason::Length | FinishReason::ContentFilter => Cut::Last,
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => Cut::Nothing,
+        };
+        self.output.close(cut, events);
+        if let Some(state) = &mut self.attempt {
+            state.finished = true;
+        }
+        self.decide(Verdict::Finished(reason));
+    }
+
+    fn fail(&mut self, attempt: Attempt, cause: Cause) {
+        if self.is_running(attempt)
+            && let Some(state) = &mut self.attempt
+        {
+            state.failed = Some(cause);
+        }
+    }
+
+    /// This server answers the calls of a finished turn itself: another turn follows.
+    fn go_on_after(&mut self, attempt: Attempt) {
+        let current = self.attempt.as_ref().is_some_and(|state| state.attempt == attempt);
+        if current && matches!(self.verdict, Some(Verdict::Finished(_))) {
+            self.verdict = None;
+        }
+    }
+
+    fn decide(&mut self, verdict: Verdict) {
+        self.verdict.get_or_insert(verdict);
+    }
+
+    fn end(&mut self, at: Timestamp, events: &mut Vec<ResponseEvent>) {
+        let ending = self.standing_verdict().ending();
+        self.output.close(Cut::Everything, events);
+        self.ended = Some((ending, at));
+        let sequence_number = self.output.number();
+        events.extend(self.response().map(|response| super::snapshot::terminal_event(sequence_number, response)));
+    }
+
+    /// How the response would end if nothing more came.
+    #[must_use]
+    pub fn standing_verdict(&self) -> Verdict {
+        let failed = || self.attempt.as_ref().and_then(|state| state.failed);
+        self.verdict.clone().unwrap_or_else(|| Verdict::Failed(failed().unwrap_or(Cause::InternalError)))
+    }
+}
