@@ -41,7 +41,8 @@ impl Antiphon {
     /// # Errors
     /// [`AttachRefusal::AnotherRequest`], [`AttachRefusal::Read`].
     pub async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
-        let record = self.node().store.idempotency_key(user, &request.key).await.map_err(ReadRefusal::from)?;
+        let record =
+            self.node().store.idempotency_keys.idempotency_key(user, &request.key).await.map_err(ReadRefusal::from)?;
         match record {
             Some(record) if record.fingerprint != request.fingerprint => Err(AttachRefusal::AnotherRequest),
             record => Ok(record.map(|record| record.response)),
@@ -67,7 +68,7 @@ impl Antiphon {
     }
 
     async fn why_not(&self, id: ResponseId) -> Result<AttachRefusal, ReadRefusal> {
-        Ok(match self.node().store.response(id).await? {
+        Ok(match self.node().store.responses.response(id).await? {
             None => AttachRefusal::Deleted,
             Some(row) if !row.stored => AttachRefusal::NotStored,
             Some(_) => ReadRefusal::NotFound.into(),

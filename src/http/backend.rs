@@ -9,7 +9,7 @@ use crate::antiphon::{Antiphon, AttachRefusal};
 use crate::domain::{Idempotency, RunPlan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::UpstreamHealth;
-use crate::store::{self, Order};
+use crate::store::{self, SortOrder};
 
 /// Runs responses, as [`Antiphon`] does.
 #[async_trait]
@@ -51,7 +51,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         &self,
         user: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal>;
 
     /// How each provider is doing, by its name.
@@ -108,7 +108,7 @@ impl Backend for Antiphon {
         &self,
         user: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
         Antiphon::input_items(self, user, id, page).await
     }

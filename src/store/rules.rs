@@ -1,10 +1,11 @@
 //! What all stores decide alike.
 
-use super::{Claim, Conflict, EndingRecord, ResponseRow};
+use super::{ClaimRecord, Conflict, EndingRecord, ResponseRow};
 
 impl Conflict {
-    /// Why an entry of the owner with `epoch` found no place; `row` is the response, if there is one.
-    pub(crate) fn of(row: Option<&ResponseRow>, epoch: i64) -> Self {
+    /// Why an entry of the owner with `epoch` could not be written; `row` is the response, if there is one.
+    #[must_use]
+    pub fn of(row: Option<&ResponseRow>, epoch: i64) -> Self {
         match row {
             None => Self::Missing,
             Some(row) if row.status.is_terminal() => Self::Ended,
@@ -16,7 +17,8 @@ impl Conflict {
 
 impl ResponseRow {
     /// Whether both were admitted as the same response, whatever became of it since.
-    pub(crate) fn same_admission(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn same_admission(&self, other: &Self) -> bool {
         let admitted = |row: &Self| Self {
             node: String::new(),
             epoch: 0,
@@ -29,13 +31,15 @@ impl ResponseRow {
         admitted(self) == admitted(other)
     }
 
-    /// Whether the response, of which nothing but the row is kept, ended by this very entry.
-    pub(crate) fn ended_by(&self, ending: &EndingRecord) -> bool {
+    /// Whether the response, of which only the row is kept, ended by this very entry.
+    #[must_use]
+    pub fn ended_by(&self, ending: &EndingRecord) -> bool {
         self.status == ending.status && self.ended_at == Some(ending.ended_at)
     }
 
     /// Whether the response has the owner that the claim would give it.
-    pub(crate) fn claimed_by(&self, claim: &Claim) -> bool {
+    #[must_use]
+    pub fn claimed_by(&self, claim: &ClaimRecord) -> bool {
         self.node == claim.node && self.epoch == claim.epoch
     }
 }

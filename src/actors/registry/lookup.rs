@@ -13,7 +13,7 @@ use crate::actors::{
 use crate::domain::Transcript;
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{self, ResponseRow};
+use crate::store::{self, AccountError, ResponseRow};
 use crate::vault;
 
 /// A stored response and its log.
@@ -41,7 +41,7 @@ impl From<store::Error> for ReadRefusal {
 impl From<vault::Error> for ReadRefusal {
     fn from(error: vault::Error) -> Self {
         match error {
-            vault::Error::Accounts(crate::access::Error::Store(error)) => error.into(),
+            vault::Error::Accounts(AccountError::Store(error)) => error.into(),
             vault::Error::NoDataKey(_) => Self::NotFound,
             error @ (vault::Error::Tampered
             | vault::Error::TooLarge { .. }
@@ -74,10 +74,10 @@ impl From<LogError> for ReadRefusal {
 /// # Errors
 /// [`ReadRefusal::NotFound`] also if it is not stored.
 pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, ReadRefusal> {
-    let row = node.store.response(id).await?;
+    let row = node.store.responses.response(id).await?;
     let row = row.filter(|row| row.user == user && row.stored).ok_or(ReadRefusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
-    Ok(Found { row, log: Log::new(Arc::clone(&node.store), key, id) })
+    Ok(Found { row, log: Log::new(Arc::clone(&node.store.responses), key, id) })
 }
 
 /// Where a stored response is found that did not run here when it was looked for.
@@ -123,7 +123,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
         Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
         Err(LogError::Store(error)) => return Err(error.into()),
         // It may have been deleted meanwhile.
-        Ok(_) | Err(_) if node.store.response(id).await?.is_none() => return Err(ReadRefusal::NotFound),
+        Ok(_) | Err(_) if node.store.responses.response(id).await?.is_none() => return Err(ReadRefusal::NotFound),
         Ok(_) => tracing::error!(response.id = %id, "a response has ended and its log has not"),
         Err(error) => return Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! Which of a database's errors mean that it is not available.
+//! Errors of the database, and which of them mean that it is not available.
 
 use std::sync::Arc;
 
@@ -15,15 +15,34 @@ pub struct NewerTables(
     pub String,
 );
 
-impl From<DbErr> for Error {
+/// The error of a call on its way to the caller, which is told an [`Error`] and nothing of the library below.
+#[derive(Debug)]
+pub(super) struct SqlError(Error);
+
+impl From<Error> for SqlError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<DbErr> for SqlError {
     fn from(error: DbErr) -> Self {
-        if is_unavailable(&error) { Self::Unavailable(Box::new(error)) } else { Self::Failed(Box::new(error)) }
+        let unavailable = is_unavailable(&error);
+        Self(if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Failed(Box::new(error)) })
     }
 }
 
 /// An error of a pool that was being opened.
-pub(super) fn sqlx_error(error: sqlx::Error) -> Error {
-    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()
+impl From<sqlx::Error> for SqlError {
+    fn from(error: sqlx::Error) -> Self {
+        DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()
+    }
+}
+
+impl From<SqlError> for Error {
+    fn from(SqlError(error): SqlError) -> Self {
+        error
+    }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]

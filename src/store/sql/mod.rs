@@ -1,24 +1,26 @@
-//! The record in SQLite or PostgreSQL.
+//! A store in SQLite or PostgreSQL.
 //!
 //! Sockets and files belong to a small runtime of the store's own, so that callers may be on any runtime and
 //! one that is busy does not hold up another's queries. Reads and writes have separate connections: SQLite has
 //! one that writes, and on PostgreSQL readers cannot keep the journal waiting.
+//!
+//! Each noun of the [store](super) has a file or a folder here; `commit.rs` takes a group of entries through them in one
+//! transaction. The tables are described in `entities` and made in `migration`.
 
 mod accounts;
-mod chain;
+mod columns;
 mod commit;
 mod connect;
 mod error;
-mod idempotency;
+mod idempotency_keys;
 mod io_runtime;
-mod items;
-mod lease;
+mod nodes;
 mod options;
 mod postgres;
-mod read;
-mod rows;
+mod responses;
 mod sqlite;
 mod store;
+mod usage_records;
 
 pub use error::NewerTables;
 pub use options::{SqlOptions, Sync};

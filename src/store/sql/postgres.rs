@@ -10,13 +10,13 @@ use sea_orm::{
     },
 };
 
-use super::{SqlOptions, connect::Pools, error::sqlx_error};
+use super::{SqlOptions, connect::Pools, error::SqlError};
 use crate::store::Error;
 
 /// A connection that has been idle for this long is asked whether it still works before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
-pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
+pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
     let connect = connect_options(options)?;
     let writers = if options.max_connections >= 4 { 2 } else { 1 };
     let readers = options.max_connections.saturating_sub(writers).max(1);
@@ -30,14 +30,14 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
 
 /// Opens a pool. It tries for as long as a connection may take and says no more than that it took too long, so one
 /// more connection is tried outside of it, for its error.
-async fn open_pool(options: &SqlOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, Error> {
+async fn open_pool(options: &SqlOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, SqlError> {
     const LAST_TRY: Duration = Duration::from_secs(2);
     match pool_options(options, connections).connect_with(connect.clone()).await {
         Err(late @ sqlx::Error::PoolTimedOut) => {
             let tried = tokio::time::timeout(LAST_TRY, PgConnection::connect_with(connect)).await;
-            Err(sqlx_error(tried.ok().and_then(Result::err).unwrap_or(late)))
+            Err(tried.ok().and_then(Result::err).unwrap_or(late).into())
         }
-        opened => opened.map_err(sqlx_error),
+        opened => Ok(opened?),
     }
 }
 

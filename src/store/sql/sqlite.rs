@@ -11,12 +11,14 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{SqlOptions, Sync, connect::Pools, error::sqlx_error};
+use super::{SqlOptions, Sync, connect::Pools, error::SqlError};
 use crate::store::Error;
 
-pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
+pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
     if options.url.contains(":memory:") || options.url.contains("mode=memory") {
-        return Err(Error::Failed("several connections cannot share a database in memory; use MemoryStore".into()));
+        return Err(
+            Error::Failed("several connections cannot share a database in memory; use MemoryStore".into()).into()
+        );
     }
     let connect = connect_options(options)?;
     create_file(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
@@ -32,13 +34,17 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, Error> {
 
 /// Opens a pool. SQLite does not wait for the lock that a fresh file's change to the write-ahead log takes, so two
 /// processes that start together would be in each other's way.
-async fn open_pool(options: &SqlOptions, connections: u32, connect: SqliteConnectOptions) -> Result<SqlitePool, Error> {
+async fn open_pool(
+    options: &SqlOptions,
+    connections: u32,
+    connect: SqliteConnectOptions,
+) -> Result<SqlitePool, SqlError> {
     const PAUSE: Duration = Duration::from_millis(20);
     let deadline = Instant::now() + options.acquire_timeout;
     loop {
         match pool_options(options, connections).connect_with(connect.clone()).await {
             Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE).await,
-            opened => return opened.map_err(sqlx_error),
+            opened => return Ok(opened?),
         }
     }
 }

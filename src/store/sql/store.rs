@@ -1,20 +1,15 @@
-//! The store: where calls cross over to its runtime, with a time limit and a name.
+//! The store itself: where calls cross over to its runtime, with a time limit and a name.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use antiphon_migration::{Migrator, MigratorTrait};
-use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{
-    NewerTables, SqlOptions, chain, commit, connect::Pools, idempotency, io_runtime::IoRuntime, items, lease, read,
-};
-use crate::domain::Timestamp;
-use crate::protocol::{ResponseId, UserId};
-use crate::store::{CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment, Store};
+use super::{NewerTables, SqlOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
+use crate::store::Error;
 
-/// The record and the accounts in an SQLite or PostgreSQL database.
+/// A store in an SQLite or PostgreSQL database.
 #[derive(Debug)]
 pub struct SqlStore {
     // Before the runtime: the connections end while their runtime is still there.
@@ -45,7 +40,7 @@ impl SqlStore {
     /// As the database says; then nothing has changed.
     pub async fn migrate(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
-        self.runtime.run(async move { migrate(&pools).await }).await
+        self.runtime.run(async move { Ok(migrate(&pools).await?) }).await
     }
 
     /// Closes all connections, after what is under way.
@@ -54,7 +49,7 @@ impl SqlStore {
     /// As the database says; the connections are closed all the same.
     pub async fn close(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
-        self.runtime.run(async move { pools.close().await }).await
+        self.runtime.run(async move { Ok(pools.close().await?) }).await
     }
 
     /// Runs `work` on the store's runtime, for at most the time a call may take.
@@ -62,7 +57,7 @@ impl SqlStore {
     where
         T: Send + 'static,
         W: FnOnce(Arc<Pools>) -> F,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
         let (limit, slow) = (self.limit, self.slow);
         let work = work(Arc::clone(&self.pools));
@@ -81,11 +76,14 @@ impl SqlStore {
     }
 }
 
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(limit, work).await.unwrap_or_else(|elapsed| Err(Error::Unavailable(Box::new(elapsed))))
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, Error> {
+    match timeout(limit, work).await {
+        Ok(answer) => Ok(answer?),
+        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+    }
 }
 
-async fn migrate(pools: &Pools) -> Result<(), Error> {
+async fn migrate(pools: &Pools) -> Result<(), SqlError> {
     /// Any number that nothing else locks in the same database.
     const LOCK: &str = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7021866215503409)";
     let transaction = pools.begin().await?;
@@ -97,65 +95,12 @@ async fn migrate(pools: &Pools) -> Result<(), Error> {
     Ok(transaction.commit().await?)
 }
 
-/// Tables that a later version has changed are left to it.
-async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), Error> {
+/// Refuses tables that a later version has changed.
+async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), SqlError> {
     let applied = Migrator::get_migration_models(transaction).await?;
     let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     match applied.into_iter().find(|model| !known.contains(&model.version)) {
-        Some(model) => Err(Error::Failed(Box::new(NewerTables(model.version)))),
+        Some(model) => Err(Error::Failed(Box::new(NewerTables(model.version))).into()),
         None => Ok(()),
-    }
-}
-
-#[async_trait]
-impl Store for SqlStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
-        let group = group.to_vec();
-        self.call("commit", |pools| async move { commit::commit(&pools, &group).await }).await
-    }
-
-    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
-        self.call("response", move |pools| async move { read::response(&pools.read, id).await }).await
-    }
-
-    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
-        self.call("segments", move |pools| async move { read::segments(&pools.read, id, from, limit).await }).await
-    }
-
-    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
-        self.call("items", |pools| async move { items::page(&pools.read, &query).await }).await
-    }
-
-    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.call("chain", move |pools| async move { chain::chain(&pools.read, id, limit).await }).await
-    }
-
-    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
-        let node = node.to_owned();
-        self.call("next_epoch", move |pools| async move { commit::next_epoch(&pools, node, lease).await }).await
-    }
-
-    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
-        let node = node.to_owned();
-        self.call("renew_lease", move |pools| async move { lease::renew(&pools, node, epoch, lease).await }).await
-    }
-
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        let node = node.to_owned();
-        self.call("orphaned", move |pools| async move { lease::orphaned(&pools.read, node, epoch, limit).await }).await
-    }
-
-    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
-        let key = *key;
-        self.call("idempotency_key", move |pools| async move { idempotency::find(&pools.read, user, &key).await }).await
-    }
-
-    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
-        self.call("forget_idempotency_keys", move |pools| async move { idempotency::forget(&pools, before).await })
-            .await
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.call("ping", |pools| async move { read::ping(&pools.read).await }).await
     }
 }

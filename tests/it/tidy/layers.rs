@@ -5,7 +5,10 @@ use super::{is_test, report, root, sources};
 const LAYERS: &[&[&str]] = &[
     &["protocol"],
     &["domain"],
-    &["access", "clock", "fault", "journal", "provider", "store", "tokens", "vault"],
+    &["clock", "fault"],
+    &["store"],
+    &["vault"],
+    &["access", "journal", "provider", "tokens"],
     &["actors"],
     // Asks the actors for what was said before.
     &["admission"],
@@ -127,6 +130,7 @@ fn supervision_needs_nothing_else_of_the_workspace() {
 
 #[test]
 fn the_import_reader_sees_single_names_lists_and_nested_lists() {
-    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Accounts, domain};\n// crate::actors\n";
+    let text =
+        "use crate::store;\nuse crate::{vault::{Vault, Error}, store::AccountStore, domain};\n// crate::actors\n";
     assert_eq!(imports(text), ["store", "vault", "access", "domain"]);
 }
