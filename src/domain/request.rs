@@ -103,15 +103,27 @@ impl Request {
         self.include.iter().any(|included| included == what)
     }
 
+    /// How many alternatives to report with each token of the text; none if no probabilities are asked for.
+    #[must_use]
+    pub fn wanted_logprobs(&self) -> Option<u8> {
+        self.includes(Self::INCLUDE_LOGPROBS).then_some(self.top_logprobs)
+    }
+
+    /// Whether thoughts that only the provider can read are asked for.
+    #[must_use]
+    pub fn wants_encrypted_reasoning(&self) -> bool {
+        self.includes(Self::INCLUDE_ENCRYPTED_REASONING)
+    }
+
     /// The tools that the model may call: those offered, without what the choice leaves out.
     #[must_use]
-    pub fn callable_tools(&self) -> Vec<Tool> {
+    pub fn callable_tools(&self) -> Vec<&Tool> {
         match &self.tool_choice {
             ToolChoice::Mode(ToolMode::None) => Vec::new(),
             ToolChoice::Mode(ToolMode::Auto | ToolMode::Required)
-            | ToolChoice::Narrow(NarrowChoice::Function { .. }) => self.tools.clone(),
+            | ToolChoice::Narrow(NarrowChoice::Function { .. }) => self.tools.iter().collect(),
             ToolChoice::Narrow(choice @ NarrowChoice::AllowedTools { .. }) => {
-                self.tools.iter().filter(|tool| choice.names(tool.name())).cloned().collect()
+                self.tools.iter().filter(|tool| choice.names(tool.name())).collect()
             }
         }
     }

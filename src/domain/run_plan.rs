@@ -1,6 +1,6 @@
 //! An accepted request, with everything that is needed to run it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +17,11 @@ pub struct RunPlan {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
     /// What was asked for.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// The input of this request, with its ids; what is stored.
     pub input: Vec<Item>,
     /// History and input; what the provider is asked.
-    pub prompt: Prompt,
+    pub prompt: Arc<Prompt>,
     /// Who asks, by the name under which places at providers are counted: the API key's public id, say.
     pub caller: String,
     /// Where it is asked: the first one, and those that follow where one fails before its first word. At least

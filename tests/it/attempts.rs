@@ -306,7 +306,8 @@ async fn a_function_that_may_not_be_called_never_reaches_the_client() {
     for (tools, tool_choice) in forbidden {
         let node = node(eager()).await;
         let mut plan = node.plan();
-        (plan.request.tools, plan.request.tool_choice) = (tools, tool_choice);
+        let request = Arc::make_mut(&mut plan.request);
+        (request.tools, request.tool_choice) = (tools, tool_choice);
         let mut client = node.respond(plan).await;
         let call = node.provider.asked().await;
         call.open();

@@ -1,6 +1,6 @@
 //! Background responses: they wait for their turn, run without a client, and can be read, cancelled and resumed.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use antiphon::{
     actors::{AdmitError, DeliveryMode, ProviderLimits, Settings},
@@ -17,7 +17,7 @@ async fn node(running: usize, waiting: usize) -> TestNode {
 }
 
 fn in_background(mut plan: RunPlan) -> RunPlan {
-    plan.request.background = true;
+    Arc::make_mut(&mut plan.request).background = true;
     plan
 }
 

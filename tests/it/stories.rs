@@ -1,6 +1,6 @@
 //! What a response goes through, told through the handle, on a real database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     actors::{
@@ -47,7 +47,7 @@ fn with_grace(plan: RunPlan, grace: Duration) -> RunPlan {
 }
 
 fn unstored(mut plan: RunPlan) -> RunPlan {
-    plan.request.store = false;
+    Arc::make_mut(&mut plan.request).store = false;
     plan
 }
 

@@ -14,7 +14,7 @@ use crate::actors::{
     node::Node,
     response_supervisor::{Leftover, ReadRefusal, RunOrigin},
 };
-use crate::domain::{Attempt, Fact, LostCall, Prompt, Recovery, RunPlan, Target};
+use crate::domain::{Attempt, Fact, LostCall, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
@@ -270,9 +270,9 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         id: row.id,
         user: row.user,
         request_id: run_policy.request_id,
-        request,
+        request: Arc::new(request),
         input: Vec::new(),
-        prompt: Prompt::default(),
+        prompt: Arc::default(),
         caller: run_policy.caller,
         targets,
         encoding: encoding.unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! From what the provider says to what clients see: folded, committed, emitted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
@@ -11,7 +11,7 @@ use crate::actors::{
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
 };
-use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
+use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Taken};
 use crate::fault::{self, FaultPoint};
 use crate::provider;
 use crate::store::Conflict;
@@ -96,7 +96,7 @@ impl ResponseSupervisor {
         self.readers.announce_opened(self.opened);
         if self.transcript.pieces() > 0 {
             // Nothing is tried again: the prompt is of no more use.
-            self.plan.prompt = Prompt::default();
+            self.plan.prompt = Arc::default();
         }
         if let Some(last) = stop {
             self.finish([last], ctx);

@@ -21,7 +21,7 @@ use crate::actors::{
     success_promise::SuccessPromise,
     supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, RunPlan, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, Request, RunPlan, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -285,7 +285,7 @@ impl ResponseSupervisor {
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
         let RunPlan { id, request, .. } = &self.plan;
-        let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
+        let accepted = Fact::Accepted { id: *id, at, request: Box::new(Request::clone(request)) };
         let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
         if let Some(client) = self.first_client.take() {
             self.client(client, ctx);

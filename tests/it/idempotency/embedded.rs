@@ -1,6 +1,6 @@
 //! The same in a program that embeds the node.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     AttachRefusal,
@@ -39,7 +39,7 @@ async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
     let call = node.provider.asked().await;
     for background in [false, true, false] {
         let mut second = with_key(&node);
-        second.request.background = background;
+        Arc::make_mut(&mut second.request).background = background;
         let id = second.id;
         assert_eq!(node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(), AdmitError::KeyTaken);
         assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), antiphon::actors::ReadRefusal::NotFound);
