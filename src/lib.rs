@@ -82,7 +82,7 @@
 //! # How the modules hang together
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - The ports are traits: [`provider::Provider`], [`store::Store`], [`store::AccountStore`], [`actors::EstimateTokens`],
+//! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`actors::EstimateTokens`],
 //!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
