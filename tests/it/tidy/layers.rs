@@ -130,7 +130,6 @@ fn supervision_needs_nothing_else_of_the_workspace() {
 
 #[test]
 fn the_import_reader_sees_single_names_lists_and_nested_lists() {
-    let text =
-        "use crate::store;\nuse crate::{vault::{Vault, Error}, store::AccountStore, domain};\n// crate::actors\n";
+    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Principal, domain};\n// crate::actors\n";
     assert_eq!(imports(text), ["store", "vault", "access", "domain"]);
 }
