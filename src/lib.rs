@@ -106,12 +106,12 @@ pub mod admission;
 mod antiphon;
 #[cfg(feature = "server")]
 pub mod cli;
-mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 #[doc(inline)]
 pub use antiphon_domain as domain;
-pub mod fault;
+#[doc(inline)]
+pub use antiphon_fault_points as fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;
@@ -130,4 +130,5 @@ pub use antiphon::{
     Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts,
     RespondError, StartError, StartResponse, User, WeakAntiphon,
 };
-pub use clock::{Clock, SystemClock};
+use antiphon_clock as clock;
+pub use antiphon_clock::{Clock, SystemClock};
