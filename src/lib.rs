@@ -118,6 +118,7 @@ pub mod journal;
 #[doc(inline)]
 pub use antiphon_protocol as protocol;
 pub mod provider;
+mod refusal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
@@ -127,8 +128,9 @@ pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts,
-    RespondError, StartError, StartResponse, User, WeakAntiphon,
+    Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
+    StartError, StartResponse, User, WeakAntiphon,
 };
 use antiphon_clock as clock;
 pub use antiphon_clock::{Clock, SystemClock};
+pub use refusal::Refusal;

@@ -3,8 +3,9 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
+    Refusal,
     actors::{
-        AdmitError, ClientStream, DeliveryMode, Label, ProviderLimits, ResponseOutcome, ResponsePhase, Role, Settings,
+        ClientStream, DeliveryMode, Label, ProviderLimits, ResponseOutcome, ResponsePhase, Role, Settings,
         supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, RetryPolicy, RunPlan, Target, Timeouts},
@@ -198,7 +199,7 @@ async fn one_runs_two_wait_in_order_and_the_fourth_is_refused_at_once() {
     let mut second = node.respond(node.plan()).await;
     let mut third = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
+    assert_eq!(refused.unwrap_err(), Refusal::QueueFull);
     // Those who wait are accepted: they can be read, and have not begun.
     second.read_until("response.created").await;
     assert_eq!(node.antiphon.retrieve(node.user, second.id).await.unwrap().status, Status::InProgress);
@@ -244,7 +245,7 @@ async fn one_caller_can_not_take_all_places() {
     let node = node(ProviderLimits { gate: GateLimits { max_per_key, ..limits.gate }, ..limits }).await;
     let _first = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::KeyBusy);
+    assert_eq!(refused.unwrap_err(), Refusal::KeyBusy);
     let other = RunPlan { caller: "another".to_owned(), ..node.plan() };
     assert!(node.antiphon.respond(other, DeliveryMode::Ending).await.is_ok());
 }

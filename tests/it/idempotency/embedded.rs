@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    AttachRefusal,
-    actors::{AdmitError, ClientStream, DeliveryMode, ResponsePhase, Settings},
+    Refusal,
+    actors::{ClientStream, DeliveryMode, ResponsePhase, Settings},
     domain::{DisconnectPolicy, Idempotency, RunPlan, View},
     protocol::Status,
     provider::Error,
@@ -41,13 +41,16 @@ async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
         let mut second = with_key(&node);
         Arc::make_mut(&mut second.request).background = background;
         let id = second.id;
-        assert_eq!(node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(), AdmitError::KeyTaken);
-        assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), antiphon::actors::ReadRefusal::NotFound);
+        assert_eq!(
+            node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(),
+            Refusal::IdempotencyKeyInUse
+        );
+        assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), Refusal::NotFound);
     }
     assert_eq!(node.provider.unheard(), 0, "only the first one is asked for");
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(Some(first.id)));
     let another = node.antiphon.idempotency(node.user, "k", b"another request");
-    assert_eq!(node.antiphon.claimed(node.user, &another).await, Err(AttachRefusal::AnotherRequest));
+    assert_eq!(node.antiphon.claimed(node.user, &another).await, Err(Refusal::IdempotencyKeyReused));
     let second = node.antiphon.attach(node.user, first.id, DeliveryMode::Ending).await.unwrap().unwrap();
     call.open();
     call.text("Hello");

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["store"],
     &["vault"],
     &["access", "journal", "provider", "tokens"],
+    &["refusal"],
     &["actors"],
     // Asks the actors for what was said before.
     &["admission"],
