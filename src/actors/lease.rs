@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{NodeFailure, NodeState, node::Node, supervision::Ticks};
+use super::{NodeFailure, NodeState, node::Node, supervision::ArbiterTicks};
 use crate::store::{Error, NodeStore};
 
 /// How often a lease is renewed before it would end.
@@ -140,7 +140,7 @@ struct Lease {
     node: String,
     nodes: Arc<dyn NodeStore>,
     ownership: Arc<NodeOwnership>,
-    ticks: Ticks,
+    ticks: ArbiterTicks,
     lasts: Duration,
     /// What became of the last renewal.
     last: Result<(), Missed>,
