@@ -27,8 +27,8 @@ pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{Label, Role};
 pub(crate) use lease::{Heartbeat, Standing};
+pub use node::EstimateTokens;
 pub(crate) use node::Node;
-pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
@@ -40,5 +40,5 @@ pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 #[cfg(test)]
 pub(crate) use status_line::{SharedStatusLine, StatusLine};
 pub use subscription::Subscription;
-pub use upstream::ProviderLimits;
+pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

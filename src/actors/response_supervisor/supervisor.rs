@@ -185,7 +185,7 @@ impl ResponseSupervisor {
             transcript: Transcript::new(plan.id),
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
             window: Rc::new(RefCell::new(window)),
-            board: Rc::new(RefCell::new(Board::new(node.settings.board_bytes, plan.request.store))),
+            board: Rc::new(RefCell::new(Board::new(node.settings.frame_buffer_bytes, plan.request.store))),
             past: past(&node, &plan, key),
             unstored_frames: VecDeque::new(),
             unstored_credit: VecDeque::new(),
@@ -221,8 +221,8 @@ impl ResponseSupervisor {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        self.children.beat(self.node.settings.missed_beats);
-        self.readers.beat(self.node.settings.missed_beats);
+        self.children.beat(self.node.settings.missed_beats());
+        self.readers.beat(self.node.settings.missed_beats());
         self.check_patience(ctx);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }

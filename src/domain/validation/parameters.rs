@@ -8,7 +8,7 @@ use super::{
     tools::{tool_choice_of, tools_of},
     unsupported::check_unsupported,
 };
-use crate::domain::{Limits, View};
+use crate::domain::{LimitOptions, View};
 use crate::protocol::{CreateResponse, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice};
 
 /// A request in which every parameter can be honoured. Defaults that depend on the model are still open.
@@ -58,7 +58,7 @@ impl std::fmt::Debug for ValidRequest {
 ///
 /// # Errors
 /// The first parameter that can't be honoured.
-pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> Result<ValidRequest, Violation> {
+pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &LimitOptions) -> Result<ValidRequest, Violation> {
     let model = create.model.clone().filter(|model| !model.is_empty()).ok_or_else(|| Violation::missing("model"))?;
     check_chars("model", Some(&model), limits.id_chars)?;
     if model.chars().any(char::is_control) {
@@ -127,8 +127,8 @@ fn check_sampling(create: &CreateResponse) -> Result<(), Violation> {
     Ok(())
 }
 
-fn max_output_tokens(create: &CreateResponse, limits: &Limits) -> Result<Option<u32>, Violation> {
-    let allowed = Limits::MIN_OUTPUT_TOKENS..=limits.max_output_tokens;
+fn max_output_tokens(create: &CreateResponse, limits: &LimitOptions) -> Result<Option<u32>, Violation> {
+    let allowed = LimitOptions::MIN_OUTPUT_TOKENS..=limits.max_output_tokens;
     let Some(asked) = create.max_output_tokens else { return Ok(None) };
     match u32::try_from(asked) {
         Ok(asked) if allowed.contains(&asked) => Ok(Some(asked)),
@@ -165,7 +165,7 @@ fn previous(id: &str) -> Result<ResponseId, Violation> {
     }
 }
 
-fn check_echoed(create: &CreateResponse, limits: &Limits) -> Result<(), Violation> {
+fn check_echoed(create: &CreateResponse, limits: &LimitOptions) -> Result<(), Violation> {
     check_chars("safety_identifier", create.safety_identifier.as_deref(), limits.safety_identifier_chars)?;
     check_chars("user", create.user.as_deref(), limits.id_chars)?;
     check_chars("prompt_cache_key", create.prompt_cache_key.as_deref(), limits.id_chars)

@@ -16,7 +16,7 @@ use crate::http::serve;
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = serve(listener, api.state()).unwrap();
+    let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "a server is no actor")]
     actix_web::rt::spawn(server);

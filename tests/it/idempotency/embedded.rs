@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use antiphon::{
     AttachRefusal,
-    actors::{AdmitError, Phase, Reader, Settings, Wish},
-    domain::{DisconnectPolicy, Idempotency, Plan, View},
+    actors::{AdmitError, Phase, Reader, Wish},
+    domain::{DisconnectPolicy, Idempotency, Plan, ResponseOptions, View},
     protocol::Status,
     provider::Error,
     testkit::TestNode,
@@ -31,7 +31,7 @@ async fn status(mut reader: Reader) -> Status {
 
 #[tokio::test]
 async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(None));
     let first = node.antiphon.respond(with_key(&node), Wish::Ending).await.unwrap();
     let call = node.provider.asked().await;
@@ -56,7 +56,7 @@ async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_key_of_another_user_or_request_has_other_digests() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let other = node.add_user("another").await;
     let digests = |user, key, body: &[u8]| node.antiphon.idempotency(user, key, body);
     let mine = digests(node.user, "k", b"body");
@@ -71,7 +71,7 @@ async fn a_key_of_another_user_or_request_has_other_digests() {
 
 #[tokio::test]
 async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let disconnect = DisconnectPolicy::Grace(Duration::from_secs(3_600));
     let reader = node.antiphon.respond(Plan { disconnect, ..with_key(&node) }, Wish::Ending).await.unwrap();
     let call = node.provider.asked().await;
@@ -90,7 +90,7 @@ async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period()
 #[tokio::test]
 async fn a_key_is_given_back_unless_a_client_was_told_of_a_success() {
     for told in [false, true] {
-        let node = TestNode::start(Settings::default()).await;
+        let node = TestNode::start(ResponseOptions::default()).await;
         let reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
         let call = node.provider.asked().await;
         if told {
@@ -106,7 +106,7 @@ async fn a_key_is_given_back_unless_a_client_was_told_of_a_success() {
 
 #[tokio::test]
 async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let mut reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
@@ -128,7 +128,7 @@ async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
 
 #[tokio::test]
 async fn a_response_whose_admission_is_durable_and_unconfirmed_can_be_attached_to() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     // The commit is made and its answer lost: the supervisor still waits.
     node.store.fail_after_commit(1);
     let plan = with_key(&node);
