@@ -4,7 +4,9 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use antiphon::protocol::{CreateResponse, ResponseId, UserId};
-use antiphon::store::{self, Ending, Entry, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment};
+use antiphon::store::{
+    self, CommitOutcome, EndingRecord, Entry, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment,
+};
 use antiphon::{Antiphon, admission::Model, domain::Target, domain::Timestamp, provider::Eliza};
 use antiphon::{store::MemoryStore, store::Store, vault::KeyRing, vault::Vault};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -13,16 +15,16 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 #[derive(Debug)]
 pub(crate) struct TellingStore {
     pub(crate) kept: Arc<MemoryStore>,
-    pub(crate) endings: UnboundedSender<Ending>,
+    pub(crate) endings: UnboundedSender<EndingRecord>,
 }
 
 #[async_trait::async_trait]
 impl Store for TellingStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, store::Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, store::Error> {
         let outcomes = self.kept.commit(group).await?;
         for (entry, outcome) in group.iter().zip(&outcomes) {
-            if let (Entry::End(ending), Outcome::Committed) = (entry, outcome) {
-                let _nobody_listens = self.endings.send(Ending::clone(ending));
+            if let (Entry::End(ending), CommitOutcome::Committed) = (entry, outcome) {
+                let _nobody_listens = self.endings.send(EndingRecord::clone(ending));
             }
         }
         Ok(outcomes)
@@ -45,8 +47,8 @@ impl Store for TellingStore {
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, store::Error> {
         self.kept.renew_lease(node, epoch, lease).await
     }
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, store::Error> {
-        self.kept.unsettled(node, epoch, limit).await
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, store::Error> {
+        self.kept.orphaned(node, epoch, limit).await
     }
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, store::Error> {
         self.kept.idempotency_key(user, key).await

@@ -86,7 +86,7 @@
 //!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
-//! - [`actors`] runs responses, [`admission`] makes [plans](domain::Plan) of requests, and [`Antiphon`] is the handle to
+//! - [`actors`] runs responses, [`admission`] makes [plans](domain::RunPlan) of requests, and [`Antiphon`] is the handle to
 //!   both. It works under an actix `System`, under `#[tokio::main]` and under neither: the actors live on threads of
 //!   their own. Several nodes may live in one process, and when the last handle of one is dropped all of it ends.
 //! - With the feature `server` (on by default) there are the HTTP API, whose scope fits into any actix app, the

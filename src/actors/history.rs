@@ -3,7 +3,7 @@
 use super::{Node, ReadRefusal};
 use crate::protocol::{Item, ResponseId, Status, UserId};
 use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
-use crate::vault::{Place, ResponseKey, UserKey};
+use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 
 /// The items of a conversation so far, oldest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +97,7 @@ async fn read(
 
 /// A stored item as it was.
 pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, ReadRefusal> {
-    let place = Place::Item { side: item.side, position: item.position };
+    let place = CiphertextContext::Item { side: item.side, position: item.position };
     let json = key.open(place, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
         tracing::error!(response.id = %item.response, "a stored item is no item");

@@ -28,7 +28,7 @@ pub(crate) fn renewal_interval(lease: Duration) -> Duration {
 
 /// What the node's actors and its heartbeat know of each other.
 #[derive(Debug, Default)]
-pub(crate) struct Standing(Mutex<Known>);
+pub(crate) struct NodeOwnership(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -37,7 +37,7 @@ struct Known {
     streak: Streak,
 }
 
-impl Standing {
+impl NodeOwnership {
     /// Another epoch is about to be taken.
     pub(crate) fn leave(&self) {
         self.0.lock().epoch = None;
@@ -95,7 +95,7 @@ impl Heartbeat {
         let lease = Lease {
             node: node.name.clone(),
             store: Arc::clone(&node.store),
-            standing: Arc::clone(&node.standing),
+            ownership: Arc::clone(&node.ownership),
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
             last: Ok(()),
@@ -139,7 +139,7 @@ fn live(state: &watch::Sender<NodeState>, life: impl FnOnce()) {
 struct Lease {
     node: String,
     store: Arc<dyn Store>,
-    standing: Arc<Standing>,
+    ownership: Arc<NodeOwnership>,
     ticks: Ticks,
     lasts: Duration,
     /// What became of the last renewal.
@@ -157,7 +157,7 @@ enum Missed {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Beat {
+enum LeaseRenewal {
     Renewed,
     /// There is no epoch yet, an arbiter gave no sign of life, or the database no answer.
     NotYet,
@@ -184,9 +184,9 @@ impl Lease {
                 Err(_elapsed) => {}
             }
             pause = match self.beat().await {
-                Beat::Renewed => renewal_interval(self.lasts),
-                Beat::NotYet => retry,
-                Beat::Superseded => {
+                LeaseRenewal::Renewed => renewal_interval(self.lasts),
+                LeaseRenewal::NotYet => retry,
+                LeaseRenewal::Superseded => {
                     tracing::error!("another process has taken an epoch under this node's name");
                     return NodeState::tell(state, NodeState::Failed(NodeFailure::Superseded));
                 }
@@ -194,27 +194,27 @@ impl Lease {
         }
     }
 
-    async fn beat(&mut self) -> Beat {
-        let Some(epoch) = self.standing.epoch() else { return Beat::NotYet };
+    async fn beat(&mut self) -> LeaseRenewal {
+        let Some(epoch) = self.ownership.epoch() else { return LeaseRenewal::NotYet };
         if !self.ticks.all() {
-            return Beat::NotYet;
+            return LeaseRenewal::NotYet;
         }
         let renewed = self.renew(epoch, self.lasts).await;
         let beat = match &renewed {
             Ok(true) => {
-                self.standing.renewed(self.lasts);
-                Beat::Renewed
+                self.ownership.renewed(self.lasts);
+                LeaseRenewal::Renewed
             }
-            Ok(false) if self.standing.epoch() == Some(epoch) => Beat::Superseded,
+            Ok(false) if self.ownership.epoch() == Some(epoch) => LeaseRenewal::Superseded,
             // This process itself has taken another one meanwhile, or is about to.
-            Ok(false) | Err(_) => Beat::NotYet,
+            Ok(false) | Err(_) => LeaseRenewal::NotYet,
         };
         self.tell(renewed.map(drop));
         beat
     }
 
     async fn give_up(&self) {
-        let Some(epoch) = self.standing.epoch() else { return };
+        let Some(epoch) = self.ownership.epoch() else { return };
         match self.renew(epoch, Duration::ZERO).await {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease is another process's"),
@@ -276,13 +276,13 @@ mod tests {
         assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
     }
     async fn lease(arbiters: &Arbiters) -> Lease {
-        let (store, standing) = (Arc::new(MemoryStore::new()), Arc::new(Standing::default()));
-        standing.enter(store.next_epoch("one", LEASE).await.unwrap());
-        Lease { node: "one".to_owned(), store, standing, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
+        let (store, ownership) = (Arc::new(MemoryStore::new()), Arc::new(NodeOwnership::default()));
+        ownership.enter(store.next_epoch("one", LEASE).await.unwrap());
+        Lease { node: "one".to_owned(), store, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
     }
 
     async fn is_renewed(lease: &mut Lease) {
-        while lease.beat().await != Beat::Renewed {
+        while lease.beat().await != LeaseRenewal::Renewed {
             tokio::task::yield_now().await;
         }
     }
@@ -300,7 +300,7 @@ mod tests {
     async fn a_lease_is_renewed_only_if_every_arbiter_has_ticked_since() {
         let arbiters = Arbiters::start(2).unwrap();
         let mut lease = lease(&arbiters).await;
-        assert_eq!(lease.beat().await, Beat::NotYet, "nobody has ticked");
+        assert_eq!(lease.beat().await, LeaseRenewal::NotYet, "nobody has ticked");
         arbiters.watch(Duration::from_millis(5), 3, || {});
         for arbiter in [arbiters.root(), arbiters.of(ResponseId::new()).unwrap()] {
             is_renewed(&mut lease).await;
@@ -313,7 +313,7 @@ mod tests {
             begun.recv().unwrap();
             let mut times = 0;
             while arbiters.hung() == 0 {
-                times += u32::from(lease.beat().await == Beat::Renewed);
+                times += u32::from(lease.beat().await == LeaseRenewal::Renewed);
                 tokio::task::yield_now().await;
             }
             assert!(times <= 1, "once at most, for what it ticked before it was blocked");

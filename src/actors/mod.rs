@@ -3,6 +3,7 @@
 //! Imports `protocol`, `domain`, `journal` and the ports. Actors see providers and stores as traits.
 
 mod client_emitter;
+mod client_stream;
 mod history;
 mod journal_writer;
 mod label;
@@ -12,33 +13,32 @@ mod node_guardian;
 mod persistence_accumulator;
 mod planner;
 mod provider_reader;
-mod reader;
 mod registry;
 mod response_supervisor;
 mod restarts;
-mod status_line;
 mod subscription;
+mod success_promise;
 pub mod supervision;
 mod upstream;
 
 pub use client_emitter::Emission;
+pub(crate) use client_stream::client_channel;
+pub use client_stream::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{Label, Role};
-pub(crate) use lease::{Heartbeat, Standing};
+pub(crate) use lease::{Heartbeat, NodeOwnership};
 pub use node::EstimateTokens;
 pub(crate) use node::Node;
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
-pub(crate) use reader::seat;
-pub use reader::{Outcome, Phase, Reader, Wish};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
-pub(crate) use response_supervisor::Place;
+pub(crate) use response_supervisor::AdmissionSlot;
 pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
-#[cfg(test)]
-pub(crate) use status_line::{SharedStatusLine, StatusLine};
 pub use subscription::Subscription;
+#[cfg(test)]
+pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
 pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

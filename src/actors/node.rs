@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::{
     Label,
     journal_writer::Journal,
-    lease::Standing,
+    lease::NodeOwnership,
     planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
@@ -81,7 +81,7 @@ pub(crate) struct Node {
     /// The way to the journal writer.
     pub(crate) journal: Journal,
     /// Its epoch and its lease.
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) ownership: Arc<NodeOwnership>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{Emission, ReadRefusal, Reader, Wish};
+use super::{ClientStream, DeliveryMode, Emission, ReadRefusal};
 use crate::domain::View;
 use crate::protocol::ResponseId;
 
@@ -16,7 +16,7 @@ use crate::protocol::ResponseId;
 const MOST_FRUITLESS: u32 = 5;
 
 /// Gets another reader of the same response.
-type Resume = Box<dyn Fn(Wish) -> BoxFuture<'static, Result<Reader, ReadRefusal>> + Send + Sync>;
+type Resume = Box<dyn Fn(DeliveryMode) -> BoxFuture<'static, Result<ClientStream, ReadRefusal>> + Send + Sync>;
 
 /// One client's way through a response's events: each event once, in order, none left out. A reader that is lost is
 /// replaced by one that goes on after the last event.
@@ -31,16 +31,20 @@ pub struct Subscription {
 }
 
 enum Source {
-    Reading(Reader),
-    Resuming(BoxFuture<'static, Result<Reader, ReadRefusal>>),
+    Reading(ClientStream),
+    Resuming(BoxFuture<'static, Result<ClientStream, ReadRefusal>>),
     Over,
 }
 
 impl Subscription {
     /// Goes on with a reader whose next event is number `from`, and with those that `resume` gives after it.
-    pub fn new<F>(reader: Reader, (view, from): (View, u64), resume: impl Fn(Wish) -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(
+        reader: ClientStream,
+        (view, from): (View, u64),
+        resume: impl Fn(DeliveryMode) -> F + Send + Sync + 'static,
+    ) -> Self
     where
-        F: Future<Output = Result<Reader, ReadRefusal>> + Send + 'static,
+        F: Future<Output = Result<ClientStream, ReadRefusal>> + Send + 'static,
     {
         Self {
             id: reader.id,
@@ -48,7 +52,7 @@ impl Subscription {
             next: from,
             source: Source::Reading(reader),
             fruitless: 0,
-            resume: Box::new(move |wish| Box::pin(resume(wish))),
+            resume: Box::new(move |mode| Box::pin(resume(mode))),
         }
     }
 
@@ -117,8 +121,8 @@ impl Subscription {
 
     fn replace_reader(&mut self) {
         self.fruitless += 1;
-        let wish = Wish::Events { view: self.view, from: self.next };
-        let resumed = (self.resume)(wish);
+        let mode = DeliveryMode::Events { view: self.view, from: self.next };
+        let resumed = (self.resume)(mode);
         let lost = std::mem::replace(&mut self.source, Source::Over);
         self.source = Source::Resuming(Box::pin(async move {
             let resumed = resumed.await;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, Plan, Request, ValidRequest, View, Violation,
+    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, Request, RunPlan, ValidRequest, View, Violation,
     check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
@@ -29,7 +29,7 @@ pub struct Admission {
 
 /// What is known of a request beside its body.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RequestContext {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
     /// Who asks, by the name under which places at providers are counted.
@@ -44,7 +44,7 @@ pub struct Asked {
 #[derive(Debug, Clone)]
 pub struct Admitted {
     /// What is to be run.
-    pub plan: Plan,
+    pub plan: RunPlan,
     /// Whether the answer is a stream of events.
     pub stream: bool,
     /// How the stream is to be.
@@ -56,7 +56,12 @@ impl Admission {
     ///
     /// # Errors
     /// [`Refusal`]: of all that is wrong with the request, the first thing in the order of the checks.
-    pub async fn plan(&self, user: UserId, create: CreateResponse, asked: Asked) -> Result<Admitted, Refusal> {
+    pub async fn plan(
+        &self,
+        user: UserId,
+        create: CreateResponse,
+        context: RequestContext,
+    ) -> Result<Admitted, Refusal> {
         let id = ResponseId::new();
         let valid = validate(create, id, &self.limits)?;
         let model =
@@ -76,19 +81,19 @@ impl Admission {
         };
         let budget = model.context_window.saturating_sub(output_tokens);
         let (prompt, prompt_tokens) = fit(&material, &model, budget, self.counter.as_ref()).await?;
-        let plan = Plan {
+        let plan = RunPlan {
             id,
             user,
-            request_id: asked.request_id,
+            request_id: context.request_id,
             input: material.input,
             prompt,
-            caller: asked.caller,
+            caller: context.caller,
             targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
             encoding: model.encoding,
             prompt_tokens,
-            disconnect: self.policy(asked.disconnect),
-            resumable: valid.store && (valid.stream || valid.background || asked.idempotency.is_some()),
-            idempotency: asked.idempotency,
+            disconnect: self.policy(context.disconnect),
+            resumable: valid.store && (valid.stream || valid.background || context.idempotency.is_some()),
+            idempotency: context.idempotency,
             request,
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })

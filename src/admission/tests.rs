@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{Admission, Admitted, Asked, Histories, Model, ModelCatalog, PromptCounter, Refusal};
+use super::{Admission, Admitted, Histories, Model, ModelCatalog, PromptCounter, Refusal, RequestContext};
 use crate::actors::{History, HistoryError};
 use crate::domain::{DisconnectMode, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, Target};
 use crate::protocol::{
@@ -103,7 +103,8 @@ async fn plan_with_key(
 ) -> Result<Admitted, Refusal> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency };
+    let asked =
+        RequestContext { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency };
     admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await
 }
 

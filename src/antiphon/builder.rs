@@ -6,8 +6,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, Planner, ProviderOptions,
-    Role, Standing, Upstream,
+    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
+    ProviderOptions, Role, Upstream,
     supervision::{Arbiters, ArbitersGone, Roster, spawn_on},
 };
 use crate::admission::{Admission, Model, ModelCatalog, PromptCounter, Replanner};
@@ -190,7 +190,7 @@ impl Builder {
             store: self.store,
             vault: self.vault,
             journal: Journal::default(),
-            standing: Arc::new(Standing::default()),
+            ownership: Arc::new(NodeOwnership::default()),
             upstreams: self.upstreams,
             clock: self.clock,
             tokens: self.tokens,

@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, Label, Outcome, Phase, ReadRefusal, Reader, Role, Wish,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, ReadRefusal, ResponseOutcome, ResponsePhase, Role,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
@@ -81,7 +81,7 @@ impl Handler<StartResponse> for Dispatcher {
 }
 
 impl Handler<CancelResponse> for Dispatcher {
-    type Result = ResponseActFuture<Self, Result<Arc<Outcome>, CancelRefusal>>;
+    type Result = ResponseActFuture<Self, Result<Arc<ResponseOutcome>, CancelRefusal>>;
 
     fn handle(&mut self, CancelResponse { user, id }: CancelResponse, _: &mut Self::Context) -> Self::Result {
         let node = self.node.clone();
@@ -139,11 +139,11 @@ async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, 
 async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, ReadRefusal> {
     let antiphon = node.upgrade().ok_or(ReadRefusal::Restarting)?;
     let key = antiphon.node().vault.user_key(user).await?;
-    let at_end = antiphon.subscribe(user, id, Wish::Ending).await?;
-    let has_ended = matches!(*at_end.phase.borrow(), Phase::Ended(_));
+    let at_end = antiphon.subscribe(user, id, DeliveryMode::Ending).await?;
+    let has_ended = matches!(*at_end.phase.borrow(), ResponsePhase::Ended(_));
     let reader = match has_ended {
         true => None,
-        false => Some(antiphon.subscribe(user, id, Wish::Events { view: View::default(), from: 0 }).await?),
+        false => Some(antiphon.subscribe(user, id, DeliveryMode::Events { view: View::default(), from: 0 }).await?),
     };
     Ok(feed(&antiphon, (user, &key), (id, reader), LastWord::new(id, to, from)))
 }
@@ -151,7 +151,7 @@ async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -
 fn feed(
     antiphon: &Antiphon,
     (user, key): (UserId, &UserKey),
-    (id, reader): (ResponseId, Option<Reader>),
+    (id, reader): (ResponseId, Option<ClientStream>),
     last_word: LastWord,
 ) -> Feed {
     let node = antiphon.node();

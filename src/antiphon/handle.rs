@@ -16,13 +16,13 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmitError, Begin, Cancel, CancelRefusal, Delete, Drain, Heartbeat, Join, Journal, Label, Node, NodeFailure,
-    NodeGuardian, NodeState, Outcome, Place, ReadRefusal, Reader, ResponseRegistry, Role, Subscription, Upstream, Wish,
-    load, open_item, seat,
+    AdmissionSlot, AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat,
+    Join, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, ReadRefusal, ResponseOutcome, ResponseRegistry,
+    Role, Subscription, Upstream, client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
-use crate::domain::{Plan, View};
+use crate::domain::{RunPlan, View};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
 use crate::store::{self, ItemQuery, Order, Side, Store};
@@ -115,11 +115,11 @@ impl Antiphon {
     }
 
     /// Goes on with a reader of that user's whose next event is number `from`.
-    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+    pub(super) fn subscription(&self, user: UserId, reader: ClientStream, from: u64) -> Subscription {
         let (antiphon, id) = (self.clone(), reader.id);
-        let resume = move |wish| {
+        let resume = move |mode| {
             let antiphon = antiphon.clone();
-            async move { antiphon.resume(user, id, wish).await }
+            async move { antiphon.resume(user, id, mode).await }
         };
         Subscription::new(reader, (View::default(), from), resume)
     }
@@ -129,7 +129,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, mut plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+    pub async fn respond(&self, mut plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         let node = &self.0.node;
         if self.is_draining() {
             return Err(AdmitError::Draining);
@@ -142,11 +142,11 @@ impl Antiphon {
             true => Some(node.vault.user_key(plan.user).await.map_err(admit_error)?.response_key(plan.id)),
             false => None,
         };
-        let (seat, reader) = seat(plan.id, wish, node.settings.emission_buffer);
+        let (client, reader) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
-        let place = if plan.request.background { Place::Turn } else { self.enter_gate(&mut plan)? };
-        registry.do_send(Begin { plan, key, place, seat, reply });
+        let slot = if plan.request.background { AdmissionSlot::Turn } else { self.enter_gate(&mut plan)? };
+        registry.do_send(Begin { plan, key, slot, client, reply });
         self.answer(told).await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
     }
 
@@ -155,7 +155,7 @@ impl Antiphon {
     }
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
-    fn leave_out_the_unable(&self, plan: &mut Plan) -> Result<(), AdmitError> {
+    fn leave_out_the_unable(&self, plan: &mut RunPlan) -> Result<(), AdmitError> {
         let refused = self.0.node.keep_able(&mut plan.targets, &plan.request);
         match refused.filter(|_| plan.targets.is_empty()) {
             Some(param) => Err(AdmitError::Unsupported(param)),
@@ -164,14 +164,14 @@ impl Antiphon {
     }
 
     /// A place at the first of the targets that takes one more; those before it are not asked.
-    fn enter_gate(&self, plan: &mut Plan) -> Result<Place, AdmitError> {
+    fn enter_gate(&self, plan: &mut RunPlan) -> Result<AdmissionSlot, AdmitError> {
         let mut refused = AdmitError::Failed;
-        for (place, target) in plan.targets.iter().enumerate() {
+        for (slot, target) in plan.targets.iter().enumerate() {
             let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;
             match upstream.control.enter(&plan.caller) {
                 Ok(ticket) => {
-                    plan.targets.drain(..place);
-                    return Ok(Place::Gate(ticket));
+                    plan.targets.drain(..slot);
+                    return Ok(AdmissionSlot::Gate(ticket));
                 }
                 Err(GateRefusal::QueueFull) => refused = AdmitError::QueueFull,
                 // Another model is no way around a limit on the caller.
@@ -185,24 +185,35 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
-        self.join(user, id, wish, false).await
+    pub async fn subscribe(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<ClientStream, ReadRefusal> {
+        self.join(user, id, mode, false).await
     }
 
-    /// Goes on for a client that had a [`Reader`] of the response and lost it through no fault of its own.
+    /// Goes on for a client that had a [`ClientStream`] of the response and lost it through no fault of its own.
     ///
     /// # Errors
     /// [`ReadRefusal`].
-    pub async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
-        self.join(user, id, wish, true).await
+    pub async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        self.join(user, id, mode, true).await
     }
 
-    async fn join(&self, user: UserId, id: ResponseId, wish: Wish, returning: bool) -> Result<Reader, ReadRefusal> {
+    async fn join(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+        returning: bool,
+    ) -> Result<ClientStream, ReadRefusal> {
         loop {
-            let (seat, reader) = seat(id, wish, self.0.node.settings.emission_buffer);
+            let (client, reader) = client_channel(id, mode, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
-            registry.do_send(Join { user, id, returning, seat, span: Span::current(), reply });
+            registry.do_send(Join { user, id, returning, client, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Some(answer) = self.answer(told).await {
                 return answer.map(|()| reader);
@@ -224,7 +235,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`CancelRefusal`].
-    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         loop {
             let (reply, told) = oneshot::channel();
             let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;

@@ -1,7 +1,7 @@
 //! Repeated requests: finding the response of the first one, and attaching to it.
 
 use super::Antiphon;
-use crate::actors::{Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponsePhase};
 use crate::domain::Idempotency;
 use crate::protocol::{ResponseId, UserId};
 
@@ -23,10 +23,10 @@ pub enum AttachRefusal {
 }
 
 impl Antiphon {
-    /// The digests of an idempotency key of that user and of the request's body. For [`Plan::idempotency`], which makes
+    /// The digests of an idempotency key of that user and of the request's body. For [`RunPlan::idempotency`], which makes
     /// [`respond`](Self::respond) refuse a second response with [`AdmitError::KeyTaken`]. Takes long for a long body.
     ///
-    /// [`Plan::idempotency`]: crate::domain::Plan::idempotency
+    /// [`RunPlan::idempotency`]: crate::domain::RunPlan::idempotency
     /// [`AdmitError::KeyTaken`]: crate::actors::AdmitError::KeyTaken
     #[must_use]
     pub fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {
@@ -53,8 +53,13 @@ impl Antiphon {
     ///
     /// # Errors
     /// [`AttachRefusal`].
-    pub async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
-        match self.resume(user, id, wish).await {
+    pub async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
+        match self.resume(user, id, mode).await {
             Ok(reader) => look_around(reader),
             Err(ReadRefusal::NotFound) => Err(self.why_not(id).await?),
             Err(refusal) => Err(refusal.into()),
@@ -71,13 +76,13 @@ impl Antiphon {
 }
 
 /// Of a response that has ended there may be somebody who still reads it, and its supervisor with them.
-fn look_around(reader: Reader) -> Result<Option<Reader>, AttachRefusal> {
+fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, AttachRefusal> {
     let ended = match &*reader.phase.borrow() {
-        Phase::Ended(outcome) => Some(outcome.response.store),
-        Phase::Opening | Phase::Opened | Phase::Unavailable => None,
+        ResponsePhase::Ended(outcome) => Some(outcome.response.store),
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => None,
     };
     match ended {
-        Some(_) if reader.status_line.has_failed() => Ok(None),
+        Some(_) if reader.success_promise.has_failed() => Ok(None),
         Some(false) => Err(AttachRefusal::NotStored),
         Some(true) | None => Ok(Some(reader)),
     }

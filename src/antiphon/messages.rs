@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use actix::{Message, Recipient};
 
 use super::RespondError;
-use crate::actors::{CancelRefusal, Outcome, ReadRefusal};
+use crate::actors::{CancelRefusal, ReadRefusal, ResponseOutcome};
 use crate::domain::Fact;
 use crate::protocol::{CreateResponse, ResponseId, UserId};
 
@@ -24,7 +24,7 @@ pub struct StartResponse {
 
 /// Cancel a response. Answered once its ending is durable; the provider's connection is closed long before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
-#[rtype(result = "Result<Arc<Outcome>, CancelRefusal>")]
+#[rtype(result = "Result<Arc<ResponseOutcome>, CancelRefusal>")]
 pub struct CancelResponse {
     /// Whose the response is.
     pub user: UserId,

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
-use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
-use crate::admission::{Admitted, Asked, Refusal};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
+use crate::admission::{Admitted, Refusal, RequestContext};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
 
@@ -78,20 +78,20 @@ impl User {
     /// The events of a reader of this user's whose next event is number `from`: for those who make a plan themselves
     /// and give it to [`Antiphon::respond`], with an idempotency key, say.
     #[must_use]
-    pub fn follow(&self, reader: Reader, from: u64) -> Events {
+    pub fn follow(&self, reader: ClientStream, from: u64) -> Events {
         Events::new(self.antiphon.subscription(self.id, reader, from), self.clone())
     }
 
-    pub(super) async fn start(&self, request: CreateResponse) -> Result<Reader, RespondError> {
+    pub(super) async fn start(&self, request: CreateResponse) -> Result<ClientStream, RespondError> {
         let request = CreateResponse { stream: Some(true), ..request };
-        let asked = Asked {
+        let context = RequestContext {
             request_id: format!("req_{}", Uuid::now_v7().simple()),
             caller: self.id.to_string(),
             disconnect: None,
             idempotency: None,
         };
-        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, asked).await?;
-        Ok(self.antiphon.respond(plan, Wish::Events { view, from: 0 }).await?)
+        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, context).await?;
+        Ok(self.antiphon.respond(plan, DeliveryMode::Events { view, from: 0 }).await?)
     }
 
     /// The events of a stored response from number `from` on, running or long ended.
@@ -99,8 +99,8 @@ impl User {
     /// # Errors
     /// [`ReadRefusal`].
     pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, ReadRefusal> {
-        let wish = Wish::Events { view: View::default(), from };
-        let reader = self.antiphon.subscribe(self.id, id, wish).await?;
+        let mode = DeliveryMode::Events { view: View::default(), from };
+        let reader = self.antiphon.subscribe(self.id, id, mode).await?;
         Ok(self.follow(reader, from))
     }
 
@@ -117,7 +117,7 @@ impl User {
     ///
     /// # Errors
     /// [`CancelRefusal`]: it has ended in another way, or there is none.
-    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         self.antiphon.cancel(self.id, id).await
     }
 

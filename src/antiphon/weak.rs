@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::{Antiphon, handle::Inner};
-use crate::actors::{ReadRefusal, Reader, Subscription};
+use crate::actors::{ClientStream, ReadRefusal, Subscription};
 use crate::domain::View;
 use crate::protocol::UserId;
 
@@ -27,11 +27,11 @@ impl WeakAntiphon {
     }
 
     /// [`Antiphon::subscription`] that keeps nothing alive.
-    pub(super) fn subscription(&self, user: UserId, reader: Reader, from: u64) -> Subscription {
+    pub(super) fn subscription(&self, user: UserId, reader: ClientStream, from: u64) -> Subscription {
         let (antiphon, id) = (self.clone(), reader.id);
-        let resume = move |wish| {
+        let resume = move |mode| {
             let antiphon = antiphon.upgrade();
-            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, wish).await }
+            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, mode).await }
         };
         Subscription::new(reader, (View::default(), from), resume)
     }

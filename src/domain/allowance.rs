@@ -79,7 +79,7 @@ fn cost(fact: &Fact) -> usize {
         | Fact::NodeLost { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::ServerFailed { .. }
-        | Fact::TermsSet { .. }
+        | Fact::RunPolicySet { .. }
         | Fact::DeadlineSet { .. }
         | Fact::Ended { .. } => 0,
     }

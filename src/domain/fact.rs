@@ -4,7 +4,7 @@ mod name;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, FinishReason, Request, Terms, Timestamp, json_text, legacy::PositionalRequest};
+use super::{Cause, FinishReason, Request, RunPolicy, Timestamp, json_text, legacy::PositionalRequest};
 use crate::protocol::{Extra, LogProb, ResponseId, Usage};
 
 /// Which call of a provider a fact belongs to.
@@ -302,10 +302,10 @@ pub enum Fact {
         fields: Extra,
     },
     /// What the run is held to. Follows the first fact; clients see nothing of it.
-    TermsSet {
-        /// The terms.
+    RunPolicySet {
+        /// The run_policy.
         #[serde(with = "json_text")]
-        terms: Box<Terms>,
+        run_policy: Box<RunPolicy>,
     },
     /// When the response is over at the latest. Stands before the first call of a provider.
     DeadlineSet {
@@ -350,7 +350,7 @@ impl Fact {
             | Self::NodeLost { .. }
             | Self::DeadlinePassed { .. }
             | Self::ServerFailed { .. }
-            | Self::TermsSet { .. }
+            | Self::RunPolicySet { .. }
             | Self::DeadlineSet { .. }
             | Self::Ended { .. } => None,
         }

@@ -1,6 +1,6 @@
 //! What becomes of a response whose process is gone.
 
-use super::{Attempt, DisconnectPolicy, Terms, Transcript};
+use super::{Attempt, DisconnectPolicy, RunPolicy, Transcript};
 
 /// What whoever takes over a response does with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Transcript {
     /// response is gone on with only where its client can come back to it.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        let (Some(request), Some(terms)) = (self.request(), self.terms()) else { return Recovery::Settle };
+        let (Some(request), Some(run_policy)) = (self.request(), self.run_policy()) else { return Recovery::Settle };
         if self.ended().is_some() || self.verdict().is_some() {
             return Recovery::Settle;
         }
@@ -41,16 +41,16 @@ impl Transcript {
             return if request.background { Recovery::Run } else { Recovery::Settle };
         }
         match self.lost_call() {
-            Some(call) if request.background || waits_for_a_client(terms) => Recovery::Reattach(call),
+            Some(call) if request.background || waits_for_a_client(run_policy) => Recovery::Reattach(call),
             Some(_) | None => Recovery::Settle,
         }
     }
 }
 
-fn waits_for_a_client(terms: &Terms) -> bool {
-    match terms.disconnect {
+fn waits_for_a_client(run_policy: &RunPolicy) -> bool {
+    match run_policy.disconnect {
         DisconnectPolicy::Continue => true,
-        DisconnectPolicy::Grace(_) => terms.resumable,
+        DisconnectPolicy::Grace(_) => run_policy.resumable,
         DisconnectPolicy::Cancel => false,
     }
 }

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal, Reader, Wish};
+use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
 use crate::antiphon::{Antiphon, AttachRefusal};
-use crate::domain::{Idempotency, Plan};
+use crate::domain::{Idempotency, RunPlan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::UpstreamHealth;
 use crate::store::{self, Order};
@@ -15,7 +15,7 @@ use crate::store::{self, Order};
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Admits a response durably and starts it.
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError>;
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError>;
 
     /// The digests of an idempotency key and of the body that it came with.
     fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency;
@@ -24,19 +24,24 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal>;
 
     /// Reads that response; none if it has just given its key back.
-    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal>;
+    async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal>;
 
     /// Reads a stored response, running or long ended.
-    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal>;
+    async fn subscribe(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal>;
 
-    /// Goes on for a client whose [`Reader`] was lost through no fault of its own.
-    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal>;
+    /// Goes on for a client whose [`ClientStream`] was lost through no fault of its own.
+    async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal>;
 
     /// A stored response as of now.
     async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal>;
 
     /// Cancels a response; answers once its ending is durable.
-    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal>;
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal>;
 
     /// Cancels a stored response if it runs, and deletes all of it.
     async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal>;
@@ -58,8 +63,8 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
 
 #[async_trait]
 impl Backend for Antiphon {
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
-        Antiphon::respond(self, plan, wish).await
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+        Antiphon::respond(self, plan, mode).await
     }
 
     fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {
@@ -70,23 +75,28 @@ impl Backend for Antiphon {
         Antiphon::claimed(self, user, request).await
     }
 
-    async fn attach(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
-        Antiphon::attach(self, user, id, wish).await
+    async fn attach(
+        &self,
+        user: UserId,
+        id: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
+        Antiphon::attach(self, user, id, mode).await
     }
 
-    async fn subscribe(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
-        Antiphon::subscribe(self, user, id, wish).await
+    async fn subscribe(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        Antiphon::subscribe(self, user, id, mode).await
     }
 
-    async fn resume(&self, user: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
-        Antiphon::resume(self, user, id, wish).await
+    async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        Antiphon::resume(self, user, id, mode).await
     }
 
     async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
         Antiphon::retrieve(self, user, id).await
     }
 
-    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         Antiphon::cancel(self, user, id).await
     }
 

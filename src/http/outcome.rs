@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{Outcome, Phase, ReadRefusal, Reader, Wish};
+use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome, ResponsePhase};
 use crate::protocol::{Response, Status, UserId};
 
 /// How often a reader that was lost is replaced before the request is given up.
@@ -15,30 +15,30 @@ const MOST_READERS: u32 = 5;
 /// # Errors
 /// If the response failed and nothing came out: then this is the answer, and there is no stream. Unless another client
 /// has begun to stream the response before.
-pub(super) async fn status_line(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+pub(super) async fn status_line(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     let mut phases = reader.phase.clone();
-    let decided = phases.wait_for(|phase| !matches!(phase, Phase::Opening));
+    let decided = phases.wait_for(|phase| !matches!(phase, ResponsePhase::Opening));
     // Where what served the reader is gone, or time is up, the stream will tell.
     if let Ok(Ok(phase)) = tokio::time::timeout(state.options.header_wait, decided).await {
         match &*phase {
-            Phase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
+            ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
                 return Err(failed(outcome, state));
             }
-            Phase::Unavailable => return Err(ApiError::database_unavailable()),
-            Phase::Opening | Phase::Opened | Phase::Ended(_) => {}
+            ResponsePhase::Unavailable => return Err(ApiError::database_unavailable()),
+            ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) => {}
         }
     }
     if reader.begin_success() { Ok(()) } else { silent_failure(reader, user, state).await }
 }
 
 /// Waits for the ending of a response that is about to fail without a word.
-async fn silent_failure(reader: &mut Reader, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     match ended(reader).await? {
         Some(outcome) if is_bare_failure(&outcome) => Err(failed(&outcome, state)),
         // Somebody else has ended it, in another way.
         Some(_) => Ok(()),
         None => {
-            let resumed = state.backend.resume(user, reader.id, Wish::Ending).await?;
+            let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await?;
             ending(resumed, user, state).await.map(drop)
         }
     }
@@ -46,10 +46,10 @@ async fn silent_failure(reader: &mut Reader, user: UserId, state: &HttpState) ->
 
 /// The failure of a response that had ended before its client came, if that is all that can be told. To ask again is of
 /// no use.
-pub(super) fn failed_before(reader: &Reader, state: &HttpState) -> Option<ApiError> {
+pub(super) fn failed_before(reader: &ClientStream, state: &HttpState) -> Option<ApiError> {
     match &*reader.phase.borrow() {
-        Phase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
-        Phase::Opening | Phase::Opened | Phase::Ended(_) | Phase::Unavailable => None,
+        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) | ResponsePhase::Unavailable => None,
     }
 }
 
@@ -57,7 +57,11 @@ pub(super) fn failed_before(reader: &Reader, state: &HttpState) -> Option<ApiErr
 ///
 /// # Errors
 /// If it failed and nothing came out, or if its ending can't be known now.
-pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) -> Result<Arc<Response>, ApiError> {
+pub(super) async fn ending(
+    mut reader: ClientStream,
+    user: UserId,
+    state: &HttpState,
+) -> Result<Arc<Response>, ApiError> {
     for _ in 0..MOST_READERS {
         if let Some(outcome) = ended(&mut reader).await? {
             if is_bare_failure(&outcome) {
@@ -65,7 +69,7 @@ pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) 
             }
             return Ok(Arc::clone(&outcome.response));
         }
-        let resumed = state.backend.resume(user, reader.id, Wish::Ending).await;
+        let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await;
         reader = resumed.map_err(|refusal| {
             tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
             match refusal {
@@ -79,20 +83,21 @@ pub(super) async fn ending(mut reader: Reader, user: UserId, state: &HttpState) 
 }
 
 /// The response's outcome; none if what served the reader is gone.
-async fn ended(reader: &mut Reader) -> Result<Option<Arc<Outcome>>, ApiError> {
-    let decided = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_) | Phase::Unavailable)).await;
+async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>, ApiError> {
+    let decided =
+        reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_) | ResponsePhase::Unavailable)).await;
     match decided.as_deref() {
-        Ok(Phase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
-        Ok(Phase::Unavailable) => Err(ApiError::database_unavailable()),
-        Ok(Phase::Opening | Phase::Opened) | Err(_) => Ok(None),
+        Ok(ResponsePhase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
+        Ok(ResponsePhase::Unavailable) => Err(ApiError::database_unavailable()),
+        Ok(ResponsePhase::Opening | ResponsePhase::Opened) | Err(_) => Ok(None),
     }
 }
 
-fn is_bare_failure(outcome: &Outcome) -> bool {
+fn is_bare_failure(outcome: &ResponseOutcome) -> bool {
     outcome.status == Status::Failed && !outcome.has_output()
 }
 
-fn failed(outcome: &Outcome, state: &HttpState) -> ApiError {
+fn failed(outcome: &ResponseOutcome, state: &HttpState) -> ApiError {
     let longest: Duration = state.options.longest_retry_after;
     ApiError::failed(outcome, longest)
 }

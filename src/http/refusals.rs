@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 
 use super::error::{ApiError, Retry};
 use crate::access::AuthError;
-use crate::actors::{AdmitError, CancelRefusal, Outcome, ReadRefusal};
+use crate::actors::{AdmitError, CancelRefusal, ReadRefusal, ResponseOutcome};
 use crate::admission::Refusal;
 use crate::antiphon::AttachRefusal;
 use crate::domain::{Cause, Offence, Violation};
@@ -183,7 +183,7 @@ impl ApiError {
     }
 
     /// A response that failed before its client was told anything.
-    pub(super) fn failed(outcome: &Outcome, longest_wait: Duration) -> Self {
+    pub(super) fn failed(outcome: &ResponseOutcome, longest_wait: Duration) -> Self {
         let cause = match outcome.status {
             Status::Failed => outcome.cause.unwrap_or(Cause::InternalError),
             Status::Queued | Status::InProgress | Status::Completed | Status::Incomplete | Status::Cancelled => {
@@ -201,7 +201,7 @@ impl ApiError {
     }
 }
 
-fn status_of(cause: Cause, outcome: &Outcome) -> StatusCode {
+fn status_of(cause: Cause, outcome: &ResponseOutcome) -> StatusCode {
     match cause {
         Cause::ProviderUnavailable if outcome.provider_status == Some(503) => StatusCode::SERVICE_UNAVAILABLE,
         Cause::ProviderUnreachable

@@ -11,7 +11,7 @@ use futures_util::stream;
 use tracing::Instrument;
 
 use super::{ApiError, HttpState};
-use crate::actors::{Emission, Reader, Subscription};
+use crate::actors::{ClientStream, Emission, Subscription};
 use crate::domain::View;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ErrorEvent, UserId};
@@ -23,11 +23,11 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 const SHARED_WRITE: usize = 16 * 1024;
 
 /// The answer that streams what a reader gets, from event number `from` on.
-pub(super) fn answer(reader: Reader, state: &HttpState, user: UserId, (view, from): (View, u64)) -> HttpResponse {
+pub(super) fn answer(reader: ClientStream, state: &HttpState, user: UserId, (view, from): (View, u64)) -> HttpResponse {
     let (backend, id) = (Arc::clone(&state.backend), reader.id);
-    let resume = move |wish| {
+    let resume = move |mode| {
         let backend = Arc::clone(&backend);
-        async move { backend.resume(user, id, wish).await }
+        async move { backend.resume(user, id, mode).await }
     };
     let body = SseBody {
         subscription: Subscription::new(reader, (view, from), resume),

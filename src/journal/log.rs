@@ -6,7 +6,7 @@ use super::{CodecError, decode};
 use crate::domain::{Fact, Transcript};
 use crate::protocol::ResponseId;
 use crate::store::{self, Segment, Store};
-use crate::vault::{self, Place, ResponseKey};
+use crate::vault::{self, CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: what a reader that fell behind holds in memory.
 pub const SEGMENTS_A_PAGE: usize = 16;
@@ -100,7 +100,7 @@ impl Log {
     }
 
     fn open(&self, segment: &Segment) -> Result<Vec<Fact>, LogError> {
-        let plain = self.key.open(Place::Segment { first: segment.first }, &segment.bytes)?;
+        let plain = self.key.open(CiphertextContext::Segment { first: segment.first }, &segment.bytes)?;
         Ok(decode(&plain)?)
     }
 }

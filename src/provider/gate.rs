@@ -102,15 +102,15 @@ impl Gate {
     /// # Errors
     /// If the key is busy, or else if the line is full.
     pub fn enter(&self, key: &str) -> Result<Ticket, GateRefusal> {
-        let seat = self.inner.seat(key)?;
-        Ok(Ticket { place: Place::take(&self.inner.slots), seat })
+        let entry = self.inner.entry(key)?;
+        Ok(Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry })
     }
 
     /// Takes a slot, or else the last place in line, at once and whatever the limits of line and key say: for those
     /// whose number is bounded in another way.
     pub fn line_up(&self, key: &str) -> Ticket {
-        let seat = self.inner.sit_down(&mut self.inner.book.lock(), key);
-        Ticket { place: Place::take(&self.inner.slots), seat }
+        let entry = self.inner.count_in(&mut self.inner.book.lock(), key);
+        Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry }
     }
 
     /// What the gate counts now.
@@ -151,7 +151,7 @@ impl GateLimits {
 }
 
 impl Inner {
-    fn seat(self: &Arc<Self>, key: &str) -> Result<Seat, GateRefusal> {
+    fn entry(self: &Arc<Self>, key: &str) -> Result<GateEntry, GateRefusal> {
         let mut book = self.book.lock();
         match self.limits.refusal(&book, key) {
             Some(GateRefusal::KeyBusy) => {
@@ -162,15 +162,15 @@ impl Inner {
                 book.refused_queue_full = book.refused_queue_full.wrapping_add(1);
                 Err(GateRefusal::QueueFull)
             }
-            None => Ok(self.sit_down(&mut book, key)),
+            None => Ok(self.count_in(&mut book, key)),
         }
     }
 
-    fn sit_down(self: &Arc<Self>, book: &mut Book, key: &str) -> Seat {
+    fn count_in(self: &Arc<Self>, book: &mut Book, key: &str) -> GateEntry {
         let key: Arc<str> = key.into();
         book.entered += 1;
         *book.keys.entry(Arc::clone(&key)).or_default() += 1;
-        Seat { inner: Arc::clone(self), key }
+        GateEntry { inner: Arc::clone(self), key }
     }
 }
 
@@ -197,12 +197,12 @@ impl Book {
 }
 
 /// One line of the book; dropping it crosses it out.
-struct Seat {
+struct GateEntry {
     inner: Arc<Inner>,
     key: Arc<str>,
 }
 
-impl Drop for Seat {
+impl Drop for GateEntry {
     fn drop(&mut self) {
         self.inner.book.lock().leave(&self.key);
     }
@@ -210,12 +210,12 @@ impl Drop for Seat {
 
 type Line = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
-enum Place {
+enum SlotOrTurn {
     Slot(OwnedSemaphorePermit),
     Line(Line),
 }
 
-impl Place {
+impl SlotOrTurn {
     /// An acquisition takes its slot or its place in the semaphore's line when it is first polled, so it is polled
     /// here. Unconstrained: a task that has used up its budget would be told to wait even if there is a slot.
     fn take(slots: &Arc<Semaphore>) -> Self {
@@ -236,28 +236,28 @@ fn never_closed(slot: Result<OwnedSemaphorePermit, AcquireError>) -> OwnedSemaph
 #[must_use]
 pub struct Ticket {
     // Given back before the book is changed, so that the line is never longer than the book says.
-    place: Place,
-    seat: Seat,
+    slot: SlotOrTurn,
+    entry: GateEntry,
 }
 
 impl Ticket {
     /// Whether there was a free slot on entering.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
-        match self.place {
-            Place::Slot(_) => true,
-            Place::Line(_) => false,
+        match self.slot {
+            SlotOrTurn::Slot(_) => true,
+            SlotOrTurn::Line(_) => false,
         }
     }
 
     /// Waits for a slot. Dropping the future leaves the line.
     pub async fn granted(self) -> Permit {
-        let Self { place, seat } = self;
-        let slot = match place {
-            Place::Slot(slot) => slot,
-            Place::Line(line) => never_closed(line.await),
+        let Self { slot, entry } = self;
+        let slot = match slot {
+            SlotOrTurn::Slot(slot) => slot,
+            SlotOrTurn::Line(line) => never_closed(line.await),
         };
-        Permit { _slot: slot, _seat: seat }
+        Permit { _slot: slot, _entry: entry }
     }
 }
 
@@ -272,7 +272,7 @@ impl fmt::Debug for Ticket {
 pub struct Permit {
     // Given back before the book is changed, as with the ticket.
     _slot: OwnedSemaphorePermit,
-    _seat: Seat,
+    _entry: GateEntry,
 }
 
 impl fmt::Debug for Permit {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
-    Admission, Append, Claim, Conflict, Ending, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Order, Outcome,
-    ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
+    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, Error, IdempotencyRecord, ItemPage,
+    ItemQuery, Order, ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::domain::Timestamp;
@@ -104,7 +104,7 @@ impl Stored {
 }
 
 impl Tables {
-    fn apply(&mut self, entry: &Entry, now: Timestamp) -> Outcome {
+    fn apply(&mut self, entry: &Entry, now: Timestamp) -> CommitOutcome {
         match entry {
             Entry::Admit(admission) => self.admit(admission),
             Entry::Append(append) => self.append(append),
@@ -112,19 +112,19 @@ impl Tables {
             Entry::Claim(claim) => self.claim(claim, now),
             Entry::Delete(id) => {
                 self.responses.remove(id);
-                Outcome::Committed
+                CommitOutcome::Committed
             }
         }
     }
 
-    fn admit(&mut self, admission: &Admission) -> Outcome {
+    fn admit(&mut self, admission: &AdmissionRecord) -> CommitOutcome {
         if let Some(stored) = self.responses.get(&admission.row.id) {
             let same = stored.row.same_admission(&admission.row)
                 && admission.segment.as_ref().is_none_or(|first| stored.holds(first));
-            return if same { Outcome::Committed } else { Outcome::Conflict(Conflict::Place) };
+            return if same { CommitOutcome::Committed } else { CommitOutcome::Conflict(Conflict::Position) };
         }
         if !self.keys.are_free_for(admission) {
-            return Outcome::Conflict(Conflict::KeyTaken);
+            return CommitOutcome::Conflict(Conflict::KeyTaken);
         }
         self.keys.claim(admission);
         let stored = Stored {
@@ -134,10 +134,10 @@ impl Tables {
             log: admission.segment.iter().map(|first| (first.first, first.clone())).collect(),
         };
         self.responses.insert(admission.row.id, stored);
-        Outcome::Committed
+        CommitOutcome::Committed
     }
 
-    fn append(&mut self, append: &Append) -> Outcome {
+    fn append(&mut self, append: &Append) -> CommitOutcome {
         let segment = &append.segment;
         match self.responses.get_mut(&segment.response) {
             Some(stored) if stored.is_owned(append.epoch) && stored.has_place(append.after, segment) => {
@@ -145,16 +145,16 @@ impl Tables {
                 if append.begins {
                     stored.row.status = Status::InProgress;
                 }
-                Outcome::Committed
+                CommitOutcome::Committed
             }
-            Some(stored) if stored.holds(segment) => Outcome::Committed,
-            stored => Outcome::Conflict(Conflict::of(stored.map(|stored| &stored.row), append.epoch)),
+            Some(stored) if stored.holds(segment) => CommitOutcome::Committed,
+            stored => CommitOutcome::Conflict(Conflict::of(stored.map(|stored| &stored.row), append.epoch)),
         }
     }
 
-    fn end(&mut self, ending: &Ending) -> Outcome {
+    fn end(&mut self, ending: &EndingRecord) -> CommitOutcome {
         let Some(stored) = self.responses.get_mut(&ending.id) else {
-            return Outcome::Conflict(Conflict::Missing);
+            return CommitOutcome::Conflict(Conflict::Missing);
         };
         if !stored.is_owned(ending.epoch) {
             let ended_so = match &ending.segment {
@@ -163,12 +163,12 @@ impl Tables {
             };
             let conflict = Conflict::of(Some(&stored.row), ending.epoch);
             let committed = conflict == Conflict::Ended && ended_so;
-            return if committed { Outcome::Committed } else { Outcome::Conflict(conflict) };
+            return if committed { CommitOutcome::Committed } else { CommitOutcome::Conflict(conflict) };
         }
         let place =
             ending.segment.as_ref().is_none_or(|(after, last)| stored.holds(last) || stored.has_place(*after, last));
         if !place || ending.items.iter().any(|item| stored.items.contains_key(&(item.side, item.position))) {
-            return Outcome::Conflict(Conflict::Place);
+            return CommitOutcome::Conflict(Conflict::Position);
         }
         stored.row.status = ending.status;
         stored.row.cause = ending.cause;
@@ -183,28 +183,28 @@ impl Tables {
         if ending.releases_key {
             self.keys.release(ending.id);
         }
-        Outcome::Committed
+        CommitOutcome::Committed
     }
 
-    fn claim(&mut self, claim: &Claim, now: Timestamp) -> Outcome {
+    fn claim(&mut self, claim: &Claim, now: Timestamp) -> CommitOutcome {
         let claimant = self.nodes.get(&claim.node).is_some_and(|lease| lease.epoch == claim.epoch && lease.until > now);
         let Some(stored) = self.responses.get_mut(&claim.id) else {
-            return Outcome::Conflict(Conflict::Missing);
+            return CommitOutcome::Conflict(Conflict::Missing);
         };
         let row = &mut stored.row;
         if row.status.is_terminal() {
-            return Outcome::Conflict(Conflict::Ended);
+            return CommitOutcome::Conflict(Conflict::Ended);
         }
         if row.claimed_by(claim) {
-            return Outcome::Committed;
+            return CommitOutcome::Committed;
         }
         let abandoned = row.node == claim.node || is_over(&self.nodes, &row.node, now);
         if row.epoch != claim.from_epoch || !claimant || !abandoned {
-            return Outcome::Conflict(Conflict::Owner);
+            return CommitOutcome::Conflict(Conflict::Owner);
         }
         row.node.clone_from(&claim.node);
         row.epoch = claim.epoch;
-        Outcome::Committed
+        CommitOutcome::Committed
     }
 
     fn page(&self, query: &ItemQuery) -> Result<ItemPage, Error> {
@@ -245,7 +245,7 @@ fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
         let mut tables = self.tables.lock();
         let now = self.clock.now();
         Ok(group.iter().map(|entry| tables.apply(entry, now)).collect())
@@ -287,7 +287,7 @@ impl Store for MemoryStore {
         Ok(own.map(|own| own.until = until).is_some())
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let tables = self.tables.lock();
         let now = self.clock.now();
         let is_lost = |row: &ResponseRow| {

@@ -10,7 +10,7 @@ mod sql;
 
 pub use memory::MemoryStore;
 pub use port::{
-    Admission, Append, Claim, Conflict, Ending, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Order, Outcome,
-    ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
+    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, Error, IdempotencyRecord, ItemPage,
+    ItemQuery, Order, ResponseRow, Segment, Side, Store, StoredItem, UsageRecord,
 };
 pub use sql::{NewerTables, SqlOptions, SqlStore, Sync};

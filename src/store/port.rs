@@ -23,7 +23,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// An error means that it is not known whether the group was committed. Submitting the same entries
     /// again is always safe: what is already there in the same form counts as committed.
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error>;
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error>;
 
     /// The plain columns of a response.
     async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error>;
@@ -51,7 +51,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
 
     /// Which response has claimed the idempotency key of that digest, if one has.
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error>;
@@ -68,11 +68,11 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A new response.
-    Admit(Box<Admission>),
+    Admit(Box<AdmissionRecord>),
     /// More of a response's log.
     Append(Append),
     /// A response's ending.
-    End(Box<Ending>),
+    End(Box<EndingRecord>),
     /// Another owner for a response whose owner is gone.
     Claim(Claim),
     /// A response, its items and its log are to be gone. Usage records stay, and so does its idempotency key.
@@ -82,7 +82,7 @@ pub enum Entry {
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommitOutcome {
     /// It is durable (also if it was already there in the same form).
     Committed,
     /// It is not there and never will be.
@@ -103,7 +103,7 @@ pub enum Conflict {
     Owner,
     /// The log does not end where the segment begins, or holds other bytes there.
     #[error("the log does not end there")]
-    Place,
+    Position,
     /// Another response has claimed the idempotency key.
     #[error("another response has the idempotency key")]
     KeyTaken,
@@ -111,7 +111,7 @@ pub enum Conflict {
 
 /// A new response.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Admission {
+pub struct AdmissionRecord {
     /// Its plain columns; the status is not terminal.
     pub row: ResponseRow,
     /// Its input. Empty if the response is not stored.
@@ -149,7 +149,7 @@ pub struct Append {
 
 /// A response's ending: all of it or nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ending {
+pub struct EndingRecord {
     /// The response.
     pub id: ResponseId,
     /// The owner's epoch.

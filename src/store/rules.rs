@@ -1,6 +1,6 @@
 //! What all stores decide alike.
 
-use super::{Claim, Conflict, Ending, ResponseRow};
+use super::{Claim, Conflict, EndingRecord, ResponseRow};
 
 impl Conflict {
     /// Why an entry of the owner with `epoch` found no place; `row` is the response, if there is one.
@@ -9,7 +9,7 @@ impl Conflict {
             None => Self::Missing,
             Some(row) if row.status.is_terminal() => Self::Ended,
             Some(row) if row.epoch != epoch => Self::Owner,
-            Some(_) => Self::Place,
+            Some(_) => Self::Position,
         }
     }
 }
@@ -30,7 +30,7 @@ impl ResponseRow {
     }
 
     /// Whether the response, of which nothing but the row is kept, ended by this very entry.
-    pub(crate) fn ended_by(&self, ending: &Ending) -> bool {
+    pub(crate) fn ended_by(&self, ending: &EndingRecord) -> bool {
         self.status == ending.status && self.ended_at == Some(ending.ended_at)
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+use crate::store::{CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment, Store};
 
 /// A store in front of another that can be away, hold commits at a gate, and fail after it has committed.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ fn lost(why: &'static str) -> Error {
 
 #[async_trait]
 impl Store for FlakyStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
         self.here()?;
         self.pass_gate().await;
         let outcomes = self.here()?.commit(group).await?;
@@ -178,8 +178,8 @@ impl Store for FlakyStore {
         self.here()?.renew_lease(node, epoch, lease).await
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.here()?.unsettled(node, epoch, limit).await
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.here()?.orphaned(node, epoch, limit).await
     }
 
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {

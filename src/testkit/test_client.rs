@@ -1,7 +1,7 @@
 //! A client and the HTTP body that it reads: it subscribes again where it must, and comes back when told to.
 
 use crate::Antiphon;
-use crate::actors::{Emission, ReadRefusal, Reader, Wish};
+use crate::actors::{ClientStream, DeliveryMode, Emission, ReadRefusal};
 use crate::domain::View;
 use crate::protocol::{ResponseId, UserId};
 
@@ -12,7 +12,7 @@ pub struct TestClient {
     user: UserId,
     /// The response.
     pub id: ResponseId,
-    reader: Reader,
+    reader: ClientStream,
     /// The events so far, as they came.
     pub frames: Vec<String>,
     /// Whether the end was seen.
@@ -20,7 +20,7 @@ pub struct TestClient {
 }
 
 impl TestClient {
-    pub(super) fn new(antiphon: Antiphon, user: UserId, id: ResponseId, reader: Reader) -> Self {
+    pub(super) fn new(antiphon: Antiphon, user: UserId, id: ResponseId, reader: ClientStream) -> Self {
         Self { antiphon, user, id, reader, frames: Vec::new(), ended: false }
     }
 
@@ -45,9 +45,9 @@ impl TestClient {
     }
 
     async fn subscribe_again(&mut self) {
-        let wish = Wish::Events { view: View::default(), from: self.frames.len() as u64 };
+        let mode = DeliveryMode::Events { view: View::default(), from: self.frames.len() as u64 };
         self.reader = loop {
-            match self.antiphon.resume(self.user, self.id, wish).await {
+            match self.antiphon.resume(self.user, self.id, mode).await {
                 // Whoever looks after it takes longer than a client waits: on a busy machine that may be.
                 Err(ReadRefusal::Unavailable) => tokio::task::yield_now().await,
                 resumed => break resumed.expect("the response is still there"),

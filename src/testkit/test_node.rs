@@ -9,9 +9,11 @@ use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
-use crate::actors::{Accepted, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderOptions, Wish};
+use crate::actors::{
+    Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderOptions,
+};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Plan, Prompt, Request, ResponseOptions, RetryPolicy, Target, View};
+use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore, Store};
 use crate::vault::{KeyRing, Vault};
@@ -166,7 +168,7 @@ impl TestNode {
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self) -> RunPlan {
         let id = ResponseId::new();
         let said = Item::Message(Message {
             id: ItemId::of_input("msg_", id, 0),
@@ -175,7 +177,7 @@ impl TestNode {
             content: vec![ContentPart::InputText { text: "Say something.".to_owned() }],
             extra: Extra::new(),
         });
-        Plan {
+        RunPlan {
             id,
             user: self.user,
             request_id: format!("req_{}", id.uuid().simple()),
@@ -196,10 +198,10 @@ impl TestNode {
     ///
     /// # Panics
     /// If it is not admitted.
-    pub async fn respond(&self, plan: Plan) -> TestClient {
+    pub async fn respond(&self, plan: RunPlan) -> TestClient {
         let id = plan.id;
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        let reader = self.antiphon.respond(plan, wish).await.expect("the response is admitted");
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.respond(plan, mode).await.expect("the response is admitted");
         TestClient::new(self.antiphon.clone(), self.user, id, reader)
     }
 
@@ -208,8 +210,8 @@ impl TestNode {
     /// # Panics
     /// If it can't be read.
     pub async fn replay(&self, id: ResponseId) -> TestClient {
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        let reader = self.antiphon.subscribe(self.user, id, wish).await.expect("the response can be read");
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        let reader = self.antiphon.subscribe(self.user, id, mode).await.expect("the response can be read");
         TestClient::new(self.antiphon.clone(), self.user, id, reader)
     }
 

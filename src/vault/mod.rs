@@ -10,18 +10,18 @@
 
 mod cache;
 mod cipher;
+mod ciphertext_context;
 mod error;
 mod key;
 mod keyring;
-mod place;
 mod response_key;
 mod rewrap;
 mod source;
 mod unlock;
 
+pub use ciphertext_context::CiphertextContext;
 pub use error::{Error, RingError};
 pub use keyring::KeyRing;
-pub use place::Place;
 pub use response_key::{ResponseKey, UserKey};
 pub use rewrap::Rewrapped;
 pub use source::KeySource;

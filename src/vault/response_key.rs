@@ -8,7 +8,7 @@ use ring::hkdf::{HKDF_SHA256, Salt};
 
 use super::cipher::Cipher;
 use super::key::SecretKey;
-use super::{Error, Place};
+use super::{CiphertextContext, Error};
 use crate::protocol::{ResponseId, UserId};
 
 /// The version of every data key and so of every content ciphertext: a user's data key is made once and
@@ -65,7 +65,7 @@ impl ResponseKey {
     ///
     /// # Errors
     /// [`Error::TooLarge`] above 80 MiB, [`Error::Randomness`].
-    pub fn seal(&self, place: Place, plaintext: &[u8]) -> Result<Bytes, Error> {
+    pub fn seal(&self, place: CiphertextContext, plaintext: &[u8]) -> Result<Bytes, Error> {
         self.0.cipher.seal(&self.context(place), plaintext)
     }
 
@@ -74,12 +74,12 @@ impl ResponseKey {
     /// # Errors
     /// [`Error::Tampered`] if the ciphertext was changed or belongs elsewhere, [`Error::TooLarge`] above
     /// 80 MiB, [`Error::UnknownKeyVersion`].
-    pub fn open(&self, place: Place, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
+    pub fn open(&self, place: CiphertextContext, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
         let mut opened = self.0.cipher.open(&self.context(place), ciphertext)?;
         Ok(std::mem::take(&mut *opened))
     }
 
-    fn context(&self, place: Place) -> Vec<u8> {
+    fn context(&self, place: CiphertextContext) -> Vec<u8> {
         place.context(self.0.user, self.0.response)
     }
 }

@@ -3,8 +3,11 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
-    actors::{AdmitError, Label, Outcome, Phase, ProviderOptions, Reader, Role, Wish, supervision::Fault},
-    domain::{BreakerPolicy, Cause, Plan, ResponseOptions, RetryPolicy, Target, Timeouts},
+    actors::{
+        AdmitError, ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase, Role,
+        supervision::Fault,
+    },
+    domain::{BreakerPolicy, Cause, ResponseOptions, RetryPolicy, RunPlan, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
     testkit::{TestClient, TestNode},
@@ -30,25 +33,25 @@ async fn node(limits: ProviderOptions) -> TestNode {
     TestNode::start_limited(ResponseOptions::default(), limits).await
 }
 
-fn with_spare(mut plan: Plan) -> Plan {
+fn with_spare(mut plan: RunPlan) -> RunPlan {
     plan.targets.push(Target::new("spare", "spare-1"));
     plan
 }
 
-fn within(mut plan: Plan, timeouts: Timeouts) -> Plan {
+fn within(mut plan: RunPlan, timeouts: Timeouts) -> RunPlan {
     plan.targets[0].timeouts = timeouts;
     plan
 }
 
 /// How it ends, for one who only waits for that.
-async fn ending(mut reader: Reader) -> Arc<Outcome> {
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap();
-    let Phase::Ended(outcome) = &*ended else { unreachable!() };
+async fn ending(mut reader: ClientStream) -> Arc<ResponseOutcome> {
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap();
+    let ResponsePhase::Ended(outcome) = &*ended else { unreachable!() };
     Arc::clone(outcome)
 }
 
-async fn ending_of(node: &TestNode, id: ResponseId) -> Arc<Outcome> {
-    ending(node.antiphon.subscribe(node.user, id, Wish::Ending).await.unwrap()).await
+async fn ending_of(node: &TestNode, id: ResponseId) -> Arc<ResponseOutcome> {
+    ending(node.antiphon.subscribe(node.user, id, DeliveryMode::Ending).await.unwrap()).await
 }
 
 /// One whole answer, and what the client has of it.
@@ -116,7 +119,7 @@ async fn after_the_first_word_nothing_is_tried_again() {
 #[tokio::test]
 async fn a_request_that_is_at_fault_goes_to_nobody_else() {
     let node = node(eager()).await;
-    let reader = node.antiphon.respond(with_spare(node.plan()), Wish::Ending).await.unwrap();
+    let reader = node.antiphon.respond(with_spare(node.plan()), DeliveryMode::Ending).await.unwrap();
     node.provider.asked().await.fail(Error::Status { status: 400, retry_after: None, report: Report::Other });
     assert_eq!(ending(reader).await.cause, Some(Cause::ProviderRejected));
     assert_eq!((node.provider.unheard(), node.spare.unheard()), (0, 0));
@@ -125,7 +128,7 @@ async fn a_request_that_is_at_fault_goes_to_nobody_else() {
 #[tokio::test]
 async fn a_provider_that_wants_to_be_left_alone_for_years_is_not_waited_for() {
     let node = node(eager()).await;
-    let reader = node.antiphon.respond(node.plan(), Wish::Ending).await.unwrap();
+    let reader = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await.unwrap();
     let years = Some(Duration::from_secs(999_999_999));
     node.provider.asked().await.fail(Error::Status { status: 429, retry_after: years, report: Report::Other });
     let outcome = ending(reader).await;
@@ -136,7 +139,7 @@ async fn a_provider_that_wants_to_be_left_alone_for_years_is_not_waited_for() {
 #[tokio::test]
 async fn the_last_failure_is_the_one_that_is_told() {
     let node = node(eager()).await;
-    let reader = node.antiphon.respond(with_spare(node.plan()), Wish::Ending).await.unwrap();
+    let reader = node.antiphon.respond(with_spare(node.plan()), DeliveryMode::Ending).await.unwrap();
     node.provider.asked().await.fail(BUSY);
     node.provider.asked().await.fail(BUSY);
     node.spare.asked().await.fail(Error::Unreachable);
@@ -174,10 +177,10 @@ async fn a_response_that_takes_too_long_in_all_is_ended_and_keeps_its_words() {
 async fn a_provider_that_is_down_is_left_alone_and_clients_are_told_when_to_come_back() {
     let breaker = BreakerPolicy { failures: 1, failures_on_trial: 1, ..BreakerPolicy::default() };
     let node = node(ProviderOptions { breaker, ..narrow(8, 0) }).await;
-    let first = node.antiphon.respond(node.plan(), Wish::Ending).await.unwrap();
+    let first = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await.unwrap();
     node.provider.asked().await.fail(Error::Unreachable);
     assert_eq!(ending(first).await.cause, Some(Cause::ProviderUnreachable));
-    let second = node.antiphon.respond(node.plan(), Wish::Ending).await.unwrap();
+    let second = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await.unwrap();
     let outcome = ending(second).await;
     assert_eq!(outcome.cause, Some(Cause::ProviderCircuitOpen));
     assert!(outcome.retry_after.is_some_and(|wait| !wait.is_zero()));
@@ -194,7 +197,7 @@ async fn one_runs_two_wait_in_order_and_the_fourth_is_refused_at_once() {
     let running = node.provider.asked().await;
     let mut second = node.respond(node.plan()).await;
     let mut third = node.respond(node.plan()).await;
-    let refused = node.antiphon.respond(node.plan(), Wish::Ending).await;
+    let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
     // Those who wait are accepted: they can be read, and have not begun.
     second.read_until("response.created").await;
@@ -229,7 +232,7 @@ async fn one_who_waits_too_long_fails_with_that_cause() {
     let node = node(limits).await;
     let _first = node.respond(node.plan()).await;
     let _running = node.provider.asked().await;
-    let second = node.antiphon.respond(node.plan(), Wish::Ending).await.unwrap();
+    let second = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await.unwrap();
     let outcome = ending(second).await;
     assert_eq!((outcome.status, outcome.cause), (Status::Failed, Some(Cause::QueueTimeout)));
 }
@@ -240,10 +243,10 @@ async fn one_caller_can_not_take_all_places() {
     let limits = narrow(4, 4);
     let node = node(ProviderOptions { gate: GateLimits { max_concurrent_per_key, ..limits.gate }, ..limits }).await;
     let _first = node.respond(node.plan()).await;
-    let refused = node.antiphon.respond(node.plan(), Wish::Ending).await;
+    let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::KeyBusy);
-    let other = Plan { caller: "another".to_owned(), ..node.plan() };
-    assert!(node.antiphon.respond(other, Wish::Ending).await.is_ok());
+    let other = RunPlan { caller: "another".to_owned(), ..node.plan() };
+    assert!(node.antiphon.respond(other, DeliveryMode::Ending).await.is_ok());
 }
 
 #[tokio::test]

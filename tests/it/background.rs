@@ -3,8 +3,8 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
-    actors::{AdmitError, ProviderOptions, Wish},
-    domain::{Plan, ResponseOptions, View},
+    actors::{AdmitError, DeliveryMode, ProviderOptions},
+    domain::{ResponseOptions, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
     store::Store,
@@ -25,7 +25,7 @@ fn background_limits(running: usize, running_per_user: usize, waiting: usize) ->
     }
 }
 
-fn in_background(mut plan: Plan) -> Plan {
+fn in_background(mut plan: RunPlan) -> RunPlan {
     plan.request.background = true;
     plan
 }
@@ -71,7 +71,7 @@ async fn those_beyond_the_limit_wait_as_queued_and_begin_in_order() {
     assert_eq!(status(&node, &second).await, Status::Queued);
     let row = node.store.response(second.id).await.unwrap().unwrap();
     assert_eq!(row.status, Status::Queued);
-    let refused = node.antiphon.respond(in_background(node.plan()), Wish::Ending).await;
+    let refused = node.antiphon.respond(in_background(node.plan()), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
     assert_eq!(node.provider.unheard(), 1, "only the first one is asked for");
     for client in [&mut first, &mut second, &mut third] {
@@ -128,9 +128,9 @@ async fn a_user_with_enough_running_does_not_hold_up_another() {
     let other = node.add_user("another").await;
     let _first = node.respond(in_background(node.plan())).await;
     let mut second = node.respond(in_background(node.plan())).await;
-    let theirs = in_background(Plan { user: other, ..node.plan() });
+    let theirs = in_background(RunPlan { user: other, ..node.plan() });
     let id = theirs.id;
-    node.antiphon.respond(theirs, Wish::Ending).await.unwrap();
+    node.antiphon.respond(theirs, DeliveryMode::Ending).await.unwrap();
     let begun = async { while began(&node, other, id).await != Status::InProgress {} };
     assert!(tokio::time::timeout(Duration::from_secs(10), begun).await.is_ok());
     second.read_until("response.queued").await;
@@ -143,10 +143,10 @@ async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
     let other = node.add_user("another").await;
     let _running = node.respond(in_background(node.plan())).await;
     let _waiting = node.respond(in_background(node.plan())).await;
-    let refused = node.antiphon.respond(in_background(node.plan()), Wish::Ending).await;
+    let refused = node.antiphon.respond(in_background(node.plan()), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
-    let theirs = in_background(Plan { user: other, ..node.plan() });
-    assert!(node.antiphon.respond(theirs, Wish::Ending).await.is_ok());
+    let theirs = in_background(RunPlan { user: other, ..node.plan() });
+    assert!(node.antiphon.respond(theirs, DeliveryMode::Ending).await.is_ok());
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn a_reader_of_one_that_waits_goes_on_live_when_it_begins() {
     let second = node.respond(in_background(node.plan())).await;
     let id = second.id;
     drop(second);
-    let events = Wish::Events { view: View::default(), from: 0 };
+    let events = DeliveryMode::Events { view: View::default(), from: 0 };
     let reader = node.antiphon.subscribe(node.user, id, events).await.unwrap();
     drop(reader);
     let mut replay = node.replay(id).await;

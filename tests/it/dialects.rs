@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{Emission, EstimateTokens, ProviderOptions, Wish},
+    actors::{DeliveryMode, Emission, EstimateTokens, ProviderOptions},
     domain::{
-        DisconnectPolicy, Encoding, Plan, Prompt, Request, ResponseOptions, RetryPolicy, Target, Timestamp, View,
+        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
@@ -90,7 +90,7 @@ impl Listener {
     /// What a client gets of an answer.
     async fn hear(&self, name: &str, script: Script) -> String {
         self.provider.script(name, script);
-        let wish = Wish::Events { view: View::default(), from: 0 };
+        let wish = DeliveryMode::Events { view: View::default(), from: 0 };
         let mut reader = self.antiphon.respond(self.plan(name), wish).await.unwrap();
         let mut stream = String::new();
         loop {
@@ -103,7 +103,7 @@ impl Listener {
     }
 
     /// A request that wants everything that an answer can hold.
-    fn plan(&self, name: &str) -> Plan {
+    fn plan(&self, name: &str) -> RunPlan {
         let id = ResponseId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
         let said = Item::Message(Message {
             id: ItemId::of_input("msg_", id, 0),
@@ -119,7 +119,7 @@ impl Listener {
             strict: None,
         });
         let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();
-        Plan {
+        RunPlan {
             id,
             user: self.user,
             request_id: format!("req_{name}"),

@@ -8,7 +8,7 @@ use antiphon::{
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
-    vault::Place,
+    vault::CiphertextContext,
 };
 use futures_util::{StreamExt, stream};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -260,7 +260,7 @@ async fn check(node: &TestNode, id: ResponseId, seen: Option<Vec<String>>, expec
     assert_eq!(one(&db, sql).await, [Some(id.uuid().to_string()), Some(message.to_owned()), finish_reason]);
     let content = content(&db, id).await;
     let key = node.vault.user_key(node.user).await.unwrap().response_key(id);
-    let text = content.map(|bytes| key.open(Place::Content, &bytes).unwrap());
+    let text = content.map(|bytes| key.open(CiphertextContext::Content, &bytes).unwrap());
     let text = text.map(|bytes| String::from_utf8(bytes).unwrap()).unwrap_or_default();
     assert_eq!(text, replay.text(), "what is stored is what was said");
 }

@@ -12,8 +12,8 @@ use std::{
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
-    actors::{Outcome, Phase, Wish},
-    domain::{Cause, DisconnectPolicy, Encoding, Plan, Prompt, Request, ResponseOptions, Target, Timeouts},
+    actors::{DeliveryMode, ResponseOutcome, ResponsePhase},
+    domain::{Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
@@ -318,7 +318,7 @@ async fn an_answer_without_end_is_cut_at_one_byte_for_client_and_record_and_the_
 }
 
 /// A response of that provider alone, on a node without a server, and how it ends.
-async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
+async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> {
     let store = Arc::new(MemoryStore::new());
     let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
     let accounts = AccountService::new(store.clone(), vault.clone());
@@ -334,7 +334,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
         content: vec![ContentPart::InputText { text: "Hi.".to_owned() }],
         extra: Extra::new(),
     });
-    let plan = Plan {
+    let plan = RunPlan {
         id,
         user,
         request_id: "req_1".to_owned(),
@@ -349,10 +349,10 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<Outcome> {
         idempotency: None,
         resumable: true,
     };
-    let mut reader = antiphon.respond(plan, Wish::Ending).await.unwrap();
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_)));
+    let mut reader = antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_)));
     let ended = timeout(SOON, ended).await.expect("the response ends").unwrap();
-    let Phase::Ended(outcome) = &*ended else { unreachable!("waited for") };
+    let ResponsePhase::Ended(outcome) = &*ended else { unreachable!("waited for") };
     Arc::clone(outcome)
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use antiphon::{
-    actors::{AdmitError, Label, NodeFailure, Role, Wish, supervision::Fault},
+    actors::{AdmitError, DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
     domain::ResponseOptions,
     store::Store,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
@@ -174,7 +174,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
     let epoch = node.store.next_epoch("antiphon", LASTING).await.unwrap();
     let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
     assert_eq!(failed, Ok(NodeFailure::Superseded));
-    let refused = node.antiphon.respond(node.plan(), Wish::Ending).await;
+    let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), AdmitError::Unavailable);
     node.antiphon.roster().wait_until_empty(PATIENCE).await.unwrap();
     node.antiphon.drain(Duration::ZERO).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use antiphon::{
-    domain::{Cause, DisconnectPolicy, Plan, ResponseOptions, Timeouts},
+    domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, Timeouts},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     store::Store,
@@ -20,12 +20,12 @@ async fn node() -> TestNode {
 }
 
 /// A plan whose client may come back for a minute.
-fn patient(node: &TestNode) -> Plan {
-    Plan { disconnect: DisconnectPolicy::Grace(Duration::from_secs(60)), ..node.plan() }
+fn patient(node: &TestNode) -> RunPlan {
+    RunPlan { disconnect: DisconnectPolicy::Grace(Duration::from_secs(60)), ..node.plan() }
 }
 
 /// A response whose provider has said "Hel" as its own "far_1", and everything up to there has been seen.
-async fn begun(node: &TestNode, plan: Plan) -> (TestClient, Call) {
+async fn begun(node: &TestNode, plan: RunPlan) -> (TestClient, Call) {
     let (mut client, call) = tokio::join!(node.respond(plan), node.provider.asked());
     call.open_as("far_1");
     call.text("Hel");
@@ -137,7 +137,7 @@ async fn a_call_that_its_provider_does_not_know_any_more_ends_as_interrupted_wit
 #[tokio::test]
 async fn nobody_comes_back_to_a_foreground_response_and_its_provider_is_told() {
     let mut node = node().await;
-    let plan = Plan { disconnect: DisconnectPolicy::Grace(Duration::from_millis(50)), ..node.plan() };
+    let plan = RunPlan { disconnect: DisconnectPolicy::Grace(Duration::from_millis(50)), ..node.plan() };
     let (client, first) = begun(&node, plan).await;
     let id = client.id;
     // The client leaves when its server does.
@@ -226,7 +226,7 @@ async fn those_that_wait_for_their_turn_are_run_in_their_order_after_a_restart()
 async fn a_node_that_stops_leaves_what_can_be_gone_on_with_and_ends_the_rest() {
     let mut node = node().await;
     let (left, first) = begun(&node, patient(&node)).await;
-    let plan = Plan { targets: vec![antiphon::domain::Target::new("spare", "spare-1")], ..patient(&node) };
+    let plan = RunPlan { targets: vec![antiphon::domain::Target::new("spare", "spare-1")], ..patient(&node) };
     let (ending, call) = tokio::join!(node.respond(plan), node.spare.asked());
     call.open();
     node.antiphon.drain(Duration::ZERO).await;

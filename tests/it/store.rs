@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use antiphon::{
-    store::{Claim, Conflict, Entry, Error, MemoryStore, Outcome, SqlOptions, SqlStore, Store},
+    store::{Claim, CommitOutcome, Conflict, Entry, Error, MemoryStore, SqlOptions, SqlStore, Store},
     testkit::{ManualClock, postgres, store_conformance},
 };
 use bytes::Bytes;
@@ -86,11 +86,11 @@ async fn a_lease_is_over_when_its_time_is() {
     let claim = Claim { id: admission.row.id, from_epoch: owner, node: "two".to_owned(), epoch: claimant };
     let claim = [Entry::Claim(claim)];
     clock.advance(lease - Duration::from_micros(1));
-    assert_eq!(store.commit(&claim).await.unwrap(), [Outcome::Conflict(Conflict::Owner)]);
-    assert!(store.unsettled("two", claimant, 1).await.unwrap().is_empty());
+    assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Conflict(Conflict::Owner)]);
+    assert!(store.orphaned("two", claimant, 1).await.unwrap().is_empty());
     clock.advance(Duration::from_micros(1));
-    assert_eq!(store.unsettled("two", claimant, 1).await.unwrap(), [admission.row]);
-    assert_eq!(store.commit(&claim).await.unwrap(), [Outcome::Committed]);
+    assert_eq!(store.orphaned("two", claimant, 1).await.unwrap(), [admission.row]);
+    assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Committed]);
 }
 
 #[tokio::test]

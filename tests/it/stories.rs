@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{
-        AdmitError, CancelRefusal, Emission, Label, NodeFailure, Phase, ReadRefusal, Role, Wish, supervision::Fault,
+        AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, ReadRefusal, ResponsePhase, Role,
+        supervision::Fault,
     },
-    domain::{Cause, DisconnectPolicy, Plan, ResponseOptions, View},
+    domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
     store::{Entry, Store},
@@ -16,7 +17,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
 const WRITER: Label = Label::node(Role::JournalWriter);
-const EVENTS: Wish = Wish::Events { view: View { include_obfuscation: false }, from: 0 };
+const EVENTS: DeliveryMode = DeliveryMode::Events { view: View { include_obfuscation: false }, from: 0 };
 
 async fn node() -> TestNode {
     TestNode::start(ResponseOptions::default()).await
@@ -41,11 +42,11 @@ async fn ending_in_the_record(node: &TestNode, id: ResponseId) -> (Status, Optio
     tokio::time::timeout(Duration::from_secs(10), ending).await.unwrap()
 }
 
-fn with_grace(plan: Plan, grace: Duration) -> Plan {
-    Plan { disconnect: DisconnectPolicy::Grace(grace), ..plan }
+fn with_grace(plan: RunPlan, grace: Duration) -> RunPlan {
+    RunPlan { disconnect: DisconnectPolicy::Grace(grace), ..plan }
 }
 
-fn unstored(mut plan: Plan) -> Plan {
+fn unstored(mut plan: RunPlan) -> RunPlan {
     plan.request.store = false;
     plan
 }
@@ -86,7 +87,8 @@ async fn a_client_that_comes_back_within_the_grace_goes_on_where_it_was() {
     let (id, seen) = (client.id, client.frames.clone());
     drop(client);
     let from = seen.len() as u64;
-    let mut back = node.antiphon.subscribe(node.user, id, Wish::Events { view: View::default(), from }).await.unwrap();
+    let mut back =
+        node.antiphon.subscribe(node.user, id, DeliveryMode::Events { view: View::default(), from }).await.unwrap();
     call.text(" again");
     let Some(Emission::Frame { sequence_number, bytes }) = back.emissions.recv().await else { unreachable!() };
     assert_eq!(sequence_number, from, "strictly after what was seen");
@@ -115,7 +117,7 @@ async fn a_client_that_stays_away_ends_the_response_as_incomplete() {
 #[tokio::test]
 async fn a_response_told_to_continue_outlives_its_client() {
     let node = node().await;
-    let client = node.respond(Plan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
+    let client = node.respond(RunPlan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
     let call = node.provider.asked().await;
     let id = client.id;
     drop(client);
@@ -424,18 +426,18 @@ async fn reported_usage_is_the_same_everywhere_and_missing_usage_is_estimated() 
 #[tokio::test]
 async fn who_waits_for_the_ending_only_is_told_it() {
     let node = node().await;
-    let plan = Plan { resumable: false, ..node.plan() };
-    let mut reader = node.antiphon.respond(plan, Wish::Ending).await.unwrap();
+    let plan = RunPlan { resumable: false, ..node.plan() };
+    let mut reader = node.antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
     call.text("whole");
     call.finish();
     drop(call);
-    let phase = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
-    let Phase::Ended(outcome) = phase else { unreachable!() };
+    let phase = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap().clone();
+    let ResponsePhase::Ended(outcome) = phase else { unreachable!() };
     assert_eq!(*outcome.response, node.antiphon.retrieve(node.user, reader.id).await.unwrap());
-    let mut late = node.antiphon.subscribe(node.user, reader.id, Wish::Ending).await.unwrap();
-    assert!(matches!(&*late.phase.borrow_and_update(), Phase::Ended(_)));
+    let mut late = node.antiphon.subscribe(node.user, reader.id, DeliveryMode::Ending).await.unwrap();
+    assert!(matches!(&*late.phase.borrow_and_update(), ResponsePhase::Ended(_)));
 }
 
 #[tokio::test]
@@ -497,7 +499,7 @@ async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
 #[tokio::test]
 async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     let node = node().await;
-    let mut client = node.respond(Plan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
+    let mut client = node.respond(RunPlan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;
     let call = node.provider.asked().await;
     call.open();
     client.read_until("in_progress").await;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{Board, Emission, Past, ReaderId, Sight, replay::Replay};
+use super::{ClientId, Emission, FrameBuffer, FrameLookup, Past, replay::Replay};
 use crate::actors::supervision::Ping;
 use crate::domain::{Fact, Frame, View};
 use crate::fault::{self, FaultPoint};
@@ -19,14 +19,14 @@ pub(crate) struct Source {
     /// The response.
     pub(crate) id: ResponseId,
     /// The committed events of a running response.
-    pub(crate) board: Option<Rc<RefCell<Board>>>,
-    /// Where the events are that are not on the board.
+    pub(crate) frame_buffer: Option<Rc<RefCell<FrameBuffer>>>,
+    /// Where the events are that are not on the frame_buffer.
     pub(crate) past: Option<Past>,
 }
 
 /// Writes the events of one response for one client.
 ///
-/// It has a cursor, not a queue: it reads the board, or the log where the board no longer goes back that
+/// It has a cursor, not a queue: it reads the frame_buffer, or the log where the frame_buffer no longer goes back that
 /// far, as fast as the client takes the events, and drops none. A client that takes nothing for the stall
 /// timeout is cut; it can come back to where it was.
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Source {
 /// emitted, the client is gone, or the log can't be read.
 #[derive(Debug)]
 pub(crate) struct ClientEmitter {
-    reader: ReaderId,
+    reader: ClientId,
     source: Source,
     replay: Option<Replay>,
     view: View,
@@ -52,9 +52,9 @@ pub(crate) struct ClientEmitter {
 #[rtype(result = "()")]
 pub(crate) enum EmitterFact {
     /// All is emitted, or the client left.
-    Finished { reader: ReaderId },
+    Finished { reader: ClientId },
     /// The client took nothing for too long and was cut.
-    Stalled { reader: ReaderId },
+    Stalled { reader: ClientId },
     /// The emitter has passed on what it could: there is room for more.
     Drained,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Committed;
 
 impl ClientEmitter {
     pub(crate) fn new(
-        reader: ReaderId,
+        reader: ClientId,
         source: Source,
         (view, cursor): (View, u64),
         (sink, stall_timeout): (Sender<Emission>, Duration),
@@ -78,14 +78,14 @@ impl ClientEmitter {
     fn pump(&mut self, ctx: &mut Context<Self>) {
         while !self.busy {
             match self.look() {
-                Sight::Frame(frame) => self.emit(&frame, ctx),
-                Sight::Behind => self.read_past(ctx),
-                Sight::Nothing => {
+                FrameLookup::Frame(frame) => self.emit(&frame, ctx),
+                FrameLookup::Behind => self.read_past(ctx),
+                FrameLookup::Nothing => {
                     self.report_progress();
                     return;
                 }
-                Sight::Over => return self.finish(Emission::End, ctx),
-                Sight::Unavailable => {
+                FrameLookup::Over => return self.finish(Emission::End, ctx),
+                FrameLookup::Unavailable => {
                     let last_sequence_number = self.cursor.saturating_sub(1);
                     return self.finish(Emission::Unavailable { last_sequence_number }, ctx);
                 }
@@ -93,14 +93,14 @@ impl ClientEmitter {
         }
     }
 
-    fn look(&mut self) -> Sight {
+    fn look(&mut self) -> FrameLookup {
         if let Some(frame) = self.replay.as_mut().and_then(|replay| replay.frame(self.cursor)) {
-            return Sight::Frame(frame);
+            return FrameLookup::Frame(frame);
         }
-        match &self.source.board {
-            Some(board) => board.borrow().look(self.cursor),
-            None if self.replay.as_ref().is_some_and(|replay| replay.is_over(self.cursor)) => Sight::Over,
-            None => Sight::Behind,
+        match &self.source.frame_buffer {
+            Some(frame_buffer) => frame_buffer.borrow().look(self.cursor),
+            None if self.replay.as_ref().is_some_and(|replay| replay.is_over(self.cursor)) => FrameLookup::Over,
+            None => FrameLookup::Behind,
         }
     }
 
@@ -135,7 +135,7 @@ impl ClientEmitter {
 
     fn read_past(&mut self, ctx: &mut Context<Self>) {
         let Some(past) = self.source.past.clone() else {
-            tracing::error!(response.id = %self.source.id, "an event left the board before it was emitted");
+            tracing::error!(response.id = %self.source.id, "an event left the frame_buffer before it was emitted");
             return self.stop(ctx);
         };
         self.busy = true;
@@ -176,11 +176,11 @@ impl ClientEmitter {
     }
 
     fn report_progress(&self) {
-        if let Some(board) = &self.source.board {
-            let mut board = board.borrow_mut();
-            let was_full = board.is_full();
-            board.advance(self.reader, self.cursor);
-            if was_full && !board.is_full() {
+        if let Some(frame_buffer) = &self.source.frame_buffer {
+            let mut frame_buffer = frame_buffer.borrow_mut();
+            let was_full = frame_buffer.is_full();
+            frame_buffer.advance(self.reader, self.cursor);
+            if was_full && !frame_buffer.is_full() {
                 self.parent.do_send(EmitterFact::Drained);
             }
         }

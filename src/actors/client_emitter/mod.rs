@@ -1,18 +1,18 @@
 //! Writes the events of one response for one client, at the client's pace.
 
-mod board;
 mod emitter;
+mod frame_buffer;
 mod past;
 mod replay;
 
-pub(crate) use board::{Board, Sight};
 pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, Source};
+pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};
 pub(crate) use past::{Memory, Past};
 
 use bytes::Bytes;
 
 /// Counts the readers of one response, or of one registry.
-pub(crate) type ReaderId = u64;
+pub(crate) type ClientId = u64;
 
 /// What an emitter hands to the client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use super::{
     writer::Wake,
 };
 use crate::fault::{self, FaultPoint};
-use crate::store::{Conflict, Entry, Outcome};
+use crate::store::{CommitOutcome, Conflict, Entry};
 
 /// What became of a submitted entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,11 @@ pub enum Written {
     Failed,
 }
 
-impl From<Outcome> for Written {
-    fn from(outcome: Outcome) -> Self {
+impl From<CommitOutcome> for Written {
+    fn from(outcome: CommitOutcome) -> Self {
         match outcome {
-            Outcome::Committed => Self::Committed,
-            Outcome::Conflict(conflict) => Self::Conflict(conflict),
+            CommitOutcome::Committed => Self::Committed,
+            CommitOutcome::Conflict(conflict) => Self::Conflict(conflict),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::actors::{
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
 use crate::store::{
-    Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, MemoryStore, Outcome, ResponseRow, Segment, Store,
+    CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, MemoryStore, ResponseRow, Segment, Store,
 };
 
 /// A store that fails every group with this entry in it.
@@ -20,7 +20,7 @@ struct Picky(MemoryStore, ResponseId);
 
 #[async_trait]
 impl Store for Picky {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
         if group.contains(&Entry::Delete(self.1)) {
             return Err(Error::Failed("an entry that it does not like".into()));
         }
@@ -51,8 +51,8 @@ impl Store for Picky {
         self.0.renew_lease(node, epoch, lease).await
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.0.unsettled(node, epoch, limit).await
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.0.orphaned(node, epoch, limit).await
     }
 
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {

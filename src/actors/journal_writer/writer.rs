@@ -7,7 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use super::{Journal, Written};
 use crate::actors::supervision::Ping;
 use crate::fault::{self, FaultPoint};
-use crate::store::{Error, Outcome, Store};
+use crate::store::{CommitOutcome, Error, Store};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl JournalWriter {
         ctx.spawn(commit.into_actor(self).map(|result, writer, ctx| writer.committed(result, ctx)));
     }
 
-    fn committed(&mut self, result: Result<Vec<Outcome>, Error>, ctx: &mut Context<Self>) {
+    fn committed(&mut self, result: Result<Vec<CommitOutcome>, Error>, ctx: &mut Context<Self>) {
         match result {
             Ok(outcomes) => {
                 self.pause = FIRST_PAUSE;

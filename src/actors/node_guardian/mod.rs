@@ -106,11 +106,11 @@ impl NodeGuardian {
 
     fn take_epoch(&self, ctx: &mut Context<Self>) {
         let node = Arc::clone(&self.node);
-        node.standing.leave();
+        node.ownership.leave();
         let epoch = async move { node.store.next_epoch(&node.name, node.settings.lease).await };
         ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
             Ok(epoch) => {
-                guardian.node.standing.enter(epoch);
+                guardian.node.ownership.enter(epoch);
                 guardian.start_registry(epoch, ctx);
             }
             Err(error) => {

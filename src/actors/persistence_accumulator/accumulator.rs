@@ -2,7 +2,7 @@
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 
-use super::SharedWindow;
+use super::SharedWriteBuffer;
 use crate::actors::{
     journal_writer::{Journal, Written},
     supervision::Ping,
@@ -15,7 +15,7 @@ use crate::store::{Conflict, Entry, Segment};
 /// In: [`Work`]. Out: [`StoreFact`]s. Ends: when the ending is durable, or an entry can't be sealed.
 #[derive(Debug)]
 pub(crate) struct PersistenceAccumulator {
-    window: SharedWindow,
+    write_buffer: SharedWriteBuffer,
     journal: Journal,
     parent: Recipient<StoreFact>,
 }
@@ -55,14 +55,14 @@ struct Acknowledge {
 }
 
 impl PersistenceAccumulator {
-    pub(crate) fn new(window: SharedWindow, journal: Journal, parent: Recipient<StoreFact>) -> Self {
-        Self { window, journal, parent }
+    pub(crate) fn new(write_buffer: SharedWriteBuffer, journal: Journal, parent: Recipient<StoreFact>) -> Self {
+        Self { write_buffer, journal, parent }
     }
 
     fn submit_next(&self, again: bool, ctx: &mut Context<Self>) {
         let (next, ticket) = {
-            let mut window = self.window.borrow_mut();
-            (window.next_entry(again), window.ticket())
+            let mut write_buffer = self.write_buffer.borrow_mut();
+            (write_buffer.next_entry(again), write_buffer.ticket())
         };
         match next {
             Ok(Some(entry)) => {
@@ -107,7 +107,7 @@ impl Handler<Acknowledge> for PersistenceAccumulator {
 
     fn handle(&mut self, Acknowledge { ticket, written }: Acknowledge, ctx: &mut Self::Context) {
         // An entry that was submitted twice is answered twice.
-        if ticket != self.window.borrow().ticket() {
+        if ticket != self.write_buffer.borrow().ticket() {
             return;
         }
         if written == Written::Failed {
@@ -115,7 +115,7 @@ impl Handler<Acknowledge> for PersistenceAccumulator {
             self.parent.do_send(StoreFact::Refused);
             return;
         }
-        let Some(entry) = self.window.borrow_mut().acknowledge() else { return };
+        let Some(entry) = self.write_buffer.borrow_mut().acknowledge() else { return };
         let fact = match written {
             Written::Conflict(conflict) => StoreFact::OwnershipLost(conflict),
             Written::Committed | Written::Failed => fact_of(&entry),

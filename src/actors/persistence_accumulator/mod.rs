@@ -1,7 +1,7 @@
 //! Makes the facts of one response durable: gathers, encrypts, submits.
 
 mod accumulator;
-mod window;
+mod write_buffer;
 
 pub(crate) use accumulator::{PersistenceAccumulator, Retry, StoreFact, Work};
-pub(crate) use window::{EndingDraft, SharedWindow, Window, seal_ending};
+pub(crate) use write_buffer::{EndingDraft, SharedWriteBuffer, WriteBuffer, seal_ending};

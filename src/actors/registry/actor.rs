@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Begin, Drain,
-    forgetting::forget,
+    idempotency_expiry::expire,
     reading::Replays,
     recovery::{Left, Recoveries, sweep},
     settle::Reason,
@@ -16,10 +16,10 @@ use super::{
 use crate::actors::{
     Label, Role,
     node::Node,
-    response_supervisor::{AdmitError, LeaveQueue, Origin, ResponseSupervisor, RunFact, Start, StopRun, TakeTurn},
+    response_supervisor::{AdmitError, LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Ping, spawn_on},
 };
-use crate::domain::{BackgroundLine, Plan};
+use crate::domain::{BackgroundLine, RunPlan};
 use crate::protocol::ResponseId;
 use crate::vault::ResponseKey;
 
@@ -116,7 +116,7 @@ impl Actor for ResponseRegistry {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
-        ctx.spawn(forget(Arc::clone(&self.node)).into_actor(self));
+        ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }
@@ -125,7 +125,7 @@ impl Handler<Begin> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, start: Begin, ctx: &mut Self::Context) {
-        let Begin { plan, key, place, seat, reply } = start;
+        let Begin { plan, key, slot, client, reply } = start;
         let id = plan.id;
         let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
         let Some(arbiter) = arbiter else {
@@ -141,7 +141,7 @@ impl Handler<Begin> for ResponseRegistry {
             let _left = reply.send(Err(AdmitError::QueueFull));
             return;
         }
-        self.supervise(&arbiter, plan, (key, Origin::Asked { place, seat, reply }), ctx);
+        self.supervise(&arbiter, plan, (key, RunOrigin::Asked { slot, client, reply }), ctx);
         if background {
             self.give_turns();
         }
@@ -152,8 +152,8 @@ impl ResponseRegistry {
     fn supervise(
         &mut self,
         arbiter: &ArbiterHandle,
-        plan: Plan,
-        (key, origin): (Option<ResponseKey>, Origin),
+        plan: RunPlan,
+        (key, origin): (Option<ResponseKey>, RunOrigin),
         ctx: &Context<Self>,
     ) {
         let (id, registry) = (plan.id, ctx.address());

@@ -7,10 +7,10 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::actors::{
-    reader::{Outcome, Seat},
-    response_supervisor::{AdmitError, CancelRefusal, Place, ReadRefusal},
+    client_stream::{ClientSink, ResponseOutcome},
+    response_supervisor::{AdmissionSlot, AdmitError, CancelRefusal, ReadRefusal},
 };
-use crate::domain::Plan;
+use crate::domain::RunPlan;
 use crate::protocol::{ResponseId, UserId};
 use crate::vault::ResponseKey;
 
@@ -18,15 +18,15 @@ use crate::vault::ResponseKey;
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Begin {
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
     /// None if the response is not stored.
     pub(crate) key: Option<ResponseKey>,
-    pub(crate) place: Place,
-    pub(crate) seat: Seat,
+    pub(crate) slot: AdmissionSlot,
+    pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
 }
 
-/// Serve another client of a response, running or long ended. Answered once it has its seat.
+/// Serve another client of a response, running or long ended. Answered once it has its client.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Join {
@@ -34,7 +34,7 @@ pub(crate) struct Join {
     pub(crate) id: ResponseId,
     /// The client was there before.
     pub(crate) returning: bool,
-    pub(crate) seat: Seat,
+    pub(crate) client: ClientSink,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
@@ -48,7 +48,7 @@ pub(crate) struct Cancel {
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
-    pub(crate) reply: oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>,
 }
 
 /// Cancel a response if it runs, and delete all of it. Answered once nothing is left.

@@ -12,9 +12,9 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
+    client_stream::ResponseOutcome,
     journal_writer::Written,
     node::Node,
-    reader::Outcome,
     response_supervisor::{CancelRefusal, CancelRun, ReadRefusal},
 };
 use crate::fault::{self, FaultPoint};
@@ -57,7 +57,7 @@ fn refuse(refusal: ReadRefusal) -> CancelRefusal {
     }
 }
 
-async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
     let outcome = ending(node, user, id).await.map_err(refuse)?;
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
 }
@@ -87,7 +87,7 @@ async fn delete(
     node: Arc<Node>,
     id: ResponseId,
     at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
-    cancelled: oneshot::Receiver<Result<Arc<Outcome>, CancelRefusal>>,
+    cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, CancelRefusal>>,
 ) -> Result<Option<()>, ReadRefusal> {
     // Not running here, or its supervisor just failed: then the row says more.
     match cancelled.await {

@@ -6,8 +6,8 @@ use actix::Addr;
 
 use super::{ResponseRegistry, recovery::ask, settle::Reason};
 use crate::actors::{
+    client_stream::ResponseOutcome,
     node::Node,
-    reader::Outcome,
     response_supervisor::{ReadRefusal, outcome},
 };
 use crate::domain::Transcript;
@@ -134,7 +134,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
 }
 
 /// How a response that has ended did.
-pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Outcome>, ReadRefusal> {
+pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, ReadRefusal> {
     let transcript = load(node, user, id).await?;
     outcome(&transcript, (None, None)).map(Arc::new).ok_or(ReadRefusal::Failed)
 }

@@ -3,7 +3,7 @@
 mod actor;
 mod commands;
 mod ending;
-mod forgetting;
+mod idempotency_expiry;
 mod lookup;
 mod reading;
 mod recovery;

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::actors::{
     Label, Role,
-    client_emitter::{ClientEmitter, EmitterFact, Past, ReaderId, Source},
+    client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
+    client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
-    reader::{Phase, Seat, Wish},
     response_supervisor::{JoinRun, ReadRefusal},
     supervision::{Child, spawn_on},
 };
@@ -24,8 +24,8 @@ use crate::protocol::{ResponseId, UserId};
 /// The emitters of responses that have ended.
 #[derive(Debug, Default)]
 pub(super) struct Replays {
-    emitters: HashMap<ReaderId, (Child<ClientEmitter>, Arc<watch::Sender<Phase>>)>,
-    next: ReaderId,
+    emitters: HashMap<ClientId, (Child<ClientEmitter>, Arc<watch::Sender<ResponsePhase>>)>,
+    next: ClientId,
 }
 
 impl Replays {
@@ -41,12 +41,12 @@ impl Replays {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct ReplayExited {
-    reader: ReaderId,
+    reader: ClientId,
 }
 
 /// A client of a response that has ended.
 struct Replay {
-    seat: Seat,
+    client: ClientSink,
     span: Span,
     reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
@@ -55,19 +55,19 @@ impl Handler<Join> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
-        let Join { user, id, returning, seat, span, reply } = join;
+        let Join { user, id, returning, client, span, reply } = join;
         if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(JoinRun { user, returning, seat, reply });
+            return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
         let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::NodeLost);
-        let (wish, phase) = (seat.wish, Arc::clone(&seat.phase));
-        let told = tell_ending(Arc::clone(&self.node), ended, (wish, phase), (user, id)).instrument(span.clone());
-        let join = Replay { seat, span, reply };
+        let (mode, phase) = (client.mode, Arc::clone(&client.phase));
+        let told = tell_ending(Arc::clone(&self.node), ended, (mode, phase), (user, id)).instrument(span.clone());
+        let join = Replay { client, span, reply };
         ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
             Ok(AtRest::Running) => {
-                let Replay { seat, span, reply } = join;
-                registry.handle(Join { user, id, returning, seat, span, reply }, ctx);
+                let Replay { client, span, reply } = join;
+                registry.handle(Join { user, id, returning, client, span, reply }, ctx);
             }
             Err(refusal) => registry.replay(id, Err(refusal), join, ctx),
         }));
@@ -78,12 +78,12 @@ impl Handler<Join> for ResponseRegistry {
 async fn tell_ending(
     node: Arc<Node>,
     at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
-    (wish, phase): (Wish, Arc<watch::Sender<Phase>>),
+    (mode, phase): (DeliveryMode, Arc<watch::Sender<ResponsePhase>>),
     (user, id): (UserId, ResponseId),
 ) -> Result<AtRest, ReadRefusal> {
     let at_rest = at_rest.await?;
-    if wish == Wish::Ending && matches!(at_rest, AtRest::Ended(_)) {
-        phase.send_replace(Phase::Ended(ending(&node, user, id).await?));
+    if mode == DeliveryMode::Ending && matches!(at_rest, AtRest::Ended(_)) {
+        phase.send_replace(ResponsePhase::Ended(ending(&node, user, id).await?));
     }
     Ok(at_rest)
 }
@@ -91,22 +91,22 @@ async fn tell_ending(
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { seat: Seat { phase, sink, wish, .. }, span, reply } = join;
+        let Replay { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
-            let Wish::Events { view, from } = wish else { return Ok(()) };
+            let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
             let reader = self.replays.next;
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let outlet = (sink, self.node.settings.client_stall_timeout);
             let build = move |_: &mut Context<_>| {
-                let source = Source { id, board: None, past: Some(Past::Log(log)) };
+                let source = Source { id, frame_buffer: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
             let label = (Label::of(Role::ClientEmitter, id), span);
             let exit = move |_| registry.do_send(ReplayExited { reader });
             let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
-            phase.send_replace(Phase::Opened);
+            phase.send_replace(ResponsePhase::Opened);
             self.replays.emitters.insert(reader, (child, phase));
             Ok(())
         });

@@ -13,9 +13,9 @@ use crate::access;
 use crate::actors::{
     lease::renewal_interval,
     node::Node,
-    response_supervisor::{Leftover, Origin, ReadRefusal},
+    response_supervisor::{Leftover, ReadRefusal, RunOrigin},
 };
-use crate::domain::{Attempt, Fact, LostCall, Plan, Prompt, Recovery, Target};
+use crate::domain::{Attempt, Fact, LostCall, Prompt, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
@@ -36,10 +36,10 @@ const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 /// former owner may become durable after the first look, and other nodes die at any time.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
-        let rows = node.store.unsettled(&node.name, epoch, BATCH).await;
+        let rows = node.store.orphaned(&node.name, epoch, BATCH).await;
         let pause = match rows {
             Ok(mut rows) => {
-                if !node.standing.may_take_over(node.settings.lease) {
+                if !node.ownership.may_take_over(node.settings.lease) {
                     rows.retain(|row| row.node == node.name);
                 }
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
@@ -128,9 +128,9 @@ impl Recoveries {
 /// A response that can be gone on with.
 #[derive(Debug)]
 pub(super) struct Left {
-    pub(super) plan: Plan,
+    pub(super) plan: RunPlan,
     pub(super) key: ResponseKey,
-    pub(super) origin: Origin,
+    pub(super) origin: RunOrigin,
     /// A provider is at work for it.
     pub(super) is_running: bool,
 }
@@ -262,29 +262,29 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         }
         (Recovery::Run | Recovery::Reattach(_) | Recovery::Settle, _) => return Ok(None),
     };
-    let (Some(request), Some(terms)) = (transcript.request().cloned(), transcript.terms().cloned()) else {
+    let (Some(request), Some(run_policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
     let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
     let is_running = !targets.is_empty();
-    let plan = Plan {
+    let plan = RunPlan {
         id: row.id,
         user: row.user,
-        request_id: terms.request_id,
+        request_id: run_policy.request_id,
         request,
         input: Vec::new(),
         prompt: Prompt::default(),
-        caller: terms.caller,
+        caller: run_policy.caller,
         targets,
         encoding: encoding.unwrap_or_default(),
         prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
-        disconnect: terms.disconnect,
-        resumable: terms.resumable,
+        disconnect: run_policy.disconnect,
+        resumable: run_policy.resumable,
         // What the response claimed stays its own.
         idempotency: None,
     };
     let leftover = Leftover { transcript: transcript.clone(), last_segment: *last_segment, heard };
-    let origin = Origin::Left(Box::new(leftover));
+    let origin = RunOrigin::Left(Box::new(leftover));
     Ok(Some(Left { plan, key: log.key().clone(), origin, is_running }))
 }
 

@@ -1,4 +1,4 @@
-//! Ending a response whose supervisor is gone, from its log alone.
+//! EndingRecord a response whose supervisor is gone, from its log alone.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Status, Usage};
-use crate::store::{Claim, Conflict, Ending, Entry, Error, ResponseRow, UsageRecord};
+use crate::store::{Claim, Conflict, EndingRecord, Entry, Error, ResponseRow, UsageRecord};
 
 /// The provider's name in the usage record of a response whose log does not say it.
 const UNKNOWN_PROVIDER: &str = "unknown";
@@ -51,7 +51,7 @@ pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Cla
     match node.journal.write(Entry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Place | Conflict::KeyTaken) | Written::Failed => {
+        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) | Written::Failed => {
             return Ok(Claimed::Taken);
         }
     }
@@ -110,7 +110,7 @@ async fn ending(
     epoch: i64,
     row: &ResponseRow,
     (folded, reason): (Folded, Reason),
-) -> Result<Ending, LogError> {
+) -> Result<EndingRecord, LogError> {
     let Folded { log, mut transcript, last_segment } = folded;
     let first = transcript.facts();
     let at = node.clock.now();
@@ -126,7 +126,7 @@ async fn ending(
 }
 
 /// The ending of a response that has no log, or none that can be read.
-fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> Ending {
+fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> EndingRecord {
     let (status, cause) = match reason {
         Reason::SupervisorFailed => (Status::Failed, Some(Cause::InternalError)),
         Reason::NodeLost => (Status::Failed, Some(Cause::ServerInterrupted)),
@@ -134,7 +134,7 @@ fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> Ending {
     };
     let at = node.clock.now();
     let finish_reason = (reason == Reason::Cancelled).then(|| "cancelled".to_owned());
-    Ending {
+    EndingRecord {
         id: row.id,
         epoch,
         status,

@@ -20,7 +20,7 @@ const BUSY: Duration = Duration::from_secs(1);
 
 /// Where a response starts from.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum AdmissionSlot {
     /// It waits for its turn among the background responses of the node: [`TakeTurn`] gives it.
     Turn,
     /// It has a place at its first target, or waits for one.
@@ -40,7 +40,7 @@ pub(super) enum Step {
     /// Its prompt.
     Planning,
     /// A place at the provider.
-    Place,
+    AdmissionSlot,
     /// The end of a pause before another attempt.
     Pause,
     /// That so many facts are durable, an attempt's opening the last of them.
@@ -54,7 +54,7 @@ pub(super) enum Step {
 pub(super) struct Tries {
     pub(super) step: Step,
     /// None until the response is started.
-    start: Option<Place>,
+    start: Option<AdmissionSlot>,
     tried: Attempts,
     /// The next attempt asks a target again.
     retries: bool,
@@ -81,7 +81,7 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn new(start: Place, targets: usize) -> Self {
+    pub(super) fn new(start: AdmissionSlot, targets: usize) -> Self {
         Self {
             step: Step::Turn,
             start: Some(start),
@@ -140,8 +140,8 @@ impl ResponseSupervisor {
     /// Takes the first steps. What can be had at once is recorded together with the response itself.
     pub(super) fn start_trying(&mut self, ctx: &mut Context<Self>) {
         match self.tries.start.take() {
-            Some(Place::Gate(ticket)) => self.await_place(ticket, ctx),
-            Some(Place::Turn) | None => {}
+            Some(AdmissionSlot::Gate(ticket)) => self.await_place(ticket, ctx),
+            Some(AdmissionSlot::Turn) | None => {}
         }
     }
 
@@ -174,7 +174,7 @@ impl ResponseSupervisor {
     }
 
     pub(super) fn await_place(&mut self, ticket: Ticket, ctx: &mut Context<Self>) {
-        self.tries.step = Step::Place;
+        self.tries.step = Step::AdmissionSlot;
         if ticket.is_granted() {
             let permit = ticket.granted().now_or_never();
             return self.place_granted(permit, ctx);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{ResponseSupervisor, supervisor::Stage};
 use crate::actors::{
     Label, Role,
-    client_emitter::ReaderId,
+    client_emitter::ClientId,
     persistence_accumulator::{PersistenceAccumulator, Retry, Work},
     provider_reader::{Grant, ProviderReader},
     supervision::{Child, Exit, Restart, spawn},
@@ -29,7 +29,7 @@ pub(super) struct Children {
 pub(super) enum Who {
     Reader(Attempt),
     Accumulator,
-    Emitter(ReaderId),
+    Emitter(ClientId),
 }
 
 /// A child ended. Sent by supervision.
@@ -72,10 +72,10 @@ impl Children {
 
 impl ResponseSupervisor {
     pub(super) fn start_accumulator(&mut self, ctx: &mut Context<Self>) {
-        let (window, journal) = (Rc::clone(&self.window), self.node.journal.clone());
+        let (write_buffer, journal) = (Rc::clone(&self.write_buffer), self.node.journal.clone());
         let parent = ctx.address().recipient();
         let label = Label::of(Role::PersistenceAccumulator, self.plan.id);
-        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(window, journal, parent);
+        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(write_buffer, journal, parent);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, Who::Accumulator));
         self.children.accumulator = Some(child);
     }

@@ -6,7 +6,7 @@ use actix::{Context, Handler, Message};
 use tokio::sync::oneshot;
 
 use super::{ResponseSupervisor, supervisor::Stage};
-use crate::actors::reader::{Outcome, Seat};
+use crate::actors::client_stream::{ClientSink, ResponseOutcome};
 use crate::domain::Fact;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
@@ -48,7 +48,7 @@ pub enum ReadRefusal {
     Failed,
 }
 
-pub(super) type CancelReply = oneshot::Sender<Result<Arc<Outcome>, CancelRefusal>>;
+pub(super) type CancelReply = oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>;
 
 /// Asks to cancel. Answered once the ending is durable, whichever it is.
 #[derive(Debug, Message)]
@@ -77,13 +77,13 @@ pub(crate) struct JoinRun {
     pub(crate) user: UserId,
     /// The client was there before: it may come back to a response that is not stored, too.
     pub(crate) returning: bool,
-    pub(crate) seat: Seat,
+    pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
 }
 
 impl ResponseSupervisor {
     /// Answers who asked to cancel, by how the response ended.
-    pub(super) fn answer_cancels(&mut self, outcome: &Arc<Outcome>) {
+    pub(super) fn answer_cancels(&mut self, outcome: &Arc<ResponseOutcome>) {
         for reply in self.cancels.drain(..) {
             let _left = reply.send(cancel_answer(outcome));
         }
@@ -96,7 +96,7 @@ impl ResponseSupervisor {
     }
 }
 
-fn cancel_answer(outcome: &Arc<Outcome>) -> Result<Arc<Outcome>, CancelRefusal> {
+fn cancel_answer(outcome: &Arc<ResponseOutcome>) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
     match outcome.status {
         Status::Cancelled => Ok(Arc::clone(outcome)),
         status @ (Status::Queued | Status::InProgress | Status::Completed | Status::Failed | Status::Incomplete) => {
@@ -118,7 +118,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
             let _left = reply.send(cancel_answer(outcome));
             return;
         }
-        if self.board.borrow().unavailable {
+        if self.frame_buffer.borrow().unavailable {
             let _left = reply.send(Err(CancelRefusal::Unavailable));
             return;
         }
@@ -156,12 +156,12 @@ impl Handler<JoinRun> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, join: JoinRun, ctx: &mut Context<Self>) {
-        let JoinRun { user, returning, seat, reply } = join;
+        let JoinRun { user, returning, client, reply } = join;
         let visible = user == self.plan.user && (self.is_stored() || returning);
         let accepted = !matches!(self.stage, Stage::Admitting(_));
         let answer = if visible && (accepted || returning) { Ok(()) } else { Err(ReadRefusal::NotFound) };
         if answer.is_ok() {
-            self.seat(seat, ctx);
+            self.client(client, ctx);
         }
         let _left = reply.send(answer);
     }

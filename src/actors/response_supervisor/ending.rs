@@ -6,14 +6,14 @@ use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, supervisor::Stage};
 use crate::actors::{
+    client_stream::{ResponseOutcome, ResponsePhase},
     persistence_accumulator::EndingDraft,
-    reader::{Outcome, Phase},
 };
 use crate::domain::{Fact, Timestamp, Transcript};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, Usage, UserId};
 use crate::provider;
-use crate::store::{Ending, UsageRecord};
+use crate::store::{EndingRecord, UsageRecord};
 
 impl ResponseSupervisor {
     /// Ends the response: these facts are its last ones, and the fold decides what they mean. The provider's
@@ -54,10 +54,10 @@ impl ResponseSupervisor {
         let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: output_tokens };
         let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
         let usage = usage_records(&self.transcript, who, estimate, self.node.clock.now());
-        let epoch = self.window.borrow().epoch();
+        let epoch = self.write_buffer.borrow().epoch();
         if let Some(mut draft) = finish_draft(&self.transcript, (self.plan.id, epoch), usage) {
             draft.ending.releases_key = self.releases_key(draft.ending.status);
-            self.window.borrow_mut().end(draft);
+            self.write_buffer.borrow_mut().end(draft);
             self.children.wake_accumulator();
         }
     }
@@ -66,7 +66,7 @@ impl ResponseSupervisor {
     /// from here on its clients are told of the failure, and the request may be repeated.
     fn releases_key(&self, status: Status) -> bool {
         let silent = status == Status::Failed && self.transcript.pieces() == 0;
-        silent && self.status_line.fail() && self.plan.idempotency.is_some()
+        silent && self.success_promise.fail() && self.plan.idempotency.is_some()
     }
 
     /// The ending is durable: everybody may see it.
@@ -80,10 +80,10 @@ impl ResponseSupervisor {
             "response ended"
         );
         self.stored(self.transcript.facts(), ctx);
-        self.board.borrow_mut().over = true;
+        self.frame_buffer.borrow_mut().over = true;
         self.stage = Stage::Over(Arc::clone(&outcome));
         fault::reach(FaultPoint::EndingConcluded);
-        self.readers.announce(&Phase::Ended(Arc::clone(&outcome)));
+        self.readers.announce(&ResponsePhase::Ended(Arc::clone(&outcome)));
         self.readers.nudge();
         self.answer_cancels(&outcome);
         self.leave_when_done(ctx);
@@ -102,13 +102,13 @@ pub(crate) struct Estimate {
 pub(crate) fn outcome(
     transcript: &Transcript,
     (error, later): (Option<&provider::Error>, Option<Duration>),
-) -> Option<Outcome> {
+) -> Option<ResponseOutcome> {
     let (ending, _) = transcript.ended()?;
     let (provider_status, retry_after) = match error {
         Some(provider::Error::Status { status, retry_after, .. }) => (Some(*status), *retry_after),
         Some(_) | None => (None, later),
     };
-    Some(Outcome {
+    Some(ResponseOutcome {
         status: ending.status,
         cause: ending.cause,
         response: Arc::from(transcript.response()?),
@@ -124,7 +124,7 @@ pub(crate) fn finish_draft(
     usage: Vec<UsageRecord>,
 ) -> Option<EndingDraft> {
     let (ending, ended_at) = transcript.ended()?.clone();
-    let ending = Ending {
+    let ending = EndingRecord {
         id,
         epoch,
         status: ending.status,

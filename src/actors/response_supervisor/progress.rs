@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
+    client_stream::ResponsePhase,
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
-    reader::Phase,
 };
 use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
 use crate::fault::{self, FaultPoint};
@@ -28,7 +28,7 @@ impl ResponseSupervisor {
         let mut events = Vec::new();
         for fact in facts {
             let remember = || self.past.as_ref().map_or(Ok(()), |past| past.remember(&fact));
-            if let Err(error) = self.window.borrow_mut().push(&fact).and_then(|()| remember()) {
+            if let Err(error) = self.write_buffer.borrow_mut().push(&fact).and_then(|()| remember()) {
                 tracing::error!(error = %error, fact = fact.name(), "a fact could not be encoded");
                 return ctx.stop();
             }
@@ -55,7 +55,7 @@ impl ResponseSupervisor {
         self.waiting_since = (!all).then(Instant::now);
         let mut published = false;
         while let Some((_, frame)) = self.unstored_frames.pop_front_if(|(needs, _)| *needs <= facts) {
-            self.board.borrow_mut().publish(frame);
+            self.frame_buffer.borrow_mut().publish(frame);
             published = true;
         }
         if published {
@@ -69,7 +69,7 @@ impl ResponseSupervisor {
     /// Gives credit back for what is durable. Without a log slow clients hold it back, since nothing else
     /// keeps what they have not seen.
     pub(super) fn give_credit(&mut self) {
-        if self.board.borrow().is_full() && !self.is_stored() {
+        if self.frame_buffer.borrow().is_full() && !self.is_stored() {
             return;
         }
         let mut bytes = 0;
@@ -165,9 +165,9 @@ impl ResponseSupervisor {
         if let Stage::Admitting(reply) = std::mem::replace(&mut self.stage, next) {
             if self.plan.request.background {
                 // Its client is told so at once, whatever becomes of it.
-                self.status_line.succeed();
+                self.success_promise.succeed();
             }
-            // Who asked may have left; their seat says so.
+            // Who asked may have left; their client says so.
             let _left = reply.send(Ok(()));
         }
         // What is not stored counts as durable once it is in memory, except for the ending.
@@ -231,7 +231,7 @@ impl ResponseSupervisor {
             Stage::Running | Stage::Settling | Stage::Over(_) => settings.outage_patience,
         };
         let impatient = self.waiting_since.is_some_and(|since| since.elapsed() >= patience);
-        if !impatient || self.board.borrow().unavailable {
+        if !impatient || self.frame_buffer.borrow().unavailable {
             return;
         }
         tracing::error!("the database is away for longer than the response waits");
@@ -240,8 +240,8 @@ impl ResponseSupervisor {
             self.finish([Fact::ServerFailed { at, cause: Cause::DatabaseUnavailable }], ctx);
         }
         self.refuse_admission(AdmitError::Unavailable);
-        self.board.borrow_mut().unavailable = true;
-        self.readers.announce(&Phase::Unavailable);
+        self.frame_buffer.borrow_mut().unavailable = true;
+        self.readers.announce(&ResponsePhase::Unavailable);
         self.readers.nudge();
         self.refuse_cancels();
     }

@@ -12,53 +12,53 @@ use super::{
 };
 use crate::actors::{
     Label, Role,
-    client_emitter::{ClientEmitter, Committed, EmitterFact, ReaderId, Source},
-    reader::{Phase, Seat, Wish},
+    client_emitter::{ClientEmitter, ClientId, Committed, EmitterFact, Source},
+    client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     supervision::{Child, spawn},
 };
 use crate::domain::{DisconnectPolicy, Fact};
 
 /// The clients of a response.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    next: ReaderId,
-    seats: BTreeMap<ReaderId, Taken>,
+pub(super) struct Clients {
+    next: ClientId,
+    clients: BTreeMap<ClientId, Taken>,
 }
 
 #[derive(Debug)]
 struct Taken {
-    phase: Arc<watch::Sender<Phase>>,
+    phase: Arc<watch::Sender<ResponsePhase>>,
     /// None if the client only waits for the ending, or its emitter has ended.
     emitter: Option<Child<ClientEmitter>>,
     wants_events: bool,
 }
 
-impl Readers {
+impl Clients {
     pub(super) fn beat(&mut self, missed_beats: u32) {
-        for emitter in self.seats.values_mut().filter_map(|seat| seat.emitter.as_mut()) {
+        for emitter in self.clients.values_mut().filter_map(|client| client.emitter.as_mut()) {
             let _killed_if_hung = emitter.beat(missed_beats);
         }
     }
 
     /// There is more to emit.
     pub(super) fn nudge(&self) {
-        for emitter in self.seats.values().filter_map(|seat| seat.emitter.as_ref()) {
+        for emitter in self.clients.values().filter_map(|client| client.emitter.as_ref()) {
             emitter.addr().do_send(Committed);
         }
     }
 
-    pub(super) fn announce(&self, phase: &Phase) {
-        for seat in self.seats.values() {
-            seat.phase.send_replace(phase.clone());
+    pub(super) fn announce(&self, phase: &ResponsePhase) {
+        for client in self.clients.values() {
+            client.phase.send_replace(phase.clone());
         }
     }
 
     pub(super) fn announce_opened(&self, opened: bool) {
-        for seat in self.seats.values().filter(|_| opened) {
-            seat.phase.send_if_modified(|phase| {
-                let opening = matches!(phase, Phase::Opening);
+        for client in self.clients.values().filter(|_| opened) {
+            client.phase.send_if_modified(|phase| {
+                let opening = matches!(phase, ResponsePhase::Opening);
                 if opening {
-                    *phase = Phase::Opened;
+                    *phase = ResponsePhase::Opened;
                 }
                 opening
             });
@@ -66,25 +66,29 @@ impl Readers {
     }
 
     /// Whether no client needs this response's supervisor any more. A client whose emitter failed can read
-    /// the log of a stored response; of another one only the board has the events.
+    /// the log of a stored response; of another one only the frame_buffer has the events.
     pub(super) fn are_served(&self, stored: bool) -> bool {
-        self.seats.values().all(|seat| seat.emitter.is_none() && (stored || !seat.wants_events))
+        self.clients.values().all(|client| client.emitter.is_none() && (stored || !client.wants_events))
     }
 }
 
 impl ResponseSupervisor {
-    /// A client takes its seat.
-    pub(super) fn seat(&mut self, seat: Seat, ctx: &mut Context<Self>) {
+    /// A client takes its client.
+    pub(super) fn client(&mut self, client: ClientSink, ctx: &mut Context<Self>) {
         let reader = self.readers.next;
         self.readers.next += 1;
-        let Seat { phase, sink, wish, status_line } = seat;
-        status_line.join(&self.status_line);
+        let ClientSink { phase, sink, mode, success_promise } = client;
+        success_promise.join(&self.success_promise);
         phase.send_replace(self.phase());
-        let emitter = match wish {
-            Wish::Ending => None,
-            Wish::Events { view, from } => {
-                self.board.borrow_mut().advance(reader, from);
-                let source = Source { id: self.plan.id, board: Some(Rc::clone(&self.board)), past: self.past.clone() };
+        let emitter = match mode {
+            DeliveryMode::Ending => None,
+            DeliveryMode::Events { view, from } => {
+                self.frame_buffer.borrow_mut().advance(reader, from);
+                let source = Source {
+                    id: self.plan.id,
+                    frame_buffer: Some(Rc::clone(&self.frame_buffer)),
+                    past: self.past.clone(),
+                };
                 let outlet = (sink, self.node.settings.client_stall_timeout);
                 let parent = ctx.address().recipient();
                 let label = Label::of(Role::ClientEmitter, self.plan.id);
@@ -96,28 +100,28 @@ impl ResponseSupervisor {
         let gone = async move { gone.closed().await };
         ctx.spawn(gone.into_actor(self).map(move |(), supervisor, ctx| supervisor.reader_left(reader, ctx)));
         let wants_events = emitter.is_some();
-        self.readers.seats.insert(reader, Taken { phase, emitter, wants_events });
+        self.readers.clients.insert(reader, Taken { phase, emitter, wants_events });
     }
 
-    fn phase(&self) -> Phase {
+    fn phase(&self) -> ResponsePhase {
         match &self.stage {
-            Stage::Over(outcome) => Phase::Ended(Arc::clone(outcome)),
-            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.board.borrow().unavailable => {
-                Phase::Unavailable
+            Stage::Over(outcome) => ResponsePhase::Ended(Arc::clone(outcome)),
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.frame_buffer.borrow().unavailable => {
+                ResponsePhase::Unavailable
             }
-            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => Phase::Opened,
-            Stage::Admitting(_) | Stage::Running | Stage::Settling => Phase::Opening,
+            Stage::Admitting(_) | Stage::Running | Stage::Settling if self.opened => ResponsePhase::Opened,
+            Stage::Admitting(_) | Stage::Running | Stage::Settling => ResponsePhase::Opening,
         }
     }
 
     /// A client is gone, or was cut.
-    fn reader_left(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
-        if self.readers.seats.remove(&reader).is_none() {
+    fn reader_left(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
+        if self.readers.clients.remove(&reader).is_none() {
             return;
         }
-        self.board.borrow_mut().leave(reader);
+        self.frame_buffer.borrow_mut().leave(reader);
         self.give_credit();
-        if self.readers.seats.is_empty() && self.is_undecided() && !self.plan.request.background {
+        if self.readers.clients.is_empty() && self.is_undecided() && !self.plan.request.background {
             self.last_reader_left(ctx);
         }
         self.leave_when_done(ctx);
@@ -137,7 +141,7 @@ impl ResponseSupervisor {
     fn wait_for_a_reader(&self, grace: Duration, ctx: &mut Context<Self>) {
         let last = self.readers.next;
         ctx.run_later(grace, move |supervisor, ctx| {
-            let nobody_came = supervisor.readers.next == last && supervisor.readers.seats.is_empty();
+            let nobody_came = supervisor.readers.next == last && supervisor.readers.clients.is_empty();
             if nobody_came && supervisor.is_undecided() {
                 supervisor.lose_client(ctx);
             }
@@ -150,9 +154,9 @@ impl ResponseSupervisor {
     }
 
     /// An emitter ended. If the client is still there its connection subscribes again.
-    pub(super) fn emitter_exited(&mut self, reader: ReaderId, ctx: &mut Context<Self>) {
-        if let Some(seat) = self.readers.seats.get_mut(&reader) {
-            seat.emitter = None;
+    pub(super) fn emitter_exited(&mut self, reader: ClientId, ctx: &mut Context<Self>) {
+        if let Some(client) = self.readers.clients.get_mut(&reader) {
+            client.emitter = None;
         }
         self.leave_when_done(ctx);
     }
@@ -164,8 +168,8 @@ impl Handler<EmitterFact> for ResponseSupervisor {
     fn handle(&mut self, fact: EmitterFact, ctx: &mut Self::Context) {
         match fact {
             EmitterFact::Finished { reader } => {
-                if let Some(seat) = self.readers.seats.get_mut(&reader) {
-                    seat.wants_events = false;
+                if let Some(client) = self.readers.clients.get_mut(&reader) {
+                    client.wants_events = false;
                 }
             }
             EmitterFact::Stalled { reader } => {

@@ -6,22 +6,22 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipi
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    attempts::{Place, Tries},
+    attempts::{AdmissionSlot, Tries},
     children::Children,
     commands::CancelReply,
-    readers::Readers,
+    readers::Clients,
     takeover::Leftover,
 };
 use crate::actors::{
-    client_emitter::{Board, Memory, Past},
+    client_emitter::{FrameBuffer, Memory, Past},
+    client_stream::{ClientSink, ResponseOutcome},
     node::Node,
-    persistence_accumulator::{SharedWindow, Window},
-    reader::{Outcome, Seat},
+    persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
     restarts,
-    status_line::StatusLine,
+    success_promise::SuccessPromise,
     supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, Plan, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, RunPlan, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
@@ -38,7 +38,7 @@ pub(super) enum Stage {
     /// The ending is decided and not durable yet.
     Settling,
     /// The ending is durable; clients may still read.
-    Over(Arc<Outcome>),
+    Over(Arc<ResponseOutcome>),
 }
 
 /// Why a response was not accepted.
@@ -72,22 +72,22 @@ pub enum AdmitError {
 pub(crate) struct Start {
     pub(crate) node: Arc<Node>,
     pub(crate) epoch: i64,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RunPlan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
-    pub(crate) origin: Origin,
+    pub(crate) origin: RunOrigin,
     pub(crate) registry: Recipient<RunFact>,
 }
 
 /// Where a run comes from.
 #[derive(Debug)]
-pub(crate) enum Origin {
+pub(crate) enum RunOrigin {
     /// A client asks for it now.
     Asked {
         /// What it starts from.
-        place: Place,
+        slot: AdmissionSlot,
         /// The client.
-        seat: Seat,
+        client: ClientSink,
         /// Told once the response is durable, or refused.
         reply: oneshot::Sender<Result<(), AdmitError>>,
     },
@@ -118,14 +118,14 @@ pub(crate) enum RunFact {
 /// ends in any other way the registry settles the response from its log.
 pub(crate) struct ResponseSupervisor {
     pub(super) node: Arc<Node>,
-    pub(super) plan: Plan,
+    pub(super) plan: RunPlan,
     pub(super) registry: Recipient<RunFact>,
     pub(super) stage: Stage,
     pub(super) transcript: Transcript,
     pub(super) allowance: OutputAllowance,
-    pub(super) window: SharedWindow,
-    pub(super) board: Rc<RefCell<Board>>,
-    /// Where clients find events that have left the board. None if nobody can come to the response later.
+    pub(super) write_buffer: SharedWriteBuffer,
+    pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
+    /// Where clients find events that have left the frame_buffer. None if nobody can come to the response later.
     pub(super) past: Option<Past>,
     /// Encoded events that are not durable yet, with the number of facts that they need.
     pub(super) unstored_frames: VecDeque<(u64, Frame)>,
@@ -138,8 +138,8 @@ pub(crate) struct ResponseSupervisor {
     pub(super) children: Children,
     pub(super) tries: Tries,
     pub(super) restarts: RestartBudget,
-    pub(super) readers: Readers,
-    pub(super) first_seat: Option<Seat>,
+    pub(super) readers: Clients,
+    pub(super) first_client: Option<ClientSink>,
     /// Nothing more is read: how the response ends is decided, if not durable.
     pub(super) decided: bool,
     /// What settled the ending, until it is folded together with the end itself.
@@ -147,7 +147,7 @@ pub(crate) struct ResponseSupervisor {
     /// The provider's latest report. Some report with every word, and only the last one counts.
     pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
-    pub(super) status_line: StatusLine,
+    pub(super) success_promise: SuccessPromise,
     pub(super) provider_error: Option<provider::Error>,
     /// When it is worth coming back, where no provider was asked.
     pub(super) retry_after: Option<Duration>,
@@ -158,49 +158,50 @@ impl ResponseSupervisor {
     pub(crate) fn new(start: Start) -> Self {
         let Start { node, epoch, plan, key, origin, registry } = start;
         match origin {
-            Origin::Asked { place, seat, reply } => {
-                let window = Window::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
+            RunOrigin::Asked { slot, client, reply } => {
+                let write_buffer =
+                    WriteBuffer::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
                 Self {
-                    first_seat: Some(seat),
-                    tries: Tries::new(place, plan.targets.len()),
-                    ..Self::with(node, plan, key, (window, Stage::Admitting(reply)), registry)
+                    first_client: Some(client),
+                    tries: Tries::new(slot, plan.targets.len()),
+                    ..Self::with(node, plan, key, (write_buffer, Stage::Admitting(reply)), registry)
                 }
             }
-            Origin::Left(leftover) => {
+            RunOrigin::Left(leftover) => {
                 let facts = leftover.transcript.facts();
-                let window = Window::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
-                Self::with(node, plan, key, (window, Stage::Running), registry).taking_over(*leftover)
+                let write_buffer = WriteBuffer::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
+                Self::with(node, plan, key, (write_buffer, Stage::Running), registry).taking_over(*leftover)
             }
         }
     }
 
     fn with(
         node: Arc<Node>,
-        plan: Plan,
+        plan: RunPlan,
         key: Option<ResponseKey>,
-        (window, stage): (Window, Stage),
+        (write_buffer, stage): (WriteBuffer, Stage),
         registry: Recipient<RunFact>,
     ) -> Self {
         Self {
             transcript: Transcript::new(plan.id),
             allowance: OutputAllowance::new(node.settings.max_output_bytes),
-            window: Rc::new(RefCell::new(window)),
-            board: Rc::new(RefCell::new(Board::new(node.settings.frame_buffer_bytes, plan.request.store))),
+            write_buffer: Rc::new(RefCell::new(write_buffer)),
+            frame_buffer: Rc::new(RefCell::new(FrameBuffer::new(node.settings.frame_buffer_bytes, plan.request.store))),
             past: past(&node, &plan, key),
             unstored_frames: VecDeque::new(),
             unstored_credit: VecDeque::new(),
             stored_facts: 0,
             waiting_since: None,
             children: Children::default(),
-            tries: Tries::new(Place::Turn, plan.targets.len()),
+            tries: Tries::new(AdmissionSlot::Turn, plan.targets.len()),
             restarts: restarts::accumulator(),
-            readers: Readers::default(),
-            first_seat: None,
+            readers: Clients::default(),
+            first_client: None,
             decided: false,
             last_facts: Vec::new(),
             usage: None,
             opened: false,
-            status_line: StatusLine::default(),
+            success_promise: SuccessPromise::default(),
             provider_error: None,
             retry_after: None,
             cancels: Vec::new(),
@@ -237,14 +238,14 @@ impl ResponseSupervisor {
     }
 }
 
-fn past(node: &Node, plan: &Plan, key: Option<ResponseKey>) -> Option<Past> {
+fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
     match key {
         Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store), key, plan.id))),
         None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }
 
-fn row(node: &Node, epoch: i64, plan: &Plan) -> ResponseRow {
+fn row(node: &Node, epoch: i64, plan: &RunPlan) -> ResponseRow {
     let request = &plan.request;
     ResponseRow {
         id: plan.id,
@@ -283,13 +284,13 @@ impl ResponseSupervisor {
     /// Records that the response is accepted, with the first steps of its work.
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
-        let Plan { id, request, .. } = &self.plan;
+        let RunPlan { id, request, .. } = &self.plan;
         let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
-        let terms = Fact::TermsSet { terms: Box::new(self.plan.terms()) };
-        if let Some(seat) = self.first_seat.take() {
-            self.seat(seat, ctx);
+        let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
+        if let Some(client) = self.first_client.take() {
+            self.client(client, ctx);
         }
-        self.record([accepted, terms], ctx);
+        self.record([accepted, run_policy], ctx);
         self.start_trying(ctx);
     }
 }

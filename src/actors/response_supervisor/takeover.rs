@@ -26,8 +26,8 @@ impl ResponseSupervisor {
         let Leftover { transcript, heard, .. } = leftover;
         self.stored_facts = transcript.facts();
         // Whoever listened before may have been told so.
-        self.status_line.succeed();
-        self.board.borrow_mut().begin_at(transcript.next_sequence());
+        self.success_promise.succeed();
+        self.frame_buffer.borrow_mut().begin_at(transcript.next_sequence());
         let mut fingerprint = Heard::default();
         for fact in heard {
             if let Err(error) = fingerprint.add(&fact) {

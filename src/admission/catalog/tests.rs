@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Fallback, Model, ModelCatalog};
 use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, Asked, Histories, PromptCounter, Refusal};
+use crate::admission::{Admission, Histories, PromptCounter, Refusal, RequestContext};
 use crate::domain::{DisconnectMode, Encoding, LimitOptions, Prompt, Target};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::TokenError;
@@ -62,7 +62,8 @@ async fn asked(catalog: ModelCatalog, body: serde_json::Value) -> Result<Vec<(St
         histories: Arc::new(AHundred),
         counter: Arc::new(AHundred),
     };
-    let asked = Asked { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency: None };
+    let asked =
+        RequestContext { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency: None };
     let admitted = admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await?;
     Ok(admitted.plan.targets.into_iter().map(|target| (target.provider, target.model)).collect())
 }

@@ -39,7 +39,7 @@ impl Fact {
             Self::OtherStarted { .. } => "other_started",
             Self::OtherReported { .. } => "other_reported",
             Self::OtherFinished { .. } => "other_finished",
-            Self::TermsSet { .. } => "terms_set",
+            Self::RunPolicySet { .. } => "run_policy_set",
             Self::DeadlineSet { .. } => "deadline_set",
         }
     }

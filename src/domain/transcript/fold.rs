@@ -6,7 +6,7 @@ use super::{
     Ending, Verdict,
     output::{Cut, Output, Voice},
 };
-use crate::domain::{Attempt, Cause, Fact, FinishReason, LostCall, Request, Terms, Timestamp};
+use crate::domain::{Attempt, Cause, Fact, FinishReason, LostCall, Request, RunPolicy, Timestamp};
 use crate::protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 /// A response as far as its facts go.
@@ -18,7 +18,7 @@ use crate::protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Us
 pub struct Transcript {
     pub(super) facts: u64,
     pub(super) created: Option<Created>,
-    pub(super) terms: Option<Box<Terms>>,
+    pub(super) run_policy: Option<Box<RunPolicy>>,
     pub(super) deadline: Option<Timestamp>,
     pub(super) output: Output,
     pub(super) attempt: Option<AttemptState>,
@@ -58,7 +58,7 @@ impl Transcript {
         Self {
             facts: 0,
             created: None,
-            terms: None,
+            run_policy: None,
             deadline: None,
             output: Output::new(id),
             attempt: None,
@@ -113,8 +113,8 @@ impl Transcript {
             Fact::NodeLost { at: _ } => self.decide(Verdict::Failed(Cause::ServerInterrupted)),
             Fact::DeadlinePassed { at: _ } => self.decide(Verdict::Failed(Cause::DeadlineExceeded)),
             Fact::ServerFailed { at: _, cause } => self.decide(Verdict::Failed(cause)),
-            Fact::TermsSet { terms } => {
-                self.terms.get_or_insert(terms);
+            Fact::RunPolicySet { run_policy } => {
+                self.run_policy.get_or_insert(run_policy);
             }
             Fact::DeadlineSet { at } => {
                 self.deadline.get_or_insert(at);
@@ -176,7 +176,7 @@ impl Transcript {
             | Fact::NodeLost { .. }
             | Fact::DeadlinePassed { .. }
             | Fact::ServerFailed { .. }
-            | Fact::TermsSet { .. }
+            | Fact::RunPolicySet { .. }
             | Fact::DeadlineSet { .. }
             | Fact::Ended { .. } => {}
         }

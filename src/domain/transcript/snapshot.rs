@@ -1,7 +1,7 @@
 //! What can be read of a transcript at any time.
 
 use super::{Ending, Transcript, Verdict};
-use crate::domain::{Attempt, Request, Terms, Timestamp};
+use crate::domain::{Attempt, Request, RunPolicy, Timestamp};
 use crate::protocol::{ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage};
 
 impl Transcript {
@@ -25,8 +25,8 @@ impl Transcript {
 
     /// What the run is held to, once that is known.
     #[must_use]
-    pub fn terms(&self) -> Option<&Terms> {
-        self.terms.as_deref()
+    pub fn run_policy(&self) -> Option<&RunPolicy> {
+        self.run_policy.as_deref()
     }
 
     /// When the response is over at the latest, once that is set.

@@ -5,8 +5,8 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::actors::{AdmitError, Reader, Wish};
-use crate::admission::{Admitted, Asked};
+use crate::actors::{AdmitError, ClientStream, DeliveryMode};
+use crate::admission::{Admitted, RequestContext};
 use crate::domain::{Idempotency, View};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_mode,
@@ -31,13 +31,13 @@ pub(in crate::http) async fn create_response(
     let bytes = body::read(&request, payload, &state.options).await?;
     let idempotency = digests(principal.user, key, &bytes, &state).await?;
     let (request_id, caller) = (RequestId::of(&request).0, principal.key_id);
-    let asked = Asked { request_id, caller, disconnect, idempotency };
+    let context = RequestContext { request_id, caller, disconnect, idempotency };
     for _ in 0..MOST_CLAIMS {
         if let Some(answer) = repeated(principal.user, idempotency.as_ref(), &bytes, &state).await? {
             return Ok(answer);
         }
         let create: CreateResponse = body::json(&bytes).await?;
-        let admitted = state.admission.plan(principal.user, create, asked.clone()).await?;
+        let admitted = state.admission.plan(principal.user, create, context.clone()).await?;
         if let Some(answer) = first(principal.user, admitted, &state).await? {
             return Ok(answer);
         }
@@ -68,7 +68,7 @@ async fn repeated(
     // The body is that of the first request, which was found to be good.
     let create: CreateResponse = body::json(bytes).await?;
     let form = Form::of(&create);
-    let Some(reader) = state.backend.attach(user, id, form.wish()).await? else { return Ok(None) };
+    let Some(reader) = state.backend.attach(user, id, form.mode()).await? else { return Ok(None) };
     tracing::info!(response.id = %id, "http.response.attached");
     if !form.stream
         && !form.background
@@ -84,7 +84,7 @@ async fn first(user: UserId, admitted: Admitted, state: &HttpState) -> Result<Op
     let Admitted { plan, stream, view } = admitted;
     tracing::info!(response.id = %plan.id, model.provider = plan.targets.first().map(|target| &target.provider), "http.response.admitted");
     let (id, form) = (plan.id, Form { stream, background: plan.request.background, view });
-    match state.backend.respond(plan, form.wish()).await {
+    match state.backend.respond(plan, form.mode()).await {
         Ok(reader) => form.answer(reader, (user, id), state).await.map(Some),
         Err(AdmitError::KeyTaken) => Ok(None),
         Err(error) => Err(error.into()),
@@ -109,13 +109,13 @@ impl Form {
         }
     }
 
-    fn wish(&self) -> Wish {
-        if self.stream { Wish::Events { view: self.view, from: 0 } } else { Wish::Ending }
+    fn mode(&self) -> DeliveryMode {
+        if self.stream { DeliveryMode::Events { view: self.view, from: 0 } } else { DeliveryMode::Ending }
     }
 
     async fn answer(
         &self,
-        mut reader: Reader,
+        mut reader: ClientStream,
         (user, id): (UserId, ResponseId),
         state: &HttpState,
     ) -> Result<HttpResponse, ApiError> {

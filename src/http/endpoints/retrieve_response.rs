@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::actors::Wish;
+use crate::actors::DeliveryMode;
 use crate::domain::{View, validate_include};
 use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query, sse};
 
@@ -21,7 +21,7 @@ pub(in crate::http) async fn retrieve_response(
     }
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
-    let reader = state.backend.subscribe(principal.user, id, Wish::Events { view, from }).await;
+    let reader = state.backend.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
     let reader = reader.map_err(|refusal| ApiError::reading(id, refusal))?;
     Ok(sse::answer(reader, &state, principal.user, (view, from)))
 }

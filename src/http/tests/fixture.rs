@@ -25,12 +25,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, Emission, Outcome, Phase, ReadRefusal, Reader, SharedStatusLine, StatusLine, Wish,
+    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, ReadRefusal, ResponseOutcome, ResponsePhase,
+    SharedSuccessPromise, SuccessPromise,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, Histories, Model, ModelCatalog, PromptCounter};
 use crate::antiphon::AttachRefusal;
-use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Plan, Prompt, Target};
+use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Prompt, RunPlan, Target};
 use crate::http::{
     Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
@@ -46,30 +47,30 @@ pub(super) const KEY: &str = "sk-good";
 /// A backend that notes what it is asked and answers what the test gave it.
 #[derive(Debug, Default)]
 pub(super) struct FakeBackend {
-    pub(super) plans: Mutex<Vec<Plan>>,
-    pub(super) wishes: Mutex<Vec<Wish>>,
-    pub(super) resumed: Mutex<Vec<Wish>>,
+    pub(super) plans: Mutex<Vec<RunPlan>>,
+    pub(super) wishes: Mutex<Vec<DeliveryMode>>,
+    pub(super) resumed: Mutex<Vec<DeliveryMode>>,
     pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
-    pub(super) readers: Mutex<Vec<Reader>>,
+    pub(super) readers: Mutex<Vec<ClientStream>>,
     /// Who has the idempotency key, whichever it is.
     pub(super) claimed: Mutex<Option<ResponseId>>,
     /// Who has it once a response was refused for it.
     pub(super) claimed_by_admitting: Mutex<Option<ResponseId>>,
-    pub(super) attached: Mutex<Vec<Wish>>,
+    pub(super) attached: Mutex<Vec<DeliveryMode>>,
     /// Whoever attaches finds that the key was given back.
     pub(super) given_back: AtomicBool,
     pub(super) key_always_taken: AtomicBool,
     pub(super) admit_error: Mutex<Option<AdmitError>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
-    pub(super) cancel: Mutex<Option<Result<Arc<Outcome>, CancelRefusal>>>,
+    pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, CancelRefusal>>>,
     /// The responses that exist.
     pub(super) known: Mutex<Vec<ResponseId>>,
     pub(super) providers: Mutex<BTreeMap<String, UpstreamHealth>>,
 }
 
 impl FakeBackend {
-    fn reader(&self) -> Result<Reader, ReadRefusal> {
+    fn reader(&self) -> Result<ClientStream, ReadRefusal> {
         let mut readers = self.readers.lock();
         if readers.is_empty() { Err(ReadRefusal::NotFound) } else { Ok(readers.remove(0)) }
     }
@@ -81,10 +82,10 @@ impl FakeBackend {
 
 #[async_trait]
 impl Backend for FakeBackend {
-    async fn respond(&self, plan: Plan, wish: Wish) -> Result<Reader, AdmitError> {
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
-        self.wishes.lock().push(wish);
+        self.wishes.lock().push(mode);
         if self.key_always_taken.load(Ordering::Relaxed) {
             return Err(AdmitError::KeyTaken);
         }
@@ -103,22 +104,27 @@ impl Backend for FakeBackend {
         Ok(*self.claimed.lock())
     }
 
-    async fn attach(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Option<Reader>, AttachRefusal> {
-        self.attached.lock().push(wish);
+    async fn attach(
+        &self,
+        _: UserId,
+        _: ResponseId,
+        mode: DeliveryMode,
+    ) -> Result<Option<ClientStream>, AttachRefusal> {
+        self.attached.lock().push(mode);
         if self.given_back.load(Ordering::Relaxed) {
             return Ok(None);
         }
         Ok(Some(self.reader()?))
     }
 
-    async fn subscribe(&self, _: UserId, id: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
+    async fn subscribe(&self, _: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
         self.find(id)?;
-        self.wishes.lock().push(wish);
+        self.wishes.lock().push(mode);
         self.reader()
     }
 
-    async fn resume(&self, _: UserId, _: ResponseId, wish: Wish) -> Result<Reader, ReadRefusal> {
-        self.resumed.lock().push(wish);
+    async fn resume(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+        self.resumed.lock().push(mode);
         self.reader()
     }
 
@@ -126,7 +132,7 @@ impl Backend for FakeBackend {
         Ok(response(self.find(id)?, Status::Completed, None))
     }
 
-    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<Outcome>, CancelRefusal> {
+    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
         self.cancel.lock().clone().unwrap_or(Err(CancelRefusal::NotFound))
     }
 
@@ -317,13 +323,13 @@ impl Api {
 
     /// Gives the backend a reader and returns its other end.
     pub(super) fn reader(&self) -> Feed {
-        let (phase, phases) = watch::channel(Phase::Opening);
+        let (phase, phases) = watch::channel(ResponsePhase::Opening);
         let (sink, emissions) = mpsc::channel(64);
-        let (status_line, shared) = (StatusLine::default(), SharedStatusLine::default());
-        shared.join(&status_line);
-        let reader = Reader { id: ResponseId::new(), phase: phases, emissions, status_line: shared };
+        let (success_promise, shared) = (SuccessPromise::default(), SharedSuccessPromise::default());
+        shared.join(&success_promise);
+        let reader = ClientStream { id: ResponseId::new(), phase: phases, emissions, success_promise: shared };
         self.backend.readers.lock().push(reader);
-        Feed { phase, sink, status_line }
+        Feed { phase, sink, success_promise }
     }
 }
 
@@ -335,9 +341,9 @@ async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
 
 /// The backend's end of a reader.
 pub(super) struct Feed {
-    pub(super) phase: watch::Sender<Phase>,
+    pub(super) phase: watch::Sender<ResponsePhase>,
     pub(super) sink: mpsc::Sender<Emission>,
-    pub(super) status_line: StatusLine,
+    pub(super) success_promise: SuccessPromise,
 }
 
 impl Feed {
@@ -351,13 +357,13 @@ impl Feed {
     }
 
     pub(super) fn ended(&self, status: Status, cause: Option<Cause>) {
-        self.phase.send_replace(Phase::Ended(Arc::new(outcome(status, cause))));
+        self.phase.send_replace(ResponsePhase::Ended(Arc::new(outcome(status, cause))));
     }
 }
 
-pub(super) fn outcome(status: Status, cause: Option<Cause>) -> Outcome {
+pub(super) fn outcome(status: Status, cause: Option<Cause>) -> ResponseOutcome {
     let response = Arc::new(response(ResponseId::new(), status, None));
-    Outcome { status, cause, response, provider_status: None, retry_after: None }
+    ResponseOutcome { status, cause, response, provider_status: None, retry_after: None }
 }
 
 fn model(id: &str) -> Model {

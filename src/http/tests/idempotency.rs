@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Answer, Api};
-use crate::actors::{AdmitError, Phase, Wish};
+use crate::actors::{AdmitError, DeliveryMode, ResponsePhase};
 use crate::domain::{Cause, View};
 use crate::protocol::{ResponseId, Status};
 
@@ -34,7 +34,10 @@ async fn a_known_key_is_attached_to_in_the_form_that_is_asked_for() {
     feed.frame(0);
     feed.end();
     assert!(post(&api, true).await.text.contains("[DONE]"));
-    assert_eq!(*api.backend.attached.lock(), [Wish::Ending, Wish::Events { view: View::default(), from: 0 }]);
+    assert_eq!(
+        *api.backend.attached.lock(),
+        [DeliveryMode::Ending, DeliveryMode::Events { view: View::default(), from: 0 }]
+    );
     assert!(api.backend.plans.lock().is_empty());
 }
 
@@ -80,8 +83,8 @@ async fn a_failure_that_was_there_before_is_not_to_be_asked_for_again() {
 async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error() {
     let api = Api::new();
     let feed = api.reader();
-    feed.phase.send_replace(Phase::Opened);
-    assert!(feed.status_line.fail());
+    feed.phase.send_replace(ResponsePhase::Opened);
+    assert!(feed.success_promise.fail());
     let ended = async move {
         tokio::task::yield_now().await;
         feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
@@ -94,7 +97,7 @@ async fn a_stream_whose_response_is_about_to_fail_without_a_word_is_that_error()
 async fn a_stream_that_was_begun_for_one_client_is_begun_for_all() {
     let api = Api::new();
     let feed = api.reader();
-    assert!(feed.status_line.succeed());
+    assert!(feed.success_promise.succeed());
     feed.ended(Status::Failed, Some(Cause::UpstreamClosed));
     feed.end();
     let answer = post(&api, true).await;

@@ -6,7 +6,7 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Api, KEY, outcome};
-use crate::actors::{Emission, Wish};
+use crate::actors::{DeliveryMode, Emission};
 use crate::domain::{BreakerState, Cause, DisconnectPolicy, LimitOptions, View};
 use crate::http::HttpOptions;
 use crate::protocol::{ItemId, ResponseId, Status};
@@ -34,7 +34,7 @@ async fn a_request_becomes_a_plan_with_every_default() {
     assert_eq!(plan.disconnect, DisconnectPolicy::Grace(Duration::from_secs(10)));
     assert_eq!(plan.prompt.items, plan.input);
     assert_eq!(*plan.input[0].id(), ItemId::of_input("msg_", plan.id, 0));
-    assert_eq!(*api.backend.wishes.lock(), [Wish::Ending]);
+    assert_eq!(*api.backend.wishes.lock(), [DeliveryMode::Ending]);
 }
 
 #[actix_web::test]
@@ -105,7 +105,7 @@ async fn the_providers_wait_is_passed_on_but_not_beyond_what_clients_accept() {
         let mut outcome = outcome(Status::Failed, Some(Cause::ProviderRateLimited));
         outcome.retry_after = Some(Duration::from_secs(asked));
         let feed = api.reader();
-        feed.phase.send_replace(crate::actors::Phase::Ended(outcome.into()));
+        feed.phase.send_replace(crate::actors::ResponsePhase::Ended(outcome.into()));
         let answer = api.create(json!({"model": "m", "input": "x"})).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, told));
     }
@@ -117,7 +117,10 @@ async fn the_wait_for_an_ending_outlives_what_served_the_reader() {
     drop(api.reader());
     api.reader().ended(Status::Completed, None);
     let answer = api.create(json!({"model": "m", "input": "x"})).await;
-    assert_eq!((answer.status.as_u16(), api.backend.resumed.lock().as_slice()), (200, [Wish::Ending].as_slice()));
+    assert_eq!(
+        (answer.status.as_u16(), api.backend.resumed.lock().as_slice()),
+        (200, [DeliveryMode::Ending].as_slice())
+    );
 }
 
 #[actix_web::test]
@@ -246,7 +249,10 @@ async fn a_stream_begins_after_any_number() {
         let answer = answer.await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "data: [DONE]\n\n"));
         assert_eq!(answer.header("content-type"), "text/event-stream; charset=utf-8");
-        assert_eq!(*api.backend.wishes.lock(), [Wish::Events { view: View { include_obfuscation: true }, from }]);
+        assert_eq!(
+            *api.backend.wishes.lock(),
+            [DeliveryMode::Events { view: View { include_obfuscation: true }, from }]
+        );
     }
     let unknown = format!("/v1/responses/{}?stream=true", ResponseId::new());
     assert_eq!(Api::new().get(&unknown).await.error().0, 404);

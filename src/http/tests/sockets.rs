@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::fixture::{Api, KEY};
-use crate::actors::Phase;
+use crate::actors::ResponsePhase;
 use crate::http::serve;
 
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
@@ -42,7 +42,7 @@ async fn read_until(socket: &mut TcpStream, end: &str) -> String {
 async fn a_client_that_hangs_up_on_a_silent_stream_is_noticed() {
     let api = Api::new();
     let feed = api.reader();
-    feed.phase.send_replace(Phase::Opened);
+    feed.phase.send_replace(ResponsePhase::Opened);
     let (mut socket, server) = listening(&api).await;
     let body = json!({"model": "m", "input": "x", "stream": true}).to_string();
     let request = head(&format!("content-length: {}", body.len())) + &body;

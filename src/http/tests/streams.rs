@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, outcome};
-use crate::actors::{Emission, Phase, Wish};
+use crate::actors::{DeliveryMode, Emission, ResponsePhase};
 use crate::domain::{Cause, LimitOptions, View};
 use crate::http::HttpOptions;
 use crate::protocol::Status;
@@ -22,7 +22,7 @@ async fn stream(api: &Api) -> Answer {
 async fn frames_are_written_as_they_are_and_then_done() {
     let api = Api::new();
     let feed = api.reader();
-    feed.phase.send_replace(Phase::Opened);
+    feed.phase.send_replace(ResponsePhase::Opened);
     (0..60).for_each(|number| feed.frame(number));
     feed.end();
     let answer = stream(&api).await;
@@ -34,7 +34,7 @@ async fn frames_are_written_as_they_are_and_then_done() {
     ] {
         assert_eq!(answer.header(header), value);
     }
-    assert_eq!(*api.backend.wishes.lock(), [Wish::Events { view: View::default(), from: 0 }]);
+    assert_eq!(*api.backend.wishes.lock(), [DeliveryMode::Events { view: View::default(), from: 0 }]);
     assert!(api.backend.plans.lock()[0].resumable);
 }
 
@@ -43,7 +43,7 @@ async fn a_silent_stream_sends_comments_between_events() {
     tokio::time::pause();
     let api = Api::new();
     let feed = api.reader();
-    feed.phase.send_replace(Phase::Opened);
+    feed.phase.send_replace(ResponsePhase::Opened);
     feed.frame(0);
     let feeding = async {
         // The fake's keep-alive is 20 ms: three of them pass in silence.
@@ -64,7 +64,7 @@ async fn a_silent_stream_sends_comments_between_events() {
 async fn a_lost_reader_is_replaced_after_the_last_frame() {
     let api = Api::new();
     let (first, second, third) = (api.reader(), api.reader(), api.reader());
-    first.phase.send_replace(Phase::Opened);
+    first.phase.send_replace(ResponsePhase::Opened);
     first.frame(0);
     first.frame(1);
     drop(first);
@@ -72,7 +72,7 @@ async fn a_lost_reader_is_replaced_after_the_last_frame() {
     third.frame(2);
     third.end();
     assert_eq!(stream(&api).await.text, frames(0..3) + "data: [DONE]\n\n");
-    let again = Wish::Events { view: View::default(), from: 2 };
+    let again = DeliveryMode::Events { view: View::default(), from: 2 };
     assert_eq!(*api.backend.resumed.lock(), [again, again]);
 }
 
@@ -80,14 +80,14 @@ async fn a_lost_reader_is_replaced_after_the_last_frame() {
 async fn a_stream_that_can_not_go_on_ends_with_the_error_event_and_is_not_done() {
     let unavailable = |api: &Api| {
         let feed = api.reader();
-        feed.phase.send_replace(Phase::Opened);
+        feed.phase.send_replace(ResponsePhase::Opened);
         (0..3).for_each(|number| feed.frame(number));
         feed.sink.try_send(Emission::Unavailable { last_sequence_number: 2 }).unwrap();
     };
     let gone = |api: &Api| {
         (0..3).for_each({
             let feed = api.reader();
-            feed.phase.send_replace(Phase::Opened);
+            feed.phase.send_replace(ResponsePhase::Opened);
             move |number| feed.frame(number)
         })
     };
@@ -125,13 +125,13 @@ async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     let failing = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let outcome = outcome(Status::Failed, Some(Cause::ProviderUnreachable));
-        ended.send_replace(Phase::Ended(outcome.into()));
+        ended.send_replace(ResponsePhase::Ended(outcome.into()));
         sink.try_send(Emission::End).unwrap();
     };
     let (answer, ()) = tokio::join!(stream(&api), failing);
     assert_eq!(answer.status, 200);
     // The database went away before anything was known.
     let api = Api::with(options(), LimitOptions::default());
-    api.reader().phase.send_replace(Phase::Unavailable);
+    api.reader().phase.send_replace(ResponsePhase::Unavailable);
     assert_eq!(stream(&api).await.error().0, 503);
 }

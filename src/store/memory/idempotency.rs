@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Admission, IdempotencyRecord};
+use crate::store::{AdmissionRecord, IdempotencyRecord};
 
 /// The keys of each user.
 #[derive(Default)]
@@ -16,11 +16,11 @@ impl Keys {
     }
 
     /// Whether the admission claims nothing that another response has.
-    pub(super) fn are_free_for(&self, admission: &Admission) -> bool {
+    pub(super) fn are_free_for(&self, admission: &AdmissionRecord) -> bool {
         admission.claim.is_none_or(|claim| self.get(admission.row.user, &claim.key).is_none())
     }
 
-    pub(super) fn claim(&mut self, admission: &Admission) {
+    pub(super) fn claim(&mut self, admission: &AdmissionRecord) {
         let row = &admission.row;
         if let Some(claim) = admission.claim {
             let record =

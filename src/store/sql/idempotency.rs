@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Admission, Error, IdempotencyRecord};
+use crate::store::{AdmissionRecord, Error, IdempotencyRecord};
 
 /// The oldest ones, by the index that holds no others.
 const FORGET: &str = "
@@ -40,7 +40,7 @@ fn record(row: idempotency_key::Model) -> Result<IdempotencyRecord, Error> {
 
 /// Whether the admission has the key that it claims, if it claims one. Where another transaction is about to claim it
 /// too, this waits for that one.
-pub(super) async fn claim(savepoint: &DatabaseTransaction, admission: &Admission) -> Result<bool, Error> {
+pub(super) async fn claim(savepoint: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<bool, Error> {
     let (Some(claim), row) = (admission.claim, &admission.row) else { return Ok(true) };
     let claimed = idempotency_key::ActiveModel {
         user_id: Set(user_key(row.user)),

@@ -32,7 +32,7 @@ pub(super) async fn renew(pools: &Pools, node: String, epoch: i64, lease: Durati
 }
 
 /// The two parts each go by the partial index of what has not ended, which wants the statuses spelled out.
-pub(super) async fn unsettled(
+pub(super) async fn orphaned(
     db: &DatabaseConnection,
     node: String,
     epoch: i64,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{ItemId, ResponseId, Status, UserId};
-use crate::store::{Admission, Error, ResponseRow, Segment, Side, StoredItem, UsageRecord};
+use crate::store::{AdmissionRecord, Error, ResponseRow, Segment, Side, StoredItem, UsageRecord};
 
 /// A row of `responses` without the text of the answer.
 #[derive(Debug, DerivePartialModel)]
@@ -56,7 +56,7 @@ impl TryFrom<PlainColumns> for ResponseRow {
     }
 }
 
-pub(super) fn new_response(admission: &Admission) -> response::ActiveModel {
+pub(super) fn new_response(admission: &AdmissionRecord) -> response::ActiveModel {
     let row = &admission.row;
     response::ActiveModel {
         uuid: Set(key(row.id)),

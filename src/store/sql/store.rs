@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, Outcome, ResponseRow, Segment, Store};
+use crate::store::{CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment, Store};
 
 /// The record and the accounts in an SQLite or PostgreSQL database.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), Error> {
 
 #[async_trait]
 impl Store for SqlStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
         let group = group.to_vec();
         self.call("commit", |pools| async move { commit::commit(&pools, &group).await }).await
     }
@@ -140,10 +140,9 @@ impl Store for SqlStore {
         self.call("renew_lease", move |pools| async move { lease::renew(&pools, node, epoch, lease).await }).await
     }
 
-    async fn unsettled(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let node = node.to_owned();
-        self.call("unsettled", move |pools| async move { lease::unsettled(&pools.read, node, epoch, limit).await })
-            .await
+        self.call("orphaned", move |pools| async move { lease::orphaned(&pools.read, node, epoch, limit).await }).await
     }
 
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {

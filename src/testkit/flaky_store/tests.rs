@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::FlakyStore;
 use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, MemoryStore, Outcome, Store};
+use crate::store::{CommitOutcome, Entry, Error, MemoryStore, Store};
 
 fn flaky() -> Arc<FlakyStore> {
     Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())))
@@ -36,7 +36,7 @@ async fn a_held_commit_goes_on_when_the_gate_opens() {
     store.commit_held().await;
     assert_eq!(store.commits(), 0);
     store.release_commits();
-    assert_eq!(commit.await.unwrap().unwrap(), [Outcome::Committed]);
+    assert_eq!(commit.await.unwrap().unwrap(), [CommitOutcome::Committed]);
     assert_eq!(store.entries_per_commit(), [1]);
 }
 
@@ -46,5 +46,5 @@ async fn a_commit_whose_answer_is_lost_was_made() {
     store.fail_after_commit(1);
     assert!(matches!(store.commit(&delete()).await, Err(Error::Unavailable(_))));
     assert_eq!(store.commits(), 1);
-    assert_eq!(store.commit(&delete()).await.unwrap(), [Outcome::Committed]);
+    assert_eq!(store.commit(&delete()).await.unwrap(), [CommitOutcome::Committed]);
 }

@@ -6,7 +6,7 @@ use super::{Subject, cases, fixtures::*};
 use crate::access::{ApiKeyRecord, Error, UserRecord, WrappedKey};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Outcome, Side};
+use crate::store::{CommitOutcome, Side};
 
 cases! {
     a_user_reads_back_with_its_data_key,
@@ -114,7 +114,7 @@ async fn deleting_a_user_deletes_all_that_is_its_own(subject: Subject<'_>) {
     let (user, other) = (created(subject).await, created(subject).await);
     let key = with_key(subject, user.id, 1).await;
     let (mine, theirs) = (admission_of(ResponseId::new(), user.id), admission_of(ResponseId::new(), other.id));
-    assert_eq!(subject.commit_all(&[admit(&mine), admit(&theirs)]).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit_all(&[admit(&mine), admit(&theirs)]).await, [CommitOutcome::Committed; 2]);
     assert!(subject.accounts.delete_user(user.id).await.unwrap());
     assert!(!subject.accounts.delete_user(user.id).await.unwrap());
     assert_eq!(subject.store.response(mine.row.id).await.unwrap(), None);

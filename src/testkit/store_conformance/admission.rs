@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Subject, cases, fixtures::*};
 use crate::protocol::{ResponseId, Status};
-use crate::store::{Outcome, Side};
+use crate::store::{CommitOutcome, Side};
 
 cases! {
     an_admitted_response_reads_back,
@@ -26,7 +26,7 @@ async fn an_admitted_response_reads_back(subject: Subject<'_>) {
 
 async fn a_response_that_is_not_stored_has_only_a_row(subject: Subject<'_>) {
     let admission = admission_not_stored();
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.row(admission.row.id).await, admission.row);
     assert!(subject.log(admission.row.id).await.is_empty());
 }
@@ -37,20 +37,20 @@ async fn every_live_status_and_column_reads_back(subject: Subject<'_>) {
     admission.row.background = true;
     admission.row.previous = Some(ResponseId::new());
     admission.row.model = "模型 ' \" \\ %".to_owned();
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
 
 async fn admitting_again_is_committed(subject: Subject<'_>) {
     let admission = subject.admitted().await;
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.items(admission.row.id, Side::Input).await.len(), 1);
 }
 
 async fn admitting_again_is_committed_after_the_response_ended(subject: Subject<'_>) {
     let admission = subject.admitted().await;
-    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.row(admission.row.id).await.status, Status::Failed);
 }
 
@@ -62,7 +62,7 @@ async fn admitting_another_response_under_the_same_id_conflicts_and_changes_noth
     other_log.items.push(item(id, Side::Input, 1));
     let mut other_row = admission.clone();
     other_row.row.model = "another model".to_owned();
-    assert_eq!(subject.commit_all(&[admit(&other_log), admit(&other_row)]).await, [PLACE, PLACE]);
+    assert_eq!(subject.commit_all(&[admit(&other_log), admit(&other_row)]).await, [POSITION, POSITION]);
     assert_eq!(subject.row(id).await, admission.row);
     assert_eq!(subject.items(id, Side::Input).await, admission.items);
 }

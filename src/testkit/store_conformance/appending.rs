@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Subject, cases, fixtures::*};
 use crate::protocol::ResponseId;
-use crate::store::{Append, Entry, Outcome};
+use crate::store::{Append, CommitOutcome, Entry};
 
 cases! {
     a_log_grows_where_it_ends,
@@ -17,8 +17,8 @@ cases! {
 
 async fn a_log_grows_where_it_ends(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
-    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, Outcome::Committed);
-    assert_eq!(subject.commit(append(3, segment(id, 5, 1, "c"))).await, Outcome::Committed);
+    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(append(3, segment(id, 5, 1, "c"))).await, CommitOutcome::Committed);
     let bytes = |text: &'static str| Bytes::from_static(text.as_bytes());
     assert_eq!(subject.log(id).await, [(0, bytes("created")), (3, bytes("b")), (5, bytes("c"))]);
 }
@@ -26,10 +26,10 @@ async fn a_log_grows_where_it_ends(subject: Subject<'_>) {
 async fn appending_the_same_bytes_again_is_committed(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
     for _ in 0..2 {
-        assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, Outcome::Committed);
+        assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
     }
-    assert_eq!(subject.commit(append(3, segment(id, 5, 1, "c"))).await, Outcome::Committed);
-    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, Outcome::Committed);
+    assert_eq!(subject.commit(append(3, segment(id, 5, 1, "c"))).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
     assert_eq!(subject.log(id).await.len(), 3);
 }
 
@@ -39,22 +39,22 @@ async fn appending_the_same_bytes_again_is_committed_after_the_response_ended(su
     let mut ending = ending(&admission);
     ending.segment = Some((3, segment(id, 5, 1, "end")));
     let middle = append(0, segment(id, 3, 2, "b"));
-    assert_eq!(subject.commit_all(&[middle.clone(), end(&ending)]).await, [Outcome::Committed; 2]);
-    assert_eq!(subject.commit(middle).await, Outcome::Committed);
+    assert_eq!(subject.commit_all(&[middle.clone(), end(&ending)]).await, [CommitOutcome::Committed; 2]);
+    assert_eq!(subject.commit(middle).await, CommitOutcome::Committed);
 }
 
 async fn other_bytes_at_the_same_place_conflict(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
-    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, Outcome::Committed);
-    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "x"))).await, PLACE);
-    assert_eq!(subject.commit(append(0, segment(id, 3, 1, "b"))).await, PLACE, "as many facts, too");
+    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "x"))).await, POSITION);
+    assert_eq!(subject.commit(append(0, segment(id, 3, 1, "b"))).await, POSITION, "as many facts, too");
     assert_eq!(subject.log(id).await[1].1, "b");
 }
 
 async fn a_gap_an_overlap_and_a_wrong_predecessor_conflict(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
     for (after, first) in [(0, 4), (0, 2), (1, 3), (3, 3)] {
-        assert_eq!(subject.commit(append(after, segment(id, first, 1, "b"))).await, PLACE, "{first} after {after}");
+        assert_eq!(subject.commit(append(after, segment(id, first, 1, "b"))).await, POSITION, "{first} after {after}");
     }
     assert_eq!(subject.log(id).await.len(), 1);
 }
@@ -65,7 +65,7 @@ async fn only_the_owner_of_a_live_response_appends(subject: Subject<'_>) {
     assert_eq!(subject.commit(append(0, segment(ResponseId::new(), 3, 1, "b"))).await, MISSING);
     let foreign = Append { epoch: EPOCH + 1, after: 0, begins: false, segment: segment(id, 3, 1, "b") };
     assert_eq!(subject.commit(Entry::Append(foreign)).await, OWNER);
-    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
+    assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(append(3, segment(id, 4, 1, "late"))).await, ENDED);
     assert_eq!(subject.log(id).await.len(), 2);
 }

@@ -3,7 +3,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, Status};
-use crate::store::{Outcome, Side};
+use crate::store::{CommitOutcome, Side};
 
 cases! {
     an_ending_writes_all_of_it,
@@ -18,7 +18,7 @@ cases! {
 async fn an_ending_writes_all_of_it(subject: Subject<'_>) {
     let admission = subject.admitted().await;
     let (id, ending) = (admission.row.id, ending(&admission));
-    assert_eq!(subject.commit(end(&ending)).await, Outcome::Committed);
+    assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed);
     let row = subject.row(id).await;
     assert_eq!(row.status, ending.status);
     assert_eq!((row.cause, &row.finish_reason), (ending.cause, &ending.finish_reason));
@@ -32,7 +32,7 @@ async fn every_terminal_status_can_be_written(subject: Subject<'_>) {
         let admission = subject.admitted().await;
         let mut ending = ending(&admission);
         (ending.status, ending.cause, ending.content, ending.finish_reason) = (status, None, None, None);
-        assert_eq!(subject.commit(end(&ending)).await, Outcome::Committed);
+        assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed);
         assert_eq!(subject.row(ending.id).await.status, status);
     }
 }
@@ -40,7 +40,7 @@ async fn every_terminal_status_can_be_written(subject: Subject<'_>) {
 async fn ending_again_in_the_same_way_is_committed(subject: Subject<'_>) {
     let ending = ending(&subject.admitted().await);
     for _ in 0..2 {
-        assert_eq!(subject.commit(end(&ending)).await, Outcome::Committed);
+        assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed);
     }
     assert_eq!(subject.items(ending.id, Side::Output).await, ending.items);
 }
@@ -53,7 +53,7 @@ async fn a_second_ending_conflicts_and_changes_nothing(subject: Subject<'_>) {
     let mut third = second.clone();
     third.segment = Some((3, segment(first.id, 4, 1, "cancelled")));
     let outcomes = subject.commit_all(&[end(&first), end(&second), end(&third)]).await;
-    assert_eq!(outcomes, [Outcome::Committed, ENDED, ENDED]);
+    assert_eq!(outcomes, [CommitOutcome::Committed, ENDED, ENDED]);
     assert_eq!(subject.row(first.id).await.status, Status::Failed);
     assert_eq!(subject.log(first.id).await.len(), 2);
 }
@@ -61,13 +61,13 @@ async fn a_second_ending_conflicts_and_changes_nothing(subject: Subject<'_>) {
 async fn an_ending_in_the_wrong_place_leaves_nothing_behind(subject: Subject<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
-    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "text"))).await, Outcome::Committed);
+    assert_eq!(subject.commit(append(0, segment(id, 3, 2, "text"))).await, CommitOutcome::Committed);
     let mut ending = ending(&admission);
-    assert_eq!(subject.commit(end(&ending)).await, PLACE);
+    assert_eq!(subject.commit(end(&ending)).await, POSITION);
     assert_eq!(subject.row(id).await, admission.row);
     assert!(subject.items(id, Side::Output).await.is_empty());
     ending.segment = Some((3, segment(id, 5, 1, "failed")));
-    assert_eq!(subject.commit(end(&ending)).await, Outcome::Committed, "it can still end");
+    assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed, "it can still end");
 }
 
 async fn only_the_owner_ends_a_response(subject: Subject<'_>) {
@@ -86,7 +86,10 @@ async fn a_response_that_is_not_stored_ends_once(subject: Subject<'_>) {
     let mut ending = ending(&admission);
     (ending.segment, ending.content) = (None, None);
     ending.items.clear();
-    assert_eq!(subject.commit_all(&[admit(&admission), end(&ending), end(&ending)]).await, [Outcome::Committed; 3]);
+    assert_eq!(
+        subject.commit_all(&[admit(&admission), end(&ending), end(&ending)]).await,
+        [CommitOutcome::Committed; 3]
+    );
     let mut later = ending.clone();
     later.ended_at = Timestamp::from_micros(ending.ended_at.as_micros() + 1);
     assert_eq!(subject.commit(end(&later)).await, ENDED);

@@ -8,16 +8,16 @@ use super::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    Admission, Append, Claim, Conflict, Ending, Entry, ItemQuery, Order, Outcome, ResponseRow, Segment, Side,
-    StoredItem, UsageRecord,
+    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, ItemQuery, Order, ResponseRow,
+    Segment, Side, StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
-pub(super) const MISSING: Outcome = Outcome::Conflict(Conflict::Missing);
-pub(super) const ENDED: Outcome = Outcome::Conflict(Conflict::Ended);
-pub(super) const OWNER: Outcome = Outcome::Conflict(Conflict::Owner);
-pub(super) const PLACE: Outcome = Outcome::Conflict(Conflict::Place);
-pub(super) const KEY_TAKEN: Outcome = Outcome::Conflict(Conflict::KeyTaken);
+pub(super) const MISSING: CommitOutcome = CommitOutcome::Conflict(Conflict::Missing);
+pub(super) const ENDED: CommitOutcome = CommitOutcome::Conflict(Conflict::Ended);
+pub(super) const OWNER: CommitOutcome = CommitOutcome::Conflict(Conflict::Owner);
+pub(super) const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
+pub(super) const KEY_TAKEN: CommitOutcome = CommitOutcome::Conflict(Conflict::KeyTaken);
 
 /// Longer than any test takes.
 pub(super) const LEASE: Duration = Duration::from_secs(600);
@@ -53,25 +53,25 @@ impl Subject<'_> {
         let mut admission = admission();
         admission.row.node.clone_from(&node.name);
         admission.row.epoch = node.epoch;
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission.row.id
     }
 
     /// Commits one entry.
-    pub(super) async fn commit(self, entry: Entry) -> Outcome {
+    pub(super) async fn commit(self, entry: Entry) -> CommitOutcome {
         self.commit_all(&[entry]).await[0]
     }
 
-    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<Outcome> {
+    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<CommitOutcome> {
         let outcomes = self.store.commit(group).await.unwrap();
         assert_eq!(outcomes.len(), group.len(), "an outcome for each entry");
         outcomes
     }
 
     /// Admits a new stored response with the facts 0 to 2 and one input item.
-    pub(super) async fn admitted(self) -> Admission {
+    pub(super) async fn admitted(self) -> AdmissionRecord {
         let admission = admission();
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
     }
 
@@ -91,11 +91,11 @@ impl Subject<'_> {
     }
 }
 
-pub(super) fn admission() -> Admission {
+pub(super) fn admission() -> AdmissionRecord {
     admission_of(ResponseId::new(), UserId::new())
 }
 
-pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
+pub(super) fn admission_of(id: ResponseId, user: UserId) -> AdmissionRecord {
     let row = ResponseRow {
         id,
         user,
@@ -113,11 +113,16 @@ pub(super) fn admission_of(id: ResponseId, user: UserId) -> Admission {
         created_at: Timestamp::from_micros(1_700_000_000_000_001),
         ended_at: None,
     };
-    Admission { row, items: vec![item(id, Side::Input, 0)], segment: Some(segment(id, 0, 3, "created")), claim: None }
+    AdmissionRecord {
+        row,
+        items: vec![item(id, Side::Input, 0)],
+        segment: Some(segment(id, 0, 3, "created")),
+        claim: None,
+    }
 }
 
 /// A response of which only the row is kept.
-pub(super) fn admission_not_stored() -> Admission {
+pub(super) fn admission_not_stored() -> AdmissionRecord {
     let mut admission = admission();
     admission.row.stored = false;
     admission.items.clear();
@@ -125,7 +130,7 @@ pub(super) fn admission_not_stored() -> Admission {
     admission
 }
 
-pub(super) fn admit(admission: &Admission) -> Entry {
+pub(super) fn admit(admission: &AdmissionRecord) -> Entry {
     Entry::Admit(Box::new(admission.clone()))
 }
 
@@ -143,7 +148,7 @@ pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredIte
 }
 
 /// An ending right after the first segment of [`admission`], with every column filled.
-pub(super) fn ending(admission: &Admission) -> Ending {
+pub(super) fn ending(admission: &AdmissionRecord) -> EndingRecord {
     let id = admission.row.id;
     let usage = Usage {
         input_tokens: 12,
@@ -163,7 +168,7 @@ pub(super) fn ending(admission: &Admission) -> Ending {
         estimated: true,
         at: ended_at,
     };
-    Ending {
+    EndingRecord {
         id,
         epoch: EPOCH,
         status: Status::Failed,
@@ -178,6 +183,6 @@ pub(super) fn ending(admission: &Admission) -> Ending {
     }
 }
 
-pub(super) fn end(ending: &Ending) -> Entry {
+pub(super) fn end(ending: &EndingRecord) -> Entry {
     Entry::End(Box::new(ending.clone()))
 }

@@ -2,7 +2,7 @@
 
 use super::{Subject, cases, fixtures::*};
 use crate::protocol::ResponseId;
-use crate::store::{Entry, Outcome};
+use crate::store::{CommitOutcome, Entry};
 
 cases! {
     an_empty_group_is_committed,
@@ -28,8 +28,8 @@ async fn a_conflict_does_not_disturb_the_others(subject: Subject<'_>) {
         end(&ending(&one)),
         Entry::Delete(ResponseId::new()),
     ];
-    let good = Outcome::Committed;
-    assert_eq!(subject.commit_all(&group).await, [PLACE, PLACE, good, MISSING, good, good]);
+    let good = CommitOutcome::Committed;
+    assert_eq!(subject.commit_all(&group).await, [POSITION, POSITION, good, MISSING, good, good]);
     assert_eq!(subject.log(two.row.id).await.len(), 2);
 }
 
@@ -47,20 +47,20 @@ async fn entries_of_one_response_keep_their_order(subject: Subject<'_>) {
         Entry::Delete(id),
         append(0, segment(id, 3, 1, "b")),
     ];
-    let good = Outcome::Committed;
+    let good = CommitOutcome::Committed;
     assert_eq!(subject.commit_all(&group).await, [MISSING, good, good, good, ENDED, good, MISSING]);
 }
 
 async fn a_group_may_be_large(subject: Subject<'_>) {
     let admissions: Vec<_> = (0..1300).map(|_| admission()).collect();
     let admit_all: Vec<Entry> = admissions.iter().map(admit).collect();
-    assert!(subject.commit_all(&admit_all).await.iter().all(|outcome| *outcome == Outcome::Committed));
+    assert!(subject.commit_all(&admit_all).await.iter().all(|outcome| *outcome == CommitOutcome::Committed));
     let place = |number: usize| if number % 100 == 7 { 4 } else { 3 };
     let numbered = admissions.iter().enumerate();
     let appends: Vec<Entry> =
         numbered.map(|(number, admission)| append(0, segment(admission.row.id, place(number), 1, "b"))).collect();
     for (number, outcome) in subject.commit_all(&appends).await.into_iter().enumerate() {
-        let expected = if place(number) == 3 { Outcome::Committed } else { PLACE };
+        let expected = if place(number) == 3 { CommitOutcome::Committed } else { POSITION };
         assert_eq!(outcome, expected, "append number {number}");
     }
 }
@@ -71,6 +71,6 @@ async fn a_group_may_be_submitted_again(subject: Subject<'_>) {
     last.segment = Some((3, segment(one.row.id, 4, 1, "end")));
     let group = [admit(&one), admit(&two), append(0, segment(one.row.id, 3, 1, "b")), end(&last)];
     for _ in 0..2 {
-        assert_eq!(subject.commit_all(&group).await, [Outcome::Committed; 4]);
+        assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 4]);
     }
 }

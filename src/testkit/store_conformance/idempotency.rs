@@ -4,7 +4,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::{Idempotency, Timestamp};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{Admission, Entry, IdempotencyRecord, Outcome, Side};
+use crate::store::{AdmissionRecord, CommitOutcome, Entry, IdempotencyRecord, Side};
 
 cases! {
     an_admission_claims_its_key,
@@ -21,7 +21,7 @@ cases! {
 }
 
 /// A new response of that user that claims a key of its own.
-fn claiming_as(user: UserId) -> Admission {
+fn claiming_as(user: UserId) -> AdmissionRecord {
     let mut admission = admission_of(ResponseId::new(), user);
     let mut key = [7; 32];
     key[..16].copy_from_slice(&admission.row.id.uuid().into_bytes());
@@ -29,41 +29,41 @@ fn claiming_as(user: UserId) -> Admission {
     admission
 }
 
-fn claiming() -> Admission {
+fn claiming() -> AdmissionRecord {
     claiming_as(UserId::new())
 }
 
 /// Another response of the same user that claims the same key, with another request.
-fn rival(of: &Admission) -> Admission {
+fn rival(of: &AdmissionRecord) -> AdmissionRecord {
     let claim = of.claim.map(|claim| Idempotency { fingerprint: [1; 32], ..claim });
-    Admission { claim, ..admission_of(ResponseId::new(), of.row.user) }
+    AdmissionRecord { claim, ..admission_of(ResponseId::new(), of.row.user) }
 }
 
 impl Subject<'_> {
-    async fn key_of(self, admission: &Admission) -> Option<IdempotencyRecord> {
+    async fn key_of(self, admission: &AdmissionRecord) -> Option<IdempotencyRecord> {
         let key = admission.claim.unwrap().key;
         self.store.idempotency_key(admission.row.user, &key).await.unwrap()
     }
 
-    async fn admit_claiming(self) -> Admission {
+    async fn admit_claiming(self) -> AdmissionRecord {
         let admission = claiming();
-        assert_eq!(self.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(self.commit(admit(&admission)).await, CommitOutcome::Committed);
         admission
     }
 
-    async fn has_nothing_of(self, admission: &Admission) {
+    async fn has_nothing_of(self, admission: &AdmissionRecord) {
         let id = admission.row.id;
         assert_eq!(self.store.response(id).await.unwrap(), None);
         assert!(self.log(id).await.is_empty() && self.items(id, Side::Input).await.is_empty());
     }
 }
 
-fn record(admission: &Admission) -> Option<IdempotencyRecord> {
+fn record(admission: &AdmissionRecord) -> Option<IdempotencyRecord> {
     let fingerprint = admission.claim?.fingerprint;
     Some(IdempotencyRecord { response: admission.row.id, fingerprint, created_at: admission.row.created_at })
 }
 
-fn releasing(admission: &Admission) -> Entry {
+fn releasing(admission: &AdmissionRecord) -> Entry {
     let mut ending = ending(admission);
     ending.releases_key = true;
     end(&ending)
@@ -72,7 +72,7 @@ fn releasing(admission: &Admission) -> Entry {
 async fn an_admission_claims_its_key(subject: Subject<'_>) {
     let admission = claiming();
     assert_eq!(subject.key_of(&admission).await, None);
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
@@ -81,7 +81,7 @@ async fn a_taken_key_leaves_nothing_of_the_admission(subject: Subject<'_>) {
     let first = subject.admit_claiming().await;
     let (second, bystander) = (rival(&first), claiming());
     let outcomes = subject.commit_all(&[admit(&second), admit(&bystander)]).await;
-    assert_eq!(outcomes, [KEY_TAKEN, Outcome::Committed]);
+    assert_eq!(outcomes, [KEY_TAKEN, CommitOutcome::Committed]);
     subject.has_nothing_of(&second).await;
     assert_eq!(subject.key_of(&first).await, record(&first));
     assert_eq!(subject.key_of(&bystander).await, record(&bystander));
@@ -92,7 +92,7 @@ async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
     let (first, other) = (claiming(), claiming());
     let (second, third) = (rival(&first), rival(&other));
     let outcomes = subject.commit_all(&[admit(&first), admit(&other), admit(&third), admit(&second)]).await;
-    assert_eq!(outcomes, [Outcome::Committed, Outcome::Committed, KEY_TAKEN, KEY_TAKEN]);
+    assert_eq!(outcomes, [CommitOutcome::Committed, CommitOutcome::Committed, KEY_TAKEN, KEY_TAKEN]);
     assert_eq!(subject.key_of(&first).await, record(&first));
     assert_eq!(subject.key_of(&other).await, record(&other));
     subject.has_nothing_of(&second).await;
@@ -100,15 +100,15 @@ async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
 
 async fn admitting_again_with_its_own_key_is_committed(subject: Subject<'_>) {
     let admission = subject.admit_claiming().await;
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
-    assert_eq!(subject.commit_all(&[end(&ending(&admission)), admit(&admission)]).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit_all(&[end(&ending(&admission)), admit(&admission)]).await, [CommitOutcome::Committed; 2]);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
 async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
     let mine = subject.admit_claiming().await;
-    let theirs = Admission { claim: mine.claim, ..claiming() };
-    assert_eq!(subject.commit(admit(&theirs)).await, Outcome::Committed);
+    let theirs = AdmissionRecord { claim: mine.claim, ..claiming() };
+    assert_eq!(subject.commit(admit(&theirs)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&mine).await, record(&mine));
     assert_eq!(subject.key_of(&theirs).await, record(&theirs));
 }
@@ -116,7 +116,7 @@ async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
 async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
     let (kept, released) = (subject.admit_claiming().await, subject.admit_claiming().await);
     let group = [end(&ending(&kept)), releasing(&released)];
-    assert_eq!(subject.commit_all(&group).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 2]);
     assert_eq!(subject.key_of(&kept).await, record(&kept));
     assert_eq!(subject.key_of(&released).await, None);
     assert_eq!(subject.row(released.row.id).await.id, released.row.id, "the response stays");
@@ -124,10 +124,10 @@ async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
 
 async fn a_released_key_is_another_responses_and_stays_so(subject: Subject<'_>) {
     let first = subject.admit_claiming().await;
-    assert_eq!(subject.commit(releasing(&first)).await, Outcome::Committed);
+    assert_eq!(subject.commit(releasing(&first)).await, CommitOutcome::Committed);
     let second = rival(&first);
-    assert_eq!(subject.commit(admit(&second)).await, Outcome::Committed);
-    assert_eq!(subject.commit(releasing(&first)).await, Outcome::Committed, "a lost answer");
+    assert_eq!(subject.commit(admit(&second)).await, CommitOutcome::Committed);
+    assert_eq!(subject.commit(releasing(&first)).await, CommitOutcome::Committed, "a lost answer");
     assert_eq!(subject.key_of(&first).await, record(&second));
 }
 
@@ -138,19 +138,19 @@ async fn an_ending_that_conflicts_releases_nothing(subject: Subject<'_>) {
     assert_eq!(subject.commit(end(&foreign)).await, OWNER);
     let mut misplaced = ending(&admission);
     (misplaced.segment, misplaced.releases_key) = (Some((0, segment(misplaced.id, 9, 1, "gap"))), true);
-    assert_eq!(subject.commit(end(&misplaced)).await, PLACE);
+    assert_eq!(subject.commit(end(&misplaced)).await, POSITION);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
 async fn a_key_outlives_its_deleted_response(subject: Subject<'_>) {
     let admission = subject.admit_claiming().await;
-    assert_eq!(subject.commit(Entry::Delete(admission.row.id)).await, Outcome::Committed);
+    assert_eq!(subject.commit(Entry::Delete(admission.row.id)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
     assert_eq!(subject.commit(admit(&rival(&admission))).await, KEY_TAKEN);
 }
 
 async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subject<'_>) {
-    let at = |admission: &mut Admission, micros| admission.row.created_at = Timestamp::from_micros(micros);
+    let at = |admission: &mut AdmissionRecord, micros| admission.row.created_at = Timestamp::from_micros(micros);
     let [mut stored, mut unstored, mut deleted, mut young] = [claiming(), claiming(), claiming(), claiming()];
     for admission in [&mut unstored, &mut young] {
         (admission.row.stored, admission.segment) = (false, None);
@@ -158,9 +158,9 @@ async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subj
     }
     for (admission, micros) in [(&mut stored, 10), (&mut unstored, 11), (&mut deleted, 12), (&mut young, 13)] {
         at(admission, micros);
-        assert_eq!(subject.commit(admit(admission)).await, Outcome::Committed);
+        assert_eq!(subject.commit(admit(admission)).await, CommitOutcome::Committed);
     }
-    assert_eq!(subject.commit(Entry::Delete(deleted.row.id)).await, Outcome::Committed);
+    assert_eq!(subject.commit(Entry::Delete(deleted.row.id)).await, CommitOutcome::Committed);
     let forget = async |micros| subject.store.forget_idempotency_keys(Timestamp::from_micros(micros)).await.unwrap();
     assert_eq!((forget(11).await, forget(13).await, forget(13).await), (0, 2, 0));
     assert_eq!(subject.key_of(&stored).await, record(&stored));

@@ -2,7 +2,7 @@
 
 use super::{Subject, cases, fixtures::*};
 use crate::protocol::{ItemId, ResponseId};
-use crate::store::{Error, ItemQuery, Order, Outcome, Side};
+use crate::store::{CommitOutcome, Error, ItemQuery, Order, Side};
 
 cases! {
     items_come_in_pages_in_either_order,
@@ -16,7 +16,7 @@ async fn five_items(subject: Subject<'_>) -> ResponseId {
     let id = admission.row.id;
     admission.items = (0..5).map(|position| item(id, Side::Input, position)).collect();
     admission.items[3].id = admission.items[1].id.clone();
-    assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+    assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     id
 }
 

@@ -3,7 +3,7 @@
 use super::{Subject, cases, fixtures::*};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, Status};
-use crate::store::{Append, Entry, ItemQuery, Order, Outcome, Side};
+use crate::store::{Append, CommitOutcome, Entry, ItemQuery, Order, Side};
 
 cases! {
     epochs_grow_and_no_two_nodes_share_one,
@@ -26,7 +26,7 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
     let node = subject.node(LEASE).await;
     for _ in 0..2 {
-        assert_eq!(subject.commit(node.claim(id, EPOCH)).await, Outcome::Committed);
+        assert_eq!(subject.commit(node.claim(id, EPOCH)).await, CommitOutcome::Committed);
     }
     let row = subject.row(id).await;
     assert_eq!((row.node, row.epoch), (node.name, node.epoch));
@@ -34,7 +34,7 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
     assert_eq!(subject.commit(append(0, next.clone())).await, OWNER);
     assert_eq!(
         subject.commit(Entry::Append(Append { epoch: node.epoch, after: 0, begins: false, segment: next })).await,
-        Outcome::Committed
+        CommitOutcome::Committed
     );
 }
 
@@ -43,7 +43,7 @@ async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: 
     let id = admission.row.id;
     let node = subject.node(LEASE).await;
     assert_eq!(subject.commit(node.claim(id, EPOCH - 1)).await, OWNER);
-    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
+    assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(node.claim(id, EPOCH)).await, ENDED);
     assert_eq!(subject.commit(node.claim(ResponseId::new(), EPOCH)).await, MISSING);
     assert_eq!(subject.row(id).await.epoch, EPOCH);
@@ -57,7 +57,7 @@ async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(sub
         admission.row.node.clone_from(&node);
         (admission.row.status, admission.row.epoch) = (status, epoch);
         admission.row.created_at = Timestamp::from_micros(created);
-        assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
         ids.push(admission.row.id);
     }
     let mut ended = admission();
@@ -65,26 +65,26 @@ async fn unsettled_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(sub
     ended.row.epoch = 1;
     let mut ending = ending(&ended);
     ending.epoch = 1;
-    assert_eq!(subject.commit_all(&[admit(&ended), end(&ending)]).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit_all(&[admit(&ended), end(&ending)]).await, [CommitOutcome::Committed; 2]);
 
     let left = async |epoch| {
-        let rows = subject.store.unsettled(&node, epoch, u32::MAX).await.unwrap();
+        let rows = subject.store.orphaned(&node, epoch, u32::MAX).await.unwrap();
         rows.into_iter().filter(|row| row.node == node).map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(left(3).await, [ids[1], ids[0]]);
     assert_eq!(left(4).await, [ids[2], ids[1], ids[0]]);
     assert!(left(1).await.is_empty());
-    let all = subject.store.unsettled(&node, 4, u32::MAX).await.unwrap();
+    let all = subject.store.orphaned(&node, 4, u32::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
-    assert_eq!(subject.store.unsettled(&node, 4, 2).await.unwrap(), all[..2]);
+    assert_eq!(subject.store.orphaned(&node, 4, 2).await.unwrap(), all[..2]);
 }
 
 async fn a_deleted_response_leaves_nothing(subject: Subject<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
-    assert_eq!(subject.commit(end(&ending(&admission))).await, Outcome::Committed);
+    assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);
     for _ in 0..2 {
-        assert_eq!(subject.commit(Entry::Delete(id)).await, Outcome::Committed);
+        assert_eq!(subject.commit(Entry::Delete(id)).await, CommitOutcome::Committed);
     }
     assert_eq!(subject.store.response(id).await.unwrap(), None);
     assert!(subject.log(id).await.is_empty());

@@ -2,7 +2,7 @@
 
 use super::{Subject, cases, fixtures::*};
 use crate::protocol::ResponseId;
-use crate::store::Outcome;
+use crate::store::CommitOutcome;
 
 cases! {
     a_store_answers_a_ping,
@@ -26,7 +26,7 @@ async fn an_unknown_response_is_none_and_has_an_empty_log(subject: Subject<'_>) 
 async fn segments_begin_with_the_one_that_holds_the_fact(subject: Subject<'_>) {
     let id = subject.admitted().await.row.id;
     let group = [append(0, segment(id, 3, 2, "b")), append(3, segment(id, 5, 1, "c"))];
-    assert_eq!(subject.commit_all(&group).await, [Outcome::Committed; 2]);
+    assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 2]);
     let table: [(u64, u32, &[u64]); 9] = [
         (0, 10, &[0, 3, 5]),
         (0, 2, &[0, 3]),
@@ -52,7 +52,7 @@ async fn chain(subject: Subject<'_>) -> [ResponseId; 3] {
     for id in ids.iter().rev() {
         let mut admission = admission_of(*id, admission().row.user);
         admission.row.previous = previous.replace(*id);
-        assert_eq!(subject.commit(admit(&admission)).await, Outcome::Committed);
+        assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     }
     ids
 }
@@ -68,7 +68,7 @@ async fn a_chain_is_nearest_first_and_ends_at_its_limit(subject: Subject<'_>) {
 
 async fn a_chain_ends_where_an_ancestor_is_missing(subject: Subject<'_>) {
     let ids = chain(subject).await;
-    assert_eq!(subject.commit(crate::store::Entry::Delete(ids[1])).await, Outcome::Committed);
+    assert_eq!(subject.commit(crate::store::Entry::Delete(ids[1])).await, CommitOutcome::Committed);
     let rows = subject.store.chain(ids[0], 10).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].previous, Some(ids[1]));

@@ -5,16 +5,16 @@ use crate::protocol::{ResponseId, UserId};
 use crate::store::Side;
 use crate::vault::cipher::MAX_PLAINTEXT;
 use crate::vault::key::SecretKey;
-use crate::vault::{Error, KeyRing, Place, ResponseKey, UserKey};
+use crate::vault::{CiphertextContext, Error, KeyRing, ResponseKey, UserKey};
 
-const PLACES: [Place; 7] = [
-    Place::Content,
-    Place::Segment { first: 0 },
-    Place::Segment { first: 7 },
-    Place::Item { side: Side::Input, position: 0 },
-    Place::Item { side: Side::Input, position: 7 },
-    Place::Item { side: Side::Output, position: 0 },
-    Place::Item { side: Side::Output, position: 7 },
+const PLACES: [CiphertextContext; 7] = [
+    CiphertextContext::Content,
+    CiphertextContext::Segment { first: 0 },
+    CiphertextContext::Segment { first: 7 },
+    CiphertextContext::Item { side: Side::Input, position: 0 },
+    CiphertextContext::Item { side: Side::Input, position: 7 },
+    CiphertextContext::Item { side: Side::Output, position: 0 },
+    CiphertextContext::Item { side: Side::Output, position: 7 },
 ];
 
 fn key() -> ResponseKey {
@@ -43,26 +43,26 @@ async fn swapping_ciphertexts_of_two_responses_or_two_users_is_detected() {
     let (ada, bob) = (add_user(&vault, &accounts).await, add_user(&vault, &accounts).await);
     let (one, other) = (ResponseId::new(), ResponseId::new());
     let ada_key = vault.user_key(ada).await.unwrap();
-    let sealed = ada_key.response_key(one).seal(Place::Content, b"hello").unwrap();
+    let sealed = ada_key.response_key(one).seal(CiphertextContext::Content, b"hello").unwrap();
     let of_bob = vault.user_key(bob).await.unwrap().response_key(one);
     for wrong in [ada_key.response_key(other), of_bob] {
-        assert!(matches!(wrong.open(Place::Content, &sealed), Err(Error::Tampered)));
+        assert!(matches!(wrong.open(CiphertextContext::Content, &sealed), Err(Error::Tampered)));
     }
-    assert_eq!(ada_key.response_key(one).open(Place::Content, &sealed).unwrap(), b"hello");
+    assert_eq!(ada_key.response_key(one).open(CiphertextContext::Content, &sealed).unwrap(), b"hello");
 }
 
 #[test]
 fn every_changed_bit_and_every_cut_is_detected() {
     let key = key();
-    let sealed = key.seal(Place::Content, b"hello").unwrap();
+    let sealed = key.seal(CiphertextContext::Content, b"hello").unwrap();
     for at in 0..sealed.len() * 8 {
         let mut changed = sealed.to_vec();
         changed[at / 8] ^= 1 << (at % 8);
-        let opened = key.open(Place::Content, &changed);
+        let opened = key.open(CiphertextContext::Content, &changed);
         assert!(matches!(opened, Err(Error::Tampered | Error::UnknownKeyVersion(_))), "bit {at}");
     }
     for end in 0..sealed.len() {
-        assert!(matches!(key.open(Place::Content, &sealed[..end]), Err(Error::Tampered)), "cut at {end}");
+        assert!(matches!(key.open(CiphertextContext::Content, &sealed[..end]), Err(Error::Tampered)), "cut at {end}");
     }
 }
 
@@ -70,8 +70,8 @@ fn every_changed_bit_and_every_cut_is_detected() {
 fn a_payload_above_the_bound_is_neither_sealed_nor_opened() {
     let key = key();
     let too_large = vec![1; MAX_PLAINTEXT + 64];
-    assert!(matches!(key.seal(Place::Content, &too_large), Err(Error::TooLarge { .. })));
-    assert!(matches!(key.open(Place::Content, &too_large), Err(Error::TooLarge { .. })));
+    assert!(matches!(key.seal(CiphertextContext::Content, &too_large), Err(Error::TooLarge { .. })));
+    assert!(matches!(key.open(CiphertextContext::Content, &too_large), Err(Error::TooLarge { .. })));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::add_user;
 use crate::access::Accounts as _;
 use crate::protocol::ResponseId;
 use crate::store::MemoryStore;
-use crate::vault::{Error, KeyRing, KeySource, Place, Vault};
+use crate::vault::{CiphertextContext, Error, KeyRing, KeySource, Vault};
 
 struct TwoProcesses {
     dir: tempfile::TempDir,
@@ -26,7 +26,8 @@ async fn a_rotation_by_another_process_needs_no_restart() {
     let two = two_processes();
     let user = add_user(&two.serving, &two.accounts).await;
     let id = ResponseId::new();
-    let sealed = two.serving.user_key(user).await.unwrap().response_key(id).seal(Place::Content, b"hello").unwrap();
+    let sealed =
+        two.serving.user_key(user).await.unwrap().response_key(id).seal(CiphertextContext::Content, b"hello").unwrap();
 
     let report = two.command.rotate().await.unwrap();
     assert_eq!((report.key_version, report.rewrapped, report.data_keys), (2, 1, 1));
@@ -34,7 +35,7 @@ async fn a_rotation_by_another_process_needs_no_restart() {
 
     two.serving.evict(user);
     let key = two.serving.user_key(user).await.unwrap().response_key(id);
-    assert_eq!(key.open(Place::Content, &sealed).unwrap(), b"hello");
+    assert_eq!(key.open(CiphertextContext::Content, &sealed).unwrap(), b"hello");
     assert_eq!(two.serving.new_user_key(user).unwrap().key_version, 2);
 }
 

@@ -4,28 +4,30 @@ use std::time::Duration;
 
 use antiphon::{
     AttachRefusal,
-    actors::{AdmitError, Phase, Reader, Wish},
-    domain::{DisconnectPolicy, Idempotency, Plan, ResponseOptions, View},
+    actors::{AdmitError, ClientStream, DeliveryMode, ResponsePhase},
+    domain::{DisconnectPolicy, Idempotency, ResponseOptions, RunPlan, View},
     protocol::Status,
     provider::Error,
     testkit::TestNode,
 };
 
-const EVENTS: Wish = Wish::Events { view: View { include_obfuscation: false }, from: 0 };
+const EVENTS: DeliveryMode = DeliveryMode::Events { view: View { include_obfuscation: false }, from: 0 };
 
 fn request(node: &TestNode) -> Idempotency {
     node.antiphon.idempotency(node.user, "k", b"a request")
 }
 
-fn with_key(node: &TestNode) -> Plan {
-    Plan { idempotency: Some(request(node)), ..node.plan() }
+fn with_key(node: &TestNode) -> RunPlan {
+    RunPlan { idempotency: Some(request(node)), ..node.plan() }
 }
 
-async fn status(mut reader: Reader) -> Status {
-    let ended = reader.phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.unwrap().clone();
+async fn status(mut reader: ClientStream) -> Status {
+    let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap().clone();
     match ended {
-        Phase::Ended(outcome) => outcome.status,
-        Phase::Opening | Phase::Opened | Phase::Unavailable => unreachable!("it was waited for"),
+        ResponsePhase::Ended(outcome) => outcome.status,
+        ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => {
+            unreachable!("it was waited for")
+        }
     }
 }
 
@@ -33,20 +35,20 @@ async fn status(mut reader: Reader) -> Status {
 async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
     let node = TestNode::start(ResponseOptions::default()).await;
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(None));
-    let first = node.antiphon.respond(with_key(&node), Wish::Ending).await.unwrap();
+    let first = node.antiphon.respond(with_key(&node), DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     for background in [false, true, false] {
         let mut second = with_key(&node);
         second.request.background = background;
         let id = second.id;
-        assert_eq!(node.antiphon.respond(second, Wish::Ending).await.unwrap_err(), AdmitError::KeyTaken);
+        assert_eq!(node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(), AdmitError::KeyTaken);
         assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), antiphon::actors::ReadRefusal::NotFound);
     }
     assert_eq!(node.provider.unheard(), 0, "only the first one is asked for");
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(Some(first.id)));
     let another = node.antiphon.idempotency(node.user, "k", b"another request");
     assert_eq!(node.antiphon.claimed(node.user, &another).await, Err(AttachRefusal::AnotherRequest));
-    let second = node.antiphon.attach(node.user, first.id, Wish::Ending).await.unwrap().unwrap();
+    let second = node.antiphon.attach(node.user, first.id, DeliveryMode::Ending).await.unwrap().unwrap();
     call.open();
     call.text("Hello");
     call.finish();
@@ -73,7 +75,7 @@ async fn a_key_of_another_user_or_request_has_other_digests() {
 async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period() {
     let node = TestNode::start(ResponseOptions::default()).await;
     let disconnect = DisconnectPolicy::Grace(Duration::from_secs(3_600));
-    let reader = node.antiphon.respond(Plan { disconnect, ..with_key(&node) }, Wish::Ending).await.unwrap();
+    let reader = node.antiphon.respond(RunPlan { disconnect, ..with_key(&node) }, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
     let id = reader.id;
     drop(reader);
@@ -81,7 +83,7 @@ async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period()
     call.text("Hello");
     // Events go on being read: it was not ended when the client left.
     call.wait_until_heard(2).await;
-    let again = node.antiphon.attach(node.user, id, Wish::Ending).await.unwrap().unwrap();
+    let again = node.antiphon.attach(node.user, id, DeliveryMode::Ending).await.unwrap().unwrap();
     call.finish();
     drop(call);
     assert_eq!(status(again).await, Status::Completed);
@@ -110,7 +112,7 @@ async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
     let mut reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
-    reader.phase.wait_for(|phase| matches!(phase, Phase::Opened)).await.unwrap();
+    reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Opened)).await.unwrap();
     // From the opening on nothing is on its way but the ending, which can't become durable.
     while node.store.commits() < 2 {
         tokio::task::yield_now().await;
@@ -132,7 +134,7 @@ async fn a_response_whose_admission_is_durable_and_unconfirmed_can_be_attached_t
     // The commit is made and its answer lost: the supervisor still waits.
     node.store.fail_after_commit(1);
     let plan = with_key(&node);
-    let admitted = node.antiphon.respond(plan, Wish::Ending);
+    let admitted = node.antiphon.respond(plan, DeliveryMode::Ending);
     let attached = async {
         let id = loop {
             if let Some(id) = node.antiphon.claimed(node.user, &request(&node)).await.unwrap() {
@@ -141,7 +143,7 @@ async fn a_response_whose_admission_is_durable_and_unconfirmed_can_be_attached_t
             tokio::task::yield_now().await;
         };
         node.store.hold_commits();
-        let reader = node.antiphon.attach(node.user, id, Wish::Ending).await;
+        let reader = node.antiphon.attach(node.user, id, DeliveryMode::Ending).await;
         node.store.release_commits();
         reader
     };

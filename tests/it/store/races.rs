@@ -5,7 +5,7 @@ use std::time::Duration;
 use antiphon::{
     domain::Idempotency,
     protocol::{Status, UserId},
-    store::{Admission, Claim, Conflict, Entry, Outcome, SqlStore, Store},
+    store::{AdmissionRecord, Claim, CommitOutcome, Conflict, Entry, SqlStore, Store},
 };
 
 use super::{
@@ -19,7 +19,7 @@ const ROUNDS: usize = 40;
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Commits both at once, each through its own store, and gives the outcomes with the length of the log.
-async fn race(stores: &[SqlStore; 2], admission: &Admission, entries: [Entry; 2]) -> ([Outcome; 2], usize) {
+async fn race(stores: &[SqlStore; 2], admission: &AdmissionRecord, entries: [Entry; 2]) -> ([CommitOutcome; 2], usize) {
     committed(&stores[0], admit(admission)).await;
     let [one, two] = entries;
     let (one, two) = ([one], [two]);
@@ -33,7 +33,7 @@ async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
 }
 
 /// The other node's claim, by that epoch.
-fn claim(admission: &Admission, epoch: i64) -> Entry {
+fn claim(admission: &AdmissionRecord, epoch: i64) -> Entry {
     Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
 }
 
@@ -47,11 +47,11 @@ async fn of_two_endings_one_wins() {
             other.status = Status::Completed;
             let entries = [Entry::End(Box::new(ending(&admission, "cancelled"))), Entry::End(Box::new(other))];
             let (outcomes, log) = race(&stores, &admission, entries).await;
-            let winners = outcomes.iter().filter(|outcome| **outcome == Outcome::Committed).count();
+            let winners = outcomes.iter().filter(|outcome| **outcome == CommitOutcome::Committed).count();
             assert_eq!((winners, log), (1, 2), "{outcomes:?}");
-            assert!(outcomes.contains(&Outcome::Conflict(Conflict::Ended)), "{outcomes:?}");
+            assert!(outcomes.contains(&CommitOutcome::Conflict(Conflict::Ended)), "{outcomes:?}");
             let status = stores[1].response(admission.row.id).await.unwrap().unwrap().status;
-            let expected = if outcomes[0] == Outcome::Committed { Status::Cancelled } else { Status::Completed };
+            let expected = if outcomes[0] == CommitOutcome::Committed { Status::Cancelled } else { Status::Completed };
             assert_eq!(status, expected);
         }
     }
@@ -66,9 +66,9 @@ async fn an_append_and_an_ending_at_the_same_place_do_not_both_win() {
             let end = Entry::End(Box::new(ending(&admission, "cancelled")));
             let (outcomes, log) = race(&stores, &admission, [append(&admission, 0, 1, "text"), end]).await;
             assert_eq!(log, 2, "{outcomes:?}");
-            let expected: [[Outcome; 2]; 2] = [
-                [Outcome::Committed, Outcome::Conflict(Conflict::Place)],
-                [Outcome::Conflict(Conflict::Ended), Outcome::Committed],
+            let expected: [[CommitOutcome; 2]; 2] = [
+                [CommitOutcome::Committed, CommitOutcome::Conflict(Conflict::Position)],
+                [CommitOutcome::Conflict(Conflict::Ended), CommitOutcome::Committed],
             ];
             assert!(expected.contains(&outcomes), "{outcomes:?}");
         }
@@ -85,10 +85,10 @@ async fn an_old_owner_appends_before_a_claim_or_not_at_all() {
             let admission = live();
             let entries = [append(&admission, 0, 1, "text"), claim(&admission, claimant)];
             let ([appended, claimed], log) = race(&stores, &admission, entries).await;
-            assert_eq!(claimed, Outcome::Committed);
+            assert_eq!(claimed, CommitOutcome::Committed);
             match appended {
-                Outcome::Committed => assert_eq!(log, 2),
-                conflict => assert_eq!((conflict, log), (Outcome::Conflict(Conflict::Owner), 1)),
+                CommitOutcome::Committed => assert_eq!(log, 2),
+                conflict => assert_eq!((conflict, log), (CommitOutcome::Conflict(Conflict::Owner), 1)),
             }
         }
     }
@@ -105,10 +105,13 @@ async fn an_append_that_races_with_a_delete_disturbs_nobody() {
             let group = [append(&admission, 0, 1, "text"), append(&bystander, 0, 1, "text")];
             let delete = [Entry::Delete(admission.row.id)];
             let (appended, deleted) = tokio::join!(stores[0].commit(&group), stores[1].commit(&delete));
-            assert_eq!(deleted.unwrap(), [Outcome::Committed]);
+            assert_eq!(deleted.unwrap(), [CommitOutcome::Committed]);
             let appended = appended.unwrap();
-            assert!([Outcome::Committed, Outcome::Conflict(Conflict::Missing)].contains(&appended[0]), "{appended:?}");
-            assert_eq!(appended[1], Outcome::Committed);
+            assert!(
+                [CommitOutcome::Committed, CommitOutcome::Conflict(Conflict::Missing)].contains(&appended[0]),
+                "{appended:?}"
+            );
+            assert_eq!(appended[1], CommitOutcome::Committed);
             assert!(stores[0].segments(admission.row.id, 0, 10).await.unwrap().is_empty());
         }
     }
@@ -145,8 +148,8 @@ async fn two_nodes_that_claim_the_same_keys_get_each_one_once_and_wait_for_each_
             let (one, two) = (claims(user, 0..20), claims(user, (0..20).rev()));
             let (one, two) = tokio::join!(stores[0].commit(&one), stores[1].commit(&two));
             for (one, two) in one.unwrap().into_iter().zip(two.unwrap().into_iter().rev()) {
-                let taken = Outcome::Conflict(Conflict::KeyTaken);
-                assert!([[Outcome::Committed, taken], [taken, Outcome::Committed]].contains(&[one, two]));
+                let taken = CommitOutcome::Conflict(Conflict::KeyTaken);
+                assert!([[CommitOutcome::Committed, taken], [taken, CommitOutcome::Committed]].contains(&[one, two]));
             }
         }
     }

@@ -3,7 +3,7 @@
 use antiphon::{
     domain::Timestamp,
     protocol::{ResponseId, Status, UserId},
-    store::{Admission, Append, Ending, Entry, Outcome, ResponseRow, Segment, Store},
+    store::{AdmissionRecord, Append, CommitOutcome, EndingRecord, Entry, ResponseRow, Segment, Store},
 };
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub(super) const EPOCH: i64 = 1;
 
 /// A live response whose log holds fact 0.
-pub(super) fn live() -> Admission {
+pub(super) fn live() -> AdmissionRecord {
     let id = ResponseId::new();
     let row = ResponseRow {
         id,
@@ -30,25 +30,25 @@ pub(super) fn live() -> Admission {
         created_at: Timestamp::from_micros(1_700_000_000_000_000),
         ended_at: None,
     };
-    Admission { row, items: Vec::new(), segment: Some(segment(id, 0, "created")), claim: None }
+    AdmissionRecord { row, items: Vec::new(), segment: Some(segment(id, 0, "created")), claim: None }
 }
 
 fn segment(response: ResponseId, first: u64, text: &str) -> Segment {
     Segment { response, first, count: 1, bytes: Bytes::copy_from_slice(text.as_bytes()) }
 }
 
-pub(super) fn admit(admission: &Admission) -> Entry {
+pub(super) fn admit(admission: &AdmissionRecord) -> Entry {
     Entry::Admit(Box::new(admission.clone()))
 }
 
 /// One more fact, by the owner.
-pub(super) fn append(admission: &Admission, after: u64, first: u64, text: &str) -> Entry {
+pub(super) fn append(admission: &AdmissionRecord, after: u64, first: u64, text: &str) -> Entry {
     Entry::Append(Append { epoch: EPOCH, after, begins: false, segment: segment(admission.row.id, first, text) })
 }
 
 /// Cancelled by the owner, with fact 1.
-pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
-    Ending {
+pub(super) fn ending(admission: &AdmissionRecord, text: &str) -> EndingRecord {
+    EndingRecord {
         id: admission.row.id,
         epoch: EPOCH,
         status: Status::Cancelled,
@@ -64,5 +64,5 @@ pub(super) fn ending(admission: &Admission, text: &str) -> Ending {
 }
 
 pub(super) async fn committed(store: &dyn Store, entry: Entry) {
-    assert_eq!(store.commit(&[entry]).await.unwrap(), [Outcome::Committed]);
+    assert_eq!(store.commit(&[entry]).await.unwrap(), [CommitOutcome::Committed]);
 }

@@ -6,8 +6,8 @@ use actix_web::dev::ServerHandle;
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::{AccountService, Authenticator},
-    actors::{EstimateTokens, ProviderOptions, Wish},
-    admission::{Asked, Model, PromptCounter},
+    actors::{DeliveryMode, EstimateTokens, ProviderOptions},
+    admission::{Model, PromptCounter, RequestContext},
     domain::{DisconnectMode, Encoding, Fact, Prompt, ResponseOptions, RetryPolicy, Target, View},
     http::{HttpOptions, HttpState, ServerOptions, serve},
     journal::Log,
@@ -90,12 +90,13 @@ impl Served {
     /// Starts a response as embedders do, with functions that the model may call, and lets it go on alone.
     pub(crate) async fn respond(&self, input: &str, functions: &[&str]) -> String {
         let (request_id, caller) = ("req_embedded".to_owned(), "tests".to_owned());
-        let asked = Asked { request_id, caller, disconnect: Some(DisconnectMode::Continue), idempotency: None };
+        let context =
+            RequestContext { request_id, caller, disconnect: Some(DisconnectMode::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
-        let mut plan = self.antiphon.admission().plan(self.user, create, asked).await.unwrap().plan;
+        let mut plan = self.antiphon.admission().plan(self.user, create, context).await.unwrap().plan;
         plan.request.tools = functions.iter().map(|name| function(name)).collect();
-        let wish = Wish::Events { view: View::default(), from: 0 };
-        self.antiphon.respond(plan, wish).await.unwrap().id.to_string()
+        let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+        self.antiphon.respond(plan, mode).await.unwrap().id.to_string()
     }
 
     /// All facts of a stored response.

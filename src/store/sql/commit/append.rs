@@ -10,7 +10,7 @@ use crate::store::sql::{
     read,
     rows::{bigint, key},
 };
-use crate::store::{Append, Conflict, Error, Outcome, Segment};
+use crate::store::{Append, CommitOutcome, Conflict, Error, Segment};
 
 /// The values of a row in the statement.
 const COLUMNS: usize = 6;
@@ -40,18 +40,18 @@ RETURNING response";
 pub(super) async fn append(
     transaction: &DatabaseTransaction,
     appends: &[Numbered<&Append>],
-) -> Result<Vec<Numbered<Outcome>>, Error> {
+) -> Result<Vec<Numbered<CommitOutcome>>, Error> {
     let mut outcomes = Vec::with_capacity(appends.len());
     for chunk in appends.chunks(MAX_ROWS) {
         let written = insert(transaction, chunk).await?;
         fault::reach(FaultPoint::SegmentInserted);
         for (place, append) in chunk {
             let outcome = if written.contains(&key(append.segment.response)) {
-                Outcome::Committed
+                CommitOutcome::Committed
             } else {
                 explain(transaction, append).await?
             };
-            if append.begins && outcome == Outcome::Committed {
+            if append.begins && outcome == CommitOutcome::Committed {
                 begin(transaction, append).await?;
             }
             outcomes.push((*place, outcome));
@@ -128,13 +128,13 @@ async fn begin(transaction: &DatabaseTransaction, append: &Append) -> Result<(),
     Ok(())
 }
 
-async fn explain(transaction: &DatabaseTransaction, append: &Append) -> Result<Outcome, Error> {
+async fn explain(transaction: &DatabaseTransaction, append: &Append) -> Result<CommitOutcome, Error> {
     let segment = &append.segment;
     if is_there(transaction, segment).await? {
-        return Ok(Outcome::Committed);
+        return Ok(CommitOutcome::Committed);
     }
     let row = read::response(transaction, segment.response).await?;
-    Ok(Outcome::Conflict(Conflict::of(row.as_ref(), append.epoch)))
+    Ok(CommitOutcome::Conflict(Conflict::of(row.as_ref(), append.epoch)))
 }
 
 /// Whether the log holds these very bytes at this place.

@@ -4,24 +4,24 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 
 use crate::fault::{self, FaultPoint};
 use crate::store::sql::{lease, read, rows::key};
-use crate::store::{Claim, Conflict, Error, Outcome};
+use crate::store::{Claim, CommitOutcome, Conflict, Error};
 
-pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> Result<Outcome, Error> {
+pub(super) async fn claim(transaction: &DatabaseTransaction, claim: &Claim) -> Result<CommitOutcome, Error> {
     let backend = transaction.get_database_backend();
     let values = [claim.node.clone().into(), claim.epoch.into(), key(claim.id).into(), claim.from_epoch.into()];
     let updated = transaction.execute_raw(Statement::from_sql_and_values(backend, sql(backend), values)).await?;
     fault::reach(FaultPoint::ClaimWritten);
     if updated.rows_affected() == 1 {
-        return Ok(Outcome::Committed);
+        return Ok(CommitOutcome::Committed);
     }
     let row = read::response(transaction, claim.id).await?;
     let claimed = row.as_ref().is_some_and(|row| !row.status.is_terminal() && row.claimed_by(claim));
     if claimed {
-        return Ok(Outcome::Committed);
+        return Ok(CommitOutcome::Committed);
     }
-    Ok(Outcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
+    Ok(CommitOutcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
         // Nothing but the owner, or a lease, could have stood in the way.
-        Conflict::Place | Conflict::KeyTaken | Conflict::Owner => Conflict::Owner,
+        Conflict::Position | Conflict::KeyTaken | Conflict::Owner => Conflict::Owner,
         conflict @ (Conflict::Missing | Conflict::Ended) => conflict,
     }))
 }

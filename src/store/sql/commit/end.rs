@@ -12,7 +12,7 @@ use crate::store::sql::{
     idempotency, read,
     rows::{self, bigint, key},
 };
-use crate::store::{Conflict, Ending, Error, Outcome, Segment};
+use crate::store::{CommitOutcome, Conflict, EndingRecord, Error, Segment};
 
 const LAST_SEGMENT: &str = "
 INSERT INTO segments (response, first_fact, fact_count, bytes)
@@ -22,18 +22,18 @@ WHERE EXISTS (
 )
 ON CONFLICT DO NOTHING";
 
-pub(super) async fn end(transaction: &DatabaseTransaction, ending: &Ending) -> Result<Outcome, Error> {
+pub(super) async fn end(transaction: &DatabaseTransaction, ending: &EndingRecord) -> Result<CommitOutcome, Error> {
     let savepoint = transaction.begin().await?;
     if write(&savepoint, ending).await? {
         savepoint.commit().await?;
-        return Ok(Outcome::Committed);
+        return Ok(CommitOutcome::Committed);
     }
     savepoint.rollback().await?;
     explain(transaction, ending).await
 }
 
 /// Whether all of it was written.
-async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool, Error> {
+async fn write(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, Error> {
     if !set_status(savepoint, ending).await? {
         return Ok(false);
     }
@@ -60,7 +60,7 @@ async fn write(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool,
 }
 
 /// Compares and sets: only the owner's live response ends.
-async fn set_status(savepoint: &DatabaseTransaction, ending: &Ending) -> Result<bool, Error> {
+async fn set_status(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, Error> {
     let ended = response::ActiveModel {
         status: Set(ending.status.as_str().to_owned()),
         cause: Set(ending.cause.map(|cause| cause.as_str().to_owned())),
@@ -92,7 +92,7 @@ async fn append_last(savepoint: &DatabaseTransaction, after: u64, segment: &Segm
     Ok(written || is_there(savepoint, segment).await?)
 }
 
-async fn explain(transaction: &DatabaseTransaction, ending: &Ending) -> Result<Outcome, Error> {
+async fn explain(transaction: &DatabaseTransaction, ending: &EndingRecord) -> Result<CommitOutcome, Error> {
     let row = read::response(transaction, ending.id).await?;
     let conflict = Conflict::of(row.as_ref(), ending.epoch);
     let ended_so = conflict == Conflict::Ended
@@ -100,5 +100,5 @@ async fn explain(transaction: &DatabaseTransaction, ending: &Ending) -> Result<O
             Some((_, last)) => is_there(transaction, last).await?,
             None => row.is_some_and(|row| row.ended_by(ending)),
         };
-    Ok(if ended_so { Outcome::Committed } else { Outcome::Conflict(conflict) })
+    Ok(if ended_so { CommitOutcome::Committed } else { CommitOutcome::Conflict(conflict) })
 }

@@ -21,14 +21,14 @@ use super::{
 };
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
-use crate::store::{Entry, Error, Outcome, StoredItem};
+use crate::store::{CommitOutcome, Entry, Error, StoredItem};
 
 pub(super) use epoch::next_epoch;
 
 /// An entry, or what became of it, with its place in the group.
 type Numbered<T> = (usize, T);
 
-pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<Outcome>, Error> {
+pub(super) async fn commit(pools: &Pools, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
     if group.is_empty() {
         return Ok(Vec::new());
     }
@@ -94,11 +94,11 @@ fn response_of(entry: &Entry) -> ResponseId {
 }
 
 /// Items and segments go with the row. Its idempotency key stays, for a while.
-async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<Outcome, Error> {
+async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<CommitOutcome, Error> {
     idempotency::keep_no_more(transaction, id).await?;
     response::Entity::delete_by_id(key(id)).exec(transaction).await?;
     fault::reach(FaultPoint::RowDeleted);
-    Ok(Outcome::Committed)
+    Ok(CommitOutcome::Committed)
 }
 
 /// How many rows an insert that may have conflicted has written.

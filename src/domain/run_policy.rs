@@ -8,7 +8,7 @@ use super::DisconnectPolicy;
 ///
 /// Kept as JSON: later versions may add fields, each with a default that means what its absence meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
+pub struct RunPolicy {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
     /// Who asked, by the name under which places at providers are counted.

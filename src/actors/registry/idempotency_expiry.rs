@@ -12,7 +12,7 @@ const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// Forgets, now and again for ever, keys that are old enough and whose response can't be read any more.
-pub(super) async fn forget(node: Arc<Node>) {
+pub(super) async fn expire(node: Arc<Node>) {
     loop {
         match sweep(&node).await {
             Ok(0) => tokio::time::sleep(PAUSE).await,

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::ReaderId;
+use super::ClientId;
 use crate::domain::Frame;
 
 /// What an emitter sees at its cursor.
 #[derive(Debug)]
-pub(crate) enum Sight {
+pub(crate) enum FrameLookup {
     /// The next event.
     Frame(Frame),
-    /// The event has left the board: it must be read from the log.
+    /// The event has left the frame_buffer: it must be read from the log.
     Behind,
     /// There is nothing yet.
     Nothing,
@@ -25,18 +25,18 @@ pub(crate) enum Sight {
 /// A stored response keeps the latest `capacity` bytes: who is further behind reads the log. One that is not
 /// stored has no log and keeps every event until all its emitters have passed it.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct FrameBuffer {
     frames: VecDeque<Frame>,
     bytes: usize,
     next_sequence: u64,
     capacity: usize,
     /// Where the emitters are; only kept where they hold events back.
-    cursors: Option<BTreeMap<ReaderId, u64>>,
+    cursors: Option<BTreeMap<ClientId, u64>>,
     pub(crate) over: bool,
     pub(crate) unavailable: bool,
 }
 
-impl Board {
+impl FrameBuffer {
     pub(crate) fn new(capacity: usize, stored: bool) -> Self {
         Self {
             frames: VecDeque::new(),
@@ -66,23 +66,25 @@ impl Board {
         self.bytes > self.capacity
     }
 
-    pub(crate) fn look(&self, cursor: u64) -> Sight {
+    pub(crate) fn look(&self, cursor: u64) -> FrameLookup {
         if cursor >= self.next_sequence {
             return if self.over {
-                Sight::Over
+                FrameLookup::Over
             } else if self.unavailable {
-                Sight::Unavailable
+                FrameLookup::Unavailable
             } else {
-                Sight::Nothing
+                FrameLookup::Nothing
             };
         }
         let oldest = self.next_sequence - self.frames.len() as u64;
         let index = cursor.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| self.frames.get(index)).map_or(Sight::Behind, |frame| Sight::Frame(frame.clone()))
+        index
+            .and_then(|index| self.frames.get(index))
+            .map_or(FrameLookup::Behind, |frame| FrameLookup::Frame(frame.clone()))
     }
 
     /// An emitter has passed on all events before `cursor`.
-    pub(crate) fn advance(&mut self, reader: ReaderId, cursor: u64) {
+    pub(crate) fn advance(&mut self, reader: ClientId, cursor: u64) {
         if let Some(cursors) = &mut self.cursors {
             cursors.insert(reader, cursor);
             self.trim();
@@ -90,7 +92,7 @@ impl Board {
     }
 
     /// A reader needs nothing more.
-    pub(crate) fn leave(&mut self, reader: ReaderId) {
+    pub(crate) fn leave(&mut self, reader: ClientId) {
         if let Some(cursors) = &mut self.cursors {
             cursors.remove(&reader);
             self.trim();

@@ -4,26 +4,26 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use super::{client_emitter::Emission, status_line::SharedStatusLine};
+use super::{client_emitter::Emission, success_promise::SharedSuccessPromise};
 use crate::domain::{Cause, View};
 use crate::protocol::{Response, ResponseId, Status};
 
 /// How far a response is, as far as its clients' status line depends on it.
 #[derive(Debug, Clone)]
-pub enum Phase {
+pub enum ResponsePhase {
     /// Accepted; no provider has answered yet.
     Opening,
     /// A provider streams.
     Opened,
     /// It ended, and the ending is durable.
-    Ended(Arc<Outcome>),
+    Ended(Arc<ResponseOutcome>),
     /// The database is away for longer than the response waits. The true ending can be read once it is back.
     Unavailable,
 }
 
 /// How a response ended.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct ResponseOutcome {
     /// The terminal status.
     pub status: Status,
     /// Why it failed.
@@ -36,7 +36,7 @@ pub struct Outcome {
     pub retry_after: Option<Duration>,
 }
 
-impl Outcome {
+impl ResponseOutcome {
     /// Whether anything came out.
     #[must_use]
     pub fn has_output(&self) -> bool {
@@ -46,36 +46,36 @@ impl Outcome {
 
 /// A client's end of a response. Dropping it tells the response that the client is gone.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ClientStream {
     /// The response.
     pub id: ResponseId,
     /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
-    pub phase: watch::Receiver<Phase>,
+    pub phase: watch::Receiver<ResponsePhase>,
     /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
     /// failed or cut the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
-    pub(crate) status_line: SharedStatusLine,
+    pub(crate) success_promise: SharedSuccessPromise,
 }
 
-impl Reader {
+impl ClientStream {
     /// To be asked before the client is told that its request is a success while the response has not ended: a response
     /// that fails without output gives its idempotency key back for another run, and all its clients are to be told of
     /// that failure. False if it has failed so: then [`phase`](Self::phase) soon says how.
     #[must_use]
     pub fn begin_success(&self) -> bool {
-        self.status_line.succeed()
+        self.success_promise.succeed()
     }
 
     /// Whether any client of the running response was told of a success.
     #[must_use]
     pub fn has_begun_success(&self) -> bool {
-        self.status_line.has_succeeded()
+        self.success_promise.has_succeeded()
     }
 }
 
 /// What a reader wants to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum DeliveryMode {
     /// The events after a point, as this view shows them.
     Events {
         /// How.
@@ -87,20 +87,20 @@ pub enum Wish {
     Ending,
 }
 
-/// The other end of a [`Reader`], held by what serves it.
+/// The other end of a [`ClientStream`], held by what serves it.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) phase: Arc<watch::Sender<Phase>>,
+pub(crate) struct ClientSink {
+    pub(crate) phase: Arc<watch::Sender<ResponsePhase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
-    pub(crate) wish: Wish,
-    pub(crate) status_line: SharedStatusLine,
+    pub(crate) mode: DeliveryMode,
+    pub(crate) success_promise: SharedSuccessPromise,
 }
 
 /// Both ends of a new reader.
-pub(crate) fn seat(id: ResponseId, wish: Wish, buffer: usize) -> (Seat, Reader) {
-    let (phase, phases) = watch::channel(Phase::Opening);
+pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
+    let (phase, phases) = watch::channel(ResponsePhase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
-    let status_line = SharedStatusLine::default();
-    let seat = Seat { phase: Arc::new(phase), sink, wish, status_line: status_line.clone() };
-    (seat, Reader { id, phase: phases, emissions, status_line })
+    let success_promise = SharedSuccessPromise::default();
+    let client = ClientSink { phase: Arc::new(phase), sink, mode, success_promise: success_promise.clone() };
+    (client, ClientStream { id, phase: phases, emissions, success_promise })
 }

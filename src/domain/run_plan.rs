@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Idempotency, Prompt, Request, Terms, Timeouts};
+use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts};
 use crate::protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct RunPlan {
     /// The new response.
     pub id: ResponseId,
     /// Whose it is.
@@ -40,11 +40,11 @@ pub struct Plan {
     pub idempotency: Option<Idempotency>,
 }
 
-impl Plan {
+impl RunPlan {
     /// What the run is held to.
     #[must_use]
-    pub fn terms(&self) -> Terms {
-        Terms {
+    pub fn run_policy(&self) -> RunPolicy {
+        RunPolicy {
             request_id: self.request_id.clone(),
             caller: self.caller.clone(),
             disconnect: self.disconnect,

@@ -12,9 +12,9 @@ const FAILURE: u8 = 2;
 /// Decided once for all clients of a response, by whoever comes first: who is about to tell a client of a success, or
 /// the response, which is about to fail without a word and lets its idempotency key go.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StatusLine(Arc<AtomicU8>);
+pub(crate) struct SuccessPromise(Arc<AtomicU8>);
 
-impl StatusLine {
+impl SuccessPromise {
     /// Decides for a success. False if it is decided otherwise.
     pub(crate) fn succeed(&self) -> bool {
         self.decide(SUCCESS)
@@ -35,19 +35,19 @@ impl StatusLine {
     }
 }
 
-/// The status line as a client's end has it: that of a running response once the client has its seat. One that has
+/// The status line as a client's end has it: that of a running response once the client has its client. One that has
 /// ended has none any more: what could be told was told.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SharedStatusLine(Arc<OnceLock<StatusLine>>);
+pub(crate) struct SharedSuccessPromise(Arc<OnceLock<SuccessPromise>>);
 
-impl SharedStatusLine {
+impl SharedSuccessPromise {
     /// From now on this is the status line of that response. A second one changes nothing.
-    pub(crate) fn join(&self, line: &StatusLine) {
+    pub(crate) fn join(&self, line: &SuccessPromise) {
         self.0.get_or_init(|| line.clone());
     }
 
     pub(super) fn succeed(&self) -> bool {
-        self.0.get().is_none_or(StatusLine::succeed)
+        self.0.get().is_none_or(SuccessPromise::succeed)
     }
 
     pub(super) fn has_succeeded(&self) -> bool {
@@ -63,18 +63,18 @@ impl SharedStatusLine {
 mod tests {
     use std::thread;
 
-    use super::{SharedStatusLine, StatusLine};
+    use super::{SharedSuccessPromise, SuccessPromise};
 
     #[test]
     fn the_first_word_stands_for_every_client() {
-        let line = StatusLine::default();
-        let clients = [SharedStatusLine::default(), SharedStatusLine::default()];
+        let line = SuccessPromise::default();
+        let clients = [SharedSuccessPromise::default(), SharedSuccessPromise::default()];
         clients.iter().for_each(|client| client.join(&line));
         assert!(clients[0].succeed() && clients[1].succeed());
         assert!(!line.fail() && clients[1].has_succeeded() && !clients[1].has_failed());
 
-        let line = StatusLine::default();
-        let client = SharedStatusLine::default();
+        let line = SuccessPromise::default();
+        let client = SharedSuccessPromise::default();
         client.join(&line);
         assert!(line.fail() && line.fail());
         assert!(!client.succeed() && client.has_failed() && !client.has_succeeded());
@@ -82,14 +82,14 @@ mod tests {
 
     #[test]
     fn a_client_of_what_has_ended_may_always_be_told() {
-        let client = SharedStatusLine::default();
+        let client = SharedSuccessPromise::default();
         assert!(client.succeed() && !client.has_succeeded() && !client.has_failed());
     }
 
     #[test]
     fn of_two_who_decide_at_once_one_wins() {
         for _ in 0..200 {
-            let line = StatusLine::default();
+            let line = SuccessPromise::default();
             let (succeeds, fails) = (line.clone(), line.clone());
             let succeeded = thread::spawn(move || succeeds.succeed());
             let failed = fails.fail();

@@ -6,18 +6,18 @@ use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
-use crate::store::{Admission, Append, Ending, Entry, ResponseRow, Segment, Side, StoredItem};
-use crate::vault::{Error, Place, ResponseKey};
+use crate::store::{AdmissionRecord, Append, EndingRecord, Entry, ResponseRow, Segment, Side, StoredItem};
+use crate::vault::{CiphertextContext, Error, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
 /// accumulator that is restarted loses nothing and encrypts nothing twice.
-pub(crate) type SharedWindow = Rc<RefCell<Window>>;
+pub(crate) type SharedWriteBuffer = Rc<RefCell<WriteBuffer>>;
 
 /// An ending before its last facts are encrypted.
 #[derive(Debug, Clone)]
 pub(crate) struct EndingDraft {
     /// All but the content, the last segment and the items.
-    pub(crate) ending: Ending,
+    pub(crate) ending: EndingRecord,
     /// The text of the answer.
     pub(crate) text: Option<String>,
     /// The output.
@@ -29,10 +29,10 @@ type Accepted = (ResponseRow, Vec<Item>, Option<Idempotency>);
 
 /// What of a response is not yet known to be durable.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct WriteBuffer {
     id: ResponseId,
     epoch: i64,
-    /// None if the response is not stored: then no content leaves the window.
+    /// None if the response is not stored: then no content leaves the write_buffer.
     key: Option<ResponseKey>,
     /// The response itself, until it is submitted.
     admission: Option<Accepted>,
@@ -50,13 +50,13 @@ pub(crate) struct Window {
     ticket: u64,
 }
 
-impl Window {
+impl WriteBuffer {
     pub(crate) fn new(accepted: Accepted, key: Option<ResponseKey>) -> Self {
         let fresh = Self::resume((accepted.0.id, accepted.0.epoch), key, (0, 0));
         Self { admission: Some(accepted), ..fresh }
     }
 
-    /// The window of a response whose log ends before fact number `first`; `last_segment` is where its last segment
+    /// The write_buffer of a response whose log ends before fact number `first`; `last_segment` is where its last segment
     /// begins.
     pub(crate) fn resume(
         (id, epoch): (ResponseId, i64),
@@ -142,7 +142,7 @@ impl Window {
             row.status = Status::InProgress;
         }
         fault::reach(FaultPoint::AdmissionSealed);
-        Ok(Entry::Admit(Box::new(Admission { row, items, segment, claim })))
+        Ok(Entry::Admit(Box::new(AdmissionRecord { row, items, segment, claim })))
     }
 
     fn seal_ending(&mut self, draft: EndingDraft) -> Result<Entry, Error> {
@@ -158,7 +158,7 @@ impl Window {
 
     fn seal_facts(&mut self) -> Result<Option<Segment>, Error> {
         let Some(key) = self.key.as_ref().filter(|_| self.count > 0) else { return Ok(None) };
-        let bytes = key.seal(Place::Segment { first: self.first }, &self.facts)?;
+        let bytes = key.seal(CiphertextContext::Segment { first: self.first }, &self.facts)?;
         let segment = Segment { response: self.id, first: self.first, count: self.count, bytes };
         self.last_segment = self.first;
         self.first = segment.end();
@@ -178,19 +178,19 @@ pub(crate) fn seal_ending(
     draft: EndingDraft,
     (after, first): (u64, u64),
     facts: &[Fact],
-) -> Result<Ending, LogError> {
+) -> Result<EndingRecord, LogError> {
     let mut ending = seal_output(key, draft)?;
     let mut encoded = Vec::new();
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
-    let bytes = key.seal(Place::Segment { first }, &encoded)?;
+    let bytes = key.seal(CiphertextContext::Segment { first }, &encoded)?;
     let count = u32::try_from(facts.len()).map_err(|_| CodecError)?;
     ending.segment = Some((after, Segment { response: ending.id, first, count, bytes }));
     Ok(ending)
 }
 
-fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<Ending, Error> {
+fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Error> {
     let EndingDraft { mut ending, text, items } = draft;
-    ending.content = text.map(|text| key.seal(Place::Content, text.as_bytes())).transpose()?;
+    ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
     ending.items = seal_items(key, ending.id, Side::Output, &items)?;
     Ok(ending)
 }
@@ -209,6 +209,6 @@ fn seal_item(
 ) -> Result<StoredItem, Error> {
     #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
     let json = serde_json::to_vec(item).expect("items serialize");
-    let content = key.seal(Place::Item { side, position }, &json)?;
+    let content = key.seal(CiphertextContext::Item { side, position }, &json)?;
     Ok(StoredItem { response, side, position, id: item.id().clone(), content })
 }

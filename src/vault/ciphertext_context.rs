@@ -5,7 +5,7 @@ use crate::store::Side;
 
 /// The row and column of one response that a ciphertext belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum CiphertextContext {
     /// A segment of the log.
     Segment {
         /// The number of its first fact.
@@ -22,7 +22,7 @@ pub enum Place {
     Content,
 }
 
-impl Place {
+impl CiphertextContext {
     /// The bytes that are bound into the ciphertext. Every field has a fixed length or comes last, so that
     /// no two places have the same bytes.
     pub(super) fn context(self, user: UserId, response: ResponseId) -> Vec<u8> {
