@@ -75,7 +75,7 @@
 //! | write a provider or a store of your own | [`provider::Provider`] and [`store::Store`]; the examples `custom_provider`, `custom_store` |
 //! | have the HTTP API in an actix app of your own | `http::scope`; the example `embed_in_app` |
 //! | talk to it from actors, by messages | [`Antiphon::addr`]; the example `cancel_from_code` |
-//! | supervise actix actors of your own | [`actors::supervision`], which knows nothing of responses |
+//! | supervise actix actors of your own | [`actors::supervision`], the crate `antiphon-supervision` |
 //! | make plans of requests yourself | [`admission::Admission`], [`Antiphon::respond`] |
 //! | test what you built | the feature `testkit`: scripted providers, failing stores, a suite for stores |
 //!

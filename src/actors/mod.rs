@@ -18,9 +18,11 @@ mod response_supervisor;
 mod restarts;
 mod subscription;
 mod success_promise;
-pub mod supervision;
 mod upstream;
 
+/// Starts, watches and ends actors: the crate `antiphon-supervision`.
+#[doc(inline)]
+pub use antiphon_supervision as supervision;
 pub use client_emitter::Emission;
 pub(crate) use client_stream::client_channel;
 pub use client_stream::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};

@@ -23,37 +23,6 @@ fn said(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn supervision_restart_starts_a_worker_again_until_its_budget_is_spent() {
-    assert_eq!(
-        said("supervision_restart"),
-        [
-            "60 / 5 = 12",
-            "the worker panicked: attempt to divide by zero",
-            "60 / 4 = 15",
-            "the worker panicked: attempt to divide by zero",
-            "60 / 3 = 20",
-            "the worker panicked: attempt to divide by zero",
-            "given up, with 2 jobs left",
-            "the foreman ended: Ok(stopped)",
-        ]
-    );
-}
-
-#[test]
-fn supervision_tree_finds_what_hangs_and_leaves_nobody() {
-    assert_eq!(
-        said("supervision_tree"),
-        [
-            "found by its parent's beats: Some(hung)",
-            "found by its parent's beats: Some(hung)",
-            "alive: 4",
-            "nobody is left",
-            "told after the kill: Some(killed), Some(killed)",
-        ]
-    );
-}
-
-#[test]
 fn custom_provider_streams_what_its_own_model_says() {
     assert_eq!(
         said("custom_provider"),
@@ -150,7 +119,7 @@ async fn embed_in_app_has_routes_of_its_own_and_the_api() {
 fn every_example_of_one_file_is_short() {
     let examples = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap();
     let files: Vec<_> = examples.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
-    assert!(files.len() >= 7, "{files:?}");
+    assert!(files.len() >= 5, "{files:?}");
     for file in files {
         let lines = std::fs::read_to_string(&file).unwrap().lines().count();
         assert!(lines < 80, "{}: {lines} lines", file.display());

@@ -52,6 +52,14 @@ fn rust() -> Vec<Source> {
     sources(".", &[".rs"])
 }
 
+/// The code that is built into programs: of the package at the root and of each crate.
+fn production() -> Vec<Source> {
+    let mut found = sources("src", &[".rs"]);
+    found.extend(sources("crates", &[".rs"]).into_iter().filter(|source| source.path.contains("/src/")));
+    found.retain(|source| !is_test(&source.path));
+    found
+}
+
 fn is_test(path: &str) -> bool {
     path.starts_with("tests/") || path.split('/').any(|part| part == "tests" || part == "tests.rs")
 }

@@ -18,9 +18,11 @@ fn rows(text: &str) -> Vec<Row> {
     text.lines().filter(|line| !line.starts_with("|-") && !line.starts_with("| -")).filter_map(cells).collect()
 }
 
-/// The module that a file is: `src/vault/tests/ring.rs` is `vault::tests::ring`.
+/// The module that a file is: `src/vault/tests/ring.rs` is `vault::tests::ring`, and `crates/domain/src/breaker.rs` is
+/// `domain::breaker`.
 fn module(path: &str) -> String {
-    let path = path.trim_start_matches("src/").trim_start_matches("tests/");
+    let path = path.trim_start_matches("src/").trim_start_matches("tests/").trim_start_matches("crates/");
+    let path = path.replacen("/src/", "/", 1);
     let path = path.trim_end_matches(".rs").trim_end_matches(".py").trim_end_matches("/mod");
     path.replace('/', "::")
 }
@@ -37,6 +39,7 @@ fn exists(test: &str, sources: &[Source]) -> bool {
 fn every_test_named_for_a_guarantee_exists() {
     let text = std::fs::read_to_string(root().join("docs/guarantees.md")).unwrap();
     let mut code = sources("src", &[".rs"]);
+    code.extend(sources("crates", &[".rs"]));
     code.extend(sources("tests", &[".rs", ".py"]));
     let rows = rows(&text);
     assert!(!rows.is_empty(), "docs/guarantees.md has no rows");
@@ -58,10 +61,11 @@ fn every_test_named_for_a_guarantee_exists() {
 
 #[test]
 fn a_test_that_is_not_there_is_found_out() {
-    let source = Source { path: "src/vault/tests/ring.rs".to_owned(), text: "fn it_holds() {}".to_owned() };
-    let sources = [source];
+    let source = |path: &str| Source { path: path.to_owned(), text: "fn it_holds() {}".to_owned() };
+    let sources = [source("src/vault/tests/ring.rs"), source("crates/domain/src/breaker.rs")];
     assert!(exists("vault::tests::ring::it_holds", &sources));
     assert!(exists("src/vault/tests/ring.rs::it_holds", &sources));
+    assert!(exists("domain::breaker::it_holds", &sources));
     assert!(!exists("vault::tests::ring::it_is_gone", &sources));
     assert!(!exists("vault::tests::content::it_holds", &sources));
 }

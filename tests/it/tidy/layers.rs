@@ -1,4 +1,4 @@
-use super::{is_test, report, sources};
+use super::{is_test, report, root, sources};
 
 /// The modules of the crate, lowest first. Those of one line may use each other, and all that are above them
 /// here. The adapters behind the ports are in the ports' own modules.
@@ -115,44 +115,14 @@ fn protocol_and_domain_are_pure() {
     report("the lowest layers do IO, read a clock or know a framework", &violations);
 }
 
+/// That a crate uses only what its manifest names is the compiler's word; what that may be is said here.
 #[test]
-fn supervision_stands_alone() {
-    let own = "src/actors/supervision/";
-    let mut violations = Vec::new();
-    for source in sources(own, &[".rs"]) {
-        let inside = source.path.trim_start_matches(own);
-        for (number, line) in source.text.lines().enumerate().filter(|(_, line)| leaves(inside, line)) {
-            violations.push(format!("{}:{}: {}", source.path, number + 1, line.trim()));
-        }
-    }
-    report("supervision is for every actix program and knows nothing else of this crate", &violations);
-}
-
-/// Whether a line of a module's file names what is outside of the module.
-fn leaves(file: &str, line: &str) -> bool {
-    let code = line.split("//").next().unwrap_or_default();
-    let depth = file.trim_end_matches("mod.rs").split('/').filter(|part| !part.is_empty()).count();
-    code.contains("crate::") || code.contains("antiphon") || code.contains(&"super::".repeat(depth + 1))
-}
-
-#[test]
-fn a_line_that_leaves_its_module_is_found_out() {
-    for (file, line) in [
-        ("roster.rs", "use crate::protocol::ResponseId;"),
-        ("roster.rs", "use super::super::Role;"),
-        ("mod.rs", "use super::Role;"),
-        ("tests/mod.rs", "use super::super::Role;"),
-        ("tests/facts.rs", "use super::super::super::Role;"),
-    ] {
-        assert!(leaves(file, line), "{file}: {line}");
-    }
-    for (file, line) in [
-        ("roster.rs", "use super::monitored::Switch; // not crate::"),
-        ("mod.rs", "pub use roster::Roster;"),
-        ("tests/facts.rs", "use super::super::Exit;"),
-    ] {
-        assert!(!leaves(file, line), "{file}: {line}");
-    }
+fn supervision_needs_nothing_else_of_the_workspace() {
+    let manifest = std::fs::read_to_string(root().join("crates/supervision/Cargo.toml")).unwrap();
+    let (_, after) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let dependencies = after.split("\n[").next().unwrap().lines();
+    let names: Vec<_> = dependencies.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim()).collect();
+    assert_eq!(names, ["actix", "actix-rt", "parking_lot", "thiserror", "tokio", "tracing"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use antiphon::domain::Cause;
 
-use super::{is_test, report, root, sources};
+use super::{production, report, root};
 
 /// The texts of all warnings and errors that are logged: the last text of each call of the macros.
 fn lines(code: &str) -> Vec<String> {
@@ -37,7 +37,7 @@ fn every_warning_and_every_cause_is_explained_to_those_who_run_the_server() {
     let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let mut missing = Vec::new();
     let mut found = 0;
-    for source in sources("src", &[".rs"]).iter().filter(|source| !is_test(&source.path)) {
+    for source in production() {
         for line in lines(&source.text) {
             found += 1;
             // What is dangerous about a configuration is told in sentences of its own.

@@ -56,7 +56,7 @@ fn the_package_holds_nothing_that_only_the_repository_needs() {
 
 #[test]
 fn every_package_has_its_licences() {
-    for package in ["antiphon", "antiphon-entities", "antiphon-migration"] {
+    for package in ["antiphon", "antiphon-entities", "antiphon-migration", "antiphon-supervision"] {
         let packaged = packaged(package);
         for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
             assert!(packaged.contains(licence), "{package}: {licence}");

@@ -1,13 +1,13 @@
 //! A worker that panics is started again, twice within a minute at most; then its parent gives up.
 //!
-//! `cargo run --example supervision_restart`
+//! `cargo run -p antiphon-supervision --example restart`
 
 #![expect(clippy::print_stdout, reason = "it tells what happens")]
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
-use antiphon::actors::supervision::{Child, Exit, Restart, RestartBudget, Roster, spawn};
+use antiphon_supervision::{Child, Exit, Restart, RestartBudget, Roster, spawn};
 use tokio::{sync::oneshot, time::Instant};
 
 /// Both live on one thread.

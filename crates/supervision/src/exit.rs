@@ -13,7 +13,7 @@ use std::{
 /// different in a failed assertion.
 ///
 /// ```
-/// use antiphon::actors::supervision::Exit;
+/// use antiphon_supervision::Exit;
 ///
 /// let exit = Exit::Panicked("no room for ada's letter".to_owned());
 /// assert_eq!(exit.to_string(), "panicked");

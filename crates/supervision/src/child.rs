@@ -25,7 +25,7 @@ const MAILBOX: usize = 16;
 ///
 /// ```
 /// use actix::{Actor, Context, Handler};
-/// use antiphon::actors::supervision::{Beat, Exit, Ping, Roster, spawn};
+/// use antiphon_supervision::{Beat, Exit, Ping, Roster, spawn};
 ///
 /// struct Deaf;
 ///
@@ -99,7 +99,7 @@ impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
 ///
 /// ```
 /// use actix::{Actor, Context};
-/// use antiphon::actors::supervision::{Exit, Roster, spawn};
+/// use antiphon_supervision::{Exit, Roster, spawn};
 ///
 /// struct Idle;
 /// impl Actor for Idle {

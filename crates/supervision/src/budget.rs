@@ -21,7 +21,7 @@ pub enum Restart {
 /// ```
 /// use std::time::Duration;
 ///
-/// use antiphon::actors::supervision::{Restart, RestartBudget};
+/// use antiphon_supervision::{Restart, RestartBudget};
 /// use tokio::time::Instant;
 ///
 /// let mut budget = RestartBudget::within(Duration::from_secs(60), 2);

@@ -9,11 +9,14 @@ use actix::Message;
 
 /// Asks an actor whether it still reads its mailbox. Sent by [`Child::beat`](super::Child::beat), answered by
 /// [`Ping::answer`].
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub struct Ping {
     number: u64,
     answered: Arc<AtomicU64>,
+}
+
+impl Message for Ping {
+    type Result = ();
 }
 
 impl Ping {

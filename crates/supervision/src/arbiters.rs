@@ -30,7 +30,7 @@ pub struct ArbitersGone(#[source] io::Error);
 ///
 /// ```
 /// use actix::{Actor, Context};
-/// use antiphon::actors::supervision::{Arbiters, Exit, Roster, spawn_on};
+/// use antiphon_supervision::{Arbiters, Exit, Roster, spawn_on};
 ///
 /// struct Idle;
 /// impl Actor for Idle {

@@ -11,7 +11,7 @@ use std::{
 use actix::{Actor, dev::ContextFut};
 use parking_lot::Mutex;
 
-#[cfg(feature = "testkit")]
+#[cfg(feature = "fault-injection")]
 use super::roster::Fault;
 use super::{Exit, roster::Presence};
 
@@ -19,7 +19,7 @@ use super::{Exit, roster::Presence};
 #[derive(Debug, Default)]
 pub(super) struct Switch {
     state: Mutex<SwitchState>,
-    #[cfg(feature = "testkit")]
+    #[cfg(feature = "fault-injection")]
     struck: tokio::sync::watch::Sender<bool>,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Switch {
 struct SwitchState {
     kill: Option<Exit>,
     waker: Option<Waker>,
-    #[cfg(feature = "testkit")]
+    #[cfg(feature = "fault-injection")]
     fault: Option<Fault>,
 }
 
@@ -52,7 +52,7 @@ impl Switch {
         state.kill.clone()
     }
 
-    #[cfg(feature = "testkit")]
+    #[cfg(feature = "fault-injection")]
     pub(super) fn inflict(&self, fault: Fault) {
         let waker = {
             let mut state = self.state.lock();
@@ -64,7 +64,7 @@ impl Switch {
         }
     }
 
-    #[cfg(feature = "testkit")]
+    #[cfg(feature = "fault-injection")]
     fn fault(&self) -> Option<Fault> {
         let fault = self.state.lock().fault;
         if matches!(fault, Some(Fault::Hang | Fault::Block)) {
@@ -74,7 +74,7 @@ impl Switch {
     }
 
     /// Waits until an inflicted fault shows: the actor hangs, or has ended.
-    #[cfg(feature = "testkit")]
+    #[cfg(feature = "fault-injection")]
     pub(super) async fn struck(&self) {
         // The sender is this switch's own.
         let mut struck = self.struck.subscribe();
@@ -129,7 +129,7 @@ impl<A: Actor<Context = actix::Context<A>>, L> Monitored<A, L> {
         let context = self.context.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
         self.presence = None;
-        #[cfg(feature = "testkit")]
+        #[cfg(feature = "fault-injection")]
         self.switch.struck.send_replace(true);
         self.notice.tell(match (exit, dropped) {
             (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
@@ -141,7 +141,7 @@ impl<A: Actor<Context = actix::Context<A>>, L> Monitored<A, L> {
         if let Some(exit) = self.switch.killed(task.waker()) {
             return Poll::Ready(exit);
         }
-        #[cfg(feature = "testkit")]
+        #[cfg(feature = "fault-injection")]
         match self.switch.fault() {
             Some(Fault::Hang) => return Poll::Pending,
             Some(Fault::Block) => loop {

@@ -1,14 +1,14 @@
 //! Two trees of actors on threads of their own: what hangs is found by its parent's beats, the rest is killed from the
 //! top, and the leak check says when nobody is left.
 //!
-//! `cargo run --example supervision_tree`
+//! `cargo run -p antiphon-supervision --example tree`
 
 #![expect(clippy::print_stdout, reason = "it tells what happens")]
 
 use std::{future::pending, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, fut::wrap_future};
-use antiphon::actors::supervision::{Arbiters, Beat, Child, Exit, Ping, Roster, spawn, spawn_on};
+use antiphon_supervision::{Arbiters, Beat, Child, Exit, Ping, Roster, spawn, spawn_on};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Never ends by itself: without supervision it would outlive its parent.

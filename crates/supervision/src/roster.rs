@@ -17,7 +17,7 @@ use super::monitored::Switch;
 /// use std::time::Duration;
 ///
 /// use actix::{Actor, Context};
-/// use antiphon::actors::supervision::{Roster, spawn};
+/// use antiphon_supervision::{Roster, spawn};
 ///
 /// struct Idle;
 /// impl Actor for Idle {
@@ -159,7 +159,7 @@ impl<L> Drop for Presence<L> {
 }
 
 /// What a test can do to an actor from outside.
-#[cfg(feature = "testkit")]
+#[cfg(feature = "fault-injection")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It panics at its next turn.
@@ -172,7 +172,7 @@ pub enum Fault {
     Block,
 }
 
-#[cfg(feature = "testkit")]
+#[cfg(feature = "fault-injection")]
 impl<L: PartialEq> Roster<L> {
     /// Inflicts a fault on every live actor with that label, waits until it shows, and says on how many.
     pub async fn inflict(&self, label: L, fault: Fault) -> usize {
