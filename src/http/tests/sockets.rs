@@ -11,7 +11,7 @@ use tokio::{
 
 use super::fixture::{Api, KEY};
 use crate::actors::ResponsePhase;
-use crate::http::serve;
+use crate::http::{ServerOptions, serve};
 
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
