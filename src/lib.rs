@@ -109,13 +109,16 @@ pub mod cli;
 mod clock;
 #[cfg(feature = "server")]
 pub mod config;
-pub mod domain;
+#[doc(inline)]
+pub use antiphon_domain as domain;
 pub mod fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;
-pub mod protocol;
+#[doc(inline)]
+pub use antiphon_protocol as protocol;
 pub mod provider;
+mod refusal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
@@ -125,7 +128,8 @@ pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, AttachRefusal, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts,
-    RespondError, StartError, StartResponse, User, WeakAntiphon,
+    Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
+    StartError, StartResponse, User, WeakAntiphon,
 };
 pub use clock::{Clock, SystemClock};
+pub use refusal::Refusal;

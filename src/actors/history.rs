@@ -1,7 +1,8 @@
 //! What was said before: the items of a response and its ancestors.
 
-use super::{Node, ReadRefusal};
+use super::Node;
 use crate::protocol::{Item, ResponseId, Status, UserId};
+use crate::refusal::Refusal;
 use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
 use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 
@@ -15,7 +16,7 @@ pub struct History {
 }
 
 /// Why a history could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// The response, or one of its ancestors, does not exist for this user or is not stored.
     #[error("there is no such response")]
@@ -25,15 +26,13 @@ pub enum HistoryError {
     StillRunning,
     /// It could not be read.
     #[error(transparent)]
-    Read(ReadRefusal),
+    Read(Refusal),
 }
 
-impl<E: Into<ReadRefusal>> From<E> for HistoryError {
+impl<E: Into<Refusal>> From<E> for HistoryError {
     fn from(error: E) -> Self {
-        match error.into() {
-            ReadRefusal::NotFound => Self::NotFound,
-            refusal @ (ReadRefusal::Unavailable | ReadRefusal::Restarting | ReadRefusal::Failed) => Self::Read(refusal),
-        }
+        let refusal = error.into();
+        if refusal == Refusal::NotFound { Self::NotFound } else { Self::Read(refusal) }
     }
 }
 
@@ -96,11 +95,11 @@ async fn read(
 }
 
 /// A stored item as it was.
-pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, ReadRefusal> {
+pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
     let place = CiphertextContext::Item { side: item.side, position: item.position };
     let json = key.open(place, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
         tracing::error!(response.id = %item.response, "a stored item is no item");
-        ReadRefusal::Failed
+        Refusal::Internal
     })
 }

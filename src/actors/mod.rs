@@ -38,7 +38,6 @@ pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::AdmissionSlot;
-pub use response_supervisor::{AdmitError, CancelRefusal, ReadRefusal};
 pub use subscription::Subscription;
 #[cfg(test)]
 pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};

@@ -4,9 +4,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{HistoryError, Node, ReadRefusal, history, open_item};
+use super::{HistoryError, Node, history, open_item};
 use crate::domain::{Cause, Encoding, Prompt, Request, Target};
 use crate::protocol::{Item, ResponseId, UserId};
+use crate::refusal::Refusal;
 use crate::store::{ItemQuery, Order, Side};
 use crate::vault::ResponseKey;
 
@@ -104,11 +105,9 @@ pub(crate) async fn plan_again(
     let accepted = loop {
         match read(&node, user, id, (&request, planner.history_items())).await {
             Ok(accepted) => break accepted,
-            Err(HistoryError::Read(ReadRefusal::Unavailable)) => tokio::time::sleep(PAUSE).await,
+            Err(HistoryError::Read(Refusal::DatabaseUnavailable)) => tokio::time::sleep(PAUSE).await,
             Err(HistoryError::NotFound | HistoryError::StillRunning) => return Err(Cause::HistoryUnavailable),
-            Err(HistoryError::Read(ReadRefusal::NotFound | ReadRefusal::Restarting | ReadRefusal::Failed)) => {
-                return Err(Cause::InternalError);
-            }
+            Err(HistoryError::Read(_)) => return Err(Cause::InternalError),
         }
     };
     planner.plan(accepted).await.map_err(|refusal| {
@@ -127,13 +126,13 @@ async fn read(
         Some(previous) => history(node, user, previous, most).await?.items,
         None => Vec::new(),
     };
-    let key = node.vault.user_key(user).await.map_err(ReadRefusal::from)?.response_key(id);
+    let key = node.vault.user_key(user).await.map_err(Refusal::from)?.response_key(id);
     let input = input(node, &key, id).await.map_err(HistoryError::Read)?;
     Ok(Accepted { id, request: request.clone(), input, history })
 }
 
 /// All of it at once: items of clients may share an id, and then pages would miss some.
-async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, ReadRefusal> {
+async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
     let query = ItemQuery { response: id, side: Side::Input, order: Order::Ascending, after: None, limit: MOST_ITEMS };
     let page = node.store.items(query).await?;
     page.items.iter().map(|item| open_item(key, item)).collect()

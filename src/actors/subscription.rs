@@ -8,15 +8,16 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{ClientStream, DeliveryMode, Emission, ReadRefusal};
+use super::{ClientStream, DeliveryMode, Emission};
 use crate::domain::View;
 use crate::protocol::ResponseId;
+use crate::refusal::Refusal;
 
 /// How often in a row a reader may be lost without a single event.
 const MOST_FRUITLESS: u32 = 5;
 
 /// Gets another reader of the same response.
-type Resume = Box<dyn Fn(DeliveryMode) -> BoxFuture<'static, Result<ClientStream, ReadRefusal>> + Send + Sync>;
+type Resume = Box<dyn Fn(DeliveryMode) -> BoxFuture<'static, Result<ClientStream, Refusal>> + Send + Sync>;
 
 /// One client's way through a response's events: each event once, in order, none left out. A reader that is lost is
 /// replaced by one that goes on after the last event.
@@ -32,7 +33,7 @@ pub struct Subscription {
 
 enum Source {
     Reading(ClientStream),
-    Resuming(BoxFuture<'static, Result<ClientStream, ReadRefusal>>),
+    Resuming(BoxFuture<'static, Result<ClientStream, Refusal>>),
     Over,
 }
 
@@ -44,7 +45,7 @@ impl Subscription {
         resume: impl Fn(DeliveryMode) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Result<ClientStream, ReadRefusal>> + Send + 'static,
+        F: Future<Output = Result<ClientStream, Refusal>> + Send + 'static,
     {
         Self {
             id: reader.id,
@@ -71,9 +72,9 @@ impl Subscription {
     /// What comes next; none after an end, or after an error. Nothing is lost if the future is dropped.
     ///
     /// # Errors
-    /// [`ReadRefusal`]: no other reader can be had now. The response can be read later, from
+    /// [`Refusal`]: no other reader can be had now. The response can be read later, from
     /// [`next_sequence_number`](Self::next_sequence_number) on.
-    pub async fn recv(&mut self) -> Option<Result<Emission, ReadRefusal>> {
+    pub async fn recv(&mut self) -> Option<Result<Emission, Refusal>> {
         poll_fn(|task| self.poll_recv(task)).await
     }
 
@@ -86,7 +87,7 @@ impl Subscription {
     }
 
     /// [`recv`](Self::recv), for streams.
-    pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, ReadRefusal>>> {
+    pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, Refusal>>> {
         loop {
             match &mut self.source {
                 Source::Over => return Poll::Ready(None),
@@ -132,10 +133,10 @@ impl Subscription {
         }));
     }
 
-    fn give_up(&mut self) -> ReadRefusal {
+    fn give_up(&mut self) -> Refusal {
         tracing::error!(response.id = %self.id, "the readers of a response keep failing");
         self.source = Source::Over;
-        ReadRefusal::Failed
+        Refusal::Internal
     }
 }
 

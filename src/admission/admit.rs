@@ -75,7 +75,7 @@ impl Admission {
             instructions: valid.create.instructions.clone(),
             history,
             input: valid.input.clone(),
-            tools: request.callable_tools(),
+            tools: request.callable_tools().into_iter().cloned().collect(),
             format: request.text.format.clone(),
             truncation: request.truncation,
         };
@@ -86,7 +86,7 @@ impl Admission {
             user,
             request_id: context.request_id,
             input: material.input,
-            prompt,
+            prompt: Arc::new(prompt),
             caller: context.caller,
             targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
             encoding: model.encoding,
@@ -94,7 +94,7 @@ impl Admission {
             disconnect: self.policy(context.disconnect),
             resumable: valid.store && (valid.stream || valid.background || context.idempotency.is_some()),
             idempotency: context.idempotency,
-            request,
+            request: Arc::new(request),
         };
         Ok(Admitted { plan, stream: valid.stream, view: valid.view })
     }

@@ -4,9 +4,10 @@ use std::{fmt, sync::Weak};
 
 use async_trait::async_trait;
 
-use crate::actors::{History, HistoryError, Node, ReadRefusal, history};
+use crate::actors::{History, HistoryError, Node, history};
 use crate::domain::{Encoding, Prompt};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
+use crate::refusal::Refusal;
 use crate::tokens::{Tiktoken, TokenError, definition_tokens, prompt_tokens};
 
 /// Tells what was said before.
@@ -19,7 +20,7 @@ pub trait Histories: fmt::Debug + Send + Sync + 'static {
 #[async_trait]
 impl Histories for Weak<Node> {
     async fn history(&self, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
-        let node = self.upgrade().ok_or(HistoryError::Read(ReadRefusal::Restarting))?;
+        let node = self.upgrade().ok_or(HistoryError::Read(Refusal::Draining))?;
         history(&node, user, last, most).await
     }
 }

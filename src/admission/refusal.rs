@@ -1,8 +1,8 @@
 //! Why a request is not admitted.
 
-use crate::actors::ReadRefusal;
 use crate::domain::{Incoherent, Violation};
 use crate::protocol::ResponseId;
+use crate::refusal;
 
 /// Why a request is not admitted. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -44,5 +44,5 @@ pub enum Refusal {
     },
     /// The history could not be read.
     #[error("the history could not be read")]
-    History(#[source] ReadRefusal),
+    History(#[source] refusal::Refusal),
 }

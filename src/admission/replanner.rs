@@ -38,7 +38,7 @@ impl Planner for Replanner {
             instructions: request.instructions.clone(),
             history,
             input,
-            tools: request.callable_tools(),
+            tools: request.callable_tools().into_iter().cloned().collect(),
             format: request.text.format.clone(),
             truncation: request.truncation,
         };

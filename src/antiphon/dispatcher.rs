@@ -12,12 +12,13 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Label, ReadRefusal, ResponseOutcome, ResponsePhase, Role,
+    ClientStream, DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
     supervision::{Child, spawn_on},
 };
 use crate::domain::View;
 use crate::journal::Log;
 use crate::protocol::{ResponseId, UserId};
+use crate::refusal::Refusal;
 use crate::vault::UserKey;
 
 /// Takes [`StartResponse`], [`CancelResponse`] and [`ReadFacts`] from other actors, on any thread and under any
@@ -42,10 +43,10 @@ impl Dispatcher {
         Self { node, readers: HashMap::new(), next: 0 }
     }
 
-    fn listen(&mut self, feed: Feed, id: ResponseId, ctx: &Context<Self>) -> Result<(), ReadRefusal> {
-        let antiphon = self.node.upgrade().ok_or(ReadRefusal::Restarting)?;
+    fn listen(&mut self, feed: Feed, id: ResponseId, ctx: &Context<Self>) -> Result<(), Refusal> {
+        let antiphon = self.node.upgrade().ok_or(Refusal::Draining)?;
         let node = antiphon.node();
-        let arbiter = node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
+        let arbiter = node.arbiters.of(id).ok_or(Refusal::Internal)?;
         let (number, parent, last_word) = (self.next, ctx.address(), feed.last_word.clone());
         self.next += 1;
         let exit = move |exit| {
@@ -67,7 +68,7 @@ impl Handler<StartResponse> for Dispatcher {
     type Result = ResponseActFuture<Self, Result<ResponseId, RespondError>>;
 
     fn handle(&mut self, start: StartResponse, _: &mut Self::Context) -> Self::Result {
-        let started = guarded(begin(self.node.clone(), start), || AdmitError::Failed.into());
+        let started = guarded(begin(self.node.clone(), start), || Refusal::Internal.into());
         Box::pin(started.into_actor(self).map(|started, dispatcher, ctx| {
             let (id, feed) = started?;
             if let Some(feed) = feed {
@@ -81,24 +82,24 @@ impl Handler<StartResponse> for Dispatcher {
 }
 
 impl Handler<CancelResponse> for Dispatcher {
-    type Result = ResponseActFuture<Self, Result<Arc<ResponseOutcome>, CancelRefusal>>;
+    type Result = ResponseActFuture<Self, Result<Arc<ResponseOutcome>, Refusal>>;
 
     fn handle(&mut self, CancelResponse { user, id }: CancelResponse, _: &mut Self::Context) -> Self::Result {
         let node = self.node.clone();
         let cancelled = async move {
-            let antiphon = node.upgrade().ok_or(CancelRefusal::Unavailable)?;
+            let antiphon = node.upgrade().ok_or(Refusal::DatabaseUnavailable)?;
             antiphon.cancel(user, id).await
         };
-        Box::pin(guarded(cancelled, || CancelRefusal::Failed).into_actor(self))
+        Box::pin(guarded(cancelled, || Refusal::Internal).into_actor(self))
     }
 }
 
 impl Handler<ReadFacts> for Dispatcher {
-    type Result = ResponseActFuture<Self, Result<(), ReadRefusal>>;
+    type Result = ResponseActFuture<Self, Result<(), Refusal>>;
 
     fn handle(&mut self, read: ReadFacts, _: &mut Self::Context) -> Self::Result {
         let id = read.id;
-        let found = guarded(join(self.node.clone(), read), || ReadRefusal::Failed);
+        let found = guarded(join(self.node.clone(), read), || Refusal::Internal);
         Box::pin(found.into_actor(self).map(move |found, dispatcher, ctx| dispatcher.listen(found?, id, ctx)))
     }
 }
@@ -121,7 +122,7 @@ async fn guarded<T, E>(work: impl Future<Output = Result<T, E>>, failed: impl Fn
 
 async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, Option<Feed>), RespondError> {
     let StartResponse { user, request, facts } = start;
-    let antiphon = node.upgrade().ok_or(AdmitError::Draining)?;
+    let antiphon = node.upgrade().ok_or(Refusal::Draining)?;
     let Some(to) = facts else {
         let reader = antiphon.user(user).start(request).await?;
         return Ok((reader.id, None));
@@ -136,8 +137,8 @@ async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, 
     Ok((id, Some(feed(&antiphon, (user, &key), (id, Some(reader)), LastWord::new(id, to, 0)))))
 }
 
-async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, ReadRefusal> {
-    let antiphon = node.upgrade().ok_or(ReadRefusal::Restarting)?;
+async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, Refusal> {
+    let antiphon = node.upgrade().ok_or(Refusal::Draining)?;
     let key = antiphon.node().vault.user_key(user).await?;
     let at_end = antiphon.subscribe(user, id, DeliveryMode::Ending).await?;
     let has_ended = matches!(*at_end.phase.borrow(), ResponsePhase::Ended(_));

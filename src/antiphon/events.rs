@@ -8,9 +8,10 @@ use std::{
 use futures_util::{Stream, StreamExt};
 
 use super::User;
-use crate::actors::{Emission, ReadRefusal, Subscription};
+use crate::actors::{Emission, Subscription};
 use crate::domain::Frame;
 use crate::protocol::{Response, ResponseEvent, ResponseId};
+use crate::refusal::Refusal;
 
 /// The events of a response: each once, in order, none left out, each durable before it is here. It ends after the
 /// terminal event. Like any handle it keeps the node alive.
@@ -46,8 +47,8 @@ impl Events {
     /// The next event; none after the last. Nothing is lost if the future is dropped.
     ///
     /// # Errors
-    /// [`ReadRefusal`]: the rest can't be read now.
-    pub async fn next(&mut self) -> Option<Result<ResponseEvent, ReadRefusal>> {
+    /// [`Refusal`]: the rest can't be read now.
+    pub async fn next(&mut self) -> Option<Result<ResponseEvent, Refusal>> {
         StreamExt::next(self).await
     }
 
@@ -55,8 +56,8 @@ impl Events {
     /// [`status`](Response::status) tells.
     ///
     /// # Errors
-    /// [`ReadRefusal`]: how it ended can't be read now.
-    pub async fn ending(mut self) -> Result<Response, ReadRefusal> {
+    /// [`Refusal`]: how it ended can't be read now.
+    pub async fn ending(mut self) -> Result<Response, Refusal> {
         while let Some(event) = self.next().await {
             event?;
         }
@@ -67,10 +68,10 @@ impl Events {
         }
     }
 
-    fn read(&mut self, bytes: &[u8]) -> Result<ResponseEvent, ReadRefusal> {
+    fn read(&mut self, bytes: &[u8]) -> Result<ResponseEvent, Refusal> {
         let event = Frame::decode(bytes).map_err(|error| {
             tracing::error!(response.id = %self.id(), error = %error, "an event can't be read back");
-            ReadRefusal::Failed
+            Refusal::Internal
         })?;
         if event.is_terminal() {
             self.ended = event.response().cloned().map(Box::new);
@@ -80,7 +81,7 @@ impl Events {
 }
 
 impl Stream for Events {
-    type Item = Result<ResponseEvent, ReadRefusal>;
+    type Item = Result<ResponseEvent, Refusal>;
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.over {
@@ -89,7 +90,7 @@ impl Stream for Events {
         let item = match ready!(self.subscription.poll_recv(task)) {
             None | Some(Ok(Emission::End)) => None,
             Some(Ok(Emission::Frame { bytes, .. })) => Some(self.read(&bytes)),
-            Some(Ok(Emission::Unavailable { .. })) => Some(Err(ReadRefusal::Unavailable)),
+            Some(Ok(Emission::Unavailable { .. })) => Some(Err(Refusal::DatabaseUnavailable)),
             Some(Err(refusal)) => Some(Err(refusal)),
         };
         self.over = !matches!(item, Some(Ok(_)));

@@ -12,10 +12,10 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Recipien
 use tokio::time::{sleep, timeout};
 
 use super::{CommittedFacts, Interruption};
-use crate::actors::{Emission, ReadRefusal, Subscription, supervision::Exit};
-use crate::journal::{Log, LogError, SEGMENTS_A_PAGE};
+use crate::actors::{Emission, Subscription, supervision::Exit};
+use crate::journal::{Log, SEGMENTS_A_PAGE};
 use crate::protocol::ResponseId;
-use crate::store;
+use crate::refusal::Refusal;
 
 /// Tells one recipient the committed facts of one response.
 ///
@@ -64,14 +64,14 @@ impl LastWord {
     /// Says how the reader ended, unless it said so itself.
     pub(super) fn reader_ended(&self, exit: &Exit) {
         let refusal = match exit {
-            Exit::Killed => ReadRefusal::Restarting,
-            Exit::Stopped | Exit::Hung | Exit::Panicked(_) => ReadRefusal::Failed,
+            Exit::Killed => Refusal::Draining,
+            Exit::Stopped | Exit::Hung | Exit::Panicked(_) => Refusal::Internal,
         };
         self.say(Err(refusal.into()));
     }
 
     /// Says that there is nobody to tell them.
-    pub(super) fn refuse(&self, refusal: ReadRefusal) {
+    pub(super) fn refuse(&self, refusal: Refusal) {
         self.say(Err(refusal.into()));
     }
 
@@ -136,14 +136,14 @@ impl Feed {
                 }
             }
         };
-        let mut last = emission.unwrap_or(Err(ReadRefusal::Failed))?;
+        let mut last = emission.unwrap_or(Err(Refusal::Internal))?;
         while let Some(emission) = subscription.try_recv() {
             last = emission;
         }
         match last {
             Emission::Frame { .. } => Ok(false),
             Emission::End => Ok(true),
-            Emission::Unavailable { .. } => Err(ReadRefusal::Unavailable.into()),
+            Emission::Unavailable { .. } => Err(Refusal::DatabaseUnavailable.into()),
         }
     }
 
@@ -152,7 +152,7 @@ impl Feed {
         let (response, told) = (self.last_word.0.response, self.last_word.clone());
         loop {
             let first = told.next();
-            let facts = self.log.page(first).await.map_err(refusal)?;
+            let facts = self.log.page(first).await.map_err(Refusal::from)?;
             let count = facts.len();
             if count > 0 {
                 let next = CommittedFacts::Next { response, first, facts };
@@ -165,16 +165,6 @@ impl Feed {
             if count < SEGMENTS_A_PAGE {
                 return Ok(());
             }
-        }
-    }
-}
-
-fn refusal(error: LogError) -> ReadRefusal {
-    match error {
-        LogError::Store(store::Error::Unavailable(_)) => ReadRefusal::Unavailable,
-        LogError::Store(_) | LogError::Vault(_) | LogError::Codec(_) | LogError::Gap => {
-            tracing::error!(error = %error, "a log could not be read");
-            ReadRefusal::Failed
         }
     }
 }

@@ -16,15 +16,16 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmissionSlot, AdmitError, Begin, Cancel, CancelRefusal, ClientStream, Delete, DeliveryMode, Drain, Heartbeat,
-    Join, Journal, Label, Node, NodeFailure, NodeGuardian, NodeState, ReadRefusal, ResponseOutcome, ResponseRegistry,
-    Role, Subscription, Upstream, client_channel, load, open_item,
+    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal, Label, Node,
+    NodeFailure, NodeGuardian, NodeState, ResponseOutcome, ResponseRegistry, Role, Subscription, Upstream,
+    client_channel, load, open_item,
     supervision::{Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
-use crate::domain::{RunPlan, View};
+use crate::domain::{RunPlan, View, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
+use crate::refusal::Refusal;
 use crate::store::{self, ItemQuery, Order, Side, Store};
 use crate::vault::{self, Vault};
 
@@ -129,13 +130,13 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
-    pub async fn respond(&self, mut plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+    pub async fn respond(&self, mut plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         let node = &self.0.node;
         if self.is_draining() {
-            return Err(AdmitError::Draining);
+            return Err(Refusal::Draining);
         }
         if node.journal.is_away() {
-            return Err(AdmitError::Unavailable);
+            return Err(Refusal::DatabaseUnavailable);
         }
         self.leave_out_the_unable(&mut plan)?;
         let key = match plan.request.store {
@@ -144,10 +145,10 @@ impl Antiphon {
         };
         let (client, reader) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
-        let registry = self.registry().await.ok_or(AdmitError::Unavailable)?;
+        let registry = self.registry().await?;
         let slot = if plan.request.background { AdmissionSlot::Turn } else { self.enter_gate(&mut plan)? };
         registry.do_send(Begin { plan, key, slot, client, reply });
-        self.answer(told).await.unwrap_or(Err(AdmitError::Failed)).map(|()| reader)
+        self.answer(told).await.unwrap_or(Err(Refusal::Internal)).map(|()| reader)
     }
 
     pub(super) fn node(&self) -> &Node {
@@ -155,27 +156,27 @@ impl Antiphon {
     }
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
-    fn leave_out_the_unable(&self, plan: &mut RunPlan) -> Result<(), AdmitError> {
+    fn leave_out_the_unable(&self, plan: &mut RunPlan) -> Result<(), Refusal> {
         let refused = self.0.node.keep_able(&mut plan.targets, &plan.request);
         match refused.filter(|_| plan.targets.is_empty()) {
-            Some(param) => Err(AdmitError::Unsupported(param)),
+            Some(param) => Err(Violation::unsupported(param).into()),
             None => Ok(()),
         }
     }
 
     /// A place at the first of the targets that takes one more; those before it are not asked.
-    fn enter_gate(&self, plan: &mut RunPlan) -> Result<AdmissionSlot, AdmitError> {
-        let mut refused = AdmitError::Failed;
+    fn enter_gate(&self, plan: &mut RunPlan) -> Result<AdmissionSlot, Refusal> {
+        let mut refused = Refusal::Internal;
         for (slot, target) in plan.targets.iter().enumerate() {
-            let upstream = self.0.node.upstreams.get(&target.provider).ok_or(AdmitError::Failed)?;
+            let upstream = self.0.node.upstreams.get(&target.provider).ok_or(Refusal::Internal)?;
             match upstream.control.enter(&plan.caller) {
                 Ok(ticket) => {
                     plan.targets.drain(..slot);
                     return Ok(AdmissionSlot::Gate(ticket));
                 }
-                Err(GateRefusal::QueueFull) => refused = AdmitError::QueueFull,
+                Err(full @ GateRefusal::QueueFull) => refused = full.into(),
                 // Another model is no way around a limit on the caller.
-                Err(GateRefusal::KeyBusy) => return Err(AdmitError::KeyBusy),
+                Err(busy @ GateRefusal::KeyBusy) => return Err(busy.into()),
             }
         }
         Err(refused)
@@ -184,21 +185,16 @@ impl Antiphon {
     /// Reads a stored response of that user, running or long ended.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn subscribe(
-        &self,
-        user: UserId,
-        id: ResponseId,
-        mode: DeliveryMode,
-    ) -> Result<ClientStream, ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn subscribe(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         self.join(user, id, mode, false).await
     }
 
     /// Goes on for a client that had a [`ClientStream`] of the response and lost it through no fault of its own.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         self.join(user, id, mode, true).await
     }
 
@@ -208,11 +204,11 @@ impl Antiphon {
         id: ResponseId,
         mode: DeliveryMode,
         returning: bool,
-    ) -> Result<ClientStream, ReadRefusal> {
+    ) -> Result<ClientStream, Refusal> {
         loop {
             let (client, reader) = client_channel(id, mode, self.0.node.settings.emission_buffer);
             let (reply, told) = oneshot::channel();
-            let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
+            let registry = self.registry().await?;
             registry.do_send(Join { user, id, returning, client, span: Span::current(), reply });
             // Without an answer whoever had the question is gone, and another will know.
             if let Some(answer) = self.answer(told).await {
@@ -225,20 +221,20 @@ impl Antiphon {
     /// A stored response as of now.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, Refusal> {
         let transcript = load(&self.0.node, user, id).await?;
-        transcript.response().map(|response| *response).ok_or(ReadRefusal::Failed)
+        transcript.response().map(|response| *response).ok_or(Refusal::Internal)
     }
 
     /// Cancels a response of that user. Returns once its ending is durable.
     ///
     /// # Errors
-    /// [`CancelRefusal`].
-    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
+    /// [`Refusal`].
+    pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
         loop {
             let (reply, told) = oneshot::channel();
-            let registry = self.registry().await.ok_or(CancelRefusal::Unavailable)?;
+            let registry = self.registry().await?;
             registry.do_send(Cancel { user, id, span: Span::current(), reply });
             if let Some(answer) = self.answer(told).await {
                 return answer;
@@ -250,11 +246,11 @@ impl Antiphon {
     /// Cancels a stored response of that user if it runs, and deletes all of it.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), Refusal> {
         loop {
             let (reply, told) = oneshot::channel();
-            let registry = self.registry().await.ok_or(ReadRefusal::Unavailable)?;
+            let registry = self.registry().await?;
             registry.do_send(Delete { user, id, span: Span::current(), reply });
             if let Some(answer) = self.answer(told).await {
                 return answer;
@@ -267,13 +263,13 @@ impl Antiphon {
     /// cursor names no item of it.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
+    /// [`Refusal`].
     pub async fn input_items(
         &self,
         user: UserId,
         id: ResponseId,
         (order, after, limit): (Order, Option<ItemId>, u32),
-    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
+    ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         let found = crate::actors::find(&self.0.node, user, id).await?;
         let query = ItemQuery { response: id, side: Side::Input, order, after, limit };
         let page = match self.0.node.store.items(query).await {
@@ -316,7 +312,7 @@ impl Antiphon {
 
     async fn drained(&self, now: bool) {
         let (reply, told) = oneshot::channel();
-        if let Some(registry) = self.registry().await {
+        if let Ok(registry) = self.registry().await {
             registry.do_send(Drain { now, reply });
             // Without an answer the registry is gone, and what ran is settled by its successor.
             let _gone = told.await;
@@ -333,7 +329,7 @@ impl Antiphon {
     }
 
     /// Waits until the node can't go on, and says why. Pending for ever as long as it can. From then on every call is
-    /// refused as if the database were away; a program drops such a node, and starts another or ends.
+    /// refused with [`Refusal::NodeFailed`]; a program drops such a node, and starts another or ends.
     pub async fn failed(&self) -> NodeFailure {
         let mut states = self.0.state.clone();
         let failed = |state: &NodeState| matches!(state, NodeState::Failed(_));
@@ -364,21 +360,21 @@ impl Antiphon {
         &self.0.node.roster
     }
 
-    async fn registry(&self) -> Option<Addr<ResponseRegistry>> {
+    /// The registry, which is waited for while it is being started.
+    async fn registry(&self) -> Result<Addr<ResponseRegistry>, Refusal> {
         let mut states = self.0.state.clone();
         let started = states.wait_for(|state| !matches!(state, NodeState::Starting));
-        let state = tokio::time::timeout(REGISTRY_PATIENCE, started).await.ok()?.ok()?.clone();
-        match state {
-            NodeState::Running(registry) => Some(registry),
-            NodeState::Starting | NodeState::Failed(_) => None,
+        // It starts once the database has given it an epoch.
+        let started = tokio::time::timeout(REGISTRY_PATIENCE, started).await;
+        match started.map_err(|_| Refusal::DatabaseUnavailable)?.as_deref() {
+            Ok(NodeState::Running(registry)) => Ok(registry.clone()),
+            Ok(NodeState::Starting | NodeState::Failed(_)) | Err(_) => Err(Refusal::NodeFailed),
         }
     }
 }
 
-pub(super) fn admit_error(error: vault::Error) -> AdmitError {
-    match ReadRefusal::from(error) {
-        ReadRefusal::Unavailable => AdmitError::Unavailable,
-        ReadRefusal::Restarting => AdmitError::Draining,
-        ReadRefusal::NotFound | ReadRefusal::Failed => AdmitError::Failed,
-    }
+/// Why a response can't be admitted without its user's key. A user who is gone counts as a fault of whoever asks for it.
+pub(super) fn admit_error(error: vault::Error) -> Refusal {
+    let refusal = Refusal::from(error);
+    if refusal == Refusal::NotFound { Refusal::Internal } else { refusal }
 }

@@ -1,33 +1,17 @@
 //! Repeated requests: finding the response of the first one, and attaching to it.
 
 use super::Antiphon;
-use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponsePhase};
+use crate::actors::{ClientStream, DeliveryMode, ResponsePhase};
 use crate::domain::Idempotency;
 use crate::protocol::{ResponseId, UserId};
-
-/// Why a repeated request is not answered with the response of the first one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AttachRefusal {
-    /// The idempotency key came with another request.
-    #[error("the idempotency key was used for another request")]
-    AnotherRequest,
-    /// The response has ended and was not stored.
-    #[error("the response has ended and was not stored")]
-    NotStored,
-    /// The response was deleted.
-    #[error("the response was deleted")]
-    Deleted,
-    /// The response could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadRefusal),
-}
+use crate::refusal::Refusal;
 
 impl Antiphon {
     /// The digests of an idempotency key of that user and of the request's body. For [`RunPlan::idempotency`], which makes
-    /// [`respond`](Self::respond) refuse a second response with [`AdmitError::KeyTaken`]. Takes long for a long body.
+    /// [`respond`](Self::respond) refuse a second response with [`Refusal::IdempotencyKeyInUse`]. Takes long for a long
+    /// body.
     ///
     /// [`RunPlan::idempotency`]: crate::domain::RunPlan::idempotency
-    /// [`AdmitError::KeyTaken`]: crate::actors::AdmitError::KeyTaken
     #[must_use]
     pub fn idempotency(&self, user: UserId, key: &str, body: &[u8]) -> Idempotency {
         let pepper = self.node().vault.pepper();
@@ -39,11 +23,11 @@ impl Antiphon {
     /// The response that this very request has become before, if it has.
     ///
     /// # Errors
-    /// [`AttachRefusal::AnotherRequest`], [`AttachRefusal::Read`].
-    pub async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
-        let record = self.node().store.idempotency_key(user, &request.key).await.map_err(ReadRefusal::from)?;
+    /// [`Refusal::IdempotencyKeyReused`], or the key could not be looked up.
+    pub async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, Refusal> {
+        let record = self.node().store.idempotency_key(user, &request.key).await?;
         match record {
-            Some(record) if record.fingerprint != request.fingerprint => Err(AttachRefusal::AnotherRequest),
+            Some(record) if record.fingerprint != request.fingerprint => Err(Refusal::IdempotencyKeyReused),
             record => Ok(record.map(|record| record.response)),
         }
     }
@@ -52,38 +36,38 @@ impl Antiphon {
     /// None if it has just given its key back: then the request may become a response of its own.
     ///
     /// # Errors
-    /// [`AttachRefusal`].
+    /// [`Refusal::IdempotencyResultNotStored`], [`Refusal::IdempotencyResultDeleted`], or it can't be read now.
     pub async fn attach(
         &self,
         user: UserId,
         id: ResponseId,
         mode: DeliveryMode,
-    ) -> Result<Option<ClientStream>, AttachRefusal> {
+    ) -> Result<Option<ClientStream>, Refusal> {
         match self.resume(user, id, mode).await {
             Ok(reader) => look_around(reader),
-            Err(ReadRefusal::NotFound) => Err(self.why_not(id).await?),
-            Err(refusal) => Err(refusal.into()),
+            Err(Refusal::NotFound) => Err(self.why_not(id).await?),
+            Err(refusal) => Err(refusal),
         }
     }
 
-    async fn why_not(&self, id: ResponseId) -> Result<AttachRefusal, ReadRefusal> {
+    async fn why_not(&self, id: ResponseId) -> Result<Refusal, Refusal> {
         Ok(match self.node().store.response(id).await? {
-            None => AttachRefusal::Deleted,
-            Some(row) if !row.stored => AttachRefusal::NotStored,
-            Some(_) => ReadRefusal::NotFound.into(),
+            None => Refusal::IdempotencyResultDeleted,
+            Some(row) if !row.stored => Refusal::IdempotencyResultNotStored,
+            Some(_) => Refusal::NotFound,
         })
     }
 }
 
 /// Of a response that has ended there may be somebody who still reads it, and its supervisor with them.
-fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, AttachRefusal> {
+fn look_around(reader: ClientStream) -> Result<Option<ClientStream>, Refusal> {
     let ended = match &*reader.phase.borrow() {
         ResponsePhase::Ended(outcome) => Some(outcome.response.store),
         ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Unavailable => None,
     };
     match ended {
         Some(_) if reader.success_promise.has_failed() => Ok(None),
-        Some(false) => Err(AttachRefusal::NotStored),
+        Some(false) => Err(Refusal::IdempotencyResultNotStored),
         Some(true) | None => Ok(Some(reader)),
     }
 }

@@ -5,9 +5,10 @@ use std::{fmt, sync::Arc};
 use actix::{Message, Recipient};
 
 use super::RespondError;
-use crate::actors::{CancelRefusal, ReadRefusal, ResponseOutcome};
+use crate::actors::ResponseOutcome;
 use crate::domain::Fact;
 use crate::protocol::{CreateResponse, ResponseId, UserId};
+use crate::refusal::Refusal;
 
 /// Have a request answered. Answered with the response's id once that is durable.
 #[derive(Debug, Message)]
@@ -24,7 +25,7 @@ pub struct StartResponse {
 
 /// Cancel a response. Answered once its ending is durable; the provider's connection is closed long before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
-#[rtype(result = "Result<Arc<ResponseOutcome>, CancelRefusal>")]
+#[rtype(result = "Result<Arc<ResponseOutcome>, Refusal>")]
 pub struct CancelResponse {
     /// Whose the response is.
     pub user: UserId,
@@ -34,7 +35,7 @@ pub struct CancelResponse {
 
 /// Tell the facts of a stored response, running or long ended. Answered once somebody sees to that.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), ReadRefusal>")]
+#[rtype(result = "Result<(), Refusal>")]
 pub struct ReadFacts {
     /// Whose the response is.
     pub user: UserId,
@@ -83,14 +84,14 @@ pub enum CommittedFacts {
 }
 
 /// Why no more facts are told. It says nothing about the response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Interruption {
     /// The recipient did not handle a message in time.
     #[error("the recipient did not handle a message in time")]
     Stalled,
     /// They can't be read now.
     #[error(transparent)]
-    Refused(#[from] ReadRefusal),
+    Refused(#[from] Refusal),
 }
 
 impl CommittedFacts {

@@ -14,7 +14,6 @@ pub use builder::{Builder, StartError};
 pub use dispatcher::Dispatcher;
 pub use events::Events;
 pub use handle::Antiphon;
-pub use idempotency::AttachRefusal;
 pub use messages::{CancelResponse, CommittedFacts, Interruption, ReadFacts, StartResponse};
 pub use user::{RespondError, User};
 pub use weak::WeakAntiphon;

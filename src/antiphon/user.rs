@@ -6,20 +6,21 @@ use uuid::Uuid;
 
 use super::{Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
-use crate::actors::{AdmitError, CancelRefusal, ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome};
-use crate::admission::{Admitted, Refusal, RequestContext};
+use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome};
+use crate::admission::{self, Admitted, RequestContext};
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
+use crate::refusal::Refusal;
 
 /// Why a request did not become a response: then there is none, or it will be settled as failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RespondError {
     /// The request can't be run as it is.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] admission::Refusal),
     /// The node could not take it.
     #[error(transparent)]
-    NotAdmitted(#[from] AdmitError),
+    NotAdmitted(#[from] Refusal),
     /// The facts of a response were asked for that is not to be stored.
     #[error("only a stored response has a log of facts")]
     NotStored,
@@ -66,7 +67,7 @@ impl User {
     /// caller; its events are there to be read, now and later. `stream` need not be set: whoever has the events streams.
     ///
     /// Whoever drops the events of a response in the foreground leaves it, as a client that closes its connection does:
-    /// see [`Builder::on_disconnect`](crate::Builder::on_disconnect). One in the background minds nobody's leaving.
+    /// see [`ResponseOptions::disconnect`](crate::domain::ResponseOptions::disconnect). One in the background goes on.
     ///
     /// # Errors
     /// [`RespondError::Refused`], [`RespondError::NotAdmitted`].
@@ -97,8 +98,8 @@ impl User {
     /// The events of a stored response from number `from` on, running or long ended.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, Refusal> {
         let mode = DeliveryMode::Events { view: View::default(), from };
         let reader = self.antiphon.subscribe(self.id, id, mode).await?;
         Ok(self.follow(reader, from))
@@ -107,8 +108,8 @@ impl User {
     /// A stored response as of now.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn retrieve(&self, id: ResponseId) -> Result<Response, ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn retrieve(&self, id: ResponseId) -> Result<Response, Refusal> {
         self.antiphon.retrieve(self.id, id).await
     }
 
@@ -116,16 +117,16 @@ impl User {
     /// the future cancels all the same.
     ///
     /// # Errors
-    /// [`CancelRefusal`]: it has ended in another way, or there is none.
-    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
+    /// [`Refusal`]: it has ended in another way, or there is none.
+    pub async fn cancel(&self, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
         self.antiphon.cancel(self.id, id).await
     }
 
     /// Deletes a stored response and all that was kept of it. One that runs is cancelled first.
     ///
     /// # Errors
-    /// [`ReadRefusal`].
-    pub async fn delete(&self, id: ResponseId) -> Result<(), ReadRefusal> {
+    /// [`Refusal`].
+    pub async fn delete(&self, id: ResponseId) -> Result<(), Refusal> {
         self.antiphon.delete(self.id, id).await
     }
 }

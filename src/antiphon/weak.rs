@@ -3,9 +3,10 @@
 use std::sync::{Arc, Weak};
 
 use super::{Antiphon, handle::Inner};
-use crate::actors::{ClientStream, ReadRefusal, Subscription};
+use crate::actors::{ClientStream, Subscription};
 use crate::domain::View;
 use crate::protocol::UserId;
+use crate::refusal::Refusal;
 
 impl Antiphon {
     /// A handle that does not keep the node alive: for what the node itself holds, a provider for example.
@@ -31,7 +32,7 @@ impl WeakAntiphon {
         let (antiphon, id) = (self.clone(), reader.id);
         let resume = move |mode| {
             let antiphon = antiphon.upgrade();
-            async move { antiphon.ok_or(ReadRefusal::Restarting)?.resume(user, id, mode).await }
+            async move { antiphon.ok_or(Refusal::Draining)?.resume(user, id, mode).await }
         };
         Subscription::new(reader, (View::default(), from), resume)
     }

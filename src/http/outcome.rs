@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{ApiError, HttpState, error::Retry};
-use crate::actors::{ClientStream, DeliveryMode, ReadRefusal, ResponseOutcome, ResponsePhase};
+use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
 use crate::protocol::{Response, Status, UserId};
+use crate::refusal::Refusal;
 
 /// How often a reader that was lost is replaced before the request is given up.
 const MOST_READERS: u32 = 5;
@@ -72,10 +73,7 @@ pub(super) async fn ending(
         let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await;
         reader = resumed.map_err(|refusal| {
             tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
-            match refusal {
-                ReadRefusal::Unavailable | ReadRefusal::Restarting => refusal.into(),
-                ReadRefusal::NotFound | ReadRefusal::Failed => ApiError::internal(),
-            }
+            if refusal == Refusal::NotFound { ApiError::internal() } else { refusal.into() }
         })?;
     }
     tracing::error!(response.id = %reader.id, "http.readers.keep_failing");

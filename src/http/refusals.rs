@@ -6,11 +6,11 @@ use actix_web::http::StatusCode;
 
 use super::error::{ApiError, Retry};
 use crate::access::AuthError;
-use crate::actors::{AdmitError, CancelRefusal, ReadRefusal, ResponseOutcome};
-use crate::admission::Refusal;
-use crate::antiphon::AttachRefusal;
+use crate::actors::ResponseOutcome;
+use crate::admission;
 use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
+use crate::refusal::Refusal;
 
 /// How long a client waits before it goes on from a response that still runs.
 const BUSY: Duration = Duration::from_secs(1);
@@ -29,18 +29,13 @@ impl From<Violation> for ApiError {
     }
 }
 
-impl From<Refusal> for ApiError {
-    fn from(refusal: Refusal) -> Self {
+impl From<admission::Refusal> for ApiError {
+    fn from(refusal: admission::Refusal) -> Self {
+        use admission::Refusal;
         match refusal {
             Refusal::Violation(violation) => violation.into(),
             Refusal::UnknownModel { model } => Self::unknown_model(&model),
-            Refusal::PreviousRunning { id } => {
-                let message = format!("The previous response '{id}' is still running. Please retry when it has ended.");
-                Self::request(StatusCode::CONFLICT, message)
-                    .param("previous_response_id")
-                    .code("conversation_locked")
-                    .retry(Retry::After(BUSY))
-            }
+            Refusal::PreviousRunning { id } => Self::still_running(id),
             Refusal::Incoherent(incoherent) => Self::parameter("input", incoherent.to_string()),
             Refusal::ContextTooLong { tokens, budget } => {
                 let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
@@ -92,68 +87,54 @@ impl ApiError {
         Self::request(StatusCode::NOT_FOUND, format!("Response with id '{id}' not found."))
     }
 
-    /// A refusal to read a response, with the id in its message.
-    pub(super) fn reading(id: ResponseId, refusal: ReadRefusal) -> Self {
-        match refusal {
-            ReadRefusal::NotFound => Self::response_not_found(id),
-            ReadRefusal::Unavailable | ReadRefusal::Restarting | ReadRefusal::Failed => refusal.into(),
-        }
+    /// A refusal that concerns one response, with its id in the message where there is none.
+    pub(super) fn about(id: ResponseId, refusal: Refusal) -> Self {
+        if refusal == Refusal::NotFound { Self::response_not_found(id) } else { refusal.into() }
     }
 
-    pub(super) fn cancelling(id: ResponseId, refusal: CancelRefusal) -> Self {
+    fn still_running(id: ResponseId) -> Self {
+        let message = format!("The previous response '{id}' is still running. Please retry when it has ended.");
+        Self::request(StatusCode::CONFLICT, message)
+            .param("previous_response_id")
+            .code("conversation_locked")
+            .retry(Retry::After(BUSY))
+    }
+
+    /// The response of an idempotency key can't be given again.
+    fn idempotency_conflict(code: &'static str, message: &'static str) -> Self {
+        Self::request(StatusCode::CONFLICT, message).code(code).retry(Retry::Never)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        const NOT_STORED: &str = "idempotency_result_not_stored";
         match refusal {
-            CancelRefusal::NotFound => Self::response_not_found(id),
-            CancelRefusal::AlreadyEnded(status) => {
+            Refusal::Invalid(violation) => violation.into(),
+            Refusal::NotFound => Self::request(StatusCode::NOT_FOUND, "Response not found."),
+            Refusal::AlreadyEnded(status) => {
                 let message = format!("Cannot cancel a {} response.", status.as_str());
                 Self::request(StatusCode::BAD_REQUEST, message)
             }
-            CancelRefusal::Unavailable => Self::database_unavailable(),
-            CancelRefusal::Restarting => Self::restarting(),
-            CancelRefusal::Failed => Self::internal(),
-        }
-    }
-}
-
-impl From<ReadRefusal> for ApiError {
-    fn from(refusal: ReadRefusal) -> Self {
-        match refusal {
-            ReadRefusal::NotFound => Self::request(StatusCode::NOT_FOUND, "Response not found."),
-            ReadRefusal::Unavailable => Self::database_unavailable(),
-            ReadRefusal::Restarting => Self::restarting(),
-            ReadRefusal::Failed => Self::internal(),
-        }
-    }
-}
-
-impl From<AdmitError> for ApiError {
-    fn from(error: AdmitError) -> Self {
-        match error {
-            AdmitError::Unavailable => Self::database_unavailable(),
-            AdmitError::Failed => Self::internal(),
-            AdmitError::Unsupported(param) => Violation::unsupported(param).into(),
-            AdmitError::QueueFull => Self::too_many("queue_full", BUSY),
-            AdmitError::KeyBusy => Self::too_many("key_busy", BUSY),
-            AdmitError::KeyTaken => Self::key_in_use(),
-            AdmitError::Draining => Self::restarting(),
-        }
-    }
-}
-
-impl From<AttachRefusal> for ApiError {
-    fn from(refusal: AttachRefusal) -> Self {
-        let conflict = |code, message| Self::request(StatusCode::CONFLICT, message).code(code).retry(Retry::Never);
-        match refusal {
-            AttachRefusal::AnotherRequest => {
-                conflict("idempotency_key_reused", "This Idempotency-Key was used for another request.")
-            }
-            AttachRefusal::NotStored => conflict(
-                "idempotency_result_not_stored",
+            Refusal::StillRunning(id) => Self::still_running(id),
+            Refusal::IdempotencyKeyInUse => Self::key_in_use(),
+            Refusal::IdempotencyKeyReused => Self::idempotency_conflict(
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request.",
+            ),
+            Refusal::IdempotencyResultNotStored => Self::idempotency_conflict(
+                NOT_STORED,
                 "The response to this Idempotency-Key has ended, and it was not stored.",
             ),
-            AttachRefusal::Deleted => {
-                conflict("idempotency_result_not_stored", "The response to this Idempotency-Key was deleted.")
+            Refusal::IdempotencyResultDeleted => {
+                Self::idempotency_conflict(NOT_STORED, "The response to this Idempotency-Key was deleted.")
             }
-            AttachRefusal::Read(refusal) => refusal.into(),
+            Refusal::QueueFull => Self::too_many("queue_full", BUSY),
+            Refusal::KeyBusy => Self::too_many("key_busy", BUSY),
+            // A node that has failed takes its server with it, which is started again.
+            Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
+            Refusal::DatabaseUnavailable => Self::database_unavailable(),
+            Refusal::Internal => Self::internal(),
         }
     }
 }

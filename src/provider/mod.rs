@@ -10,6 +10,7 @@ mod gate;
 mod hand_over;
 mod http;
 mod limits;
+mod request;
 mod responses;
 mod upstream_control;
 
@@ -18,8 +19,8 @@ use std::fmt;
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 
-use crate::domain::{CallIndex, Cause, FinishReason, Prompt, Request, Timeouts};
-use crate::protocol::{Extra, LogProb, ReasoningConfig, TextConfig, Tool, ToolChoice, Usage};
+use crate::domain::{CallIndex, Cause, FinishReason, Request, Timeouts};
+use crate::protocol::{Extra, LogProb, Usage};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use chat_completions::{ChatCompletions, OutputLimitField};
@@ -28,6 +29,7 @@ pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use hand_over::HandOver;
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
+pub use request::ProviderRequest;
 pub use responses::Responses;
 pub use upstream_control::{
     BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
@@ -77,81 +79,6 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// nothing: what it finds is told to people.
     fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
         future::ready(Ok(())).boxed_local()
-    }
-}
-
-/// What a provider is asked.
-#[derive(Clone)]
-pub struct ProviderRequest {
-    /// The id that ties together the client's request, this server's logs and the provider's.
-    pub request_id: String,
-    /// The model's name at the provider.
-    pub model: String,
-    /// What is said.
-    pub prompt: Prompt,
-    /// Sampling temperature; none leaves it to the provider.
-    pub temperature: Option<f64>,
-    /// Nucleus sampling; none leaves it to the provider.
-    pub top_p: Option<f64>,
-    /// The most tokens that may come out.
-    pub max_output_tokens: u32,
-    /// The tools that the model may call; those that the client's choice leaves out are not among them.
-    pub tools: Vec<Tool>,
-    /// Which of them it must call; of no meaning without tools.
-    pub tool_choice: ToolChoice,
-    /// Whether several may be called at once; none leaves it to the provider.
-    pub parallel_tool_calls: Option<bool>,
-    /// The form of the text.
-    pub text: TextConfig,
-    /// How hard to think; none leaves it to the provider.
-    pub reasoning: Option<ReasoningConfig>,
-    /// How many alternatives to report with each token of the text; none for no probabilities at all.
-    pub top_logprobs: Option<u8>,
-    /// Whether thoughts that only the provider can read are wanted.
-    pub encrypted_reasoning: bool,
-    /// The client's id of its own user, for providers that take one.
-    pub safety_identifier: Option<String>,
-    /// The client's cache key, for providers that take one.
-    pub prompt_cache_key: Option<String>,
-    /// How long the provider may take.
-    pub timeouts: Timeouts,
-    /// Whether the provider's work is to outlive the stream.
-    pub hand_over: HandOver,
-}
-
-impl ProviderRequest {
-    /// A request that leaves to the provider whatever can be left to it.
-    #[must_use]
-    pub fn new(model: impl Into<String>, prompt: Prompt, max_output_tokens: u32) -> Self {
-        Self {
-            request_id: String::new(),
-            model: model.into(),
-            prompt,
-            temperature: None,
-            top_p: None,
-            max_output_tokens,
-            tools: Vec::new(),
-            tool_choice: ToolChoice::default(),
-            parallel_tool_calls: None,
-            text: TextConfig::default(),
-            reasoning: None,
-            top_logprobs: None,
-            encrypted_reasoning: false,
-            safety_identifier: None,
-            prompt_cache_key: None,
-            timeouts: Timeouts::default(),
-            hand_over: HandOver::default(),
-        }
-    }
-}
-
-// The prompt is content, and content is in no log.
-impl fmt::Debug for ProviderRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderRequest")
-            .field("request_id", &self.request_id)
-            .field("model", &self.model)
-            .finish_non_exhaustive()
     }
 }
 

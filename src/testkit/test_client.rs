@@ -1,9 +1,10 @@
 //! A client and the HTTP body that it reads: it subscribes again where it must, and comes back when told to.
 
 use crate::Antiphon;
-use crate::actors::{ClientStream, DeliveryMode, Emission, ReadRefusal};
+use crate::actors::{ClientStream, DeliveryMode, Emission};
 use crate::domain::View;
 use crate::protocol::{ResponseId, UserId};
+use crate::refusal::Refusal;
 
 /// A client that keeps every event it gets.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl TestClient {
         self.reader = loop {
             match self.antiphon.resume(self.user, self.id, mode).await {
                 // Whoever looks after it takes longer than a client waits: on a busy machine that may be.
-                Err(ReadRefusal::Unavailable) => tokio::task::yield_now().await,
+                Err(Refusal::DatabaseUnavailable) => tokio::task::yield_now().await,
                 resumed => break resumed.expect("the response is still there"),
             }
         };

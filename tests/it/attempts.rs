@@ -3,9 +3,9 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use antiphon::{
+    Refusal,
     actors::{
-        AdmitError, ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase, Role,
-        supervision::Fault,
+        ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase, Role, supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, ResponseOptions, RetryPolicy, RunPlan, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
@@ -198,7 +198,7 @@ async fn one_runs_two_wait_in_order_and_the_fourth_is_refused_at_once() {
     let mut second = node.respond(node.plan()).await;
     let mut third = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
+    assert_eq!(refused.unwrap_err(), Refusal::QueueFull);
     // Those who wait are accepted: they can be read, and have not begun.
     second.read_until("response.created").await;
     assert_eq!(node.antiphon.retrieve(node.user, second.id).await.unwrap().status, Status::InProgress);
@@ -244,7 +244,7 @@ async fn one_caller_can_not_take_all_places() {
     let node = node(ProviderOptions { gate: GateLimits { max_concurrent_per_key, ..limits.gate }, ..limits }).await;
     let _first = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::KeyBusy);
+    assert_eq!(refused.unwrap_err(), Refusal::KeyBusy);
     let other = RunPlan { caller: "another".to_owned(), ..node.plan() };
     assert!(node.antiphon.respond(other, DeliveryMode::Ending).await.is_ok());
 }
@@ -306,7 +306,8 @@ async fn a_function_that_may_not_be_called_never_reaches_the_client() {
     for (tools, tool_choice) in forbidden {
         let node = node(eager()).await;
         let mut plan = node.plan();
-        (plan.request.tools, plan.request.tool_choice) = (tools, tool_choice);
+        let request = Arc::make_mut(&mut plan.request);
+        (request.tools, request.tool_choice) = (tools, tool_choice);
         let mut client = node.respond(plan).await;
         let call = node.provider.asked().await;
         call.open();

@@ -1,9 +1,10 @@
 //! Background responses: they wait for their turn, run without a client, and can be read, cancelled and resumed.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use antiphon::{
-    actors::{AdmitError, DeliveryMode, ProviderOptions},
+    Refusal,
+    actors::{DeliveryMode, ProviderOptions},
     domain::{ResponseOptions, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
@@ -26,7 +27,7 @@ fn background_limits(running: usize, running_per_user: usize, waiting: usize) ->
 }
 
 fn in_background(mut plan: RunPlan) -> RunPlan {
-    plan.request.background = true;
+    Arc::make_mut(&mut plan.request).background = true;
     plan
 }
 
@@ -72,7 +73,7 @@ async fn those_beyond_the_limit_wait_as_queued_and_begin_in_order() {
     let row = node.store.response(second.id).await.unwrap().unwrap();
     assert_eq!(row.status, Status::Queued);
     let refused = node.antiphon.respond(in_background(node.plan()), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
+    assert_eq!(refused.unwrap_err(), Refusal::QueueFull);
     assert_eq!(node.provider.unheard(), 1, "only the first one is asked for");
     for client in [&mut first, &mut second, &mut third] {
         let row = |node: &TestNode, id| {
@@ -144,7 +145,7 @@ async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
     let _running = node.respond(in_background(node.plan())).await;
     let _waiting = node.respond(in_background(node.plan())).await;
     let refused = node.antiphon.respond(in_background(node.plan()), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::QueueFull);
+    assert_eq!(refused.unwrap_err(), Refusal::QueueFull);
     let theirs = in_background(RunPlan { user: other, ..node.plan() });
     assert!(node.antiphon.respond(theirs, DeliveryMode::Ending).await.is_ok());
 }

@@ -165,7 +165,7 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
     let mut told = Vec::new();
     for client in [chain.far.client(), chain.near.client()] {
         let (mut events, call) = chain.offer(&client, json!("Add."), None).await;
-        let offered: Vec<&str> = call.request.tools.iter().map(Tool::name).collect();
+        let offered: Vec<&str> = call.request.request.tools.iter().map(Tool::name).collect();
         assert_eq!(offered, ["f", "g"]);
         call.events([
             start(0, "call_a", "f"),
@@ -214,7 +214,7 @@ async fn the_far_servers_id_and_numbers_are_facts_and_it_stores_nothing() {
         .collect();
     // After created, in_progress, the item and its part.
     assert_eq!(numbers, [Some(4)]);
-    assert_eq!((asked.model.as_str(), asked.prompt.items.len()), ("m", 1));
+    assert_eq!((asked.target.model.as_str(), asked.prompt.items.len()), ("m", 1));
 }
 
 #[tokio::test]

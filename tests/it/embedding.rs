@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    Antiphon, Builder, RespondError, StartError, User,
-    actors::ReadRefusal,
-    admission::{Model, Refusal},
+    Antiphon, Builder, Refusal, RespondError, StartError, User,
+    admission::{self, Model},
     domain::{ResponseOptions, Target},
     protocol::{CreateResponse, ResponseEvent, Status},
     store::MemoryStore,
@@ -83,8 +82,8 @@ async fn another_user_sees_nothing_of_it() {
     let events = ada.respond(question()).await.unwrap();
     let eve = antiphon.user_named("eve").await.unwrap();
     assert_ne!(eve.id(), ada.id());
-    assert_eq!(eve.events(events.id(), 0).await.unwrap_err(), ReadRefusal::NotFound);
-    assert_eq!(eve.retrieve(events.id()).await.unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(eve.events(events.id(), 0).await.unwrap_err(), Refusal::NotFound);
+    assert_eq!(eve.retrieve(events.id()).await.unwrap_err(), Refusal::NotFound);
     assert!(eve.cancel(events.id()).await.is_err());
     assert_eq!(antiphon.user_named("ada").await.unwrap().id(), ada.id());
 }
@@ -94,7 +93,7 @@ async fn a_request_that_cannot_be_run_calls_no_provider() {
     let puppet = PuppetProvider::default();
     let (_antiphon, ada) = node(&puppet).await;
     let unknown = ada.respond(CreateResponse::text("n", "Why?")).await.unwrap_err();
-    assert!(matches!(unknown, RespondError::Refused(Refusal::UnknownModel { .. })), "{unknown:?}");
+    assert!(matches!(unknown, RespondError::Refused(admission::Refusal::UnknownModel { .. })), "{unknown:?}");
     let hot = CreateResponse { temperature: Some(9.0), ..question() };
     let refused = ada.respond(hot).await.unwrap_err();
     assert!(refused.to_string().contains("temperature"), "{refused}");

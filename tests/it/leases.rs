@@ -9,7 +9,8 @@ use std::{
 };
 
 use antiphon::{
-    actors::{AdmitError, DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
+    Refusal,
+    actors::{DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
     domain::ResponseOptions,
     store::Store,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
@@ -175,7 +176,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
     let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
     assert_eq!(failed, Ok(NodeFailure::Superseded));
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), AdmitError::Unavailable);
+    assert_eq!(refused.unwrap_err(), Refusal::DatabaseUnavailable);
     node.antiphon.roster().wait_until_empty(PATIENCE).await.unwrap();
     node.antiphon.drain(Duration::ZERO).await;
     let lease = Lease::of(&node).await;

@@ -32,3 +32,4 @@ mod store;
 mod stories;
 mod support;
 mod tidy;
+mod upgrade;

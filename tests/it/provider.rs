@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::domain::{FinishReason, Prompt, Timeouts};
+use antiphon::domain::{FinishReason, Prompt, Request, Target, Timeouts};
 use antiphon::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
 use antiphon::provider::{
     ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamLimits, UpstreamOptions,
@@ -22,11 +22,9 @@ fn request() -> ProviderRequest {
     let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
-    ProviderRequest {
-        request_id: "req_42".to_owned(),
-        temperature: Some(0.5),
-        ..ProviderRequest::new("m", Prompt { instructions: None, items: vec![item] }, 100)
-    }
+    let asked = Request { temperature: Some(0.5), ..Request::new("model", 100) };
+    let prompt = Prompt { instructions: None, items: vec![item] };
+    ProviderRequest { request_id: "req_42".to_owned(), ..ProviderRequest::new(Target::new("p", "m"), asked, prompt) }
 }
 
 /// The texts, the reason to finish, whether it was opened, and the error, if any.
@@ -46,7 +44,8 @@ async fn hear(options: UpstreamOptions) -> Heard {
 async fn hear_within(timeouts: Timeouts, options: UpstreamOptions) -> Heard {
     let mut heard = Heard::default();
     let provider = ChatCompletions::new(options).unwrap();
-    let mut batches = provider.open(ProviderRequest { timeouts, ..request() });
+    let mut batches =
+        provider.open(ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..request() });
     while let Some(batch) = batches.next().await {
         assert_eq!(heard.error, None, "something followed an error");
         match batch {

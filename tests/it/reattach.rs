@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use antiphon::{
-    domain::{Fact, FinishReason, Prompt, Timeouts},
+    domain::{Fact, FinishReason, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions},
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
@@ -29,9 +29,10 @@ fn request() -> ProviderRequest {
     let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
+    let prompt = Prompt { instructions: None, items: vec![item] };
     ProviderRequest {
         request_id: "req_42".to_owned(),
-        ..ProviderRequest::new("m", Prompt { instructions: None, items: vec![item] }, 100)
+        ..ProviderRequest::new(Target::new("p", "m"), Request::new("model", 100), prompt)
     }
 }
 
@@ -272,7 +273,9 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     let (upstream, provider) = scripted();
     let open = |model: &str, script: Script, request: ProviderRequest| {
         upstream.script(model, script);
-        Listener::of(provider.open(ProviderRequest { model: model.to_owned(), ..request }))
+        Listener::of(
+            provider.open(ProviderRequest { target: Target { model: model.to_owned(), ..request.target }, ..request }),
+        )
     };
     for status in [404, 503, 200, 200] {
         upstream.script("", Script::status(status, &[], "{}"));
@@ -301,7 +304,11 @@ async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
     drop(provider.reattach(request(), "resp_5".to_owned()));
     tokio::time::timeout(PATIENCE, upstream.wait_for_request(8)).await.unwrap();
     let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
-    let mut silent = open("silent", events(&[created("resp_6")]).stall(), ProviderRequest { timeouts, ..request() });
+    let mut silent = open(
+        "silent",
+        events(&[created("resp_6")]).stall(),
+        ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..request() },
+    );
     assert_eq!(silent.read_all().await, Err(Error::IdleTimeout));
     drop(silent);
 
@@ -324,7 +331,7 @@ async fn a_replay_has_the_headers_and_the_times_of_a_call() {
     let (upstream, provider) = scripted();
     upstream.script("", events(&[created("resp_1")]).stall());
     let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
-    let request = ProviderRequest { timeouts, ..handed_over() };
+    let request = ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..handed_over() };
     let mut listener = Listener::of(provider.reattach(request, "resp_1".to_owned()));
     assert_eq!(listener.read_all().await, Err(Error::IdleTimeout));
     assert_eq!(listener.id(), "resp_1");

@@ -1,6 +1,6 @@
 //! Responses whose process is gone: those that can be gone on with are, and nothing is asked for twice.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, Timeouts},
@@ -193,7 +193,7 @@ async fn those_that_wait_for_their_turn_are_run_in_their_order_after_a_restart()
     let mut node = TestNode::start(ResponseOptions { background_concurrency: 1, ..ResponseOptions::default() }).await;
     let in_background = |node: &TestNode| {
         let mut plan = node.plan();
-        plan.request.background = true;
+        Arc::make_mut(&mut plan.request).background = true;
         plan
     };
     let running = node.respond(in_background(&node)).await;

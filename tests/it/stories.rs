@@ -1,12 +1,10 @@
 //! What a response goes through, told through the handle, on a real database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    actors::{
-        AdmitError, CancelRefusal, DeliveryMode, Emission, Label, NodeFailure, ReadRefusal, ResponsePhase, Role,
-        supervision::Fault,
-    },
+    Refusal,
+    actors::{DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, Role, supervision::Fault},
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
@@ -47,7 +45,7 @@ fn with_grace(plan: RunPlan, grace: Duration) -> RunPlan {
 }
 
 fn unstored(mut plan: RunPlan) -> RunPlan {
-    plan.request.store = false;
+    Arc::make_mut(&mut plan.request).store = false;
     plan
 }
 
@@ -158,18 +156,18 @@ async fn a_response_that_has_ended_or_is_somebody_elses_can_not_be_cancelled() {
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     let foreign = antiphon::protocol::UserId::new();
-    assert_eq!(node.antiphon.cancel(foreign, client.id).await.unwrap_err(), CancelRefusal::NotFound);
+    assert_eq!(node.antiphon.cancel(foreign, client.id).await.unwrap_err(), Refusal::NotFound);
     call.open();
     call.finish();
     drop(call);
     client.read_all().await;
     let refusal = node.antiphon.cancel(node.user, client.id).await.unwrap_err();
-    assert_eq!(refusal, CancelRefusal::AlreadyEnded(Status::Completed));
+    assert_eq!(refusal, Refusal::AlreadyEnded(Status::Completed));
     all_gone(&node).await;
     let refusal = node.antiphon.cancel(node.user, client.id).await.unwrap_err();
-    assert_eq!(refusal, CancelRefusal::AlreadyEnded(Status::Completed), "long after, too");
-    assert_eq!(node.antiphon.cancel(foreign, client.id).await.unwrap_err(), CancelRefusal::NotFound);
-    assert_eq!(node.antiphon.subscribe(foreign, client.id, EVENTS).await.unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(refusal, Refusal::AlreadyEnded(Status::Completed), "long after, too");
+    assert_eq!(node.antiphon.cancel(foreign, client.id).await.unwrap_err(), Refusal::NotFound);
+    assert_eq!(node.antiphon.subscribe(foreign, client.id, EVENTS).await.unwrap_err(), Refusal::NotFound);
 }
 
 #[tokio::test]
@@ -192,7 +190,7 @@ async fn cancel_and_completion_race_to_one_ending_that_all_agree_on() {
         let status = antiphon.retrieve(user, id).await.unwrap().status;
         match answer {
             Ok(_) => assert_eq!(status, Status::Cancelled),
-            Err(refusal) => assert_eq!(refusal, CancelRefusal::AlreadyEnded(status)),
+            Err(refusal) => assert_eq!(refusal, Refusal::AlreadyEnded(status)),
         }
         endings.insert(status.as_str());
     }
@@ -216,7 +214,7 @@ async fn deleting_a_running_response_ends_it_and_leaves_nothing() {
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap();
         assert_eq!(row.try_get::<i64>("", "n").unwrap(), 0, "{table} is empty");
     }
-    assert_eq!(node.antiphon.delete(node.user, client.id).await.unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(node.antiphon.delete(node.user, client.id).await.unwrap_err(), Refusal::NotFound);
 }
 
 #[tokio::test]
@@ -228,8 +226,8 @@ async fn a_response_that_is_not_stored_leaves_a_row_and_no_content() {
     call.text("off the record");
     call.finish();
     client.read_until("output_item.done").await;
-    assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap_err(), ReadRefusal::NotFound);
-    assert_eq!(node.antiphon.subscribe(node.user, client.id, EVENTS).await.unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap_err(), Refusal::NotFound);
+    assert_eq!(node.antiphon.subscribe(node.user, client.id, EVENTS).await.unwrap_err(), Refusal::NotFound);
     drop(call);
     client.read_all().await;
     assert_eq!((client.ended, client.text().as_str()), (true, "off the record"));
@@ -251,7 +249,7 @@ async fn a_response_that_is_not_stored_can_be_cancelled_while_it_lives() {
     client.read_all().await;
     assert!(client.ended);
     all_gone(&node).await;
-    assert_eq!(node.antiphon.cancel(node.user, client.id).await.unwrap_err(), CancelRefusal::NotFound);
+    assert_eq!(node.antiphon.cancel(node.user, client.id).await.unwrap_err(), Refusal::NotFound);
 }
 
 #[tokio::test]
@@ -288,7 +286,7 @@ async fn an_absent_database_ends_connections_but_no_truth() {
     assert_eq!(client.text(), "before");
     call.closed().await;
     let refused = node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err();
-    assert_eq!(refused, AdmitError::Unavailable);
+    assert_eq!(refused, Refusal::DatabaseUnavailable);
     node.store.come_back();
     all_gone(&node).await;
     let mut replay = node.replay(client.id).await;
@@ -453,7 +451,7 @@ async fn draining_lets_responses_finish_and_takes_no_new_ones() {
         () = &mut draining => unreachable!("a response runs"),
         () = tokio::task::yield_now() => {}
     }
-    assert_eq!(node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err(), AdmitError::Draining);
+    assert_eq!(node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err(), Refusal::Draining);
     assert!(!node.antiphon.ready().await.unwrap());
     call.finish();
     drop(call);
@@ -541,7 +539,7 @@ async fn a_supervisor_that_dies_while_its_response_is_admitted_leaves_nothing_ru
         node.store.release_commits();
     };
     let (answer, ()) = tokio::join!(node.antiphon.respond(plan, EVENTS), fail);
-    assert_eq!(answer.unwrap_err(), AdmitError::Failed);
+    assert_eq!(answer.unwrap_err(), Refusal::Internal);
     assert_eq!(ending_in_the_record(&node, id).await, (Status::Failed, Some(Cause::InternalError)));
 }
 

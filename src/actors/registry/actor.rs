@@ -16,11 +16,12 @@ use super::{
 use crate::actors::{
     Label, Role,
     node::Node,
-    response_supervisor::{AdmitError, LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
+    response_supervisor::{LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
     supervision::{Beat, Child, Exit, Ping, spawn_on},
 };
 use crate::domain::{BackgroundLine, RunPlan};
 use crate::protocol::ResponseId;
+use crate::refusal::Refusal;
 use crate::vault::ResponseKey;
 
 /// Knows the running responses of a node: starts their supervisors, finds them for commands, settles what
@@ -129,16 +130,16 @@ impl Handler<Begin> for ResponseRegistry {
         let id = plan.id;
         let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
         let Some(arbiter) = arbiter else {
-            let _left = reply.send(Err(AdmitError::Draining));
+            let _left = reply.send(Err(Refusal::Draining));
             return;
         };
         if self.running.contains_key(&id) {
-            let _left = reply.send(Err(AdmitError::Failed));
+            let _left = reply.send(Err(Refusal::Internal));
             return;
         }
         let background = plan.request.background;
         if background && !self.line.join(id, plan.user) {
-            let _left = reply.send(Err(AdmitError::QueueFull));
+            let _left = reply.send(Err(Refusal::QueueFull));
             return;
         }
         self.supervise(&arbiter, plan, (key, RunOrigin::Asked { slot, client, reply }), ctx);

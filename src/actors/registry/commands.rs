@@ -8,10 +8,11 @@ use tracing::Span;
 
 use crate::actors::{
     client_stream::{ClientSink, ResponseOutcome},
-    response_supervisor::{AdmissionSlot, AdmitError, CancelRefusal, ReadRefusal},
+    response_supervisor::AdmissionSlot,
 };
 use crate::domain::RunPlan;
 use crate::protocol::{ResponseId, UserId};
+use crate::refusal::Refusal;
 use crate::vault::ResponseKey;
 
 /// Start a response. Answered once it is durable.
@@ -23,7 +24,7 @@ pub(crate) struct Begin {
     pub(crate) key: Option<ResponseKey>,
     pub(crate) slot: AdmissionSlot,
     pub(crate) client: ClientSink,
-    pub(crate) reply: oneshot::Sender<Result<(), AdmitError>>,
+    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// Serve another client of a response, running or long ended. Answered once it has its client.
@@ -37,7 +38,7 @@ pub(crate) struct Join {
     pub(crate) client: ClientSink,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
-    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// Cancel a response. Answered once its ending is durable, whichever it is.
@@ -48,7 +49,7 @@ pub(crate) struct Cancel {
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
-    pub(crate) reply: oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<Arc<ResponseOutcome>, Refusal>>,
 }
 
 /// Cancel a response if it runs, and delete all of it. Answered once nothing is left.
@@ -59,7 +60,7 @@ pub(crate) struct Delete {
     pub(crate) id: ResponseId,
     /// The request that asks, for the lines that are logged.
     pub(crate) span: Span,
-    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// Take no new responses. Answered once none runs any more; with `now`, those that run are ended.

@@ -12,13 +12,11 @@ use super::{
     settle::Reason,
 };
 use crate::actors::{
-    client_stream::ResponseOutcome,
-    journal_writer::Written,
-    node::Node,
-    response_supervisor::{CancelRefusal, CancelRun, ReadRefusal},
+    client_stream::ResponseOutcome, journal_writer::Written, node::Node, response_supervisor::CancelRun,
 };
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
+use crate::refusal::Refusal;
 use crate::store::Entry;
 
 impl Handler<Cancel> for ResponseRegistry {
@@ -32,7 +30,7 @@ impl Handler<Cancel> for ResponseRegistry {
         let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::Cancelled);
         let node = Arc::clone(&self.node);
         let answer = async move {
-            match at_rest.await.map_err(refuse)? {
+            match at_rest.await? {
                 AtRest::Ended(_) => cancel_ended(&node, user, id).await.map(Some),
                 AtRest::Running => Ok(None),
             }
@@ -48,18 +46,9 @@ impl Handler<Cancel> for ResponseRegistry {
     }
 }
 
-fn refuse(refusal: ReadRefusal) -> CancelRefusal {
-    match refusal {
-        ReadRefusal::NotFound => CancelRefusal::NotFound,
-        ReadRefusal::Unavailable => CancelRefusal::Unavailable,
-        ReadRefusal::Restarting => CancelRefusal::Restarting,
-        ReadRefusal::Failed => CancelRefusal::Failed,
-    }
-}
-
-async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
-    let outcome = ending(node, user, id).await.map_err(refuse)?;
-    if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(CancelRefusal::AlreadyEnded(outcome.status)) }
+async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
+    let outcome = ending(node, user, id).await?;
+    if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(Refusal::AlreadyEnded(outcome.status)) }
 }
 
 impl Handler<Delete> for ResponseRegistry {
@@ -86,14 +75,13 @@ impl Handler<Delete> for ResponseRegistry {
 async fn delete(
     node: Arc<Node>,
     id: ResponseId,
-    at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
-    cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, CancelRefusal>>,
-) -> Result<Option<()>, ReadRefusal> {
+    at_rest: impl Future<Output = Result<AtRest, Refusal>>,
+    cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, Refusal>>,
+) -> Result<Option<()>, Refusal> {
     // Not running here, or its supervisor just failed: then the row says more.
     match cancelled.await {
-        Ok(Err(CancelRefusal::Unavailable)) => return Err(ReadRefusal::Unavailable),
-        Ok(Err(CancelRefusal::Restarting)) => return Err(ReadRefusal::Restarting),
-        Ok(Ok(_) | Err(CancelRefusal::NotFound | CancelRefusal::AlreadyEnded(_) | CancelRefusal::Failed)) | Err(_) => {}
+        Ok(Err(refusal)) if refusal.is_retryable() => return Err(refusal),
+        Ok(Ok(_) | Err(_)) | Err(_) => {}
     }
     match at_rest.await? {
         AtRest::Running => Ok(None),
@@ -104,11 +92,11 @@ async fn delete(
     }
 }
 
-async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), ReadRefusal> {
+async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), Refusal> {
     let written = node.journal.write(Entry::Delete(id)).await;
     fault::reach(FaultPoint::DeletionCommitted);
     match written {
         Written::Committed => Ok(()),
-        Written::Conflict(_) | Written::Failed => Err(ReadRefusal::Failed),
+        Written::Conflict(_) | Written::Failed => Err(Refusal::Internal),
     }
 }

@@ -5,16 +5,12 @@ use std::sync::Arc;
 use actix::Addr;
 
 use super::{ResponseRegistry, recovery::ask, settle::Reason};
-use crate::actors::{
-    client_stream::ResponseOutcome,
-    node::Node,
-    response_supervisor::{ReadRefusal, outcome},
-};
+use crate::actors::{client_stream::ResponseOutcome, node::Node, response_supervisor::outcome};
 use crate::domain::Transcript;
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{self, ResponseRow};
-use crate::vault;
+use crate::refusal::Refusal;
+use crate::store::ResponseRow;
 
 /// A stored response and its log.
 #[derive(Debug)]
@@ -23,59 +19,13 @@ pub(crate) struct Found {
     pub(crate) log: Log,
 }
 
-impl From<store::Error> for ReadRefusal {
-    fn from(error: store::Error) -> Self {
-        match error {
-            store::Error::Unavailable(cause) => {
-                tracing::warn!(cause, "the record is not available");
-                Self::Unavailable
-            }
-            store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
-                tracing::error!(error = %error, "the record could not be read");
-                Self::Failed
-            }
-        }
-    }
-}
-
-impl From<vault::Error> for ReadRefusal {
-    fn from(error: vault::Error) -> Self {
-        match error {
-            vault::Error::Accounts(crate::access::Error::Store(error)) => error.into(),
-            vault::Error::NoDataKey(_) => Self::NotFound,
-            error @ (vault::Error::Tampered
-            | vault::Error::TooLarge { .. }
-            | vault::Error::UnknownKeyVersion(_)
-            | vault::Error::Randomness
-            | vault::Error::Ring(_)
-            | vault::Error::Accounts(_)) => {
-                tracing::error!(error = %error, "content could not be opened");
-                Self::Failed
-            }
-        }
-    }
-}
-
-impl From<LogError> for ReadRefusal {
-    fn from(error: LogError) -> Self {
-        match error {
-            LogError::Store(error) => error.into(),
-            LogError::Vault(error) => error.into(),
-            error @ (LogError::Codec(_) | LogError::Gap) => {
-                tracing::error!(error = %error, "a log could not be read");
-                Self::Failed
-            }
-        }
-    }
-}
-
 /// The stored response of that user. Somebody else's is as unknown as one that does not exist.
 ///
 /// # Errors
-/// [`ReadRefusal::NotFound`] also if it is not stored.
-pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, ReadRefusal> {
+/// [`Refusal::NotFound`] also if it is not stored.
+pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, Refusal> {
     let row = node.store.response(id).await?;
-    let row = row.filter(|row| row.user == user && row.stored).ok_or(ReadRefusal::NotFound)?;
+    let row = row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
     Ok(Found { row, log: Log::new(Arc::clone(&node.store), key, id) })
 }
@@ -92,14 +42,14 @@ pub(super) enum AtRest {
 /// The stored response of that user. One whose owner is gone is looked after first.
 ///
 /// # Errors
-/// As [`find`]; [`ReadRefusal::Unavailable`] also if another node has it, or if it could not be looked after in time.
+/// As [`find`]; [`Refusal::DatabaseUnavailable`] also if another node has it, or if it could not be looked after in time.
 pub(super) async fn find_at_rest(
     node: Arc<Node>,
     registry: Addr<ResponseRegistry>,
     user: UserId,
     id: ResponseId,
     reason: Reason,
-) -> Result<AtRest, ReadRefusal> {
+) -> Result<AtRest, Refusal> {
     let found = find(&node, user, id).await?;
     if found.row.status.is_terminal() {
         return Ok(AtRest::Ended(Box::new(found)));
@@ -108,7 +58,7 @@ pub(super) async fn find_at_rest(
         node.settings.admission_patience.min(node.settings.outage_patience),
         ask(&registry, id, reason),
     );
-    recovered.await.map_err(|_| ReadRefusal::Unavailable)??;
+    recovered.await.map_err(|_| Refusal::DatabaseUnavailable)??;
     let found = find(&node, user, id).await?;
     Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
 }
@@ -117,7 +67,7 @@ pub(super) async fn find_at_rest(
 ///
 /// # Errors
 /// As [`find`], and if the log can't be read.
-pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, ReadRefusal> {
+pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, Refusal> {
     let found = find(node, user, id).await?;
     let folded = found.log.fold().await;
     // Settled without its log: what the log says is not how the response stands.
@@ -126,15 +76,15 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
         Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
         Err(LogError::Store(error)) => return Err(error.into()),
         // It may have been deleted meanwhile.
-        Ok(_) | Err(_) if node.store.response(id).await?.is_none() => return Err(ReadRefusal::NotFound),
+        Ok(_) | Err(_) if node.store.response(id).await?.is_none() => return Err(Refusal::NotFound),
         Ok(_) => tracing::error!(response.id = %id, "a response has ended and its log has not"),
         Err(error) => return Err(error.into()),
     }
-    Err(ReadRefusal::Failed)
+    Err(Refusal::Internal)
 }
 
 /// How a response that has ended did.
-pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, ReadRefusal> {
+pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
     let transcript = load(node, user, id).await?;
-    outcome(&transcript, (None, None)).map(Arc::new).ok_or(ReadRefusal::Failed)
+    outcome(&transcript, (None, None)).map(Arc::new).ok_or(Refusal::Internal)
 }

@@ -16,10 +16,11 @@ use crate::actors::{
     client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
-    response_supervisor::{JoinRun, ReadRefusal},
+    response_supervisor::JoinRun,
     supervision::{Child, spawn_on},
 };
 use crate::protocol::{ResponseId, UserId};
+use crate::refusal::Refusal;
 
 /// The emitters of responses that have ended.
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ struct ReplayExited {
 struct Replay {
     client: ClientSink,
     span: Span,
-    reply: oneshot::Sender<Result<(), ReadRefusal>>,
+    reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 impl Handler<Join> for ResponseRegistry {
@@ -77,10 +78,10 @@ impl Handler<Join> for ResponseRegistry {
 /// A client that only wants the ending of a response that has one is told it.
 async fn tell_ending(
     node: Arc<Node>,
-    at_rest: impl Future<Output = Result<AtRest, ReadRefusal>>,
+    at_rest: impl Future<Output = Result<AtRest, Refusal>>,
     (mode, phase): (DeliveryMode, Arc<watch::Sender<ResponsePhase>>),
     (user, id): (UserId, ResponseId),
-) -> Result<AtRest, ReadRefusal> {
+) -> Result<AtRest, Refusal> {
     let at_rest = at_rest.await?;
     if mode == DeliveryMode::Ending && matches!(at_rest, AtRest::Ended(_)) {
         phase.send_replace(ResponsePhase::Ended(ending(&node, user, id).await?));
@@ -90,11 +91,11 @@ async fn tell_ending(
 
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
-    fn replay(&mut self, id: ResponseId, found: Result<Found, ReadRefusal>, join: Replay, ctx: &Context<Self>) {
+    fn replay(&mut self, id: ResponseId, found: Result<Found, Refusal>, join: Replay, ctx: &Context<Self>) {
         let Replay { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
-            let arbiter = self.node.arbiters.of(id).ok_or(ReadRefusal::Failed)?;
+            let arbiter = self.node.arbiters.of(id).ok_or(Refusal::Internal)?;
             let reader = self.replays.next;
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());

@@ -13,12 +13,13 @@ use crate::access;
 use crate::actors::{
     lease::renewal_interval,
     node::Node,
-    response_supervisor::{Leftover, ReadRefusal, RunOrigin},
+    response_supervisor::{Leftover, RunOrigin},
 };
-use crate::domain::{Attempt, Fact, LostCall, Prompt, Recovery, RunPlan, Target};
+use crate::domain::{Attempt, Fact, LostCall, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
+use crate::refusal::Refusal;
 use crate::store::{Error, ResponseRow};
 use crate::vault::{self, ResponseKey};
 
@@ -66,11 +67,11 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
 /// Has a response looked after whose owner is gone. Returns once it has ended or runs here.
 ///
 /// # Errors
-/// [`ReadRefusal::Unavailable`] if somebody else owns it, [`ReadRefusal::Restarting`] if this node is about to stop.
-pub(super) async fn ask(registry: &Addr<ResponseRegistry>, id: ResponseId, reason: Reason) -> Result<(), ReadRefusal> {
+/// [`Refusal::DatabaseUnavailable`] if somebody else owns it, [`Refusal::Draining`] if this node is about to stop.
+pub(super) async fn ask(registry: &Addr<ResponseRegistry>, id: ResponseId, reason: Reason) -> Result<(), Refusal> {
     let (done, told) = oneshot::channel();
     registry.do_send(Recover { id, reason, done });
-    told.await.unwrap_or(Err(ReadRefusal::Unavailable))
+    told.await.unwrap_or(Err(Refusal::DatabaseUnavailable))
 }
 
 /// Look after a response whose owner is gone.
@@ -79,7 +80,7 @@ pub(super) async fn ask(registry: &Addr<ResponseRegistry>, id: ResponseId, reaso
 pub(super) struct Recover {
     id: ResponseId,
     reason: Reason,
-    done: oneshot::Sender<Result<(), ReadRefusal>>,
+    done: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// A sweep has looked after all that it found.
@@ -96,7 +97,7 @@ impl Handler<Swept> for ResponseRegistry {
     }
 }
 
-type Waiting = Vec<oneshot::Sender<Result<(), ReadRefusal>>>;
+type Waiting = Vec<oneshot::Sender<Result<(), Refusal>>>;
 
 /// The responses that are being looked after.
 #[derive(Debug)]
@@ -142,7 +143,7 @@ impl Handler<Recover> for ResponseRegistry {
         if self.running.contains_key(&id) {
             let _left = done.send(Ok(()));
         } else if self.draining && !self.recoveries.under_way.contains_key(&id) {
-            let _left = done.send(Err(ReadRefusal::Restarting));
+            let _left = done.send(Err(Refusal::Draining));
         } else {
             self.recover(id, reason, Some(done), ctx);
         }
@@ -155,7 +156,7 @@ impl ResponseRegistry {
         &mut self,
         id: ResponseId,
         reason: Reason,
-        done: Option<oneshot::Sender<Result<(), ReadRefusal>>>,
+        done: Option<oneshot::Sender<Result<(), Refusal>>>,
         ctx: &mut Context<Self>,
     ) {
         if let Some((_, waiting)) = self.recoveries.under_way.get_mut(&id) {
@@ -172,11 +173,11 @@ impl ResponseRegistry {
         ctx.spawn(work.into_actor(self).map(move |found, registry, ctx| registry.recovered(id, found, ctx)));
     }
 
-    fn recovered(&mut self, id: ResponseId, found: Result<Option<Box<Left>>, ReadRefusal>, ctx: &mut Context<Self>) {
+    fn recovered(&mut self, id: ResponseId, found: Result<Option<Box<Left>>, Refusal>, ctx: &mut Context<Self>) {
         let waiting = self.recoveries.under_way.remove(&id).map(|(_, waiting)| waiting).unwrap_or_default();
         let answer = match found {
             // It has this node's newest epoch, and so the next start finds it.
-            Ok(Some(_)) if self.draining => Err(ReadRefusal::Restarting),
+            Ok(Some(_)) if self.draining => Err(Refusal::Draining),
             Ok(Some(left)) => {
                 fault::reach(FaultPoint::LeftoverFound);
                 self.take_over(*left, ctx);
@@ -186,7 +187,7 @@ impl ResponseRegistry {
             Err(refusal) => Err(refusal),
         };
         for done in waiting {
-            let _left = done.send(answer);
+            let _left = done.send(answer.clone());
         }
         self.report_drained();
     }
@@ -198,11 +199,11 @@ async fn look_after(
     epoch: i64,
     id: ResponseId,
     reason: Reason,
-) -> Result<Option<Box<Left>>, ReadRefusal> {
+) -> Result<Option<Box<Left>>, Refusal> {
     loop {
         match look(node, epoch, id, reason).await {
             Ok(Look::Over) => return Ok(None),
-            Ok(Look::Taken) => return Err(ReadRefusal::Unavailable),
+            Ok(Look::Taken) => return Err(Refusal::DatabaseUnavailable),
             Ok(Look::Left(left)) => return Ok(Some(left)),
             Ok(Look::Again) => {}
             Err(error) => tracing::warn!(response.id = %id, error = %error, "a response waits to be settled"),
@@ -271,9 +272,9 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
         id: row.id,
         user: row.user,
         request_id: run_policy.request_id,
-        request,
+        request: Arc::new(request),
         input: Vec::new(),
-        prompt: Prompt::default(),
+        prompt: Arc::default(),
         caller: run_policy.caller,
         targets,
         encoding: encoding.unwrap_or_default(),

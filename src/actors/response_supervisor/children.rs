@@ -14,7 +14,7 @@ use crate::actors::{
     provider_reader::{Grant, ProviderReader},
     supervision::{Child, Exit, Restart, spawn},
 };
-use crate::domain::{Attempt, Cause, Fact, Request};
+use crate::domain::{Attempt, Cause, Fact, RunPlan, Target};
 use crate::provider::{HandOver, Permit, Provider, ProviderRequest};
 
 /// The children that a response has one of.
@@ -108,26 +108,12 @@ impl ResponseSupervisor {
     }
 
     pub(super) fn provider_request(&self) -> ProviderRequest {
-        let request = &self.plan.request;
-        let target = self.target().cloned();
-        let (model, timeouts) = target.map(|target| (target.model, target.timeouts)).unwrap_or_default();
+        let RunPlan { request_id, request, prompt, .. } = &self.plan;
         ProviderRequest {
-            request_id: self.plan.request_id.clone(),
-            model,
-            prompt: self.plan.prompt.clone(),
-            temperature: request.temperature,
-            top_p: request.top_p,
-            max_output_tokens: request.max_output_tokens,
-            tools: request.callable_tools(),
-            tool_choice: request.tool_choice.clone(),
-            parallel_tool_calls: request.parallel_tool_calls,
-            text: request.text.clone(),
-            reasoning: request.reasoning.clone(),
-            top_logprobs: request.includes(Request::INCLUDE_LOGPROBS).then_some(request.top_logprobs),
-            encrypted_reasoning: request.includes(Request::INCLUDE_ENCRYPTED_REASONING),
-            safety_identifier: request.safety_identifier.clone(),
-            prompt_cache_key: request.prompt_cache_key.clone(),
-            timeouts,
+            request_id: request_id.clone(),
+            request: Arc::clone(request),
+            prompt: Arc::clone(prompt),
+            target: self.target().cloned().unwrap_or_else(|| Target::new("", "")),
             hand_over: self.tries.hand_over.clone(),
         }
     }

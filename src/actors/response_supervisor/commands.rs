@@ -10,45 +10,9 @@ use crate::actors::client_stream::{ClientSink, ResponseOutcome};
 use crate::domain::Fact;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
+use crate::refusal::Refusal;
 
-/// Why a response could not be cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CancelRefusal {
-    /// There is no such response for this user.
-    #[error("there is no such response")]
-    NotFound,
-    /// It has ended in another way.
-    #[error("the response has ended")]
-    AlreadyEnded(Status),
-    /// The server stops, and another one goes on with the response.
-    #[error("the server is about to stop")]
-    Restarting,
-    /// It will be cancelled, but the database is away and can't confirm it.
-    #[error("the database is not available")]
-    Unavailable,
-    /// The server could not do it.
-    #[error("the response could not be cancelled")]
-    Failed,
-}
-
-/// Why a response could not be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReadRefusal {
-    /// There is no such response for this user, or it is not stored.
-    #[error("there is no such response")]
-    NotFound,
-    /// The database is away.
-    #[error("the database is not available")]
-    Unavailable,
-    /// The server stops, and another one goes on with the response.
-    #[error("the server is about to stop")]
-    Restarting,
-    /// The server could not do it.
-    #[error("the response could not be read")]
-    Failed,
-}
-
-pub(super) type CancelReply = oneshot::Sender<Result<Arc<ResponseOutcome>, CancelRefusal>>;
+pub(super) type CancelReply = oneshot::Sender<Result<Arc<ResponseOutcome>, Refusal>>;
 
 /// Asks to cancel. Answered once the ending is durable, whichever it is.
 #[derive(Debug, Message)]
@@ -78,7 +42,7 @@ pub(crate) struct JoinRun {
     /// The client was there before: it may come back to a response that is not stored, too.
     pub(crate) returning: bool,
     pub(crate) client: ClientSink,
-    pub(crate) reply: oneshot::Sender<Result<(), ReadRefusal>>,
+    pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 impl ResponseSupervisor {
@@ -91,16 +55,16 @@ impl ResponseSupervisor {
 
     pub(super) fn refuse_cancels(&mut self) {
         for reply in self.cancels.drain(..) {
-            let _left = reply.send(Err(CancelRefusal::Unavailable));
+            let _left = reply.send(Err(Refusal::DatabaseUnavailable));
         }
     }
 }
 
-fn cancel_answer(outcome: &Arc<ResponseOutcome>) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
+fn cancel_answer(outcome: &Arc<ResponseOutcome>) -> Result<Arc<ResponseOutcome>, Refusal> {
     match outcome.status {
         Status::Cancelled => Ok(Arc::clone(outcome)),
         status @ (Status::Queued | Status::InProgress | Status::Completed | Status::Failed | Status::Incomplete) => {
-            Err(CancelRefusal::AlreadyEnded(status))
+            Err(Refusal::AlreadyEnded(status))
         }
     }
 }
@@ -111,7 +75,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
     fn handle(&mut self, CancelRun { user, stored_only, reply }: CancelRun, ctx: &mut Context<Self>) {
         // Whoever asked may have hung up; the answer is then for nobody, the effect is the same.
         if user != self.plan.user || (stored_only && !self.is_stored()) {
-            let _left = reply.send(Err(CancelRefusal::NotFound));
+            let _left = reply.send(Err(Refusal::NotFound));
             return;
         }
         if let Stage::Over(outcome) = &self.stage {
@@ -119,7 +83,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
             return;
         }
         if self.frame_buffer.borrow().unavailable {
-            let _left = reply.send(Err(CancelRefusal::Unavailable));
+            let _left = reply.send(Err(Refusal::DatabaseUnavailable));
             return;
         }
         self.cancels.push(reply);
@@ -159,7 +123,7 @@ impl Handler<JoinRun> for ResponseSupervisor {
         let JoinRun { user, returning, client, reply } = join;
         let visible = user == self.plan.user && (self.is_stored() || returning);
         let accepted = !matches!(self.stage, Stage::Admitting(_));
-        let answer = if visible && (accepted || returning) { Ok(()) } else { Err(ReadRefusal::NotFound) };
+        let answer = if visible && (accepted || returning) { Ok(()) } else { Err(Refusal::NotFound) };
         if answer.is_ok() {
             self.client(client, ctx);
         }

@@ -11,9 +11,7 @@ mod supervisor;
 mod takeover;
 
 pub(crate) use attempts::{AdmissionSlot, TakeTurn};
-pub use commands::{CancelRefusal, ReadRefusal};
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
 pub(crate) use ending::{Estimate, finish_draft, outcome, usage_records};
-pub use supervisor::AdmitError;
 pub(crate) use supervisor::{ResponseSupervisor, RunFact, RunOrigin, Start};
 pub(crate) use takeover::Leftover;

@@ -1,19 +1,20 @@
 //! From what the provider says to what clients see: folded, committed, emitted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use tokio::time::Instant;
 
-use super::{AdmitError, ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
+use super::{ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
     client_stream::ResponsePhase,
     persistence_accumulator::StoreFact,
     provider_reader::{ReaderFact, Said},
 };
-use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Prompt, Taken};
+use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Taken};
 use crate::fault::{self, FaultPoint};
 use crate::provider;
+use crate::refusal::Refusal;
 use crate::store::Conflict;
 
 /// The most items and parts of items that one response may have.
@@ -96,7 +97,7 @@ impl ResponseSupervisor {
         self.readers.announce_opened(self.opened);
         if self.transcript.pieces() > 0 {
             // Nothing is tried again: the prompt is of no more use.
-            self.plan.prompt = Prompt::default();
+            self.plan.prompt = Arc::default();
         }
         if let Some(last) = stop {
             self.finish([last], ctx);
@@ -183,7 +184,7 @@ impl ResponseSupervisor {
             return self.give_way(ctx);
         }
         tracing::warn!(conflict = %conflict, "another owner has the response");
-        self.refuse_admission(AdmitError::Failed);
+        self.refuse_admission(Refusal::Internal);
         ctx.stop();
     }
 
@@ -197,19 +198,19 @@ impl ResponseSupervisor {
             }
         }
         self.registry.do_send(RunFact::Concluded(self.plan.id));
-        self.refuse_admission(AdmitError::KeyTaken);
+        self.refuse_admission(Refusal::IdempotencyKeyInUse);
         ctx.stop();
     }
 
     fn refused(&mut self, ctx: &mut Context<Self>) {
-        if self.refuse_admission(AdmitError::Failed) {
+        if self.refuse_admission(Refusal::Internal) {
             return ctx.stop();
         }
         ctx.run_later(RETRY_PAUSE, |supervisor, _| supervisor.children.retry());
     }
 
     /// Answers who waits for the admission, if it is not done yet.
-    fn refuse_admission(&mut self, error: AdmitError) -> bool {
+    fn refuse_admission(&mut self, error: Refusal) -> bool {
         match std::mem::replace(&mut self.stage, Stage::Settling) {
             Stage::Admitting(reply) => {
                 let _left = reply.send(Err(error));
@@ -239,7 +240,7 @@ impl ResponseSupervisor {
         if self.is_undecided() {
             self.finish([Fact::ServerFailed { at, cause: Cause::DatabaseUnavailable }], ctx);
         }
-        self.refuse_admission(AdmitError::Unavailable);
+        self.refuse_admission(Refusal::DatabaseUnavailable);
         self.frame_buffer.borrow_mut().unavailable = true;
         self.readers.announce(&ResponsePhase::Unavailable);
         self.readers.nudge();

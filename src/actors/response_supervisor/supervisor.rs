@@ -21,10 +21,11 @@ use crate::actors::{
     success_promise::SuccessPromise,
     supervision::{Ping, RestartBudget},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, RunPlan, Transcript};
+use crate::domain::{Fact, Frame, OutputAllowance, Request, RunPlan, Transcript};
 use crate::journal::Log;
 use crate::protocol::{ResponseId, Status};
 use crate::provider;
+use crate::refusal::Refusal;
 use crate::store::ResponseRow;
 use crate::vault::ResponseKey;
 
@@ -32,39 +33,13 @@ use crate::vault::ResponseKey;
 #[derive(Debug)]
 pub(super) enum Stage {
     /// The response is not durable yet; who asked for it waits.
-    Admitting(oneshot::Sender<Result<(), AdmitError>>),
+    Admitting(oneshot::Sender<Result<(), Refusal>>),
     /// It is durable, and a provider works or is to work on it.
     Running,
     /// The ending is decided and not durable yet.
     Settling,
     /// The ending is durable; clients may still read.
     Over(Arc<ResponseOutcome>),
-}
-
-/// Why a response was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AdmitError {
-    /// The database is away.
-    #[error("the database is not available")]
-    Unavailable,
-    /// The server could not do it.
-    #[error("the response could not be admitted")]
-    Failed,
-    /// The server is about to stop.
-    #[error("the server is about to stop")]
-    Draining,
-    /// The provider can't honour this parameter.
-    #[error("the provider has no '{0}'")]
-    Unsupported(&'static str),
-    /// Too many wait already: for a place at the provider, or for their turn in the background.
-    #[error("too many wait already")]
-    QueueFull,
-    /// Too many of this caller's run or wait already.
-    #[error("too many of this caller's run or wait already")]
-    KeyBusy,
-    /// Another response has the idempotency key; nothing is left of this one.
-    #[error("another response has the idempotency key")]
-    KeyTaken,
 }
 
 /// All that a supervisor starts from.
@@ -89,7 +64,7 @@ pub(crate) enum RunOrigin {
         /// The client.
         client: ClientSink,
         /// Told once the response is durable, or refused.
-        reply: oneshot::Sender<Result<(), AdmitError>>,
+        reply: oneshot::Sender<Result<(), Refusal>>,
     },
     /// An earlier process left it behind.
     Left(Box<Leftover>),
@@ -285,7 +260,7 @@ impl ResponseSupervisor {
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let at = self.node.clock.now();
         let RunPlan { id, request, .. } = &self.plan;
-        let accepted = Fact::Accepted { id: *id, at, request: Box::new(request.clone()) };
+        let accepted = Fact::Accepted { id: *id, at, request: Box::new(Request::clone(request)) };
         let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
         if let Some(client) = self.first_client.take() {
             self.client(client, ctx);

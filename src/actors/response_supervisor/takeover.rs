@@ -6,7 +6,7 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, attempts::Step, retelling::Heard, supervisor::Stage};
 use crate::actors::{PlannedRun, planner::plan_again, upstream::Upstream};
-use crate::domain::{Cause, Fact, Failure, Reattach, Recovery, RetryPolicy, Taken, Transcript};
+use crate::domain::{Cause, Fact, Failure, Reattach, Recovery, Request, RetryPolicy, Taken, Transcript};
 use crate::fault::{self, FaultPoint};
 
 /// What an earlier process left of a response.
@@ -74,7 +74,8 @@ impl ResponseSupervisor {
     /// Makes the prompt that the process before had made.
     pub(super) fn plan(&mut self, ctx: &mut Context<Self>) {
         self.tries.step = Step::Planning;
-        let planned = plan_again(Arc::clone(&self.node), self.plan.user, self.plan.id, self.plan.request.clone());
+        let planned =
+            plan_again(Arc::clone(&self.node), self.plan.user, self.plan.id, Request::clone(&self.plan.request));
         self.tries.waiting = Some(ctx.spawn(planned.into_actor(self).map(|planned, supervisor, ctx| match planned {
             Ok(run) => supervisor.planned(run, ctx),
             Err(cause) => supervisor.fail(cause, ctx),
@@ -88,7 +89,7 @@ impl ResponseSupervisor {
             return self.fail(Cause::ModelUnavailable, ctx);
         }
         self.tries.aim_at(targets.len());
-        (self.plan.prompt, self.plan.encoding, self.plan.targets) = (prompt, encoding, targets);
+        (self.plan.prompt, self.plan.encoding, self.plan.targets) = (Arc::new(prompt), encoding, targets);
         self.enter_gate(ctx);
     }
 

@@ -5,7 +5,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 
-use crate::actors::{AdmitError, ClientStream, DeliveryMode};
+use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::{Admitted, RequestContext};
 use crate::domain::{Idempotency, View};
 use crate::http::{
@@ -13,6 +13,7 @@ use crate::http::{
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, ResponseId, UserId};
+use crate::refusal::Refusal;
 
 /// How often a request claims a key that others claim and give back at the same time.
 const MOST_CLAIMS: usize = 5;
@@ -86,7 +87,7 @@ async fn first(user: UserId, admitted: Admitted, state: &HttpState) -> Result<Op
     let (id, form) = (plan.id, Form { stream, background: plan.request.background, view });
     match state.backend.respond(plan, form.mode()).await {
         Ok(reader) => form.answer(reader, (user, id), state).await.map(Some),
-        Err(AdmitError::KeyTaken) => Ok(None),
+        Err(Refusal::IdempotencyKeyInUse) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -123,7 +124,7 @@ impl Form {
             // Who made it leaves at once; it minds nobody's leaving.
             drop(reader);
             let response = state.backend.retrieve(user, id).await;
-            return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::reading(id, refusal))?));
+            return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?));
         }
         if !self.stream {
             let response = outcome::ending(reader, user, state).await?;

@@ -33,7 +33,7 @@ pub(in crate::http) async fn input_items(
     let page = (order(&query)?, after, limit(&query)?);
     let page = state.backend.input_items(principal.user, id, page).await;
     let (data, has_more) = page
-        .map_err(|refusal| ApiError::reading(id, refusal))?
+        .map_err(|refusal| ApiError::about(id, refusal))?
         .ok_or_else(|| ApiError::parameter("after", "Invalid value for 'after': there is no such item in the list."))?;
     let (first_id, last_id) = (data.first().map(|item| item.id().clone()), data.last().map(|item| item.id().clone()));
     Ok(HttpResponse::Ok().json(Page { object: "list", first_id, last_id, has_more, data }))

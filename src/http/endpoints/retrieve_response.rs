@@ -17,11 +17,11 @@ pub(in crate::http) async fn retrieve_response(
     validate_include(&query.list("include"))?;
     if !query.flag("stream")? {
         let response = state.backend.retrieve(principal.user, id).await;
-        return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::reading(id, refusal))?));
+        return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?));
     }
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
     let reader = state.backend.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
-    let reader = reader.map_err(|refusal| ApiError::reading(id, refusal))?;
+    let reader = reader.map_err(|refusal| ApiError::about(id, refusal))?;
     Ok(sse::answer(reader, &state, principal.user, (view, from)))
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::HistoryError;
-use crate::actors::{AdmitError, CancelRefusal};
 use crate::http::ApiError;
 use crate::protocol::{ResponseId, Status};
+use crate::refusal::Refusal;
 
 /// Sends a body as it is, and checks that nothing was admitted.
 async fn refused(api: &Api, body: &str) -> (u16, Option<String>, Option<String>) {
@@ -138,7 +138,7 @@ async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
 #[actix_web::test]
 async fn a_server_that_stops_takes_nothing_and_says_when_to_come_back() {
     let api = Api::new();
-    for error in [AdmitError::Draining, AdmitError::Unavailable] {
+    for error in [Refusal::Draining, Refusal::DatabaseUnavailable] {
         *api.backend.admit_error.lock() = Some(error);
         let answer = api.create(json!({"model": "m", "input": "x"})).await;
         assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
@@ -266,13 +266,13 @@ async fn a_response_that_has_ended_can_not_be_cancelled() {
     for status in [Status::Completed, Status::Failed, Status::Incomplete] {
         let expected = format!("Cannot cancel a {} response.", status.as_str());
         // Ended before it was asked, and ended while it was asked.
-        for answer in [Err(CancelRefusal::AlreadyEnded(status)), Ok(outcome(status, None).into())] {
+        for answer in [Err(Refusal::AlreadyEnded(status)), Ok(outcome(status, None).into())] {
             let answer = cancel(answer).await;
             assert_eq!(answer.error().0, 400);
             assert_eq!(answer.json()["error"]["message"], Value::from(expected.as_str()));
         }
     }
-    assert_eq!(cancel(Err(CancelRefusal::Unavailable)).await.error().0, 503);
+    assert_eq!(cancel(Err(Refusal::DatabaseUnavailable)).await.error().0, 503);
 }
 
 #[actix_web::test]

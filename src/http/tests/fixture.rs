@@ -25,12 +25,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::{AuthError, Principal};
 use crate::actors::{
-    AdmitError, CancelRefusal, ClientStream, DeliveryMode, Emission, ReadRefusal, ResponseOutcome, ResponsePhase,
-    SharedSuccessPromise, SuccessPromise,
+    ClientStream, DeliveryMode, Emission, ResponseOutcome, ResponsePhase, SharedSuccessPromise, SuccessPromise,
 };
 use crate::actors::{History, HistoryError};
 use crate::admission::{Admission, Histories, Model, ModelCatalog, PromptCounter};
-use crate::antiphon::AttachRefusal;
 use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Prompt, RunPlan, Target};
 use crate::http::{
     Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
@@ -39,6 +37,7 @@ use crate::protocol::{
     Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
 };
 use crate::provider::UpstreamHealth;
+use crate::refusal::Refusal;
 use crate::store::{self, Order};
 use crate::tokens::TokenError;
 
@@ -61,55 +60,50 @@ pub(super) struct FakeBackend {
     /// Whoever attaches finds that the key was given back.
     pub(super) given_back: AtomicBool,
     pub(super) key_always_taken: AtomicBool,
-    pub(super) admit_error: Mutex<Option<AdmitError>>,
+    pub(super) admit_error: Mutex<Option<Refusal>>,
     pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
-    pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, CancelRefusal>>>,
+    pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, Refusal>>>,
     /// The responses that exist.
     pub(super) known: Mutex<Vec<ResponseId>>,
     pub(super) providers: Mutex<BTreeMap<String, UpstreamHealth>>,
 }
 
 impl FakeBackend {
-    fn reader(&self) -> Result<ClientStream, ReadRefusal> {
+    fn reader(&self) -> Result<ClientStream, Refusal> {
         let mut readers = self.readers.lock();
-        if readers.is_empty() { Err(ReadRefusal::NotFound) } else { Ok(readers.remove(0)) }
+        if readers.is_empty() { Err(Refusal::NotFound) } else { Ok(readers.remove(0)) }
     }
 
-    fn find(&self, id: ResponseId) -> Result<ResponseId, ReadRefusal> {
-        self.known.lock().contains(&id).then_some(id).ok_or(ReadRefusal::NotFound)
+    fn find(&self, id: ResponseId) -> Result<ResponseId, Refusal> {
+        self.known.lock().contains(&id).then_some(id).ok_or(Refusal::NotFound)
     }
 }
 
 #[async_trait]
 impl Backend for FakeBackend {
-    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, AdmitError> {
+    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         self.known.lock().push(plan.id);
         self.plans.lock().push(plan);
         self.wishes.lock().push(mode);
         if self.key_always_taken.load(Ordering::Relaxed) {
-            return Err(AdmitError::KeyTaken);
+            return Err(Refusal::IdempotencyKeyInUse);
         }
         if let Some(error) = self.admit_error.lock().take() {
             *self.claimed.lock() = self.claimed_by_admitting.lock().take();
             return Err(error);
         }
-        self.reader().map_err(|_| AdmitError::Failed)
+        self.reader().map_err(|_| Refusal::Internal)
     }
 
     fn idempotency(&self, _: UserId, _: &str, _: &[u8]) -> Idempotency {
         Idempotency { key: [0; 32], fingerprint: [0; 32] }
     }
 
-    async fn claimed(&self, _: UserId, _: &Idempotency) -> Result<Option<ResponseId>, AttachRefusal> {
+    async fn claimed(&self, _: UserId, _: &Idempotency) -> Result<Option<ResponseId>, Refusal> {
         Ok(*self.claimed.lock())
     }
 
-    async fn attach(
-        &self,
-        _: UserId,
-        _: ResponseId,
-        mode: DeliveryMode,
-    ) -> Result<Option<ClientStream>, AttachRefusal> {
+    async fn attach(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<Option<ClientStream>, Refusal> {
         self.attached.lock().push(mode);
         if self.given_back.load(Ordering::Relaxed) {
             return Ok(None);
@@ -117,26 +111,26 @@ impl Backend for FakeBackend {
         Ok(Some(self.reader()?))
     }
 
-    async fn subscribe(&self, _: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+    async fn subscribe(&self, _: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         self.find(id)?;
         self.wishes.lock().push(mode);
         self.reader()
     }
 
-    async fn resume(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<ClientStream, ReadRefusal> {
+    async fn resume(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         self.resumed.lock().push(mode);
         self.reader()
     }
 
-    async fn retrieve(&self, _: UserId, id: ResponseId) -> Result<Response, ReadRefusal> {
+    async fn retrieve(&self, _: UserId, id: ResponseId) -> Result<Response, Refusal> {
         Ok(response(self.find(id)?, Status::Completed, None))
     }
 
-    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<ResponseOutcome>, CancelRefusal> {
-        self.cancel.lock().clone().unwrap_or(Err(CancelRefusal::NotFound))
+    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
+        self.cancel.lock().clone().unwrap_or(Err(Refusal::NotFound))
     }
 
-    async fn delete(&self, _: UserId, id: ResponseId) -> Result<(), ReadRefusal> {
+    async fn delete(&self, _: UserId, id: ResponseId) -> Result<(), Refusal> {
         self.find(id)?;
         self.known.lock().retain(|known| *known != id);
         Ok(())
@@ -147,7 +141,7 @@ impl Backend for FakeBackend {
         _: UserId,
         id: ResponseId,
         page: (Order, Option<ItemId>, u32),
-    ) -> Result<Option<(Vec<Item>, bool)>, ReadRefusal> {
+    ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         self.find(id)?;
         let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
         self.pages.lock().push(page);

@@ -4,9 +4,10 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::{Answer, Api};
-use crate::actors::{AdmitError, DeliveryMode, ResponsePhase};
+use crate::actors::{DeliveryMode, ResponsePhase};
 use crate::domain::{Cause, View};
 use crate::protocol::{ResponseId, Status};
+use crate::refusal::Refusal;
 
 async fn post(api: &Api, stream: bool) -> Answer {
     let body = json!({"model": "m", "input": "x", "stream": stream});
@@ -44,7 +45,7 @@ async fn a_known_key_is_attached_to_in_the_form_that_is_asked_for() {
 #[actix_web::test]
 async fn who_loses_the_claim_looks_again() {
     let api = Api::new();
-    *api.backend.admit_error.lock() = Some(AdmitError::KeyTaken);
+    *api.backend.admit_error.lock() = Some(Refusal::IdempotencyKeyInUse);
     api.backend.claimed_by_admitting.lock().replace(ResponseId::new());
     api.reader().ended(Status::Completed, None);
     assert_eq!(post(&api, false).await.status, 200);

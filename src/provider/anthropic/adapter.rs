@@ -46,7 +46,7 @@ impl fmt::Debug for Anthropic {
 impl Provider for Anthropic {
     /// Opens no connection for a request that asks for what the protocol does not have.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        if request::unsupported(&(&request).into()).is_some() {
+        if request::unsupported(&request.request).is_some() {
             let what = "the request asks for what it does not have";
             return future::ready(Err(Error::Protocol { what })).into_stream().boxed_local();
         }
@@ -54,7 +54,7 @@ impl Provider for Anthropic {
     }
 
     fn unsupported(&self, request: &Request) -> Option<&'static str> {
-        request::unsupported(&request.into())
+        request::unsupported(request)
     }
 
     fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {

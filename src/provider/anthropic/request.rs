@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 
 use super::ThinkingForm;
 use super::conversation::{Conversation, Turn};
-use crate::domain::Request;
-use crate::protocol::{
-    FunctionTool, Item, NarrowChoice, ReasoningConfig, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
-};
+use crate::domain::{Prompt, Request};
+use crate::protocol::{FunctionTool, Item, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
 use crate::provider::ProviderRequest;
 
 /// The protocol's highest temperature.
@@ -101,23 +99,24 @@ struct Metadata<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(request: &'a ProviderRequest, form: ThinkingForm) -> Self {
-        let conversation = Conversation::new(&request.prompt);
+    pub(super) fn new(asked: &'a ProviderRequest, form: ThinkingForm) -> Self {
+        let ProviderRequest { request, prompt, target, .. } = asked;
+        let conversation = Conversation::new(prompt);
         let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {
             Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),
             None => request.top_p,
         };
         Self {
-            model: &request.model,
+            model: &target.model,
             max_tokens: request.max_output_tokens,
             system: conversation.system,
             messages: conversation.turns,
             stream: true,
             temperature: request.temperature.filter(|_| thinking.is_none()).map(|asked| asked.min(HOTTEST)),
             top_p,
-            tool_choice: tool_choice(request),
-            tools: tools(request),
+            tool_choice: tool_choice(request, prompt),
+            tools: tools(request, prompt),
             thinking,
             output_config: output_config(request, form),
             metadata: request.safety_identifier.as_deref().map(|user_id| Metadata { user_id }),
@@ -127,65 +126,45 @@ impl<'a> Body<'a> {
 
 /// What the request asks for and the protocol has no form for. Leaving it out would be an answer to another
 /// question.
-pub(super) fn unsupported(wishes: &Wishes<'_>) -> Option<&'static str> {
-    if wishes.logprobs {
+pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
+    if request.wanted_logprobs().is_some() {
         return Some("top_logprobs");
     }
-    if matches!(wishes.text.format, TextFormat::JsonObject) {
+    if matches!(request.text.format, TextFormat::JsonObject) {
         return Some("text.format");
     }
-    match wishes.text.verbosity {
+    match request.text.verbosity {
         Some(Verbosity::Low | Verbosity::High) => return Some("text.verbosity"),
         // What it does anyway.
         Some(Verbosity::Medium) | None => {}
     }
-    match wishes.reasoning.and_then(|reasoning| reasoning.effort.as_deref()) {
+    match request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()) {
         None | Some("none" | "minimal") => None,
         Some(effort) => share(effort).is_none().then_some("reasoning.effort"),
     }
 }
 
-/// What of a request not every protocol has.
-pub(super) struct Wishes<'a> {
-    logprobs: bool,
-    text: &'a TextConfig,
-    reasoning: Option<&'a ReasoningConfig>,
-}
-
-impl<'a> From<&'a ProviderRequest> for Wishes<'a> {
-    fn from(request: &'a ProviderRequest) -> Self {
-        let (text, reasoning) = (&request.text, request.reasoning.as_ref());
-        Self { logprobs: request.top_logprobs.is_some(), text, reasoning }
-    }
-}
-
-impl<'a> From<&'a Request> for Wishes<'a> {
-    fn from(request: &'a Request) -> Self {
-        let (text, reasoning) = (&request.text, request.reasoning.as_ref());
-        Self { logprobs: request.includes(Request::INCLUDE_LOGPROBS), text, reasoning }
-    }
-}
-
 /// The tools that may be called. The protocol wants tools wherever the conversation has calls: where none may be
 /// called, those that were are named.
-fn tools(request: &ProviderRequest) -> Vec<ToolParam<'_>> {
-    if request.tools.is_empty() {
+fn tools<'a>(request: &'a Request, prompt: &'a Prompt) -> Vec<ToolParam<'a>> {
+    let tools = request.callable_tools();
+    if tools.is_empty() {
         let described = |name| ToolParam { name, description: None, input_schema: input_schema(None) };
-        return called(request).into_iter().map(described).collect();
+        return called(prompt).into_iter().map(described).collect();
     }
-    request.tools.iter().map(tool).collect()
+    tools.into_iter().map(tool).collect()
 }
 
-fn tool_choice(request: &ProviderRequest) -> Option<Choice<'_>> {
-    if request.tools.is_empty() {
-        return (!called(request).is_empty()).then_some(Choice::None);
+fn tool_choice<'a>(request: &'a Request, prompt: &Prompt) -> Option<Choice<'a>> {
+    if request.callable_tools().is_empty() {
+        return (!called(prompt).is_empty()).then_some(Choice::None);
     }
     Some(choice(request))
 }
 
 /// The functions that the conversation has calls of.
-fn called(request: &ProviderRequest) -> BTreeSet<&str> {
-    let calls = request.prompt.items.iter().filter_map(|item| match item {
+fn called(prompt: &Prompt) -> BTreeSet<&str> {
+    let calls = prompt.items.iter().filter_map(|item| match item {
         Item::FunctionCall(call) => Some(call.name.as_str()),
         Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
     });
@@ -210,7 +189,7 @@ fn input_schema(parameters: Option<&Value>) -> Value {
     }
 }
 
-fn choice(request: &ProviderRequest) -> Choice<'_> {
+fn choice(request: &Request) -> Choice<'_> {
     let disable_parallel_tool_use = request.parallel_tool_calls == Some(false);
     let of_mode = |mode| match mode {
         ToolMode::None => Choice::None,
@@ -224,20 +203,20 @@ fn choice(request: &ProviderRequest) -> Choice<'_> {
 }
 
 /// The words for an effort are the same on both sides.
-fn effort(request: &ProviderRequest) -> Option<&str> {
+fn effort(request: &Request) -> Option<&str> {
     request.reasoning.as_ref()?.effort.as_deref().filter(|effort| share(effort).is_some())
 }
 
 /// None where the model is not to think, where a call is forced, which the protocol lets no thought precede, and
 /// where the output has no room for the least thought.
-fn thinking(request: &ProviderRequest, form: ThinkingForm) -> Option<Thinking> {
+fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
     let is_forced = match &request.tool_choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => {
             matches!(mode, ToolMode::Required)
         }
         ToolChoice::Narrow(NarrowChoice::Function { .. }) => true,
     };
-    if is_forced && !request.tools.is_empty() {
+    if is_forced && !request.callable_tools().is_empty() {
         return None;
     }
     let eighths = share(effort(request)?)?;
@@ -262,7 +241,7 @@ fn share(effort: &str) -> Option<u32> {
     }
 }
 
-fn output_config(request: &ProviderRequest, form: ThinkingForm) -> Option<OutputConfig> {
+fn output_config(request: &Request, form: ThinkingForm) -> Option<OutputConfig> {
     let effort = match form {
         ThinkingForm::Adaptive => effort(request).map(str::to_owned),
         ThinkingForm::Budget => None,

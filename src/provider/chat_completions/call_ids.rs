@@ -12,9 +12,9 @@ pub(super) struct CallIds(Uuid);
 
 impl CallIds {
     /// For the answer to that request. The calls of its prompt count too: in a conversation no id may come twice.
-    pub(super) fn of(request: &ProviderRequest) -> Self {
-        let mut name = request.request_id.clone();
-        for item in &request.prompt.items {
+    pub(super) fn of(asked: &ProviderRequest) -> Self {
+        let mut name = asked.request_id.clone();
+        for item in &asked.prompt.items {
             if let Item::FunctionCall(call) = item {
                 name.push('\n');
                 name.push_str(&call.call_id);

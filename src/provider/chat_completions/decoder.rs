@@ -59,15 +59,16 @@ impl Decode for Decoder {
 
 impl Decoder {
     /// For the answer to that request.
-    pub(super) fn new(request: &ProviderRequest) -> Self {
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let request = &asked.request;
         Self {
             wanted: Wanted {
-                calls: !request.tools.is_empty(),
-                logprobs: request.top_logprobs.is_some(),
-                sealed: request.encrypted_reasoning,
+                calls: !request.callable_tools().is_empty(),
+                logprobs: request.wanted_logprobs().is_some(),
+                sealed: request.wants_encrypted_reasoning(),
             },
             text: Text::default(),
-            calls: Calls::new(CallIds::of(request)),
+            calls: Calls::new(CallIds::of(asked)),
             usage: None,
             finished: false,
         }

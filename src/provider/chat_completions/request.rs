@@ -100,31 +100,33 @@ struct JsonSchema<'a> {
 }
 
 impl<'a> Body<'a> {
-    pub(super) fn new(request: &'a ProviderRequest, limit: OutputLimitField) -> Self {
+    pub(super) fn new(asked: &'a ProviderRequest, limit: OutputLimitField) -> Self {
+        let ProviderRequest { request, prompt, target, .. } = asked;
         let most = Some(request.max_output_tokens);
         let (max_completion_tokens, max_tokens) = match limit {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
         };
         // Servers refuse words about tools where there are none.
-        let has_tools = !request.tools.is_empty();
+        let tools = request.callable_tools();
+        let has_tools = !tools.is_empty();
         Self {
-            model: &request.model,
-            messages: messages(&request.prompt),
+            model: &target.model,
+            messages: messages(prompt),
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             temperature: request.temperature,
             top_p: request.top_p,
             max_completion_tokens,
             max_tokens,
-            tools: request.tools.iter().map(tool).collect(),
+            tools: tools.into_iter().map(tool).collect(),
             tool_choice: tool_choice(&request.tool_choice).filter(|_| has_tools),
             parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
             response_format: response_format(&request.text.format),
             verbosity: request.text.verbosity,
             reasoning_effort: request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()),
-            logprobs: request.top_logprobs.map(|_| true),
-            top_logprobs: request.top_logprobs.filter(|top| *top > 0),
+            logprobs: request.wanted_logprobs().map(|_| true),
+            top_logprobs: request.wanted_logprobs().filter(|top| *top > 0),
         }
     }
 }

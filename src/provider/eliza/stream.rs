@@ -81,7 +81,8 @@ fn speak(mut words: vec::IntoIter<String>, last: Vec<ProviderEvent>) -> (Result<
 
 /// Off this thread: counting tokens takes its time, and loading the vocabulary more.
 async fn think(request: ProviderRequest) -> Result<Performance, Error> {
-    let thought = tokio::task::spawn_blocking(move || perform(&request.prompt, request.max_output_tokens)).await;
+    let thought =
+        tokio::task::spawn_blocking(move || perform(&request.prompt, request.request.max_output_tokens)).await;
     match thought {
         Ok(Ok(performance)) => Ok(performance),
         Ok(Err(_)) | Err(_) => Err(Error::Protocol { what: "eliza lost the thread" }),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::Eliza;
 use super::conversation::reply;
-use crate::domain::{FinishReason, Prompt};
+use crate::domain::{FinishReason, Prompt, Request, Target};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
 use crate::provider::{Provider, ProviderEvent, ProviderRequest};
 
@@ -14,7 +14,8 @@ fn request(text: &str, max_output_tokens: u32) -> ProviderRequest {
     let content = vec![ContentPart::InputText { text: text.to_owned() }];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
-    ProviderRequest::new("eliza", Prompt { instructions: None, items: vec![item] }, max_output_tokens)
+    let prompt = Prompt { instructions: None, items: vec![item] };
+    ProviderRequest::new(Target::new("p", "eliza"), Request::new("eliza", max_output_tokens), prompt)
 }
 
 async fn events(request: ProviderRequest) -> Vec<ProviderEvent> {

@@ -87,7 +87,7 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, Call)> {
 
 /// The answer, and whether its decoder tells of the opening.
 async fn answer(site: &Site, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
-    let Timeouts { first_byte, idle, .. } = request.timeouts;
+    let Timeouts { first_byte, idle, .. } = request.target.timeouts;
     let sent = timeout(first_byte, send(site, request, question)?).await;
     let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
     let status = response.status();
@@ -125,11 +125,11 @@ fn send(
         Question::Work => {
             let unwritable = Error::Protocol { what: "the request cannot be written as JSON" };
             let body = site.dialect.body(request).map_err(|_| unwritable)?;
-            client(site, request.timeouts)?.post(site.url.clone()).body(body)
+            client(site, request.target.timeouts)?.post(site.url.clone()).body(body)
         }
         Question::Again(url) => {
             headers.remove(CONTENT_TYPE);
-            client(site, request.timeouts)?.get(url)
+            client(site, request.target.timeouts)?.get(url)
         }
     };
     Ok(asked.headers(headers).send())

@@ -34,7 +34,7 @@ impl Work {
     pub(super) fn new(site: Arc<Site>, request: &ProviderRequest, id: Option<&UpstreamId>) -> Self {
         let cancel = id.and_then(|id| cancel_url(&site, id));
         let (request_id, hand_over) = (request.request_id.clone(), request.hand_over.clone());
-        Self { site, request_id, timeouts: request.timeouts, hand_over, cancel }
+        Self { site, request_id, timeouts: request.target.timeouts, hand_over, cancel }
     }
 
     /// Takes note of what the provider said.

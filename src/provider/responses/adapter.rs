@@ -100,7 +100,7 @@ impl Detached for Native {
         let mut url = below(calls, &id.to_string());
         let mut query = url.query_pairs_mut();
         query.append_pair("stream", "true").append_pair("include_obfuscation", "false");
-        query.extend_pairs(included(request).map(|word| ("include[]", word)));
+        query.extend_pairs(included(&request.request).map(|word| ("include[]", word)));
         drop(query);
         url
     }

@@ -30,36 +30,38 @@ impl<'a> Body<'a> {
     ///
     /// # Errors
     /// If something can't be written as JSON.
-    pub(super) fn new(request: &'a ProviderRequest, lasting: bool) -> serde_json::Result<Self> {
+    pub(super) fn new(asked: &'a ProviderRequest, lasting: bool) -> serde_json::Result<Self> {
         Ok(Self {
-            model: &request.model,
-            input: request.prompt.items.iter().filter_map(input_item).collect(),
+            model: &asked.target.model,
+            input: asked.prompt.items.iter().filter_map(input_item).collect(),
             stream: true,
             store: lasting,
             background: lasting.then_some(true),
-            max_output_tokens: request.max_output_tokens,
-            wishes: wishes(request)?,
+            max_output_tokens: asked.request.max_output_tokens,
+            wishes: wishes(asked)?,
         })
     }
 }
 
 /// What is said only where it is asked for.
-fn wishes(request: &ProviderRequest) -> serde_json::Result<Map<String, Value>> {
+fn wishes(asked: &ProviderRequest) -> serde_json::Result<Map<String, Value>> {
+    let ProviderRequest { request, prompt, .. } = asked;
     let mut wishes = Map::new();
     let mut wish = |key: &str, value: Option<Value>| {
         wishes.extend(value.map(|value| (key.to_owned(), value)));
     };
-    wish("instructions", request.prompt.instructions.as_deref().map(Value::from));
+    wish("instructions", prompt.instructions.as_deref().map(Value::from));
     wish("temperature", request.temperature.map(Value::from));
     wish("top_p", request.top_p.map(Value::from));
-    if !request.tools.is_empty() {
-        wish("tools", Some(request.tools.iter().map(tool).collect()));
+    let tools = request.callable_tools();
+    if !tools.is_empty() {
+        wish("tools", Some(tools.into_iter().map(tool).collect()));
         wish("tool_choice", Some(tool_choice(&request.tool_choice)));
         wish("parallel_tool_calls", request.parallel_tool_calls.map(Value::from));
     }
     wish("text", text(&request.text)?);
     wish("reasoning", request.reasoning.as_ref().and_then(reasoning_config));
-    wish("top_logprobs", request.top_logprobs.map(Value::from));
+    wish("top_logprobs", request.wanted_logprobs().map(Value::from));
     wish("include", include(request));
     wish("safety_identifier", request.safety_identifier.as_deref().map(Value::from));
     wish("prompt_cache_key", request.prompt_cache_key.as_deref().map(Value::from));
@@ -116,15 +118,11 @@ fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Op
 }
 
 /// What is wanted beside the usual, as `include` names it.
-pub(super) fn included(request: &ProviderRequest) -> impl Iterator<Item = &'static str> {
-    let wanted = [
-        (request.top_logprobs.is_some(), Request::INCLUDE_LOGPROBS),
-        (request.encrypted_reasoning, Request::INCLUDE_ENCRYPTED_REASONING),
-    ];
-    wanted.into_iter().filter_map(|(wanted, word)| wanted.then_some(word))
+pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> {
+    [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
 }
 
-fn include(request: &ProviderRequest) -> Option<Value> {
+fn include(request: &Request) -> Option<Value> {
     let wanted: Vec<&str> = included(request).collect();
     (!wanted.is_empty()).then(|| json!(wanted))
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext as _, Addr, Context, Handler, Recipient, ResponseFuture};
 use antiphon::{
-    Antiphon, CancelResponse, CommittedFacts, Interruption, ReadFacts, RespondError, StartResponse,
-    actors::{AdmitError, CancelRefusal, Label, ReadRefusal, Role, supervision::Fault},
+    Antiphon, CancelResponse, CommittedFacts, Interruption, ReadFacts, Refusal, RespondError, StartResponse,
+    actors::{Label, Role, supervision::Fault},
     admission::Model,
     domain::{DisconnectMode, Fact, Request, ResponseOptions, Target, Transcript},
     protocol::{CreateResponse, ResponseId, Status, UserId},
@@ -102,7 +102,7 @@ async fn a_cancel_is_a_message_too() {
     let facts = all(&mut told, 0).await;
     assert!(facts.iter().any(|fact| matches!(fact, Fact::CancelRequested { .. })), "{facts:?}");
     let stranger = CancelResponse { user: antiphon.user_named("eve").await.unwrap().id(), id };
-    assert_eq!(antiphon.addr().send(stranger).await.unwrap().unwrap_err(), CancelRefusal::NotFound);
+    assert_eq!(antiphon.addr().send(stranger).await.unwrap().unwrap_err(), Refusal::NotFound);
 }
 
 /// The last word, which must not be that it ended.
@@ -200,7 +200,7 @@ async fn a_recipient_that_takes_for_ever_is_told_no_more() {
 
 #[actix::test]
 async fn whoever_ends_the_reader_the_last_word_is_said() {
-    for (fault, refusal) in [(Some(Fault::Panic), ReadRefusal::Failed), (None, ReadRefusal::Restarting)] {
+    for (fault, refusal) in [(Some(Fault::Panic), Refusal::Internal), (None, Refusal::Draining)] {
         let puppet = PuppetProvider::default();
         let (antiphon, ada) = node(&puppet).await;
         let (to, mut told) = listener();
@@ -241,7 +241,7 @@ async fn a_panic_in_somebodys_provider_costs_one_answer_and_not_the_address() {
     addr.send(begin).await.unwrap().unwrap();
     let doomed = StartResponse { user: ada.id(), request: CreateResponse::text("broken", "Why?"), facts: None };
     let error = addr.send(doomed).await.unwrap().unwrap_err();
-    assert!(matches!(error, RespondError::NotAdmitted(AdmitError::Failed)), "{error:?}");
+    assert!(matches!(error, RespondError::NotAdmitted(Refusal::Internal)), "{error:?}");
     answer(&puppet, &["Because."]).await;
     assert!(!all(&mut told, 0).await.is_empty());
 }
@@ -257,7 +257,7 @@ async fn what_cannot_be_told_is_refused_and_nothing_begins() {
     let start = StartResponse { user: ada.id(), request: CreateResponse::text("n", "Why?"), facts: None };
     assert!(matches!(antiphon.addr().send(start).await.unwrap(), Err(RespondError::Refused(_))));
     let missing = ReadFacts { user: ada.id(), id: ResponseId::new(), from: 0, to };
-    assert_eq!(antiphon.addr().send(missing).await.unwrap().unwrap_err(), ReadRefusal::NotFound);
+    assert_eq!(antiphon.addr().send(missing).await.unwrap().unwrap_err(), Refusal::NotFound);
     assert_eq!(puppet.unheard(), 0);
 }
 

@@ -1,10 +1,10 @@
 //! The same in a program that embeds the node.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    AttachRefusal,
-    actors::{AdmitError, ClientStream, DeliveryMode, ResponsePhase},
+    Refusal,
+    actors::{ClientStream, DeliveryMode, ResponsePhase},
     domain::{DisconnectPolicy, Idempotency, ResponseOptions, RunPlan, View},
     protocol::Status,
     provider::Error,
@@ -39,15 +39,18 @@ async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
     let call = node.provider.asked().await;
     for background in [false, true, false] {
         let mut second = with_key(&node);
-        second.request.background = background;
+        Arc::make_mut(&mut second.request).background = background;
         let id = second.id;
-        assert_eq!(node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(), AdmitError::KeyTaken);
-        assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), antiphon::actors::ReadRefusal::NotFound);
+        assert_eq!(
+            node.antiphon.respond(second, DeliveryMode::Ending).await.unwrap_err(),
+            Refusal::IdempotencyKeyInUse
+        );
+        assert_eq!(node.antiphon.retrieve(node.user, id).await.unwrap_err(), Refusal::NotFound);
     }
     assert_eq!(node.provider.unheard(), 0, "only the first one is asked for");
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(Some(first.id)));
     let another = node.antiphon.idempotency(node.user, "k", b"another request");
-    assert_eq!(node.antiphon.claimed(node.user, &another).await, Err(AttachRefusal::AnotherRequest));
+    assert_eq!(node.antiphon.claimed(node.user, &another).await, Err(Refusal::IdempotencyKeyReused));
     let second = node.antiphon.attach(node.user, first.id, DeliveryMode::Ending).await.unwrap().unwrap();
     call.open();
     call.text("Hello");

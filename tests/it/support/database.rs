@@ -2,7 +2,8 @@
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
-pub(super) async fn open(url: &str) -> DatabaseConnection {
+/// A connection to it.
+pub(crate) async fn open(url: &str) -> DatabaseConnection {
     Database::connect(url).await.unwrap()
 }
 

@@ -199,7 +199,8 @@ impl Site {
         Running { child, output, errors, url: String::new(), key: String::new() }
     }
 
-    fn mark_started(&self) {
+    /// Says that a server has started there before and printed its key.
+    pub(crate) fn mark_started(&self) {
         fs::write(self.folder.path().join("started"), "").unwrap();
     }
 

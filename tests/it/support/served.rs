@@ -94,7 +94,7 @@ impl Served {
             RequestContext { request_id, caller, disconnect: Some(DisconnectMode::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
         let mut plan = self.antiphon.admission().plan(self.user, create, context).await.unwrap().plan;
-        plan.request.tools = functions.iter().map(|name| function(name)).collect();
+        Arc::make_mut(&mut plan.request).tools = functions.iter().map(|name| function(name)).collect();
         let mode = DeliveryMode::Events { view: View::default(), from: 0 };
         self.antiphon.respond(plan, mode).await.unwrap().id.to_string()
     }

@@ -6,11 +6,13 @@ mod hostile;
 mod request;
 mod socket;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::decoder::Decoder;
-use crate::domain::Prompt;
+use crate::domain::{Prompt, Request, Target};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, Reasoning,
     ReasoningText, ResponseId, Role,
@@ -124,5 +126,13 @@ fn output(call_id: &str, output: &str) -> Item {
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
-    ProviderRequest::new("m", Prompt { instructions: None, items }, 8192)
+    ProviderRequest::new(Target::new("p", "m"), plain(), Prompt { instructions: None, items })
+}
+
+fn plain() -> Request {
+    Request::new("model", 8192)
+}
+
+fn asking(asked: Request) -> ProviderRequest {
+    ProviderRequest { request: Arc::new(asked), ..request(Vec::new()) }
 }

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::request::{Body, unsupported};
-use super::{answered, asked, call, message, output, request, thought};
-use crate::domain::Prompt;
+use super::{answered, asked, asking, call, message, output, plain, request, thought};
+use crate::domain::{Prompt, Request, Target};
 use crate::protocol::{
     AllowedTool, ContentPart, FunctionTool, NarrowChoice, ReasoningConfig, Role, TextConfig, TextFormat, Tool,
     ToolChoice, ToolMode, Verbosity,
@@ -17,9 +19,14 @@ fn function(name: &str, parameters: Option<Value>) -> Tool {
     Tool::Function(FunctionTool { name: name.to_owned(), description: None, parameters, strict: None })
 }
 
-fn with_effort(effort: &str, max_output_tokens: u32) -> ProviderRequest {
+fn with_effort(effort: &str, max_output_tokens: u32) -> Request {
     let reasoning = Some(ReasoningConfig { effort: Some(effort.to_owned()), summary: None });
-    ProviderRequest { reasoning, max_output_tokens, ..request(vec![asked("a")]) }
+    Request { reasoning, max_output_tokens, ..plain() }
+}
+
+/// Something that the model can think about, asked for in that way.
+fn question(request: Request) -> ProviderRequest {
+    ProviderRequest::new(Target::new("p", "m"), request, Prompt { instructions: None, items: vec![asked("a")] })
 }
 
 fn said(role: Role, text: &str) -> crate::protocol::Item {
@@ -36,16 +43,16 @@ fn a_request_holds_what_was_asked_and_nothing_else() {
     };
     let items = vec![said(Role::Developer, "Rules."), asked("a"), said(Role::System, " "), answered("b")];
     let items = [items, vec![said(Role::System, "More rules."), asked("c")]].concat();
-    let request = ProviderRequest {
-        request_id: "req_1".to_owned(),
-        prompt: Prompt { instructions: Some("Be brief.".to_owned()), items },
+    let request = Request {
         temperature: Some(0.3),
         top_p: Some(0.5),
         tools: vec![Tool::Function(tool)],
         safety_identifier: Some("user-7".to_owned()),
         prompt_cache_key: Some("key".to_owned()),
-        ..request(Vec::new())
+        ..plain()
     };
+    let prompt = Prompt { instructions: Some("Be brief.".to_owned()), items };
+    let request = ProviderRequest { request_id: "req_1".to_owned(), prompt: Arc::new(prompt), ..asking(request) };
     let expected = json!({
         "model": "m",
         "max_tokens": 8192,
@@ -78,8 +85,8 @@ fn what_was_left_to_the_provider_is_left_out() {
 #[test]
 fn a_temperature_above_the_highest_becomes_the_highest() {
     for (asked, sent) in [(0.0, 0.0), (1.0, 1.0), (1.2, 1.0), (2.0, 1.0)] {
-        let request = ProviderRequest { temperature: Some(asked), ..request(Vec::new()) };
-        assert_eq!(body(&request)["temperature"], json!(sent), "{asked}");
+        let request = Request { temperature: Some(asked), ..plain() };
+        assert_eq!(body(&asking(request))["temperature"], json!(sent), "{asked}");
     }
 }
 
@@ -99,22 +106,16 @@ fn every_choice_of_tools_has_its_form() {
             Some(false),
             json!({ "type": "any", "disable_parallel_tool_use": true }),
         ),
-        (ToolChoice::Mode(ToolMode::None), Some(false), json!({ "type": "none" })),
         (named.clone(), None, json!({ "type": "tool", "name": "f" })),
         (named, Some(false), json!({ "type": "tool", "name": "f", "disable_parallel_tool_use": true })),
         (one(ToolMode::Auto), None, json!({ "type": "auto" })),
         (one(ToolMode::Required), None, json!({ "type": "any" })),
     ] {
         let tools = vec![function("f", None)];
-        let asked = ProviderRequest {
-            tools,
-            tool_choice: choice.clone(),
-            parallel_tool_calls: parallel,
-            ..request(Vec::new())
-        };
-        assert_eq!(body(&asked)["tool_choice"], expected, "{choice:?} {parallel:?}");
-        let without = ProviderRequest { tools: Vec::new(), ..asked };
-        assert_eq!(body(&without).get("tool_choice"), None, "a choice among no tools");
+        let with = Request { tools, tool_choice: choice.clone(), parallel_tool_calls: parallel, ..plain() };
+        let without = Request { tools: Vec::new(), ..with.clone() };
+        assert_eq!(body(&asking(with))["tool_choice"], expected, "{choice:?} {parallel:?}");
+        assert_eq!(body(&asking(without)).get("tool_choice"), None, "a choice among no tools");
     }
 }
 
@@ -127,8 +128,8 @@ fn arguments_are_always_said_to_be_an_object() {
         (Some(json!({ "properties": {} })), json!({ "type": "object", "properties": {} })),
         (Some(json!({ "type": "object", "required": [] })), json!({ "type": "object", "required": [] })),
     ] {
-        let request = ProviderRequest { tools: vec![function("f", parameters)], ..request(Vec::new()) };
-        assert_eq!(body(&request)["tools"], json!([{ "name": "f", "input_schema": schema }]));
+        let request = Request { tools: vec![function("f", parameters)], ..plain() };
+        assert_eq!(body(&asking(request))["tools"], json!([{ "name": "f", "input_schema": schema }]));
     }
 }
 
@@ -147,8 +148,8 @@ fn an_effort_is_a_share_of_the_output() {
         ("minimal", 8192, None),
         ("high", u32::MAX, Some(u32::MAX / 8 * 6)),
     ] {
-        let request = ProviderRequest { temperature: Some(0.5), top_p: Some(0.5), ..with_effort(effort, output) };
-        let body = body(&request);
+        let request = Request { temperature: Some(0.5), top_p: Some(0.5), ..with_effort(effort, output) };
+        let body = body(&question(request));
         let expected = budget.map(|budget| json!({ "type": "enabled", "budget_tokens": budget }));
         assert_eq!(body.get("thinking"), expected.as_ref(), "{effort} of {output}");
         let sampling = (body.get("temperature"), &body["top_p"]);
@@ -175,7 +176,7 @@ fn there_is_no_thinking_where_the_protocol_refuses_it() {
         ([vec![asked("a")], calls(), vec![answered("b"), asked("c")]].concat(), true),
         (calls(), false),
     ] {
-        let request = ProviderRequest { prompt: request(items.clone()).prompt, ..with_effort("low", 8192) };
+        let request = ProviderRequest { request: Arc::new(with_effort("low", 8192)), ..request(items.clone()) };
         assert_eq!(body(&request).get("thinking").is_some(), thinks, "{items:?}");
     }
     let named = ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() });
@@ -183,8 +184,8 @@ fn there_is_no_thinking_where_the_protocol_refuses_it() {
         [(ToolChoice::Mode(ToolMode::Auto), true), (ToolChoice::Mode(ToolMode::Required), false), (named, false)]
     {
         let tools = vec![function("f", None)];
-        let request = ProviderRequest { tools, tool_choice: tool_choice.clone(), ..with_effort("low", 8192) };
-        assert_eq!(body(&request).get("thinking").is_some(), thinks, "{tool_choice:?}");
+        let request = Request { tools, tool_choice: tool_choice.clone(), ..with_effort("low", 8192) };
+        assert_eq!(body(&question(request)).get("thinking").is_some(), thinks, "{tool_choice:?}");
     }
 }
 
@@ -194,7 +195,7 @@ fn a_schema_is_the_format_of_the_output() {
         let (name, description) = ("answer".to_owned(), description.map(str::to_owned));
         let format = TextFormat::JsonSchema { name, description, schema, strict: Some(true) };
         let text = TextConfig { format, verbosity: None };
-        body(&ProviderRequest { text, ..request(Vec::new()) })["output_config"].take()
+        body(&asking(Request { text, ..plain() }))["output_config"].take()
     };
     let format = |schema: Value| json!({ "format": { "type": "json_schema", "schema": schema } });
     assert_eq!(of(json!({ "type": "object" }), None), format(json!({ "type": "object" })));
@@ -205,10 +206,9 @@ fn a_schema_is_the_format_of_the_output() {
 
 #[test]
 fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
-    let adaptive =
-        |request: &ProviderRequest| serde_json::to_value(Body::new(request, ThinkingForm::Adaptive)).unwrap();
+    let adaptive = |request| serde_json::to_value(Body::new(&question(request), ThinkingForm::Adaptive)).unwrap();
     for effort in ["low", "medium", "high", "xhigh", "max"] {
-        let body = adaptive(&ProviderRequest { temperature: Some(0.5), ..with_effort(effort, 20) });
+        let body = adaptive(Request { temperature: Some(0.5), ..with_effort(effort, 20) });
         assert_eq!(
             (&body["thinking"], &body["output_config"]),
             (&json!({ "type": "adaptive" }), &json!({ "effort": effort }))
@@ -216,9 +216,9 @@ fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
         assert_eq!(body.get("temperature"), None);
     }
     let forced = ToolChoice::Mode(ToolMode::Required);
-    let forced = ProviderRequest { tools: vec![function("f", None)], tool_choice: forced, ..with_effort("low", 20) };
-    assert_eq!(adaptive(&forced).get("thinking"), None);
-    let none = adaptive(&with_effort("none", 20));
+    let forced = Request { tools: vec![function("f", None)], tool_choice: forced, ..with_effort("low", 20) };
+    assert_eq!(adaptive(forced).get("thinking"), None);
+    let none = adaptive(with_effort("none", 20));
     assert_eq!((none.get("thinking"), none.get("output_config")), (None, None));
 }
 
@@ -226,23 +226,23 @@ fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
 fn where_no_function_may_be_called_any_more_those_that_were_are_named() {
     let items = vec![asked("a"), call("1", "{}"), output("1", "one"), asked("b")];
     let none = ToolChoice::Mode(ToolMode::None);
-    let body = body(&ProviderRequest { tool_choice: none, ..request(items) });
+    let asked = Request { tool_choice: none, ..plain() };
+    let body = body(&ProviderRequest { request: Arc::new(asked), ..request(items) });
     assert_eq!(body["tools"], json!([{ "name": "f", "input_schema": { "type": "object" } }]));
     assert_eq!(body["tool_choice"], json!({ "type": "none" }));
 }
 
 #[test]
 fn what_the_protocol_has_no_form_for_is_named() {
-    let plain = || request(Vec::new());
-    let text = |format, verbosity| ProviderRequest { text: TextConfig { format, verbosity }, ..plain() };
+    let text = |format, verbosity| Request { text: TextConfig { format, verbosity }, ..plain() };
     for (request, word) in [
-        (ProviderRequest { top_logprobs: Some(0), ..plain() }, "top_logprobs"),
+        (Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..plain() }, "top_logprobs"),
         (text(TextFormat::JsonObject, None), "text.format"),
         (text(TextFormat::Text, Some(Verbosity::Low)), "verbosity"),
         (text(TextFormat::Text, Some(Verbosity::High)), "verbosity"),
         (with_effort("heroic", 8192), "effort"),
     ] {
-        assert!(unsupported(&(&request).into()).unwrap().contains(word), "{word}");
+        assert!(unsupported(&request).unwrap().contains(word), "{word}");
     }
     for request in [
         plain(),
@@ -251,6 +251,6 @@ fn what_the_protocol_has_no_form_for_is_named() {
         with_effort("minimal", 8192),
         with_effort("max", 8192),
     ] {
-        assert_eq!(unsupported(&(&request).into()), None);
+        assert_eq!(unsupported(&request), None);
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde_json::json;
 
-use super::{asked, begin, finish, request, start, stop, written};
-use crate::domain::FinishReason;
+use super::{asked, asking, begin, finish, plain, request, start, stop, written};
+use crate::domain::{FinishReason, Request};
 use crate::provider::{
     Anthropic, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamError, UpstreamOptions,
 };
@@ -117,7 +117,8 @@ async fn dropping_the_stream_closes_the_connection() {
 async fn what_the_protocol_has_no_form_for_is_not_sent() {
     let server = ScriptedProvider::start();
     server.script("m", answer());
-    let mut batches = provider(&server).open(ProviderRequest { top_logprobs: Some(3), ..question() });
+    let mut batches =
+        provider(&server).open(asking(Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..plain() }));
     let error = batches.next().await.unwrap().unwrap_err();
     assert_eq!(error, Error::Protocol { what: "the request asks for what it does not have" });
     assert_eq!(batches.next().await, None);

@@ -177,7 +177,7 @@ fn a_thought_is_told_once_however_often_it_is_written() {
         let (events, result) = of_chunks(&[delta(thought.clone()), finish("stop")]);
         check((events, result), ([expected, vec![stop()]].concat(), Ok(())), &thought.to_string());
     }
-    let unwanted = ProviderRequest { encrypted_reasoning: false, ..curious() };
+    let unwanted = asking(Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..wanting_everything() });
     let seal = delta(json!({ "reasoning_details": [detail("reasoning.encrypted", "data", "x==")] }));
     check(of_chunks_for(&unwanted, &[seal, finish("stop")]), (vec![stop()], Ok(())), "a seal that nobody wants");
 }
@@ -265,7 +265,7 @@ fn probabilities_go_with_their_text() {
         ]
     };
     check(of_chunks(&chunks), (expected(true), Ok(())), "asked for");
-    let unwanted = ProviderRequest { top_logprobs: None, ..curious() };
+    let unwanted = asking(Request { include: Vec::new(), ..wanting_everything() });
     check(of_chunks_for(&unwanted, &chunks), (expected(false), Ok(())), "not asked for");
 }
 

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -204,7 +204,7 @@ fn calls_without_ids_get_some_that_the_same_request_always_gives() {
         status: ItemStatus::Completed,
         extra: Extra::new(),
     });
-    let next_turn = ProviderRequest { prompt: Prompt { instructions: None, items: vec![call] }, ..curious() };
+    let next_turn = ProviderRequest { prompt: Arc::new(Prompt { instructions: None, items: vec![call] }), ..curious() };
     let next_request = ProviderRequest { request_id: "req_2".to_owned(), ..curious() };
     for request in [next_turn, next_request] {
         let others = ids(&request, &calls(None, json!(null), "g"));
@@ -309,7 +309,7 @@ fn what_a_provider_may_send_of_calls_is_bounded() {
 #[test]
 fn a_call_is_an_error_where_no_tools_were_offered_or_the_answer_is_over() {
     let call = pieces(json!([piece(0, json!("c"), json!("f"), json!(""))]));
-    let without = ProviderRequest { tools: Vec::new(), ..curious() };
+    let without = asking(Request { tools: Vec::new(), ..wanting_everything() });
     for call in [call.clone(), delta(json!({ "function_call": { "name": "f" } }))] {
         let asked_for = protocol("a tool call that was not asked for");
         check(of_chunks_for(&without, &[call]), (vec![], Err(asked_for)), "no tools");

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::decoder::Decoder;
-use crate::domain::{CallIndex, FinishReason, Prompt};
+use crate::domain::{CallIndex, FinishReason, Prompt, Request, Target};
 use crate::protocol::{FunctionTool, LogProb, Tool, Usage};
 use crate::provider::http::{Flow, StreamDecoder};
 use crate::provider::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
@@ -18,14 +18,21 @@ type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 /// A request that wants everything that an answer can hold.
 fn curious() -> ProviderRequest {
+    ProviderRequest { request_id: "req_1".to_owned(), ..asking(wanting_everything()) }
+}
+
+fn wanting_everything() -> Request {
     let tool = FunctionTool { name: "weather".to_owned(), description: None, parameters: None, strict: None };
-    ProviderRequest {
-        request_id: "req_1".to_owned(),
+    Request {
         tools: vec![Tool::Function(tool)],
-        top_logprobs: Some(1),
-        encrypted_reasoning: true,
-        ..ProviderRequest::new("m", Prompt::default(), 100)
+        top_logprobs: 1,
+        include: vec![Request::INCLUDE_LOGPROBS.to_owned(), Request::INCLUDE_ENCRYPTED_REASONING.to_owned()],
+        ..Request::new("m", 100)
     }
+}
+
+fn asking(request: Request) -> ProviderRequest {
+    ProviderRequest::new(Target::new("p", "m"), request, Prompt::default())
 }
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {

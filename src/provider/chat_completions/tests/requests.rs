@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::OutputLimitField;
 use super::super::request::Body;
-use crate::domain::Prompt;
+use super::asking;
+use crate::domain::{Prompt, Request, Target};
 use crate::protocol::{
     AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
     NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig, TextFormat,
@@ -55,7 +58,11 @@ fn thought(text: &str) -> Item {
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
-    ProviderRequest::new("m", Prompt { instructions: None, items }, 7)
+    ProviderRequest::new(Target::new("p", "m"), plain(), Prompt { instructions: None, items })
+}
+
+fn plain() -> Request {
+    Request::new("model", 7)
 }
 
 fn body(request: &ProviderRequest) -> Value {
@@ -64,7 +71,7 @@ fn body(request: &ProviderRequest) -> Value {
 
 /// The messages, as one line each: who speaks, what, and the ids of the calls.
 fn told(items: Vec<Item>) -> Vec<String> {
-    let body = body(&ProviderRequest::new("m", Prompt { instructions: None, items }, 7));
+    let body = body(&request(items));
     let line = |message: &Value| {
         let calls = message["tool_calls"].as_array().into_iter().flatten();
         let calls: String = calls.map(|call| format!(" {}", call["id"].as_str().unwrap())).collect();
@@ -79,8 +86,8 @@ fn told(items: Vec<Item>) -> Vec<String> {
 fn a_request_holds_what_was_asked_and_nothing_else() {
     let request = ProviderRequest {
         request_id: "req_1".to_owned(),
-        top_p: Some(0.5),
-        ..ProviderRequest::new("m", Prompt { instructions: Some("Be brief.".to_owned()), items: conversation() }, 7)
+        prompt: Arc::new(Prompt { instructions: Some("Be brief.".to_owned()), items: conversation() }),
+        ..asking(Request { top_p: Some(0.5), ..plain() })
     };
     let called = |id| json!({ "id": id, "type": "function", "function": { "name": "f", "arguments": "{}" } });
     let expected = json!({
@@ -171,7 +178,7 @@ fn answers_stand_right_behind_their_calls() {
 fn a_call_that_was_cut_before_its_first_argument_is_told_as_one_without_any() {
     let Item::FunctionCall(cut) = call("c1") else { unreachable!() };
     let cut = Item::FunctionCall(FunctionCall { arguments: String::new(), ..cut });
-    let body = body(&ProviderRequest::new("m", Prompt { instructions: None, items: vec![cut] }, 7));
+    let body = body(&request(vec![cut]));
     assert_eq!(body["messages"][0]["tool_calls"][0]["function"], json!({ "name": "f", "arguments": "{}" }));
 }
 
@@ -207,7 +214,7 @@ fn must_be_told(item: &Item, items: &[Item]) -> Option<String> {
 proptest! {
     #[test]
     fn every_sequence_of_items_is_told_as_a_server_takes_it(items in any_items()) {
-        let body = body(&ProviderRequest::new("m", Prompt { instructions: None, items: items.clone() }, 7));
+        let body = body(&request(items.clone()));
         let mut open: Vec<&str> = Vec::new();
         for message in body["messages"].as_array().unwrap() {
             if message["role"] == "tool" {
@@ -242,7 +249,7 @@ fn tools_are_nested_and_have_only_what_the_client_gave() {
         parameters: Some(schema.clone()),
         strict: Some(true),
     });
-    let body = body(&ProviderRequest { tools: vec![full, function("ring")], ..request(vec![]) });
+    let body = body(&asking(Request { tools: vec![full, function("ring")], ..plain() }));
     let weather = json!({ "name": "weather", "description": "Looks outside.", "parameters": schema, "strict": true });
     let expected =
         json!([{ "type": "function", "function": weather }, { "type": "function", "function": { "name": "ring" } }]);
@@ -264,9 +271,9 @@ fn a_choice_of_tools_is_told_where_there_are_tools() {
         (ToolChoice::Narrow(allowed(ToolMode::Auto)), None),
         (ToolChoice::Narrow(allowed(ToolMode::Required)), Some(json!("required"))),
     ] {
-        let without = ProviderRequest { tool_choice: choice, parallel_tool_calls: Some(false), ..request(vec![]) };
-        let with = ProviderRequest { tools: vec![function("f")], ..without.clone() };
-        let (with, without) = (body(&with), body(&without));
+        let without = Request { tool_choice: choice, parallel_tool_calls: Some(false), ..plain() };
+        let with = Request { tools: vec![function("f")], ..without.clone() };
+        let (with, without) = (body(&asking(with)), body(&asking(without)));
         assert_eq!((with.get("tool_choice"), &with["parallel_tool_calls"]), (expected.as_ref(), &json!(false)));
         for field in ["tools", "tool_choice", "parallel_tool_calls"] {
             assert_eq!(without.get(field), None, "{field} without tools");
@@ -291,23 +298,27 @@ fn the_form_of_the_text_is_told_where_it_is_not_plain() {
         (schema(Some("d"), Some(false)), Some(json!({ "type": "json_schema", "json_schema": full }))),
     ] {
         let text = TextConfig { format, verbosity: None };
-        assert_eq!(body(&ProviderRequest { text, ..request(vec![]) }).get("response_format"), expected.as_ref());
+        assert_eq!(body(&asking(Request { text, ..plain() })).get("response_format"), expected.as_ref());
     }
 }
 
 #[test]
 fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
     let fields = ["verbosity", "reasoning_effort", "logprobs", "top_logprobs"];
-    let of = |request: ProviderRequest| fields.map(|field| body(&request).get(field).cloned());
+    let of = |request: Request| {
+        let body = body(&asking(request));
+        fields.map(|field| body.get(field).cloned())
+    };
     let effort = |effort: Option<&str>| Some(ReasoningConfig { effort: effort.map(str::to_owned), summary: None });
     let text = TextConfig { verbosity: Some(Verbosity::Low), ..TextConfig::default() };
-    assert_eq!(of(request(vec![])), [None, None, None, None]);
-    assert_eq!(of(ProviderRequest { reasoning: effort(None), ..request(vec![]) }), [None, None, None, None]);
+    let include = || vec![Request::INCLUDE_LOGPROBS.to_owned()];
+    assert_eq!(of(plain()), [None, None, None, None]);
+    assert_eq!(of(Request { reasoning: effort(None), ..plain() }), [None, None, None, None]);
     assert_eq!(
-        of(ProviderRequest { text, reasoning: effort(Some("high")), top_logprobs: Some(0), ..request(vec![]) }),
+        of(Request { text, reasoning: effort(Some("high")), include: include(), ..plain() }),
         [Some(json!("low")), Some(json!("high")), Some(json!(true)), None]
     );
-    let probable = ProviderRequest { top_logprobs: Some(3), ..request(vec![]) };
+    let probable = Request { top_logprobs: 3, include: include(), ..plain() };
     assert_eq!(of(probable), [None, None, Some(json!(true)), Some(json!(3))]);
 }
 

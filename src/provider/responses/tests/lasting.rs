@@ -4,7 +4,7 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::super::adapter::Native;
-use crate::domain::Prompt;
+use crate::domain::{Prompt, Request, Target};
 use crate::provider::http::{Detached as _, Dialect as _, UpstreamId};
 use crate::provider::{Error, ProviderRequest};
 
@@ -12,7 +12,11 @@ const LASTING: Native = Native { lasting: true };
 const FLEETING: Native = Native { lasting: false };
 
 fn request() -> ProviderRequest {
-    ProviderRequest::new("m", Prompt { instructions: None, items: Vec::new() }, 77)
+    asking(Request::new("model", 77))
+}
+
+fn asking(request: Request) -> ProviderRequest {
+    ProviderRequest::new(Target::new("p", "m"), request, Prompt::default())
 }
 
 fn body(dialect: &Native) -> Value {
@@ -45,7 +49,8 @@ fn a_replay_asks_for_the_whole_stream_with_what_the_request_wished_to_be_include
     let url = |request: &ProviderRequest| LASTING.replay_url(&calls(), request, &id()).to_string();
     let bare = "http://h:1/proxy/v1/responses/resp_0-Az?stream=true&include_obfuscation=false";
     assert_eq!(url(&request()), bare);
-    let wishes = ProviderRequest { top_logprobs: Some(0), encrypted_reasoning: true, ..request() };
+    let include = vec![Request::INCLUDE_LOGPROBS.to_owned(), Request::INCLUDE_ENCRYPTED_REASONING.to_owned()];
+    let wishes = asking(Request { include, ..Request::new("model", 77) });
     let included = "&include%5B%5D=message.output_text.logprobs&include%5B%5D=reasoning.encrypted_content";
     assert_eq!(url(&wishes), format!("{bare}{included}"));
 }

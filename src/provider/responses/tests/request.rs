@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::super::request::Body;
 use super::fields;
-use crate::domain::Prompt;
+use crate::domain::{Prompt, Request, Target};
 use crate::protocol::{
     AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
     NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, SummaryText,
@@ -55,7 +57,15 @@ fn body(request: &ProviderRequest) -> Value {
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
-    ProviderRequest::new("m", Prompt { instructions: None, items }, 77)
+    ProviderRequest::new(Target::new("p", "m"), plain(), Prompt { instructions: None, items })
+}
+
+fn plain() -> Request {
+    Request::new("model", 77)
+}
+
+fn asking(asked: Request) -> ProviderRequest {
+    ProviderRequest { request: Arc::new(asked), ..request(Vec::new()) }
 }
 
 fn function(name: &str, description: Option<&str>, strict: Option<bool>) -> Tool {
@@ -70,11 +80,15 @@ fn function(name: &str, description: Option<&str>, strict: Option<bool>) -> Tool
 
 #[test]
 fn a_request_that_wishes_for_nothing_says_nothing_more() {
-    let request = ProviderRequest {
-        request_id: "req_1".to_owned(),
+    let asked = Request {
         tool_choice: ToolChoice::Mode(ToolMode::Required),
         parallel_tool_calls: Some(false),
         reasoning: Some(ReasoningConfig::default()),
+        ..plain()
+    };
+    let request = ProviderRequest {
+        request_id: "req_1".to_owned(),
+        request: Arc::new(asked),
         ..request(vec![message(Role::User, vec![said("Hi")], json!({}))])
     };
     let input = json!([{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Hi" }] }]);
@@ -124,7 +138,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
 
 #[test]
 fn every_wish_is_said_in_the_protocols_own_words() {
-    let request = ProviderRequest {
+    let request = Request {
         temperature: Some(0.5),
         top_p: Some(0.25),
         tools: vec![function("f", Some("does"), Some(false)), function("g", None, None)],
@@ -140,12 +154,14 @@ fn every_wish_is_said_in_the_protocols_own_words() {
             verbosity: Some(Verbosity::Low),
         },
         reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), summary: None }),
-        top_logprobs: Some(2),
-        encrypted_reasoning: true,
+        top_logprobs: 2,
+        include: vec![Request::INCLUDE_ENCRYPTED_REASONING.to_owned(), Request::INCLUDE_LOGPROBS.to_owned()],
         safety_identifier: Some("u1".to_owned()),
         prompt_cache_key: Some("k1".to_owned()),
-        ..ProviderRequest::new("m", Prompt { instructions: Some("Be brief.".to_owned()), items: vec![] }, 77)
+        ..plain()
     };
+    let prompt = Prompt { instructions: Some("Be brief.".to_owned()), items: vec![] };
+    let request = ProviderRequest { prompt: Arc::new(prompt), ..asking(request) };
     let expected = json!({
         "model": "m",
         "input": [],
@@ -186,9 +202,8 @@ fn of_a_choice_among_tools_that_are_all_sent_only_the_mode_is_left() {
         (allowed(ToolMode::Auto), "auto"),
         (allowed(ToolMode::Required), "required"),
     ] {
-        let request =
-            ProviderRequest { tools: vec![function("f", None, None)], tool_choice: choice, ..request(vec![]) };
-        assert_eq!(body(&request)["tool_choice"], word);
+        let request = Request { tools: vec![function("f", None, None)], tool_choice: choice, ..plain() };
+        assert_eq!(body(&asking(request))["tool_choice"], word);
     }
 }
 
@@ -201,6 +216,6 @@ fn a_form_of_text_that_is_the_default_is_not_said() {
         (json_object, Some(json!({ "format": { "type": "json_object" } }))),
         (short, Some(json!({ "format": { "type": "text" }, "verbosity": "high" }))),
     ] {
-        assert_eq!(body(&ProviderRequest { text, ..request(vec![]) }).get("text"), said.as_ref());
+        assert_eq!(body(&asking(Request { text, ..plain() })).get("text"), said.as_ref());
     }
 }

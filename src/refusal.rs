@@ -1,0 +1,172 @@
+//! Why something that was asked for is not done: one vocabulary for actors, handle and HTTP.
+//!
+//! What the ports report becomes a [`Refusal`] here, and is logged here: a refusal says what its caller can act on and
+//! no more. Imports `protocol`, `domain` and the ports.
+
+use std::time::Duration;
+
+use crate::access;
+use crate::domain::Violation;
+use crate::journal::LogError;
+use crate::protocol::{ResponseId, Status};
+use crate::provider::GateRefusal;
+use crate::store;
+use crate::vault;
+
+/// How long to wait before another try where nothing else tells the time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why something that was asked for is not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request can't be run as it is.
+    #[error(transparent)]
+    Invalid(#[from] Violation),
+    /// There is no such response for this user, or it is not stored.
+    #[error("there is no such response")]
+    NotFound,
+    /// The response has ended in another way than the one that was asked for.
+    #[error("the response is {} already", .0.as_str())]
+    AlreadyEnded(Status),
+    /// The response to go on from has not ended.
+    #[error("the response to go on from has not ended")]
+    StillRunning(ResponseId),
+    /// Another response has the idempotency key. Nothing is left of this one.
+    #[error("another response has the idempotency key")]
+    IdempotencyKeyInUse,
+    /// The idempotency key came with another request before.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// The response of the idempotency key has ended and was not stored.
+    #[error("the response of the idempotency key has ended and was not stored")]
+    IdempotencyResultNotStored,
+    /// The response of the idempotency key was deleted.
+    #[error("the response of the idempotency key was deleted")]
+    IdempotencyResultDeleted,
+    /// Too many responses wait already: for the provider, or for their turn in the background.
+    #[error("too many responses are waiting")]
+    QueueFull,
+    /// Too many responses of this caller run or wait already.
+    #[error("too many responses of this caller are running or waiting")]
+    KeyBusy,
+    /// The node is about to stop. Its next start, or another node, can do it.
+    #[error("the server is about to stop")]
+    Draining,
+    /// The database is not available. A cancel that is refused for this happens all the same.
+    #[error("the database is not available")]
+    DatabaseUnavailable,
+    /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) tells why.
+    #[error("the node has failed")]
+    NodeFailed,
+    /// A part of the server failed. The log has the details.
+    #[error("an internal error occurred")]
+    Internal,
+}
+
+impl Refusal {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.retry_after().is_some()
+    }
+
+    /// How long to wait before the same call is worth another try; none where it would be refused again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::StillRunning(_)
+            | Self::IdempotencyKeyInUse
+            | Self::QueueFull
+            | Self::KeyBusy
+            | Self::Draining
+            | Self::DatabaseUnavailable => Some(PAUSE),
+            Self::Invalid(_)
+            | Self::NotFound
+            | Self::AlreadyEnded(_)
+            | Self::IdempotencyKeyReused
+            | Self::IdempotencyResultNotStored
+            | Self::IdempotencyResultDeleted
+            | Self::NodeFailed
+            | Self::Internal => None,
+        }
+    }
+}
+
+impl From<GateRefusal> for Refusal {
+    fn from(refusal: GateRefusal) -> Self {
+        match refusal {
+            GateRefusal::QueueFull => Self::QueueFull,
+            GateRefusal::KeyBusy => Self::KeyBusy,
+        }
+    }
+}
+
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(cause) => {
+                tracing::warn!(cause, "the database is not available");
+                Self::DatabaseUnavailable
+            }
+            store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
+                tracing::error!(error = %error, "the database could not be read");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<vault::Error> for Refusal {
+    fn from(error: vault::Error) -> Self {
+        match error {
+            vault::Error::Accounts(access::Error::Store(error)) => error.into(),
+            vault::Error::NoDataKey(_) => Self::NotFound,
+            error @ (vault::Error::Tampered
+            | vault::Error::TooLarge { .. }
+            | vault::Error::UnknownKeyVersion(_)
+            | vault::Error::Randomness
+            | vault::Error::Ring(_)
+            | vault::Error::Accounts(_)) => {
+                tracing::error!(error = %error, "content could not be opened");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Store(error) => error.into(),
+            LogError::Vault(error) => error.into(),
+            error @ (LogError::Codec(_) | LogError::Gap) => {
+                tracing::error!(error = %error, "a log could not be read");
+                Self::Internal
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PAUSE, Refusal};
+    use crate::store;
+
+    #[test]
+    fn what_passes_by_itself_may_be_tried_again_and_what_does_not_may_not() {
+        for refusal in [Refusal::QueueFull, Refusal::KeyBusy, Refusal::Draining, Refusal::DatabaseUnavailable] {
+            assert_eq!((refusal.is_retryable(), refusal.retry_after()), (true, Some(PAUSE)), "{refusal}");
+        }
+        for refusal in [Refusal::NotFound, Refusal::NodeFailed, Refusal::Internal, Refusal::IdempotencyKeyReused] {
+            assert_eq!((refusal.is_retryable(), refusal.retry_after()), (false, None), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_told_apart_from_one_that_is_broken() {
+        let away = store::Error::Unavailable("no route".into());
+        assert_eq!(Refusal::from(away), Refusal::DatabaseUnavailable);
+        assert_eq!(Refusal::from(store::Error::Corrupt { what: "status" }), Refusal::Internal);
+    }
+}
