@@ -13,7 +13,7 @@ use super::{
 };
 use crate::actors::{
     ClientStream, DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
-    supervision::{Child, spawn_on},
+    supervision::{ActorIdentity, Child, spawn_on},
 };
 use crate::domain::View;
 use crate::journal::Log;
@@ -53,8 +53,8 @@ impl Dispatcher {
             last_word.reader_ended(&exit);
             parent.do_send(FactReaderExited(number));
         };
-        let label = (Label::of(Role::FactReader, id), Span::current());
-        let child = spawn_on(arbiter, &node.roster, label, move |_| FactReader::new(feed), exit);
+        let identity = ActorIdentity { label: Label::of(Role::FactReader, id), span: Span::current() };
+        let child = spawn_on(arbiter, &node.roster, identity, move |_| FactReader::new(feed), exit);
         self.readers.insert(number, child);
         Ok(())
     }

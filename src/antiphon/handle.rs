@@ -19,7 +19,7 @@ use crate::actors::{
     AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal, Label, Node,
     NodeFailure, NodeGuardian, NodeState, ResponseOutcome, ResponseRegistry, Role, Subscription, Upstream,
     client_channel, load, open_item,
-    supervision::{Child, Roster, spawn_on},
+    supervision::{ActorIdentity, Child, Roster, spawn_on},
 };
 use crate::admission::Admission;
 use crate::domain::{RunPlan, View, Violation};
@@ -108,7 +108,7 @@ impl Antiphon {
             // Parts of the embedder's run there; what serves the whole node must not wait for them.
             own.arbiters.of(Role::Dispatcher).unwrap_or_else(|| own.arbiters.root()),
             &own.roster,
-            (Label::node(Role::Dispatcher), Span::none()),
+            ActorIdentity { label: Label::node(Role::Dispatcher), span: Span::none() },
             move |_| Dispatcher::new(node),
             |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
         );
