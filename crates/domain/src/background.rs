@@ -91,7 +91,7 @@ impl BackgroundLine {
 
 #[cfg(test)]
 mod tests {
-    use super::BackgroundLine;
+    use super::{BackgroundLine, ResponseOptions};
     use antiphon_protocol::{ResponseId, UserId};
 
     fn line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
