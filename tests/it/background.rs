@@ -8,7 +8,7 @@ use antiphon::{
     domain::{ResponseOptions, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
-    store::Store,
+    store::ResponseStore,
     testkit::{TestClient, TestNode},
 };
 

@@ -15,7 +15,7 @@ use antiphon::{
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore, Store},
+    store::{SqlOptions, SqlStore},
     testkit::{Script, ScriptedProvider},
     vault::{KeyRing, Vault},
 };
@@ -79,8 +79,7 @@ impl Listener {
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let options = ResponseOptions { arbiters: 1, ..ResponseOptions::default() };
-        let builder =
-            Antiphon::builder(sql as Arc<dyn Store>, vault).tokens(WordCounter).clock(Stopped).responses(options);
+        let builder = Antiphon::builder(sql, vault).tokens(WordCounter).clock(Stopped).responses(options);
         let builder =
             answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();

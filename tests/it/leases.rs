@@ -12,7 +12,7 @@ use antiphon::{
     Refusal,
     actors::{DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
     domain::ResponseOptions,
-    store::Store,
+    store::NodeStore,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
 };
 use sea_orm::{Database, DatabaseConnection};

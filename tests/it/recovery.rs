@@ -6,7 +6,7 @@ use antiphon::{
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, Timeouts},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
-    store::Store,
+    store::ResponseStore,
     testkit::{Call, TestClient, TestNode},
 };
 
