@@ -52,7 +52,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Builder {
     name: String,
-    store: Arc<dyn Store>,
+    store: Store,
     vault: Vault,
     upstreams: HashMap<String, Upstream>,
     models: ModelCatalog,
@@ -68,7 +68,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
+    pub(super) fn new(store: Store, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,

@@ -38,7 +38,7 @@ use crate::protocol::{
 };
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
-use crate::store::{self, Order};
+use crate::store::{self, SortOrder};
 use crate::tokens::TokenError;
 
 pub(super) const KEY: &str = "sk-good";
@@ -49,7 +49,7 @@ pub(super) struct FakeBackend {
     pub(super) plans: Mutex<Vec<RunPlan>>,
     pub(super) wishes: Mutex<Vec<DeliveryMode>>,
     pub(super) resumed: Mutex<Vec<DeliveryMode>>,
-    pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
+    pub(super) pages: Mutex<Vec<(SortOrder, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<ClientStream>>,
     /// Who has the idempotency key, whichever it is.
@@ -140,7 +140,7 @@ impl Backend for FakeBackend {
         &self,
         _: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         self.find(id)?;
         let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");

@@ -11,7 +11,7 @@ use crate::domain::{BreakerState, Cause, DisconnectPolicy, Limits, View};
 use crate::http::HttpSettings;
 use crate::protocol::{ItemId, ResponseId, Status};
 use crate::provider::{GateFigures, UpstreamHealth};
-use crate::store::Order;
+use crate::store::SortOrder;
 
 #[actix_web::test]
 async fn a_request_becomes_a_plan_with_every_default() {
@@ -171,7 +171,8 @@ async fn input_items_are_paged() {
     api.get(&format!("{path}?order=asc&after=msg_1&limit=1")).await;
     api.get(&format!("{path}?limit=100")).await;
     let after = Some(ItemId::from("msg_1".to_owned()));
-    let pages = [(Order::Descending, None, 20), (Order::Ascending, after, 1), (Order::Descending, None, 100)];
+    let pages =
+        [(SortOrder::Descending, None, 20), (SortOrder::Ascending, after, 1), (SortOrder::Descending, None, 100)];
     assert_eq!(*api.backend.pages.lock(), pages);
 }
 
