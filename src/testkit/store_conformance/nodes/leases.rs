@@ -40,7 +40,7 @@ async fn a_node_without_a_lease_claims_nothing(subject: Subject<'_>) {
     let id = subject.admitted_by(&owner).await;
     let claimant = subject.node(OVER).await;
     assert_eq!(subject.commit(claimant.claim(id, owner.epoch)).await, OWNER);
-    let stranger = TestNode { name: ResponseId::new().to_string(), epoch: claimant.epoch };
+    let stranger = NamedNode { name: ResponseId::new().to_string(), epoch: claimant.epoch };
     assert_eq!(subject.commit(stranger.claim(id, owner.epoch)).await, OWNER);
     let owner_again = subject.restarted(&owner.name, OVER).await;
     assert_eq!(subject.commit(owner_again.claim(id, owner.epoch)).await, OWNER);
