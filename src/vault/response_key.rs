@@ -40,7 +40,7 @@ impl UserKey {
         let extracted = Salt::new(HKDF_SHA256, b"antiphon response key").extract(self.secret.expose());
         let output = extracted.expand(&info, &AES_256_GCM).expect("the output is 32 bytes");
         let cipher = Cipher::new(UnboundKey::from(output), DATA_KEY_VERSION);
-        ResponseKey(Arc::new(Inner { user: self.user, response: id, cipher }))
+        ResponseKey(Arc::new(SharedResponseKey { user: self.user, response: id, cipher }))
     }
 }
 
@@ -52,9 +52,9 @@ impl fmt::Debug for UserKey {
 
 /// The key of one response. Cheap to clone.
 #[derive(Clone)]
-pub struct ResponseKey(Arc<Inner>);
+pub struct ResponseKey(Arc<SharedResponseKey>);
 
-struct Inner {
+struct SharedResponseKey {
     user: UserId,
     response: ResponseId,
     cipher: Cipher,

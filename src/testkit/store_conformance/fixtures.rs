@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::suite::Subject;
+use super::suite::StoreUnderTest;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
@@ -36,7 +36,7 @@ impl NamedNode {
     }
 }
 
-impl Subject<'_> {
+impl StoreUnderTest<'_> {
     /// A new node with that lease.
     pub(super) async fn node(self, lease: Duration) -> NamedNode {
         self.restarted(&ResponseId::new().to_string(), lease).await
