@@ -35,7 +35,7 @@ pub fn encode(fact: &Fact, segment: &mut Vec<u8>) -> Result<(), CodecError> {
 pub fn decode(segment: &[u8]) -> Result<Vec<Fact>, CodecError> {
     match segment.split_first() {
         Some((&VERSION, facts)) => decode_all(facts),
-        Some((&v1::VERSION, facts)) => Ok(decode_all::<v1::Fact>(facts)?.into_iter().map(Fact::from).collect()),
+        Some((&v1::VERSION, facts)) => Ok(decode_all::<v1::FactV1>(facts)?.into_iter().map(Fact::from).collect()),
         Some(_) | None => Err(CodecError),
     }
 }

@@ -121,7 +121,7 @@ impl ResponseSupervisor {
             self.tries.reattached = 0;
         }
         if let Err(error) = events.iter().try_for_each(|event| heard.add(event)) {
-            tracing::error!(error = %error, "an event could not be encoded");
+            tracing::error!(error = %error, "a fact could not be encoded");
         }
     }
 

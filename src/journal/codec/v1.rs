@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::domain::{
-    Attempt, CallIndex, Cause, Fact as NewFact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp,
-    json_text,
+    Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp, json_text,
 };
 use crate::protocol::{Extra, LogProb, ResponseId, Truncation, Usage};
 
@@ -15,7 +14,7 @@ pub(super) const VERSION: u8 = 1;
 /// A fact of version 1. The order of variants and fields is the format.
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "some facts hold the number of a provider's event, which nothing needs")]
-pub(super) enum Fact {
+pub(super) enum FactV1 {
     Created {
         id: ResponseId,
         at: Timestamp,
@@ -194,57 +193,57 @@ pub(super) struct PositionalRequest {
     prompt_cache_key: Option<String>,
 }
 
-impl From<Fact> for NewFact {
-    fn from(old: Fact) -> Self {
+impl From<FactV1> for Fact {
+    fn from(old: FactV1) -> Self {
         use ProviderEvent as Event;
         let said = |attempt, event| Self::Provider { attempt, event };
         match old {
-            Fact::Created { id, at, request } => Self::Accepted { id, at, request: Box::new((*request).into()) },
-            Fact::Accepted { id, at, request } => Self::Accepted { id, at, request },
-            Fact::TermsSet { terms } => Self::RunPolicySet { run_policy: terms },
-            Fact::DeadlineSet { at } => Self::DeadlineSet { at },
-            Fact::AttemptOpening { attempt, at, provider, model } => {
+            FactV1::Created { id, at, request } => Self::Accepted { id, at, request: Box::new((*request).into()) },
+            FactV1::Accepted { id, at, request } => Self::Accepted { id, at, request },
+            FactV1::TermsSet { terms } => Self::RunPolicySet { run_policy: terms },
+            FactV1::DeadlineSet { at } => Self::DeadlineSet { at },
+            FactV1::AttemptOpening { attempt, at, provider, model } => {
                 Self::AttemptOpening { attempt, at, provider, model }
             }
-            Fact::AttemptOpened { attempt, provider_response_id } => {
+            FactV1::AttemptOpened { attempt, provider_response_id } => {
                 said(attempt, Event::Opened { provider_response_id })
             }
-            Fact::TextArrived { attempt, text, .. } => said(attempt, Event::Text { text, logprobs: Vec::new() }),
-            Fact::ScoredTextArrived { attempt, text, logprobs, .. } => said(attempt, Event::Text { text, logprobs }),
-            Fact::AnnotationArrived { attempt, annotation, .. } => said(attempt, Event::Annotation { annotation }),
-            Fact::RefusalArrived { attempt, text, .. } => said(attempt, Event::Refusal { text }),
-            Fact::ReasoningArrived { attempt, text, .. } => said(attempt, Event::Reasoning { text }),
-            Fact::SummaryArrived { attempt, part, text, .. } => said(attempt, Event::ReasoningSummary { part, text }),
-            Fact::ReasoningSealed { attempt, encrypted_content } => {
+            FactV1::TextArrived { attempt, text, .. } => said(attempt, Event::Text { text, logprobs: Vec::new() }),
+            FactV1::ScoredTextArrived { attempt, text, logprobs, .. } => said(attempt, Event::Text { text, logprobs }),
+            FactV1::AnnotationArrived { attempt, annotation, .. } => said(attempt, Event::Annotation { annotation }),
+            FactV1::RefusalArrived { attempt, text, .. } => said(attempt, Event::Refusal { text }),
+            FactV1::ReasoningArrived { attempt, text, .. } => said(attempt, Event::Reasoning { text }),
+            FactV1::SummaryArrived { attempt, part, text, .. } => said(attempt, Event::ReasoningSummary { part, text }),
+            FactV1::ReasoningSealed { attempt, encrypted_content } => {
                 said(attempt, Event::EncryptedReasoning { encrypted_content })
             }
-            Fact::PartFinished { attempt } => said(attempt, Event::ContentPartFinished),
-            Fact::SpeechFinished { attempt, extra } => said(attempt, Event::ItemFinished { extra }),
-            Fact::CallStarted { attempt, call, call_id, name } => {
+            FactV1::PartFinished { attempt } => said(attempt, Event::ContentPartFinished),
+            FactV1::SpeechFinished { attempt, extra } => said(attempt, Event::ItemFinished { extra }),
+            FactV1::CallStarted { attempt, call, call_id, name } => {
                 said(attempt, Event::FunctionCallStarted { call, call_id, name })
             }
-            Fact::ArgumentsArrived { attempt, call, text, .. } => {
+            FactV1::ArgumentsArrived { attempt, call, text, .. } => {
                 said(attempt, Event::FunctionCallArguments { call, text })
             }
-            Fact::CallFinished { attempt, call, extra } => said(attempt, Event::FunctionCallFinished { call, extra }),
-            Fact::OtherStarted { attempt, item, fields } => said(attempt, Event::OtherItemStarted { item, fields }),
-            Fact::OtherReported { attempt, item, event, fields } => {
+            FactV1::CallFinished { attempt, call, extra } => said(attempt, Event::FunctionCallFinished { call, extra }),
+            FactV1::OtherStarted { attempt, item, fields } => said(attempt, Event::OtherItemStarted { item, fields }),
+            FactV1::OtherReported { attempt, item, event, fields } => {
                 said(attempt, Event::OtherItemEvent { item, event, fields })
             }
-            Fact::OtherFinished { attempt, item, fields } => said(attempt, Event::OtherItemFinished { item, fields }),
-            Fact::UsageReported { attempt, usage } => said(attempt, Event::Usage(usage)),
-            Fact::ProviderFinished { attempt, reason } => said(attempt, Event::Finished(reason)),
-            Fact::ProviderFailed { attempt, cause } => Self::ProviderFailed { attempt, cause },
-            Fact::ToolStarted { attempt, call } => Self::ToolStarted { attempt, call },
-            Fact::ToolAnswered { attempt, call, output } => Self::ToolAnswered { attempt, call, output },
-            Fact::ToolFailed { attempt, call, message } => Self::ToolFailed { attempt, call, message },
-            Fact::LimitReached { limit } => Self::LimitReached { limit },
-            Fact::CancelRequested { at } => Self::CancelRequested { at },
-            Fact::ClientLost { at } => Self::ClientLost { at },
-            Fact::NodeLost { at } => Self::NodeLost { at },
-            Fact::DeadlinePassed { at } => Self::DeadlinePassed { at },
-            Fact::ServerFailed { at, cause } => Self::ServerFailed { at, cause },
-            Fact::Ended { at } => Self::Ended { at },
+            FactV1::OtherFinished { attempt, item, fields } => said(attempt, Event::OtherItemFinished { item, fields }),
+            FactV1::UsageReported { attempt, usage } => said(attempt, Event::Usage(usage)),
+            FactV1::ProviderFinished { attempt, reason } => said(attempt, Event::Finished(reason)),
+            FactV1::ProviderFailed { attempt, cause } => Self::ProviderFailed { attempt, cause },
+            FactV1::ToolStarted { attempt, call } => Self::ToolStarted { attempt, call },
+            FactV1::ToolAnswered { attempt, call, output } => Self::ToolAnswered { attempt, call, output },
+            FactV1::ToolFailed { attempt, call, message } => Self::ToolFailed { attempt, call, message },
+            FactV1::LimitReached { limit } => Self::LimitReached { limit },
+            FactV1::CancelRequested { at } => Self::CancelRequested { at },
+            FactV1::ClientLost { at } => Self::ClientLost { at },
+            FactV1::NodeLost { at } => Self::NodeLost { at },
+            FactV1::DeadlinePassed { at } => Self::DeadlinePassed { at },
+            FactV1::ServerFailed { at, cause } => Self::ServerFailed { at, cause },
+            FactV1::Ended { at } => Self::Ended { at },
         }
     }
 }

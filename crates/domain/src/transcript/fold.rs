@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Ending, Verdict,
-    output::{Cut, Output, PartKind},
+    output::{Cut, OutputBuilder, PartKind},
 };
 use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
 use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
@@ -20,7 +20,7 @@ pub struct Transcript {
     pub(super) created: Option<Created>,
     pub(super) run_policy: Option<Box<RunPolicy>>,
     pub(super) deadline: Option<Timestamp>,
-    pub(super) output: Output,
+    pub(super) output: OutputBuilder,
     pub(super) attempt: Option<AttemptState>,
     pub(super) calls: BTreeMap<Attempt, ProviderCall>,
     pub(super) verdict: Option<Verdict>,
@@ -60,7 +60,7 @@ impl Transcript {
             created: None,
             run_policy: None,
             deadline: None,
-            output: Output::new(id),
+            output: OutputBuilder::new(id),
             attempt: None,
             calls: BTreeMap::new(),
             verdict: None,
@@ -90,7 +90,10 @@ impl Transcript {
             Fact::DeadlineSet { at } => {
                 self.deadline.get_or_insert(at);
             }
-            Fact::AttemptOpening { attempt, at: _, provider, model } => self.open(attempt, (provider, model), events),
+            Fact::AttemptOpening { attempt, at: _, provider, model } => {
+                let call = ProviderCall { provider, model, opened: false, id: None, usage: None };
+                self.open(attempt, call, events);
+            }
             Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
             Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
             Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
@@ -171,14 +174,14 @@ impl Transcript {
         }
     }
 
-    fn open(&mut self, attempt: Attempt, (provider, model): (String, String), events: &mut Vec<ResponseEvent>) {
+    fn open(&mut self, attempt: Attempt, call: ProviderCall, events: &mut Vec<ResponseEvent>) {
         if self.calls.contains_key(&attempt) {
             return;
         }
         let first = self.attempt.is_none();
         self.output.close(Cut::Everything, events);
         self.attempt = Some(AttemptState { attempt, finished: false, failed: None });
-        self.calls.insert(attempt, ProviderCall { provider, model, opened: false, id: None, usage: None });
+        self.calls.insert(attempt, call);
         if first {
             let sequence_number = self.output.number();
             events.extend(self.response().map(|response| ResponseEvent::InProgress { sequence_number, response }));

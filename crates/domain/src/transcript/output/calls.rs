@@ -1,6 +1,6 @@
 //! Function calls, and the answers of those that this server runs.
 
-use super::{Events, Key, Output, position, without_own};
+use super::{Key, OutputBuilder, position, without_own};
 use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
 
 /// Where a function call stands in the output, and what became of it.
@@ -11,9 +11,15 @@ pub(super) struct FunctionCallState {
     pub(super) answered: bool,
 }
 
-impl Output {
+impl OutputBuilder {
     /// A function call began. A second beginning of the same call is nothing.
-    pub(in crate::transcript) fn start_call(&mut self, key: Key, call_id: String, name: String, events: &mut Events) {
+    pub(in crate::transcript) fn start_call(
+        &mut self,
+        key: Key,
+        call_id: String,
+        name: String,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         if self.calls.contains_key(&key) {
             return;
         }
@@ -25,7 +31,7 @@ impl Output {
     }
 
     /// Appends argument text to an open call.
-    pub(in crate::transcript) fn append_arguments(&mut self, key: Key, text: String, events: &mut Events) {
+    pub(in crate::transcript) fn append_arguments(&mut self, key: Key, text: String, events: &mut Vec<ResponseEvent>) {
         let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         let Some(Item::FunctionCall(call)) = self.items.get_mut(index) else { return };
         if text.is_empty() {
@@ -43,7 +49,7 @@ impl Output {
     }
 
     /// A call is whole.
-    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
             call.extra = without_own(extra);
@@ -52,7 +58,13 @@ impl Output {
     }
 
     /// Adds what a call that this server ran gave.
-    pub(in crate::transcript) fn answer(&mut self, key: Key, output: String, status: ItemStatus, events: &mut Events) {
+    pub(in crate::transcript) fn answer(
+        &mut self,
+        key: Key,
+        output: String,
+        status: ItemStatus,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         let Some(call) = self.calls.get_mut(&key).filter(|call| !call.open && !call.answered) else { return };
         call.answered = true;
         let Some(Item::FunctionCall(FunctionCall { call_id, .. })) = self.items.get(call.index) else { return };
@@ -65,7 +77,7 @@ impl Output {
         self.close_item(index, status, events);
     }
 
-    pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         for call in self.calls.values_mut().filter(|call| call.index == index) {
             call.open = false;
         }

@@ -14,7 +14,7 @@ pub(super) use parts::PartKind;
 
 /// The output so far, and where the next piece goes.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
+pub(super) struct OutputBuilder {
     response: ResponseId,
     pub(super) next_sequence: u64,
     pub(super) items: Vec<Item>,
@@ -28,12 +28,10 @@ pub(super) struct Output {
     others: BTreeMap<Key, OtherItemState>,
 }
 
-type Events = Vec<ResponseEvent>;
-
 /// One of the things that an attempt counts itself.
 pub(super) type Key = (Attempt, CallIndex);
 
-impl Output {
+impl OutputBuilder {
     pub(super) fn new(response: ResponseId) -> Self {
         Self {
             response,
@@ -58,7 +56,7 @@ impl Output {
 
     /// Closes all that is open. Where the end came too early the last item is incomplete; how much of what
     /// was open is, `cut` says.
-    pub(super) fn close(&mut self, cut: Cut, events: &mut Events) {
+    pub(super) fn close(&mut self, cut: Cut, events: &mut Vec<ResponseEvent>) {
         let mut open: Vec<usize> = self.calls.values().filter(|call| call.open).map(|call| call.index).collect();
         open.extend(self.others.values().filter(|other| other.open).map(|other| other.index));
         open.extend(self.open_item.as_ref().map(|open| open.index));
@@ -79,7 +77,7 @@ impl Output {
         }
     }
 
-    fn add(&mut self, item: Item, events: &mut Events) -> usize {
+    fn add(&mut self, item: Item, events: &mut Vec<ResponseEvent>) -> usize {
         self.pieces += 1;
         let index = self.items.len();
         self.items.push(item.clone());
@@ -92,7 +90,7 @@ impl Output {
         index
     }
 
-    fn close_item(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    fn close_item(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         let Some(item) = self.items.get_mut(index) else { return };
         match item {
             Item::Message(item) => item.status = status,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Events, Key, Output, position};
+use super::{Key, OutputBuilder, position};
 use antiphon_protocol::{Extra, Item, ItemStatus, OtherEvent, OtherItem, ResponseEvent};
 
 /// The events of the contract about items of other kinds. Clients fail on events that they do not know, so no
@@ -50,9 +50,9 @@ pub(super) struct OtherItemState {
     pub(super) open: bool,
 }
 
-impl Output {
+impl OutputBuilder {
     /// Such an item began. One without a type, and a second beginning, is nothing.
-    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(Value::String(kind)) = fields.remove("type") else { return };
         if self.others.contains_key(&key) {
             return;
@@ -70,7 +70,7 @@ impl Output {
         key: Key,
         kind: String,
         mut fields: Extra,
-        events: &mut Events,
+        events: &mut Vec<ResponseEvent>,
     ) {
         let Some(OtherItemState { index, open: true }) = self.others.get(&key).copied() else { return };
         let Some(item_id) = self.items.get(index).map(|item| item.id().clone()) else { return };
@@ -93,7 +93,7 @@ impl Output {
     }
 
     /// It is whole.
-    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
         other.open = false;
         let index = other.index;
@@ -106,7 +106,7 @@ impl Output {
     }
 
     /// It ends without its provider's word.
-    pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         for other in self.others.values_mut().filter(|other| other.index == index) {
             other.open = false;
         }

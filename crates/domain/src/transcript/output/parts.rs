@@ -1,6 +1,6 @@
 //! Messages and reasoning items, and their parts.
 
-use super::{Events, Output, position, without_own};
+use super::{OutputBuilder, position, without_own};
 use antiphon_protocol::{
     ContentPart, Extra, Item, ItemId, ItemStatus, LogProb, Message, OutputText, Reasoning, ReasoningText,
     ResponseEvent, Role, SummaryText,
@@ -40,14 +40,14 @@ impl PartKind {
     }
 }
 
-impl Output {
+impl OutputBuilder {
     /// Appends a piece of text, refusal, reasoning or summary.
     pub(in crate::transcript) fn append_text(
         &mut self,
         kind: PartKind,
         text: String,
         logprobs: Vec<LogProb>,
-        events: &mut Events,
+        events: &mut Vec<ResponseEvent>,
     ) {
         if text.is_empty() && logprobs.is_empty() {
             return;
@@ -83,7 +83,7 @@ impl Output {
     }
 
     /// Adds a note on the text so far.
-    pub(in crate::transcript) fn annotate(&mut self, annotation: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn annotate(&mut self, annotation: Extra, events: &mut Vec<ResponseEvent>) {
         let index = self.open_part(PartKind::Text, events);
         let Some(Item::Message(Message { content, .. })) = self.items.get_mut(index) else { return };
         let Some(ContentPart::OutputText(part)) = content.last_mut() else { return };
@@ -102,7 +102,11 @@ impl Output {
     }
 
     /// Keeps the open reasoning item, or one of its own, in a form that only its provider can read.
-    pub(in crate::transcript) fn set_encrypted_content(&mut self, encrypted_content: String, events: &mut Events) {
+    pub(in crate::transcript) fn set_encrypted_content(
+        &mut self,
+        encrypted_content: String,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         let index = self.item_of_kind(PartKind::Reasoning, events);
         if let Some(Item::Reasoning(item)) = self.items.get_mut(index) {
             item.encrypted_content = Some(encrypted_content);
@@ -110,7 +114,7 @@ impl Output {
     }
 
     /// The open part is whole.
-    pub(in crate::transcript) fn finish_part(&mut self, events: &mut Events) {
+    pub(in crate::transcript) fn finish_part(&mut self, events: &mut Vec<ResponseEvent>) {
         let Some(OpenItem { index, part }) = &mut self.open_item else { return };
         let index = *index;
         if let Some(kind) = part.take() {
@@ -119,7 +123,7 @@ impl Output {
     }
 
     /// The open message or reasoning item is whole.
-    pub(in crate::transcript) fn finish_item(&mut self, extra: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn finish_item(&mut self, extra: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(OpenItem { index, .. }) = self.open_item else { return };
         let extra = without_own(extra);
         match self.items.get_mut(index) {
@@ -130,7 +134,7 @@ impl Output {
         self.close_open_item(ItemStatus::Completed, events);
     }
 
-    pub(super) fn close_open_item(&mut self, status: ItemStatus, events: &mut Events) {
+    pub(super) fn close_open_item(&mut self, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         self.finish_part(events);
         if let Some(OpenItem { index, .. }) = self.open_item.take() {
             self.close_item(index, status, events);
@@ -138,7 +142,7 @@ impl Output {
     }
 
     /// The item whose last part the next piece goes to; opens them where they are not open yet.
-    fn open_part(&mut self, kind: PartKind, events: &mut Events) -> usize {
+    fn open_part(&mut self, kind: PartKind, events: &mut Vec<ResponseEvent>) -> usize {
         let index = self.item_of_kind(kind, events);
         let open = self.open_item.and_then(|item| item.part);
         if open != Some(kind) {
@@ -149,7 +153,7 @@ impl Output {
         index
     }
 
-    fn item_of_kind(&mut self, kind: PartKind, events: &mut Events) -> usize {
+    fn item_of_kind(&mut self, kind: PartKind, events: &mut Vec<ResponseEvent>) -> usize {
         if let Some(OpenItem { index, .. }) = self.open_item {
             let is_reasoning = matches!(self.items.get(index), Some(Item::Reasoning(_)));
             if is_reasoning == kind.is_reasoning() {
@@ -176,7 +180,7 @@ impl Output {
         index
     }
 
-    fn add_part(&mut self, index: usize, kind: PartKind, events: &mut Events) {
+    fn add_part(&mut self, index: usize, kind: PartKind, events: &mut Vec<ResponseEvent>) {
         self.pieces += 1;
         let empty = String::new;
         match (self.items.get_mut(index), kind) {
@@ -211,14 +215,14 @@ impl Output {
     }
 
     /// Ends the last part of that kind, with the whole of its text.
-    fn close_part(&mut self, index: usize, kind: PartKind, events: &mut Events) {
-        let PartPosition { item_id, output_index, content_index } = self.last_part(index, kind);
+    fn close_part(&mut self, index: usize, kind: PartKind, events: &mut Vec<ResponseEvent>) {
+        let position = self.last_part(index, kind);
         let part = match self.items.get(index) {
             Some(Item::Message(item)) => item.content.last().cloned(),
             Some(Item::Reasoning(item)) => match kind {
                 PartKind::Summary(_) => {
                     let Some(part) = item.summary.last().cloned() else { return };
-                    return self.close_summary((item_id, output_index, content_index), part, events);
+                    return self.close_summary(position, part, events);
                 }
                 PartKind::Reasoning | PartKind::Text | PartKind::Refusal => {
                     item.content.last().map(|part| ContentPart::ReasoningText { text: part.text.clone() })
@@ -227,6 +231,7 @@ impl Output {
             Some(Item::FunctionCall(_) | Item::FunctionCallOutput(_) | Item::Other(_)) | None => None,
         };
         let Some(part) = part else { return };
+        let PartPosition { item_id, output_index, content_index } = position;
         let (sequence_number, id) = (self.number(), item_id.clone());
         events.push(match part.clone() {
             ContentPart::OutputText(OutputText { text, logprobs, .. }) => ResponseEvent::OutputTextDone {
@@ -248,12 +253,8 @@ impl Output {
         events.push(ResponseEvent::ContentPartDone { sequence_number, item_id, output_index, content_index, part });
     }
 
-    fn close_summary(
-        &mut self,
-        (item_id, output_index, summary_index): (ItemId, u32, u32),
-        part: SummaryText,
-        events: &mut Events,
-    ) {
+    fn close_summary(&mut self, position: PartPosition, part: SummaryText, events: &mut Vec<ResponseEvent>) {
+        let PartPosition { item_id, output_index, content_index: summary_index } = position;
         let (id, text) = (item_id.clone(), part.text.clone());
         let sequence_number = self.number();
         events.push(ResponseEvent::ReasoningSummaryTextDone {
