@@ -28,17 +28,17 @@ use crate::actors::{
     ClientStream, DeliveryMode, Emission, ResponseOutcome, ResponsePhase, SharedSuccessPromise, SuccessPromise,
 };
 use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
-use crate::domain::{Cause, Encoding, Idempotency, Limits, Prompt, RunPlan, Target};
+use crate::admission::{Admission, Histories, Model, ModelCatalog, PromptCounter};
+use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Prompt, RunPlan, Target};
 use crate::http::{
-    Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
+    Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
 use crate::protocol::{
     Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
 };
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
-use crate::store::{self, Order};
+use crate::store::{self, SortOrder};
 use crate::tokens::TokenError;
 
 pub(super) const KEY: &str = "sk-good";
@@ -49,7 +49,7 @@ pub(super) struct FakeBackend {
     pub(super) plans: Mutex<Vec<RunPlan>>,
     pub(super) wishes: Mutex<Vec<DeliveryMode>>,
     pub(super) resumed: Mutex<Vec<DeliveryMode>>,
-    pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
+    pub(super) pages: Mutex<Vec<(SortOrder, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<ClientStream>>,
     /// Who has the idempotency key, whichever it is.
@@ -140,7 +140,7 @@ impl Backend for FakeBackend {
         &self,
         _: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         self.find(id)?;
         let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
@@ -231,15 +231,18 @@ impl Answer {
 
 impl Api {
     pub(super) fn new() -> Self {
-        Self::with(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }, Limits::default())
+        Self::with(
+            HttpOptions { keep_alive: Duration::from_millis(20), ..HttpOptions::default() },
+            LimitOptions::default(),
+        )
     }
 
-    pub(super) fn with(settings: HttpSettings, limits: Limits) -> Self {
+    pub(super) fn with(options: HttpOptions, limits: LimitOptions) -> Self {
         let backend = Arc::new(FakeBackend::default());
         let admission = Admission {
             models: Arc::new(["m", "org/name"].into_iter().map(model).collect::<ModelCatalog>()),
             limits,
-            disconnect: DisconnectWish::Grace,
+            disconnect: DisconnectMode::Grace,
             grace: Duration::from_secs(10),
             histories: Arc::clone(&backend) as Arc<dyn Histories>,
             counter: Arc::new(ByteCounter),
@@ -248,7 +251,7 @@ impl Api {
             backend: Arc::clone(&backend) as Arc<dyn Backend>,
             admission: Arc::new(admission),
             authenticator: Arc::new(OneKey(UserId::new())),
-            settings: Arc::new(settings),
+            options: Arc::new(options),
             in_flight: InFlight::default(),
         };
         Self { backend, state }
