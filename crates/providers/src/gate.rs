@@ -68,10 +68,10 @@ pub struct GateFigures {
 /// task.
 #[derive(Clone)]
 pub struct Gate {
-    inner: Arc<Inner>,
+    inner: Arc<GateState>,
 }
 
-struct Inner {
+struct GateState {
     limits: GateLimits,
     /// Fair: it hands a slot that is given back to its first waiter.
     slots: Arc<Semaphore>,
@@ -94,7 +94,7 @@ impl Gate {
     #[must_use]
     pub fn new(limits: GateLimits) -> Self {
         let slots = Arc::new(Semaphore::new(limits.slots()));
-        Self { inner: Arc::new(Inner { limits, slots, book: Mutex::default() }) }
+        Self { inner: Arc::new(GateState { limits, slots, book: Mutex::default() }) }
     }
 
     /// Takes a slot, or else the last place in line, at once.
@@ -150,7 +150,7 @@ impl GateLimits {
     }
 }
 
-impl Inner {
+impl GateState {
     fn entry(self: &Arc<Self>, key: &str) -> Result<GateEntry, GateRefusal> {
         let mut book = self.book.lock();
         match self.limits.refusal(&book, key) {
@@ -198,7 +198,7 @@ impl Book {
 
 /// One line of the book; dropping it crosses it out.
 struct GateEntry {
-    inner: Arc<Inner>,
+    inner: Arc<GateState>,
     key: Arc<str>,
 }
 
@@ -208,18 +208,18 @@ impl Drop for GateEntry {
     }
 }
 
-type Line = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+type WaitInLine = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
 enum SlotOrTurn {
     Slot(OwnedSemaphorePermit),
-    Line(Line),
+    Line(WaitInLine),
 }
 
 impl SlotOrTurn {
     /// An acquisition takes its slot or its place in the semaphore's line when it is first polled, so it is polled
     /// here. Unconstrained: a task that has used up its budget would be told to wait even if there is a slot.
     fn take(slots: &Arc<Semaphore>) -> Self {
-        let mut line: Line = Box::pin(tokio::task::unconstrained(Arc::clone(slots).acquire_owned()));
+        let mut line: WaitInLine = Box::pin(tokio::task::unconstrained(Arc::clone(slots).acquire_owned()));
         match line.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(slot) => Self::Slot(never_closed(slot)),
             Poll::Pending => Self::Line(line),

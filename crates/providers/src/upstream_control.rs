@@ -59,10 +59,10 @@ pub fn random_jitter() -> Jitter {
 #[derive(Clone)]
 pub struct UpstreamControl {
     gate: Gate,
-    inner: Arc<Inner>,
+    inner: Arc<ControlState>,
 }
 
-struct Inner {
+struct ControlState {
     breaker: Mutex<Breaker>,
     budget: Mutex<RetryBudget>,
     jitter: JitterSource,
@@ -72,7 +72,7 @@ impl UpstreamControl {
     /// Nobody is in, and nothing is known of the provider yet. [`random_jitter`] is the source to use; tests fix it.
     #[must_use]
     pub fn new(policy: UpstreamPolicy, jitter: JitterSource) -> Self {
-        let inner = Inner {
+        let inner = ControlState {
             breaker: Mutex::new(Breaker::new(policy.breaker)),
             budget: Mutex::new(RetryBudget::new(policy.retry_budget)),
             jitter,
@@ -150,7 +150,7 @@ impl fmt::Debug for UpstreamControl {
 /// cancelled, or its actor failed. If it was a probe, the next one who asks is the probe then.
 #[must_use]
 pub struct Pass {
-    inner: Arc<Inner>,
+    inner: Arc<ControlState>,
     /// None once the outcome is told.
     permission: Option<Permission>,
 }

@@ -7,8 +7,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{LocalBoxStream, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{decoder::Decoder, request};
-use crate::http::{Decode, Dialect, Upstream};
+use super::{decoder::AnthropicDecoder, request};
+use crate::http::{Decode, Dialect, HttpUpstream};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::{Request, Timeouts};
 
@@ -17,7 +17,7 @@ const VERSION: &str = "2023-06-01";
 
 /// A provider that speaks Anthropic's Messages API.
 #[derive(Clone)]
-pub struct Anthropic(Upstream);
+pub struct Anthropic(HttpUpstream);
 
 impl Anthropic {
     /// Checks the options. Opens no connection.
@@ -33,7 +33,7 @@ impl Anthropic {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_thinking_form(options: UpstreamOptions, thinking: ThinkingForm) -> Result<Self, UpstreamError> {
-        Upstream::new(Messages { thinking }, options).map(Self)
+        HttpUpstream::new(AnthropicDialect { thinking }, options).map(Self)
     }
 }
 
@@ -73,11 +73,11 @@ pub enum ThinkingForm {
 }
 
 /// The protocol.
-struct Messages {
+struct AnthropicDialect {
     thinking: ThinkingForm,
 }
 
-impl Dialect for Messages {
+impl Dialect for AnthropicDialect {
     fn path(&self) -> &'static str {
         "/messages"
     }
@@ -94,10 +94,10 @@ impl Dialect for Messages {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&request::Body::new(request, self.thinking))
+        serde_json::to_vec(&request::AnthropicBody::new(request, self.thinking))
     }
 
     fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(Decoder::default())
+        Box::new(AnthropicDecoder::default())
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{event::Delta, seal::Seal};
+use super::{event::BlockDelta, seal::Seal};
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
@@ -21,7 +21,7 @@ pub(super) const LONGEST_ID: usize = 256;
 const SLUG: &str = "anthropic:";
 
 /// A block that was started.
-pub(super) enum Block {
+pub(super) enum OpenBlock {
     Text {
         said: bool,
     },
@@ -46,14 +46,14 @@ pub(super) enum Block {
 }
 
 /// What is known of a call whose block was stopped.
-pub(super) enum Stopped {
+pub(super) enum StoppedBlock {
     /// No call, or one that is settled: whole and told to be so, or broken.
     Settled,
     /// A call without arguments. Whether it was cut before them, the next event tells.
     WithoutArguments(CallIndex),
 }
 
-impl Block {
+impl OpenBlock {
     /// Reads the start of a block; the numbers are those that the next call and the next unknown item have.
     pub(super) fn start(
         mut fields: Extra,
@@ -64,12 +64,12 @@ impl Block {
         match kind.as_str() {
             "text" => {
                 let mut block = Self::Text { said: false };
-                block.delta(Delta::TextDelta { text: take_text(&mut fields, "text") }, events).map(|()| block)
+                block.delta(BlockDelta::TextDelta { text: take_text(&mut fields, "text") }, events).map(|()| block)
             }
             "thinking" => {
                 let mut block = Self::Thinking { said: false, signature: take_text(&mut fields, "signature") };
                 let thinking = take_text(&mut fields, "thinking");
-                block.delta(Delta::ThinkingDelta { thinking }, events).map(|()| block)
+                block.delta(BlockDelta::ThinkingDelta { thinking }, events).map(|()| block)
             }
             "redacted_thinking" => {
                 let sealed = Seal::Redacted(&take_text(&mut fields, "data")).write();
@@ -97,33 +97,33 @@ impl Block {
     }
 
     /// Takes a piece of the block. Pieces of kinds that are not known are nothing.
-    pub(super) fn delta(&mut self, delta: Delta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub(super) fn delta(&mut self, delta: BlockDelta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         match (self, delta) {
-            (Self::Text { said }, Delta::TextDelta { text }) => {
+            (Self::Text { said }, BlockDelta::TextDelta { text }) => {
                 if !text.is_empty() {
                     *said = true;
                     events.push(ProviderEvent::Text { text, logprobs: Vec::new() });
                 }
             }
-            (Self::Text { said }, Delta::CitationsDelta { citation }) => {
+            (Self::Text { said }, BlockDelta::CitationsDelta { citation }) => {
                 *said = true;
                 events.push(ProviderEvent::Annotation { annotation: citation });
             }
-            (Self::Thinking { said, .. }, Delta::ThinkingDelta { thinking }) => {
+            (Self::Thinking { said, .. }, BlockDelta::ThinkingDelta { thinking }) => {
                 if !thinking.is_empty() {
                     *said = true;
                     events.push(ProviderEvent::Reasoning { text: thinking });
                 }
             }
-            (Self::Thinking { signature, .. }, Delta::SignatureDelta { signature: whole }) => *signature = whole,
-            (Self::Call { call, arguments, .. }, Delta::InputJsonDelta { partial_json: text }) => {
+            (Self::Thinking { signature, .. }, BlockDelta::SignatureDelta { signature: whole }) => *signature = whole,
+            (Self::Call { call, arguments, .. }, BlockDelta::InputJsonDelta { partial_json: text }) => {
                 append(arguments, &text)?;
                 if !text.is_empty() {
                     events.push(ProviderEvent::FunctionCallArguments { call: *call, text });
                 }
             }
-            (Self::Other { input, .. }, Delta::InputJsonDelta { partial_json }) => append(input, &partial_json)?,
-            (Self::Other { .. }, _) | (_, Delta::UnknownDelta) => {}
+            (Self::Other { input, .. }, BlockDelta::InputJsonDelta { partial_json }) => append(input, &partial_json)?,
+            (Self::Other { .. }, _) | (_, BlockDelta::UnknownDelta) => {}
             (Self::Text { .. } | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Call { .. }, _) => {
                 return Err(Error::Protocol { what: "a delta of another kind than its block" });
             }
@@ -132,7 +132,7 @@ impl Block {
     }
 
     /// The block is over. Parts of one message, but thoughts of their own: each has its own seal.
-    pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> Stopped {
+    pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
         match self {
             Self::Text { said } => events.extend(said.then_some(ProviderEvent::ContentPartFinished)),
             Self::Thinking { said, signature } => {
@@ -152,15 +152,20 @@ impl Block {
                 events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
         }
-        Stopped::Settled
+        StoppedBlock::Settled
     }
 }
 
 /// A limit of the output cuts the model anywhere, and its block is stopped all the same: only arguments that are
 /// JSON are whole.
-fn stop_call(call: CallIndex, arguments: String, given: Option<String>, events: &mut Vec<ProviderEvent>) -> Stopped {
+fn stop_call(
+    call: CallIndex,
+    arguments: String,
+    given: Option<String>,
+    events: &mut Vec<ProviderEvent>,
+) -> StoppedBlock {
     match (arguments.is_empty(), given) {
-        (true, None) => return Stopped::WithoutArguments(call),
+        (true, None) => return StoppedBlock::WithoutArguments(call),
         (true, Some(text)) => {
             events.push(ProviderEvent::FunctionCallArguments { call, text });
             events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
@@ -170,7 +175,7 @@ fn stop_call(call: CallIndex, arguments: String, given: Option<String>, events: 
         }
         (false, _) => {}
     }
-    Stopped::Settled
+    StoppedBlock::Settled
 }
 
 /// Text of a field; empty where there is none.

@@ -14,11 +14,11 @@ const HASH_BYTES: usize = 16;
 /// (some servers count from the start in each answer), is replaced by a hash of it and of how often it was there:
 /// the same conversation always gets the same ids.
 #[derive(Default)]
-pub(super) struct CallIds<'a> {
+pub(super) struct AnthropicCallIds<'a> {
     seen: HashMap<&'a str, u64>,
 }
 
-impl<'a> CallIds<'a> {
+impl<'a> AnthropicCallIds<'a> {
     /// The id of the next call, in the conversation's order.
     pub(super) fn next(&mut self, call_id: &'a str) -> String {
         let seen = self.seen.entry(call_id).or_default();

@@ -4,36 +4,36 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{call_ids::CallIds, seal::Seal};
+use super::{call_ids::AnthropicCallIds, seal::Seal};
 use antiphon_domain::{CallPairs, Prompt, UNANSWERED_CALL};
 use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
 
 /// What the whole conversation comes to.
-pub(super) struct Conversation<'a> {
+pub(super) struct AnthropicConversation<'a> {
     /// Instructions and the messages of developers, in order, with an empty line between them.
     pub(super) system: Option<String>,
     /// The turns. Neighbours have different speakers, and none is empty.
-    pub(super) turns: Vec<Turn<'a>>,
+    pub(super) turns: Vec<ConversationTurn<'a>>,
 }
 
 /// What one side says until the other does.
 #[derive(Serialize)]
-pub(super) struct Turn<'a> {
-    role: Speaker,
-    content: Vec<Block<'a>>,
+pub(super) struct ConversationTurn<'a> {
+    role: TurnRole,
+    content: Vec<MessageBlock<'a>>,
 }
 
 /// The protocol has no other.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Speaker {
+enum TurnRole {
     User,
     Assistant,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Block<'a> {
+enum MessageBlock<'a> {
     Text {
         text: &'a str,
     },
@@ -47,7 +47,7 @@ enum Block<'a> {
     ToolUse {
         id: String,
         name: &'a str,
-        input: Arguments<'a>,
+        input: ToolInput<'a>,
     },
     ToolResult {
         tool_use_id: String,
@@ -60,9 +60,9 @@ enum Block<'a> {
 
 /// The arguments of a call, an object to the letter as the model wrote it. Those of a call that was cut are none,
 /// and become an empty one.
-struct Arguments<'a>(Option<&'a RawValue>);
+struct ToolInput<'a>(Option<&'a RawValue>);
 
-impl Serialize for Arguments<'_> {
+impl Serialize for ToolInput<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Some(object) => object.serialize(serializer),
@@ -71,17 +71,19 @@ impl Serialize for Arguments<'_> {
     }
 }
 
-impl<'a> Conversation<'a> {
+impl<'a> AnthropicConversation<'a> {
     pub(super) fn new(prompt: &'a Prompt) -> Self {
         let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
-        let mut writer = Writer::new(CallPairs::of(&prompt.items, &[]));
+        let mut writer = ConversationWriter::new(CallPairs::of(&prompt.items, &[]));
         for (position, item) in prompt.items.iter().enumerate() {
             match item {
                 Item::Message(message) => match message.role {
                     Role::Developer | Role::System => system.extend(texts(message)),
-                    Role::User => texts(message).for_each(|text| writer.say(Speaker::User, Block::Text { text })),
+                    Role::User => {
+                        texts(message).for_each(|text| writer.say(TurnRole::User, MessageBlock::Text { text }))
+                    }
                     Role::Assistant => {
-                        texts(message).for_each(|text| writer.say(Speaker::Assistant, Block::Text { text }));
+                        texts(message).for_each(|text| writer.say(TurnRole::Assistant, MessageBlock::Text { text }));
                     }
                 },
                 Item::FunctionCall(call) => writer.call(position, call),
@@ -98,32 +100,32 @@ impl<'a> Conversation<'a> {
     /// Whether the model can think before it goes on. It cannot where it goes on from its own words, nor where it
     /// goes on from answers to calls that it made without a thought: the protocol refuses both.
     pub(super) fn takes_a_thought(&self) -> bool {
-        let asks = |turn: &Turn<'_>| turn.role == Speaker::User && !turn.begins_with_a_result();
+        let asks = |turn: &ConversationTurn<'_>| turn.role == TurnRole::User && !turn.begins_with_a_result();
         let work = self.turns.iter().rposition(asks).map_or(0, |asked| asked + 1);
-        let last_word = self.turns.last().is_some_and(|turn| turn.role == Speaker::User);
-        last_word && self.turns.get(work).is_none_or(Turn::begins_with_a_thought)
+        let last_word = self.turns.last().is_some_and(|turn| turn.role == TurnRole::User);
+        last_word && self.turns.get(work).is_none_or(ConversationTurn::begins_with_a_thought)
     }
 }
 
-impl Turn<'_> {
+impl ConversationTurn<'_> {
     fn begins_with_a_result(&self) -> bool {
-        matches!(self.content.first(), Some(Block::ToolResult { .. }))
+        matches!(self.content.first(), Some(MessageBlock::ToolResult { .. }))
     }
 
     fn begins_with_a_thought(&self) -> bool {
-        matches!(self.content.first(), Some(Block::Thinking { .. } | Block::RedactedThinking { .. }))
+        matches!(self.content.first(), Some(MessageBlock::Thinking { .. } | MessageBlock::RedactedThinking { .. }))
     }
 }
 
 /// Puts blocks into turns.
-struct Writer<'a> {
-    turns: Vec<Turn<'a>>,
+struct ConversationWriter<'a> {
+    turns: Vec<ConversationTurn<'a>>,
     pairs: CallPairs<'a>,
     /// Thoughts that wait for what they led to: a turn cannot end with one.
-    thoughts: Vec<Block<'a>>,
+    thoughts: Vec<MessageBlock<'a>>,
     /// The calls of the turn that is being written.
     calls: Vec<WrittenCall<'a>>,
-    ids: CallIds<'a>,
+    ids: AnthropicCallIds<'a>,
 }
 
 /// A call that stands in a turn, and what stands in the next one.
@@ -133,19 +135,19 @@ struct WrittenCall<'a> {
     output: Option<&'a FunctionCallOutput>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ConversationWriter<'a> {
     fn new(pairs: CallPairs<'a>) -> Self {
-        Self { turns: Vec::new(), pairs, thoughts: Vec::new(), calls: Vec::new(), ids: CallIds::default() }
+        Self { turns: Vec::new(), pairs, thoughts: Vec::new(), calls: Vec::new(), ids: AnthropicCallIds::default() }
     }
 
-    fn say(&mut self, speaker: Speaker, block: Block<'a>) {
+    fn say(&mut self, speaker: TurnRole, block: MessageBlock<'a>) {
         match speaker {
-            Speaker::User => {
+            TurnRole::User => {
                 self.answer_calls();
                 self.thoughts.clear();
                 self.push(speaker, block);
             }
-            Speaker::Assistant => {
+            TurnRole::Assistant => {
                 for thought in std::mem::take(&mut self.thoughts) {
                     self.push(speaker, thought);
                 }
@@ -157,8 +159,8 @@ impl<'a> Writer<'a> {
     fn call(&mut self, position: usize, call: &'a FunctionCall) {
         let id = self.ids.next(&call.call_id);
         self.calls.push(WrittenCall { id: id.clone(), position, output: self.pairs.output_of(position) });
-        let input = Arguments(object(&call.arguments));
-        self.say(Speaker::Assistant, Block::ToolUse { id, name: &call.name, input });
+        let input = ToolInput(object(&call.arguments));
+        self.say(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input });
     }
 
     /// The output at this position belongs here, or has been given already, right behind its call.
@@ -177,22 +179,22 @@ impl<'a> Writer<'a> {
                 Some(output) => (Some(output.output.as_str()).filter(|text| has_words(text)), false),
                 None => (Some(UNANSWERED_CALL), true),
             };
-            self.push(Speaker::User, Block::ToolResult { tool_use_id, content, is_error });
+            self.push(TurnRole::User, MessageBlock::ToolResult { tool_use_id, content, is_error });
         }
     }
 
-    fn push(&mut self, role: Speaker, block: Block<'a>) {
+    fn push(&mut self, role: TurnRole, block: MessageBlock<'a>) {
         match self.turns.last_mut().filter(|turn| turn.role == role) {
             Some(turn) => turn.content.push(block),
-            None => self.turns.push(Turn { role, content: vec![block] }),
+            None => self.turns.push(ConversationTurn { role, content: vec![block] }),
         }
     }
 
-    fn finish(mut self) -> Vec<Turn<'a>> {
+    fn finish(mut self) -> Vec<ConversationTurn<'a>> {
         self.answer_calls();
         // The protocol refuses to go on from white space.
-        if let Some(Turn { role: Speaker::Assistant, content }) = self.turns.last_mut()
-            && let Some(Block::Text { text }) = content.last_mut()
+        if let Some(ConversationTurn { role: TurnRole::Assistant, content }) = self.turns.last_mut()
+            && let Some(MessageBlock::Text { text }) = content.last_mut()
         {
             *text = text.trim_end();
         }
@@ -224,12 +226,12 @@ fn object(arguments: &str) -> Option<&RawValue> {
 }
 
 /// The thought in the provider's own form, if it is one of this provider's.
-fn sealed(thought: &Reasoning) -> Option<Block<'_>> {
+fn sealed(thought: &Reasoning) -> Option<MessageBlock<'_>> {
     match Seal::read(thought.encrypted_content.as_deref()?)? {
         Seal::Signature(signature) => {
             let thinking = thought.content.iter().map(|part| part.text.as_str()).collect();
-            Some(Block::Thinking { thinking, signature })
+            Some(MessageBlock::Thinking { thinking, signature })
         }
-        Seal::Redacted(data) => Some(Block::RedactedThinking { data }),
+        Seal::Redacted(data) => Some(MessageBlock::RedactedThinking { data }),
     }
 }

@@ -1,7 +1,7 @@
 //! From the events of an answer to the events of the port: pure, synchronous.
 
-use super::block::{Block, LONGEST_ID, Stopped, word};
-use super::event::{Change, Counts, Event, Start};
+use super::block::{LONGEST_ID, OpenBlock, StoppedBlock, word};
+use super::event::{AnthropicEvent, MessageChange, MessageStart, TokenCounts};
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::{Error, ProviderEvent};
 use antiphon_domain::{CallIndex, FinishReason};
@@ -18,22 +18,22 @@ const MOST_CALLS: CallIndex = 128;
 
 /// Decodes one answer.
 #[derive(Default)]
-pub(super) struct Decoder {
+pub(super) struct AnthropicDecoder {
     started: bool,
     finished: bool,
     /// The block that is being written, with its index: there is one at a time.
-    open: Option<(u32, Block)>,
+    open: Option<(u32, OpenBlock)>,
     /// The lowest index that a block can still have.
     next_index: u32,
     calls: CallIndex,
     others: CallIndex,
     /// A call whose block was stopped without arguments.
     unsettled: Option<CallIndex>,
-    counts: Counts,
+    counts: TokenCounts,
     usage: Option<Usage>,
 }
 
-impl Decode for Decoder {
+impl Decode for AnthropicDecoder {
     fn finished(&self) -> bool {
         self.finished
     }
@@ -57,32 +57,38 @@ impl Decode for Decoder {
     }
 }
 
-impl Decoder {
-    fn event(&mut self, event: Event, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+impl AnthropicDecoder {
+    fn event(&mut self, event: AnthropicEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match event {
-            Event::Ping | Event::Unknown => {}
-            Event::Error { error } => return Err(Error::Reported(report_of(&error))),
-            Event::MessageStart { message } => self.begin(message, events)?,
-            Event::ContentBlockStart { index, content_block } => {
+            AnthropicEvent::Ping | AnthropicEvent::Unknown => {}
+            AnthropicEvent::Error { error } => return Err(Error::Reported(report_of(&error))),
+            AnthropicEvent::MessageStart { message } => self.begin(message, events)?,
+            AnthropicEvent::ContentBlockStart { index, content_block } => {
                 self.check_output()?;
                 self.start(index, content_block, events)?;
             }
-            Event::ContentBlockDelta { index, delta } => {
+            AnthropicEvent::ContentBlockDelta { index, delta } => {
                 self.check_output()?;
                 self.block(index)?.delta(delta, events)?;
             }
-            Event::ContentBlockStop { index } => {
+            AnthropicEvent::ContentBlockStop { index } => {
                 self.check_output()?;
                 self.stop(index, events)?;
             }
-            Event::MessageDelta { delta, usage } => self.change(delta, usage, events)?,
-            Event::MessageStop if self.finished => return Ok(Flow::Done),
-            Event::MessageStop => return Err(Error::Protocol { what: "an end mark without a reason to finish" }),
+            AnthropicEvent::MessageDelta { delta, usage } => self.change(delta, usage, events)?,
+            AnthropicEvent::MessageStop if self.finished => return Ok(Flow::Done),
+            AnthropicEvent::MessageStop => {
+                return Err(Error::Protocol { what: "an end mark without a reason to finish" });
+            }
         }
         Ok(Flow::Open)
     }
 
-    fn begin(&mut self, Start { id, usage }: Start, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn begin(
+        &mut self,
+        MessageStart { id, usage }: MessageStart,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         if self.started {
             return Err(Error::Protocol { what: "a second message in one answer" });
         }
@@ -119,17 +125,17 @@ impl Decoder {
         if is_call && self.calls == MOST_CALLS {
             return Err(Error::Protocol { what: "too many calls" });
         }
-        let block = Block::start(fields, (self.calls, self.others), events)?;
+        let block = OpenBlock::start(fields, (self.calls, self.others), events)?;
         match &block {
-            Block::Call { .. } => self.calls += 1,
-            Block::Other { .. } => self.others += 1,
-            Block::Text { .. } | Block::Thinking { .. } | Block::RedactedThinking { .. } => {}
+            OpenBlock::Call { .. } => self.calls += 1,
+            OpenBlock::Other { .. } => self.others += 1,
+            OpenBlock::Text { .. } | OpenBlock::Thinking { .. } | OpenBlock::RedactedThinking { .. } => {}
         }
         self.open = Some((index, block));
         Ok(())
     }
 
-    fn block(&mut self, index: u32) -> Result<&mut Block, Error> {
+    fn block(&mut self, index: u32) -> Result<&mut OpenBlock, Error> {
         match &mut self.open {
             Some((open, block)) if *open == index => Ok(block),
             Some(_) | None => Err(Error::Protocol { what: "a delta without its content block" }),
@@ -141,8 +147,8 @@ impl Decoder {
             return Err(Error::Protocol { what: "the end of a content block that is not open" });
         };
         match block.stop(events) {
-            Stopped::WithoutArguments(call) => self.unsettled = Some(call),
-            Stopped::Settled => {}
+            StoppedBlock::WithoutArguments(call) => self.unsettled = Some(call),
+            StoppedBlock::Settled => {}
         }
         Ok(())
     }
@@ -155,8 +161,8 @@ impl Decoder {
 
     fn change(
         &mut self,
-        Change { stop_reason }: Change,
-        counts: Option<Counts>,
+        MessageChange { stop_reason }: MessageChange,
+        counts: Option<TokenCounts>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if !self.started {

@@ -8,9 +8,9 @@ use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 /// One `data:` of the stream.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Event {
+pub(super) enum AnthropicEvent {
     MessageStart {
-        message: Start,
+        message: MessageStart,
     },
     ContentBlockStart {
         index: u32,
@@ -18,15 +18,15 @@ pub(super) enum Event {
     },
     ContentBlockDelta {
         index: u32,
-        delta: Delta,
+        delta: BlockDelta,
     },
     ContentBlockStop {
         index: u32,
     },
     MessageDelta {
-        delta: Change,
+        delta: MessageChange,
         #[serde(default)]
-        usage: Option<Counts>,
+        usage: Option<TokenCounts>,
     },
     MessageStop,
     Ping,
@@ -40,17 +40,17 @@ pub(super) enum Event {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Start {
+pub(super) struct MessageStart {
     #[serde(default)]
     pub(super) id: Option<String>,
     #[serde(default)]
-    pub(super) usage: Option<Counts>,
+    pub(super) usage: Option<TokenCounts>,
 }
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[expect(clippy::enum_variant_names, reason = "the protocol's own names")]
-pub(super) enum Delta {
+pub(super) enum BlockDelta {
     TextDelta {
         text: String,
     },
@@ -71,14 +71,14 @@ pub(super) enum Delta {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Change {
+pub(super) struct MessageChange {
     #[serde(default)]
     pub(super) stop_reason: Option<String>,
 }
 
 /// Counts of tokens. Each is cumulative; one that is not there is as it was.
 #[derive(Clone, Copy, Default, Deserialize)]
-pub(super) struct Counts {
+pub(super) struct TokenCounts {
     #[serde(default)]
     input_tokens: Option<u64>,
     #[serde(default)]
@@ -97,7 +97,7 @@ struct OutputCounts {
     thinking_tokens: Option<u64>,
 }
 
-impl Counts {
+impl TokenCounts {
     /// These counts, and the earlier ones where there is none.
     pub(super) fn after(self, earlier: Self) -> Self {
         Self {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ThinkingForm;
-use super::conversation::{Conversation, Turn};
+use super::conversation::{AnthropicConversation, ConversationTurn};
 use crate::ProviderRequest;
 use antiphon_domain::{Prompt, Request};
 use antiphon_protocol::{FunctionTool, Item, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
@@ -22,12 +22,12 @@ const SHORTEST_THINKING: u32 = 1024;
 
 /// A streaming Messages request.
 #[derive(Serialize)]
-pub(super) struct Body<'a> {
+pub(super) struct AnthropicBody<'a> {
     model: &'a str,
     max_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<String>,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<ConversationTurn<'a>>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
@@ -36,7 +36,7 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<ToolParam<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_choice: Option<Choice<'a>>,
+    tool_choice: Option<AnthropicToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ struct ToolParam<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Choice<'a> {
+enum AnthropicToolChoice<'a> {
     Auto {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         disable_parallel_tool_use: bool,
@@ -98,10 +98,10 @@ struct Metadata<'a> {
     user_id: &'a str,
 }
 
-impl<'a> Body<'a> {
+impl<'a> AnthropicBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, form: ThinkingForm) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
-        let conversation = Conversation::new(prompt);
+        let conversation = AnthropicConversation::new(prompt);
         let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {
             Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),
@@ -155,9 +155,9 @@ fn tools<'a>(request: &'a Request, prompt: &'a Prompt) -> Vec<ToolParam<'a>> {
     tools.into_iter().map(tool).collect()
 }
 
-fn tool_choice<'a>(request: &'a Request, prompt: &Prompt) -> Option<Choice<'a>> {
+fn tool_choice<'a>(request: &'a Request, prompt: &Prompt) -> Option<AnthropicToolChoice<'a>> {
     if request.callable_tools().is_empty() {
-        return (!called(prompt).is_empty()).then_some(Choice::None);
+        return (!called(prompt).is_empty()).then_some(AnthropicToolChoice::None);
     }
     Some(choice(request))
 }
@@ -189,16 +189,18 @@ fn input_schema(parameters: Option<&Value>) -> Value {
     }
 }
 
-fn choice(request: &Request) -> Choice<'_> {
+fn choice(request: &Request) -> AnthropicToolChoice<'_> {
     let disable_parallel_tool_use = request.parallel_tool_calls == Some(false);
     let of_mode = |mode| match mode {
-        ToolMode::None => Choice::None,
-        ToolMode::Auto => Choice::Auto { disable_parallel_tool_use },
-        ToolMode::Required => Choice::Any { disable_parallel_tool_use },
+        ToolMode::None => AnthropicToolChoice::None,
+        ToolMode::Auto => AnthropicToolChoice::Auto { disable_parallel_tool_use },
+        ToolMode::Required => AnthropicToolChoice::Any { disable_parallel_tool_use },
     };
     match &request.tool_choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => of_mode(*mode),
-        ToolChoice::Narrow(NarrowChoice::Function { name }) => Choice::Tool { name, disable_parallel_tool_use },
+        ToolChoice::Narrow(NarrowChoice::Function { name }) => {
+            AnthropicToolChoice::Tool { name, disable_parallel_tool_use }
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::{decoder::Decoder, request::Body};
-use crate::http::{Decode, Dialect, Upstream, bearer};
+use super::{decoder::ChatDecoder, request::ChatBody};
+use crate::http::{Decode, Dialect, HttpUpstream, bearer};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Chat Completions.
 #[derive(Clone)]
-pub struct ChatCompletions(Upstream);
+pub struct ChatCompletions(HttpUpstream);
 
 /// The request field that limits the output: OpenAI refuses the old name for its newer models, and some other
 /// servers know no other.
@@ -43,7 +43,7 @@ impl ChatCompletions {
         options: UpstreamOptions,
         output_limit_field: OutputLimitField,
     ) -> Result<Self, UpstreamError> {
-        Upstream::new(Chat { output_limit_field }, options).map(Self)
+        HttpUpstream::new(ChatDialect { output_limit_field }, options).map(Self)
     }
 }
 
@@ -64,11 +64,11 @@ impl Provider for ChatCompletions {
 }
 
 /// The protocol.
-struct Chat {
+struct ChatDialect {
     output_limit_field: OutputLimitField,
 }
 
-impl Dialect for Chat {
+impl Dialect for ChatDialect {
     fn path(&self) -> &'static str {
         "/chat/completions"
     }
@@ -78,10 +78,10 @@ impl Dialect for Chat {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Body::new(request, self.output_limit_field))
+        serde_json::to_vec(&ChatBody::new(request, self.output_limit_field))
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(Decoder::new(request))
+        Box::new(ChatDecoder::new(request))
     }
 }

@@ -8,9 +8,9 @@ use antiphon_protocol::Item;
 
 /// Makes ids that depend on nothing but the request and the call's place in its answer, so that the same bytes give
 /// the same events.
-pub(super) struct CallIds(Uuid);
+pub(super) struct ChatCallIds(Uuid);
 
-impl CallIds {
+impl ChatCallIds {
     /// For the answer to that request. The calls of its prompt count too: in a conversation no id may come twice.
     pub(super) fn of(asked: &ProviderRequest) -> Self {
         let mut name = asked.request_id.clone();

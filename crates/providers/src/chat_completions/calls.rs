@@ -3,7 +3,7 @@
 //! By the protocol a call has an index, the first piece of it an id and the name, and all pieces some of the
 //! arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
 
-use super::call_ids::CallIds;
+use super::call_ids::ChatCallIds;
 use super::chunk::{CallDelta, FunctionDelta};
 use super::json_extent::JsonExtent;
 use crate::{Error, ProviderEvent};
@@ -19,13 +19,13 @@ const LONGEST_NAME: usize = 256;
 const LONGEST_ID: usize = 512;
 
 /// The calls of one answer, in the order in which they began.
-pub(super) struct Calls {
-    ids: CallIds,
-    calls: Vec<Call>,
+pub(super) struct StreamedCalls {
+    ids: ChatCallIds,
+    calls: Vec<StreamedCall>,
 }
 
 #[derive(Default)]
-struct Call {
+struct StreamedCall {
     index: Option<CallIndex>,
     id: Option<String>,
     name: String,
@@ -39,15 +39,15 @@ struct Call {
 
 /// A piece of a call. None of the texts is empty.
 #[derive(Default)]
-pub(super) struct Piece {
+pub(super) struct CallPiece {
     index: Option<CallIndex>,
     id: Option<String>,
     name: Option<String>,
     arguments: Option<String>,
 }
 
-impl Calls {
-    pub(super) fn new(ids: CallIds) -> Self {
+impl StreamedCalls {
+    pub(super) fn new(ids: ChatCallIds) -> Self {
         Self { ids, calls: Vec::new() }
     }
 
@@ -60,7 +60,7 @@ impl Calls {
     ///
     /// # Errors
     /// [`Error::Protocol`] where a bound is passed.
-    pub(super) fn take(&mut self, piece: Piece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub(super) fn take(&mut self, piece: CallPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let place = match self.find(&piece) {
             Some(place) => place,
             None => self.begin(&piece)?,
@@ -98,9 +98,9 @@ impl Calls {
     }
 
     /// The call that the piece goes on with.
-    fn find(&self, piece: &Piece) -> Option<usize> {
+    fn find(&self, piece: &CallPiece) -> Option<usize> {
         let last = || self.calls.len().checked_sub(1);
-        let known = |is_it: &dyn Fn(&Call) -> bool| self.calls.iter().rposition(is_it);
+        let known = |is_it: &dyn Fn(&StreamedCall) -> bool| self.calls.iter().rposition(is_it);
         let place = match (piece.index, &piece.id) {
             (Some(index), _) => {
                 known(&|call| call.index == Some(index)).or_else(|| known(&|call| call.index.is_none()))
@@ -114,12 +114,12 @@ impl Calls {
         place.filter(|place| self.calls.get(*place).is_some_and(|call| !call.is_left_for(piece)))
     }
 
-    fn begin(&mut self, piece: &Piece) -> Result<usize, Error> {
+    fn begin(&mut self, piece: &CallPiece) -> Result<usize, Error> {
         let place = self.calls.len();
         if place >= MOST_CALLS as usize {
             return Err(Error::Protocol { what: "too many tool calls" });
         }
-        self.calls.push(Call { index: piece.index, ..Call::default() });
+        self.calls.push(StreamedCall { index: piece.index, ..StreamedCall::default() });
         Ok(place)
     }
 
@@ -148,9 +148,9 @@ impl Calls {
     }
 }
 
-impl Call {
+impl StreamedCall {
     /// Whether the piece begins another call, though index, id or place are this one's.
-    fn is_left_for(&self, piece: &Piece) -> bool {
+    fn is_left_for(&self, piece: &CallPiece) -> bool {
         let is_same = self.id.is_some() && self.id == piece.id;
         let is_other = self.id.is_some() && piece.id.is_some() && !is_same;
         let argued = self.arguments_bytes > 0;
@@ -167,8 +167,8 @@ impl Call {
     }
 
     /// Takes the piece in; gives back arguments that can be passed on at once.
-    fn absorb(&mut self, piece: Piece) -> Result<Option<String>, Error> {
-        let Piece { index, id, name, arguments } = piece;
+    fn absorb(&mut self, piece: CallPiece) -> Result<Option<String>, Error> {
+        let CallPiece { index, id, name, arguments } = piece;
         self.index = self.index.or(index);
         if !self.told {
             if self.id.is_none() {
@@ -192,7 +192,7 @@ impl Call {
     }
 }
 
-impl Piece {
+impl CallPiece {
     /// None for a piece with nothing in it.
     ///
     /// # Errors

@@ -18,15 +18,15 @@ pub(super) struct Chunk {
     error: Option<IgnoredAny>,
     /// `"error"` in the older shape of an error.
     object: Option<String>,
-    pub(super) choices: Option<Vec<Choice>>,
+    pub(super) choices: Option<Vec<ChunkChoice>>,
     usage: Option<ChunkUsage>,
     x_groq: Option<Extension>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct Choice {
+pub(super) struct ChunkChoice {
     pub(super) index: Option<u32>,
-    pub(super) delta: Option<Delta>,
+    pub(super) delta: Option<ChunkDelta>,
     pub(super) finish_reason: Option<String>,
     pub(super) logprobs: Option<LogProbs>,
     /// The provider reports an error of this choice.
@@ -35,8 +35,8 @@ pub(super) struct Choice {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Delta {
-    pub(super) content: Option<Content>,
+pub(super) struct ChunkDelta {
+    pub(super) content: Option<DeltaContent>,
     pub(super) refusal: Option<String>,
     pub(super) reasoning_content: Option<String>,
     pub(super) reasoning: Option<String>,
@@ -48,20 +48,20 @@ pub(super) struct Delta {
 /// What is said, as text or in parts.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Content {
+pub(super) enum DeltaContent {
     Text(String),
-    Parts(Vec<Part>),
+    Parts(Vec<DeltaPart>),
 }
 
 /// A part of what is said.
 #[derive(Deserialize)]
-pub(super) struct Part {
+pub(super) struct DeltaPart {
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
     pub(super) text: Option<String>,
     pub(super) refusal: Option<String>,
     /// Mistral's thoughts.
-    pub(super) thinking: Option<Content>,
+    pub(super) thinking: Option<DeltaContent>,
 }
 
 /// An entry of OpenRouter's `reasoning_details`.
@@ -144,7 +144,7 @@ pub(super) fn reported(data: &str) -> Report {
     report_of(document.get("error").filter(|error| !error.is_null()).unwrap_or(&document))
 }
 
-impl Content {
+impl DeltaContent {
     /// All its text, as one.
     pub(super) fn into_text(self) -> String {
         match self {

@@ -1,10 +1,10 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
-use super::call_ids::CallIds;
-use super::calls::{Calls, Piece};
-use super::chunk::{Choice, Chunk, Delta, LogProbs, reported};
-use super::text::Text;
-use super::words::Words;
+use super::call_ids::ChatCallIds;
+use super::calls::{CallPiece, StreamedCalls};
+use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
+use super::text::ChatText;
+use super::words::ChatWords;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
 use antiphon_domain::FinishReason;
@@ -14,10 +14,10 @@ use antiphon_protocol::Usage;
 const LONGEST_REASON: usize = 64;
 
 /// Decodes one answer.
-pub(super) struct Decoder {
+pub(super) struct ChatDecoder {
     wanted: Wanted,
-    text: Text,
-    calls: Calls,
+    text: ChatText,
+    calls: StreamedCalls,
     usage: Option<Usage>,
     finished: bool,
 }
@@ -29,7 +29,7 @@ struct Wanted {
     sealed: bool,
 }
 
-impl Decode for Decoder {
+impl Decode for ChatDecoder {
     fn finished(&self) -> bool {
         self.finished
     }
@@ -57,7 +57,7 @@ impl Decode for Decoder {
     }
 }
 
-impl Decoder {
+impl ChatDecoder {
     /// For the answer to that request.
     pub(super) fn new(asked: &ProviderRequest) -> Self {
         let request = &asked.request;
@@ -67,8 +67,8 @@ impl Decoder {
                 logprobs: request.wanted_logprobs().is_some(),
                 sealed: request.wants_encrypted_reasoning(),
             },
-            text: Text::default(),
-            calls: Calls::new(CallIds::of(asked)),
+            text: ChatText::default(),
+            calls: StreamedCalls::new(ChatCallIds::of(asked)),
             usage: None,
             finished: false,
         }
@@ -90,7 +90,7 @@ impl Decoder {
         }
     }
 
-    fn choice(&mut self, choice: &mut Choice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn choice(&mut self, choice: &mut ChunkChoice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if choice.index.is_some_and(|index| index != 0) {
             return Err(Error::Protocol { what: "more than one choice" });
         }
@@ -118,14 +118,14 @@ impl Decoder {
 
     fn said(
         &mut self,
-        mut delta: Delta,
+        mut delta: ChunkDelta,
         logprobs: Option<LogProbs>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta)?;
         let words = delta.take_words();
         // Those of thoughts and calls have no place in a response.
-        let is_scored = words.iter().any(|words| matches!(words, Words::Text(_)));
+        let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
             self.text.score(logprobs.map(LogProbs::of_text).unwrap_or_default());
         }
@@ -142,31 +142,31 @@ impl Decoder {
         Ok(())
     }
 
-    fn word(&mut self, words: Words, events: &mut Vec<ProviderEvent>) {
+    fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
         let is_heard = match &words {
-            Words::Text(text) => self.text.is_heard(text),
-            Words::Sealed(_) => self.wanted.sealed,
-            Words::Thought(_) | Words::Summary(..) | Words::Refusal(_) => true,
+            ChatWords::Text(text) => self.text.is_heard(text),
+            ChatWords::Sealed(_) => self.wanted.sealed,
+            ChatWords::Thought(_) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
         };
         if is_heard {
             self.calls.make_way(events);
         }
         match words {
-            Words::Text(text) => self.text.say(&text, events),
-            Words::Sealed(encrypted_content) if is_heard => {
+            ChatWords::Text(text) => self.text.say(&text, events),
+            ChatWords::Sealed(encrypted_content) if is_heard => {
                 self.text.think();
                 events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
             }
-            Words::Sealed(_) => {}
-            Words::Thought(text) => {
+            ChatWords::Sealed(_) => {}
+            ChatWords::Thought(text) => {
                 self.text.think();
                 events.push(ProviderEvent::Reasoning { text });
             }
-            Words::Summary(part, text) => {
+            ChatWords::Summary(part, text) => {
                 self.text.think();
                 events.push(ProviderEvent::ReasoningSummary { part, text });
             }
-            Words::Refusal(text) => {
+            ChatWords::Refusal(text) => {
                 self.text.refuse();
                 events.push(ProviderEvent::Refusal { text });
             }
@@ -175,13 +175,13 @@ impl Decoder {
 }
 
 /// The pieces of calls in a delta. Servers that write the only call in both forms write the same twice.
-fn pieces(delta: &mut Delta) -> Result<Vec<Piece>, Error> {
+fn pieces(delta: &mut ChunkDelta) -> Result<Vec<CallPiece>, Error> {
     let mut pieces = Vec::new();
     for call in delta.tool_calls.take().into_iter().flatten() {
-        pieces.extend(Piece::of_call(call)?);
+        pieces.extend(CallPiece::of_call(call)?);
     }
     if let Some(function) = delta.function_call.take().filter(|_| pieces.is_empty()) {
-        pieces.extend(Piece::of_only_function(function)?);
+        pieces.extend(CallPiece::of_only_function(function)?);
     }
     Ok(pieces)
 }

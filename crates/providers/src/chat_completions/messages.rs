@@ -13,10 +13,10 @@ use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Mes
 #[serde(tag = "role", rename_all = "snake_case")]
 pub(super) enum ChatMessage<'a> {
     System {
-        content: Content<'a>,
+        content: MessageContent<'a>,
     },
     User {
-        content: Content<'a>,
+        content: MessageContent<'a>,
     },
     Assistant {
         content: Option<String>,
@@ -34,7 +34,7 @@ pub(super) enum ChatMessage<'a> {
 /// One text as a plain string, which every server reads; several as parts.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Content<'a> {
+pub(super) enum MessageContent<'a> {
     Text(&'a str),
     Parts(Vec<TextPart<'a>>),
 }
@@ -65,7 +65,9 @@ struct Function<'a> {
 pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
     let mut conversation = ChatConversation { entries: Vec::new(), pairs: CallPairs::of(&prompt.items, &[]) };
     if let Some(instructions) = &prompt.instructions {
-        conversation.entries.push(ChatEntry::Other(ChatMessage::System { content: Content::Text(instructions) }));
+        conversation
+            .entries
+            .push(ChatEntry::Other(ChatMessage::System { content: MessageContent::Text(instructions) }));
     }
     for (position, item) in prompt.items.iter().enumerate() {
         match item {
@@ -163,12 +165,12 @@ fn tool_call(call: &FunctionCall) -> ToolCall<'_> {
     ToolCall { id: &call.call_id, function: Function { name: &call.name, arguments } }
 }
 
-fn content(message: &Message) -> Content<'_> {
+fn content(message: &Message) -> MessageContent<'_> {
     let mut texts: Vec<TextPart<'_>> = message.content.iter().filter_map(text).map(|text| TextPart { text }).collect();
     match texts.as_mut_slice() {
-        [] => Content::Text(""),
-        [only] => Content::Text(only.text),
-        [..] => Content::Parts(texts),
+        [] => MessageContent::Text(""),
+        [only] => MessageContent::Text(only.text),
+        [..] => MessageContent::Parts(texts),
     }
 }
 

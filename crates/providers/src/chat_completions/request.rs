@@ -11,11 +11,11 @@ use antiphon_protocol::{FunctionTool, NarrowChoice, TextFormat, Tool, ToolChoice
 /// A streaming Chat Completions request. What was not asked for is not there: many servers refuse fields that
 /// they do not know, and some refuse the defaults of those that they do.
 #[derive(Serialize)]
-pub(super) struct Body<'a> {
+pub(super) struct ChatBody<'a> {
     model: &'a str,
     messages: Vec<ChatMessage<'a>>,
     stream: bool,
-    stream_options: StreamOptions,
+    stream_options: ChatStreamOptions,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub(super) struct Body<'a> {
 }
 
 #[derive(Serialize)]
-struct StreamOptions {
+struct ChatStreamOptions {
     include_usage: bool,
 }
 
@@ -99,7 +99,7 @@ struct JsonSchema<'a> {
     strict: Option<bool>,
 }
 
-impl<'a> Body<'a> {
+impl<'a> ChatBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, limit: OutputLimitField) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
         let most = Some(request.max_output_tokens);
@@ -114,7 +114,7 @@ impl<'a> Body<'a> {
             model: &target.model,
             messages: messages(prompt),
             stream: true,
-            stream_options: StreamOptions { include_usage: true },
+            stream_options: ChatStreamOptions { include_usage: true },
             temperature: request.temperature,
             top_p: request.top_p,
             max_completion_tokens,

@@ -6,7 +6,7 @@ use antiphon_protocol::LogProb;
 /// Passes text on, but for white space at the beginning of a message: some servers send a line break or two between
 /// a thought and a call, and a message of nothing else would be one that the model never wrote.
 #[derive(Default)]
-pub(super) struct Text {
+pub(super) struct ChatText {
     /// Whether the message has begun that the next piece belongs to.
     begun: bool,
     /// White space that may be the beginning of a message.
@@ -15,7 +15,7 @@ pub(super) struct Text {
     logprobs: Vec<LogProb>,
 }
 
-impl Text {
+impl ChatText {
     /// Takes probabilities of text that comes with them or later.
     pub(super) fn score(&mut self, logprobs: Vec<LogProb>) {
         self.logprobs.extend(logprobs);

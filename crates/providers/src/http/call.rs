@@ -12,7 +12,7 @@ use reqwest::{Client, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::stream_decoder::StreamDecoder;
-use super::upstream::Site;
+use super::upstream::UpstreamSite;
 use super::{Flow, failure, report::error_document, retry_after::retry_after};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
 use antiphon_domain::Timeouts;
@@ -40,8 +40,8 @@ pub(super) enum Question {
     Again(Url),
 }
 
-enum Call {
-    Opening(Arc<Site>, Box<ProviderRequest>, Question),
+enum CallState {
+    Opening(Arc<UpstreamSite>, Box<ProviderRequest>, Question),
     Reading(Box<Answer>),
     Ending(Result<(), Error>),
 }
@@ -58,35 +58,35 @@ struct Answer {
 
 /// Starts a call when the stream is first polled.
 pub(super) fn start(
-    site: Arc<Site>,
+    site: Arc<UpstreamSite>,
     request: ProviderRequest,
     question: Question,
 ) -> LocalBoxStream<'static, Result<Batch, Error>> {
-    let call = Call::Opening(site, Box::new(request), question);
+    let call = CallState::Opening(site, Box::new(request), question);
     stream::unfold(call, |call| step(call).boxed_local()).boxed_local()
 }
 
-async fn step(call: Call) -> Option<(Result<Batch, Error>, Call)> {
+async fn step(call: CallState) -> Option<(Result<Batch, Error>, CallState)> {
     match call {
-        Call::Opening(site, request, question) => match answer(&site, &request, question).await {
+        CallState::Opening(site, request, question) => match answer(&site, &request, question).await {
             Ok((answer, true)) => read(Box::new(answer)).await,
             Ok((answer, false)) => {
                 let opened = ProviderEvent::Opened { provider_response_id: None };
-                Some((Ok(vec![opened]), Call::Reading(Box::new(answer))))
+                Some((Ok(vec![opened]), CallState::Reading(Box::new(answer))))
             }
-            Err(error) => Some((Err(error), Call::Ending(Ok(())))),
+            Err(error) => Some((Err(error), CallState::Ending(Ok(())))),
         },
-        Call::Reading(answer) => read(answer).await,
-        Call::Ending(end) => over(end),
+        CallState::Reading(answer) => read(answer).await,
+        CallState::Ending(end) => over(end),
     }
 }
 
-fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, Call)> {
-    end.err().map(|error| (Err(error), Call::Ending(Ok(()))))
+fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, CallState)> {
+    end.err().map(|error| (Err(error), CallState::Ending(Ok(()))))
 }
 
 /// The answer, and whether its decoder tells of the opening.
-async fn answer(site: &Site, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
+async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
     let Timeouts { first_byte, idle, .. } = request.target.timeouts;
     let sent = timeout(first_byte, send(site, request, question)?).await;
     let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
@@ -115,7 +115,7 @@ async fn answer(site: &Site, request: &ProviderRequest, question: Question) -> R
 }
 
 fn send(
-    site: &Site,
+    site: &UpstreamSite,
     request: &ProviderRequest,
     question: Question,
 ) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
@@ -143,14 +143,14 @@ fn name_request(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// Headers of a request without a body whose answer is no stream.
-fn plain_headers(site: &Site) -> HeaderMap {
+fn plain_headers(site: &UpstreamSite) -> HeaderMap {
     let mut headers = site.headers.clone();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.remove(CONTENT_TYPE);
     headers
 }
 
-fn client(site: &Site, timeouts: Timeouts) -> Result<Client, Error> {
+fn client(site: &UpstreamSite, timeouts: Timeouts) -> Result<Client, Error> {
     site.clients.local(timeouts.connect).map_err(|error| {
         tracing::error!(error = %error, "no HTTP client for a provider");
         Error::Unreachable
@@ -158,7 +158,7 @@ fn client(site: &Site, timeouts: Timeouts) -> Result<Client, Error> {
 }
 
 /// Whether the provider answers, and takes the key.
-pub(super) async fn probe(site: &Site, timeouts: Timeouts) -> Result<(), Error> {
+pub(super) async fn probe(site: &UpstreamSite, timeouts: Timeouts) -> Result<(), Error> {
     let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(plain_headers(site)).send();
     let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
     let status = answer.map_err(|error| failure::of_sending(&error))?.status();
@@ -169,7 +169,7 @@ pub(super) async fn probe(site: &Site, timeouts: Timeouts) -> Result<(), Error> 
 }
 
 /// Ends work at the provider, by the URL of that.
-pub(super) async fn cancel(site: &Site, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
+pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
     let mut headers = plain_headers(site);
     name_request(&mut headers, request_id);
     // Some servers want a length of every POST.
@@ -205,14 +205,14 @@ async fn beginning(response: Response) -> Vec<u8> {
 }
 
 /// Reads until there is something to tell.
-async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, Call)> {
+async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, CallState)> {
     loop {
         let (batch, end) = answer.next_batch().await;
         match end {
             Some(end) if batch.is_empty() => return over(end),
-            Some(end) => return Some((Ok(batch), Call::Ending(end))),
+            Some(end) => return Some((Ok(batch), CallState::Ending(end))),
             None if batch.is_empty() => {}
-            None => return Some((Ok(batch), Call::Reading(answer))),
+            None => return Some((Ok(batch), CallState::Reading(answer))),
         }
     }
 }

@@ -26,5 +26,5 @@ pub(super) use report::report_of;
 pub(super) use sse::SseFrame;
 #[cfg(test)]
 pub(super) use stream_decoder::StreamDecoder;
-pub(super) use upstream::{Upstream, bearer};
+pub(super) use upstream::{HttpUpstream, bearer};
 pub(super) use upstream_id::UpstreamId;

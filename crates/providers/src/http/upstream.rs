@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 
 use super::call::{self, Question};
 use super::client::ClientRecipe;
-use super::work::Work;
+use super::work::DetachedWork;
 use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::Timeouts;
@@ -21,10 +21,10 @@ use antiphon_domain::Timeouts;
 /// Requests are built from nothing: no header and no field of a client's request gets through that is not
 /// named by the dialect or here.
 #[derive(Clone)]
-pub(crate) struct Upstream(pub(super) Arc<Site>);
+pub(crate) struct HttpUpstream(pub(super) Arc<UpstreamSite>);
 
 /// What every call needs to know.
-pub(super) struct Site {
+pub(super) struct UpstreamSite {
     pub(super) url: Url,
     pub(super) models_url: Url,
     pub(super) headers: HeaderMap,
@@ -33,7 +33,7 @@ pub(super) struct Site {
     pub(super) dialect: Box<dyn Dialect>,
 }
 
-impl Upstream {
+impl HttpUpstream {
     /// Checks the options. Opens no connection.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl Upstream {
             headers.insert(name, value);
         }
         let (clients, dialect) = (Arc::new(clients), Box::new(dialect));
-        Ok(Self(Arc::new(Site { url, models_url, headers, clients, limits: options.limits, dialect })))
+        Ok(Self(Arc::new(UpstreamSite { url, models_url, headers, clients, limits: options.limits, dialect })))
     }
 
     /// Starts a call when the stream is first polled.
@@ -89,7 +89,7 @@ impl Upstream {
         question: Question,
         id: Option<&UpstreamId>,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        let work = self.can_reattach().then(|| Work::new(Arc::clone(&self.0), &request, id));
+        let work = self.can_reattach().then(|| DetachedWork::new(Arc::clone(&self.0), &request, id));
         let batches = call::start(Arc::clone(&self.0), request, question);
         match work {
             Some(mut work) => batches.inspect(move |said| work.heard(said)).boxed_local(),
@@ -105,9 +105,9 @@ impl Upstream {
     }
 }
 
-impl fmt::Debug for Upstream {
+impl fmt::Debug for HttpUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("url", &self.0.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("HttpUpstream").field("url", &self.0.url.as_str()).finish_non_exhaustive()
     }
 }
 

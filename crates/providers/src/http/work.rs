@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 
 use super::UpstreamId;
 use super::call::{self, Batch};
-use super::upstream::Site;
+use super::upstream::UpstreamSite;
 use crate::{Error, HandOver, ProviderEvent, ProviderRequest};
 use antiphon_domain::Timeouts;
 
@@ -20,8 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// the call and is dropped with it.
 ///
 /// Work of which the provider has not told its id yet can't be cancelled.
-pub(super) struct Work {
-    site: Arc<Site>,
+pub(super) struct DetachedWork {
+    site: Arc<UpstreamSite>,
     request_id: String,
     timeouts: Timeouts,
     hand_over: HandOver,
@@ -29,9 +29,9 @@ pub(super) struct Work {
     cancel: Option<Url>,
 }
 
-impl Work {
+impl DetachedWork {
     /// Work that is asked for, if the id is none yet, or goes on under that id.
-    pub(super) fn new(site: Arc<Site>, request: &ProviderRequest, id: Option<&UpstreamId>) -> Self {
+    pub(super) fn new(site: Arc<UpstreamSite>, request: &ProviderRequest, id: Option<&UpstreamId>) -> Self {
         let cancel = id.and_then(|id| cancel_url(&site, id));
         let (request_id, hand_over) = (request.request_id.clone(), request.hand_over.clone());
         Self { site, request_id, timeouts: request.target.timeouts, hand_over, cancel }
@@ -69,11 +69,11 @@ impl Work {
     }
 }
 
-fn cancel_url(site: &Site, id: &UpstreamId) -> Option<Url> {
+fn cancel_url(site: &UpstreamSite, id: &UpstreamId) -> Option<Url> {
     site.dialect.detached().map(|detached| detached.cancel_url(&site.url, id))
 }
 
-impl Drop for Work {
+impl Drop for DetachedWork {
     fn drop(&mut self) {
         let Some(url) = self.cancel.take().filter(|_| !self.hand_over.is_arranged()) else { return };
         let (site, request_id) = (Arc::clone(&self.site), std::mem::take(&mut self.request_id));

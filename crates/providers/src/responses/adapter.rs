@@ -7,16 +7,16 @@ use futures_util::stream::LocalBoxStream;
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 
-use super::decoder::Decoder;
-use super::request::{Body, included};
-use crate::http::{Decode, Detached, Dialect, Upstream, UpstreamId, bearer};
+use super::decoder::ResponsesDecoder;
+use super::request::{ResponsesBody, included};
+use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Responses. It is asked to store nothing unless calls are to outlive their listener:
 /// each request brings all that the model is to know.
 #[derive(Clone)]
-pub struct Responses(Upstream);
+pub struct Responses(HttpUpstream);
 
 impl Responses {
     /// Checks the options. Opens no connection.
@@ -24,7 +24,7 @@ impl Responses {
     /// # Errors
     /// Says which option cannot work; never quotes the key.
     pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        Upstream::new(Native { lasting: false }, options).map(Self)
+        HttpUpstream::new(ResponsesDialect { lasting: false }, options).map(Self)
     }
 
     /// As [`new`](Self::new), for a provider that is to work in the background and to keep its responses, so that a
@@ -35,7 +35,7 @@ impl Responses {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn reattachable(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        Upstream::new(Native { lasting: true }, options).map(Self)
+        HttpUpstream::new(ResponsesDialect { lasting: true }, options).map(Self)
     }
 }
 
@@ -68,12 +68,12 @@ impl Provider for Responses {
 }
 
 /// The protocol.
-pub(super) struct Native {
+pub(super) struct ResponsesDialect {
     /// Whether responses are kept at the provider and outlive their listener.
     pub(super) lasting: bool,
 }
 
-impl Dialect for Native {
+impl Dialect for ResponsesDialect {
     fn path(&self) -> &'static str {
         "/responses"
     }
@@ -83,11 +83,11 @@ impl Dialect for Native {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&Body::new(request, self.lasting)?)
+        serde_json::to_vec(&ResponsesBody::new(request, self.lasting)?)
     }
 
     fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(Decoder::default())
+        Box::new(ResponsesDecoder::default())
     }
 
     fn detached(&self) -> Option<&dyn Detached> {
@@ -95,7 +95,7 @@ impl Dialect for Native {
     }
 }
 
-impl Detached for Native {
+impl Detached for ResponsesDialect {
     fn replay_url(&self, calls: &Url, request: &ProviderRequest, id: &UpstreamId) -> Url {
         let mut url = below(calls, &id.to_string());
         let mut query = url.query_pairs_mut();

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::event::{Event, broken, word};
-use super::output::{Body, Events, Item, Output};
-use super::speech::rest_unless_cut;
+use super::event::{ResponsesEvent, broken, word};
+use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use super::parts::rest_unless_cut;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
-/// Fields of a function call that are told in other ways, or are this server's to say.
+/// Fields of a function call that other events hold, or that this server sets itself.
 const OF_CALLS: [&str; 6] = ["id", "type", "call_id", "name", "arguments", "status"];
 
 /// The most function calls of one response.
@@ -18,34 +18,42 @@ const MOST_CALLS: CallIndex = 128;
 /// The most bytes of the arguments of a call.
 const MOST_ARGUMENTS: usize = 256 << 10;
 
-/// What came of a function call.
+/// What came of a function call so far.
 #[derive(Default)]
-pub(super) struct Call {
-    /// None as long as it is not known what is called.
+pub(super) struct CallProgress {
+    /// None until the function is known.
     pub(super) index: Option<CallIndex>,
     /// The bytes of its arguments so far.
     bytes: usize,
 }
 
-impl Output {
-    /// A call, begun if it is known what is called: some servers say that only at its end.
-    pub(super) fn start_call(&mut self, fields: &Extra, events: &mut Events) -> Result<Call, Error> {
+impl ResponsesOutput {
+    /// Starts a call if its function is known: some servers tell that only at its end.
+    pub(super) fn start_call(
+        &mut self,
+        fields: &Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<CallProgress, Error> {
         let (Some(call_id), Some(name)) = (word(fields, "call_id")?, word(fields, "name")?) else {
-            return Ok(Call::default());
+            return Ok(CallProgress::default());
         };
         let call = self.calls;
         if call >= MOST_CALLS {
             return Err(broken("too many function calls"));
         }
         self.calls += 1;
-        // What is being said ends where a call begins.
-        self.floor = None;
+        // The open part ends where a call begins.
+        self.open = None;
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-        Ok(Call { index: Some(call), bytes: 0 })
+        Ok(CallProgress { index: Some(call), bytes: 0 })
     }
 
-    /// A piece of arguments. Those of a call of which nothing else is known yet come with its end.
-    pub(super) fn arguments(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+    /// Passes a piece of arguments on. Those of a call whose function is not known yet come with its end.
+    pub(super) fn arguments(
+        &mut self,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         let position = self.call_of(&event)?;
         if self.items.get(position).is_some_and(|item| item.done) {
             return Err(broken("an item goes on after its end"));
@@ -53,14 +61,23 @@ impl Output {
         self.append_arguments(position, event.take_text("delta")?, events)
     }
 
-    /// The whole of the arguments, which matters only where the pieces did not come.
-    pub(super) fn whole_arguments(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+    /// Passes the whole of the arguments on, if their pieces did not come.
+    pub(super) fn whole_arguments(
+        &mut self,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         let position = self.call_of(&event)?;
         let arguments = event.take_text("arguments")?;
         self.append_missing_arguments(position, arguments, events)
     }
 
-    pub(super) fn finish_call(&mut self, position: usize, mut fields: Extra, events: &mut Events) -> Result<(), Error> {
+    pub(super) fn finish_call(
+        &mut self,
+        position: usize,
+        mut fields: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         if self.call(position)?.index.is_none() {
             let call = self.start_call(&fields, events)?;
             *self.call(position)? = call;
@@ -83,13 +100,18 @@ impl Output {
         &mut self,
         position: usize,
         arguments: String,
-        events: &mut Events,
+        events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if self.call(position)?.bytes > 0 { Ok(()) } else { self.append_arguments(position, arguments, events) }
     }
 
-    fn append_arguments(&mut self, position: usize, text: String, events: &mut Events) -> Result<(), Error> {
-        let Call { index: Some(call), bytes } = self.call(position)? else { return Ok(()) };
+    fn append_arguments(
+        &mut self,
+        position: usize,
+        text: String,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let CallProgress { index: Some(call), bytes } = self.call(position)? else { return Ok(()) };
         *bytes += text.len();
         if *bytes > MOST_ARGUMENTS {
             return Err(broken("arguments that are too long"));
@@ -100,7 +122,7 @@ impl Output {
         Ok(())
     }
 
-    fn call_of(&mut self, event: &Event) -> Result<usize, Error> {
+    fn call_of(&mut self, event: &ResponsesEvent) -> Result<usize, Error> {
         let place = event.place("output_index")?;
         let position = match self.at(place) {
             Some(position) => position,
@@ -109,9 +131,9 @@ impl Output {
         self.call(position).map(|_| position)
     }
 
-    fn call(&mut self, position: usize) -> Result<&mut Call, Error> {
+    fn call(&mut self, position: usize) -> Result<&mut CallProgress, Error> {
         match self.items.get_mut(position) {
-            Some(Item { body: Body::Call(call), .. }) => Ok(call),
+            Some(OutputItem { body: ItemBody::Call(call), .. }) => Ok(call),
             Some(_) | None => Err(broken("an event that does not fit its item")),
         }
     }

@@ -1,21 +1,21 @@
 //! From the events of an answer to those of the port: pure, synchronous.
 
-use super::ending::Outcome;
-use super::event::{Event, Kind, broken, text, type_of, word};
-use super::output::Output;
+use super::ending::ResponsesOutcome;
+use super::event::{EventKind, ResponsesEvent, broken, text, type_of, word};
+use super::output::ResponsesOutput;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::{Error, ProviderEvent};
 use antiphon_protocol::Extra;
 
 /// Decodes one answer.
 #[derive(Default)]
-pub(super) struct Decoder {
+pub(super) struct ResponsesDecoder {
     opened: bool,
     finished: bool,
-    output: Output,
+    output: ResponsesOutput,
 }
 
-impl Decode for Decoder {
+impl Decode for ResponsesDecoder {
     fn finished(&self) -> bool {
         self.finished
     }
@@ -26,9 +26,9 @@ impl Decode for Decoder {
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let data = frame.data.trim();
-        let parsed = Event::parse(frame.event.as_deref(), data);
+        let parsed = ResponsesEvent::parse(frame.event.as_deref(), data);
         if frame.event.as_deref() == Some("error") {
-            return Err(Error::Reported(parsed.map(Event::report).unwrap_or_default()));
+            return Err(Error::Reported(parsed.map(ResponsesEvent::report).unwrap_or_default()));
         }
         match parsed {
             Some(event) if event.is_error() => Err(Error::Reported(event.report())),
@@ -42,22 +42,25 @@ impl Decode for Decoder {
     }
 }
 
-impl Decoder {
-    fn event(&mut self, mut event: Event, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+impl ResponsesDecoder {
+    fn event(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         type_of(Some(&event.name))?;
-        match Kind::of(&event.name) {
-            Kind::Lifecycle => self.open(event.take_object("response").as_ref(), events).map(|()| Flow::Open),
-            Kind::Ended => {
+        match EventKind::of(&event.name) {
+            EventKind::Lifecycle => self.open(event.take_object("response").as_ref(), events).map(|()| Flow::Open),
+            EventKind::Ended => {
                 let response = event.take_object("response").unwrap_or_default();
                 self.open(Some(&response), events)?;
-                let reason =
-                    Outcome::of(&event.name, text(&response, "status")).end(&mut self.output, response, events)?;
+                let reason = ResponsesOutcome::of(&event.name, text(&response, "status")).end(
+                    &mut self.output,
+                    response,
+                    events,
+                )?;
                 events.push(ProviderEvent::Finished(reason));
                 self.finished = true;
                 Ok(Flow::Done)
             }
-            Kind::Unknown => self.output.report(event, events).map(|()| Flow::Open),
-            Kind::Item(about) => {
+            EventKind::Unknown => self.output.report(event, events).map(|()| Flow::Open),
+            EventKind::Item(about) => {
                 self.open(None, events)?;
                 self.output.event(about, event, events).map(|()| Flow::Open)
             }

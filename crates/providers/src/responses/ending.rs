@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::event::{broken, text};
-use super::output::{Body, Events, Item, Output};
+use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::http::report_of;
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::FinishReason;
@@ -11,14 +11,14 @@ use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum ResponsesOutcome {
     Completed,
     Incomplete,
     Failed,
     Cancelled,
 }
 
-impl Outcome {
+impl ResponsesOutcome {
     /// By the event and by the status of its response: where they differ, the worse of them is believed. The
     /// contract has no event for cancelled.
     pub(super) fn of(event: &str, status: Option<&str>) -> Self {
@@ -36,9 +36,9 @@ impl Outcome {
     /// If the response did not come to an end of its own.
     pub(super) fn end(
         self,
-        output: &mut Output,
+        output: &mut ResponsesOutput,
         mut response: Extra,
-        events: &mut Events,
+        events: &mut Vec<ProviderEvent>,
     ) -> Result<FinishReason, Error> {
         if matches!(self, Self::Completed | Self::Incomplete) {
             output.complete(take_items(&mut response), events)?;
@@ -64,9 +64,9 @@ impl Outcome {
     }
 }
 
-impl Output {
+impl ResponsesOutput {
     /// Some servers tell items, or the ends of items, in the last event alone.
-    fn complete(&mut self, output: Vec<Extra>, events: &mut Events) -> Result<(), Error> {
+    fn complete(&mut self, output: Vec<Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let known = self.recognize(&output);
         for (fields, known) in output.into_iter().zip(known) {
             let position = match known {
@@ -80,10 +80,10 @@ impl Output {
     }
 }
 
-fn is_nameless(item: &Item) -> bool {
+fn is_nameless(item: &OutputItem) -> bool {
     match &item.body {
-        Body::Call(call) => call.index.is_none(),
-        Body::Speech(_) | Body::Other(_) => false,
+        ItemBody::Call(call) => call.index.is_none(),
+        ItemBody::Parts(_) | ItemBody::Other(_) => false,
     }
 }
 

@@ -16,7 +16,7 @@ const LONGEST_TYPE: usize = 128;
 const LONGEST_WORD: usize = 512;
 
 /// An event of a stream.
-pub(super) struct Event {
+pub(super) struct ResponsesEvent {
     /// Its type.
     pub(super) name: String,
     /// All its fields.
@@ -25,54 +25,54 @@ pub(super) struct Event {
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The response goes its way.
+pub(super) enum EventKind {
+    /// The response's progress.
     Lifecycle,
     /// The response ended.
     Ended,
     /// An item.
-    Item(About),
+    Item(ItemEventKind),
     Unknown,
 }
 
 /// What happened to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(super) enum ItemEventKind {
     Added,
     Done,
     PartAdded,
     PartDone,
     SummaryPartDone,
-    /// A piece was said.
-    Delta(Voice),
-    /// The whole of what the pieces said.
-    Whole(Voice),
+    /// A piece of a part.
+    Delta(ResponsesPartKind),
+    /// The whole of a part.
+    Whole(ResponsesPartKind),
     Annotation,
     /// A piece of a call's arguments.
     Arguments,
     WholeArguments,
 }
 
-/// In what way something is said.
+/// The kind of a part of a message or reasoning item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Voice {
+pub(super) enum ResponsesPartKind {
     Text,
     Refusal,
-    Thought,
+    Reasoning,
     Summary,
 }
 
-impl Kind {
+impl EventKind {
     pub(super) fn of(name: &str) -> Self {
         match name {
             "response.created" | "response.queued" | "response.in_progress" => Self::Lifecycle,
             "response.completed" | "response.incomplete" | "response.failed" => Self::Ended,
-            _ => About::of(name).map_or(Self::Unknown, Self::Item),
+            _ => ItemEventKind::of(name).map_or(Self::Unknown, Self::Item),
         }
     }
 }
 
-impl About {
+impl ItemEventKind {
     fn of(name: &str) -> Option<Self> {
         Some(match name {
             "response.output_item.added" => Self::Added,
@@ -80,15 +80,15 @@ impl About {
             "response.content_part.added" | "response.reasoning_summary_part.added" => Self::PartAdded,
             "response.content_part.done" => Self::PartDone,
             "response.reasoning_summary_part.done" => Self::SummaryPartDone,
-            "response.output_text.delta" => Self::Delta(Voice::Text),
-            "response.output_text.done" => Self::Whole(Voice::Text),
-            "response.refusal.delta" => Self::Delta(Voice::Refusal),
-            "response.refusal.done" => Self::Whole(Voice::Refusal),
+            "response.output_text.delta" => Self::Delta(ResponsesPartKind::Text),
+            "response.output_text.done" => Self::Whole(ResponsesPartKind::Text),
+            "response.refusal.delta" => Self::Delta(ResponsesPartKind::Refusal),
+            "response.refusal.done" => Self::Whole(ResponsesPartKind::Refusal),
             // The second name is that of Open Responses.
-            "response.reasoning_text.delta" | "response.reasoning.delta" => Self::Delta(Voice::Thought),
-            "response.reasoning_text.done" | "response.reasoning.done" => Self::Whole(Voice::Thought),
-            "response.reasoning_summary_text.delta" => Self::Delta(Voice::Summary),
-            "response.reasoning_summary_text.done" => Self::Whole(Voice::Summary),
+            "response.reasoning_text.delta" | "response.reasoning.delta" => Self::Delta(ResponsesPartKind::Reasoning),
+            "response.reasoning_text.done" | "response.reasoning.done" => Self::Whole(ResponsesPartKind::Reasoning),
+            "response.reasoning_summary_text.delta" => Self::Delta(ResponsesPartKind::Summary),
+            "response.reasoning_summary_text.done" => Self::Whole(ResponsesPartKind::Summary),
             "response.output_text.annotation.added" => Self::Annotation,
             "response.function_call_arguments.delta" => Self::Arguments,
             "response.function_call_arguments.done" => Self::WholeArguments,
@@ -97,32 +97,32 @@ impl About {
     }
 }
 
-impl Voice {
-    pub(super) fn is_thought(self) -> bool {
+impl ResponsesPartKind {
+    pub(super) fn is_reasoning(self) -> bool {
         match self {
             Self::Text | Self::Refusal => false,
-            Self::Thought | Self::Summary => true,
+            Self::Reasoning | Self::Summary => true,
         }
     }
 
-    /// The field that counts the parts of that voice.
+    /// The field that counts the parts of that kind.
     pub(super) fn counter(self) -> &'static str {
         match self {
-            Self::Text | Self::Refusal | Self::Thought => "content_index",
+            Self::Text | Self::Refusal | Self::Reasoning => "content_index",
             Self::Summary => "summary_index",
         }
     }
 
-    /// The field that holds the whole of what was said.
+    /// The field that holds the whole of the part.
     pub(super) fn key(self) -> &'static str {
         match self {
-            Self::Text | Self::Thought | Self::Summary => "text",
+            Self::Text | Self::Reasoning | Self::Summary => "text",
             Self::Refusal => "refusal",
         }
     }
 }
 
-impl Event {
+impl ResponsesEvent {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
     /// there alone. None where the data is no object.
     pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {

@@ -11,8 +11,8 @@ mod decoder;
 mod ending;
 mod event;
 mod output;
+mod parts;
 mod request;
-mod speech;
 #[cfg(test)]
 mod tests;
 

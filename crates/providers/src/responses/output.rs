@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::calls::Call;
-use super::event::{About, Event, MOST_PLACES, Voice, bounded, broken, rest, text, type_of};
-use super::speech::{Floor, Speech};
+use super::calls::CallProgress;
+use super::event::{
+    ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, bounded, broken, rest, text, type_of,
+};
+use super::parts::{ItemParts, OpenPart};
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
@@ -15,68 +17,73 @@ const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_ind
 /// The longest id of an item that is kept to know it again, in bytes.
 const LONGEST_ID: usize = 512;
 
-pub(super) type Events = Vec<ProviderEvent>;
-
 /// The output so far.
 #[derive(Default)]
-pub(super) struct Output {
-    pub(super) items: Vec<Item>,
-    /// The message or thought that is being written.
-    pub(super) floor: Option<Floor>,
+pub(super) struct ResponsesOutput {
+    pub(super) items: Vec<OutputItem>,
+    /// The message or reasoning item that is being written.
+    pub(super) open: Option<OpenPart>,
     pub(super) calls: CallIndex,
     others: CallIndex,
 }
 
 /// One item of the output.
-pub(super) struct Item {
+pub(super) struct OutputItem {
     /// Where the provider says that it stands.
     place: u32,
     pub(super) id: Option<String>,
     pub(super) kind: String,
-    pub(super) body: Body,
+    pub(super) body: ItemBody,
     pub(super) done: bool,
 }
 
 /// What is to be known of an item of its kind.
-pub(super) enum Body {
-    Speech(Speech),
-    Call(Call),
+pub(super) enum ItemBody {
+    Parts(ItemParts),
+    Call(CallProgress),
     Other(CallIndex),
 }
 
-impl Output {
+impl ResponsesOutput {
     /// An event about an item, of a type that is known. What it means to an item that nobody here knows is not.
-    pub(super) fn event(&mut self, about: About, event: Event, events: &mut Events) -> Result<(), Error> {
+    pub(super) fn event(
+        &mut self,
+        about: ItemEventKind,
+        event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         match about {
-            About::Added => self.added(event, events),
-            About::Done => self.done(event, events),
+            ItemEventKind::Added => self.added(event, events),
+            ItemEventKind::Done => self.done(event, events),
             _ if self.concerns_other(&event) => self.report(event, events),
-            About::Delta(voice) => self.delta(voice, event, events),
-            About::Whole(voice) => self.whole(voice, event, events),
-            About::PartAdded => Ok(()),
-            About::PartDone => self.part_done(event, events),
-            About::SummaryPartDone => self.summary_part_done(event, events),
-            About::Annotation => self.annotation(event, events),
-            About::Arguments => self.arguments(event, events),
-            About::WholeArguments => self.whole_arguments(event, events),
+            ItemEventKind::Delta(part_kind) => self.delta(part_kind, event, events),
+            ItemEventKind::Whole(part_kind) => self.whole(part_kind, event, events),
+            ItemEventKind::PartAdded => Ok(()),
+            ItemEventKind::PartDone => self.part_done(event, events),
+            ItemEventKind::SummaryPartDone => self.summary_part_done(event, events),
+            ItemEventKind::Annotation => self.annotation(event, events),
+            ItemEventKind::Arguments => self.arguments(event, events),
+            ItemEventKind::WholeArguments => self.whole_arguments(event, events),
         }
     }
 
     /// An event that only its item's kind gives a meaning: passed on with an item that nobody here knows,
     /// nothing without one.
-    pub(super) fn report(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
-        let Some(Item { body: Body::Other(item), done: false, .. }) = self.subject(&event) else { return Ok(()) };
+    pub(super) fn report(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let Some(OutputItem { body: ItemBody::Other(item), done: false, .. }) = self.subject(&event) else {
+            return Ok(());
+        };
         let (item, fields) = (*item, rest(std::mem::take(&mut event.fields), &OWN_FIELDS));
         events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields });
         Ok(())
     }
 
-    fn concerns_other(&self, event: &Event) -> bool {
-        self.subject(event).is_some_and(|item| matches!(item.body, Body::Other(_)))
+    fn concerns_other(&self, event: &ResponsesEvent) -> bool {
+        self.subject(event).is_some_and(|item| matches!(item.body, ItemBody::Other(_)))
     }
 
     /// The item that an event says it is about.
-    fn subject(&self, event: &Event) -> Option<&Item> {
+    fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
         let by_id = || {
             let id = text(&event.fields, "item_id")?;
             self.items.iter().rfind(|item| item.id.as_deref() == Some(id))
@@ -92,7 +99,7 @@ impl Output {
         self.items.iter().rposition(|item| item.place == place)
     }
 
-    fn added(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+    fn added(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let place = event.place("output_index")?;
         let fields = event.take_object("item").ok_or_else(|| broken("an item that is none"))?;
         let open = self.at(place).and_then(|position| self.items.get(position)).is_some_and(|item| !item.done);
@@ -102,7 +109,7 @@ impl Output {
         self.begin(place, &fields, events).map(|_| ())
     }
 
-    fn done(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
+    fn done(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let place = event.place("output_index")?;
         let fields = event.take_object("item").ok_or_else(|| broken("an item that is none"))?;
         let position = match self.at(place) {
@@ -113,53 +120,63 @@ impl Output {
     }
 
     /// A new item, with what is known of it so far.
-    pub(super) fn begin(&mut self, place: u32, fields: &Extra, events: &mut Events) -> Result<usize, Error> {
+    pub(super) fn begin(
+        &mut self,
+        place: u32,
+        fields: &Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<usize, Error> {
         let kind = type_of(text(fields, "type"))?;
         self.check_room()?;
         let body = match kind {
-            "message" => Body::Speech(Speech::message()),
-            "reasoning" => Body::Speech(Speech::thought()),
-            "function_call" => Body::Call(self.start_call(fields, events)?),
-            _ => Body::Other(self.start_other(fields.clone(), events)),
+            "message" => ItemBody::Parts(ItemParts::message()),
+            "reasoning" => ItemBody::Parts(ItemParts::reasoning()),
+            "function_call" => ItemBody::Call(self.start_call(fields, events)?),
+            _ => ItemBody::Other(self.start_other(fields.clone(), events)),
         };
         let id = text(fields, "id").filter(|id| id.len() <= LONGEST_ID).map(str::to_owned);
-        Ok(self.add(Item { place, id, kind: kind.to_owned(), body, done: false }))
+        Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
     }
 
-    /// A message or thought that began without a word that it does.
-    pub(super) fn begin_speech(&mut self, place: u32, voice: Voice) -> Result<usize, Error> {
-        let (kind, speech) = match voice.is_thought() {
-            true => ("reasoning", Speech::thought()),
-            false => ("message", Speech::message()),
+    /// Begins a message or reasoning item of which no event said that it begins.
+    pub(super) fn begin_with_parts(&mut self, place: u32, part_kind: ResponsesPartKind) -> Result<usize, Error> {
+        let (kind, parts) = match part_kind.is_reasoning() {
+            true => ("reasoning", ItemParts::reasoning()),
+            false => ("message", ItemParts::message()),
         };
         self.check_room()?;
-        Ok(self.add(Item { place, id: None, kind: kind.to_owned(), body: Body::Speech(speech), done: false }))
+        Ok(self.add(OutputItem { place, id: None, kind: kind.to_owned(), body: ItemBody::Parts(parts), done: false }))
     }
 
-    /// A function call that began without a word that it does; its end says which it is.
+    /// Begins a function call of which no event said that it begins; its end says which it is.
     pub(super) fn begin_call(&mut self, place: u32) -> Result<usize, Error> {
-        let (kind, body) = ("function_call".to_owned(), Body::Call(Call::default()));
+        let (kind, body) = ("function_call".to_owned(), ItemBody::Call(CallProgress::default()));
         self.check_room()?;
-        Ok(self.add(Item { place, id: None, kind, body, done: false }))
+        Ok(self.add(OutputItem { place, id: None, kind, body, done: false }))
     }
 
     fn check_room(&self) -> Result<(), Error> {
         if self.items.len() < MOST_PLACES { Ok(()) } else { Err(broken("too many items")) }
     }
 
-    fn add(&mut self, item: Item) -> usize {
+    fn add(&mut self, item: OutputItem) -> usize {
         self.items.push(item);
         self.items.len() - 1
     }
 
     /// Begins an item at the first place where nothing can be.
-    pub(super) fn begin_last(&mut self, fields: &Extra, events: &mut Events) -> Result<usize, Error> {
+    pub(super) fn begin_last(&mut self, fields: &Extra, events: &mut Vec<ProviderEvent>) -> Result<usize, Error> {
         let after = self.items.iter().map(|item| u64::from(item.place) + 1).max().unwrap_or_default();
         self.begin(bounded(after)?, fields, events)
     }
 
     /// An item is whole.
-    pub(super) fn finish(&mut self, position: usize, fields: Extra, events: &mut Events) -> Result<(), Error> {
+    pub(super) fn finish(
+        &mut self,
+        position: usize,
+        fields: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         let Some(item) = self.items.get_mut(position) else { return Ok(()) };
         if item.done {
             return Err(broken("an item ended twice"));
@@ -169,21 +186,21 @@ impl Output {
         }
         item.done = true;
         match item.body {
-            Body::Speech(ref speech) if speech.is_thought => self.finish_thought(position, fields, events),
-            Body::Speech(_) => self.finish_message(position, fields, events),
-            Body::Call(_) => self.finish_call(position, fields, events),
-            Body::Other(item) => {
+            ItemBody::Parts(ref parts) if parts.is_reasoning => self.finish_reasoning(position, fields, events),
+            ItemBody::Parts(_) => self.finish_message(position, fields, events),
+            ItemBody::Call(_) => self.finish_call(position, fields, events),
+            ItemBody::Other(item) => {
                 events.push(ProviderEvent::OtherItemFinished { item, fields });
                 Ok(())
             }
         }
     }
 
-    fn start_other(&mut self, fields: Extra, events: &mut Events) -> CallIndex {
+    fn start_other(&mut self, fields: Extra, events: &mut Vec<ProviderEvent>) -> CallIndex {
         let item = self.others;
         self.others += 1;
         // What is being said ends where something else begins.
-        self.floor = None;
+        self.open = None;
         events.push(ProviderEvent::OtherItemStarted { item, fields });
         item
     }

@@ -12,7 +12,7 @@ use antiphon_protocol::{
 
 /// A streaming request of Responses.
 #[derive(Serialize)]
-pub(super) struct Body<'a> {
+pub(super) struct ResponsesBody<'a> {
     model: &'a str,
     input: Vec<Value>,
     stream: bool,
@@ -25,7 +25,7 @@ pub(super) struct Body<'a> {
     wishes: Map<String, Value>,
 }
 
-impl<'a> Body<'a> {
+impl<'a> ResponsesBody<'a> {
     /// A request for a response that, if it is to be `lasting`, the provider keeps and works on whoever listens.
     ///
     /// # Errors

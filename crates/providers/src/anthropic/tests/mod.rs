@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::decoder::Decoder;
+use super::decoder::AnthropicDecoder;
 use crate::http::{Flow, StreamDecoder};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{Prompt, Request, Target};
@@ -23,7 +23,7 @@ use antiphon_protocol::{
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(Decoder::default()), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(AnthropicDecoder::default()), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::request::{Body, unsupported};
+use super::super::request::{AnthropicBody, unsupported};
 use super::{answered, asked, asking, call, message, output, plain, request, thought};
 use crate::{ProviderRequest, ThinkingForm};
 use antiphon_domain::{Prompt, Request, Target};
@@ -12,7 +12,7 @@ use antiphon_protocol::{
 };
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(Body::new(request, ThinkingForm::Budget)).unwrap()
+    serde_json::to_value(AnthropicBody::new(request, ThinkingForm::Budget)).unwrap()
 }
 
 fn function(name: &str, parameters: Option<Value>) -> Tool {
@@ -206,7 +206,8 @@ fn a_schema_is_the_format_of_the_output() {
 
 #[test]
 fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
-    let adaptive = |request| serde_json::to_value(Body::new(&question(request), ThinkingForm::Adaptive)).unwrap();
+    let adaptive =
+        |request| serde_json::to_value(AnthropicBody::new(&question(request), ThinkingForm::Adaptive)).unwrap();
     for effort in ["low", "medium", "high", "xhigh", "max"] {
         let body = adaptive(Request { temperature: Some(0.5), ..with_effort(effort, 20) });
         assert_eq!(

@@ -8,7 +8,7 @@ mod requests;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::decoder::Decoder;
+use super::decoder::ChatDecoder;
 use crate::http::{Flow, StreamDecoder};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{CallIndex, FinishReason, Prompt, Request, Target};
@@ -40,7 +40,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
 }
 
 fn decode_for<'a>(request: &ProviderRequest, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(Decoder::new(request)), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(ChatDecoder::new(request)), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::OutputLimitField;
-use super::super::request::Body;
+use super::super::request::ChatBody;
 use super::asking;
 use crate::ProviderRequest;
 use antiphon_domain::{CallPairs, Prompt, Request, Target};
@@ -66,7 +66,7 @@ fn plain() -> Request {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(Body::new(request, OutputLimitField::MaxCompletionTokens)).unwrap()
+    serde_json::to_value(ChatBody::new(request, OutputLimitField::MaxCompletionTokens)).unwrap()
 }
 
 /// The messages, as one line each: who speaks, what, and the ids of the calls.
@@ -325,6 +325,6 @@ fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
 
 #[test]
 fn the_limit_can_go_by_its_older_name() {
-    let body = serde_json::to_value(Body::new(&request(vec![]), OutputLimitField::MaxTokens)).unwrap();
+    let body = serde_json::to_value(ChatBody::new(&request(vec![]), OutputLimitField::MaxTokens)).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
 }

@@ -3,13 +3,13 @@
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::super::adapter::Native;
+use super::super::adapter::ResponsesDialect;
 use crate::http::{Detached as _, Dialect as _, UpstreamId};
 use crate::{Error, ProviderRequest};
 use antiphon_domain::{Prompt, Request, Target};
 
-const LASTING: Native = Native { lasting: true };
-const FLEETING: Native = Native { lasting: false };
+const LASTING: ResponsesDialect = ResponsesDialect { lasting: true };
+const FLEETING: ResponsesDialect = ResponsesDialect { lasting: false };
 
 fn request() -> ProviderRequest {
     asking(Request::new("model", 77))
@@ -19,7 +19,7 @@ fn asking(request: Request) -> ProviderRequest {
     ProviderRequest::new(Target::new("p", "m"), request, Prompt::default())
 }
 
-fn body(dialect: &Native) -> Value {
+fn body(dialect: &ResponsesDialect) -> Value {
     serde_json::from_slice(&dialect.body(&request()).unwrap()).unwrap()
 }
 

@@ -4,13 +4,13 @@ mod bounds;
 mod endings;
 mod items;
 mod lasting;
+mod parts;
 mod request;
-mod speech;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::decoder::Decoder;
+use super::decoder::ResponsesDecoder;
 use crate::http::{Flow, StreamDecoder};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::FinishReason;
@@ -19,7 +19,7 @@ use antiphon_protocol::Extra;
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(Decoder::default()), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::default()), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::request::Body;
+use super::super::request::ResponsesBody;
 use super::fields;
 use crate::ProviderRequest;
 use antiphon_domain::{Prompt, Request, Target};
@@ -53,7 +53,7 @@ fn call(extra: Value) -> Item {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(Body::new(request, false).unwrap()).unwrap()
+    serde_json::to_value(ResponsesBody::new(request, false).unwrap()).unwrap()
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
