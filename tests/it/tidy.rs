@@ -2,6 +2,7 @@
 
 mod guarantees;
 mod layers;
+mod names;
 mod operations;
 mod package;
 mod sizes;

@@ -2,6 +2,19 @@ use std::collections::BTreeSet;
 
 use super::{Source, report, root, sources};
 
+/// The families of guarantees and how many each has, numbered from 1. The ids are stable: a line keeps its own for ever.
+const FAMILIES: &[(&str, u32)] =
+    &[("RESP-", 47), ("GATE-", 47), ("RELAY-", 34), ("AGENT-", 56), ("KNOW-", 30), ("FIELD-", 31), ("P", 78)];
+
+/// Whether there is a guarantee of that id. Numbers have two digits where the family's name ends in a hyphen.
+fn is_known(id: &str) -> bool {
+    FAMILIES.iter().any(|(family, last)| {
+        let number = id.strip_prefix(family).and_then(|number| number.parse::<u32>().ok());
+        let written = |number: u32| if family.ends_with('-') { format!("{number:02}") } else { number.to_string() };
+        number.is_some_and(|number| (1..=*last).contains(&number) && id == format!("{family}{}", written(number)))
+    })
+}
+
 /// `| id | module::path::test_name | the one-line change that made it fail |`
 struct Row {
     id: String,
@@ -48,6 +61,9 @@ fn every_test_named_for_a_guarantee_exists() {
         if !exists(&row.test, &code) {
             violations.push(format!("{}: there is no test {}", row.id, row.test));
         }
+        if !is_known(&row.id) {
+            violations.push(format!("{}: there is no such guarantee", row.id));
+        }
         if row.change.is_empty() {
             violations.push(format!("{}: says no change that made {} fail", row.id, row.test));
         }
@@ -68,4 +84,14 @@ fn a_test_that_is_not_there_is_found_out() {
     assert!(exists("domain::breaker::it_holds", &sources));
     assert!(!exists("vault::tests::ring::it_is_gone", &sources));
     assert!(!exists("vault::tests::content::it_holds", &sources));
+}
+
+#[test]
+fn ids_of_guarantees_are_known_by_their_families_and_numbers() {
+    for id in ["RESP-01", "RESP-47", "FIELD-31", "P1", "P78"] {
+        assert!(is_known(id), "{id}");
+    }
+    for id in ["RESP-1", "RESP-48", "RESP-00", "P0", "P01", "P79", "FOO-01", "P"] {
+        assert!(!is_known(id), "{id}");
+    }
 }

@@ -1,25 +1,104 @@
-use super::{is_test, report, root, sources};
+//! What may import what: the exact list, which a change of the structure has to change too.
 
-/// The modules of the crate, lowest first. Those of one line may use each other, and all that are above them
-/// here. The adapters behind the ports are in the ports' own modules.
-const LAYERS: &[&[&str]] = &[
-    &["protocol"],
-    &["domain"],
-    &["clock", "fault"],
-    &["store"],
-    &["vault"],
-    &["access", "journal", "provider", "tokens"],
-    &["refusal"],
-    &["actors"],
-    // Asks the actors for what was said before.
-    &["admission"],
-    &["antiphon"],
-    &["config", "http", "telemetry"],
-    &["cli", "serve"],
-    &["main", "lib", "testkit"],
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Source, is_test, report, root, sources};
+
+/// The crates of the workspace, each with those that it needs. Cargo refuses a circle.
+const CRATES: &[(&str, &[&str])] = &[
+    ("antiphon-entities", &[]),
+    ("antiphon-fault-points", &[]),
+    ("antiphon-migration", &[]),
+    ("antiphon-protocol", &[]),
+    ("antiphon-supervision", &[]),
+    ("antiphon-domain", &["antiphon-protocol"]),
+    ("antiphon-clock", &["antiphon-domain"]),
+    ("antiphon-tokens", &["antiphon-domain", "antiphon-protocol"]),
+    ("antiphon-providers", &["antiphon-clock", "antiphon-domain", "antiphon-protocol", "antiphon-tokens"]),
+    ("antiphon-store", &["antiphon-clock", "antiphon-domain", "antiphon-protocol"]),
+    (
+        "antiphon-store-sql",
+        &[
+            "antiphon-domain",
+            "antiphon-entities",
+            "antiphon-fault-points",
+            "antiphon-migration",
+            "antiphon-protocol",
+            "antiphon-store",
+        ],
+    ),
+    (
+        "antiphon",
+        &[
+            "antiphon-clock",
+            "antiphon-domain",
+            "antiphon-fault-points",
+            "antiphon-protocol",
+            "antiphon-providers",
+            "antiphon-store",
+            "antiphon-store-sql",
+            "antiphon-supervision",
+            "antiphon-tokens",
+        ],
+    ),
+    ("antiphon-bench", &["antiphon"]),
+    ("antiphon-chaos", &["antiphon"]),
+    ("without-server", &["antiphon"]),
 ];
 
-/// What the two lowest layers must not know.
+/// The modules of the library, each with those that it imports. What stands on top of all (`main`, `lib`) and the testkit
+/// may import every one.
+const MODULES: &[(&str, &[&str])] = &[
+    ("store", &[]),
+    ("vault", &["protocol", "store"]),
+    ("access", &["domain", "protocol", "store", "vault"]),
+    ("journal", &["domain", "protocol", "store", "vault"]),
+    ("refusal", &["domain", "journal", "protocol", "provider", "store", "vault"]),
+    ("actors", &["clock", "domain", "fault", "journal", "protocol", "provider", "refusal", "store", "tokens", "vault"]),
+    ("admission", &["actors", "domain", "protocol", "refusal", "tokens"]),
+    (
+        "antiphon",
+        &[
+            "access",
+            "actors",
+            "admission",
+            "clock",
+            "domain",
+            "journal",
+            "protocol",
+            "provider",
+            "refusal",
+            "store",
+            "tokens",
+            "vault",
+        ],
+    ),
+    (
+        "http",
+        &["access", "actors", "admission", "antiphon", "domain", "fault", "protocol", "provider", "refusal", "store"],
+    ),
+    ("config", &["domain", "http", "provider", "store", "vault"]),
+    (
+        "cli",
+        &[
+            "access",
+            "actors",
+            "admission",
+            "antiphon",
+            "clock",
+            "config",
+            "domain",
+            "http",
+            "provider",
+            "store",
+            "tokens",
+            "vault",
+        ],
+    ),
+    ("telemetry", &["config"]),
+];
+
+/// What the two lowest crates must not know.
 const IMPURE: &[&str] = &[
     "actix",
     "tokio",
@@ -34,9 +113,8 @@ const IMPURE: &[&str] = &[
     "tracing",
 ];
 
-fn layer(module: &str) -> Option<usize> {
-    LAYERS.iter().position(|modules| modules.contains(&module))
-}
+/// What may import every module.
+const TOP: &[&str] = &["main", "lib", "testkit"];
 
 /// The top module that a file belongs to.
 fn module(path: &str) -> &str {
@@ -71,28 +149,76 @@ fn first_names(after: &str) -> Vec<String> {
     names.iter().map(|name| ident(name.trim())).filter(|name| !name.is_empty()).collect()
 }
 
-#[test]
-fn imports_point_one_way() {
-    let mut violations = Vec::new();
-    for source in sources("src", &[".rs"]).iter().filter(|source| !is_test(&source.path)) {
-        let Some(own) = layer(module(&source.path)) else {
-            violations.push(format!("{}: this module has no layer yet; give it one in tests/it/tidy", source.path));
-            continue;
+type Edges = BTreeMap<String, BTreeSet<String>>;
+
+fn listed(list: &[(&str, &[&str])]) -> Edges {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    list.iter().map(|(name, needs)| (name.to_string(), names(needs))).collect()
+}
+
+/// What is in one and not in the other, in words.
+fn differences(found: &Edges, listed: &Edges) -> Vec<String> {
+    let nothing = BTreeSet::new();
+    let names: BTreeSet<_> = found.keys().chain(listed.keys()).collect();
+    let mut differences = Vec::new();
+    for name in names {
+        let (found, listed) = (found.get(name).unwrap_or(&nothing), listed.get(name).unwrap_or(&nothing));
+        differences.extend(found.difference(listed).map(|other| format!("{name} imports {other}: not in the list")));
+        differences.extend(listed.difference(found).map(|other| format!("{name} no longer imports {other}")));
+    }
+    differences
+}
+
+/// A name that comes back to itself, if there is one.
+fn circle(edges: &Edges) -> Option<&String> {
+    let mut left: BTreeSet<&String> = edges.keys().collect();
+    loop {
+        let leaf = left.iter().copied().find(|name| edges[*name].iter().all(|other| !left.contains(other)));
+        match leaf {
+            Some(leaf) => left.remove(leaf),
+            None => return left.first().copied(),
         };
-        for import in imports(&source.text) {
-            if layer(&import).is_some_and(|other| other > own) {
-                violations.push(format!("{} imports {import}", source.path));
-            }
+    }
+}
+
+#[test]
+fn modules_import_exactly_what_the_list_says() {
+    let mut found = Edges::new();
+    for source in sources("src", &[".rs"]).iter().filter(|source| !is_test(&source.path)) {
+        let own = module(&source.path);
+        if !TOP.contains(&own) {
+            let others = imports(&source.text).into_iter().filter(|other| other != own && !other.is_empty());
+            found.entry(own.to_owned()).or_default().extend(others);
         }
     }
-    report("imports against the arrows of the architecture", &violations);
+    report("imports between modules", &differences(&found, &listed(MODULES)));
+    assert_eq!(circle(&found), None, "imports run in a circle");
+}
+
+#[test]
+fn crates_need_exactly_what_the_list_says() {
+    let mut found = Edges::new();
+    for manifest in sources(".", &["Cargo.toml"]) {
+        found.extend(needs(&manifest));
+    }
+    report("crates of the workspace", &differences(&found, &listed(CRATES)));
+}
+
+/// A crate of the workspace, and those that its manifest names. What its tests need does not count.
+fn needs(manifest: &Source) -> Option<(String, BTreeSet<String>)> {
+    let (_, package) = manifest.text.split_once("[package]")?;
+    let name = package.lines().find_map(|line| line.strip_prefix("name = "))?.trim_matches('"').to_owned();
+    let (_, after) = package.split_once("\n[dependencies]\n")?;
+    let dependencies = after.split("\n[").next()?.lines();
+    let names =
+        dependencies.filter_map(|line| line.split(['.', ' ']).next()).filter(|name| name.starts_with("antiphon"));
+    Some((name, names.map(str::to_owned).collect()))
 }
 
 #[test]
 fn no_module_imports_through_the_root() {
     let mut violations = Vec::new();
-    let top = LAYERS.len() - 1;
-    for source in sources("src", &[".rs"]).iter().filter(|source| layer(module(&source.path)) != Some(top)) {
+    for source in sources("src", &[".rs"]).iter().filter(|source| !TOP.contains(&module(&source.path))) {
         for import in imports(&source.text) {
             if import.starts_with(char::is_uppercase) {
                 violations.push(format!("{} imports crate::{import}; name its module", source.path));
@@ -116,7 +242,7 @@ fn protocol_and_domain_are_pure() {
             }
         }
     }
-    report("the lowest layers do IO, read a clock or know a framework", &violations);
+    report("the lowest crates do IO, read a clock or know a framework", &violations);
 }
 
 /// That a crate uses only what its manifest names is the compiler's word; what that may be is said here.
@@ -144,7 +270,16 @@ fn only_the_sql_adapter_and_its_tables_depend_on_sea_orm() {
 }
 
 #[test]
+fn a_circle_is_found_and_a_tree_is_none() {
+    let tree = listed(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])]);
+    assert_eq!(circle(&tree), None);
+    let ring = listed(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])]);
+    assert_eq!(circle(&ring).map(String::as_str), Some("a"));
+    assert_eq!(differences(&ring, &tree).len(), 2);
+}
+
+#[test]
 fn the_import_reader_sees_single_names_lists_and_nested_lists() {
-    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Principal, domain};\n// crate::actors\n";
+    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Accounts, domain};\n// crate::actors\n";
     assert_eq!(imports(text), ["store", "vault", "access", "domain"]);
 }
