@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Limits, PromptParts, Request, RunPlan, ValidatedRequest, View, Violation,
-    check_calls, default_output_tokens, validate,
+    DisconnectPolicy, Idempotency, Limits, PromptParts, Request, RunPlan, ToolPolicy, ValidatedRequest, View,
+    Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
@@ -95,6 +95,7 @@ impl Admission {
             prompt_tokens,
             disconnect: self.policy(context.disconnect),
             resumable: request.store && (stream || request.background || context.idempotency.is_some()),
+            tools: ToolPolicy::default(),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };

@@ -13,7 +13,7 @@ use crate::actors::{
     Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings,
 };
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, View};
+use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, ToolPolicy, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore};
 use crate::vault::{KeyRing, Vault};
@@ -189,6 +189,7 @@ impl TestNode {
             prompt_tokens: 2,
             disconnect: DisconnectPolicy::Cancel,
             resumable: true,
+            tools: ToolPolicy::default(),
             idempotency: None,
         }
     }

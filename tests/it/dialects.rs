@@ -10,7 +10,7 @@ use antiphon::{
     Antiphon, Clock,
     access::AccountService,
     actors::{DeliveryMode, Emission, EstimateTokens, ProviderLimits},
-    domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
+    domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, ToolPolicy, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
     store::{SqlOptions, SqlStore},
@@ -129,6 +129,7 @@ impl Listener {
             disconnect: DisconnectPolicy::Continue,
             idempotency: None,
             resumable: true,
+            tools: ToolPolicy::default(),
         }
     }
 }
