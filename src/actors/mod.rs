@@ -31,8 +31,8 @@ pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{Label, Role};
 pub(crate) use lease::{Heartbeat, NodeOwnership};
+pub use node::EstimateTokens;
 pub(crate) use node::Node;
-pub use node::{EstimateTokens, Settings};
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
@@ -41,5 +41,5 @@ pub(crate) use response_supervisor::AdmissionSlot;
 pub use subscription::Subscription;
 #[cfg(test)]
 pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
-pub use upstream::ProviderLimits;
+pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::actors::{
     client_emitter::{FrameBuffer, Memory, Past},
-    node::{Node, Settings},
+    node::Node,
     persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
 };
-use crate::domain::{Frame, RecordedFact, RunPlan, Transcript};
+use crate::domain::{Frame, RecordedFact, ResponseOptions, RunPlan, Transcript};
 use crate::journal::{CodecError, Log};
 use crate::vault::ResponseKey;
 
@@ -35,7 +35,7 @@ pub(super) struct Commits {
 impl Commits {
     /// Of a response that is as far as this transcript, all of which is durable.
     pub(super) fn new(
-        settings: &Settings,
+        settings: &ResponseOptions,
         write_buffer: WriteBuffer,
         past: Option<Past>,
         transcript: &Transcript,

@@ -190,7 +190,7 @@ impl ResponseSupervisor {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        let missed_beats = self.node.settings.missed_beats;
+        let missed_beats = self.node.settings.missed_beats();
         self.provider.beat(missed_beats);
         let _accumulator = self.accumulator.as_mut().map(|child| child.beat(missed_beats));
         self.clients.beat(missed_beats);
@@ -229,7 +229,7 @@ fn setup(node: &Node, plan: &RunPlan) -> RunSetup {
         request: Arc::clone(&plan.request),
         policy: plan.run_policy(),
         limits: RunLimits {
-            admission_patience: settings.admission_patience,
+            admission_patience: settings.admission_patience.min(settings.outage_patience),
             outage_patience: settings.outage_patience,
             max_output_bytes: settings.max_output_bytes,
         },

@@ -28,10 +28,10 @@ use crate::actors::{
     ClientStream, DeliveryMode, Emission, ResponseOutcome, ResponsePhase, SharedSuccessPromise, SuccessPromise,
 };
 use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter};
-use crate::domain::{Cause, Encoding, Idempotency, Limits, Prompt, RunPlan, Target};
+use crate::admission::{Admission, Histories, Model, ModelCatalog, PromptCounter};
+use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Prompt, RunPlan, Target};
 use crate::http::{
-    Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
+    Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
 use crate::protocol::{
     Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
@@ -231,15 +231,18 @@ impl Answer {
 
 impl Api {
     pub(super) fn new() -> Self {
-        Self::with(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }, Limits::default())
+        Self::with(
+            HttpOptions { keep_alive: Duration::from_millis(20), ..HttpOptions::default() },
+            LimitOptions::default(),
+        )
     }
 
-    pub(super) fn with(settings: HttpSettings, limits: Limits) -> Self {
+    pub(super) fn with(options: HttpOptions, limits: LimitOptions) -> Self {
         let backend = Arc::new(FakeBackend::default());
         let admission = Admission {
             models: Arc::new(["m", "org/name"].into_iter().map(model).collect::<ModelCatalog>()),
             limits,
-            disconnect: DisconnectWish::Grace,
+            disconnect: DisconnectMode::Grace,
             grace: Duration::from_secs(10),
             histories: Arc::clone(&backend) as Arc<dyn Histories>,
             counter: Arc::new(ByteCounter),
@@ -248,7 +251,7 @@ impl Api {
             backend: Arc::clone(&backend) as Arc<dyn Backend>,
             admission: Arc::new(admission),
             authenticator: Arc::new(OneKey(UserId::new())),
-            settings: Arc::new(settings),
+            options: Arc::new(options),
             in_flight: InFlight::default(),
         };
         Self { backend, state }

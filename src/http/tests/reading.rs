@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::{DeliveryMode, Emission};
-use crate::domain::{BreakerState, Cause, DisconnectPolicy, Limits, View};
-use crate::http::HttpSettings;
+use crate::domain::{BreakerState, Cause, DisconnectPolicy, LimitOptions, View};
+use crate::http::HttpOptions;
 use crate::protocol::{ItemId, ResponseId, Status};
 use crate::provider::{GateFigures, UpstreamHealth};
 use crate::store::SortOrder;
@@ -50,8 +50,8 @@ async fn a_response_in_the_background_is_answered_as_of_now() {
 
 #[actix_web::test]
 async fn a_stream_of_a_response_in_the_background_does_not_wait_for_the_provider() {
-    let settings = HttpSettings { header_wait: Duration::MAX, ..HttpSettings::default() };
-    let api = Api::with(settings, Limits::default());
+    let options = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
+    let api = Api::with(options, LimitOptions::default());
     let feed = api.reader();
     feed.sink.try_send(Emission::End).unwrap();
     let answer = api.create(json!({"model": "m", "input": "hi", "background": true, "stream": true})).await;
