@@ -308,7 +308,7 @@ impl Performer {
 }
 
 pub(super) fn target(provider: &str) -> RunTarget {
-    let retry = RetryPolicy { most_retries: 1, ..RetryPolicy::default() };
+    let retry = RetryPolicy { max_retries: 1, ..RetryPolicy::default() };
     RunTarget { target: Target::new(provider, "m"), queue_timeout: Duration::from_secs(30), retry, reattachable: false }
 }
 
