@@ -6,7 +6,7 @@ use crate::protocol::ResponseId;
 
 /// What an actor is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
+pub enum ActorRole {
     /// Starts what a node needs again when it ends.
     NodeGuardian,
     /// Commits what all responses of a node have to write.
@@ -27,7 +27,7 @@ pub enum Role {
     FactReader,
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for ActorRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NodeGuardian => "node_guardian",
@@ -48,7 +48,7 @@ impl fmt::Display for Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
     /// What it is for.
-    pub role: Role,
+    pub role: ActorRole,
     /// The response that it works for, if it is one response's.
     pub response: Option<ResponseId>,
 }
@@ -56,13 +56,13 @@ pub struct Label {
 impl Label {
     /// An actor of the whole node.
     #[must_use]
-    pub const fn node(role: Role) -> Self {
+    pub const fn node(role: ActorRole) -> Self {
         Self { role, response: None }
     }
 
     /// An actor of one response.
     #[must_use]
-    pub const fn of(role: Role, response: ResponseId) -> Self {
+    pub const fn of(role: ActorRole, response: ResponseId) -> Self {
         Self { role, response: Some(response) }
     }
 }

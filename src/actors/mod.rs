@@ -29,7 +29,7 @@ pub use client_stream::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePha
 pub use history::{History, HistoryError};
 pub(crate) use history::{history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
-pub use label::{Label, Role};
+pub use label::{ActorRole, Label};
 pub(crate) use lease::{Heartbeat, NodeOwnership};
 pub use node::EstimateTokens;
 pub(crate) use node::Node;

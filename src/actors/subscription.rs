@@ -26,12 +26,12 @@ pub struct Subscription {
     view: View,
     /// The number of the next event.
     next: u64,
-    source: Source,
+    source: StreamState,
     fruitless: u32,
     resume: Resume,
 }
 
-enum Source {
+enum StreamState {
     Reading(ClientStream),
     Resuming(BoxFuture<'static, Result<ClientStream, Refusal>>),
     Over,
@@ -51,7 +51,7 @@ impl Subscription {
             id: reader.id,
             view,
             next: from,
-            source: Source::Reading(reader),
+            source: StreamState::Reading(reader),
             fruitless: 0,
             resume: Box::new(move |mode| Box::pin(resume(mode))),
         }
@@ -80,7 +80,7 @@ impl Subscription {
 
     /// What is there already.
     pub fn try_recv(&mut self) -> Option<Emission> {
-        let Source::Reading(reader) = &mut self.source else { return None };
+        let StreamState::Reading(reader) = &mut self.source else { return None };
         // A lost reader is replaced by the next call that may wait.
         let emission = reader.emissions.try_recv().ok()?;
         Some(self.note(emission))
@@ -90,16 +90,16 @@ impl Subscription {
     pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, Refusal>>> {
         loop {
             match &mut self.source {
-                Source::Over => return Poll::Ready(None),
-                Source::Reading(reader) => match ready!(reader.emissions.poll_recv(task)) {
+                StreamState::Over => return Poll::Ready(None),
+                StreamState::Reading(reader) => match ready!(reader.emissions.poll_recv(task)) {
                     Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
                     None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
                     None => self.replace_reader(),
                 },
-                Source::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
-                    Ok(reader) => self.source = Source::Reading(reader),
+                StreamState::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
+                    Ok(reader) => self.source = StreamState::Reading(reader),
                     Err(refusal) => {
-                        self.source = Source::Over;
+                        self.source = StreamState::Over;
                         return Poll::Ready(Some(Err(refusal)));
                     }
                 },
@@ -111,10 +111,10 @@ impl Subscription {
         self.fruitless = 0;
         match &emission {
             Emission::Frame { sequence_number, .. } => self.next = sequence_number.saturating_add(1),
-            Emission::End => self.source = Source::Over,
+            Emission::End => self.source = StreamState::Over,
             Emission::Unavailable { last_sequence_number } => {
                 self.next = last_sequence_number.saturating_add(1);
-                self.source = Source::Over;
+                self.source = StreamState::Over;
             }
         }
         emission
@@ -124,8 +124,8 @@ impl Subscription {
         self.fruitless += 1;
         let mode = DeliveryMode::Events { view: self.view, from: self.next };
         let resumed = (self.resume)(mode);
-        let lost = std::mem::replace(&mut self.source, Source::Over);
-        self.source = Source::Resuming(Box::pin(async move {
+        let lost = std::mem::replace(&mut self.source, StreamState::Over);
+        self.source = StreamState::Resuming(Box::pin(async move {
             let resumed = resumed.await;
             // Not before the next one is there: without any reader the client would count as gone.
             drop(lost);
@@ -135,7 +135,7 @@ impl Subscription {
 
     fn give_up(&mut self) -> Refusal {
         tracing::error!(response.id = %self.id, "the readers of a response keep failing");
-        self.source = Source::Over;
+        self.source = StreamState::Over;
         Refusal::Internal
     }
 }

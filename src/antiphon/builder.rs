@@ -6,8 +6,8 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
-    ProviderOptions, Role, Upstream,
+    ActorRole, EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState,
+    Planner, ProviderOptions, Upstream,
     supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
 use crate::admission::{Admission, Model, ModelCatalog, PromptCounter, Replanner};
@@ -213,7 +213,7 @@ impl Builder {
         let guardian = spawn_on(
             node.arbiters.root(),
             &node.roster,
-            ActorIdentity { label: Label::node(Role::NodeGuardian), span: tracing::Span::none() },
+            ActorIdentity { label: Label::node(ActorRole::NodeGuardian), span: tracing::Span::none() },
             move |_| NodeGuardian::new(guarded, state),
             // Where the guardian gave up by itself it has said why.
             move |_| fail(&told, NodeFailure::Guardian),

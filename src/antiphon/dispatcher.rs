@@ -12,7 +12,7 @@ use super::{
     handle::admit_error,
 };
 use crate::actors::{
-    ClientStream, DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
+    ActorRole, ClientStream, DeliveryMode, Label, ResponseOutcome, ResponsePhase,
     supervision::{ActorIdentity, Child, spawn_on},
 };
 use crate::domain::View;
@@ -53,7 +53,7 @@ impl Dispatcher {
             last_word.reader_ended(&exit);
             parent.do_send(FactReaderExited(number));
         };
-        let identity = ActorIdentity { label: Label::of(Role::FactReader, id), span: Span::current() };
+        let identity = ActorIdentity { label: Label::of(ActorRole::FactReader, id), span: Span::current() };
         let child = spawn_on(arbiter, &node.roster, identity, move |_| FactReader::new(feed), exit);
         self.readers.insert(number, child);
         Ok(())

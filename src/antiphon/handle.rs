@@ -16,8 +16,8 @@ use tracing::Span;
 
 use super::{Builder, Dispatcher};
 use crate::actors::{
-    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal, Label, Node,
-    NodeFailure, NodeGuardian, NodeState, ResponseOutcome, ResponseRegistry, Role, Subscription, Upstream,
+    ActorRole, AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Drain, Heartbeat, Join, Journal,
+    Label, Node, NodeFailure, NodeGuardian, NodeState, ResponseOutcome, ResponseRegistry, Subscription, Upstream,
     client_channel, load, open_item,
     supervision::{ActorIdentity, Child, Roster, spawn_on},
 };
@@ -106,9 +106,9 @@ impl Antiphon {
         let (node, own) = (self.downgrade(), &self.0.node);
         let started = spawn_on(
             // Parts of the embedder's run there; what serves the whole node must not wait for them.
-            own.arbiters.of(Role::Dispatcher).unwrap_or_else(|| own.arbiters.root()),
+            own.arbiters.of(ActorRole::Dispatcher).unwrap_or_else(|| own.arbiters.root()),
             &own.roster,
-            ActorIdentity { label: Label::node(Role::Dispatcher), span: Span::none() },
+            ActorIdentity { label: Label::node(ActorRole::Dispatcher), span: Span::none() },
             move |_| Dispatcher::new(node),
             |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
         );

@@ -14,7 +14,7 @@ mod test_node;
 pub use flaky_store::FlakyStore;
 pub use manual_clock::ManualClock;
 pub use puppet_provider::{Call, PuppetProvider};
-pub use scripted_provider::{DeafServer, Gate, RecordedRequest, Script, ScriptedProvider, refused_base_url};
+pub use scripted_provider::{DeafServer, RecordedRequest, Script, ScriptGate, ScriptedProvider, refused_base_url};
 pub use store_conformance::store_conformance;
 pub use test_client::TestClient;
 pub use test_node::{TestNode, impatient};

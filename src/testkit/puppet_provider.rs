@@ -10,17 +10,17 @@ use crate::domain::FinishReason;
 use crate::protocol::Usage;
 use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest};
 
-type Said = Result<Vec<ProviderEvent>, Error>;
+type ProviderBatch = Result<Vec<ProviderEvent>, Error>;
 
 /// A provider that says what the test says, when the test says it.
 #[derive(Debug, Clone, Default)]
 pub struct PuppetProvider {
-    shared: Arc<Shared>,
+    shared: Arc<PuppetState>,
     reattachable: bool,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct PuppetState {
     calls: Mutex<Vec<Call>>,
     asked: Notify,
 }
@@ -38,7 +38,7 @@ pub struct Call {
 
 #[derive(Debug)]
 enum Line {
-    Say(Said),
+    Say(ProviderBatch),
     Panic,
 }
 
@@ -74,7 +74,7 @@ impl PuppetProvider {
 }
 
 impl PuppetProvider {
-    fn call(&self, request: ProviderRequest, reattached: Option<String>) -> LocalBoxStream<'static, Said> {
+    fn call(&self, request: ProviderRequest, reattached: Option<String>) -> LocalBoxStream<'static, ProviderBatch> {
         let (say, mut lines) = mpsc::unbounded_channel();
         let (hear, heard) = watch::channel(0);
         self.shared.calls.lock().push(Call { request, reattached, say, heard });
@@ -93,7 +93,7 @@ impl PuppetProvider {
 }
 
 impl Provider for PuppetProvider {
-    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Said> {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, ProviderBatch> {
         self.call(request, None)
     }
 
@@ -101,7 +101,11 @@ impl Provider for PuppetProvider {
         self.reattachable
     }
 
-    fn reattach(&self, request: ProviderRequest, provider_response_id: String) -> LocalBoxStream<'static, Said> {
+    fn reattach(
+        &self,
+        request: ProviderRequest,
+        provider_response_id: String,
+    ) -> LocalBoxStream<'static, ProviderBatch> {
         self.call(request, Some(provider_response_id))
     }
 }

@@ -5,7 +5,8 @@ use std::{num::NonZeroUsize, time::Duration};
 use antiphon::{
     Refusal,
     actors::{
-        ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase, Role, supervision::Fault,
+        ActorRole, ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase,
+        supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, ResponseOptions, RetryPolicy, RunPlan, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
@@ -95,7 +96,7 @@ async fn a_reader_that_panics_before_the_first_word_is_followed_by_the_next_prov
     let node = node(eager()).await;
     let mut client = node.respond(with_spare(node.plan())).await;
     let call = node.provider.asked().await;
-    let reader = Label::of(Role::ProviderReader, client.id);
+    let reader = Label::of(ActorRole::ProviderReader, client.id);
     assert_eq!(node.antiphon.roster().inflict(reader, Fault::Panic).await, 1);
     completes(&node, &mut client, &node.spare).await;
     drop(call);
@@ -252,7 +253,12 @@ async fn one_caller_can_not_take_all_places() {
 #[tokio::test]
 async fn a_place_is_free_again_whatever_ended_the_response() {
     let node = TestNode::start_limited(antiphon::testkit::impatient(), narrow(1, 0)).await;
-    for role in [Role::ProviderReader, Role::ResponseSupervisor, Role::PersistenceAccumulator, Role::ClientEmitter] {
+    for role in [
+        ActorRole::ProviderReader,
+        ActorRole::ResponseSupervisor,
+        ActorRole::PersistenceAccumulator,
+        ActorRole::ClientEmitter,
+    ] {
         for fault in [Fault::Panic, Fault::Stop, Fault::Hang] {
             let client = node.respond(node.plan()).await;
             let call = node.provider.asked().await;

@@ -177,12 +177,12 @@ async fn began(node: &TestNode, user: UserId, id: antiphon::protocol::ResponseId
 
 #[tokio::test]
 async fn a_supervisor_that_panics_gives_its_turn_to_the_next_one() {
-    use antiphon::actors::{Label, Role, supervision::Fault};
+    use antiphon::actors::{ActorRole, Label, supervision::Fault};
     let node = node(1, 1).await;
     let first = node.respond(in_background(node.plan())).await;
     let _call = node.provider.asked().await;
     let mut second = node.respond(in_background(node.plan())).await;
-    let supervisor = Label::of(Role::ResponseSupervisor, first.id);
+    let supervisor = Label::of(ActorRole::ResponseSupervisor, first.id);
     assert_eq!(node.antiphon.roster().inflict(supervisor, Fault::Panic).await, 1);
     answer(&node).await;
     second.read_all().await;

@@ -3,7 +3,7 @@
 mod proxy;
 mod stage;
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 
 use reqwest::Method;
 
@@ -11,7 +11,7 @@ use crate::support::{Answer, Site};
 use stage::Stage;
 
 /// Tells a story for which the provider answers by these scripts, each under the name of its model.
-async fn tell(story: &str, scripts: &[(&str, Script)], gates: &[(&'static str, &Gate)]) {
+async fn tell(story: &str, scripts: &[(&str, Script)], gates: &[(&'static str, &ScriptGate)]) {
     let provider = ScriptedProvider::start();
     let mut models: Vec<&str> = Vec::new();
     for (model, script) in scripts {
@@ -25,7 +25,7 @@ async fn tell(story: &str, scripts: &[(&str, Script)], gates: &[(&'static str, &
 }
 
 /// Some words, a stop at the gate, and more words.
-fn halting(gate: &Gate) -> Script {
+fn halting(gate: &ScriptGate) -> Script {
     let words = |script: Script, numbers: std::ops::Range<u32>| {
         numbers.fold(script, |script, number| script.text(&format!("word{number} ")))
     };
@@ -59,7 +59,7 @@ const POEM: [&str; 16] = [
 
 #[tokio::test]
 async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
-    let (middle, address) = (Gate::new(), Gate::new());
+    let (middle, address) = (ScriptGate::new(), ScriptGate::new());
     let told = |script: Script, texts: &[&str]| texts.iter().fold(script, |script, text| script.text(text));
     let script = told(Script::new(), &POEM[..8]).pause_until(&middle);
     let script = told(told(script, &POEM[8..11]).pause_until(&address), &POEM[11..]);
@@ -69,33 +69,33 @@ async fn an_answer_is_streamed_as_markdown_in_light_and_dark() {
 
 #[tokio::test]
 async fn an_answer_is_stopped_by_button_and_by_key_and_keeps_its_text() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     tell("stop", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_is_cut_costs_no_word_and_doubles_none() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     tell("cut", &[("slow", halting(&gate))], &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
 async fn a_message_whose_answer_was_lost_is_sent_again_and_counts_once() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let script = Script::new().pause_until(&gate).text("Once ").text("only.").finish("stop").usage(3, 2).done();
     tell("unanswered", &[("m", script)], &[("begin", &gate)]).await;
 }
 
 #[tokio::test]
 async fn a_page_that_is_loaded_again_goes_on_where_it_was() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let scripts = [("brief", Script::answer(["An *earlier* ", "answer."])), ("slow", halting(&gate))];
     tell("reload", &scripts, &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
 async fn a_server_that_dies_and_comes_back_tells_the_truth_and_goes_on() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let scripts = [("slow", halting(&gate)), ("brief", Script::answer(["Back ", "again."]))];
     tell("restart", &scripts, &[("middle", &gate)]).await;
 }
@@ -109,14 +109,14 @@ async fn a_conversation_goes_on_from_its_last_response_and_a_new_one_from_none()
 #[tokio::test]
 async fn the_events_of_a_response_are_shown_as_they_were() {
     let words = (0..3_000).fold(Script::new(), |script, number| script.text(&format!("w{number} ")));
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let scripts = [("long", words.finish("stop").usage(10, 3_000).done()), ("slow", halting(&gate))];
     tell("inspector", &scripts, &[("middle", &gate)]).await;
 }
 
 #[tokio::test]
 async fn the_page_follows_an_answer_only_for_who_reads_its_end() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let lines = |script: Script, from: u32| {
         (from..from + 60).fold(script, |script, number| script.text(&format!("line {number}\n\n")))
     };
@@ -155,7 +155,7 @@ async fn markup_that_means_harm_does_nothing() {
 
 #[tokio::test]
 async fn everything_can_be_done_by_keyboard() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     tell("keyboard", &[("slow", halting(&gate)), ("other", Script::answer(["Other."]))], &[("middle", &gate)]).await;
 }
 
@@ -192,7 +192,7 @@ async fn every_ending_is_told_as_it_is() {
 
 #[tokio::test]
 async fn a_server_that_is_busy_is_waited_for() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = ScriptedProvider::start();
     provider.script("slow", halting(&gate));
     provider.script("m", Script::answer(["At last."]));

@@ -1,6 +1,6 @@
 //! What a server that is told to stop does with what is under way.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -68,7 +68,7 @@ async fn narrow(url: &str) -> TcpStream {
 
 #[tokio::test]
 async fn a_second_signal_stops_at_once_and_the_next_start_settles() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = ScriptedProvider::start();
     provider.script("waits", Script::new().text("Once").pause_until(&gate).finish("stop").done());
     let site = Site::with_models(&provider, &["waits"]);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use antiphon::{
-    actors::{Label, Role, supervision::Fault},
+    actors::{ActorRole, Label, supervision::Fault},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
@@ -33,7 +33,7 @@ const PHASES: [Phase; 6] =
 /// What happens.
 #[derive(Debug, Clone)]
 enum Mishap {
-    Actor(Role, Fault),
+    Actor(ActorRole, Fault),
     ClientGone,
     ProviderFails(Error),
     ProviderPanics,
@@ -53,10 +53,10 @@ fn expected(mishap: &Mishap, phase: Phase) -> Expected {
         return COMPLETED;
     }
     match mishap {
-        Mishap::Actor(Role::ProviderReader | Role::ResponseSupervisor, _) | Mishap::ProviderPanics => BROKEN,
+        Mishap::Actor(ActorRole::ProviderReader | ActorRole::ResponseSupervisor, _) | Mishap::ProviderPanics => BROKEN,
         // A response needs no registry to go on, and ends before the hang is found.
-        Mishap::Actor(Role::ResponseRegistry, Fault::Hang) => COMPLETED,
-        Mishap::Actor(Role::ResponseRegistry, _) => (Status::Failed, Some("server_interrupted")),
+        Mishap::Actor(ActorRole::ResponseRegistry, Fault::Hang) => COMPLETED,
+        Mishap::Actor(ActorRole::ResponseRegistry, _) => (Status::Failed, Some("server_interrupted")),
         Mishap::Actor(..) => COMPLETED,
         Mishap::ClientGone => (Status::Incomplete, None),
         Mishap::ProviderFails(error) => (Status::Failed, Some(error.cause().as_str())),
@@ -66,12 +66,12 @@ fn expected(mishap: &Mishap, phase: Phase) -> Expected {
 
 fn mishaps() -> Vec<Mishap> {
     let roles = [
-        Role::ProviderReader,
-        Role::PersistenceAccumulator,
-        Role::ClientEmitter,
-        Role::ResponseSupervisor,
-        Role::ResponseRegistry,
-        Role::JournalWriter,
+        ActorRole::ProviderReader,
+        ActorRole::PersistenceAccumulator,
+        ActorRole::ClientEmitter,
+        ActorRole::ResponseSupervisor,
+        ActorRole::ResponseRegistry,
+        ActorRole::JournalWriter,
     ];
     let faults = [Fault::Panic, Fault::Stop, Fault::Hang];
     let errors = [
@@ -152,12 +152,12 @@ impl Case {
 
     async fn befall(&mut self, mishap: &Mishap) {
         match mishap {
-            Mishap::Actor(role @ (Role::ResponseRegistry | Role::JournalWriter), fault) => {
+            Mishap::Actor(role @ (ActorRole::ResponseRegistry | ActorRole::JournalWriter), fault) => {
                 let roster = self.node.antiphon.roster().clone();
                 assert_eq!(roster.inflict(Label::node(*role), *fault).await, 1);
-                if *role == Role::ResponseRegistry && *fault != Fault::Hang {
+                if *role == ActorRole::ResponseRegistry && *fault != Fault::Hang {
                     // Its responses go with it; only then does the test go on.
-                    let supervisor = Label::of(Role::ResponseSupervisor, self.client().id);
+                    let supervisor = Label::of(ActorRole::ResponseSupervisor, self.client().id);
                     roster.wait_until(|live| live.iter().all(|actor| *actor != supervisor)).await;
                 }
             }

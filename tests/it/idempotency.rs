@@ -1,6 +1,6 @@
 //! Requests that repeat others, by their `Idempotency-Key`: one run, whatever happens in between.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider, postgres};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider, postgres};
 use futures_util::future::join_all;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ async fn stream(client: &Client, key: &str, body: &Value) -> Events {
 }
 
 /// `waits` says "Once upon" and waits at the gate; `says` says "Hello." at once, and only once.
-fn provider(gate: &Gate) -> ScriptedProvider {
+fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let provider = ScriptedProvider::start();
     let waits = Script::new().text("Once ").text("upon").pause_until(gate).text(" a time");
     provider.script("waits", waits.finish("stop").usage(5, 6).done());
@@ -58,7 +58,7 @@ fn assert_conflict(answer: &Answer, code: &str) {
 
 #[tokio::test]
 async fn a_repeated_stream_is_the_same_from_its_first_event_on_while_it_runs_and_after() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -79,7 +79,7 @@ async fn a_repeated_stream_is_the_same_from_its_first_event_on_while_it_runs_and
 
 #[tokio::test]
 async fn a_repeated_request_without_a_stream_is_answered_with_the_same_object() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits", "says"]);
     let server = site.start().await;
@@ -101,7 +101,7 @@ async fn a_repeated_request_without_a_stream_is_answered_with_the_same_object() 
 
 #[tokio::test]
 async fn a_repeated_request_in_the_background_is_answered_at_once_as_it_stands() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -122,7 +122,7 @@ async fn a_repeated_request_in_the_background_is_answered_at_once_as_it_stands()
 
 #[tokio::test]
 async fn a_key_is_known_after_the_server_was_killed() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits", "says"]);
     let server = site.start().await;
@@ -142,7 +142,7 @@ async fn a_key_is_known_after_the_server_was_killed() {
 }
 
 /// Ten equal requests at the same instant; half of them may come before the provider has said anything.
-async fn ten_at_once(site: Site, gate: &Gate, provider: &ScriptedProvider) {
+async fn ten_at_once(site: Site, gate: &ScriptGate, provider: &ScriptedProvider) {
     let server = site.start().await;
     let client = server.client();
     let body = body("waits", true);
@@ -164,14 +164,14 @@ async fn ten_at_once(site: Site, gate: &Gate, provider: &ScriptedProvider) {
 
 #[tokio::test]
 async fn ten_equal_requests_at_once_are_one_run_on_sqlite() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     ten_at_once(Site::with_models(&provider, &["waits"]), &gate, &provider).await;
 }
 
 #[tokio::test]
 async fn ten_equal_requests_at_once_are_one_run_on_postgresql() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]).on(&postgres::fresh_database());
     ten_at_once(site, &gate, &provider).await;
@@ -179,7 +179,7 @@ async fn ten_equal_requests_at_once_are_one_run_on_postgresql() {
 
 #[tokio::test]
 async fn a_key_belongs_to_one_request_of_one_user() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["says"]);
     let server = site.start().await;
     let client = server.client();
@@ -202,7 +202,7 @@ async fn a_key_belongs_to_one_request_of_one_user() {
 
 #[tokio::test]
 async fn a_response_that_is_not_stored_can_be_attached_to_while_it_runs() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -222,7 +222,7 @@ async fn a_response_that_is_not_stored_can_be_attached_to_while_it_runs() {
 
 #[tokio::test]
 async fn the_result_of_a_response_that_was_not_stored_or_was_deleted_is_gone_and_nothing_runs_again() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["says"]);
     let server = site.start().await;
     let client = server.client();
@@ -241,7 +241,7 @@ async fn the_result_of_a_response_that_was_not_stored_or_was_deleted_is_gone_and
 
 #[tokio::test]
 async fn a_request_that_is_refused_claims_nothing() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits", "says"]).config("max_concurrent = 1\nmax_queue = 0");
     let server = site.start().await;
@@ -269,7 +269,7 @@ async fn a_request_that_is_refused_claims_nothing() {
 
 #[tokio::test]
 async fn a_key_is_1_to_255_visible_characters() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["says"]);
     let server = site.start().await;
     let (client, body) = (server.client(), body("says", false));
@@ -286,7 +286,7 @@ async fn a_key_is_1_to_255_visible_characters() {
 
 #[tokio::test]
 async fn old_keys_are_forgotten_but_those_of_responses_that_can_be_read() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["says"]);
     let server = site.start().await;
     let client = server.client();

@@ -10,10 +10,10 @@ use std::{
 
 use antiphon::{
     Refusal,
-    actors::{DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
+    actors::{ActorRole, DeliveryMode, Label, NodeFailure, supervision::Fault},
     domain::ResponseOptions,
     store::NodeStore,
-    testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
+    testkit::{Script, ScriptGate, ScriptedProvider, TestNode, impatient, postgres},
 };
 use sea_orm::{Database, DatabaseConnection};
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any test takes.
 const LASTING: Duration = Duration::from_secs(600);
 
-const REGISTRY: Label = Label::node(Role::ResponseRegistry);
+const REGISTRY: Label = Label::node(ActorRole::ResponseRegistry);
 
 /// A lease that is over soon after its last renewal.
 const SHORT: Duration = Duration::from_millis(1500);
@@ -153,7 +153,7 @@ async fn a_node_with_a_blocked_arbiter_loses_its_lease() {
     let client = node.respond(node.plan()).await;
     let lease = Lease::of(&node).await;
     lease.is_renewed().await;
-    node.antiphon.roster().inflict(Label::of(Role::ResponseSupervisor, client.id), Fault::Block).await;
+    node.antiphon.roster().inflict(Label::of(ActorRole::ResponseSupervisor, client.id), Fault::Block).await;
     lease.is_lost().await;
 }
 
@@ -161,7 +161,7 @@ async fn a_node_with_a_blocked_arbiter_loses_its_lease() {
 async fn a_node_whose_own_thread_hangs_can_not_go_on_and_loses_its_lease() {
     let node = short().await;
     started(&node).await;
-    node.antiphon.roster().inflict(Label::node(Role::NodeGuardian), Fault::Block).await;
+    node.antiphon.roster().inflict(Label::node(ActorRole::NodeGuardian), Fault::Block).await;
     let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
     assert_eq!(failed, Ok(NodeFailure::Hung));
     let lease = Lease::of(&node).await;
@@ -208,7 +208,7 @@ async fn a_node_that_is_dropped_lets_go_of_its_store() {
 }
 
 /// Two servers with one database that find a lost lease within seconds, and the models `waits` and `quick`.
-fn two_sites(gate: &Gate) -> (ScriptedProvider, Site) {
+fn two_sites(gate: &ScriptGate) -> (ScriptedProvider, Site) {
     let provider = ScriptedProvider::start();
     let begun = Script::new().text("Once ").text("upon ").text("a time").pause_until(gate);
     provider.script("waits", begun.text(" it ended").finish("stop").usage(5, 6).done());
@@ -238,7 +238,7 @@ async fn is_failed(client: &Client, id: &str) -> bool {
 
 #[tokio::test]
 async fn a_server_that_stands_still_loses_its_responses_and_its_late_writes_change_nothing() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let (_provider, one) = two_sites(&gate);
     let first = one.start().await;
     let two = one.beside();
@@ -274,7 +274,7 @@ async fn a_server_that_stands_still_loses_its_responses_and_its_late_writes_chan
 
 #[tokio::test]
 async fn a_server_leaves_the_responses_of_another_that_works_alone() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let (_provider, one) = two_sites(&gate);
     let first = one.start().await;
     let two = one.beside();
@@ -293,7 +293,7 @@ async fn a_server_leaves_the_responses_of_another_that_works_alone() {
 
 #[tokio::test]
 async fn a_server_whose_name_another_process_takes_ends_with_an_error_that_says_so() {
-    let (_provider, site) = two_sites(&Gate::new());
+    let (_provider, site) = two_sites(&ScriptGate::new());
     let server = site.start().await;
     let db = site.script().await;
     execute(&db, "UPDATE nodes SET epoch = epoch + 1", vec![]).await;

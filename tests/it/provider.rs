@@ -7,7 +7,7 @@ use antiphon::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, 
 use antiphon::provider::{
     ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamLimits, UpstreamOptions,
 };
-use antiphon::testkit::{DeafServer, Gate, Script, ScriptedProvider, refused_base_url};
+use antiphon::testkit::{DeafServer, Script, ScriptGate, ScriptedProvider, refused_base_url};
 use futures_util::StreamExt;
 
 /// Short enough for a test, long enough for a busy machine.
@@ -156,7 +156,7 @@ async fn an_error_in_place_of_a_stream_may_name_a_status() {
 #[tokio::test]
 async fn a_reset_in_mid_stream_is_a_cut() {
     let provider = ScriptedProvider::start();
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     provider.script("m", Script::new().text("Hi").pause_until(&gate).reset());
     let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
     assert!(batches.next().await.unwrap().is_ok());
@@ -188,7 +188,7 @@ async fn only_what_is_named_reaches_the_provider() {
 #[tokio::test]
 async fn opened_is_told_before_the_first_byte_of_the_body() {
     let provider = ScriptedProvider::start();
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let event_stream = [("content-type", "text/event-stream")];
     provider.script("m", Script::new().headers(200, &event_stream).pause_until(&gate).text("Hi").finish("stop").done());
     let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     Refusal,
-    actors::{DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, Role, supervision::Fault},
+    actors::{ActorRole, DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, supervision::Fault},
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
@@ -14,7 +14,7 @@ use antiphon::{
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
-const WRITER: Label = Label::node(Role::JournalWriter);
+const WRITER: Label = Label::node(ActorRole::JournalWriter);
 const EVENTS: DeliveryMode = DeliveryMode::Events { view: View { include_obfuscation: false }, from: 0 };
 
 async fn node() -> TestNode {
@@ -501,7 +501,7 @@ async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     let call = node.provider.asked().await;
     call.open();
     client.read_until("in_progress").await;
-    let supervisor = Label::of(Role::ResponseSupervisor, client.id);
+    let supervisor = Label::of(ActorRole::ResponseSupervisor, client.id);
     let id = client.id;
     drop(client);
     node.antiphon.roster().inflict(supervisor, Fault::Panic).await;
@@ -512,7 +512,7 @@ async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
 #[tokio::test]
 async fn a_node_without_its_guardian_says_that_it_can_not_go_on() {
     let node = node().await;
-    let guardian = Label::node(Role::NodeGuardian);
+    let guardian = Label::node(ActorRole::NodeGuardian);
     node.antiphon.roster().inflict(guardian, Fault::Panic).await;
     assert_eq!(node.antiphon.failed().await, NodeFailure::Guardian);
 }
@@ -531,7 +531,7 @@ async fn a_node_whose_journal_writer_keeps_failing_gives_up() {
 async fn a_supervisor_that_dies_while_its_response_is_admitted_leaves_nothing_running() {
     let node = node().await;
     let plan = node.plan();
-    let (id, supervisor) = (plan.id, Label::of(Role::ResponseSupervisor, plan.id));
+    let (id, supervisor) = (plan.id, Label::of(ActorRole::ResponseSupervisor, plan.id));
     node.store.hold_commits();
     let fail = async {
         node.store.commit_held().await;

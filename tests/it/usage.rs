@@ -3,7 +3,7 @@
 use antiphon::{
     domain::{Fact, FinishReason, ProviderEvent},
     protocol::Usage,
-    testkit::{Gate, PuppetProvider, Script, ScriptedProvider},
+    testkit::{PuppetProvider, Script, ScriptGate, ScriptedProvider},
 };
 use serde_json::json;
 
@@ -41,7 +41,7 @@ async fn each_report_that_says_something_new_is_a_fact_and_the_last_one_of_a_rea
 /// Some providers count the prompt before the first word.
 #[tokio::test]
 async fn usage_that_was_reported_before_the_server_was_killed_is_recorded_as_reported() {
-    let (provider, gate) = (ScriptedProvider::start(), Gate::new());
+    let (provider, gate) = (ScriptedProvider::start(), ScriptGate::new());
     provider.script("m", Script::new().usage(25, 1).text("Once").pause_until(&gate).done());
     let site = Site::with_models(&provider, &["m"]);
     let server = site.start().await;

@@ -15,7 +15,7 @@ use crate::store;
 
 /// Where an emitter reads.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct FrameSource {
     /// The response.
     pub(crate) id: ResponseId,
     /// The committed events of a running response.
@@ -35,7 +35,7 @@ pub(crate) struct Source {
 #[derive(Debug)]
 pub(crate) struct ClientEmitter {
     reader: ClientId,
-    source: Source,
+    source: FrameSource,
     replay: Option<Replay>,
     view: View,
     /// The number of the next event to emit.
@@ -67,7 +67,7 @@ pub(crate) struct Committed;
 impl ClientEmitter {
     pub(crate) fn new(
         reader: ClientId,
-        source: Source,
+        source: FrameSource,
         (view, cursor): (View, u64),
         (sink, stall_timeout): (Sender<Emission>, Duration),
         parent: Recipient<EmitterFact>,

@@ -41,10 +41,10 @@ impl From<CommitOutcome> for Written {
 
 /// Submits entries to the node's journal writer. Cheap to clone; outlives every writer.
 #[derive(Clone, Default)]
-pub struct Journal(Arc<Shared>);
+pub struct Journal(Arc<JournalQueue>);
 
 #[derive(Default)]
-struct Shared {
+struct JournalQueue {
     queue: Mutex<Queue>,
     writer: Mutex<Option<Addr<JournalWriter>>>,
     commits: AtomicU64,

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use super::{Journal, JournalWriter, Written};
 use crate::actors::{
-    Label, Role,
+    ActorRole, Label,
     supervision::{Child, Fault, Roster, spawn},
 };
 use crate::protocol::ResponseId;
@@ -29,7 +29,7 @@ impl GroupCommit for Picky {
     }
 }
 
-const LABEL: Label = Label::node(Role::JournalWriter);
+const LABEL: Label = Label::node(ActorRole::JournalWriter);
 
 fn writer(roster: &Roster<Label>, group_commit: Arc<dyn GroupCommit>, journal: &Journal) -> Child<JournalWriter> {
     let shared = journal.clone();

@@ -6,7 +6,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Ha
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    Label, Role,
+    ActorRole, Label,
     journal_writer::JournalWriter,
     node::Node,
     registry::ResponseRegistry,
@@ -79,7 +79,7 @@ pub(crate) struct NodeGuardian {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct NodeChildExited {
-    role: Role,
+    role: ActorRole,
     exit: Exit,
 }
 
@@ -98,8 +98,8 @@ impl NodeGuardian {
     fn start_writer(&mut self, ctx: &Context<Self>) {
         let (group_commit, journal) = (Arc::clone(&self.node.store.group_commit), self.node.journal.clone());
         let build = move |_: &mut Context<_>| JournalWriter::new(group_commit, journal);
-        let label = Label::node(Role::JournalWriter);
-        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::JournalWriter));
+        let label = Label::node(ActorRole::JournalWriter);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, ActorRole::JournalWriter));
         self.node.journal.attach(child.addr().clone());
         self.writer = Some(child);
     }
@@ -123,8 +123,8 @@ impl NodeGuardian {
     fn start_registry(&mut self, epoch: i64, ctx: &Context<Self>) {
         let node = Arc::clone(&self.node);
         let build = move |_: &mut Context<_>| ResponseRegistry::new(node, epoch);
-        let label = Label::node(Role::ResponseRegistry);
-        let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::ResponseRegistry));
+        let label = Label::node(ActorRole::ResponseRegistry);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, ActorRole::ResponseRegistry));
         tracing::info!(epoch, "the registry of responses is at work");
         NodeState::tell(&self.state, NodeState::Running(child.addr().clone()));
         self.registry = Some(child);
@@ -149,7 +149,7 @@ impl NodeGuardian {
     }
 }
 
-fn exit_to(ctx: &Context<NodeGuardian>, role: Role) -> impl FnOnce(Exit) + Send + 'static {
+fn exit_to(ctx: &Context<NodeGuardian>, role: ActorRole) -> impl FnOnce(Exit) + Send + 'static {
     let guardian = ctx.address();
     move |exit| guardian.do_send(NodeChildExited { role, exit })
 }
@@ -170,7 +170,7 @@ impl Handler<NodeChildExited> for NodeGuardian {
     fn handle(&mut self, NodeChildExited { role, exit }: NodeChildExited, ctx: &mut Self::Context) {
         tracing::error!(child = %role, exit = %exit, "a child of the node ended");
         let now = Instant::now();
-        if role == Role::JournalWriter {
+        if role == ActorRole::JournalWriter {
             self.writer = None;
             match self.writer_restarts.spend(now) {
                 Restart::Again => self.start_writer(ctx),

@@ -44,7 +44,7 @@ pub(crate) struct Work;
 /// The entry that the database refused is to be submitted again.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Retry;
+pub(crate) struct RetryCommit;
 
 /// What became of the entry in flight.
 #[derive(Debug, Message)]
@@ -94,10 +94,10 @@ impl Handler<Work> for PersistenceAccumulator {
     }
 }
 
-impl Handler<Retry> for PersistenceAccumulator {
+impl Handler<RetryCommit> for PersistenceAccumulator {
     type Result = ();
 
-    fn handle(&mut self, _: Retry, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: RetryCommit, ctx: &mut Self::Context) {
         self.submit_next(true, ctx);
     }
 }

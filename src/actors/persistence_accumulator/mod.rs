@@ -3,5 +3,5 @@
 mod accumulator;
 mod write_buffer;
 
-pub(crate) use accumulator::{PersistenceAccumulator, Retry, StoreFact, Work};
+pub(crate) use accumulator::{PersistenceAccumulator, RetryCommit, StoreFact, Work};
 pub(crate) use write_buffer::{EndingDraft, SharedWriteBuffer, WriteBuffer, seal_ending};

@@ -27,7 +27,7 @@ pub(crate) struct EndingDraft {
 }
 
 /// A response, its input, and what it claims.
-type Accepted = (ResponseRow, Vec<Item>, Option<Idempotency>);
+type AcceptedResponse = (ResponseRow, Vec<Item>, Option<Idempotency>);
 
 /// What of a response is not yet known to be durable.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct WriteBuffer {
     /// None if the response is not stored: then no content leaves the write_buffer.
     key: Option<ResponseKey>,
     /// The response itself, until it is submitted.
-    admission: Option<Accepted>,
+    admission: Option<AcceptedResponse>,
     ending: Option<Box<EndingDraft>>,
     /// Encoded facts, numbered from `first` on.
     facts: Vec<u8>,
@@ -53,7 +53,7 @@ pub(crate) struct WriteBuffer {
 }
 
 impl WriteBuffer {
-    pub(crate) fn new(accepted: Accepted, key: Option<ResponseKey>) -> Self {
+    pub(crate) fn new(accepted: AcceptedResponse, key: Option<ResponseKey>) -> Self {
         let fresh = Self::resume((accepted.0.id, accepted.0.epoch), key, (0, 0));
         Self { admission: Some(accepted), ..fresh }
     }
@@ -137,7 +137,7 @@ impl WriteBuffer {
         self.in_flight.take()
     }
 
-    fn admit(&mut self, (mut row, input, idempotency): Accepted) -> Result<JournalEntry, Error> {
+    fn admit(&mut self, (mut row, input, idempotency): AcceptedResponse) -> Result<JournalEntry, Error> {
         let items = self.seal_items(ItemSide::Input, &input)?;
         let segment = self.seal_facts()?;
         if std::mem::take(&mut self.begins) {

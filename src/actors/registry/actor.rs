@@ -13,7 +13,7 @@ use super::{
     recovery::{Recoveries, ResumableRun, ResumedStart, sweep},
 };
 use crate::actors::{
-    Label, Role,
+    ActorRole, Label,
     node::Node,
     response_supervisor::{
         LeaveQueue, ResponseSupervisor, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
@@ -82,7 +82,7 @@ impl ResponseRegistry {
             return;
         }
         self.release_background_slot(id);
-        tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = %exit, "a supervisor failed");
+        tracing::error!(response.id = %id, child = %ActorRole::ResponseSupervisor, exit = %exit, "a supervisor failed");
         self.recover(id, SettleReason::SupervisorFailed, None, ctx);
     }
 
@@ -168,7 +168,7 @@ impl ResponseRegistry {
             origin,
             registry: registry.clone().recipient(),
         };
-        let identity = ActorIdentity { label: Label::of(Role::ResponseSupervisor, id), span };
+        let identity = ActorIdentity { label: Label::of(ActorRole::ResponseSupervisor, id), span };
         let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);

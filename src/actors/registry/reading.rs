@@ -11,8 +11,8 @@ use super::{
     lookup::{AtRest, Found, ending, find_at_rest},
 };
 use crate::actors::{
-    Label, Role,
-    client_emitter::{ClientEmitter, ClientId, EmitterFact, Past, Source},
+    ActorRole, Label,
+    client_emitter::{ClientEmitter, ClientId, EmitterFact, FrameSource, Past},
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
     response_supervisor::JoinRun,
@@ -101,10 +101,10 @@ impl ResponseRegistry {
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let outlet = (sink, self.node.settings.client_stall_timeout);
             let build = move |_: &mut Context<_>| {
-                let source = Source { id, frame_buffer: None, past: Some(Past::Log(log)) };
+                let source = FrameSource { id, frame_buffer: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
-            let identity = ActorIdentity { label: Label::of(Role::ClientEmitter, id), span };
+            let identity = ActorIdentity { label: Label::of(ActorRole::ClientEmitter, id), span };
             let exit = move |_| registry.do_send(ReplayExited { reader });
             let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
             phase.send_replace(ResponsePhase::Opened);

@@ -10,8 +10,8 @@ use super::{
     supervisor::{SupervisedChild, exit_to},
 };
 use crate::actors::{
-    Label, Role,
-    client_emitter::{ClientEmitter, Committed, EmitterFact, Source},
+    ActorRole, Label,
+    client_emitter::{ClientEmitter, Committed, EmitterFact, FrameSource},
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     supervision::{Child, spawn},
 };
@@ -78,10 +78,10 @@ impl ResponseSupervisor {
                 let frame_buffer = Rc::clone(&self.commits.frame_buffer);
                 frame_buffer.borrow_mut().advance(id, from);
                 let past = self.commits.past.clone();
-                let source = Source { id: self.plan.id, frame_buffer: Some(frame_buffer), past };
+                let source = FrameSource { id: self.plan.id, frame_buffer: Some(frame_buffer), past };
                 let outlet = (sink, self.node.settings.client_stall_timeout);
                 let parent = ctx.address().recipient();
-                let label = Label::of(Role::ClientEmitter, self.plan.id);
+                let label = Label::of(ActorRole::ClientEmitter, self.plan.id);
                 let build = move |_: &mut Context<_>| ClientEmitter::new(id, source, (view, from), outlet, parent);
                 let exit = exit_to(ctx, SupervisedChild::Emitter(id));
                 (Some(spawn(&self.node.roster, label, build, exit)), ClientNeed::Events)

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::actors::{
     client_stream::ResponsePhase,
-    persistence_accumulator::{Retry, Work},
+    persistence_accumulator::{RetryCommit, Work},
 };
 use crate::domain::{
     AdmissionFailure, Cause, Fact, RecordedFact, RunEffect, RunEvent, RunNote, Timer, ToolCallRequest, ToolResult,
@@ -163,7 +163,7 @@ impl ResponseSupervisor {
 
     fn retry_store(&self) {
         if let Some(accumulator) = &self.accumulator {
-            accumulator.addr().do_send(Retry);
+            accumulator.addr().do_send(RetryCommit);
         }
     }
 

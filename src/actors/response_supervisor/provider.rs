@@ -10,7 +10,7 @@ use super::{
     supervisor::{SupervisedChild, exit_to},
 };
 use crate::actors::{
-    Label, PlannedRun, Role,
+    ActorRole, Label, PlannedRun,
     planner::plan_again,
     provider_reader::{Grant, ProviderMessage, ProviderReader},
     supervision::{Child, Exit, spawn},
@@ -274,7 +274,7 @@ impl ResponseSupervisor {
         };
         self.provider.readers += 1;
         let number = self.provider.readers;
-        let label = Label::of(Role::ProviderReader, self.plan.id);
+        let label = Label::of(ActorRole::ProviderReader, self.plan.id);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, SupervisedChild::Reader(number)));
         self.provider.reader = Some(ActiveReader { number, attempt, target, child });
         None
@@ -349,7 +349,7 @@ impl ResponseSupervisor {
             return;
         };
         let (attempt, target) = (*attempt, *target);
-        tracing::error!(child = %Role::ProviderReader, exit = %exit, "a child ended before its work was done");
+        tracing::error!(child = %ActorRole::ProviderReader, exit = %exit, "a child ended before its work was done");
         let event = self.ended(attempt, target, Failure::new(Cause::InternalError, None, None));
         self.feed(event, ctx);
     }

@@ -16,7 +16,7 @@ use super::{
     provider::{AdmissionSlot, ProviderLink},
 };
 use crate::actors::{
-    Label, Role,
+    ActorRole, Label,
     client_stream::{ClientSink, ResponseOutcome},
     node::Node,
     persistence_accumulator::{PersistenceAccumulator, StoreFact, WriteBuffer},
@@ -203,7 +203,7 @@ impl ResponseSupervisor {
     fn start_accumulator(&mut self, ctx: &Context<Self>) {
         let (write_buffer, journal) = (Rc::clone(&self.commits.write_buffer), self.node.journal.clone());
         let parent = ctx.address().recipient();
-        let label = Label::of(Role::PersistenceAccumulator, self.plan.id);
+        let label = Label::of(ActorRole::PersistenceAccumulator, self.plan.id);
         let build = move |_: &mut Context<_>| PersistenceAccumulator::new(write_buffer, journal, parent);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, SupervisedChild::Accumulator));
         self.accumulator = Some(child);
@@ -213,7 +213,7 @@ impl ResponseSupervisor {
         if self.run.phase() == RunPhase::Ended {
             return;
         }
-        tracing::error!(child = %Role::PersistenceAccumulator, exit = %exit, "a child ended before its work was done");
+        tracing::error!(child = %ActorRole::PersistenceAccumulator, exit = %exit, "a child ended before its work was done");
         match self.restarts.spend(Instant::now()) {
             Restart::Again => self.start_accumulator(ctx),
             // Without an accumulator this actor can't end the response; the registry can.

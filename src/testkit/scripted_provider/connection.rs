@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::records::{RecordedRequest, Records};
-use super::script::{Script, Step};
+use super::script::{Script, ScriptStep};
 
 /// The models, as a server answers that does not tell them.
 const MODELS: &str = "{\"object\":\"list\",\"data\":[]}";
 
 /// How a script left its connection.
-enum Ending {
+enum ConnectionEnding {
     /// With the end of the body.
     Clean,
     /// In the middle.
@@ -35,13 +35,13 @@ pub(super) async fn serve(socket: TcpStream, records: &Records) -> io::Result<()
     }
     let (number, script) = records.take(request);
     let ending = tokio::select! {
-        ending = play(&script, &mut writes) => ending.unwrap_or(Ending::Cut),
+        ending = play(&script, &mut writes) => ending.unwrap_or(ConnectionEnding::Cut),
         () = gone(&mut reads) => {
             records.note_closed(number);
             return Ok(());
         }
     };
-    if let Ending::Reset = ending {
+    if let ConnectionEnding::Reset = ending {
         let socket = reads.reunite(writes).map_err(io::Error::other)?;
         return socket.set_zero_linger();
     }
@@ -87,37 +87,37 @@ async fn request(reads: &mut OwnedReadHalf) -> io::Result<Option<RecordedRequest
     Ok(Some(RecordedRequest { method, path, headers, body }))
 }
 
-async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<Ending> {
+async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<ConnectionEnding> {
     let mut body_open = false;
     for step in &script.steps {
-        if matches!(step, Step::Chunk(_)) && !body_open {
+        if matches!(step, ScriptStep::Chunk(_)) && !body_open {
             let usual = [("content-type".to_owned(), "text/event-stream".to_owned())];
             writes.write_all(&head(200, &usual, "transfer-encoding: chunked")).await?;
             body_open = true;
         }
         match step {
-            Step::Document { status, headers, body } => {
+            ScriptStep::Document { status, headers, body } => {
                 let length = format!("content-length: {}", body.len());
                 writes.write_all(&head(*status, headers, &length)).await?;
                 writes.write_all(body.as_bytes()).await?;
             }
-            Step::Head { status, headers } => {
+            ScriptStep::Head { status, headers } => {
                 writes.write_all(&head(*status, headers, "transfer-encoding: chunked")).await?;
                 body_open = true;
             }
-            Step::Chunk(bytes) => chunk(bytes, script.bytewise, writes).await?,
-            Step::Socket(bytes) => writes.write_all(bytes).await?,
-            Step::Pause(gate) => gate.pass().await,
-            Step::Rest(pause) => tokio::time::sleep(*pause).await,
-            Step::Stall => std::future::pending().await,
-            Step::Cut => return Ok(Ending::Cut),
-            Step::Reset => return Ok(Ending::Reset),
+            ScriptStep::Chunk(bytes) => chunk(bytes, script.bytewise, writes).await?,
+            ScriptStep::Socket(bytes) => writes.write_all(bytes).await?,
+            ScriptStep::Pause(gate) => gate.pass().await,
+            ScriptStep::Rest(pause) => tokio::time::sleep(*pause).await,
+            ScriptStep::Stall => std::future::pending().await,
+            ScriptStep::Cut => return Ok(ConnectionEnding::Cut),
+            ScriptStep::Reset => return Ok(ConnectionEnding::Reset),
         }
     }
     if body_open {
         writes.write_all(b"0\r\n\r\n").await?;
     }
-    Ok(Ending::Clean)
+    Ok(ConnectionEnding::Clean)
 }
 
 fn head(status: u16, headers: &[(String, String)], framing: &str) -> Vec<u8> {

@@ -6,12 +6,12 @@ use tokio::sync::watch;
 
 /// Holds a script until the test opens it. Clones are the same gate; once open it stays open.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct ScriptGate {
     reached: Arc<watch::Sender<bool>>,
     open: Arc<watch::Sender<bool>>,
 }
 
-impl Gate {
+impl ScriptGate {
     /// A closed gate.
     #[must_use]
     pub fn new() -> Self {
@@ -35,7 +35,7 @@ impl Gate {
     }
 }
 
-impl Default for Gate {
+impl Default for ScriptGate {
     fn default() -> Self {
         Self::new()
     }

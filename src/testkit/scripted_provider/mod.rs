@@ -8,7 +8,7 @@ mod script;
 mod server;
 
 pub use deaf::{DeafServer, refused_base_url};
-pub use gate::Gate;
+pub use gate::ScriptGate;
 pub use records::RecordedRequest;
 pub use script::Script;
 pub use server::ScriptedProvider;

@@ -5,18 +5,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Gate;
+use super::ScriptGate;
 
 /// The steps of one answer. A script that does not begin with a status answers 200 with an event stream; one that
 /// does not say how it ends ends cleanly.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<ScriptStep>,
     pub(super) bytewise: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(super) enum ScriptStep {
     /// A whole answer that is no stream.
     Document { status: u16, headers: Vec<(String, String)>, body: String },
     /// Headers of a streamed answer.
@@ -26,7 +26,7 @@ pub(super) enum Step {
     /// Bytes on the socket, past all HTTP.
     Socket(Bytes),
     /// Wait for the test.
-    Pause(Gate),
+    Pause(ScriptGate),
     /// Wait this long.
     Rest(Duration),
     /// Nothing more, ever.
@@ -53,7 +53,7 @@ impl Script {
     /// A whole answer of that status that is no stream.
     #[must_use]
     pub fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
-        Self::new().step(Step::Document { status, headers: owned(headers), body: body.to_owned() })
+        Self::new().step(ScriptStep::Document { status, headers: owned(headers), body: body.to_owned() })
     }
 
     /// A success that is a web page.
@@ -65,7 +65,7 @@ impl Script {
     /// Status and headers of a streamed answer, where the usual ones will not do.
     #[must_use]
     pub fn headers(self, status: u16, headers: &[(&str, &str)]) -> Self {
-        self.step(Step::Head { status, headers: owned(headers) })
+        self.step(ScriptStep::Head { status, headers: owned(headers) })
     }
 
     /// A piece of text.
@@ -131,43 +131,43 @@ impl Script {
     /// Any bytes of the body.
     #[must_use]
     pub fn raw(self, bytes: impl Into<Bytes>) -> Self {
-        self.step(Step::Chunk(bytes.into()))
+        self.step(ScriptStep::Chunk(bytes.into()))
     }
 
     /// Any bytes on the socket, in place of HTTP.
     #[must_use]
     pub fn socket(self, bytes: impl Into<Bytes>) -> Self {
-        self.step(Step::Socket(bytes.into()))
+        self.step(ScriptStep::Socket(bytes.into()))
     }
 
     /// Waits at the gate until the test opens it.
     #[must_use]
-    pub fn pause_until(self, gate: &Gate) -> Self {
-        self.step(Step::Pause(gate.clone()))
+    pub fn pause_until(self, gate: &ScriptGate) -> Self {
+        self.step(ScriptStep::Pause(gate.clone()))
     }
 
     /// Waits this long before what follows, as a model does between words.
     #[must_use]
     pub fn rest(self, pause: Duration) -> Self {
-        self.step(Step::Rest(pause))
+        self.step(ScriptStep::Rest(pause))
     }
 
     /// Says nothing more and keeps the connection.
     #[must_use]
     pub fn stall(self) -> Self {
-        self.step(Step::Stall)
+        self.step(ScriptStep::Stall)
     }
 
     /// Closes the connection in the middle of the body.
     #[must_use]
     pub fn cut(self) -> Self {
-        self.step(Step::Cut)
+        self.step(ScriptStep::Cut)
     }
 
     /// Resets the connection.
     #[must_use]
     pub fn reset(self) -> Self {
-        self.step(Step::Reset)
+        self.step(ScriptStep::Reset)
     }
 
     /// Sends the body byte by byte, each in a chunk of its own.
@@ -177,7 +177,7 @@ impl Script {
         self
     }
 
-    fn step(mut self, step: Step) -> Self {
+    fn step(mut self, step: ScriptStep) -> Self {
         self.steps.push(step);
         self
     }

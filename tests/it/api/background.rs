@@ -1,11 +1,11 @@
 //! Responses that run without a client.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Events, Site, count, texts};
 
-fn provider(gate: &Gate) -> ScriptedProvider {
+fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let provider = ScriptedProvider::start();
     let begun = Script::new().text("Once ").text("upon ").text("a time");
     provider.script("waits", begun.pause_until(gate).text(" it ended").finish("stop").usage(5, 6).done());
@@ -38,7 +38,7 @@ async fn polled(client: &Client, id: &str) -> Answer {
 
 #[tokio::test]
 async fn a_response_in_the_background_is_answered_at_once_and_goes_on_alone() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -64,7 +64,7 @@ async fn a_response_in_the_background_is_answered_at_once_and_goes_on_alone() {
 
 #[tokio::test]
 async fn a_stream_that_is_lost_changes_nothing_and_goes_on_where_it_was() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -88,7 +88,7 @@ async fn a_stream_that_is_lost_changes_nothing_and_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_response_in_the_background_can_be_cancelled_and_deleted() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
@@ -109,7 +109,7 @@ async fn a_response_in_the_background_can_be_cancelled_and_deleted() {
 
 #[tokio::test]
 async fn a_failure_in_the_background_is_read_and_never_the_answer_to_the_request() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["fails"]);
     let server = site.start().await;
     let client = server.client();

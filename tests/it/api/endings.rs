@@ -1,11 +1,11 @@
 //! Responses that are ended from outside: by a crash, by a stop, by a cancel.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use serde_json::json;
 
 use crate::support::{Client, Events, Site, row_id, texts};
 
-fn provider(gate: &Gate) -> ScriptedProvider {
+fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let provider = ScriptedProvider::start();
     let begun = Script::new().text("Once ").text("upon ").text("a time");
     provider.script("waits", begun.pause_until(gate).text(" it ended").finish("stop").usage(5, 6).done());
@@ -21,7 +21,7 @@ async fn begun(client: &Client) -> Events {
 
 #[tokio::test]
 async fn a_response_whose_server_was_killed_is_failed_after_the_restart_with_all_that_was_seen() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits", "m"]);
     let server = site.start().await;
@@ -57,7 +57,7 @@ async fn a_response_whose_server_was_killed_is_failed_after_the_restart_with_all
 
 #[tokio::test]
 async fn a_server_told_to_stop_lets_responses_finish_and_takes_no_new_ones() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = provider(&gate);
     let site = Site::with_models(&provider, &["waits", "m"]);
     let server = site.start().await;
@@ -83,7 +83,7 @@ async fn a_server_told_to_stop_lets_responses_finish_and_takes_no_new_ones() {
 
 #[tokio::test]
 async fn a_cancel_closes_the_providers_connection_and_keeps_the_text() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
     let client = server.client();
@@ -101,7 +101,7 @@ async fn a_cancel_closes_the_providers_connection_and_keeps_the_text() {
 
 #[tokio::test]
 async fn a_client_that_leaves_and_asked_for_it_ends_the_response_at_the_provider() {
-    let provider = provider(&Gate::new());
+    let provider = provider(&ScriptGate::new());
     let site = Site::with_models(&provider, &["waits"]);
     let server = site.start().await;
     let client = server.client();

@@ -1,13 +1,13 @@
 //! Requests for which there is no room, and those that a provider can't honour.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use serde_json::json;
 
 use crate::support::{Events, Site, count};
 
 #[tokio::test]
 async fn a_full_line_and_a_busy_key_are_told_apart_and_leave_no_row() {
-    let (gate, provider) = (Gate::new(), ScriptedProvider::start());
+    let (gate, provider) = (ScriptGate::new(), ScriptedProvider::start());
     provider.script("m", Script::new().text("Hello").pause_until(&gate).text(", world").finish("stop").done());
     provider.script("m", Script::answer(["Later"]));
     let site =

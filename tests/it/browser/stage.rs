@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-use antiphon::testkit::{Gate, ScriptedProvider};
+use antiphon::testkit::{ScriptGate, ScriptedProvider};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -20,14 +20,14 @@ use crate::support::{Running, Site};
 /// Where a story takes place.
 pub(super) struct Stage {
     provider: ScriptedProvider,
-    gates: BTreeMap<&'static str, Gate>,
+    gates: BTreeMap<&'static str, ScriptGate>,
     site: Site,
     server: Option<Running>,
     proxy: Proxy,
 }
 
 impl Stage {
-    pub(super) async fn new(provider: ScriptedProvider, site: Site, gates: &[(&'static str, &Gate)]) -> Self {
+    pub(super) async fn new(provider: ScriptedProvider, site: Site, gates: &[(&'static str, &ScriptGate)]) -> Self {
         let server = site.start().await;
         let proxy = Proxy::start(address(&server)).await;
         let gates = gates.iter().map(|(name, gate)| (*name, (*gate).clone())).collect();

@@ -1,6 +1,6 @@
 //! What happens until the crash.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(super) enum Story {
 pub(super) struct World {
     pub(super) story: Story,
     pub(super) provider: ScriptedProvider,
-    pub(super) gate: Gate,
+    pub(super) gate: ScriptGate,
     pub(super) site: Site,
     _far: Option<(Site, Running)>,
 }
@@ -91,7 +91,7 @@ impl Asked {
 
 impl World {
     pub(super) async fn of(story: Story, site: Site) -> Self {
-        let (provider, gate) = (ScriptedProvider::start(), Gate::new());
+        let (provider, gate) = (ScriptedProvider::start(), ScriptGate::new());
         let half = Script::new().text("Once ").text("upon ").text("a time").pause_until(&gate);
         provider.script("m", half.text(" it ended").finish("stop").usage(5, 6).done());
         provider.script("bad", Script::status(500, &[], "{}"));

@@ -8,7 +8,7 @@ use std::{
 
 use antiphon::{
     Antiphon, Clock, SystemClock,
-    actors::{Label, Role, supervision::Fault},
+    actors::{ActorRole, Label, supervision::Fault},
     admission::Model,
     domain::{DisconnectMode, ResponseOptions, Target, Timestamp},
     protocol::{CreateResponse, ResponseEvent, Status},
@@ -242,7 +242,7 @@ async fn a_lost_emitter_costs_no_event() {
         event.delta().is_some()
     };
     while !note(events.next().await.unwrap().unwrap()) {}
-    let hit = antiphon.roster().inflict(Label::of(Role::ClientEmitter, id), Fault::Panic).await;
+    let hit = antiphon.roster().inflict(Label::of(ActorRole::ClientEmitter, id), Fault::Panic).await;
     assert_eq!(hit, 1);
     call.text("cause.");
     call.finish();

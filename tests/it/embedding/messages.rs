@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext as _, Addr, Context, Handler, Recipient, ResponseFuture};
 use antiphon::{
     Antiphon, CancelResponse, CommittedFacts, Interruption, ReadFacts, Refusal, RespondError, StartResponse,
-    actors::{Label, Role, supervision::Fault},
+    actors::{ActorRole, Label, supervision::Fault},
     admission::Model,
     domain::{DisconnectMode, Fact, Request, ResponseOptions, Target, Transcript},
     protocol::{CreateResponse, ResponseId, Status, UserId},
@@ -208,7 +208,7 @@ async fn whoever_ends_the_reader_the_last_word_is_said() {
         let id = antiphon.addr().send(begin).await.unwrap().unwrap();
         let _call = puppet.asked().await;
         match fault {
-            Some(fault) => assert_eq!(antiphon.roster().inflict(Label::of(Role::FactReader, id), fault).await, 1),
+            Some(fault) => assert_eq!(antiphon.roster().inflict(Label::of(ActorRole::FactReader, id), fault).await, 1),
             None => drop((antiphon, ada)),
         }
         assert_eq!(broken_off(&mut told).await.1, Interruption::Refused(refusal));

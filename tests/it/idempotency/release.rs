@@ -1,6 +1,6 @@
 //! When a key may be used again: after a failure without a word, told as an error.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 
 use super::{KEYS, ROWS, body, not_stored, post, posted, settled, stream};
 use crate::support::{Answer, Site, count};
@@ -30,7 +30,7 @@ async fn a_run_that_failed_without_a_word_gives_its_key_back() {
 
 #[tokio::test]
 async fn all_who_wait_for_a_run_that_fails_without_a_word_are_told_of_it_and_may_try_again() {
-    let (gate, provider) = (Gate::new(), ScriptedProvider::start());
+    let (gate, provider) = (ScriptGate::new(), ScriptedProvider::start());
     provider.script("m", Script::new().pause_until(&gate).cut());
     provider.script("m", Script::answer(["Better."]));
     let site = Site::with_models(&provider, &["m"]).config("[http]\nheader_wait = \"10m\"");
@@ -54,7 +54,7 @@ async fn all_who_wait_for_a_run_that_fails_without_a_word_are_told_of_it_and_may
 
 #[tokio::test]
 async fn a_run_whose_stream_had_begun_keeps_its_key_though_it_failed_without_a_word() {
-    let (gate, provider) = (Gate::new(), ScriptedProvider::start());
+    let (gate, provider) = (ScriptGate::new(), ScriptedProvider::start());
     let head = [("content-type", "text/event-stream")];
     provider.script("m", Script::new().headers(200, &head).pause_until(&gate).cut());
     let site = Site::with_models(&provider, &["m"]);
@@ -101,7 +101,7 @@ async fn a_run_in_the_background_keeps_its_key_though_it_failed_without_a_word()
 
 #[tokio::test]
 async fn a_run_that_a_crash_ended_keeps_its_key_and_is_not_asked_for_again() {
-    let (gate, provider) = (Gate::new(), ScriptedProvider::start());
+    let (gate, provider) = (ScriptGate::new(), ScriptedProvider::start());
     provider.script("m", Script::new().pause_until(&gate).cut());
     let site = Site::with_models(&provider, &["m"]);
     let server = site.start().await;

@@ -1,6 +1,6 @@
 //! The same with real processes that are killed or told to stop.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use serde_json::{Value, json};
 
 use crate::chained::without_ids;
@@ -15,7 +15,7 @@ struct Pair {
 }
 
 impl Pair {
-    async fn start(gate: &Gate) -> Self {
+    async fn start(gate: &ScriptGate) -> Self {
         let provider = ScriptedProvider::start();
         let begun = Script::new().text("Once ").text("upon ").text("a time");
         provider.script("waits", begun.pause_until(gate).text(" it ended").finish("stop").usage(5, 6).done());
@@ -58,7 +58,7 @@ fn body() -> Value {
 /// What the client sees of a response when its server is killed in mid-stream, and of one that nothing happens to.
 #[tokio::test]
 async fn a_stream_whose_server_was_killed_goes_on_after_the_restart_with_the_next_event() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let pair = Pair::start(&gate).await;
     let (events, _server, client) = pair.killed_and_started().await;
     let (id, seen) = (events.id(), events.frames.len() as u64);
@@ -83,7 +83,7 @@ async fn a_stream_whose_server_was_killed_goes_on_after_the_restart_with_the_nex
 
 #[tokio::test]
 async fn a_cancel_after_the_restart_ends_the_work_of_every_server() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let pair = Pair::start(&gate).await;
     let (events, _server, client) = pair.killed_and_started().await;
     let cancelled = client.cancel(&events.id()).await;
@@ -94,7 +94,7 @@ async fn a_cancel_after_the_restart_ends_the_work_of_every_server() {
 
 #[tokio::test]
 async fn a_server_told_to_stop_leaves_its_streams_to_the_next_one() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let mut pair = Pair::start(&gate).await;
     pair.near = pair.near.config("[server]\ndrain_timeout = \"100ms\"");
     let server = pair.near.start().await;
@@ -116,7 +116,7 @@ async fn a_server_told_to_stop_leaves_its_streams_to_the_next_one() {
 
 #[tokio::test]
 async fn what_waits_for_its_turn_when_the_server_is_killed_is_asked_for_with_its_whole_conversation() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = ScriptedProvider::start();
     provider.script("waits", Script::new().text("Once").pause_until(&gate).finish("stop").done());
     provider.script("m", Script::answer(["Hello"]));

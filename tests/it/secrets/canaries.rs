@@ -1,6 +1,6 @@
 //! Texts that must appear nowhere: neither in what the server prints and logs, nor in what its database holds.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider, postgres};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider, postgres};
 use reqwest::Method;
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn canary(place: &str) -> String {
     format!("{CANARY} {place}")
 }
 
-fn provider(gate: &Gate) -> ScriptedProvider {
+fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let said = canary("said");
     let refusal = json!({ "error": { "message": canary("refused"), "type": "invalid_request_error" } }).to_string();
     let reported = json!({ "error": { "message": canary("reported"), "code": canary("code") } });
@@ -151,7 +151,7 @@ async fn live_through_everything(server: &Running) -> String {
     server.key.rsplit_once("ak_").unwrap().1[17..].to_owned()
 }
 
-fn site(gate: &Gate) -> (ScriptedProvider, Site) {
+fn site(gate: &ScriptGate) -> (ScriptedProvider, Site) {
     let provider = provider(gate);
     let models = ["good", "refuses", "fails", "page", "reports", "nonsense", "cut", "waits"];
     let site = Site::with_models(&provider, &models)
@@ -163,7 +163,7 @@ fn site(gate: &Gate) -> (ScriptedProvider, Site) {
 
 #[tokio::test]
 async fn no_content_is_printed_logged_or_kept_in_the_clear() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let (_provider, site) = site(&gate);
     let server = site.start().await;
     let secret = live_through_everything(&server).await;
@@ -186,7 +186,7 @@ async fn no_content_is_printed_logged_or_kept_in_the_clear() {
 
 #[tokio::test]
 async fn no_content_is_in_any_column_of_postgresql() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let (_provider, site) = site(&gate);
     let site = site.on(&postgres::fresh_database());
     let server = site.start().await;

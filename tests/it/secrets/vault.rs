@@ -1,6 +1,6 @@
 //! Ciphertexts that were moved, and keys that are changed under a running server.
 
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 
@@ -57,7 +57,7 @@ async fn ciphertexts_that_changed_places_are_found_out() {
 
 #[tokio::test]
 async fn the_key_ring_is_rotated_while_a_response_streams() {
-    let gate = Gate::new();
+    let gate = ScriptGate::new();
     let provider = ScriptedProvider::start();
     provider.script("m", Script::answer(["Hello"]));
     provider.script("waits", Script::new().text("before ").pause_until(&gate).text("after").finish("stop").done());

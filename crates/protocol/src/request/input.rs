@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Input {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Input, A::Error> {
                 let mut items = Vec::new();
-                while let Some(Item(item)) = seq.next_element()? {
+                while let Some(ListedInputItem(item)) = seq.next_element()? {
                     items.push(item);
                 }
                 Ok(Input::Items(items))
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for ContentParam {
 }
 
 /// An object, and nothing else: derived structs would take an array too, field by field.
-struct Item(InputItem);
+struct ListedInputItem(InputItem);
 
 /// The same for parts.
 struct Part(InputPart);
@@ -188,7 +188,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-impl<'de> Deserialize<'de> for Item {
+impl<'de> Deserialize<'de> for ListedInputItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ObjectVisitor(std::marker::PhantomData, "an item object")).map(Self)
     }

@@ -28,7 +28,7 @@ pub(super) struct AnthropicDecoder {
     calls: CallIndex,
     others: CallIndex,
     /// A call whose block was stopped without arguments.
-    unsettled: Option<CallIndex>,
+    call_without_arguments: Option<CallIndex>,
     counts: TokenCounts,
     usage: Option<Usage>,
 }
@@ -120,7 +120,7 @@ impl AnthropicDecoder {
             return Err(Error::Protocol { what: "too many content blocks" });
         }
         self.next_index = index + 1;
-        self.settle(events);
+        self.finish_call_without_arguments(events);
         let is_call = fields.get("type").is_some_and(|kind| kind == "tool_use");
         if is_call && self.calls == MOST_CALLS {
             return Err(Error::Protocol { what: "too many calls" });
@@ -147,15 +147,15 @@ impl AnthropicDecoder {
             return Err(Error::Protocol { what: "the end of a content block that is not open" });
         };
         match block.stop(events) {
-            StoppedBlock::WithoutArguments(call) => self.unsettled = Some(call),
+            StoppedBlock::WithoutArguments(call) => self.call_without_arguments = Some(call),
             StoppedBlock::Settled => {}
         }
         Ok(())
     }
 
     /// The call without arguments was meant so.
-    fn settle(&mut self, events: &mut Vec<ProviderEvent>) {
-        let call = self.unsettled.take();
+    fn finish_call_without_arguments(&mut self, events: &mut Vec<ProviderEvent>) {
+        let call = self.call_without_arguments.take();
         events.extend(call.map(|call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }));
     }
 
@@ -173,7 +173,9 @@ impl AnthropicDecoder {
             match reason {
                 // The call may have been cut before its arguments.
                 FinishReason::Length | FinishReason::ContentFilter => {}
-                FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => self.settle(events),
+                FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => {
+                    self.finish_call_without_arguments(events)
+                }
             }
             events.push(ProviderEvent::Finished(reason));
             self.finished = true;

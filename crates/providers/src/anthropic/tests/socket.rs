@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{asked, asking, begin, finish, plain, request, start, stop, written};
 use crate::{Anthropic, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamError, UpstreamOptions};
-use antiphon::testkit::{Gate, Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use antiphon_domain::{FinishReason, Request};
 
 fn provider(at: &ScriptedProvider) -> Anthropic {
@@ -59,7 +59,7 @@ async fn only_what_is_named_reaches_the_provider() {
 
 #[tokio::test]
 async fn opened_is_told_with_the_id_as_soon_as_the_message_begins() {
-    let (server, gate) = (ScriptedProvider::start(), Gate::new());
+    let (server, gate) = (ScriptedProvider::start(), ScriptGate::new());
     let rest = [start(0, json!({ "type": "text", "text": "Hi" })), stop(0), finish("end_turn")];
     server.script("m", Script::new().raw(written(&[begin()])).pause_until(&gate).raw(written(&rest)));
     let mut batches = provider(&server).open(question());
