@@ -53,7 +53,7 @@ impl Node {
                 target: target.clone(),
                 queue_timeout: upstream.map(|upstream| upstream.queue_timeout).unwrap_or_default(),
                 retry: upstream.map(|upstream| upstream.retry).unwrap_or_default(),
-                reattachable: upstream.is_some_and(|upstream| upstream.provider.can_reattach()),
+                reattachable: upstream.is_some_and(|upstream| upstream.provider.reattachment().is_some()),
             }
         };
         targets.iter().map(run_target).collect()

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::domain::FinishReason;
 use crate::protocol::Usage;
-use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest};
+use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment};
 
 type ProviderBatch = Result<Vec<ProviderEvent>, Error>;
 
@@ -97,10 +97,12 @@ impl Provider for PuppetProvider {
         self.call(request, None)
     }
 
-    fn can_reattach(&self) -> bool {
-        self.reattachable
+    fn reattachment(&self) -> Option<&dyn Reattachment> {
+        self.reattachable.then_some(self as &dyn Reattachment)
     }
+}
 
+impl Reattachment for PuppetProvider {
     fn reattach(
         &self,
         request: ProviderRequest,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use antiphon::{
     domain::{Fact, FinishReason, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
-    provider::{Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions},
+    provider::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions},
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
 };
 use futures_util::{StreamExt, stream::LocalBoxStream};

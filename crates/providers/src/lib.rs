@@ -17,7 +17,7 @@ mod upstream_control;
 use std::fmt;
 
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
-use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
+use futures_util::stream::LocalBoxStream;
 
 use antiphon_domain::{Cause, Request, Timeouts};
 
@@ -48,25 +48,9 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// the request's [`HandOver`] is arranged.
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
-    /// Whether a call goes on at the provider when its listener is lost, so that [`reattach`](Self::reattach) can
-    /// hear the rest of it.
-    fn can_reattach(&self) -> bool {
-        false
-    }
-
-    /// Listens again to a call that [`open`](Self::open) once made, by the id that [`ProviderEvent::Opened`] told.
-    /// The request is that of the call; the provider is not asked to do anything again.
-    ///
-    /// The stream tells the whole call from its beginning, in the same events as the first time: whoever has heard
-    /// some of it already can tell by counting. Dropping it, also before it was polled, means what dropping the first
-    /// one meant. A stream that ended because its connection failed leaves the provider's work alone: it can be
-    /// listened to once more.
-    fn reattach(
-        &self,
-        _request: ProviderRequest,
-        _provider_response_id: String,
-    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        stream::iter([Err(Error::Closed)]).boxed_local()
+    /// The way back to a call whose connection was lost, at a provider that works on without one.
+    fn reattachment(&self) -> Option<&dyn Reattachment> {
+        None
     }
 
     /// The first parameter of a request that this provider can't honour, by its name in the API. Such a request
@@ -80,6 +64,22 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
         future::ready(Ok(())).boxed_local()
     }
+}
+
+/// What a provider can do that keeps its calls and works on them without a connection.
+pub trait Reattachment: Send + Sync {
+    /// Replays a call that [`open`](Provider::open) once made, by the id that [`ProviderEvent::Opened`] had. The request
+    /// is that of the call; the provider is not asked to do anything again.
+    ///
+    /// The stream has the whole call from its beginning, in the same events as the first time: who received some of it
+    /// already can tell by counting. Dropping it, also before it was polled, means what dropping the first one meant. A
+    /// stream that ended because its connection failed leaves the provider's work alone: the call can be replayed once
+    /// more.
+    fn reattach(
+        &self,
+        request: ProviderRequest,
+        provider_response_id: String,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 }
 
 /// Why a call of a provider failed. Texts of a provider may quote content, so none is kept.

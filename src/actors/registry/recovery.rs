@@ -305,7 +305,7 @@ async fn resumable(
 }
 
 fn can_reattach(node: &Node, call: &LostCall) -> bool {
-    node.upstreams.get(&call.provider).is_some_and(|upstream| upstream.provider.can_reattach())
+    node.upstreams.get(&call.provider).is_some_and(|upstream| upstream.provider.reattachment().is_some())
 }
 
 /// The plan of a resumed response, without its prompt: that is built when it is needed.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
     ResponseSupervisor,
@@ -264,7 +264,11 @@ impl ResponseSupervisor {
         let build = move |_: &mut Context<_>| {
             let said = match start {
                 ReaderStart::Open => provider.open(request),
-                ReaderStart::Reattach(id) => provider.reattach(request, id),
+                ReaderStart::Reattach(id) => match provider.reattachment() {
+                    Some(reattachment) => reattachment.reattach(request, id),
+                    // The configuration has changed since the call was made.
+                    None => stream::iter([Err(Error::Closed)]).boxed_local(),
+                },
             };
             // The slot goes with the socket: the stream is dropped first.
             let batches = said.inspect(move |_| {
@@ -294,8 +298,8 @@ impl ResponseSupervisor {
     /// Cancels a call at its provider, which takes the same words as ending one that is listened to.
     pub(super) fn cancel_at_provider(&mut self, target: usize, provider_response_id: String) {
         self.provider.hand_over = HandOver::default();
-        if let Some(Upstream { provider, .. }) = self.upstream(target) {
-            drop(provider.reattach(self.provider_request(target), provider_response_id));
+        if let Some(reattachment) = self.upstream(target).and_then(|upstream| upstream.provider.reattachment()) {
+            drop(reattachment.reattach(self.provider_request(target), provider_response_id));
         }
     }
 

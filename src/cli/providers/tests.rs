@@ -44,6 +44,7 @@ fn only_a_provider_that_is_to_keep_its_responses_can_be_listened_to_again() {
          [providers.c]\nkind = \"chat_completions\"\nbase_url = \"http://h/v1\"\nmodels = [\"c\"]",
     );
     let built = build(&config).unwrap_or_default();
-    let told: Vec<(&str, bool)> = built.iter().map(|built| (built.name, built.provider.can_reattach())).collect();
+    let told: Vec<(&str, bool)> =
+        built.iter().map(|built| (built.name, built.provider.reattachment().is_some())).collect();
     assert_eq!(told, [("a", true), ("b", false), ("c", false), ("eliza", false)]);
 }

@@ -10,7 +10,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Responses. It is asked to store nothing unless calls are to outlive their listener:
@@ -50,20 +50,22 @@ impl Provider for Responses {
         self.0.open(request)
     }
 
-    fn can_reattach(&self) -> bool {
-        self.0.can_reattach()
+    fn reattachment(&self) -> Option<&dyn Reattachment> {
+        self.0.can_reattach().then_some(self as &dyn Reattachment)
     }
 
+    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        self.0.probe(timeouts)
+    }
+}
+
+impl Reattachment for Responses {
     fn reattach(
         &self,
         request: ProviderRequest,
         provider_response_id: String,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
         self.0.reattach(request, &provider_response_id)
-    }
-
-    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
-        self.0.probe(timeouts)
     }
 }
 
