@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::site::{DEFAULT_USER, Site};
+use super::command_context::{CommandContext, DEFAULT_USER};
 use super::welcome::Welcome;
 use super::{DataDir, DataDirLock};
 use crate::access::{AccountService, ApiKey, Authenticator, ServiceError};
@@ -45,7 +45,7 @@ pub async fn prepare(mut config: Config, data: &Path, listen: Option<SocketAddr>
     let data_dir = DataDir::open(data)?;
     let lock = data_dir.lock()?;
     let node = data_dir.node_name(&lock)?;
-    let Site { store, vault, service, .. } = Site::open(&config, &data_dir).await?;
+    let CommandContext { store, vault, service, .. } = CommandContext::open(&config, &data_dir).await?;
     let authenticator = Authenticator::new(Arc::clone(&store) as _, vault.pepper());
     Ok(ServeInput { config, data_dir, lock, node, store, vault, authenticator, service })
 }

@@ -7,9 +7,9 @@ use anyhow::anyhow;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::providers::{self, Built};
+use super::providers::{self, BuiltProvider};
 use super::serve::{ServeInput, prepare};
-use super::{Obstacle, dangers, models, reachability};
+use super::{StartupError, models, reachability, startup_warnings};
 use crate::antiphon::Antiphon;
 use crate::config::{Config, LogFormat};
 use crate::domain::Encoding;
@@ -34,7 +34,7 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let input = prepare(config, data, listen).await?;
     let asked = input.config.server.listen;
-    let listener = TcpListener::bind(asked).map_err(|error| Obstacle::at(asked, error))?;
+    let listener = TcpListener::bind(asked).map_err(|error| StartupError::at(asked, error))?;
     let address = listener.local_addr()?;
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
@@ -47,8 +47,8 @@ pub(super) async fn serve(
     let mut served = actix_rt::spawn(server);
     out.write_all(input.welcome(address).await?.as_bytes())?;
     out.flush()?;
-    for danger in dangers::of(&input.config, address) {
-        tracing::warn!("{danger}");
+    for warning in startup_warnings::list(&input.config, address) {
+        tracing::warn!("{warning}");
     }
     let mut signals = Signals::new()?;
     tokio::select! {
@@ -65,7 +65,7 @@ pub(super) async fn serve(
 }
 
 /// Prints whether the providers answer, then never ends: the server has begun and does not depend on it.
-async fn tell_reachability(providers: &[Built<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
+async fn tell_reachability(providers: &[BuiltProvider<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
     let lines = reachability::lines(providers, format).await;
     if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         tracing::warn!(error = %error, "nobody reads which providers can be reached");
@@ -122,15 +122,15 @@ impl Signals {
     }
 }
 
-fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
+fn start_node(input: &ServeInput, providers: &[BuiltProvider<'_>]) -> anyhow::Result<Antiphon> {
     let config = &input.config;
     let builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone())
         .name(&input.node)
         .models(models::catalog(config))
         .limits(config.limits.clone())
         .responses(config.responses.clone());
-    let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
-        builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
+    let builder = providers.iter().fold(builder, |builder, BuiltProvider { name, configured, provider }| {
+        builder.limited_provider(*name, Arc::clone(provider), configured.options())
     });
     Ok(builder.start()?)
 }

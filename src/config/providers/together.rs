@@ -1,14 +1,14 @@
-//! What has to fit together across all providers: every model has one place, and fallbacks are there.
+//! What has to fit together across all providers: every model has one provider, and fallbacks exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ANY, ELIZA, Provider};
-use crate::config::{Model, Problem};
+use super::{ANY, ConfiguredProvider, ELIZA};
+use crate::config::{ModelSection, Problem};
 
 /// The provider of each model, by the names that clients use.
 type Owners<'a> = BTreeMap<&'a str, &'a str>;
 
-pub(super) fn check(providers: &BTreeMap<String, Provider>, problems: &mut Vec<Problem>) {
+pub(super) fn check(providers: &BTreeMap<String, ConfiguredProvider>, problems: &mut Vec<Problem>) {
     let owners = owners(providers, problems);
     for (key, model) in models(providers).map(|(name, index, model)| (key_of(name, index), model)) {
         let mut seen = BTreeSet::new();
@@ -26,10 +26,10 @@ pub(super) fn check(providers: &BTreeMap<String, Provider>, problems: &mut Vec<P
     }
 }
 
-fn owners<'a>(providers: &'a BTreeMap<String, Provider>, problems: &mut Vec<Problem>) -> Owners<'a> {
+fn owners<'a>(providers: &'a BTreeMap<String, ConfiguredProvider>, problems: &mut Vec<Problem>) -> Owners<'a> {
     let mut owners = Owners::new();
     for (name, provider) in providers {
-        let Provider::Eliza(_) = provider else { continue };
+        let ConfiguredProvider::Eliza(_) = provider else { continue };
         if let Some(other) = owners.insert(ELIZA, name) {
             let reason = format!("providers.{other} is of the kind \"eliza\" already");
             problems.push(Problem::new(format!("providers.{name}.kind"), None, reason));
@@ -53,12 +53,12 @@ fn owners<'a>(providers: &'a BTreeMap<String, Provider>, problems: &mut Vec<Prob
     owners
 }
 
-/// The models that servers have, with the name of their provider and their place in its list.
-fn models(providers: &BTreeMap<String, Provider>) -> impl Iterator<Item = (&str, usize, &Model)> {
+/// The models that servers have, with the name of their provider and their position in its list.
+fn models(providers: &BTreeMap<String, ConfiguredProvider>) -> impl Iterator<Item = (&str, usize, &ModelSection)> {
     providers.iter().flat_map(|(name, provider)| {
         let models = match provider {
-            Provider::Eliza(_) => &[],
-            Provider::Upstream(section) => section.models.as_slice(),
+            ConfiguredProvider::Eliza(_) => &[],
+            ConfiguredProvider::Upstream(upstream) => upstream.models.as_slice(),
         };
         models.iter().enumerate().map(|(index, model)| (name.as_str(), index, model))
     })

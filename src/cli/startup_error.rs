@@ -8,7 +8,7 @@ use crate::store;
 
 /// What keeps a command from its work, where people can do something about it. `report` says what.
 #[derive(Debug, thiserror::Error)]
-pub enum Obstacle {
+pub enum StartupError {
     /// Somebody else has the port.
     #[error("another program listens on {0} already")]
     AddressInUse(SocketAddr),
@@ -83,7 +83,7 @@ fn told(process: Option<u32>) -> String {
     process.map_or_else(String::new, |process| format!(" (process {process})"))
 }
 
-impl Obstacle {
+impl StartupError {
     /// Why an address can't be listened on.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
     pub(super) fn at(address: SocketAddr, source: io::Error) -> Self {
