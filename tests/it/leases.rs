@@ -176,7 +176,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
     let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
     assert_eq!(failed, Ok(NodeFailure::Superseded));
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), Refusal::DatabaseUnavailable);
+    assert_eq!(refused.unwrap_err(), Refusal::NodeFailed);
     node.antiphon.roster().wait_until_empty(PATIENCE).await.unwrap();
     node.antiphon.drain(Duration::ZERO).await;
     let lease = Lease::of(&node).await;
