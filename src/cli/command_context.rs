@@ -21,12 +21,12 @@ pub(super) struct CommandContext {
     pub(super) store: Arc<SqlStore>,
     pub(super) vault: Vault,
     pub(super) service: AccountService,
-    /// What people are told where this is a new database, or a new key ring.
+    /// A sentence about the new database or key ring, if this made one.
     pub(super) begun: Option<String>,
 }
 
 impl CommandContext {
-    /// Opens what is there, and makes what is not.
+    /// Opens the database and the key ring, and makes those that are not there.
     pub(super) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
         // Where that can't be seen, opening it says why.
         let is_new = missing_file(config, data_dir).is_ok_and(|file| file.is_some());
@@ -45,7 +45,7 @@ impl CommandContext {
         Self::unlocked(config, data_dir, store, ring, begun).await
     }
 
-    /// Opens what is there, and makes nothing.
+    /// Opens the database and the key ring; fails if one is not there.
     pub(super) async fn find(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
         if let Some(path) = missing_file(config, data_dir)? {
             return Err(StartupError::NoDatabase(whole(&path)).into());
@@ -99,7 +99,7 @@ fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, 
     }
 }
 
-/// The path from the root on: who is in the wrong directory sees it.
+/// The path from the root on, so that a wrong working directory can be seen.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

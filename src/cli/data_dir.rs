@@ -13,7 +13,7 @@ use super::StartupError;
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
 
-/// The lock of a data directory. It is gone when this is dropped or the process ends, however it does.
+/// The lock of a data directory. It is released when this is dropped or the process ends in any way.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
@@ -89,7 +89,7 @@ impl DataDir {
     }
 }
 
-/// For people who wonder who has the lock; the lock itself is the system's.
+/// Writes this process's id into the lock's file, for people; the lock itself is the system's.
 fn write_process(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())

@@ -11,7 +11,8 @@ mod tests;
 
 /// The models of all providers.
 pub(super) fn catalog(config: &Config) -> ModelCatalog {
-    let offered: Vec<OfferedModel> = config.providers.iter().flat_map(offered_by).collect();
+    let offered = config.providers.iter().flat_map(|(name, provider)| offered_by(name, provider));
+    let offered: Vec<OfferedModel> = offered.collect();
     let default_output_tokens = config.responses.default_max_output_tokens;
     let alone: Vec<Model> = offered.iter().map(|offered| without_fallbacks(offered, default_output_tokens)).collect();
     let by_id: BTreeMap<&str, &Model> = alone.iter().map(|model| (model.id.as_str(), model)).collect();
@@ -20,13 +21,11 @@ pub(super) fn catalog(config: &Config) -> ModelCatalog {
         let fallbacks = offered.section.fallback.iter().filter_map(|id| by_id.get(id.as_str()));
         Model { fallbacks: fallbacks.map(|model| fallback(model)).collect(), ..model.clone() }
     };
-    let models = offered.iter().zip(&alone).map(with_fallbacks);
-    let (any, named): (Vec<Model>, Vec<Model>) = models.partition(|model| model.id == ANY);
-    any.into_iter().fold(named.into_iter().collect(), ModelCatalog::with_any)
+    let models = offered.iter().zip(&alone);
+    let (any, named): (Vec<_>, Vec<_>) = models.partition(|(offered, _)| offered.section.is_any());
+    let catalog: ModelCatalog = named.into_iter().map(with_fallbacks).collect();
+    any.into_iter().map(with_fallbacks).fold(catalog, ModelCatalog::with_any)
 }
-
-/// The name that stands for every name that no provider has.
-const ANY: &str = "*";
 
 /// A model and the provider that has it.
 struct OfferedModel {
@@ -34,12 +33,12 @@ struct OfferedModel {
     section: ModelSection,
 }
 
-fn offered_by((name, provider): (&String, &ConfiguredProvider)) -> Vec<OfferedModel> {
+fn offered_by(name: &str, provider: &ConfiguredProvider) -> Vec<OfferedModel> {
     let sections = match provider {
         ConfiguredProvider::Eliza(_) => vec![ModelSection::named("eliza", Timeouts::default())],
         ConfiguredProvider::Upstream(upstream) => upstream.models.clone(),
     };
-    sections.into_iter().map(|section| OfferedModel { provider: name.clone(), section }).collect()
+    sections.into_iter().map(|section| OfferedModel { provider: name.to_owned(), section }).collect()
 }
 
 fn without_fallbacks(offered: &OfferedModel, default_output_tokens: u32) -> Model {

@@ -22,11 +22,11 @@ pub(super) struct BuiltProvider<'a> {
 /// # Errors
 /// If one can't work on this machine, say because it has no certificates.
 pub(super) fn build(config: &Config) -> anyhow::Result<Vec<BuiltProvider<'_>>> {
-    config.providers.iter().map(BuiltProvider::of).collect()
+    config.providers.iter().map(|(name, configured)| BuiltProvider::of(name, configured)).collect()
 }
 
 impl<'a> BuiltProvider<'a> {
-    fn of((name, configured): (&'a String, &'a ConfiguredProvider)) -> anyhow::Result<Self> {
+    fn of(name: &'a str, configured: &'a ConfiguredProvider) -> anyhow::Result<Self> {
         let provider = match configured {
             ConfiguredProvider::Eliza(_) => Arc::new(Eliza::default()),
             ConfiguredProvider::Upstream(upstream) => adapter(upstream).with_context(|| format!("providers.{name}"))?,

@@ -1,4 +1,4 @@
-//! What people are told of an error: what happened, and what to do next. This is the one place that gives advice.
+//! Error reports: what happened, and what to do next. The advice for every error is here and nowhere else.
 
 use std::error::Error;
 use std::io;
@@ -43,7 +43,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<InvalidConfig>().is_some() { NOT_VALID } else { 1 }
 }
 
-/// Whether a command that prints an answer failed because nobody reads it any more, which needs no words.
+/// Whether a command failed only because the reader of its answer has closed the pipe; nothing is reported then.
 #[must_use]
 pub fn reader_left(command: &Command, error: &anyhow::Error) -> bool {
     let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;

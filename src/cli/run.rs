@@ -1,4 +1,4 @@
-//! From a command to what carries it out.
+//! Carrying out a command.
 
 use std::io::{self, Write};
 

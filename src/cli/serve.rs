@@ -1,4 +1,4 @@
-//! What has to be there before a server can start.
+//! What is made ready before a server starts.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,15 +20,15 @@ pub struct ServeInput {
     pub config: Config,
     /// The data directory.
     pub data_dir: DataDir,
-    /// Its lock; it has to live as long as the server.
+    /// The lock of the data directory; it has to live as long as the server.
     pub lock: DataDirLock,
     /// The node's name in the database.
     pub node: String,
-    /// The record of all responses.
+    /// The database of all responses.
     pub store: Arc<SqlStore>,
-    /// What opens and seals content.
+    /// What encrypts and decrypts content.
     pub vault: Vault,
-    /// Tells who sends a request.
+    /// What authenticates requests.
     pub authenticator: Authenticator,
     pub(super) service: AccountService,
 }
@@ -51,7 +51,7 @@ pub async fn prepare(mut config: Config, data: &Path, listen: Option<SocketAddr>
 }
 
 impl ServeInput {
-    /// What people are told once the server listens at `address`; one JSON object a line where logs are JSON. On the
+    /// The text that is printed once the server listens at `address`; one JSON object a line where logs are JSON. On the
     /// very first start this adds the default user and an API key, which is shown here and never again; so call it
     /// when the socket is bound, and print it.
     ///
@@ -66,7 +66,7 @@ impl ServeInput {
         })
     }
 
-    /// The first key, if there is no user yet. Of two nodes that start together, one makes it.
+    /// Makes the first key, if there is no user yet. Of two nodes that start together, one makes it.
     async fn first_key(&self) -> anyhow::Result<Option<ApiKey>> {
         if !self.store.users().await?.is_empty() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! What the start of a server says on standard output.
+//! The text that a server prints on standard output when it starts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::access::ApiKey;
 use crate::config::{Config, ConfiguredProvider, ValueSource};
 
-/// How many models are named; of more there is the number.
+/// How many models are named; the others are counted.
 const MOST_MODELS: usize = 8;
 
-/// What there is to say about a server that has begun to listen.
+/// The facts about a server that has begun to listen.
 #[derive(Debug)]
 pub(super) struct Welcome {
     url: String,
@@ -112,7 +112,7 @@ fn models(config: &Config) -> Vec<String> {
     config.providers.values().flat_map(of).collect()
 }
 
-/// Where the options come from that are not the server's own.
+/// Where the options come from that are not defaults.
 fn options(config: &Config) -> String {
     let is_variable = |source: &ValueSource| matches!(source, ValueSource::Variable(_));
     let variables = config.settings.iter().filter(|setting| is_variable(&setting.source)).count();

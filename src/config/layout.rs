@@ -47,7 +47,7 @@ impl<T: Serialize> Layout<T> {
     }
 }
 
-/// Whether this is the name of a group, which nobody may write.
+/// Whether this is the name of a group; in a configuration it is not allowed.
 pub(super) fn is_group(name: &str) -> bool {
     name.starts_with(GROUP)
 }

@@ -151,7 +151,7 @@ impl<'a> Layers<'a> {
     /// The environment variables that the file or the environment itself names as holders of secrets.
     fn secret_variables(&self, below: &[ConfigEntry]) -> Vec<String> {
         let mut checked = CheckedEntries { valid: below.to_vec(), problems: Vec::new() };
-        // What is wrong with them is told when they are known to be options.
+        // Their problems are reported later, when it is known which variables are options.
         checked.add(entries::of_environment(self.environment, &[]), &self.layout, &[]);
         let sections = entries::tree(&checked.valid, &self.layout).try_deserialize::<Sections>();
         sections.map(|sections| sections.secret_variables().collect()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Layers, limits, and what people are told about a configuration that is not valid.
+//! Layers, limits, and the problems of a configuration that is not valid.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

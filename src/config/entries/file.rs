@@ -59,7 +59,7 @@ impl TomlFile<'_> {
 fn of(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::new(None, text.as_ref()),
-        // A number that has no place in 64 bits stays a text, which is then told to be no number.
+        // A number that does not fit in 64 bits stays a text, which is then refused.
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or_else(|_| Value::new(None, number.as_str()), |number| Value::new(None, number)),
         DeValue::Float(number) => number

@@ -1,4 +1,4 @@
-//! What has to fit together across all providers: every model has one provider, and fallbacks exist.
+//! Checks across all providers: every model has one provider, and fallbacks exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +14,11 @@ pub(super) fn check(providers: &BTreeMap<String, ConfiguredProvider>, problems: 
         let mut seen = BTreeSet::new();
         for fallback in &model.fallback {
             let reason = match owners.get(fallback.as_str()) {
-                _ if *fallback == model.id => "a model can't answer in its own place",
-                _ if fallback == ANY => "a fallback is one model, by its name",
+                _ if *fallback == model.id => "a model can't be its own fallback",
+                _ if fallback == ANY => "a fallback is the name of one model",
                 None => "there is no model of that name",
-                Some(_) if fallback == ELIZA => "the built-in program never answers in the place of another model",
-                Some(_) if !seen.insert(fallback) => "is there already",
+                Some(_) if fallback == ELIZA => "the built-in program can't be a fallback",
+                Some(_) if !seen.insert(fallback) => "is listed already",
                 Some(_) => continue,
             };
             problems.push(Problem::new(format!("{key}.fallback"), Some(fallback.clone()), reason));
@@ -42,7 +42,7 @@ fn owners<'a>(providers: &'a BTreeMap<String, ConfiguredProvider>, problems: &mu
             }
             Some(other) => {
                 let reason = if model.id == ANY {
-                    format!("providers.{other} takes any name already, and only one can")
+                    format!("only one provider can have \"*\", and providers.{other} has it already")
                 } else {
                     format!("providers.{other} has a model of that name already")
                 };

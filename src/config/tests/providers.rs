@@ -240,10 +240,10 @@ fn every_problem_of_every_model_is_told_at_once() {
         "[4].upstream_id = x: \"*\" passes every name on as it is",
         "[5].id: expected the model's name",
         "[1].fallback = none: there is no model of that name",
-        "[1].fallback = good: is there already",
-        "[1].fallback = b: a model can't answer in its own place",
-        "[1].fallback = *: a fallback is one model, by its name",
-        "[1].fallback = eliza: the built-in program never answers",
+        "[1].fallback = good: is listed already",
+        "[1].fallback = b: a model can't be its own fallback",
+        "[1].fallback = *: a fallback is the name of one model",
+        "[1].fallback = eliza: the built-in program can't be a fallback",
     ];
     for (line, expected) in told.iter().zip(expected) {
         assert!(line.starts_with(&format!("providers.a.models{expected}")), "{expected} is not in {told:#?}");
@@ -293,6 +293,8 @@ fn one_provider_takes_any_name() {
     let told = problems(&both, &[]);
     assert_eq!(
         told,
-        ["providers.b.models[1] = *: providers.a takes any name already, and only one can (config.toml line 8)"]
+        [
+            "providers.b.models[1] = *: only one provider can have \"*\", and providers.a has it already (config.toml line 8)"
+        ]
     );
 }

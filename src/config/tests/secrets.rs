@@ -8,7 +8,7 @@ use crate::config::Purpose;
 
 const KEYED: &str = "[providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\"]\n";
 
-/// What is told who wants it for this.
+/// The number of problems for this purpose.
 fn told(purpose: Purpose, file: &str, variables: &[(&str, &str)]) -> usize {
     load_for(purpose, file, variables).err().map_or(0, |error| error.problems.len())
 }
