@@ -232,18 +232,18 @@ fn insert(table: &mut Map<String, Value>, path: &[String], value: Value) {
 }
 
 fn flatten(path: &mut Vec<String>, value: Value, entries: &mut Vec<(Vec<String>, Value)>) {
-    match value.kind {
-        ValueKind::Table(table) if !table.is_empty() || path.is_empty() => {
-            let mut fields: Vec<_> = table.into_iter().collect();
-            fields.sort_by(|(one, _), (other, _)| one.cmp(other));
-            for (key, value) in fields {
-                path.push(key);
-                flatten(path, value, entries);
-                path.pop();
-            }
+    if let ValueKind::Table(table) = &value.kind
+        && (!table.is_empty() || path.is_empty())
+    {
+        let mut fields: Vec<_> = table.iter().collect();
+        fields.sort_by_key(|(key, _)| *key);
+        for (key, value) in fields {
+            path.push(key.clone());
+            flatten(path, value.clone(), entries);
+            path.pop();
         }
-        ValueKind::Nil => {}
-        kind => entries.push((path.clone(), Value::new(None, kind))),
+    } else if value.kind != ValueKind::Nil {
+        entries.push((path.clone(), value));
     }
 }
 
