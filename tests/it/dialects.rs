@@ -11,11 +11,12 @@ use antiphon::{
     access::AccountService,
     actors::{DeliveryMode, Emission, EstimateTokens, ProviderOptions},
     domain::{
-        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp, View,
+        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp,
+        ToolPolicy, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore},
+    store::{SqlStore, StoreOptions},
     testkit::{Script, ScriptedProvider},
     vault::{KeyRing, Vault},
 };
@@ -68,7 +69,7 @@ impl Listener {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.unwrap());
         sql.migrate().await.unwrap();
         let vault = Vault::new(KeyRing::generate().unwrap(), sql.clone());
         let user = AccountService::new(sql.clone(), vault.clone()).create_user("somebody", AT).await.unwrap().id;
@@ -132,6 +133,7 @@ impl Listener {
             disconnect: DisconnectPolicy::Continue,
             idempotency: None,
             resumable: true,
+            tools: ToolPolicy::default(),
         }
     }
 }

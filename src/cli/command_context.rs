@@ -1,0 +1,130 @@
+//! What a command works on: the database, the vault, the accounts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{DataDir, StartupError};
+use crate::access::{AccountService, ServiceError};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::store::{AccountError, AccountStore, SqlStore, UserRecord};
+use crate::vault::{self, KeyRing, RingError, Vault};
+
+/// The user that keys belong to where no other is named.
+pub(super) const DEFAULT_USER: &str = "default";
+
+/// The database with its tables up to date, and the vault that opens what is in it.
+#[derive(Debug)]
+pub(super) struct CommandContext {
+    pub(super) store: Arc<SqlStore>,
+    pub(super) vault: Vault,
+    pub(super) service: AccountService,
+    /// A sentence about the new database or key ring, if this made one.
+    pub(super) begun: Option<String>,
+}
+
+impl CommandContext {
+    /// Opens the database and the key ring, and makes those that are not there.
+    pub(super) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
+        // Where that can't be seen, opening it says why.
+        let is_new = missing_file(config, data_dir).is_ok_and(|file| file.is_some());
+        let store = connect(config, data_dir).await?;
+        let (ring, is_new_ring) = match open_ring(config, data_dir, &*store).await? {
+            Ring::Opened(ring) => (ring, false),
+            Ring::Missing(path) => (KeyRing::open_or_create(&path)?, true),
+        };
+        let place = whole(data_dir.path());
+        let begun = (is_new || is_new_ring).then(|| {
+            format!(
+                "there was nothing yet, so this began a new data directory: '{}' (--data chooses another)",
+                place.display()
+            )
+        });
+        Self::unlocked(config, data_dir, store, ring, begun).await
+    }
+
+    /// Opens the database and the key ring; fails if one is not there.
+    pub(super) async fn find(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
+        if let Some(path) = missing_file(config, data_dir)? {
+            return Err(StartupError::NoDatabase(whole(&path)).into());
+        }
+        let store = connect(config, data_dir).await?;
+        match open_ring(config, data_dir, &*store).await? {
+            Ring::Opened(ring) => Self::unlocked(config, data_dir, store, ring, None).await,
+            Ring::Missing(path) => Err(StartupError::NotBegun(whole(&path)).into()),
+        }
+    }
+
+    async fn unlocked(
+        config: &Config,
+        data_dir: &DataDir,
+        store: Arc<SqlStore>,
+        ring: KeyRing,
+        begun: Option<String>,
+    ) -> anyhow::Result<Self> {
+        let vault = Vault::new(ring, Arc::clone(&store) as _);
+        vault.check().await.map_err(|error| match error {
+            vault::Error::Tampered | vault::Error::UnknownKeyVersion(_) => {
+                anyhow::Error::new(StartupError::RingOfAnother(config.store.place(data_dir.path())))
+            }
+            other @ (vault::Error::TooLarge { .. }
+            | vault::Error::NoDataKey(_)
+            | vault::Error::Randomness
+            | vault::Error::Ring(_)
+            | vault::Error::Accounts(_)) => other.into(),
+        })?;
+        let service = AccountService::new(Arc::clone(&store) as _, vault.clone());
+        Ok(Self { store, vault, service, begun })
+    }
+
+    /// The user of that name or id. The default user is added if it is not there yet.
+    pub(super) async fn user(&self, name_or_id: &str) -> anyhow::Result<UserRecord> {
+        match self.service.find_user(name_or_id).await {
+            Err(ServiceError::Accounts(AccountError::UnknownUser)) if name_or_id == DEFAULT_USER => {
+                Ok(self.service.create_user(DEFAULT_USER, SystemClock.now()).await?)
+            }
+            found => found.with_context(|| format!("user '{name_or_id}'")),
+        }
+    }
+}
+
+/// The file of the database, if that is one that is not there.
+fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, StartupError> {
+    let Some(path) = config.store.options(data_dir.path()).sqlite_file() else { return Ok(None) };
+    match path.try_exists() {
+        Ok(is_there) => Ok((!is_there).then_some(path)),
+        Err(source) => Err(StartupError::DataDir { path, source }),
+    }
+}
+
+/// The path from the root on, so that a wrong working directory can be seen.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Connects to the database and brings its tables up to date.
+pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
+    let store = SqlStore::connect(config.store.options(data_dir.path())).await;
+    let place = || config.store.place(data_dir.path());
+    let store = store.map_err(|source| StartupError::Database { place: place(), source })?;
+    store.migrate().await.map_err(|source| StartupError::Tables { place: place(), source })?;
+    Ok(Arc::new(store))
+}
+
+enum Ring {
+    Opened(KeyRing),
+    /// There is no file, and nothing that was sealed with what was in it.
+    Missing(PathBuf),
+}
+
+/// Opens the key ring. A key file is made on the very first start only: over a database that has data keys, a
+/// new one would hide that the old one is lost.
+async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn AccountStore) -> anyhow::Result<Ring> {
+    match KeyRing::open(config.vault.source(data_dir.path())) {
+        Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(Ring::Missing(path)),
+        Err(RingError::Missing(path)) => Err(StartupError::RingLost(path).into()),
+        opened => Ok(Ring::Opened(opened?)),
+    }
+}
