@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::Antiphon;
+use super::handle::{Antiphon, NodeParts};
 use crate::actors::{
     EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
     ProviderLimits, Role, Settings, Upstream,
@@ -67,8 +67,16 @@ pub struct Builder {
     arbiters: usize,
 }
 
+impl Antiphon {
+    /// Puts a node together.
+    #[must_use]
+    pub fn builder(store: Arc<dyn Store>, vault: Vault) -> Builder {
+        Builder::new(store, vault)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
+    fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,
@@ -248,7 +256,8 @@ impl Builder {
             // Where the guardian gave up by itself it has said why.
             move |_| fail(&told, NodeFailure::Guardian),
         );
-        Ok(Antiphon::new(node, Arc::new(admission), (guardian, heartbeat), states))
+        let admission = Arc::new(admission);
+        Ok(Antiphon::new(NodeParts { guardian, heartbeat, state: states, node, admission }))
     }
 
     fn check_models(&self) -> Result<(), StartError> {

@@ -1,4 +1,4 @@
-//! A reader that outlives what serves it.
+//! A client's way through a response, which outlives what serves it.
 
 use std::{
     fmt,
@@ -8,27 +8,33 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-use super::{ClientStream, DeliveryMode, Emission};
+use super::{Antiphon, WeakAntiphon};
+use crate::actors::{ClientStream, DeliveryMode, Emission};
 use crate::domain::View;
-use crate::protocol::ResponseId;
+use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
 
-/// How often in a row a reader may be lost without a single event.
+/// How often in a row a stream may be lost without a single event.
 const MOST_FRUITLESS: u32 = 5;
 
-/// Gets another reader of the same response.
-type Resume = Box<dyn Fn(DeliveryMode) -> BoxFuture<'static, Result<ClientStream, Refusal>> + Send + Sync>;
-
-/// One client's way through a response's events: each event once, in order, none left out. A reader that is lost is
-/// replaced by one that goes on after the last event.
+/// One client's way through a response's events: each event once, in order, none left out. A [`ClientStream`] that is
+/// lost is replaced by one that begins after the last event.
 pub struct Subscription {
+    node: Handle,
+    user: UserId,
     id: ResponseId,
     view: View,
     /// The number of the next event.
     next: u64,
     source: Source,
     fruitless: u32,
-    resume: Resume,
+}
+
+/// Where another stream comes from.
+#[derive(Clone)]
+enum Handle {
+    Strong(Antiphon),
+    Weak(WeakAntiphon),
 }
 
 enum Source {
@@ -37,24 +43,39 @@ enum Source {
     Over,
 }
 
+impl Antiphon {
+    /// Reads on where a stream of that user's begins. Like any handle it keeps the node alive.
+    #[must_use]
+    pub fn subscription(&self, user: UserId, stream: ClientStream) -> Subscription {
+        Subscription::new(Handle::Strong(self.clone()), user, stream)
+    }
+}
+
+impl WeakAntiphon {
+    /// [`Antiphon::subscription`] that keeps nothing alive.
+    #[must_use]
+    pub fn subscription(&self, user: UserId, stream: ClientStream) -> Subscription {
+        Subscription::new(Handle::Weak(self.clone()), user, stream)
+    }
+}
+
+impl Handle {
+    async fn resume(self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
+        let antiphon = match self {
+            Self::Strong(antiphon) => antiphon,
+            Self::Weak(antiphon) => antiphon.upgrade().ok_or(Refusal::Draining)?,
+        };
+        antiphon.resume(user, id, mode).await
+    }
+}
+
 impl Subscription {
-    /// Goes on with a reader whose next event is number `from`, and with those that `resume` gives after it.
-    pub fn new<F>(
-        reader: ClientStream,
-        (view, from): (View, u64),
-        resume: impl Fn(DeliveryMode) -> F + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Future<Output = Result<ClientStream, Refusal>> + Send + 'static,
-    {
-        Self {
-            id: reader.id,
-            view,
-            next: from,
-            source: Source::Reading(reader),
-            fruitless: 0,
-            resume: Box::new(move |mode| Box::pin(resume(mode))),
-        }
+    fn new(node: Handle, user: UserId, stream: ClientStream) -> Self {
+        let (view, next) = match stream.mode {
+            DeliveryMode::Events { view, from } => (view, from),
+            DeliveryMode::Ending => (View::default(), 0),
+        };
+        Self { node, user, id: stream.id, view, next, source: Source::Reading(stream), fruitless: 0 }
     }
 
     /// The response.
@@ -72,7 +93,7 @@ impl Subscription {
     /// What comes next; none after an end, or after an error. Nothing is lost if the future is dropped.
     ///
     /// # Errors
-    /// [`Refusal`]: no other reader can be had now. The response can be read later, from
+    /// [`Refusal`]: no other stream can be had now. The response can be read later, from
     /// [`next_sequence_number`](Self::next_sequence_number) on.
     pub async fn recv(&mut self) -> Option<Result<Emission, Refusal>> {
         poll_fn(|task| self.poll_recv(task)).await
@@ -80,9 +101,9 @@ impl Subscription {
 
     /// What is there already.
     pub fn try_recv(&mut self) -> Option<Emission> {
-        let Source::Reading(reader) = &mut self.source else { return None };
-        // A lost reader is replaced by the next call that may wait.
-        let emission = reader.emissions.try_recv().ok()?;
+        let Source::Reading(stream) = &mut self.source else { return None };
+        // A lost stream is replaced by the next call that may wait.
+        let emission = stream.emissions.try_recv().ok()?;
         Some(self.note(emission))
     }
 
@@ -91,13 +112,13 @@ impl Subscription {
         loop {
             match &mut self.source {
                 Source::Over => return Poll::Ready(None),
-                Source::Reading(reader) => match ready!(reader.emissions.poll_recv(task)) {
+                Source::Reading(stream) => match ready!(stream.emissions.poll_recv(task)) {
                     Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
                     None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
-                    None => self.replace_reader(),
+                    None => self.replace_stream(),
                 },
                 Source::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
-                    Ok(reader) => self.source = Source::Reading(reader),
+                    Ok(stream) => self.source = Source::Reading(stream),
                     Err(refusal) => {
                         self.source = Source::Over;
                         return Poll::Ready(Some(Err(refusal)));
@@ -120,21 +141,21 @@ impl Subscription {
         emission
     }
 
-    fn replace_reader(&mut self) {
+    fn replace_stream(&mut self) {
         self.fruitless += 1;
         let mode = DeliveryMode::Events { view: self.view, from: self.next };
-        let resumed = (self.resume)(mode);
+        let resumed = self.node.clone().resume(self.user, self.id, mode);
         let lost = std::mem::replace(&mut self.source, Source::Over);
         self.source = Source::Resuming(Box::pin(async move {
             let resumed = resumed.await;
-            // Not before the next one is there: without any reader the client would count as gone.
+            // Not before the next one is there: without any stream the client would count as gone.
             drop(lost);
             resumed
         }));
     }
 
     fn give_up(&mut self) -> Refusal {
-        tracing::error!(response.id = %self.id, "the readers of a response keep failing");
+        tracing::error!(response.id = %self.id, "the streams of a response keep failing");
         self.source = Source::Over;
         Refusal::Internal
     }
