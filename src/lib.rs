@@ -109,12 +109,14 @@ pub mod cli;
 mod clock;
 #[cfg(feature = "server")]
 pub mod config;
-pub mod domain;
+#[doc(inline)]
+pub use antiphon_domain as domain;
 pub mod fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;
-pub mod protocol;
+#[doc(inline)]
+pub use antiphon_protocol as protocol;
 pub mod provider;
 mod refusal;
 pub mod store;

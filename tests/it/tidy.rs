@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A text file of the repository.
+#[derive(Clone)]
 struct Source {
     /// Relative to the repository's root, with `/`.
     path: String,

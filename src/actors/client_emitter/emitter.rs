@@ -26,7 +26,7 @@ pub(crate) struct Source {
 
 /// Writes the events of one response for one client.
 ///
-/// It has a cursor, not a queue: it reads the frame_buffer, or the log where the frame_buffer no longer goes back that
+/// It has a cursor, not a queue: it reads the frame buffer, or the log where the frame buffer no longer goes back that
 /// far, as fast as the client takes the events, and drops none. A client that takes nothing for the stall
 /// timeout is cut; it can come back to where it was.
 ///
@@ -135,7 +135,7 @@ impl ClientEmitter {
 
     fn read_past(&mut self, ctx: &mut Context<Self>) {
         let Some(past) = self.source.past.clone() else {
-            tracing::error!(response.id = %self.source.id, "an event left the frame_buffer before it was emitted");
+            tracing::error!(response.id = %self.source.id, "an event left the frame buffer before it was emitted");
             return self.stop(ctx);
         };
         self.busy = true;

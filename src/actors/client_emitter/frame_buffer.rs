@@ -10,7 +10,7 @@ use crate::domain::Frame;
 pub(crate) enum FrameLookup {
     /// The next event.
     Frame(Frame),
-    /// The event has left the frame_buffer: it must be read from the log.
+    /// The event has left the frame buffer: it must be read from the log.
     Behind,
     /// There is nothing yet.
     Nothing,

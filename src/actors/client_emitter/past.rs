@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt, rc::Rc};
 use crate::domain::Fact;
 use crate::journal::{CodecError, Log, LogError, decode, encode};
 
-/// Where an emitter reads what has left the frame_buffer, or was never on it.
+/// Where an emitter reads what has left the frame buffer, or was never on it.
 #[derive(Debug, Clone)]
 pub(crate) enum Past {
     /// The log of a stored response.

@@ -56,7 +56,7 @@ impl WriteBuffer {
         Self { admission: Some(accepted), ..fresh }
     }
 
-    /// The write_buffer of a response whose log ends before fact number `first`; `last_segment` is where its last segment
+    /// The write buffer of a response whose log ends before fact number `first`; `last_segment` is where its last segment
     /// begins.
     pub(crate) fn resume(
         (id, epoch): (ResponseId, i64),

@@ -66,7 +66,7 @@ impl Clients {
     }
 
     /// Whether no client needs this response's supervisor any more. A client whose emitter failed can read
-    /// the log of a stored response; of another one only the frame_buffer has the events.
+    /// the log of a stored response; of another one only the frame buffer has the events.
     pub(super) fn are_served(&self, stored: bool) -> bool {
         self.clients.values().all(|client| client.emitter.is_none() && (stored || !client.wants_events))
     }

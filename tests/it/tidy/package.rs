@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
-use super::{report, root, sources};
+use super::{Source, report, root, sources};
 
 /// What `cargo package` would put into the package of a crate.
 fn packaged(package: &str) -> BTreeSet<String> {
@@ -54,9 +54,18 @@ fn the_package_holds_nothing_that_only_the_repository_needs() {
     report("in the package and not for those who use it", &stray);
 }
 
+/// The members of the workspace that other programs can depend on.
+fn is_published(manifest: &Source) -> bool {
+    manifest.text.contains("license.workspace") && !manifest.text.contains("publish = false")
+}
+
 #[test]
 fn every_package_has_its_licences() {
-    for package in ["antiphon", "antiphon-entities", "antiphon-migration", "antiphon-supervision"] {
+    let manifests: Vec<_> = sources(".", &["Cargo.toml"]).into_iter().filter(is_published).collect();
+    assert!(manifests.len() > 4, "{}", manifests.len());
+    for manifest in manifests {
+        let name = manifest.text.lines().find_map(|line| line.strip_prefix("name = ")).unwrap();
+        let package = name.trim_matches('"');
         let packaged = packaged(package);
         for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
             assert!(packaged.contains(licence), "{package}: {licence}");

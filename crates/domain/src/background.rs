@@ -1,0 +1,167 @@
+//! Which background response of a node may begin next.
+
+use std::collections::{HashMap, VecDeque};
+
+use antiphon_protocol::{ResponseId, UserId};
+
+/// How many background responses may run and wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackgroundLimits {
+    /// The most that run at once on a node.
+    pub running: usize,
+    /// The most of one user that run at once on a node.
+    pub running_per_user: usize,
+    /// The most that wait.
+    pub waiting: usize,
+}
+
+impl Default for BackgroundLimits {
+    fn default() -> Self {
+        Self { running: 16, running_per_user: 4, waiting: 1_000 }
+    }
+}
+
+/// The background responses of a node: who runs, and who waits in which order.
+///
+/// First come, first served, but for users who have as many running as they may: those who came after them do
+/// not wait for that.
+#[derive(Debug)]
+pub struct BackgroundLine {
+    limits: BackgroundLimits,
+    running: HashMap<ResponseId, UserId>,
+    of_user: HashMap<UserId, usize>,
+    waiting: VecDeque<(ResponseId, UserId)>,
+}
+
+impl BackgroundLine {
+    /// Nobody runs and nobody waits.
+    #[must_use]
+    pub fn new(limits: BackgroundLimits) -> Self {
+        Self { limits, running: HashMap::new(), of_user: HashMap::new(), waiting: VecDeque::new() }
+    }
+
+    /// Takes the last place in the line. False, and nothing is taken, if the line is full; whoever could begin at
+    /// once does not count as waiting.
+    #[must_use]
+    pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
+        // Whoever waits although there is room has as many running as it may: that holds up nobody else.
+        if !self.has_room(user) && self.waiting.len() >= self.limits.waiting {
+            return false;
+        }
+        self.waiting.push_back((id, user));
+        true
+    }
+
+    /// Takes the place in the line that its age gives it, however long the line is: it was accepted by an earlier
+    /// process. Ids tell the age.
+    pub fn rejoin(&mut self, id: ResponseId, user: UserId) {
+        let place = self.waiting.partition_point(|(waiting, _)| *waiting < id);
+        self.waiting.insert(place, (id, user));
+    }
+
+    /// Counts as running from now on, however many run: a provider is at work for it.
+    pub fn go_on(&mut self, id: ResponseId, user: UserId) {
+        self.running.insert(id, user);
+        *self.of_user.entry(user).or_default() += 1;
+    }
+
+    /// The next one that may begin; it counts as running from now on.
+    pub fn begin_next(&mut self) -> Option<ResponseId> {
+        if self.running.len() >= self.limits.running {
+            return None;
+        }
+        let next = self.waiting.iter().position(|(_, user)| self.has_room(*user))?;
+        let (id, user) = self.waiting.remove(next)?;
+        self.go_on(id, user);
+        Some(id)
+    }
+
+    /// It runs and waits no more, whatever it did.
+    pub fn leave(&mut self, id: ResponseId) {
+        let Some(user) = self.running.remove(&id) else {
+            return self.waiting.retain(|(waiting, _)| *waiting != id);
+        };
+        if let Some(count) = self.of_user.get_mut(&user) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_user.remove(&user);
+            }
+        }
+    }
+
+    fn has_room(&self, user: UserId) -> bool {
+        let of_user = self.of_user.get(&user).copied().unwrap_or(0);
+        self.running.len() < self.limits.running && of_user < self.limits.running_per_user
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BackgroundLimits, BackgroundLine};
+    use antiphon_protocol::{ResponseId, UserId};
+
+    fn line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
+        BackgroundLine::new(BackgroundLimits { running, running_per_user, waiting })
+    }
+
+    #[test]
+    fn they_begin_in_the_order_in_which_they_came() {
+        let (mut line, user) = (line(1, 1, 10), UserId::new());
+        let ids = [ResponseId::new(), ResponseId::new(), ResponseId::new()];
+        assert!(ids.iter().all(|id| line.join(*id, user)));
+        for id in ids {
+            assert_eq!(line.begin_next(), Some(id));
+            assert_eq!(line.begin_next(), None);
+            line.leave(id);
+        }
+    }
+
+    #[test]
+    fn a_user_with_enough_running_holds_up_nobody_else() {
+        let (mut line, busy, other) = (line(3, 2, 10), UserId::new(), UserId::new());
+        let mine = [ResponseId::new(), ResponseId::new(), ResponseId::new()];
+        let theirs = ResponseId::new();
+        assert!(mine.iter().all(|id| line.join(*id, busy)) && line.join(theirs, other));
+        let begun = [line.begin_next(), line.begin_next(), line.begin_next(), line.begin_next()];
+        assert_eq!(begun, [Some(mine[0]), Some(mine[1]), Some(theirs), None]);
+        line.leave(theirs);
+        assert_eq!(line.begin_next(), None);
+        line.leave(mine[0]);
+        assert_eq!(line.begin_next(), Some(mine[2]));
+    }
+
+    #[test]
+    fn a_full_line_takes_nobody_and_one_who_leaves_makes_room() {
+        let (mut line, user) = (line(1, 1, 1), UserId::new());
+        let (first, second, third) = (ResponseId::new(), ResponseId::new(), ResponseId::new());
+        assert!(line.join(first, user));
+        assert_eq!(line.begin_next(), Some(first));
+        assert!(line.join(second, user));
+        assert!(!line.join(third, user));
+        line.leave(second);
+        assert!(line.join(third, user));
+        line.leave(first);
+        assert_eq!(line.begin_next(), Some(third));
+    }
+
+    #[test]
+    fn without_a_line_those_who_can_begin_at_once_do() {
+        let (mut line, user) = (line(1, 1, 0), UserId::new());
+        let (first, second) = (ResponseId::new(), ResponseId::new());
+        assert!(line.join(first, user));
+        assert_eq!(line.begin_next(), Some(first));
+        assert!(!line.join(second, user));
+    }
+
+    #[test]
+    fn what_has_left_leaves_nothing_behind() {
+        let mut line = line(100, 1, 1_000);
+        for _ in 0..1_000 {
+            let (id, user) = (ResponseId::new(), UserId::new());
+            assert!(line.join(id, user));
+            line.begin_next();
+            line.leave(id);
+        }
+        assert!(line.running.is_empty() && line.of_user.is_empty() && line.waiting.is_empty());
+    }
+}

@@ -1,0 +1,181 @@
+//! What of a conversation goes into a prompt.
+
+mod pairs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use pairs::Pairs;
+use serde::de::IgnoredAny;
+
+use antiphon_protocol::{FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId, Role};
+
+/// What the model is told of a call that nobody answered.
+const UNANSWERED: &str = "This call was not answered.";
+
+/// Why a conversation can't go on with an input.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Incoherent {
+    /// The input answers a call that nobody made.
+    #[error("No tool call found for function call output with call_id {0}.")]
+    OutputWithoutCall(String),
+    /// The input answers a call that has its answer.
+    #[error("There is more than one output for function call {0}.")]
+    AnsweredTwice(String),
+    /// The input has a call without its answer.
+    #[error("No tool output found for function call {0}.")]
+    CallWithoutOutput(String),
+}
+
+// Call ids may be the client's own words.
+impl std::fmt::Debug for Incoherent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::OutputWithoutCall(_) => "OutputWithoutCall",
+            Self::AnsweredTwice(_) => "AnsweredTwice",
+            Self::CallWithoutOutput(_) => "CallWithoutOutput",
+        })
+    }
+}
+
+/// Checks that each answer of the input has a call of its own, anywhere in the history or the input, and that each
+/// call of the input is answered in it.
+///
+/// A call needs no answer where the model was interrupted, as its incomplete items tell: who sends back what a
+/// cancelled response said can go on, as one that names that response can.
+///
+/// # Errors
+/// The first answer that is alone, else the first such call.
+pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let of_input = || items.iter().enumerate().skip(history.len());
+    for (place, item) in of_input() {
+        let Some(id) = answered_id(item).filter(|_| pairs.call_of(place).is_none()) else { continue };
+        let is_known = items.iter().any(|item| call_id(item) == Some(id));
+        let id = id.to_owned();
+        return Err(if is_known { Incoherent::AnsweredTwice(id) } else { Incoherent::OutputWithoutCall(id) });
+    }
+    let interrupted = interrupted(input);
+    let alone = of_input().zip(interrupted).find_map(|((place, item), interrupted)| {
+        call_id(item).filter(|_| !interrupted && pairs.answer_of(place).is_none())
+    });
+    alone.map_or(Ok(()), |id| Err(Incoherent::CallWithoutOutput(id.to_owned())))
+}
+
+/// Whether each item is one that a model wrote before it was interrupted: part of a stretch of the model's items of
+/// which one is not whole.
+fn interrupted(items: &[Item]) -> Vec<bool> {
+    let stretches = items.chunk_by(|one, next| status_of_models(one).is_some() == status_of_models(next).is_some());
+    let is_cut = |item: &Item| status_of_models(item).is_some_and(|status| status != ItemStatus::Completed);
+    stretches.flat_map(|stretch| std::iter::repeat_n(stretch.iter().any(is_cut), stretch.len())).collect()
+}
+
+/// The status of an item that a model wrote; none for those of clients.
+fn status_of_models(item: &Item) -> Option<ItemStatus> {
+    match item {
+        Item::Message(message) => (message.role == Role::Assistant).then_some(message.status),
+        Item::Reasoning(reasoning) => Some(reasoning.status),
+        Item::FunctionCall(call) => Some(call.status),
+        Item::Other(_) => Some(ItemStatus::Completed),
+        Item::FunctionCallOutput(_) => None,
+    }
+}
+
+/// Makes of a history and an input a conversation that providers accept: every answer stands behind its call, a call
+/// that nobody answered is followed by an answer that says so, and an answer without a call is left out. Calls that
+/// were made side by side stay so.
+#[must_use]
+pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Vec<Item> {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let mut closed = Vec::with_capacity(items.len());
+    let mut waiting = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let Item::FunctionCall(call) = item else {
+            closed.append(&mut waiting);
+            let is_in_order = answered_id(item).is_none() || pairs.call_of(place).is_some_and(|call| call < place);
+            closed.extend(is_in_order.then(|| (*item).clone()));
+            continue;
+        };
+        closed.push(Item::FunctionCall(sendable(call)));
+        match pairs.answer_of(place) {
+            Some(later) if later > place => {}
+            Some(early) => waiting.extend(items.get(early).map(|answer| (*answer).clone())),
+            None => waiting.push(unanswered(response, place, &call.call_id)),
+        }
+    }
+    closed.append(&mut waiting);
+    closed
+}
+
+/// From which item of a history on everything belongs to the current turn: the calls that the input answers, with
+/// what the model wrote right before them.
+#[must_use]
+pub fn current_turn(history: &[Item], input: &[Item]) -> usize {
+    let items: Vec<&Item> = history.iter().chain(input).collect();
+    let pairs = Pairs::of(&items, history.len());
+    let is_answered_now = |call: &usize| pairs.answer_of(*call).is_some_and(|answer| answer >= history.len());
+    let Some(call) = (0..history.len()).find(is_answered_now) else { return history.len() };
+    let before = history.iter().take(call).rev();
+    call - before.take_while(|item| status_of_models(item).is_some()).count()
+}
+
+/// A call as providers accept it: the arguments of one that was cut may be half an object.
+fn sendable(call: &FunctionCall) -> FunctionCall {
+    let mut call = call.clone();
+    let is_object = || serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&call.arguments).is_ok();
+    if call.status != ItemStatus::Completed && !is_object() {
+        call.arguments = "{}".to_owned();
+    }
+    call
+}
+
+/// From which item of a history on there is room, given what each item and everything else costs in tokens.
+/// None if there is no room for everything else alone.
+#[must_use]
+pub fn newest_that_fit(costs: &[u32], fixed: u32, budget: u32) -> Option<usize> {
+    let mut room = budget.checked_sub(fixed)?;
+    let mut first = costs.len();
+    for cost in costs.iter().rev() {
+        match room.checked_sub(*cost) {
+            Some(rest) => room = rest,
+            None => break,
+        }
+        first -= 1;
+    }
+    Some(first)
+}
+
+/// How many tokens may come out if the client does not say: the model's default, but never more than half of
+/// its window, so that there is room for a prompt.
+#[must_use]
+pub fn default_output_tokens(context_window: u32, default: u32) -> u32 {
+    default.min(context_window / 2)
+}
+
+fn unanswered(response: ResponseId, place: usize, call: &str) -> Item {
+    // The item is part of the prompt only; it is never stored, and its id is seen by nobody.
+    let id = ItemId::of_input("fco_unanswered_", response, u32::try_from(place).unwrap_or(u32::MAX));
+    Item::FunctionCallOutput(FunctionCallOutput {
+        id,
+        call_id: call.to_owned(),
+        output: UNANSWERED.to_owned(),
+        status: ItemStatus::Incomplete,
+    })
+}
+
+fn call_id(item: &Item) -> Option<&str> {
+    match item {
+        Item::FunctionCall(call) => Some(&call.call_id),
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
+    }
+}
+
+fn answered_id(item: &Item) -> Option<&str> {
+    match item {
+        Item::FunctionCallOutput(output) => Some(&output.call_id),
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCall(_) | Item::Other(_) => None,
+    }
+}

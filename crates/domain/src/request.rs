@@ -1,0 +1,151 @@
+//! What a client asked for, validated and with every default filled in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use antiphon_protocol::{
+    NarrowChoice, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, ToolMode, Truncation,
+};
+
+/// The parameters of a response, as its first fact keeps them. The input is kept apart, as items.
+///
+/// Kept as JSON: later versions may add fields, each with a default that means what its absence meant.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// The model, by the name that the client gave.
+    pub model: String,
+    /// Instructions of this request alone.
+    pub instructions: Option<String>,
+    /// The response that this one goes on from.
+    pub previous_response_id: Option<ResponseId>,
+    /// The client's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// Sampling temperature; none leaves it to the provider.
+    pub temperature: Option<f64>,
+    /// Nucleus sampling; none leaves it to the provider.
+    pub top_p: Option<f64>,
+    /// The most tokens that may come out.
+    pub max_output_tokens: u32,
+    /// What happens to a history that is too long.
+    pub truncation: Truncation,
+    /// Whether the response can be read later.
+    pub store: bool,
+    /// Whether it runs without a client.
+    pub background: bool,
+    /// Echoed.
+    pub user: Option<String>,
+    /// Echoed.
+    pub safety_identifier: Option<String>,
+    /// Echoed, and passed on where the provider takes one.
+    pub prompt_cache_key: Option<String>,
+    /// The tools that the model may call.
+    #[serde(default)]
+    pub tools: Vec<Tool>,
+    /// Which of them it must call.
+    #[serde(default)]
+    pub tool_choice: ToolChoice,
+    /// Whether several may be called at once; none leaves it to the provider.
+    #[serde(default)]
+    pub parallel_tool_calls: Option<bool>,
+    /// The most calls of tools that this server runs.
+    #[serde(default)]
+    pub max_tool_calls: Option<u32>,
+    /// The form of the text.
+    #[serde(default)]
+    pub text: TextConfig,
+    /// How hard to think; none leaves it to the provider.
+    #[serde(default)]
+    pub reasoning: Option<ReasoningConfig>,
+    /// How many alternatives to report with each token of the text.
+    #[serde(default)]
+    pub top_logprobs: u8,
+    /// What else the answer is to hold, by the API's own words.
+    #[serde(default)]
+    pub include: Vec<String>,
+}
+
+impl Request {
+    /// Asks for the probabilities of the text's tokens.
+    pub const INCLUDE_LOGPROBS: &'static str = "message.output_text.logprobs";
+    /// Asks for thoughts that only the provider can read.
+    pub const INCLUDE_ENCRYPTED_REASONING: &'static str = "reasoning.encrypted_content";
+
+    /// A stored foreground request in which everything else is at its default.
+    #[must_use]
+    pub fn new(model: impl Into<String>, max_output_tokens: u32) -> Self {
+        Self {
+            model: model.into(),
+            instructions: None,
+            previous_response_id: None,
+            metadata: BTreeMap::new(),
+            temperature: None,
+            top_p: None,
+            max_output_tokens,
+            truncation: Truncation::default(),
+            store: true,
+            background: false,
+            user: None,
+            safety_identifier: None,
+            prompt_cache_key: None,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::default(),
+            parallel_tool_calls: None,
+            max_tool_calls: None,
+            text: TextConfig::default(),
+            reasoning: None,
+            top_logprobs: 0,
+            include: Vec::new(),
+        }
+    }
+
+    /// Whether the answer is to hold that, by the API's own word.
+    #[must_use]
+    pub fn includes(&self, what: &str) -> bool {
+        self.include.iter().any(|included| included == what)
+    }
+
+    /// How many alternatives to report with each token of the text; none if no probabilities are asked for.
+    #[must_use]
+    pub fn wanted_logprobs(&self) -> Option<u8> {
+        self.includes(Self::INCLUDE_LOGPROBS).then_some(self.top_logprobs)
+    }
+
+    /// Whether thoughts that only the provider can read are asked for.
+    #[must_use]
+    pub fn wants_encrypted_reasoning(&self) -> bool {
+        self.includes(Self::INCLUDE_ENCRYPTED_REASONING)
+    }
+
+    /// The tools that the model may call: those offered, without what the choice leaves out.
+    #[must_use]
+    pub fn callable_tools(&self) -> Vec<&Tool> {
+        match &self.tool_choice {
+            ToolChoice::Mode(ToolMode::None) => Vec::new(),
+            ToolChoice::Mode(ToolMode::Auto | ToolMode::Required)
+            | ToolChoice::Narrow(NarrowChoice::Function { .. }) => self.tools.iter().collect(),
+            ToolChoice::Narrow(choice @ NarrowChoice::AllowedTools { .. }) => {
+                self.tools.iter().filter(|tool| choice.names(tool.name())).collect()
+            }
+        }
+    }
+
+    /// Whether the model may call a function of that name. What a client forbade is a hard limit, whatever its
+    /// provider makes of it.
+    #[must_use]
+    pub fn may_call(&self, name: &str) -> bool {
+        let offered = || self.tools.iter().any(|tool| tool.name() == name);
+        match &self.tool_choice {
+            ToolChoice::Mode(ToolMode::None) => false,
+            ToolChoice::Mode(ToolMode::Auto | ToolMode::Required) => offered(),
+            ToolChoice::Narrow(choice) => choice.names(name) && offered(),
+        }
+    }
+}
+
+// Instructions and metadata are content, and content is in no log.
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("model", &self.model).field("store", &self.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! An accepted request, with everything that is needed to run it.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts};
+use antiphon_protocol::{Item, ResponseId, UserId};
+
+/// What admission hands to the actors: validated, counted, with its history loaded.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// The new response.
+    pub id: ResponseId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The id that ties together the client's request, this server's logs and the provider's.
+    pub request_id: String,
+    /// What was asked for.
+    pub request: Arc<Request>,
+    /// The input of this request, with its ids; what is stored.
+    pub input: Vec<Item>,
+    /// History and input; what the provider is asked.
+    pub prompt: Arc<Prompt>,
+    /// Who asks, by the name under which places at providers are counted: the API key's public id, say.
+    pub caller: String,
+    /// Where it is asked: the first one, and those that follow where one fails before its first word. At least
+    /// one.
+    pub targets: Vec<Target>,
+    /// The tokenizer that fits the model, for estimates.
+    pub encoding: Encoding,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u32,
+    /// What happens when the last client leaves.
+    pub disconnect: DisconnectPolicy,
+    /// Whether a client that leaves can come back: it streams or runs in the background, so that it learns the
+    /// response's id, or it gave an idempotency key.
+    pub resumable: bool,
+    /// What the response claims with its admission, if its client gave an idempotency key.
+    pub idempotency: Option<Idempotency>,
+}
+
+impl RunPlan {
+    /// What the run is held to.
+    #[must_use]
+    pub fn run_policy(&self) -> RunPolicy {
+        RunPolicy {
+            request_id: self.request_id.clone(),
+            caller: self.caller.clone(),
+            disconnect: self.disconnect,
+            resumable: self.resumable,
+        }
+    }
+}
+
+/// A model at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+    /// How long the provider may take.
+    pub timeouts: Timeouts,
+}
+
+impl Target {
+    /// A model at a provider that may take as long as providers may by default.
+    #[must_use]
+    pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
+        Self { provider: provider.into(), model: model.into(), timeouts: Timeouts::default() }
+    }
+}
+
+/// What happens to a foreground response when its last client leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisconnectPolicy {
+    /// It goes on.
+    Continue,
+    /// It is stopped at once.
+    Cancel,
+    /// It is stopped unless a client comes back within this time.
+    Grace(Duration),
+}
+
+/// A tokenizer's vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// OpenAI's models since GPT-4o.
+    #[default]
+    O200kBase,
+    /// OpenAI's models before, and the nearest for most others.
+    Cl100kBase,
+}

@@ -1,0 +1,65 @@
+//! How a response ends.
+
+use crate::{Cause, FinishReason, Limit};
+use antiphon_protocol::Status;
+
+/// What settles how a response ends. The first one in the log counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The provider said that it is finished.
+    Finished(FinishReason),
+    /// Somebody asked to cancel.
+    Cancelled,
+    /// The last client left.
+    ClientLost,
+    /// Something failed.
+    Failed(Cause),
+}
+
+impl Verdict {
+    /// The verdict of a limit that was reached.
+    #[must_use]
+    pub fn of_limit(limit: Limit) -> Self {
+        match limit {
+            Limit::OutputBytes => Self::Failed(Cause::ContentTooLarge),
+        }
+    }
+
+    /// The ending that follows.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let (status, cause, incomplete_reason) = match self {
+            Self::Finished(FinishReason::Length) => (Status::Incomplete, None, Some("max_output_tokens")),
+            Self::Finished(FinishReason::ContentFilter) => (Status::Incomplete, None, Some("content_filter")),
+            Self::Finished(FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_)) => {
+                (Status::Completed, None, None)
+            }
+            Self::Cancelled => (Status::Cancelled, None, None),
+            Self::ClientLost => (Status::Incomplete, None, Some("client_disconnected")),
+            Self::Failed(cause) => (Status::Failed, Some(*cause), None),
+        };
+        Ending { status, cause, incomplete_reason, finish_reason: self.finish_reason() }
+    }
+
+    fn finish_reason(&self) -> Option<String> {
+        match self {
+            // A word of anybody's provider, and it goes into a column: PostgreSQL's text has no NUL.
+            Self::Finished(reason) => Some(reason.as_str().chars().filter(|char| !char.is_control()).collect()),
+            Self::Cancelled => Some("cancelled".to_owned()),
+            Self::ClientLost | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// How a response ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// The terminal status.
+    pub status: Status,
+    /// Why it failed.
+    pub cause: Option<Cause>,
+    /// Why it is incomplete, as the wire has it.
+    pub incomplete_reason: Option<&'static str>,
+    /// The provider's own word, or `cancelled`.
+    pub finish_reason: Option<String>,
+}

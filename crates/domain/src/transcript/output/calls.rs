@@ -1,0 +1,90 @@
+//! Function calls, and the answers of those that this server runs.
+
+use super::{Events, Key, Output, place, without_own};
+use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) index: usize,
+    pub(super) open: bool,
+    pub(super) answered: bool,
+}
+
+impl Output {
+    /// A function call began. A second beginning of the same call is nothing.
+    pub(in crate::transcript) fn start_call(&mut self, key: Key, call_id: String, name: String, events: &mut Events) {
+        if self.calls.contains_key(&key) {
+            return;
+        }
+        self.close_speaking(ItemStatus::Completed, events);
+        let (id, arguments, extra) = (self.next_id("fc_"), String::new(), Extra::new());
+        let call = FunctionCall { id, call_id, name, arguments, status: ItemStatus::InProgress, extra };
+        let index = self.add(Item::FunctionCall(call), events);
+        self.calls.insert(key, Call { index, open: true, answered: false });
+    }
+
+    /// Argument text of an open call.
+    pub(in crate::transcript) fn argue(&mut self, key: Key, text: String, events: &mut Events) {
+        let Some(Call { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
+        let Some(Item::FunctionCall(call)) = self.items.get_mut(index) else { return };
+        if text.is_empty() {
+            return;
+        }
+        call.arguments.push_str(&text);
+        let item_id = call.id.clone();
+        let sequence_number = self.number();
+        events.push(ResponseEvent::FunctionCallArgumentsDelta {
+            sequence_number,
+            item_id,
+            output_index: place(index),
+            delta: text,
+        });
+    }
+
+    /// A call is whole.
+    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Events) {
+        let Some(Call { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
+        if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
+            call.extra = without_own(extra);
+        }
+        self.close_call(index, ItemStatus::Completed, events);
+    }
+
+    /// What a call that this server ran gave.
+    pub(in crate::transcript) fn answer(&mut self, key: Key, output: String, status: ItemStatus, events: &mut Events) {
+        let Some(call) = self.calls.get_mut(&key).filter(|call| !call.open && !call.answered) else { return };
+        call.answered = true;
+        let Some(Item::FunctionCall(FunctionCall { call_id, .. })) = self.items.get(call.index) else { return };
+        let (id, call_id) = (self.next_id("fco_"), call_id.clone());
+        let empty = FunctionCallOutput { id, call_id, output: String::new(), status: ItemStatus::InProgress };
+        let index = self.add(Item::FunctionCallOutput(empty), events);
+        if let Some(Item::FunctionCallOutput(item)) = self.items.get_mut(index) {
+            item.output = output;
+        }
+        self.close_item(index, status, events);
+    }
+
+    pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+        for call in self.calls.values_mut().filter(|call| call.index == index) {
+            call.open = false;
+        }
+        let Some(Item::FunctionCall(call)) = self.items.get_mut(index) else { return };
+        if status == ItemStatus::Completed {
+            if call.arguments.is_empty() {
+                // A call without arguments: clients parse them as JSON.
+                call.arguments.push_str("{}");
+            }
+            let (item_id, name, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
+            let sequence_number = self.number();
+            let output_index = place(index);
+            events.push(ResponseEvent::FunctionCallArgumentsDone {
+                sequence_number,
+                item_id,
+                output_index,
+                name,
+                arguments,
+            });
+        }
+        self.close_item(index, status, events);
+    }
+}

@@ -1,0 +1,139 @@
+//! The output under construction: opens and closes items and their parts, and says so in events.
+
+mod calls;
+mod others;
+mod speech;
+
+use std::collections::BTreeMap;
+
+use self::{calls::Call, others::OtherPlace, speech::Speaking};
+use crate::{Attempt, CallIndex};
+use antiphon_protocol::{Extra, Item, ItemId, ItemStatus, ResponseEvent, ResponseId};
+
+pub(super) use speech::Voice;
+
+/// The output so far, and where the next piece goes.
+#[derive(Debug, Clone)]
+pub(super) struct Output {
+    response: ResponseId,
+    pub(super) next_sequence: u64,
+    pub(super) items: Vec<Item>,
+    /// How many items and parts of items were begun.
+    pub(super) pieces: usize,
+    /// The open message or reasoning item; always the last of its kind, at most one.
+    speaking: Option<Speaking>,
+    /// Open function calls by the attempt's own count.
+    calls: BTreeMap<Key, Call>,
+    /// Items of kinds that this server does not know, by the attempt's own count.
+    others: BTreeMap<Key, OtherPlace>,
+}
+
+type Events = Vec<ResponseEvent>;
+
+/// One of the things that an attempt counts itself.
+pub(super) type Key = (Attempt, CallIndex);
+
+impl Output {
+    pub(super) fn new(response: ResponseId) -> Self {
+        Self {
+            response,
+            next_sequence: 0,
+            items: Vec::new(),
+            pieces: 0,
+            speaking: None,
+            calls: BTreeMap::new(),
+            others: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn response(&self) -> ResponseId {
+        self.response
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next_sequence;
+        self.next_sequence += 1;
+        number
+    }
+
+    /// Closes all that is open. Where the end came too early the last item is incomplete; how much of what
+    /// was open is, `cut` says.
+    pub(super) fn close(&mut self, cut: Cut, events: &mut Events) {
+        let mut open: Vec<usize> = self.calls.values().filter(|call| call.open).map(|call| call.index).collect();
+        open.extend(self.others.values().filter(|other| other.open).map(|other| other.index));
+        open.extend(self.speaking.as_ref().map(|speaking| speaking.index));
+        open.sort_unstable();
+        let last = self.items.len().checked_sub(1);
+        for index in open {
+            let status = match cut {
+                Cut::Nothing => ItemStatus::Completed,
+                Cut::Last if Some(index) != last => ItemStatus::Completed,
+                Cut::Last | Cut::Everything => ItemStatus::Incomplete,
+            };
+            match self.items.get(index) {
+                Some(Item::Message(_) | Item::Reasoning(_)) => self.close_speaking(status, events),
+                Some(Item::FunctionCall(_)) => self.close_call(index, status, events),
+                Some(Item::Other(_)) => self.cut_other(index, status, events),
+                Some(Item::FunctionCallOutput(_)) | None => {}
+            }
+        }
+    }
+
+    fn add(&mut self, item: Item, events: &mut Events) -> usize {
+        self.pieces += 1;
+        let index = self.items.len();
+        self.items.push(item.clone());
+        let sequence_number = self.number();
+        events.push(ResponseEvent::OutputItemAdded {
+            sequence_number,
+            output_index: place(index),
+            item: Box::new(item),
+        });
+        index
+    }
+
+    fn close_item(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+        let Some(item) = self.items.get_mut(index) else { return };
+        match item {
+            Item::Message(item) => item.status = status,
+            Item::Reasoning(item) => item.status = status,
+            Item::FunctionCall(item) => item.status = status,
+            Item::FunctionCallOutput(item) => item.status = status,
+            // Its status is what its provider says.
+            Item::Other(_) => {}
+        }
+        let item = Box::new(item.clone());
+        let sequence_number = self.number();
+        events.push(ResponseEvent::OutputItemDone { sequence_number, output_index: place(index), item });
+    }
+
+    fn next_id(&self, prefix: &str) -> ItemId {
+        ItemId::of_output(prefix, self.response, place(self.items.len()))
+    }
+}
+
+/// What a provider adds to an item, without what is the item's own.
+fn without_own(mut extra: Extra) -> Extra {
+    const OWN: [&str; 10] =
+        ["id", "type", "status", "role", "content", "summary", "encrypted_content", "call_id", "name", "arguments"];
+    for own in OWN {
+        extra.remove(own);
+    }
+    extra
+}
+
+/// How much of what is open was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// All is whole.
+    Nothing,
+    /// Only the last item is not.
+    Last,
+    /// Whatever is open is not whole.
+    Everything,
+}
+
+/// Positions fit in 32 bits: a response's output is bounded far below.
+fn place(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

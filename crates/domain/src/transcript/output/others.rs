@@ -1,0 +1,138 @@
+//! Items of kinds that this server does not know: passed on as their provider wrote them.
+
+use serde_json::Value;
+
+use super::{Events, Key, Output, place};
+use antiphon_protocol::{Extra, Item, ItemStatus, OtherEvent, OtherItem, ResponseEvent};
+
+/// The events of the contract about items of other kinds. Clients fail on events that they do not know, so no
+/// others are passed on.
+const EVENTS: [&str; 27] = [
+    "response.code_interpreter_call.completed",
+    "response.code_interpreter_call.in_progress",
+    "response.code_interpreter_call.interpreting",
+    "response.code_interpreter_call_code.delta",
+    "response.code_interpreter_call_code.done",
+    "response.compaction.compacting",
+    "response.custom_tool_call_input.delta",
+    "response.custom_tool_call_input.done",
+    "response.file_search_call.completed",
+    "response.file_search_call.in_progress",
+    "response.file_search_call.searching",
+    "response.image_generation_call.completed",
+    "response.image_generation_call.generating",
+    "response.image_generation_call.in_progress",
+    "response.image_generation_call.partial_image",
+    "response.mcp_call.completed",
+    "response.mcp_call.failed",
+    "response.mcp_call.in_progress",
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
+    "response.mcp_list_tools.completed",
+    "response.mcp_list_tools.failed",
+    "response.mcp_list_tools.in_progress",
+    "response.shell_call_output_content.delta",
+    "response.web_search_call.completed",
+    "response.web_search_call.in_progress",
+    "response.web_search_call.searching",
+];
+
+/// Fields of an event that this server writes itself.
+const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_index"];
+
+/// The longest prefix that is taken over from a provider's id.
+const LONGEST_PREFIX: usize = 16;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OtherPlace {
+    pub(super) index: usize,
+    pub(super) open: bool,
+}
+
+impl Output {
+    /// Such an item began. One without a type, and a second beginning, is nothing.
+    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+        let Some(Value::String(kind)) = fields.remove("type") else { return };
+        if self.others.contains_key(&key) {
+            return;
+        }
+        self.close_speaking(ItemStatus::Completed, events);
+        let given = fields.remove("id");
+        let id = self.next_id(prefix(given.as_ref().and_then(Value::as_str).unwrap_or_default()));
+        let index = self.add(Item::Other(OtherItem { id, kind, fields }), events);
+        self.others.insert(key, OtherPlace { index, open: true });
+    }
+
+    /// Something happened to it.
+    pub(in crate::transcript) fn report_other(
+        &mut self,
+        key: Key,
+        kind: String,
+        mut fields: Extra,
+        events: &mut Events,
+    ) {
+        let Some(OtherPlace { index, open: true }) = self.others.get(&key).copied() else { return };
+        let Some(item_id) = self.items.get(index).map(|item| item.id().clone()) else { return };
+        if EVENTS.binary_search(&kind.as_str()).is_err() {
+            return;
+        }
+        for own in OWN_FIELDS {
+            fields.remove(own);
+        }
+        // SDKs take any event with an error at its top for the end of the stream.
+        fields.remove("error");
+        let sequence_number = self.number();
+        events.push(ResponseEvent::Other(OtherEvent {
+            kind,
+            sequence_number,
+            item_id,
+            output_index: place(index),
+            fields,
+        }));
+    }
+
+    /// It is whole.
+    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+        let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
+        other.open = false;
+        let index = other.index;
+        fields.remove("type");
+        fields.remove("id");
+        if let Some(Item::Other(item)) = self.items.get_mut(index) {
+            item.fields = fields;
+        }
+        self.close_item(index, ItemStatus::Completed, events);
+    }
+
+    /// It ends without its provider's word.
+    pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+        for other in self.others.values_mut().filter(|other| other.index == index) {
+            other.open = false;
+        }
+        if let Some(Item::Other(item)) = self.items.get_mut(index)
+            && let Some(word) = item.fields.get_mut("status")
+        {
+            *word = Value::from(match status {
+                ItemStatus::Completed => "completed",
+                ItemStatus::InProgress | ItemStatus::Incomplete => "incomplete",
+            });
+        }
+        self.close_item(index, status, events);
+    }
+}
+
+/// Providers name the kind of an item in its id: `ws_` for a web search, say.
+fn prefix(id: &str) -> &str {
+    match id.find('_') {
+        Some(end) if end < LONGEST_PREFIX && id[..end].bytes().all(|byte| byte.is_ascii_lowercase()) => &id[..=end],
+        Some(_) | None => "item_",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_events_are_in_the_order_that_their_search_needs() {
+        assert!(super::EVENTS.is_sorted());
+    }
+}

@@ -1,0 +1,194 @@
+//! What can be read of a transcript at any time.
+
+use super::{Ending, Transcript, Verdict};
+use crate::{Attempt, Request, RunPolicy, Timestamp};
+use antiphon_protocol::{
+    ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage,
+};
+
+impl Transcript {
+    /// How many facts it holds: the number of the next one.
+    #[must_use]
+    pub fn facts(&self) -> u64 {
+        self.facts
+    }
+
+    /// The number of the next event.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.output.next_sequence
+    }
+
+    /// What was asked for, once that is known.
+    #[must_use]
+    pub fn request(&self) -> Option<&Request> {
+        self.created.as_ref().map(|created| &*created.request)
+    }
+
+    /// What the run is held to, once that is known.
+    #[must_use]
+    pub fn run_policy(&self) -> Option<&RunPolicy> {
+        self.run_policy.as_deref()
+    }
+
+    /// When the response is over at the latest, once that is set.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.deadline
+    }
+
+    /// Where the response is in its life.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match (&self.ended, &self.attempt, self.request()) {
+            (Some((ending, _)), ..) => ending.status,
+            (None, None, Some(request)) if request.background => Status::Queued,
+            (None, ..) => Status::InProgress,
+        }
+    }
+
+    /// How it ended and when, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&(Ending, Timestamp)> {
+        self.ended.as_ref()
+    }
+
+    /// What settles the ending, once something does.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// Whether a provider said all that it had to say.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        matches!(self.verdict, Some(Verdict::Finished(_)))
+    }
+
+    /// How many items and parts of items the output has.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        self.output.pieces
+    }
+
+    /// The output so far.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.output.items
+    }
+
+    /// All text of the answer, in order; none if there is none.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let mut text = String::new();
+        for item in &self.output.items {
+            if let Item::Message(message) = item {
+                for part in &message.content {
+                    if let ContentPart::OutputText(part) = part {
+                        text.push_str(&part.text);
+                    }
+                }
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// All that a model wrote, in order, whatever it is part of: what its tokens are estimated by. None if there is
+    /// none.
+    #[must_use]
+    pub fn written(&self) -> Option<String> {
+        let mut written = String::new();
+        for item in &self.output.items {
+            match item {
+                Item::Message(message) => message.content.iter().for_each(|part| written.push_str(part.text())),
+                Item::Reasoning(thought) => {
+                    thought.content.iter().for_each(|part| written.push_str(&part.text));
+                    thought.summary.iter().for_each(|part| written.push_str(&part.text));
+                }
+                Item::FunctionCall(call) => {
+                    written.push_str(&call.name);
+                    written.push_str(&call.arguments);
+                }
+                Item::FunctionCallOutput(_) | Item::Other(_) => {}
+            }
+        }
+        (!written.is_empty()).then_some(written)
+    }
+
+    /// What the providers reported, summed; none where none did.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        self.calls.values().filter_map(|call| call.usage).reduce(Usage::plus)
+    }
+
+    /// Each call of a provider: which it was, the provider, whether it opened, what it reported.
+    pub fn provider_calls(&self) -> impl Iterator<Item = (Attempt, &str, bool, Option<Usage>)> {
+        self.calls.iter().map(|(attempt, call)| (*attempt, call.provider.as_str(), call.opened, call.usage))
+    }
+
+    /// The Response object as of now; none before the first fact.
+    #[must_use]
+    pub fn response(&self) -> Option<Box<Response>> {
+        let created = self.created.as_ref()?;
+        let request = &created.request;
+        let ending = self.ended.as_ref().map(|(ending, _)| ending);
+        let status = self.status();
+        Some(Box::new(Response {
+            id: self.output.response(),
+            object: "response".into(),
+            created_at: created.at.as_seconds(),
+            status,
+            completed_at: self.ended.as_ref().filter(|_| status == Status::Completed).map(|(_, at)| at.as_seconds()),
+            error: ending.and_then(failure),
+            incomplete_details: ending
+                .and_then(|ending| ending.incomplete_reason)
+                .map(|reason| IncompleteDetails { reason: reason.into() }),
+            model: request.model.clone(),
+            output: self.output.items.clone(),
+            usage: ending.and_then(|_| self.usage()),
+            instructions: request.instructions.clone(),
+            previous_response_id: request.previous_response_id,
+            background: request.background,
+            store: request.store,
+            metadata: request.metadata.clone(),
+            temperature: request.temperature.unwrap_or(1.0),
+            top_p: request.top_p.unwrap_or(1.0),
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            top_logprobs: request.top_logprobs,
+            max_output_tokens: Some(request.max_output_tokens),
+            max_tool_calls: request.max_tool_calls,
+            tools: request.tools.clone(),
+            tool_choice: request.tool_choice.clone(),
+            parallel_tool_calls: request.parallel_tool_calls.unwrap_or(true),
+            text: request.text.clone(),
+            reasoning: request.reasoning.clone(),
+            truncation: request.truncation,
+            service_tier: "default".into(),
+            user: request.user.clone(),
+            safety_identifier: request.safety_identifier.clone(),
+            prompt_cache_key: request.prompt_cache_key.clone(),
+        }))
+    }
+}
+
+fn failure(ending: &Ending) -> Option<ResponseFailure> {
+    ending.cause.map(|cause| ResponseFailure {
+        code: cause.code().into(),
+        message: cause.message().to_owned(),
+        kind: cause.as_str().into(),
+        param: None,
+    })
+}
+
+/// The one event that says how a response ended. The contract has no event for cancelled: it is a failed
+/// stream whose response says `cancelled`.
+pub(super) fn terminal_event(sequence_number: u64, response: Box<Response>) -> ResponseEvent {
+    match response.status {
+        Status::Completed => ResponseEvent::Completed { sequence_number, response },
+        Status::Incomplete => ResponseEvent::Incomplete { sequence_number, response },
+        Status::Failed | Status::Cancelled | Status::Queued | Status::InProgress => {
+            ResponseEvent::Failed { sequence_number, response }
+        }
+    }
+}

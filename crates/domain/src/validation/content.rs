@@ -1,0 +1,112 @@
+//! The content of input items.
+
+use super::{Violation, input::Draft};
+use antiphon_protocol::{
+    ContentParam, ContentPart, Extra, InputPart, ItemId, ItemStatus, OutputText, Reasoning, ReasoningText, SummaryText,
+};
+
+/// Part types of the API that this server can't put into a prompt.
+const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio", "computer_screenshot"];
+
+/// What a user, a developer or the system says.
+pub(super) fn client_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
+    match content {
+        ContentParam::Text(text) => Ok(vec![ContentPart::InputText { text }]),
+        ContentParam::Parts(parts) => each(parts, path, |part, path| {
+            text_of(part, path, &["input_text"]).map(|text| ContentPart::InputText { text })
+        }),
+        ContentParam::Object => Err(no_content(path)),
+    }
+}
+
+/// What the model said: written by clients as a text, as the parts that it came in, or as input parts.
+pub(super) fn assistant_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
+    match content {
+        ContentParam::Text(text) => Ok(vec![written(text)]),
+        ContentParam::Parts(parts) => each(parts, path, |part, path| match part.kind.as_deref() {
+            Some("refusal") => {
+                let refusal = part.refusal.ok_or_else(|| Violation::missing(format!("{path}.refusal")))?;
+                Ok(ContentPart::Refusal { refusal })
+            }
+            Some(_) | None => text_of(part, path, &["output_text", "input_text"]).map(written),
+        }),
+        ContentParam::Object => Err(no_content(path)),
+    }
+}
+
+/// What a function answered. Text parts are put together, as the model would read them.
+pub(super) fn output_text(output: Option<ContentParam>, path: &str) -> Result<String, Violation> {
+    match output {
+        Some(ContentParam::Text(text)) => Ok(text),
+        Some(ContentParam::Parts(parts)) => {
+            each(parts, path, |part, path| text_of(part, path, &["input_text", "output_text"]))
+                .map(|texts| texts.concat())
+        }
+        Some(ContentParam::Object) => Err(no_content(path)),
+        None => Err(Violation::missing(path)),
+    }
+}
+
+pub(super) fn arguments_of(arguments: Option<ContentParam>, path: &str) -> Result<String, Violation> {
+    match arguments {
+        Some(ContentParam::Text(text)) => Ok(text),
+        Some(ContentParam::Parts(_) | ContentParam::Object) => {
+            Err(Violation::invalid(path, "expected JSON as a string"))
+        }
+        None => Err(Violation::missing(path)),
+    }
+}
+
+pub(super) fn reasoning_of(
+    draft: &Draft<'_>,
+    (id, status): (ItemId, ItemStatus),
+    encrypted_content: Option<String>,
+    summary: Option<ContentParam>,
+    content: Option<ContentParam>,
+) -> Result<Reasoning, Violation> {
+    let summary = thoughts(summary, &draft.at("summary"), "summary_text")?;
+    let content = thoughts(content, &draft.at("content"), "reasoning_text")?;
+    Ok(Reasoning {
+        id,
+        summary: summary.into_iter().map(|text| SummaryText { text }).collect(),
+        content: content.into_iter().map(|text| ReasoningText { text }).collect(),
+        encrypted_content,
+        status,
+        extra: Extra::new(),
+    })
+}
+
+fn thoughts(parts: Option<ContentParam>, path: &str, kind: &str) -> Result<Vec<String>, Violation> {
+    match parts {
+        None => Ok(Vec::new()),
+        Some(ContentParam::Parts(parts)) => each(parts, path, |part, path| text_of(part, path, &[kind])),
+        Some(ContentParam::Text(_) | ContentParam::Object) => {
+            Err(Violation::invalid(path, "expected an array of parts"))
+        }
+    }
+}
+
+fn each<T>(
+    parts: Vec<InputPart>,
+    path: &str,
+    read: impl Fn(InputPart, &str) -> Result<T, Violation>,
+) -> Result<Vec<T>, Violation> {
+    parts.into_iter().enumerate().map(|(place, part)| read(part, &format!("{path}[{place}]"))).collect()
+}
+
+fn text_of(part: InputPart, path: &str, kinds: &[&str]) -> Result<String, Violation> {
+    match part.kind.as_deref() {
+        Some(kind) if kinds.contains(&kind) => part.text.ok_or_else(|| Violation::missing(format!("{path}.text"))),
+        Some(kind) if UNSUPPORTED_PARTS.contains(&kind) => Err(Violation::unsupported(format!("{path}.type"))),
+        Some(_) => Err(Violation::invalid(format!("{path}.type"), format_args!("expected '{}'", kinds.join("' or '")))),
+        None => Err(Violation::missing(format!("{path}.type"))),
+    }
+}
+
+fn written(text: String) -> ContentPart {
+    ContentPart::OutputText(OutputText { text, ..OutputText::default() })
+}
+
+fn no_content(path: &str) -> Violation {
+    Violation::invalid(path, "expected a string or an array of parts")
+}

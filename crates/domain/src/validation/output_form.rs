@@ -1,0 +1,101 @@
+//! What form the text is to have, how hard the model is to think, and what else the answer is to hold.
+
+use super::{Violation, keys::Keys, metadata::json_length};
+use crate::{Limits, Request};
+use antiphon_protocol::{CreateResponse, ReasoningConfig, TextConfig, TextFormat, Verbosity};
+
+/// The words of the API for how hard to think. Which of them a model knows is its provider's business.
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+const SUMMARIES: [&str; 3] = ["auto", "concise", "detailed"];
+
+/// What can be asked for beside the text.
+const INCLUDES: [&str; 2] = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING];
+
+/// What can be asked for and concerns kinds of items which a response of this server never has.
+const VACUOUS_INCLUDES: [&str; 6] = [
+    "file_search_call.results",
+    "web_search_call.results",
+    "web_search_call.action.sources",
+    "message.input_image.image_url",
+    "computer_call_output.output.image_url",
+    "code_interpreter_call.outputs",
+];
+
+/// The most alternatives of a token that the API lets a client ask for.
+const MAX_TOP_LOGPROBS: i64 = 20;
+
+pub(super) fn text_of(create: &CreateResponse, limits: &Limits) -> Result<TextConfig, Violation> {
+    let Some(text) = create.text.as_ref() else { return Ok(TextConfig::default()) };
+    if json_length(text) > limits.input_bytes {
+        return Err(Violation::too_large("text", limits.input_bytes));
+    }
+    let keys = Keys::new(text, "text");
+    let format = match keys.get("format") {
+        None => TextFormat::Text,
+        Some(format) => format_of(&Keys::of(format, "text.format")?)?,
+    };
+    let verbosity = match keys.word("verbosity", &["low", "medium", "high"])? {
+        None => None,
+        Some("low") => Some(Verbosity::Low),
+        Some("high") => Some(Verbosity::High),
+        Some(_) => Some(Verbosity::Medium),
+    };
+    Ok(TextConfig { format, verbosity })
+}
+
+fn format_of(keys: &Keys<'_>) -> Result<TextFormat, Violation> {
+    match keys.word("type", &["text", "json_object", "json_schema"])? {
+        None => Err(Violation::missing(keys.at("type"))),
+        Some("json_object") => Ok(TextFormat::JsonObject),
+        Some("json_schema") => Ok(TextFormat::JsonSchema {
+            name: keys.name("name")?,
+            description: keys.text("description")?.map(ToOwned::to_owned),
+            schema: keys.object("schema")?.ok_or_else(|| Violation::missing(keys.at("schema")))?,
+            strict: keys.flag("strict")?,
+        }),
+        Some(_) => Ok(TextFormat::Text),
+    }
+}
+
+/// None where nothing is asked for.
+pub(super) fn reasoning_of(create: &CreateResponse) -> Result<Option<ReasoningConfig>, Violation> {
+    let Some(reasoning) = create.reasoning.as_ref() else { return Ok(None) };
+    let keys = Keys::new(reasoning, "reasoning");
+    if let Some(unsupported) = ["mode", "context"].into_iter().find(|key| keys.get(key).is_some()) {
+        return Err(Violation::unsupported(keys.at(unsupported)));
+    }
+    let effort = keys.word("effort", &EFFORTS)?.map(ToOwned::to_owned);
+    let summary = keys.word("summary", &SUMMARIES)?;
+    let old_name = keys.word("generate_summary", &SUMMARIES)?;
+    if let (Some(summary), Some(old_name)) = (summary, old_name)
+        && summary != old_name
+    {
+        return Err(Violation::invalid(keys.at("generate_summary"), "'summary' says something else"));
+    }
+    let summary = summary.or(old_name).map(ToOwned::to_owned);
+    Ok((effort.is_some() || summary.is_some()).then_some(ReasoningConfig { effort, summary }))
+}
+
+pub(super) fn top_logprobs_of(create: &CreateResponse) -> Result<u8, Violation> {
+    let asked = create.top_logprobs.unwrap_or(0);
+    let refusal = || Violation::invalid("top_logprobs", format_args!("expected a number from 0 to {MAX_TOP_LOGPROBS}"));
+    u8::try_from(asked).ok().filter(|_| asked <= MAX_TOP_LOGPROBS).ok_or_else(refusal)
+}
+
+/// What else the answer is to hold, each thing once. Who asks for alternatives of tokens wants to have them.
+pub(super) fn include_of(create: &CreateResponse, top_logprobs: u8) -> Result<Vec<String>, Violation> {
+    let given = create.include.as_deref().unwrap_or_default();
+    check_include(given)?;
+    let wanted = |what: &&str| {
+        given.iter().any(|given| given == what) || (*what == Request::INCLUDE_LOGPROBS && top_logprobs > 0)
+    };
+    Ok(INCLUDES.iter().filter(|what| wanted(what)).map(|what| (*what).to_owned()).collect())
+}
+
+pub(super) fn check_include(include: &[String]) -> Result<(), Violation> {
+    let is_known = |value: &String| INCLUDES.contains(&value.as_str()) || VACUOUS_INCLUDES.contains(&value.as_str());
+    match include.iter().all(is_known) {
+        true => Ok(()),
+        false => Err(Violation::invalid("include", "there is no such value")),
+    }
+}

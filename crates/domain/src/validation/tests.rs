@@ -1,0 +1,346 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod output_form;
+mod tools;
+
+use serde_json::{Value, json};
+
+use super::{Offence, ValidRequest, Violation, validate};
+use crate::Limits;
+use antiphon_protocol::{ContentPart, CreateResponse, Item, ItemStatus, ResponseId, Role};
+
+fn check_with(body: Value, limits: &Limits) -> Result<ValidRequest, Violation> {
+    let create: CreateResponse = serde_json::from_value(body).unwrap();
+    validate(create, ResponseId::new(), limits)
+}
+
+/// A minimal request with these keys put over it.
+fn check(keys: Value) -> Result<ValidRequest, Violation> {
+    let mut body = json!({"model": "m", "input": "hi"});
+    body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    check_with(body, &Limits::default())
+}
+
+#[track_caller]
+fn refused(keys: Value, param: &str, offence: Offence) {
+    let Err(violation) = check(keys.clone()) else { unreachable!("{keys} was accepted") };
+    assert_eq!((violation.param.as_str(), violation.offence), (param, offence), "{keys}");
+}
+
+#[track_caller]
+fn accepted(keys: Value) -> ValidRequest {
+    check(keys.clone()).unwrap_or_else(|violation| unreachable!("{keys}: {violation}"))
+}
+
+#[test]
+fn what_must_be_there_is_named() {
+    for (body, param) in [(json!({"input": "hi"}), "model"), (json!({"model": "m"}), "input")] {
+        let violation = check_with(body, &Limits::default()).unwrap_err();
+        assert_eq!((violation.param.as_str(), violation.offence), (param, Offence::Missing));
+        assert_eq!(violation.message, format!("Missing required parameter: '{param}'."));
+    }
+}
+
+#[test]
+fn an_id_with_a_control_character_is_refused() {
+    let item = json!({"role": "user", "content": "hi", "id": "msg_\u{0}"});
+    refused(json!({"input": [item]}), "input[0].id", Offence::Invalid);
+}
+
+#[test]
+fn a_null_is_the_same_as_a_missing_key() {
+    let keys = [
+        "instructions",
+        "previous_response_id",
+        "metadata",
+        "temperature",
+        "top_p",
+        "max_output_tokens",
+        "truncation",
+        "store",
+        "stream",
+        "stream_options",
+        "user",
+        "safety_identifier",
+        "prompt_cache_key",
+        "include",
+        "service_tier",
+        "background",
+        "conversation",
+        "prompt",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "max_tool_calls",
+        "text",
+        "reasoning",
+        "top_logprobs",
+        "context_management",
+        "moderation",
+        "prompt_cache_retention",
+        "prompt_cache_options",
+    ];
+    let nulls = keys.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
+    let (nulls, absent) = (accepted(Value::Object(nulls)), accepted(json!({})));
+    assert_eq!(nulls.create, absent.create);
+    assert!(nulls.store && !nulls.stream);
+}
+
+#[test]
+fn ranges_hold_at_their_ends_and_not_beyond() {
+    for keys in [
+        json!({"temperature": 0}),
+        json!({"temperature": 2.0}),
+        json!({"top_p": 0}),
+        json!({"top_p": 1}),
+        json!({"max_output_tokens": 16}),
+        json!({"max_output_tokens": 100_000}),
+        json!({"max_tool_calls": 1}),
+        json!({"max_tool_calls": u32::MAX}),
+        json!({"top_logprobs": 0}),
+        json!({"top_logprobs": 20}),
+    ] {
+        accepted(keys);
+    }
+    for (param, values) in [
+        ("temperature", vec![json!(-0.001), json!(2.001), json!(1e300)]),
+        ("top_p", vec![json!(-0.001), json!(1.001)]),
+        ("max_output_tokens", vec![json!(15), json!(0), json!(-1), json!(100_001), json!(i64::MAX)]),
+        ("max_tool_calls", vec![json!(0), json!(-1), json!(1_i64 << 32)]),
+        ("top_logprobs", vec![json!(-1), json!(21), json!(256), json!(i64::MAX)]),
+    ] {
+        for value in values {
+            refused(json!({ param: value }), param, Offence::Invalid);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name_unless_at_its_default() {
+    for (keys, param) in [
+        (json!({"background": true, "store": false}), "background"),
+        (json!({"conversation": "conv_1"}), "conversation"),
+        (json!({"prompt": {"id": "p"}}), "prompt"),
+        (json!({"context_management": [{"type": "compaction"}]}), "context_management"),
+        (json!({"moderation": {"model": "m"}}), "moderation"),
+        (json!({"prompt_cache_retention": "24h"}), "prompt_cache_retention"),
+        (json!({"prompt_cache_options": {"mode": "explicit"}}), "prompt_cache_options.mode"),
+        (json!({"service_tier": "flex"}), "service_tier"),
+    ] {
+        refused(keys, param, Offence::Unsupported);
+    }
+    for keys in [
+        json!({"service_tier": "default"}),
+        json!({"service_tier": "auto", "conversation": null}),
+        json!({"prompt_cache_retention": "in_memory", "prompt_cache_options": {}}),
+        json!({"client_metadata": {"a": 1}, "unheard_of": [1, 2]}),
+    ] {
+        accepted(keys);
+    }
+}
+
+#[test]
+fn what_runs_without_a_client_must_be_stored() {
+    assert!(accepted(json!({"background": true})).background);
+    assert!(accepted(json!({"background": true, "store": true, "stream": true})).background);
+    for foreground in [json!({}), json!({"background": null, "store": false}), json!({"background": false})] {
+        assert!(!accepted(foreground).background);
+    }
+    refused(json!({"background": true, "store": false, "stream": true}), "background", Offence::Unsupported);
+}
+
+#[test]
+fn stream_options_need_a_stream() {
+    refused(json!({"stream_options": {"include_obfuscation": true}}), "stream_options", Offence::Invalid);
+    let valid = accepted(json!({"stream": true, "stream_options": {"include_obfuscation": true}}));
+    assert!(valid.stream && valid.view.include_obfuscation);
+    assert!(!accepted(json!({"stream": true})).view.include_obfuscation);
+}
+
+#[test]
+fn metadata_is_counted_and_measured() {
+    let pairs = |count: usize| (0..count).map(|n| (format!("k{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    for (metadata, fits) in [
+        (json!(pairs(16)), true),
+        (json!(pairs(17)), false),
+        (json!({"k".repeat(64): "v"}), true),
+        (json!({"k".repeat(65): "v"}), false),
+        (json!({"k": "ü".repeat(512)}), true),
+        (json!({"k": "ü".repeat(513)}), false),
+    ] {
+        let checked = check(json!({ "metadata": metadata }));
+        assert_eq!(checked.is_ok(), fits, "{metadata}");
+        if let Err(violation) = checked {
+            assert_eq!(violation.offence, Offence::Invalid);
+            assert!(violation.param.starts_with("metadata"));
+        }
+    }
+    refused(json!({"metadata": {"k": "v".repeat(11 * 1024)}}), "metadata", Offence::TooLarge);
+}
+
+#[test]
+fn each_size_limit_holds_at_it_and_not_one_over() {
+    let limits = Limits { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..Limits::default() };
+    // As JSON the text has two quotes more, and `{"k":""}` eight bytes more than the value.
+    type Body = fn(usize) -> Value;
+    let cases: [(&str, usize, Body); 9] = [
+        ("input", 98, |size| json!({"model": "m", "input": "i".repeat(size)})),
+        ("instructions", 98, |size| json!({"model": "m", "input": "", "instructions": "i".repeat(size)})),
+        // The rest of the JSON is that long: `[{"type":"function","name":"f","description":""}]`.
+        ("tools", 51, |size| {
+            let tool = json!({"type": "function", "name": "f", "description": "d".repeat(size)});
+            json!({"model": "m", "input": "", "tools": [tool]})
+        }),
+        // `{"type":"function","name":"f","x":""}`: what is ignored counts too.
+        ("tool_choice", 63, |size| {
+            let choice = json!({"type": "function", "name": "f", "x": "x".repeat(size)});
+            json!({"model": "m", "input": "", "tool_choice": choice, "tools": [{"type": "function", "name": "f"}]})
+        }),
+        // `{"format":{"type":"text"},"x":""}`.
+        (
+            "text",
+            67,
+            |size| json!({"model": "m", "input": "", "text": {"format": {"type": "text"}, "x": "x".repeat(size)}}),
+        ),
+        ("metadata", 42, |size| json!({"model": "m", "input": "", "metadata": {"k": "v".repeat(size)}})),
+        ("user", 10, |size| json!({"model": "m", "input": "", "user": "u".repeat(size)})),
+        ("prompt_cache_key", 10, |size| json!({"model": "m", "input": "", "prompt_cache_key": "u".repeat(size)})),
+        ("safety_identifier", 64, |size| json!({"model": "m", "input": "", "safety_identifier": "u".repeat(size)})),
+    ];
+    for (param, limit, body) in cases {
+        assert!(check_with(body(limit - 1), &limits).is_ok(), "{param}");
+        assert!(check_with(body(limit), &limits).is_ok(), "{param}");
+        assert_eq!(check_with(body(limit + 1), &limits).unwrap_err().param, param);
+    }
+}
+
+#[test]
+fn a_previous_response_is_an_id_or_not_found() {
+    refused(json!({"previous_response_id": "resp_abc"}), "previous_response_id", Offence::PreviousNotFound);
+    refused(json!({"previous_response_id": "msg_abc"}), "previous_response_id", Offence::Invalid);
+    refused(json!({"previous_response_id": ""}), "previous_response_id", Offence::Invalid);
+    let id = ResponseId::new();
+    assert_eq!(accepted(json!({"previous_response_id": id})).previous, Some(id));
+}
+
+#[test]
+fn messages_are_read_in_every_form_in_which_clients_write_them() {
+    let valid = accepted(json!({"input": [
+        {"role": "user", "content": "a"},
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "b"}]},
+        {"role": "system", "content": "c", "id": null},
+        {"role": "assistant", "content": "d"},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "e", "annotations": [], "logprobs": []}]},
+        {"role": "assistant", "content": [{"type": "input_text", "text": "f"}, {"type": "refusal", "refusal": "g"}]},
+        {"role": "user", "content": "h", "id": "msg_mine", "status": "incomplete"},
+    ]}));
+    let said: Vec<_> = valid.input.iter().map(said).collect();
+    assert_eq!(
+        said,
+        [
+            (Role::User, "a".to_owned()),
+            (Role::Developer, "b".to_owned()),
+            (Role::System, "c".to_owned()),
+            (Role::Assistant, "d".to_owned()),
+            (Role::Assistant, "e".to_owned()),
+            (Role::Assistant, "fg".to_owned()),
+            (Role::User, "h".to_owned()),
+        ]
+    );
+    let Item::Message(last) = &valid.input[6] else { unreachable!("a message") };
+    assert_eq!((last.id.as_str(), last.status), ("msg_mine", ItemStatus::Incomplete));
+    let ids: std::collections::HashSet<_> = valid.input.iter().map(Item::id).collect();
+    assert_eq!(ids.len(), 7);
+}
+
+fn said(item: &Item) -> (Role, String) {
+    let Item::Message(message) = item else { unreachable!("a message") };
+    let texts = message.content.iter().map(|part| match part {
+        ContentPart::InputText { text } | ContentPart::ReasoningText { text } => text.as_str(),
+        ContentPart::OutputText(output) => output.text.as_str(),
+        ContentPart::Refusal { refusal } => refusal.as_str(),
+    });
+    (message.role, texts.collect())
+}
+
+#[test]
+fn output_that_is_echoed_is_input() {
+    let valid = accepted(json!({"input": [
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "s"}],
+         "content": [{"type": "reasoning_text", "text": "t"}], "encrypted_content": null, "status": null},
+        {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed",
+         "parsed_arguments": {"a": 1}},
+        {"type": "function_call_output", "call_id": "c", "output": "o"},
+        {"type": "function_call", "call_id": "d", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "d", "output": [{"type": "input_text", "text": "p"}]},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "phase": null,
+         "content": [{"type": "output_text", "text": "e", "annotations": [{"type": "url"}], "logprobs": [], "parsed": null}]},
+    ]}));
+    assert_eq!(valid.input.len(), 6);
+    let Item::FunctionCallOutput(output) = &valid.input[4] else { unreachable!("an output") };
+    assert_eq!((output.output.as_str(), output.call_id.as_str()), ("p", "d"));
+}
+
+#[test]
+fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
+    let valid = accepted(json!({"input": [
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"},
+        {"type": "message", "role": "assistant", "content": "a", "phase": "commentary"},
+        {"type": "function_call", "id": null, "call_id": "c", "name": "f", "arguments": "{}", "status": null,
+         "namespace": "n", "caller": {"type": "direct"}},
+        {"type": "function_call_output", "id": null, "call_id": "c", "output": [
+            {"type": "input_text", "text": "one, "}, {"type": "output_text", "text": "two"}], "status": null},
+    ]}));
+    let Item::Reasoning(thought) = &valid.input[0] else { unreachable!("a thought") };
+    assert_eq!(thought.encrypted_content.as_deref(), Some("sealed"));
+    let Item::Message(message) = &valid.input[1] else { unreachable!("a message") };
+    assert_eq!(message.extra.get("phase"), Some(&json!("commentary")));
+    let Item::FunctionCall(call) = &valid.input[2] else { unreachable!("a call") };
+    assert!(call.id.as_str().starts_with("fc_") && call.status == ItemStatus::Completed);
+    let Item::FunctionCallOutput(output) = &valid.input[3] else { unreachable!("an output") };
+    assert_eq!(output.output, "one, two");
+}
+
+#[test]
+fn items_that_can_not_be_used_are_named_by_their_place() {
+    for (item, param, offence) in [
+        (json!({"type": "item_reference", "id": "msg_1"}), "input[1].type", Offence::Unsupported),
+        (json!({"id": "msg_1"}), "input[1].type", Offence::Unsupported),
+        (json!({"type": "computer_call", "id": "x", "output": {"a": 1}}), "input[1].type", Offence::Unsupported),
+        (json!({"type": "no such"}), "input[1].type", Offence::Invalid),
+        (json!({}), "input[1].type", Offence::Missing),
+        (json!({"role": "tool", "content": "x"}), "input[1].role", Offence::Invalid),
+        (json!({"type": "message", "content": "x"}), "input[1].role", Offence::Missing),
+        (json!({"role": "user"}), "input[1].content", Offence::Missing),
+        (json!({"role": "user", "content": {}}), "input[1].content", Offence::Invalid),
+        (json!({"role": "user", "content": "x", "status": "odd"}), "input[1].status", Offence::Invalid),
+        (json!({"role": "user", "content": "x", "id": ""}), "input[1].id", Offence::Invalid),
+        (
+            json!({"role": "user", "content": [{"type": "input_text", "text": "x"}, {"type": "input_image", "image_url": "u"}]}),
+            "input[1].content[1].type",
+            Offence::Unsupported,
+        ),
+        (
+            json!({"role": "user", "content": [{"type": "input_file", "file_id": "f"}]}),
+            "input[1].content[0].type",
+            Offence::Unsupported,
+        ),
+        (
+            json!({"role": "user", "content": [{"type": "output_text", "text": "x"}]}),
+            "input[1].content[0].type",
+            Offence::Invalid,
+        ),
+        (json!({"role": "user", "content": [{"text": "x"}]}), "input[1].content[0].type", Offence::Missing),
+        (json!({"role": "user", "content": [{"type": "input_text"}]}), "input[1].content[0].text", Offence::Missing),
+        (json!({"type": "function_call", "name": "f", "arguments": "{}"}), "input[1].call_id", Offence::Missing),
+        (
+            json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}),
+            "input[1].arguments",
+            Offence::Invalid,
+        ),
+        (json!({"type": "function_call_output", "call_id": "c"}), "input[1].output", Offence::Missing),
+    ] {
+        refused(json!({"input": [{"role": "user", "content": "first"}, item]}), param, offence);
+    }
+    refused(json!({"input": []}), "input", Offence::Invalid);
+}

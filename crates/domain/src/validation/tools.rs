@@ -1,0 +1,153 @@
+//! The tools that a request offers, and which of them it wants called.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::{Violation, keys::Keys, metadata::json_length};
+use crate::Limits;
+use antiphon_protocol::{AllowedTool, CreateResponse, FunctionTool, NarrowChoice, Tool, ToolChoice, ToolMode};
+
+/// Tool types of the API that this server does not have.
+const UNSUPPORTED_TOOLS: [&str; 18] = [
+    "file_search",
+    "computer",
+    "computer_use",
+    "computer_use_preview",
+    "web_search",
+    "web_search_2025_08_26",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+    "mcp",
+    "code_interpreter",
+    "programmatic_tool_calling",
+    "image_generation",
+    "local_shell",
+    "shell",
+    "custom",
+    "namespace",
+    "tool_search",
+    "apply_patch",
+];
+
+/// The most tools of a request; OpenAI's number.
+const MOST_TOOLS: usize = 128;
+
+pub(super) fn tools_of(create: &CreateResponse, limits: &Limits) -> Result<Vec<Tool>, Violation> {
+    let given = create.tools.as_deref().unwrap_or_default();
+    if json_length(&given) > limits.input_bytes {
+        return Err(Violation::too_large("tools", limits.input_bytes));
+    }
+    if given.len() > MOST_TOOLS {
+        return Err(Violation::invalid("tools", format_args!("at most {MOST_TOOLS} tools")));
+    }
+    let mut names = HashSet::new();
+    let mut tools = Vec::with_capacity(given.len());
+    for (place, tool) in given.iter().enumerate() {
+        let keys = Keys::of(tool, format!("tools[{place}]"))?;
+        let tool = tool_of(&keys)?;
+        if !names.insert(tool.name().to_owned()) {
+            return Err(Violation::invalid(keys.at("name"), "another tool has this name"));
+        }
+        tools.push(tool);
+    }
+    Ok(tools)
+}
+
+/// Keys of a function that are unknown here are ignored, as everywhere.
+fn tool_of(keys: &Keys<'_>) -> Result<Tool, Violation> {
+    check_kind(keys)?;
+    Ok(Tool::Function(FunctionTool {
+        name: keys.name("name")?,
+        description: keys.text("description")?.map(ToOwned::to_owned),
+        parameters: keys.object("parameters")?,
+        strict: keys.flag("strict")?,
+    }))
+}
+
+/// That a tool is a function.
+fn check_kind(keys: &Keys<'_>) -> Result<(), Violation> {
+    match keys.required_text("type")? {
+        "function" => Ok(()),
+        known if UNSUPPORTED_TOOLS.contains(&known) => Err(Violation::unsupported(keys.at("type"))),
+        _ => Err(Violation::invalid(keys.at("type"), "there is no such tool type")),
+    }
+}
+
+pub(super) fn tool_choice_of(
+    create: &CreateResponse,
+    tools: &[Tool],
+    limits: &Limits,
+) -> Result<ToolChoice, Violation> {
+    let choice = match create.tool_choice.as_ref() {
+        None | Some(Value::Null) => ToolChoice::default(),
+        Some(Value::String(word)) => ToolChoice::Mode(mode_of(word)?),
+        Some(object) => {
+            if json_length(object) > limits.input_bytes {
+                return Err(Violation::too_large("tool_choice", limits.input_bytes));
+            }
+            ToolChoice::Narrow(narrow_choice_of(&Keys::of(object, "tool_choice")?, tools)?)
+        }
+    };
+    match &choice {
+        ToolChoice::Mode(ToolMode::Required) if tools.is_empty() => Err(without_tools()),
+        ToolChoice::Mode(_) | ToolChoice::Narrow(_) => Ok(choice),
+    }
+}
+
+fn mode_of(word: &str) -> Result<ToolMode, Violation> {
+    match word {
+        "none" => Ok(ToolMode::None),
+        "auto" => Ok(ToolMode::Auto),
+        "required" => Ok(ToolMode::Required),
+        _ => Err(Violation::invalid("tool_choice", "expected 'none', 'auto', 'required' or an object")),
+    }
+}
+
+fn narrow_choice_of(keys: &Keys<'_>, tools: &[Tool]) -> Result<NarrowChoice, Violation> {
+    if keys.text("type")? == Some("allowed_tools") {
+        if tools.is_empty() {
+            return Err(without_tools());
+        }
+        return Ok(NarrowChoice::AllowedTools { mode: allowed_mode(keys)?, tools: allowed_tools(keys, tools)? });
+    }
+    check_kind(keys)?;
+    if tools.is_empty() {
+        return Err(without_tools());
+    }
+    Ok(NarrowChoice::Function { name: one_of(keys, tools)? })
+}
+
+fn allowed_mode(keys: &Keys<'_>) -> Result<ToolMode, Violation> {
+    match keys.word("mode", &["auto", "required"])? {
+        Some("required") => Ok(ToolMode::Required),
+        Some(_) => Ok(ToolMode::Auto),
+        None => Err(Violation::missing(keys.at("mode"))),
+    }
+}
+
+fn allowed_tools(keys: &Keys<'_>, tools: &[Tool]) -> Result<Vec<AllowedTool>, Violation> {
+    let path = keys.at("tools");
+    let allowed = keys.get("tools").ok_or_else(|| Violation::missing(&path))?;
+    let allowed = allowed.as_array().filter(|allowed| !allowed.is_empty());
+    let allowed = allowed.ok_or_else(|| Violation::invalid(&path, "expected an array of at least one tool"))?;
+    let allowed = allowed.iter().enumerate().map(|(place, tool)| {
+        let keys = Keys::of(tool, format!("{path}[{place}]"))?;
+        check_kind(&keys)?;
+        Ok(AllowedTool::Function { name: one_of(&keys, tools)? })
+    });
+    allowed.collect()
+}
+
+/// The name of one of the request's tools.
+fn one_of(keys: &Keys<'_>, tools: &[Tool]) -> Result<String, Violation> {
+    let name = keys.required_text("name")?;
+    if tools.iter().any(|tool| tool.name() == name) {
+        return Ok(name.to_owned());
+    }
+    Err(Violation::invalid(keys.at("name"), "'tools' has no tool of this name"))
+}
+
+fn without_tools() -> Violation {
+    Violation::invalid("tool_choice", "it is only allowed together with 'tools'")
+}

@@ -1,0 +1,91 @@
+//! What one reader asked to see: a pure function of the events.
+
+use bytes::Bytes;
+
+<<<<<<< HEAD:src/domain/view.rs
+use crate::protocol::{CreateResponse, ResponseEvent, ResponseId};
+=======
+use antiphon_protocol::{CreateResponse, ResponseEvent, ResponseId};
+>>>>>>> main:crates/domain/src/view.rs
+
+/// How a reader wants the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Whether delta events carry padding of varying length, so that their sizes on the wire tell less
+    /// about the text.
+    pub include_obfuscation: bool,
+}
+
+impl View {
+    /// How a request wants its events.
+    #[must_use]
+    pub fn of(request: &CreateResponse) -> Self {
+        let options = request.stream_options.as_ref();
+        Self { include_obfuscation: options.and_then(|options| options.include_obfuscation).unwrap_or(false) }
+    }
+}
+
+/// One event as it goes to every reader with the plain view: encoded once, shared by all.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The event's number.
+    pub sequence_number: u64,
+    /// Whether the event is a delta, which a view may pad.
+    pub is_delta: bool,
+    /// The server-sent event, with its closing blank line.
+    pub bytes: Bytes,
+}
+
+impl Frame {
+    /// Encodes an event.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it does not: every event serializes")]
+    pub fn encode(event: &ResponseEvent) -> Self {
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend_from_slice(b"event: ");
+        bytes.extend_from_slice(event.name().as_bytes());
+        bytes.extend_from_slice(b"\ndata: ");
+        #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
+        serde_json::to_writer(&mut bytes, event).expect("events serialize");
+        bytes.extend_from_slice(b"\n\n");
+        Self { sequence_number: event.sequence_number(), is_delta: event.delta().is_some(), bytes: bytes.into() }
+    }
+
+    /// The event that [`encode`](Self::encode) made these bytes of, whatever view they were seen through.
+    ///
+    /// # Errors
+    /// If they are no such bytes.
+    pub fn decode(bytes: &[u8]) -> Result<ResponseEvent, serde_json::Error> {
+        let data = bytes.splitn(2, |byte| *byte == b'\n').nth(1).and_then(|data| data.strip_prefix(b"data: "));
+        serde_json::from_slice(data.unwrap_or_default())
+    }
+
+    /// The frame as a reader with this view gets it.
+    #[must_use]
+    pub fn viewed(&self, view: View, response: ResponseId) -> Bytes {
+        if !(view.include_obfuscation && self.is_delta) {
+            return self.bytes.clone();
+        }
+        let Some(body) = self.bytes.strip_suffix(b"}\n\n") else { return self.bytes.clone() };
+        let padding = padding(response, self.sequence_number);
+        [body, br#","obfuscation":""#, padding.as_bytes(), b"\"}\n\n"].concat().into()
+    }
+}
+
+/// 1 to 16 characters that depend on nothing but the response and the event's number, so that replays agree.
+fn padding(response: ResponseId, sequence_number: u64) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (high, low) = response.uuid().as_u64_pair();
+    let mut state = high ^ low.rotate_left(32) ^ sequence_number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let length = 1 + split_mix(&mut state) % 16;
+    (0..length).map(|_| char::from(ALPHABET[(split_mix(&mut state) % 64) as usize])).collect()
+}
+
+/// The SplitMix64 generator of Steele, Lea and Flood (2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
