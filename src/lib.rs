@@ -128,8 +128,9 @@ pub mod tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
-    StartError, StartResponse, User, WeakAntiphon,
+    AnsweredRequest, Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, DrainReport, Events,
+    InputItemsPage, InputItemsQuery, Interruption, ReadFacts, StartError, StartResponse, Subscription, User,
+    WeakAntiphon,
 };
 pub use clock::{Clock, SystemClock};
 pub use refusal::Refusal;

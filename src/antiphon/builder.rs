@@ -257,7 +257,7 @@ impl Builder {
             move |_| fail(&told, NodeFailure::Guardian),
         );
         let admission = Arc::new(admission);
-        Ok(Antiphon::new(NodeParts { guardian, heartbeat, state: states, node, admission }))
+        Ok(Antiphon::new(NodeParts { _guardian: guardian, heartbeat, state: states, node, admission }))
     }
 
     fn check_models(&self) -> Result<(), StartError> {

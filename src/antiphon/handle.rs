@@ -51,7 +51,7 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct NodeParts {
     // Dropped first: everything the node runs dies from here.
-    pub(super) guardian: Child<NodeGuardian>,
+    pub(super) _guardian: Child<NodeGuardian>,
     pub(super) heartbeat: Heartbeat,
     pub(super) state: watch::Receiver<NodeState>,
     pub(super) node: Arc<Node>,

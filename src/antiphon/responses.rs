@@ -7,8 +7,8 @@ use tracing::Span;
 
 use super::Antiphon;
 use crate::actors::{
-    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, client_channel, find, load,
-    open_item,
+    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, client_channel, find,
+    load, open_item,
 };
 use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};

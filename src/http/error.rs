@@ -1,4 +1,4 @@
-//! Errors as clients see them: the one place that knows status codes.
+//! Errors as clients see them. With `refusals`, the one place that knows their status codes.
 
 use std::{fmt, time::Duration};
 
@@ -37,9 +37,30 @@ impl ApiError {
         Self::new(status, "invalid_request_error", message)
     }
 
+    /// A request that can't be read.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::request(StatusCode::BAD_REQUEST, message)
+    }
+
     /// A parameter that can't be honoured.
     pub(super) fn parameter(param: &str, message: impl Into<String>) -> Self {
-        Self::request(StatusCode::BAD_REQUEST, message).param(param)
+        Self::bad_request(message).param(param)
+    }
+
+    /// A body that took too long to arrive.
+    pub(super) fn body_too_slow() -> Self {
+        Self::request(StatusCode::REQUEST_TIMEOUT, "The request's body took too long to arrive.")
+    }
+
+    /// A body of more than `limit` bytes.
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        let message = format!("The request's body is too large: at most {limit} bytes are allowed.");
+        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).code("request_too_large")
+    }
+
+    /// A body of a kind that is not read.
+    pub(super) fn unsupported_media_type(message: &'static str) -> Self {
+        Self::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// There is no such route.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{StatusCode, header},
+    http::header,
     web::{self, ServiceConfig},
 };
 use ring::digest;
@@ -35,7 +35,7 @@ impl Asset {
     /// The file, or that the client has it already.
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let known = self.is_known(request);
-        let mut answer = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+        let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         answer
             .insert_header(header::ETag(self.etag.clone()))
             .insert_header((header::CACHE_CONTROL, "no-cache"))

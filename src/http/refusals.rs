@@ -7,7 +7,6 @@ use actix_web::http::StatusCode;
 use super::error::{ApiError, Retry};
 use crate::access::AuthError;
 use crate::actors::ResponseOutcome;
-use crate::admission;
 use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
 use crate::refusal::Refusal;
@@ -25,48 +24,13 @@ impl From<Violation> for ApiError {
             Offence::Unsupported => error(StatusCode::BAD_REQUEST).code("unsupported_parameter"),
             Offence::TooLarge => error(StatusCode::PAYLOAD_TOO_LARGE).code("request_too_large"),
             Offence::PreviousNotFound => error(StatusCode::BAD_REQUEST).code("previous_response_not_found"),
-        }
-    }
-}
-
-impl From<admission::Refusal> for ApiError {
-    fn from(refusal: admission::Refusal) -> Self {
-        use admission::Refusal;
-        match refusal {
-            Refusal::Violation(violation) => violation.into(),
-            Refusal::UnknownModel { model } => Self::unknown_model(&model),
-            Refusal::PreviousRunning { id } => Self::still_running(id),
-            Refusal::Incoherent(incoherent) => Self::parameter("input", incoherent.to_string()),
-            Refusal::ContextTooLong { tokens, budget } => {
-                let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
-                Self::context_too_long(format!(
-                    "The prompt has {tokens}, but the model's context window leaves room for {budget}."
-                ))
-            }
-            Refusal::HistoryTooLong { most } => Self::context_too_long(format!(
-                "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
-            )),
-            Refusal::Uncountable => {
-                tracing::error!("http.prompt.uncountable");
-                Self::internal()
-            }
-            Refusal::History(refusal) => refusal.into(),
+            Offence::UnknownModel => error(StatusCode::NOT_FOUND).code("model_not_found"),
+            Offence::ContextTooLong => error(StatusCode::PAYLOAD_TOO_LARGE).code("context_length_exceeded"),
         }
     }
 }
 
 impl ApiError {
-    pub(super) fn unknown_model(model: &str) -> Self {
-        let model: String = model.chars().take(100).collect();
-        Self::request(StatusCode::NOT_FOUND, format!("The requested model '{model}' does not exist."))
-            .param("model")
-            .code("model_not_found")
-    }
-
-    fn context_too_long(message: String) -> Self {
-        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
-    }
-
     /// This server is about to stop; another one, or its next start, will do.
     fn restarting() -> Self {
         Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")

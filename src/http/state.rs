@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, Backend, HttpSettings, InFlight};
-use crate::admission::Admission;
+use super::{Authenticate, HttpSettings, InFlight};
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpState {
-    /// Runs responses.
-    pub backend: Arc<dyn Backend>,
-    /// Makes plans of requests.
-    pub admission: Arc<Admission>,
+    /// The node that runs the responses.
+    pub antiphon: Antiphon,
     /// Tells who sends a request.
     pub authenticator: Arc<dyn Authenticate>,
     /// How the API behaves.
@@ -26,8 +23,7 @@ impl HttpState {
     #[must_use]
     pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, settings: HttpSettings) -> Self {
         Self {
-            backend: Arc::new(antiphon.clone()),
-            admission: Arc::clone(antiphon.admission()),
+            antiphon: antiphon.clone(),
             authenticator: Arc::new(authenticator),
             settings: Arc::new(settings),
             in_flight: InFlight::default(),

@@ -2,11 +2,7 @@
 
 use bytes::Bytes;
 
-<<<<<<< HEAD:src/domain/view.rs
-use crate::protocol::{CreateResponse, ResponseEvent, ResponseId};
-=======
 use antiphon_protocol::{CreateResponse, ResponseEvent, ResponseId};
->>>>>>> main:crates/domain/src/view.rs
 
 /// How a reader wants the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

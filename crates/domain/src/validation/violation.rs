@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::context::Incoherent;
+
 /// The longest name of a model that is quoted.
 const LONGEST_MODEL: usize = 100;
 
@@ -116,5 +118,11 @@ impl Violation {
 
     fn context_too_long(message: String) -> Self {
         Self { param: "input".to_owned(), offence: Offence::ContextTooLong, message }
+    }
+}
+
+impl From<Incoherent> for Violation {
+    fn from(incoherent: Incoherent) -> Self {
+        Self { param: "input".to_owned(), offence: Offence::Invalid, message: incoherent.to_string() }
     }
 }
