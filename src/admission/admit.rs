@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
+use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Limits, Request, RunPlan, ValidRequest, View, Violation, check_calls,
-    default_output_tokens, validate,
+    DisconnectPolicy, Idempotency, Limits, PromptParts, Request, RunPlan, ValidatedRequest, View, Violation,
+    check_calls, default_output_tokens, validate,
 };
-use crate::protocol::{CreateResponse, ResponseId, Truncation, UserId};
+use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
 /// Makes plans of requests.
 #[derive(Debug, Clone)]
@@ -74,40 +74,31 @@ impl Admission {
         context: RequestContext,
     ) -> Result<Admitted, Refusal> {
         let id = ResponseId::new();
-        let valid = validate(create, id, &self.limits)?;
+        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } =
+            validate(create, id, &self.limits)?;
         let model =
-            self.models.get(&valid.model).ok_or_else(|| Refusal::UnknownModel { model: valid.model.clone() })?;
-        let output_tokens = output_tokens(&valid, &model)?;
-        let history = self.history(user, &valid).await?;
-        check_calls(&history, &valid.input)?;
-        let request = request(&valid, output_tokens);
-        let material = Material {
-            response: id,
-            instructions: valid.create.instructions.clone(),
-            history,
-            input: valid.input.clone(),
-            tools: request.callable_tools().into_iter().cloned().collect(),
-            format: request.text.format.clone(),
-            truncation: request.truncation,
-        };
-        let budget = model.context_window.saturating_sub(output_tokens);
-        let (prompt, prompt_tokens) = fit(&material, &model, budget, self.counter.as_ref()).await?;
+            self.models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
+        request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
+        let history = self.history(user, &request).await?;
+        check_calls(&history, &input)?;
+        let parts = PromptParts { response: id, request: &request, history: &history, input: &input };
+        let (prompt, prompt_tokens) = fit(&parts, &model, self.counter.as_ref()).await?;
         let plan = RunPlan {
             id,
             user,
             request_id: context.request_id,
-            input: material.input,
+            input,
             prompt: Arc::new(prompt),
             caller: context.caller,
-            targets: model.targets(prompt_tokens.saturating_add(output_tokens)),
+            targets: model.targets(prompt_tokens.saturating_add(request.max_output_tokens)),
             encoding: model.encoding,
             prompt_tokens,
             disconnect: self.policy(context.disconnect),
-            resumable: valid.store && (valid.stream || valid.background || context.idempotency.is_some()),
+            resumable: request.store && (stream || request.background || context.idempotency.is_some()),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };
-        Ok(Admitted { plan, stream: valid.stream, view: valid.view })
+        Ok(Admitted { plan, stream, view })
     }
 
     fn policy(&self, wish: Option<DisconnectWish>) -> DisconnectPolicy {
@@ -118,12 +109,12 @@ impl Admission {
         }
     }
 
-    async fn history(&self, user: UserId, valid: &ValidRequest) -> Result<Vec<crate::protocol::Item>, Refusal> {
-        let Some(previous) = valid.previous else { return Ok(Vec::new()) };
+    async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
+        let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
         let most = self.limits.history_items;
         let History { items, complete } =
             self.histories.history(user, previous, most).await.map_err(|error| history_refusal(error, previous))?;
-        match valid.create.truncation.unwrap_or_default() {
+        match request.truncation {
             Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most }),
             Truncation::Disabled | Truncation::Auto => Ok(items),
         }
@@ -138,40 +129,13 @@ fn history_refusal(error: HistoryError, previous: ResponseId) -> Refusal {
     }
 }
 
-fn output_tokens(valid: &ValidRequest, model: &Model) -> Result<u32, Violation> {
-    match valid.max_output_tokens {
+fn output_tokens(asked: Option<u32>, model: &Model) -> Result<u32, Violation> {
+    match asked {
         None => Ok(default_output_tokens(model.context_window, model.default_output_tokens)),
         Some(asked) if asked > model.max_output_tokens || asked >= model.context_window => {
             let most = model.max_output_tokens.min(model.context_window.saturating_sub(1));
             Err(Violation::invalid("max_output_tokens", format_args!("this model allows at most {most}")))
         }
         Some(asked) => Ok(asked),
-    }
-}
-
-fn request(valid: &ValidRequest, max_output_tokens: u32) -> Request {
-    let create = &valid.create;
-    Request {
-        model: valid.model.clone(),
-        instructions: create.instructions.clone(),
-        previous_response_id: valid.previous,
-        metadata: create.metadata.clone().unwrap_or_default(),
-        temperature: create.temperature,
-        top_p: create.top_p,
-        max_output_tokens,
-        truncation: create.truncation.unwrap_or_default(),
-        store: valid.store,
-        background: valid.background,
-        user: create.user.clone(),
-        safety_identifier: create.safety_identifier.clone(),
-        prompt_cache_key: create.prompt_cache_key.clone(),
-        tools: valid.tools.clone(),
-        tool_choice: valid.tool_choice.clone(),
-        parallel_tool_calls: create.parallel_tool_calls,
-        max_tool_calls: valid.max_tool_calls,
-        text: valid.text.clone(),
-        reasoning: valid.reasoning.clone(),
-        top_logprobs: valid.top_logprobs,
-        include: valid.include.clone(),
     }
 }

@@ -1,41 +1,21 @@
 //! Making the history and the input fit the model.
 
 use super::{Model, PromptCounter, Refusal};
-use crate::domain::{Encoding, Prompt, close_calls, current_turn, newest_that_fit};
-use crate::protocol::{Item, ResponseId, TextFormat, Tool, Truncation};
+use crate::domain::{Encoding, Prompt, PromptParts, newest_that_fit};
+use crate::protocol::{Item, Tool, Truncation};
 use crate::tokens::TokenError;
 
-/// History and input before it is known what of the history fits.
-pub(super) struct Material {
-    pub(super) response: ResponseId,
-    pub(super) instructions: Option<String>,
-    /// Oldest first. What belongs to the current turn is never left out.
-    pub(super) history: Vec<Item>,
-    /// Never shortened.
-    pub(super) input: Vec<Item>,
-    /// Stand beside the conversation, and are never left out.
-    pub(super) tools: Vec<Tool>,
-    pub(super) format: TextFormat,
-    pub(super) truncation: Truncation,
-}
-
-impl Material {
-    /// The whole of it, every call answered.
-    fn prompt(&self, history: &[Item]) -> Prompt {
-        let items = close_calls(self.response, history, &self.input);
-        Prompt { instructions: self.instructions.clone(), items }
-    }
-}
-
 /// Counts for a model.
-struct Gauge<'a> {
+struct PromptBudget<'a> {
     encoding: Encoding,
     counter: &'a dyn PromptCounter,
     /// Tokens of what stands beside every prompt of the request.
     beside: u32,
+    /// The most tokens of prompt and what stands beside it.
+    most: u32,
 }
 
-impl Gauge<'_> {
+impl PromptBudget<'_> {
     /// The tokens of a prompt with all that stands beside it.
     async fn tokens(&self, prompt: &Prompt) -> Result<u32, TokenError> {
         let tokens = self.counter.prompt_tokens(self.encoding, prompt).await?;
@@ -51,39 +31,40 @@ impl Gauge<'_> {
 
 /// The prompt and its tokens.
 pub(super) async fn fit(
-    material: &Material,
+    parts: &PromptParts<'_>,
     model: &Model,
-    budget: u32,
     counter: &dyn PromptCounter,
 ) -> Result<(Prompt, u32), Refusal> {
-    let encoding = model.encoding;
-    let beside = counter.definition_tokens(encoding, &material.tools, &material.format).await;
-    let beside = beside.map_err(|error| uncounted(error, budget))?;
-    let gauge = Gauge { encoding, counter, beside };
-    let prompt = material.prompt(&material.history);
-    match (gauge.tokens(&prompt).await, material.truncation) {
-        (Ok(tokens), _) if tokens <= budget => Ok((prompt, tokens)),
+    let (encoding, request) = (model.encoding, parts.request);
+    let most = model.context_window.saturating_sub(request.max_output_tokens);
+    let tools: Vec<Tool> = request.callable_tools().into_iter().cloned().collect();
+    let beside = counter.definition_tokens(encoding, &tools, &request.text.format).await;
+    let beside = beside.map_err(|error| uncounted(error, most))?;
+    let budget = PromptBudget { encoding, counter, beside, most };
+    let prompt = parts.prompt_from(0);
+    match (budget.tokens(&prompt).await, request.truncation) {
+        (Ok(tokens), _) if tokens <= most => Ok((prompt, tokens)),
         (Err(TokenError::Failed), _) => Err(Refusal::Uncountable),
-        (tokens, Truncation::Disabled) => Err(Refusal::ContextTooLong { tokens: tokens.ok(), budget }),
-        (_, Truncation::Auto) => shortened(material, budget, &gauge).await,
+        (tokens, Truncation::Disabled) => Err(Refusal::ContextTooLong { tokens: tokens.ok(), budget: most }),
+        (_, Truncation::Auto) => shortened(parts, &budget).await,
     }
 }
 
-async fn shortened(material: &Material, budget: u32, gauge: &Gauge<'_>) -> Result<(Prompt, u32), Refusal> {
-    let too_long = |tokens: Option<u32>| Refusal::ContextTooLong { tokens, budget };
-    let (older, current) = material.history.split_at(current_turn(&material.history, &material.input));
-    let alone = gauge.tokens(&material.prompt(current)).await.map_err(|error| uncounted(error, budget))?;
-    let mut costs = Vec::with_capacity(older.len());
-    for item in older {
-        costs.push(gauge.cost(item).await);
+async fn shortened(parts: &PromptParts<'_>, budget: &PromptBudget<'_>) -> Result<(Prompt, u32), Refusal> {
+    let too_long = |tokens: Option<u32>| Refusal::ContextTooLong { tokens, budget: budget.most };
+    let current = parts.current_turn();
+    let alone = budget.tokens(&parts.prompt_from(current)).await.map_err(|error| uncounted(error, budget.most))?;
+    let mut costs = Vec::with_capacity(current);
+    for item in parts.history.iter().take(current) {
+        costs.push(budget.cost(item).await);
     }
-    let mut first = newest_that_fit(&costs, alone, budget).ok_or_else(|| too_long(Some(alone)))?;
+    let mut first = newest_that_fit(&costs, alone, budget.most).ok_or_else(|| too_long(Some(alone)))?;
     // Items cost a little more together than the sum says where a call had to be answered.
     loop {
-        let prompt = material.prompt(&material.history[first..]);
-        match gauge.tokens(&prompt).await {
-            Ok(tokens) if tokens <= budget => return Ok((prompt, tokens)),
-            tokens if first == older.len() => return Err(too_long(tokens.ok())),
+        let prompt = parts.prompt_from(first);
+        match budget.tokens(&prompt).await {
+            Ok(tokens) if tokens <= budget.most => return Ok((prompt, tokens)),
+            tokens if first == current => return Err(too_long(tokens.ok())),
             Err(TokenError::Failed) => return Err(Refusal::Uncountable),
             Ok(_) | Err(TokenError::TooMany) => first += 1,
         }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{ModelCatalog, PromptCounter, Refusal, prompt::Material, prompt::fit};
+use super::{ModelCatalog, PromptCounter, Refusal, prompt::fit};
 use crate::actors::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
+use crate::domain::PromptParts;
 
 /// Plans accepted responses as [`Admission`](super::Admission) plans new ones, from the models as they are
 /// configured now.
@@ -33,17 +34,8 @@ impl Planner for Replanner {
     async fn plan(&self, accepted: Accepted) -> Result<PlannedRun, PlanRefusal> {
         let Accepted { id, request, input, history } = accepted;
         let model = self.models.get(&request.model).ok_or(PlanRefusal::UnknownModel)?;
-        let material = Material {
-            response: id,
-            instructions: request.instructions.clone(),
-            history,
-            input,
-            tools: request.callable_tools().into_iter().cloned().collect(),
-            format: request.text.format.clone(),
-            truncation: request.truncation,
-        };
-        let budget = model.context_window.saturating_sub(request.max_output_tokens);
-        let (prompt, tokens) = fit(&material, &model, budget, self.counter.as_ref()).await.map_err(refusal)?;
+        let parts = PromptParts { response: id, request: &request, history: &history, input: &input };
+        let (prompt, tokens) = fit(&parts, &model, self.counter.as_ref()).await.map_err(refusal)?;
         let targets = model.targets(tokens.saturating_add(request.max_output_tokens));
         Ok(PlannedRun { prompt, targets, encoding: model.encoding })
     }

@@ -248,7 +248,7 @@ async fn calls_that_nobody_answered_are_closed_in_the_prompt_alone() {
     let asked = json!({"previous_response_id": ResponseId::new(), "input": answer});
     let Admitted { plan, .. } = plan(&admission, asked).await.unwrap();
     let kinds: Vec<_> = plan.prompt.items.iter().map(kind).collect();
-    assert_eq!(kinds, ["call a", "call b", "output a", "message", "output b"]);
+    assert_eq!(kinds, ["call a", "call b", "output a", "output b", "message"]);
     assert_eq!(plan.input.len(), 1);
 }
 

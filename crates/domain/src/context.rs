@@ -6,13 +6,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use pairs::Pairs;
+pub use pairs::CallPairs;
 use serde::de::IgnoredAny;
 
 use antiphon_protocol::{FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId, Role};
 
 /// What the model is told of a call that nobody answered.
-const UNANSWERED: &str = "This call was not answered.";
+pub const UNANSWERED_CALL: &str = "This call was not answered.";
 
 /// Why a conversation can't go on with an input.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,18 +48,16 @@ impl std::fmt::Debug for Incoherent {
 /// # Errors
 /// The first answer that is alone, else the first such call.
 pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
-    let items: Vec<&Item> = history.iter().chain(input).collect();
-    let pairs = Pairs::of(&items, history.len());
-    let of_input = || items.iter().enumerate().skip(history.len());
-    for (place, item) in of_input() {
-        let Some(id) = answered_id(item).filter(|_| pairs.call_of(place).is_none()) else { continue };
-        let is_known = items.iter().any(|item| call_id(item) == Some(id));
+    let pairs = CallPairs::of(history, input);
+    let of_input = || input.iter().zip(history.len()..);
+    for (item, position) in of_input() {
+        let Some(id) = answered_id(item).filter(|_| pairs.position_of_call(position).is_none()) else { continue };
+        let is_known = history.iter().chain(input).any(|item| call_id(item) == Some(id));
         let id = id.to_owned();
         return Err(if is_known { Incoherent::AnsweredTwice(id) } else { Incoherent::OutputWithoutCall(id) });
     }
-    let interrupted = interrupted(input);
-    let alone = of_input().zip(interrupted).find_map(|((place, item), interrupted)| {
-        call_id(item).filter(|_| !interrupted && pairs.answer_of(place).is_none())
+    let alone = of_input().zip(interrupted(input)).find_map(|((item, position), interrupted)| {
+        call_id(item).filter(|_| !interrupted && pairs.output_of(position).is_none())
     });
     alone.map_or(Ok(()), |id| Err(Incoherent::CallWithoutOutput(id.to_owned())))
 }
@@ -67,9 +65,14 @@ pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
 /// Whether each item is one that a model wrote before it was interrupted: part of a stretch of the model's items of
 /// which one is not whole.
 fn interrupted(items: &[Item]) -> Vec<bool> {
-    let stretches = items.chunk_by(|one, next| status_of_models(one).is_some() == status_of_models(next).is_some());
+    let stretches = items.chunk_by(|one, next| is_of_model(one) == is_of_model(next));
     let is_cut = |item: &Item| status_of_models(item).is_some_and(|status| status != ItemStatus::Completed);
     stretches.flat_map(|stretch| std::iter::repeat_n(stretch.iter().any(is_cut), stretch.len())).collect()
+}
+
+/// Whether a model wrote the item, and not a client.
+fn is_of_model(item: &Item) -> bool {
+    status_of_models(item).is_some()
 }
 
 /// The status of an item that a model wrote; none for those of clients.
@@ -83,30 +86,32 @@ fn status_of_models(item: &Item) -> Option<ItemStatus> {
     }
 }
 
-/// Makes of a history and an input a conversation that providers accept: every answer stands behind its call, a call
-/// that nobody answered is followed by an answer that says so, and an answer without a call is left out. Calls that
-/// were made side by side stay so.
+/// Makes of a history and an input a conversation that providers accept: behind each turn of the model stand the
+/// outputs of its calls, in their order. A call that nobody answered gets an output that says so, and an output without
+/// a call is left out.
+///
+/// [`CallPairs`] of what comes out are those of what went in.
 #[must_use]
 pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Vec<Item> {
-    let items: Vec<&Item> = history.iter().chain(input).collect();
-    let pairs = Pairs::of(&items, history.len());
-    let mut closed = Vec::with_capacity(items.len());
-    let mut waiting = Vec::new();
-    for (place, item) in items.iter().enumerate() {
-        let Item::FunctionCall(call) = item else {
-            closed.append(&mut waiting);
-            let is_in_order = answered_id(item).is_none() || pairs.call_of(place).is_some_and(|call| call < place);
-            closed.extend(is_in_order.then(|| (*item).clone()));
-            continue;
-        };
-        closed.push(Item::FunctionCall(sendable(call)));
-        match pairs.answer_of(place) {
-            Some(later) if later > place => {}
-            Some(early) => waiting.extend(items.get(early).map(|answer| (*answer).clone())),
-            None => waiting.push(unanswered(response, place, &call.call_id)),
+    let pairs = CallPairs::of(history, input);
+    let mut closed = Vec::with_capacity(history.len() + input.len());
+    let mut outputs = Vec::new();
+    for (position, item) in history.iter().chain(input).enumerate() {
+        if !is_of_model(item) {
+            closed.append(&mut outputs);
+        }
+        match item {
+            Item::FunctionCall(call) => {
+                closed.push(Item::FunctionCall(sendable(call)));
+                let output = pairs.output_of(position).cloned();
+                let output = output.unwrap_or_else(|| unanswered(response, position, &call.call_id));
+                outputs.push(Item::FunctionCallOutput(output));
+            }
+            Item::FunctionCallOutput(_) => {}
+            Item::Message(_) | Item::Reasoning(_) | Item::Other(_) => closed.push(item.clone()),
         }
     }
-    closed.append(&mut waiting);
+    closed.append(&mut outputs);
     closed
 }
 
@@ -114,12 +119,11 @@ pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Ve
 /// what the model wrote right before them.
 #[must_use]
 pub fn current_turn(history: &[Item], input: &[Item]) -> usize {
-    let items: Vec<&Item> = history.iter().chain(input).collect();
-    let pairs = Pairs::of(&items, history.len());
-    let is_answered_now = |call: &usize| pairs.answer_of(*call).is_some_and(|answer| answer >= history.len());
+    let pairs = CallPairs::of(history, input);
+    let is_answered_now = |call: &usize| pairs.position_of_output(*call).is_some_and(|output| output >= history.len());
     let Some(call) = (0..history.len()).find(is_answered_now) else { return history.len() };
     let before = history.iter().take(call).rev();
-    call - before.take_while(|item| status_of_models(item).is_some()).count()
+    call - before.take_while(|item| is_of_model(item)).count()
 }
 
 /// A call as providers accept it: the arguments of one that was cut may be half an object.
@@ -155,15 +159,15 @@ pub fn default_output_tokens(context_window: u32, default: u32) -> u32 {
     default.min(context_window / 2)
 }
 
-fn unanswered(response: ResponseId, place: usize, call: &str) -> Item {
+fn unanswered(response: ResponseId, position: usize, call: &str) -> FunctionCallOutput {
     // The item is part of the prompt only; it is never stored, and its id is seen by nobody.
-    let id = ItemId::of_input("fco_unanswered_", response, u32::try_from(place).unwrap_or(u32::MAX));
-    Item::FunctionCallOutput(FunctionCallOutput {
+    let id = ItemId::of_input("fco_unanswered_", response, u32::try_from(position).unwrap_or(u32::MAX));
+    FunctionCallOutput {
         id,
         call_id: call.to_owned(),
-        output: UNANSWERED.to_owned(),
+        output: UNANSWERED_CALL.to_owned(),
         status: ItemStatus::Incomplete,
-    })
+    }
 }
 
 fn call_id(item: &Item) -> Option<&str> {

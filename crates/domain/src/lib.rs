@@ -31,14 +31,17 @@ pub use allowance::{OutputAllowance, Taken, json_size, logprob_size};
 pub use background::{BackgroundLimits, BackgroundLine};
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
-pub use context::{Incoherent, check_calls, close_calls, current_turn, default_output_tokens, newest_that_fit};
+pub use context::{
+    CallPairs, Incoherent, UNANSWERED_CALL, check_calls, close_calls, current_turn, default_output_tokens,
+    newest_that_fit,
+};
 pub use fact::{Attempt, CallIndex, Fact, Limit};
 pub use finish::FinishReason;
 pub use idempotency::Idempotency;
 pub use jitter::Jitter;
 pub use legacy::PositionalRequest;
 pub use limits::Limits;
-pub use prompt::Prompt;
+pub use prompt::{Prompt, PromptParts};
 pub use recovery::{LostCall, Recovery};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
@@ -48,5 +51,5 @@ pub use run_policy::RunPolicy;
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
 pub use transcript::{Ending, FOLD_VERSION, Transcript, Verdict};
-pub use validation::{Offence, ValidRequest, Violation, validate, validate_include};
+pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

@@ -1,6 +1,7 @@
 //! What a provider is asked.
 
-use antiphon_protocol::Item;
+use super::{Request, close_calls, current_turn};
+use antiphon_protocol::{Item, ResponseId};
 
 /// Instructions and the items of the conversation so far, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,4 +10,33 @@ pub struct Prompt {
     pub instructions: Option<String>,
     /// History first, then the input of this request.
     pub items: Vec<Item>,
+}
+
+/// What a prompt is made of, before it is known what of the history fits.
+#[derive(Debug, Clone, Copy)]
+pub struct PromptParts<'a> {
+    /// The response that the prompt is for.
+    pub response: ResponseId,
+    /// What was asked for: instructions stand in the prompt; tools and the schema of the answer stand beside it.
+    pub request: &'a Request,
+    /// What was said before, oldest first.
+    pub history: &'a [Item],
+    /// The input of the request. Never shortened.
+    pub input: &'a [Item],
+}
+
+impl PromptParts<'_> {
+    /// The prompt with the history from item `first` on, every call answered. With an index behind the history's end it
+    /// has no history.
+    #[must_use]
+    pub fn prompt_from(&self, first: usize) -> Prompt {
+        let items = close_calls(self.response, self.history.get(first..).unwrap_or_default(), self.input);
+        Prompt { instructions: self.request.instructions.clone(), items }
+    }
+
+    /// From which item of the history on everything belongs to the current turn, and is never left out.
+    #[must_use]
+    pub fn current_turn(&self) -> usize {
+        current_turn(self.history, self.input)
+    }
 }

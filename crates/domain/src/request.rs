@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use antiphon_protocol::{
-    NarrowChoice, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, ToolMode, Truncation,
+    NarrowChoice, ReasoningConfig, Response, ResponseId, Status, TextConfig, Tool, ToolChoice, ToolMode, Truncation,
 };
 
 /// The parameters of a response, as its first fact keeps them. The input is kept apart, as items.
@@ -96,6 +96,46 @@ impl Request {
             reasoning: None,
             top_logprobs: 0,
             include: Vec::new(),
+        }
+    }
+
+    /// The Response object of a request that nothing has come of yet: every parameter echoed, those that were left to the
+    /// provider by the API's defaults.
+    #[must_use]
+    pub fn new_response(&self, id: ResponseId, created_at: i64) -> Response {
+        Response {
+            id,
+            object: "response".into(),
+            created_at,
+            status: if self.background { Status::Queued } else { Status::InProgress },
+            completed_at: None,
+            error: None,
+            incomplete_details: None,
+            model: self.model.clone(),
+            output: Vec::new(),
+            usage: None,
+            instructions: self.instructions.clone(),
+            previous_response_id: self.previous_response_id,
+            background: self.background,
+            store: self.store,
+            metadata: self.metadata.clone(),
+            temperature: self.temperature.unwrap_or(1.0),
+            top_p: self.top_p.unwrap_or(1.0),
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            top_logprobs: self.top_logprobs,
+            max_output_tokens: Some(self.max_output_tokens),
+            max_tool_calls: self.max_tool_calls,
+            tools: self.tools.clone(),
+            tool_choice: self.tool_choice.clone(),
+            parallel_tool_calls: self.parallel_tool_calls.unwrap_or(true),
+            text: self.text.clone(),
+            reasoning: self.reasoning.clone(),
+            truncation: self.truncation,
+            service_tier: "default".into(),
+            user: self.user.clone(),
+            safety_identifier: self.safety_identifier.clone(),
+            prompt_cache_key: self.prompt_cache_key.clone(),
         }
     }
 

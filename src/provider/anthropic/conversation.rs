@@ -1,17 +1,12 @@
 //! The conversation in the protocol's order: user and model in turns, each call answered in the turn that follows.
 
-use std::collections::{HashMap, VecDeque};
-
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::{call_ids::CallIds, seal::Seal};
-use crate::domain::Prompt;
+use crate::domain::{CallPairs, Prompt, UNANSWERED_CALL};
 use crate::protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
-
-/// What the model is told of a call that nobody answered.
-const UNANSWERED: &str = "This call was not answered.";
 
 /// What the whole conversation comes to.
 pub(super) struct Conversation<'a> {
@@ -79,8 +74,8 @@ impl Serialize for Arguments<'_> {
 impl<'a> Conversation<'a> {
     pub(super) fn new(prompt: &'a Prompt) -> Self {
         let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
-        let mut writer = Writer { answers: answers(&prompt.items), ..Writer::default() };
-        for (at, item) in prompt.items.iter().enumerate() {
+        let mut writer = Writer::new(CallPairs::of(&prompt.items, &[]));
+        for (position, item) in prompt.items.iter().enumerate() {
             match item {
                 Item::Message(message) => match message.role {
                     Role::Developer | Role::System => system.extend(texts(message)),
@@ -89,8 +84,8 @@ impl<'a> Conversation<'a> {
                         texts(message).for_each(|text| writer.say(Speaker::Assistant, Block::Text { text }));
                     }
                 },
-                Item::FunctionCall(call) => writer.call(at, call),
-                Item::FunctionCallOutput(_) => writer.answered(at),
+                Item::FunctionCall(call) => writer.call(position, call),
+                Item::FunctionCallOutput(_) => writer.output(position),
                 Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought)),
                 // Its provider alone would know what it is.
                 Item::Other(_) => {}
@@ -121,19 +116,28 @@ impl Turn<'_> {
 }
 
 /// Puts blocks into turns.
-#[derive(Default)]
 struct Writer<'a> {
     turns: Vec<Turn<'a>>,
-    /// By the place of each call, the place and text of its answer.
-    answers: HashMap<usize, (usize, &'a str)>,
+    pairs: CallPairs<'a>,
     /// Thoughts that wait for what they led to: a turn cannot end with one.
     thoughts: Vec<Block<'a>>,
-    /// The calls of the turn that is being written: their ids, and their answers with their places.
-    calls: Vec<(String, Option<(usize, &'a str)>)>,
+    /// The calls of the turn that is being written.
+    calls: Vec<WrittenCall<'a>>,
     ids: CallIds<'a>,
 }
 
+/// A call that stands in a turn, and what stands in the next one.
+struct WrittenCall<'a> {
+    id: String,
+    position: usize,
+    output: Option<&'a FunctionCallOutput>,
+}
+
 impl<'a> Writer<'a> {
+    fn new(pairs: CallPairs<'a>) -> Self {
+        Self { turns: Vec::new(), pairs, thoughts: Vec::new(), calls: Vec::new(), ids: CallIds::default() }
+    }
+
     fn say(&mut self, speaker: Speaker, block: Block<'a>) {
         match speaker {
             Speaker::User => {
@@ -150,27 +154,28 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn call(&mut self, at: usize, call: &'a FunctionCall) {
+    fn call(&mut self, position: usize, call: &'a FunctionCall) {
         let id = self.ids.next(&call.call_id);
-        self.calls.push((id.clone(), self.answers.get(&at).copied()));
+        self.calls.push(WrittenCall { id: id.clone(), position, output: self.pairs.output_of(position) });
         let input = Arguments(object(&call.arguments));
         self.say(Speaker::Assistant, Block::ToolUse { id, name: &call.name, input });
     }
 
-    /// The answer at this place belongs here, or has been given already, right behind its call.
-    fn answered(&mut self, at: usize) {
-        if self.calls.iter().any(|(_, answer)| answer.is_some_and(|(place, _)| place == at)) {
+    /// The output at this position belongs here, or has been given already, right behind its call.
+    fn output(&mut self, position: usize) {
+        let call = self.pairs.position_of_call(position);
+        if call.is_some_and(|answered| self.calls.iter().any(|call| call.position == answered)) {
             self.answer_calls();
         }
     }
 
     /// Ends the model's turn with the answers to its calls, in the order of the calls.
     fn answer_calls(&mut self) {
-        for (tool_use_id, answer) in std::mem::take(&mut self.calls) {
+        for WrittenCall { id: tool_use_id, output, .. } in std::mem::take(&mut self.calls) {
             self.thoughts.clear();
-            let (content, is_error) = match answer {
-                Some((_, output)) => (has_words(output).then_some(output), false),
-                None => (Some(UNANSWERED), true),
+            let (content, is_error) = match output {
+                Some(output) => (Some(output.output.as_str()).filter(|text| has_words(text)), false),
+                None => (Some(UNANSWERED_CALL), true),
             };
             self.push(Speaker::User, Block::ToolResult { tool_use_id, content, is_error });
         }
@@ -193,24 +198,6 @@ impl<'a> Writer<'a> {
         }
         self.turns
     }
-}
-
-/// Which answer belongs to which call: by its id, and where several calls have the same one, in their order. What
-/// answers no call that was made before it is left out.
-fn answers(items: &[Item]) -> HashMap<usize, (usize, &str)> {
-    let mut open: HashMap<&str, VecDeque<usize>> = HashMap::new();
-    let mut answers = HashMap::new();
-    for (at, item) in items.iter().enumerate() {
-        match item {
-            Item::FunctionCall(call) => open.entry(&call.call_id).or_default().push_back(at),
-            Item::FunctionCallOutput(FunctionCallOutput { call_id, output, .. }) => {
-                let call = open.get_mut(call_id.as_str()).and_then(VecDeque::pop_front);
-                answers.extend(call.map(|call| (call, (at, output.as_str()))));
-            }
-            Item::Message(_) | Item::Reasoning(_) | Item::Other(_) => {}
-        }
-    }
-    answers
 }
 
 /// What a message says; the protocol takes no text without a word.

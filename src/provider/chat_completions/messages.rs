@@ -3,12 +3,9 @@
 //! Items come in the order in which things happened. Servers of this protocol want the answers to the calls of a
 //! message right behind it, one for each call and nothing in between, and refuse anything else.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
-
 use serde::Serialize;
 
-use crate::domain::Prompt;
+use crate::domain::{CallPairs, Prompt};
 use crate::protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Role};
 
 /// A message of the request.
@@ -30,7 +27,7 @@ pub(super) enum ChatMessage<'a> {
     },
     Tool {
         tool_call_id: &'a str,
-        content: Cow<'a, str>,
+        content: &'a str,
     },
 }
 
@@ -63,132 +60,100 @@ struct Function<'a> {
 
 /// The messages of a prompt.
 ///
-/// Calls in a row are one message, together with the model's words right before them. An answer goes to the first
-/// call of its id that has none yet. An answer to no call at all is left out: no server would take it, and admission
-/// has refused it to the client already.
+/// Calls in a row are one message, together with the model's words right before them. An output that answers no call is
+/// left out: no server would take it, and admission has refused it to the client already.
 pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
-    let mut conversation = Conversation::default();
+    let mut conversation = ChatConversation { entries: Vec::new(), pairs: CallPairs::of(&prompt.items, &[]) };
     if let Some(instructions) = &prompt.instructions {
-        conversation.entries.push(Entry::Said(ChatMessage::System { content: Content::Text(instructions) }));
+        conversation.entries.push(ChatEntry::Other(ChatMessage::System { content: Content::Text(instructions) }));
     }
-    let mut early = Vec::new();
-    for item in &prompt.items {
+    for (position, item) in prompt.items.iter().enumerate() {
         match item {
-            Item::Message(message) => conversation.say(message),
-            Item::FunctionCall(call) => conversation.call(call),
-            Item::FunctionCallOutput(output) => {
-                if !conversation.answer(output) {
-                    early.push(output);
-                }
-            }
+            Item::Message(message) => conversation.message(message),
+            Item::FunctionCall(call) => conversation.call(position, call),
+            Item::FunctionCallOutput(_) => conversation.output(position),
             // A thought is the model's own, and the protocol has no agreed place to give it back: some servers
             // refuse a request that tries, others put the thought into the prompt as if it had been said.
             Item::Reasoning(_) | Item::Other(_) => {}
         }
     }
-    for output in early {
-        conversation.answer(output);
-    }
-    conversation.entries.into_iter().flat_map(Entry::told).collect()
+    conversation.entries.into_iter().flat_map(ChatEntry::into_messages).collect()
 }
 
 /// The conversation while it is being read.
-#[derive(Default)]
-struct Conversation<'a> {
-    entries: Vec<Entry<'a>>,
-    /// Calls without an answer by their ids, oldest first.
-    waiting: HashMap<&'a str, VecDeque<Place>>,
-    /// The last call of an id that got an answer.
-    answered: HashMap<&'a str, Place>,
+struct ChatConversation<'a> {
+    entries: Vec<ChatEntry<'a>>,
+    pairs: CallPairs<'a>,
 }
 
-/// A call, by its entry and its place among the entry's calls.
-#[derive(Clone, Copy)]
-struct Place {
-    entry: usize,
-    call: usize,
-}
-
-enum Entry<'a> {
-    Said(ChatMessage<'a>),
-    Model(Turn<'a>),
+enum ChatEntry<'a> {
+    Assistant(AssistantTurn<'a>),
+    Other(ChatMessage<'a>),
 }
 
 /// What the model said in one go.
 #[derive(Default)]
-struct Turn<'a> {
+struct AssistantTurn<'a> {
     content: Option<String>,
     refusal: Option<String>,
-    calls: Vec<Asked<'a>>,
+    calls: Vec<PairedCall<'a>>,
+    /// Whether an output of its calls has come.
+    is_answered: bool,
 }
 
-struct Asked<'a> {
+struct PairedCall<'a> {
+    position: usize,
     call: &'a FunctionCall,
-    answer: Option<Cow<'a, str>>,
+    output: Option<&'a FunctionCallOutput>,
 }
 
-impl<'a> Conversation<'a> {
-    fn say(&mut self, message: &'a Message) {
+impl<'a> ChatConversation<'a> {
+    fn message(&mut self, message: &'a Message) {
         let content = || content(message);
         self.entries.push(match message.role {
-            Role::Developer | Role::System => Entry::Said(ChatMessage::System { content: content() }),
-            Role::User => Entry::Said(ChatMessage::User { content: content() }),
+            Role::Developer | Role::System => ChatEntry::Other(ChatMessage::System { content: content() }),
+            Role::User => ChatEntry::Other(ChatMessage::User { content: content() }),
             Role::Assistant => match (joined(message, text), joined(message, refusal)) {
                 // It was cut before its first word.
                 (None, None) => return,
-                (content, refusal) => Entry::Model(Turn { content, refusal, calls: Vec::new() }),
+                (content, refusal) => {
+                    ChatEntry::Assistant(AssistantTurn { content, refusal, ..AssistantTurn::default() })
+                }
             },
         });
     }
 
-    fn call(&mut self, call: &'a FunctionCall) {
-        // A call that follows an answer was made in the light of it.
-        let goes_on = matches!(self.entries.last(), Some(Entry::Model(turn)) if !turn.is_answered());
-        if !goes_on {
-            self.entries.push(Entry::Model(Turn::default()));
-        }
-        let entry = self.entries.len() - 1;
-        if let Some(Entry::Model(turn)) = self.entries.last_mut() {
-            let place = Place { entry, call: turn.calls.len() };
-            turn.calls.push(Asked { call, answer: None });
-            self.waiting.entry(&call.call_id).or_default().push_back(place);
+    fn call(&mut self, position: usize, call: &'a FunctionCall) {
+        let call = PairedCall { position, call, output: self.pairs.output_of(position) };
+        match self.entries.last_mut() {
+            Some(ChatEntry::Assistant(turn)) if !turn.is_answered => turn.calls.push(call),
+            // A call that follows an output was made in the light of it.
+            Some(ChatEntry::Assistant(_) | ChatEntry::Other(_)) | None => {
+                let turn = AssistantTurn { calls: vec![call], ..AssistantTurn::default() };
+                self.entries.push(ChatEntry::Assistant(turn));
+            }
         }
     }
 
-    /// False if there is no call that this could answer.
-    fn answer(&mut self, output: &'a FunctionCallOutput) -> bool {
-        let id = output.call_id.as_str();
-        let waiting = self.waiting.get_mut(id).and_then(VecDeque::pop_front);
-        let Some(place) = waiting.or_else(|| self.answered.get(id).copied()) else { return false };
-        self.answered.insert(id, place);
-        let Some(Entry::Model(turn)) = self.entries.get_mut(place.entry) else { return false };
-        let Some(asked) = turn.calls.get_mut(place.call) else { return false };
-        asked.answer = Some(match asked.answer.take() {
-            None => Cow::Borrowed(&output.output),
-            // Servers refuse a second answer to a call, and nothing of it may be lost.
-            Some(first) => Cow::Owned(format!("{first}\n{}", output.output)),
-        });
-        true
+    fn output(&mut self, position: usize) {
+        let Some(answered) = self.pairs.position_of_call(position) else { return };
+        if let Some(ChatEntry::Assistant(turn)) = self.entries.last_mut() {
+            turn.is_answered |= turn.calls.iter().any(|call| call.position == answered);
+        }
     }
 }
 
-impl<'a> Entry<'a> {
-    fn told(self) -> Vec<ChatMessage<'a>> {
-        let Turn { content, refusal, calls } = match self {
-            Self::Said(message) => return vec![message],
-            Self::Model(turn) => turn,
+impl<'a> ChatEntry<'a> {
+    fn into_messages(self) -> Vec<ChatMessage<'a>> {
+        let AssistantTurn { content, refusal, calls, .. } = match self {
+            Self::Other(message) => return vec![message],
+            Self::Assistant(turn) => turn,
         };
-        let tool_calls = calls.iter().map(|asked| tool_call(asked.call)).collect();
-        let answers = calls.into_iter().filter_map(|Asked { call, answer }| {
-            answer.map(|content| ChatMessage::Tool { tool_call_id: &call.call_id, content })
+        let tool_calls = calls.iter().map(|paired| tool_call(paired.call)).collect();
+        let outputs = calls.iter().filter_map(|PairedCall { call, output, .. }| {
+            output.map(|output| ChatMessage::Tool { tool_call_id: &call.call_id, content: &output.output })
         });
-        std::iter::once(ChatMessage::Assistant { content, refusal, tool_calls }).chain(answers).collect()
-    }
-}
-
-impl Turn<'_> {
-    fn is_answered(&self) -> bool {
-        self.calls.iter().any(|asked| asked.answer.is_some())
+        std::iter::once(ChatMessage::Assistant { content, refusal, tool_calls }).chain(outputs).collect()
     }
 }
 

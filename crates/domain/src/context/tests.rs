@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Incoherent, check_calls, close_calls, current_turn};
+use super::{CallPairs, Incoherent, check_calls, close_calls, current_turn};
 use antiphon_protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, ResponseId, Role,
 };
@@ -56,18 +56,62 @@ fn closed(history: &[&str], input: &[&str]) -> Vec<String> {
     short(&close_calls(ResponseId::new(), &items(history), &items(input)))
 }
 
+/// Each call that has an output, and the output, by their positions.
+fn pairs(history: &[&str], input: &[&str]) -> Vec<(usize, usize)> {
+    let (history, input) = (items(history), items(input));
+    let pairs = CallPairs::of(&history, &input);
+    let found: Vec<_> = (0..history.len() + input.len())
+        .filter_map(|call| pairs.position_of_output(call).map(|output| (call, output)))
+        .collect();
+    for (call, output) in &found {
+        assert_eq!(pairs.position_of_call(*output), Some(*call));
+        let item = history.iter().chain(&input).nth(*output);
+        assert_eq!(pairs.output_of(*call).cloned().map(Item::FunctionCallOutput).as_ref(), item);
+    }
+    found
+}
+
 #[test]
-fn answers_may_stand_in_any_order() {
+fn an_output_answers_the_first_open_call_of_the_latest_turn_that_has_one_of_its_id() {
+    for (what, history, input, expected) in [
+        ("one call", &["call a"] as &[&str], &["out a"] as &[&str], vec![(0, 1)]),
+        ("another id", &["call a"], &["out b"], vec![]),
+        ("outputs out of order", &["call a", "call b"], &["out b", "out a"], vec![(0, 3), (1, 2)]),
+        ("an id that comes again in each turn", &["call a", "out a", "call a"], &["out a"], vec![(0, 1), (2, 3)]),
+        ("an older turn that was left open", &["call a", "user", "call a"], &["out a"], vec![(2, 3)]),
+        ("then the older one too", &["call a", "user", "call a"], &["out a", "out a"], vec![(0, 4), (2, 3)]),
+        ("an id that comes twice in a turn", &["call a", "call a"], &["out a", "out a"], vec![(0, 2), (1, 3)]),
+        ("the second one left open", &["call a", "said", "call a"], &["out a"], vec![(0, 3)]),
+        (
+            "twice, after a turn left open",
+            &["call a", "user", "call a", "call a"],
+            &["out a", "out a"],
+            vec![(2, 4), (3, 5)],
+        ),
+        ("a call that was cut", &["cut call a"], &["out a"], vec![(0, 1)]),
+        ("two outputs of one call", &["call a"], &["out a", "out a"], vec![(0, 1)]),
+        ("an output before its call", &[], &["out a", "call a"], vec![(1, 0)]),
+        ("calls before are nearer than calls behind", &[], &["call a", "out a", "call a"], vec![(0, 1)]),
+        ("two outputs before their calls", &[], &["out a", "out a", "call a", "call a"], vec![(2, 0), (3, 1)]),
+        ("an output of the history before its call", &["out a", "call a"], &[], vec![(1, 0)]),
+        ("an output of the history and a call of the input", &["out a"], &["call a"], vec![]),
+    ] {
+        assert_eq!(pairs(history, input), expected, "{what}");
+    }
+}
+
+#[test]
+fn outputs_may_stand_in_any_order() {
     for (history, input, prompt) in [
         (&[] as &[&str], &["call a", "out a"] as &[&str], &["call a", "out a"] as &[&str]),
         (&[], &["out a", "call a"], &["call a", "out a"]),
-        (&[], &["call a", "call b", "out b", "out a"], &["call a", "call b", "out b", "out a"]),
+        (&[], &["call a", "call b", "out b", "out a"], &["call a", "call b", "out a", "out b"]),
         (&[], &["out b", "out a", "call a", "call b"], &["call a", "call b", "out a", "out b"]),
-        (&[], &["out b", "call a", "call b", "user", "out a"], &["call a", "call b", "out b", "user", "out a"]),
-        (&["call a", "call b"], &["out b", "out a"], &["call a", "call b", "out b", "out a"]),
-        (&["call a"], &["user", "out a"], &["call a", "user", "out a"]),
+        (&[], &["out b", "call a", "call b", "user", "out a"], &["call a", "call b", "out a", "out b", "user"]),
+        (&["call a", "call b"], &["out b", "out a"], &["call a", "call b", "out a", "out b"]),
+        (&["call a"], &["user", "out a"], &["call a", "out a", "user"]),
         // Of an earlier input, where it was accepted.
-        (&["user", "out a", "call a", "said"], &["user"], &["user", "call a", "out a", "said", "user"]),
+        (&["user", "out a", "call a", "said"], &["user"], &["user", "call a", "said", "out a", "user"]),
         // Some providers count their calls anew in each turn.
         (&["call 0", "out 0", "call 0"], &["out 0"], &["call 0", "out 0", "call 0", "out 0"]),
         (&["call 0", "user", "call 0"], &["out 0"], &["call 0", "closed 0", "user", "call 0", "out 0"]),
@@ -108,10 +152,10 @@ fn a_conversation_goes_on_from_where_the_model_was_interrupted() {
             &["user", "call a", "closed a", "user"] as &[&str],
         ),
         (&[], &["call a", "cut call b", "user"], &["call a", "call b", "closed a", "closed b", "user"]),
-        (&[], &["call a", "cut said", "user"], &["call a", "closed a", "said", "user"]),
-        (&[], &["call a", "cut call b", "out a"], &["call a", "call b", "closed b", "out a"]),
+        (&[], &["call a", "cut said", "user"], &["call a", "said", "closed a", "user"]),
+        (&[], &["call a", "cut call b", "out a"], &["call a", "call b", "out a", "closed b"]),
         (&["call a", "call b"], &["user"], &["call a", "call b", "closed a", "closed b", "user"]),
-        (&["call a", "call b", "said"], &["out b"], &["call a", "call b", "closed a", "said", "out b"]),
+        (&["call a", "call b", "said"], &["out b"], &["call a", "call b", "said", "closed a", "out b"]),
         (&["out gone", "said"], &["user"], &["said", "user"]),
     ] {
         assert_eq!(check_calls(&items(history), &items(input)), Ok(()), "{history:?} {input:?}");
@@ -177,11 +221,25 @@ proptest! {
         for kind in ["user", "said", "call a", "call b"] {
             prop_assert_eq!(prompt.iter().filter(|item| *item == kind).count(), kept(kind), "{} is lost", kind);
         }
+        let all = items(&[history.as_slice(), &input].concat());
+        let (before, now) = all.split_at(history.len());
+        let asked = close_calls(ResponseId::new(), before, now);
+        prop_assert_eq!(answered(before, now), answered(&asked, &[]), "the prompt pairs otherwise: {:?}", prompt);
         if check_calls(&items(&history), &items(&input)).is_ok() {
             let answers = input.iter().filter(|item| item.starts_with("out")).count();
             prop_assert!(prompt.iter().filter(|item| item.starts_with("out")).count() >= answers);
         }
     }
+}
+
+/// The ids of calls and of the outputs that clients gave them, in the order of the calls.
+fn answered(history: &[Item], input: &[Item]) -> Vec<(String, String)> {
+    let pairs = CallPairs::of(history, input);
+    let given = |(position, call): (usize, &Item)| {
+        let output = pairs.output_of(position).filter(|output| output.output == "answer")?;
+        Some((call.id().as_str().to_owned(), output.id.as_str().to_owned()))
+    };
+    history.iter().chain(input).enumerate().filter_map(given).collect()
 }
 
 fn any_item() -> impl Strategy<Value = &'static str> {

@@ -130,44 +130,18 @@ impl Transcript {
     #[must_use]
     pub fn response(&self) -> Option<Box<Response>> {
         let created = self.created.as_ref()?;
-        let request = &created.request;
         let ending = self.ended.as_ref().map(|(ending, _)| ending);
         let status = self.status();
         Some(Box::new(Response {
-            id: self.output.response(),
-            object: "response".into(),
-            created_at: created.at.as_seconds(),
             status,
             completed_at: self.ended.as_ref().filter(|_| status == Status::Completed).map(|(_, at)| at.as_seconds()),
             error: ending.and_then(failure),
             incomplete_details: ending
                 .and_then(|ending| ending.incomplete_reason)
                 .map(|reason| IncompleteDetails { reason: reason.into() }),
-            model: request.model.clone(),
             output: self.output.items.clone(),
             usage: ending.and_then(|_| self.usage()),
-            instructions: request.instructions.clone(),
-            previous_response_id: request.previous_response_id,
-            background: request.background,
-            store: request.store,
-            metadata: request.metadata.clone(),
-            temperature: request.temperature.unwrap_or(1.0),
-            top_p: request.top_p.unwrap_or(1.0),
-            presence_penalty: 0.0,
-            frequency_penalty: 0.0,
-            top_logprobs: request.top_logprobs,
-            max_output_tokens: Some(request.max_output_tokens),
-            max_tool_calls: request.max_tool_calls,
-            tools: request.tools.clone(),
-            tool_choice: request.tool_choice.clone(),
-            parallel_tool_calls: request.parallel_tool_calls.unwrap_or(true),
-            text: request.text.clone(),
-            reasoning: request.reasoning.clone(),
-            truncation: request.truncation,
-            service_tier: "default".into(),
-            user: request.user.clone(),
-            safety_identifier: request.safety_identifier.clone(),
-            prompt_cache_key: request.prompt_cache_key.clone(),
+            ..created.request.new_response(self.output.response(), created.at.as_seconds())
         }))
     }
 }

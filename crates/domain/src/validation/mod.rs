@@ -12,5 +12,5 @@ mod tools;
 mod unsupported;
 mod violation;
 
-pub use parameters::{ValidRequest, validate, validate_include};
+pub use parameters::{ValidatedRequest, validate, validate_include};
 pub use violation::{Offence, Violation};

@@ -1,5 +1,7 @@
 //! The parameters that have an effect.
 
+use serde::Serialize;
+
 use super::{
     Violation,
     input::items_of,
@@ -8,49 +10,27 @@ use super::{
     tools::{tool_choice_of, tools_of},
     unsupported::check_unsupported,
 };
-use crate::{Limits, View};
-use antiphon_protocol::{CreateResponse, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice};
+use crate::{Limits, Request, View};
+use antiphon_protocol::{CreateResponse, Item, ResponseId};
 
-/// A request in which every parameter can be honoured. Defaults that depend on the model are still open.
+/// A request in which every parameter can be honoured, with what belongs to it and does not travel with it.
 #[derive(Clone, PartialEq)]
-pub struct ValidRequest {
-    /// The request as it came, but for the input.
-    pub create: CreateResponse,
-    /// The model's name; not yet looked up.
-    pub model: String,
+pub struct ValidatedRequest {
+    /// The request. Its model is not looked up yet: until then its limit of output tokens is the one of all requests.
+    pub request: Request,
     /// The input, each item with its id.
     pub input: Vec<Item>,
-    /// The response to go on from; not yet looked up.
-    pub previous: Option<ResponseId>,
     /// The most tokens that may come out, where the client said it.
     pub max_output_tokens: Option<u32>,
-    /// The tools that the model may call.
-    pub tools: Vec<Tool>,
-    /// Which of them it must call.
-    pub tool_choice: ToolChoice,
-    /// The most calls of tools that this server runs.
-    pub max_tool_calls: Option<u32>,
-    /// The form of the text.
-    pub text: TextConfig,
-    /// How hard to think, where the client said anything of it.
-    pub reasoning: Option<ReasoningConfig>,
-    /// How many alternatives to report with each token of the text.
-    pub top_logprobs: u8,
-    /// What else the answer is to hold, each thing once, and only what can be there.
-    pub include: Vec<String>,
-    /// Whether it runs without a client.
-    pub background: bool,
-    /// Whether the response can be read later.
-    pub store: bool,
     /// Whether the answer is a stream of events.
     pub stream: bool,
     /// How the stream is to be.
     pub view: View,
 }
 
-impl std::fmt::Debug for ValidRequest {
+impl std::fmt::Debug for ValidatedRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ValidRequest").field("create", &self.create).finish_non_exhaustive()
+        f.debug_struct("ValidatedRequest").field("request", &self.request).finish_non_exhaustive()
     }
 }
 
@@ -58,21 +38,17 @@ impl std::fmt::Debug for ValidRequest {
 ///
 /// # Errors
 /// The first parameter that can't be honoured.
-pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> Result<ValidRequest, Violation> {
-    let model = create.model.clone().filter(|model| !model.is_empty()).ok_or_else(|| Violation::missing("model"))?;
-    check_chars("model", Some(&model), limits.id_chars)?;
-    if model.chars().any(char::is_control) {
-        // The name goes into columns, and PostgreSQL's text has no NUL.
-        return Err(Violation::invalid("model", "it must not have control characters"));
-    }
+pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> Result<ValidatedRequest, Violation> {
+    let model = model(&mut create, limits)?;
     let input = create.input.take().ok_or_else(|| Violation::missing("input"))?;
     check_unsupported(&create)?;
     check_sampling(&create)?;
     let max_output_tokens = max_output_tokens(&create, limits)?;
     let stream = create.stream.unwrap_or(false);
     let view = view(&create, stream)?;
-    let previous = create.previous_response_id.as_deref().map(previous).transpose()?;
-    check_metadata(create.metadata.as_ref().unwrap_or(&std::collections::BTreeMap::new()), limits)?;
+    let previous_response_id = create.previous_response_id.as_deref().map(previous).transpose()?;
+    let metadata = create.metadata.take().unwrap_or_default();
+    check_metadata(&metadata, limits)?;
     check_echoed(&create, limits)?;
     let tools = tools_of(&create, limits)?;
     let tool_choice = tool_choice_of(&create, &tools, limits)?;
@@ -81,31 +57,50 @@ pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> 
     let reasoning = reasoning_of(&create)?;
     let top_logprobs = top_logprobs_of(&create)?;
     let include = include_of(&create, top_logprobs)?;
-    if json_length(&create.instructions) > limits.input_bytes {
-        return Err(Violation::too_large("instructions", limits.input_bytes));
-    }
-    if json_length(&input) > limits.input_bytes {
-        return Err(Violation::too_large("input", limits.input_bytes));
-    }
+    check_size("instructions", &create.instructions, limits)?;
+    check_size("input", &input, limits)?;
     let input = items_of(input, id, limits)?;
-    Ok(ValidRequest {
+    let request = Request {
         model,
-        input,
-        previous,
-        max_output_tokens,
+        instructions: create.instructions,
+        previous_response_id,
+        metadata,
+        temperature: create.temperature,
+        top_p: create.top_p,
+        max_output_tokens: max_output_tokens.unwrap_or(limits.max_output_tokens),
+        truncation: create.truncation.unwrap_or_default(),
+        store: create.store.unwrap_or(true),
+        background: create.background.unwrap_or(false),
+        user: create.user,
+        safety_identifier: create.safety_identifier,
+        prompt_cache_key: create.prompt_cache_key,
         tools,
         tool_choice,
+        parallel_tool_calls: create.parallel_tool_calls,
         max_tool_calls,
         text,
         reasoning,
         top_logprobs,
         include,
-        background: create.background.unwrap_or(false),
-        store: create.store.unwrap_or(true),
-        stream,
-        view,
-        create,
-    })
+    };
+    Ok(ValidatedRequest { request, input, max_output_tokens, stream, view })
+}
+
+fn model(create: &mut CreateResponse, limits: &Limits) -> Result<String, Violation> {
+    let model = create.model.take().filter(|model| !model.is_empty()).ok_or_else(|| Violation::missing("model"))?;
+    check_chars("model", Some(&model), limits.id_chars)?;
+    if model.chars().any(char::is_control) {
+        // The name goes into columns, and PostgreSQL's text has no NUL.
+        return Err(Violation::invalid("model", "it must not have control characters"));
+    }
+    Ok(model)
+}
+
+fn check_size(param: &str, value: &impl Serialize, limits: &Limits) -> Result<(), Violation> {
+    match json_length(value) > limits.input_bytes {
+        true => Err(Violation::too_large(param, limits.input_bytes)),
+        false => Ok(()),
+    }
 }
 
 /// Checks what else a client wants an answer to hold.

@@ -5,17 +5,17 @@ mod tools;
 
 use serde_json::{Value, json};
 
-use super::{Offence, ValidRequest, Violation, validate};
+use super::{Offence, ValidatedRequest, Violation, validate};
 use crate::Limits;
 use antiphon_protocol::{ContentPart, CreateResponse, Item, ItemStatus, ResponseId, Role};
 
-fn check_with(body: Value, limits: &Limits) -> Result<ValidRequest, Violation> {
+fn check_with(body: Value, limits: &Limits) -> Result<ValidatedRequest, Violation> {
     let create: CreateResponse = serde_json::from_value(body).unwrap();
     validate(create, ResponseId::new(), limits)
 }
 
 /// A minimal request with these keys put over it.
-fn check(keys: Value) -> Result<ValidRequest, Violation> {
+fn check(keys: Value) -> Result<ValidatedRequest, Violation> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
     check_with(body, &Limits::default())
@@ -28,7 +28,7 @@ fn refused(keys: Value, param: &str, offence: Offence) {
 }
 
 #[track_caller]
-fn accepted(keys: Value) -> ValidRequest {
+fn accepted(keys: Value) -> ValidatedRequest {
     check(keys.clone()).unwrap_or_else(|violation| unreachable!("{keys}: {violation}"))
 }
 
@@ -82,8 +82,8 @@ fn a_null_is_the_same_as_a_missing_key() {
     ];
     let nulls = keys.iter().map(|key| ((*key).to_owned(), Value::Null)).collect();
     let (nulls, absent) = (accepted(Value::Object(nulls)), accepted(json!({})));
-    assert_eq!(nulls.create, absent.create);
-    assert!(nulls.store && !nulls.stream);
+    assert_eq!(nulls.request, absent.request);
+    assert!(nulls.request.store && !nulls.stream);
 }
 
 #[test]
@@ -141,10 +141,10 @@ fn what_is_not_supported_is_refused_by_name_unless_at_its_default() {
 
 #[test]
 fn what_runs_without_a_client_must_be_stored() {
-    assert!(accepted(json!({"background": true})).background);
-    assert!(accepted(json!({"background": true, "store": true, "stream": true})).background);
+    assert!(accepted(json!({"background": true})).request.background);
+    assert!(accepted(json!({"background": true, "store": true, "stream": true})).request.background);
     for foreground in [json!({}), json!({"background": null, "store": false}), json!({"background": false})] {
-        assert!(!accepted(foreground).background);
+        assert!(!accepted(foreground).request.background);
     }
     refused(json!({"background": true, "store": false, "stream": true}), "background", Offence::Unsupported);
 }
@@ -220,7 +220,7 @@ fn a_previous_response_is_an_id_or_not_found() {
     refused(json!({"previous_response_id": "msg_abc"}), "previous_response_id", Offence::Invalid);
     refused(json!({"previous_response_id": ""}), "previous_response_id", Offence::Invalid);
     let id = ResponseId::new();
-    assert_eq!(accepted(json!({"previous_response_id": id})).previous, Some(id));
+    assert_eq!(accepted(json!({"previous_response_id": id})).request.previous_response_id, Some(id));
 }
 
 #[test]

@@ -106,6 +106,15 @@ fn calls_are_answered_at_once_and_in_their_order() {
 }
 
 #[test]
+fn an_output_goes_to_the_call_that_was_just_made_where_an_id_comes_again() {
+    let items = vec![asked("a"), call("1", "{}"), asked("b"), call("1", "{}"), output("1", "one")];
+    let messages = messages(items);
+    assert_eq!(messages[2]["content"][0], unanswered("1"));
+    let again = messages[3]["content"][0]["id"].as_str().unwrap();
+    assert_eq!(messages[4]["content"][0], result(again, "one"));
+}
+
+#[test]
 fn arguments_are_given_back_to_the_letter_and_cut_ones_as_none() {
     let arguments = |arguments: &str| messages(vec![call("1", arguments)])[0]["content"][0]["input"].clone();
     assert_eq!(arguments(" {\"a\": [1, 2.50]} "), json!({ "a": [1, 2.5] }));

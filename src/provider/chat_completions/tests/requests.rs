@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::OutputLimitField;
 use super::super::request::Body;
 use super::asking;
-use crate::domain::{Prompt, Request, Target};
+use crate::domain::{CallPairs, Prompt, Request, Target};
 use crate::protocol::{
     AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
     NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig, TextFormat,
@@ -166,7 +166,7 @@ fn answers_stand_right_behind_their_calls() {
             vec![call("1"), call("1"), output("1", "x"), output("1", "y")],
             vec!["assistant 1 1", "tool 1: x", "tool 1: y"],
         ),
-        ("two answers", vec![call("1"), output("1", "x"), output("1", "y")], vec!["assistant 1", "tool 1: x\ny"]),
+        ("two answers", vec![call("1"), output("1", "x"), output("1", "y")], vec!["assistant 1", "tool 1: x"]),
         ("an answer before its call", vec![output("1", "x"), call("1")], vec!["assistant 1", "tool 1: x"]),
         ("an answer to no call", vec![user(), output("1", "x")], vec!["user: u"]),
     ] {
@@ -197,16 +197,15 @@ fn any_items() -> impl Strategy<Value = Vec<Item>> {
     })
 }
 
-/// What must be told of an item: its words, or the id of the call. None of a thought, or of an answer to no call.
-fn must_be_told(item: &Item, items: &[Item]) -> Option<String> {
-    let is_made = |id: &str| items.iter().any(|item| matches!(item, Item::FunctionCall(call) if call.call_id == id));
+/// What must be told of an item: its words. None of a thought, or of an output that answers no call.
+fn must_be_told(position: usize, item: &Item, pairs: &CallPairs<'_>) -> Option<String> {
     match item {
         Item::Message(message) => message.content.iter().find_map(|part| match part {
             ContentPart::InputText { text } => Some(text.clone()),
             ContentPart::OutputText(part) => Some(part.text.clone()),
             ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
         }),
-        Item::FunctionCallOutput(output) => is_made(&output.call_id).then(|| output.output.clone()),
+        Item::FunctionCallOutput(output) => pairs.position_of_call(position).map(|_| output.output.clone()),
         Item::FunctionCall(_) | Item::Reasoning(_) | Item::Other(_) => None,
     }
 }
@@ -228,7 +227,9 @@ proptest! {
             }
         }
         let told = body["messages"].to_string();
-        for words in items.iter().filter_map(|item| must_be_told(item, &items)) {
+        let pairs = CallPairs::of(&items, &[]);
+        for (position, item) in items.iter().enumerate() {
+            let Some(words) = must_be_told(position, item, &pairs) else { continue };
             prop_assert_eq!(told.matches(&words).count(), 1, "{}", words);
         }
         let calls = items.iter().filter(|item| matches!(item, Item::FunctionCall(_))).count();

@@ -5,7 +5,7 @@ use crate::{Offence, Request};
 use antiphon_protocol::{ReasoningConfig, TextConfig, TextFormat, Verbosity};
 
 fn text(text: Value) -> TextConfig {
-    accepted(json!({ "text": text })).text
+    accepted(json!({ "text": text })).request.text
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_form_that_can_not_be_had_is_named() {
 
 #[test]
 fn how_hard_to_think_is_one_of_the_apis_words() {
-    let reasoning = |reasoning: Value| accepted(json!({ "reasoning": reasoning })).reasoning;
+    let reasoning = |reasoning: Value| accepted(json!({ "reasoning": reasoning })).request.reasoning;
     for nothing in [json!(null), json!({}), json!({"effort": null, "summary": null, "mode": null, "context": null})] {
         assert_eq!(reasoning(nothing), None);
     }
@@ -104,8 +104,8 @@ fn who_asks_for_alternatives_of_tokens_gets_their_probabilities() {
         (json!({"include": ["file_search_call.results", "message.input_image.image_url"]}), 0, &[]),
     ] {
         let valid = accepted(keys.clone());
-        let included: Vec<&str> = valid.include.iter().map(String::as_str).collect();
-        assert_eq!((valid.top_logprobs, included.as_slice()), (top, include), "{keys}");
+        let included: Vec<&str> = valid.request.include.iter().map(String::as_str).collect();
+        assert_eq!((valid.request.top_logprobs, included.as_slice()), (top, include), "{keys}");
     }
     refused(json!({"include": ["no such"]}), "include", Offence::Invalid);
 }

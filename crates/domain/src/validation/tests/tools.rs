@@ -25,7 +25,7 @@ fn a_function_is_read_in_every_form_in_which_clients_write_it() {
         parameters: Some(schema),
         strict: Some(false),
     };
-    assert_eq!(valid.tools, [none, nulls, whole].map(Tool::Function));
+    assert_eq!(valid.request.tools, [none, nulls, whole].map(Tool::Function));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_tool_that_can_not_be_offered_is_named_by_its_place() {
 #[test]
 fn tools_and_the_letters_of_their_names_are_counted() {
     let many = |count: usize| (0..count).map(|n| json!({"type": "function", "name": format!("f{n}")}));
-    assert_eq!(accepted(json!({"tools": many(128).collect::<Value>()})).tools.len(), 128);
+    assert_eq!(accepted(json!({"tools": many(128).collect::<Value>()})).request.tools.len(), 128);
     refused(json!({"tools": many(129).collect::<Value>()}), "tools", Offence::Invalid);
     accepted(json!({"tools": functions(&["f".repeat(64).as_str()])}));
 }
@@ -69,13 +69,14 @@ fn tools_and_the_letters_of_their_names_are_counted() {
 fn a_choice_is_a_word_or_names_tools_of_the_request() {
     for (word, mode) in [("none", ToolMode::None), ("auto", ToolMode::Auto), ("required", ToolMode::Required)] {
         let valid = accepted(json!({"tools": functions(&["f"]), "tool_choice": word}));
-        assert_eq!(valid.tool_choice, ToolChoice::Mode(mode));
+        assert_eq!(valid.request.tool_choice, ToolChoice::Mode(mode));
     }
     let named = accepted(json!({"tools": functions(&["f", "g"]), "tool_choice": {"type": "function", "name": "g"}}));
-    assert_eq!(named.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "g".to_owned() }));
+    assert_eq!(named.request.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "g".to_owned() }));
     let choice = json!({"type": "allowed_tools", "mode": "required", "tools": functions(&["g"])});
     let allowed = accepted(json!({"tools": functions(&["f", "g"]), "tool_choice": choice}));
-    let ToolChoice::Narrow(choice @ NarrowChoice::AllowedTools { mode: ToolMode::Required, .. }) = allowed.tool_choice
+    let ToolChoice::Narrow(choice @ NarrowChoice::AllowedTools { mode: ToolMode::Required, .. }) =
+        allowed.request.tool_choice
     else {
         unreachable!("another choice")
     };
