@@ -37,7 +37,5 @@ pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub use planner::{Accepted, KnownModel, PlanRefusal, PlannedRun, Planner};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::AdmissionSlot;
-#[cfg(test)]
-pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
 pub use upstream::ProviderLimits;
 pub(crate) use upstream::Upstream;

@@ -102,23 +102,22 @@ impl Builder {
         self
     }
 
-    /// Adds a provider under the name that models call it by, with limits as they are unless given. It takes the place
-    /// of one that was added under that name before.
+    /// Adds a provider under the name that models call it by, with the options that providers have by default. It takes
+    /// the place of one that was added under that name before. One that others hold too is given as an `Arc`.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
-        self.limited_provider(name, Arc::new(provider), ProviderLimits::default())
+        self.provider_with_options(name, provider, ProviderLimits::default())
     }
 
-    /// Adds a provider under the name that models call it by. It takes the place of one that was added under that name
-    /// before.
+    /// Adds a provider as [`provider`](Self::provider) does, with options of its own.
     #[must_use]
-    pub fn limited_provider(
+    pub fn provider_with_options(
         mut self,
         name: impl Into<String>,
-        provider: Arc<dyn Provider>,
-        limits: ProviderLimits,
+        provider: impl Provider,
+        options: ProviderLimits,
     ) -> Self {
-        self.upstreams.insert(name.into(), Upstream::new(provider, limits));
+        self.upstreams.insert(name.into(), Upstream::new(Arc::new(provider), options));
         self
     }
 

@@ -138,7 +138,7 @@ fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Ant
         .grace(config.responses.grace)
         .settings(settings(config));
     let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
-        builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
+        builder.provider_with_options(*name, Arc::clone(provider), providers::limits(section))
     });
     let arbiters = config.responses.arbiters;
     let builder = if arbiters == 0 { builder } else { builder.arbiters(arbiters) };

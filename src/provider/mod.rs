@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod request;
 mod responses;
+mod shared;
 mod upstream_control;
 
 use std::fmt;

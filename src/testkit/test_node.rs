@@ -238,6 +238,6 @@ fn start(
     let node = Antiphon::builder(Arc::clone(store) as _, vault.clone()).tokens(WordCounter(gate));
     let node = providers
         .into_iter()
-        .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
+        .fold(node, |node, (name, provider)| node.provider_with_options(name, provider.clone(), limits));
     node.planner(PuppetPlanner).settings(settings.clone()).arbiters(1).start().expect("a node")
 }

@@ -77,8 +77,9 @@ impl Listener {
         let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderLimits { retry, ..ProviderLimits::default() };
         let builder = Antiphon::builder(sql as Arc<dyn Store>, vault).tokens(WordCounter).clock(Stopped).arbiters(1);
-        let builder =
-            answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
+        let builder = answers()
+            .into_keys()
+            .fold(builder, |builder, name| builder.provider_with_options(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();
         Self { provider, antiphon, user, _folder: folder }
     }

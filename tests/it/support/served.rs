@@ -70,7 +70,7 @@ impl Served {
         let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderLimits { retry, ..ProviderLimits::default() };
         let antiphon = Antiphon::builder(store.clone(), vault.clone())
-            .limited_provider("upstream", Arc::new(provider), limits)
+            .provider_with_options("upstream", provider, limits)
             .model(model())
             .grace(Duration::from_secs(60))
             .tokens(Uncounted)
