@@ -66,8 +66,7 @@ async fn a_known_key_is_attached_to_in_the_form_that_is_asked_for() {
 async fn who_loses_the_claim_looks_again() {
     let api = Api::new().await;
     let first = unread(&api, &body(false)).await;
-    let call = api.provider.asked().await;
-    complete(&call);
+    complete(&api.provider.asked().await);
     // The second one saw no claim before it made its own.
     api.store.lag_idempotency_keys(1, None);
     let answer = api.send(post(false)).await;

@@ -9,12 +9,18 @@ use crate::actors::{Label, Role, Settings, supervision::Fault};
 use crate::http::HttpSettings;
 use crate::protocol::ResponseId;
 use crate::provider::Error;
+use crate::testkit::Call;
 
 const DONE: &str = "data: [DONE]\n\n";
 const DELTA: &str = "event: response.output_text.delta\n";
 
 fn streamed() -> Value {
     json!({"model": "m", "input": "x", "stream": true})
+}
+
+/// Says that it is finished, and closes the connection.
+fn finish(call: Call) {
+    call.finish();
 }
 
 /// The events of a response that has ended, as everybody can read them.
@@ -36,7 +42,7 @@ async fn frames_are_written_as_they_are_and_then_done() {
     let (mut stream, call) = api.opened_stream(streamed()).await;
     let id = stream.id().await;
     (0..60).for_each(|number| call.text(&format!("word {number} ")));
-    call.finish();
+    finish(call);
     let answer = stream.rest().await;
     assert_eq!(answer.text.matches(DELTA).count(), 60);
     assert!(answer.text.ends_with(DONE));
@@ -60,7 +66,7 @@ async fn a_silent_stream_sends_comments_between_events() {
     let id = stream.id().await;
     stream.read_until(3, COMMENT).await;
     call.text("Hello.");
-    call.finish();
+    finish(call);
     let answer = stream.rest().await;
     assert_eq!(answer.text.replace(COMMENT, ""), replay(&api, id).await);
 }
@@ -76,7 +82,7 @@ async fn a_lost_stream_is_replaced_after_the_last_frame() {
         api.node.roster().inflict(Label::of(Role::ClientEmitter, id), Fault::Panic).await;
     }
     call.text("The last.");
-    call.finish();
+    finish(call);
     let answer = stream.rest().await;
     assert_eq!((answer.text.matches(DELTA).count(), &answer.text), (3, &replay(&api, id).await));
 }
@@ -144,10 +150,9 @@ async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     let away = async {
         let call = api.provider.asked().await;
         api.store.go_away();
-        call.open();
-        call
+        call.fail(Error::Unreachable);
     };
-    let (answer, _call) = tokio::join!(api.send(create(streamed())), away);
+    let (answer, ()) = tokio::join!(api.send(create(streamed())), away);
     assert_eq!(answer.error().0, 503);
 }
 
