@@ -9,6 +9,6 @@ ulimit -n 8192
 
 cargo build --release --bin antiphon
 for what in latency cancel; do
-    cargo run --release --example bench_streams -- \
+    cargo run --release -p antiphon-bench -- \
         --what "$what" --json "${CARGO_TARGET_DIR:-target}/bench-$what.json" "$@"
 done

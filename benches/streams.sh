@@ -18,4 +18,4 @@ fi
 ulimit -n 8192
 
 cargo build --release --bin antiphon
-cargo run --release --example bench_streams -- "$@"
+cargo run --release -p antiphon-bench -- "$@"

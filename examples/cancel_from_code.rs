@@ -6,7 +6,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use actix::{Actor, Context, Handler};
 use antiphon::actors::supervision::{Roster, spawn};
 use antiphon::admission::Model;
-use antiphon::domain::{Fact, Target, Transcript};
+use antiphon::domain::{Fact, ProviderEvent, Target, Transcript};
 use antiphon::protocol::{CreateResponse, ResponseId, UserId};
 use antiphon::provider::Eliza;
 use antiphon::store::MemoryStore;
@@ -34,7 +34,7 @@ impl Handler<CommittedFacts> for Listener {
         let (id, mut events) = (told.response(), Vec::new());
         if let CommittedFacts::Next { facts, .. } = told {
             for fact in facts {
-                self.words += usize::from(matches!(fact, Fact::TextArrived { .. }));
+                self.words += usize::from(is_text(&fact));
                 // The same fold that every client's stream comes out of.
                 self.transcript.get_or_insert_with(|| Transcript::new(id)).apply(fact, &mut events);
             }
@@ -47,6 +47,10 @@ impl Handler<CommittedFacts> for Listener {
             let _nobody_waits = done.send(id);
         }
     }
+}
+
+fn is_text(fact: &Fact) -> bool {
+    matches!(fact, Fact::Provider { event: ProviderEvent::Text { .. }, .. })
 }
 
 #[actix::main]

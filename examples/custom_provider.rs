@@ -24,7 +24,7 @@ impl Provider for Echo {
             _ => String::new(),
         };
         let words: Vec<String> = said.split_inclusive(' ').map(str::to_uppercase).collect();
-        let text = |text| ProviderEvent::Text { text, logprobs: Vec::new(), upstream_sequence: None };
+        let text = |text| ProviderEvent::Text { text, logprobs: Vec::new() };
         // Each batch is what came at once. Without `Finished` the response would end as failed: it was cut.
         let opened = [vec![ProviderEvent::Opened { provider_response_id: None }]];
         let said = words.into_iter().map(move |word| vec![text(word)]);

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{NodeFailure, NodeState, node::Node, supervision::Ticks};
+use super::{NodeFailure, NodeState, node::Node, supervision::ArbiterTicks};
 use crate::store::{Error, Store};
 
 /// How often a lease is renewed before it would end.
@@ -138,7 +138,7 @@ struct Lease {
     node: String,
     store: Arc<dyn Store>,
     ownership: Arc<NodeOwnership>,
-    ticks: Ticks,
+    ticks: ArbiterTicks,
     lasts: Duration,
     /// What became of the last renewal.
     last: Result<(), Missed>,

@@ -8,7 +8,7 @@ use super::handle::{Antiphon, NodeParts};
 use crate::actors::{
     EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
     ProviderLimits, Role, Settings, Upstream,
-    supervision::{Arbiters, ArbitersGone, Roster, spawn_on},
+    supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
 use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
 use crate::clock::{Clock, SystemClock};
@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub enum StartError {
     /// There are no threads to run on.
     #[error(transparent)]
-    Arbiters(#[from] ArbitersGone),
+    Arbiters(#[from] ArbitersStartError),
     /// There is no thread to renew the node's lease.
     #[error("the thread that renews the node's lease could not be started")]
     Heartbeat(#[source] std::io::Error),
@@ -250,7 +250,7 @@ impl Builder {
         let guardian = spawn_on(
             node.arbiters.root(),
             &node.roster,
-            (Label::node(Role::NodeGuardian), tracing::Span::none()),
+            ActorIdentity { label: Label::node(Role::NodeGuardian), span: tracing::Span::none() },
             move |_| NodeGuardian::new(guarded, state),
             // Where the guardian gave up by itself it has said why.
             move |_| fail(&told, NodeFailure::Guardian),

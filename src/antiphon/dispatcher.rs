@@ -13,7 +13,7 @@ use super::{
 };
 use crate::actors::{
     DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
-    supervision::{Child, spawn_on},
+    supervision::{ActorIdentity, Child, spawn_on},
 };
 use crate::domain::{View, Violation};
 use crate::journal::Log;
@@ -49,7 +49,7 @@ impl Antiphon {
                 // Parts of the embedder's run there; what serves the whole node must not wait for them.
                 node.arbiters.of(Role::Dispatcher).unwrap_or_else(|| node.arbiters.root()),
                 &node.roster,
-                (Label::node(Role::Dispatcher), Span::none()),
+                ActorIdentity { label: Label::node(Role::Dispatcher), span: Span::none() },
                 move |_| Dispatcher { node: handle, readers: HashMap::new(), next: 0 },
                 |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
             )
@@ -68,8 +68,8 @@ impl Dispatcher {
             last_word.reader_ended(&exit);
             parent.do_send(FactReaderExited(number));
         };
-        let label = (Label::of(Role::FactReader, id), Span::current());
-        let child = spawn_on(arbiter, &node.roster, label, move |_| FactReader::new(feed), exit);
+        let identity = ActorIdentity { label: Label::of(Role::FactReader, id), span: Span::current() };
+        let child = spawn_on(arbiter, &node.roster, identity, move |_| FactReader::new(feed), exit);
         self.readers.insert(number, child);
         Ok(())
     }

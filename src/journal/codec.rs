@@ -1,8 +1,14 @@
 //! Facts as bytes: a version byte, then each fact in `postcard`, one after the other.
 
+mod v1;
+
+use serde::de::DeserializeOwned;
+
 use crate::domain::Fact;
 
-const VERSION: u8 = 1;
+/// The version that segments are written in. A segment is of one version; a log may have segments of several, since
+/// a response that an older process began goes on in this one.
+const VERSION: u8 = 2;
 
 /// Bytes that are no facts of a version that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,17 +28,24 @@ pub fn encode(fact: &Fact, segment: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// The facts of a segment.
+/// The facts of a segment of any version.
 ///
 /// # Errors
 /// If the bytes hold anything else.
 pub fn decode(segment: &[u8]) -> Result<Vec<Fact>, CodecError> {
-    let Some((&VERSION, mut rest)) = segment.split_first() else { return Err(CodecError) };
+    match segment.split_first() {
+        Some((&VERSION, facts)) => decode_all(facts),
+        Some((&v1::VERSION, facts)) => Ok(decode_all::<v1::FactV1>(facts)?.into_iter().map(Fact::from).collect()),
+        Some(_) | None => Err(CodecError),
+    }
+}
+
+fn decode_all<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<Vec<T>, CodecError> {
     let mut facts = Vec::new();
-    while !rest.is_empty() {
-        let (fact, after) = postcard::take_from_bytes(rest).map_err(|_| CodecError)?;
+    while !bytes.is_empty() {
+        let (fact, after) = postcard::take_from_bytes(bytes).map_err(|_| CodecError)?;
         facts.push(fact);
-        rest = after;
+        bytes = after;
     }
     Ok(facts)
 }

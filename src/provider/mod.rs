@@ -20,9 +20,9 @@ use std::fmt;
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
 use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 
-use crate::domain::{CallIndex, Cause, FinishReason, Request, Timeouts};
-use crate::protocol::{Extra, LogProb, Usage};
+use crate::domain::{Cause, Request, Timeouts};
 
+pub use crate::domain::ProviderEvent;
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
@@ -80,144 +80,6 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// nothing: what it finds is told to people.
     fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
         future::ready(Ok(())).boxed_local()
-    }
-}
-
-/// Something a provider said.
-#[derive(Clone, PartialEq)]
-pub enum ProviderEvent {
-    /// The provider answered with a success and will stream.
-    Opened {
-        /// Its own id of its response, where it gives one this early.
-        provider_response_id: Option<String>,
-    },
-    /// Text.
-    Text {
-        /// The text; never empty.
-        text: String,
-        /// How probable its tokens were; empty where that was not asked for.
-        logprobs: Vec<LogProb>,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// A note on the text so far, a citation for example.
-    Annotation {
-        /// The note as the provider wrote it.
-        annotation: Extra,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// A piece of thought.
-    Reasoning {
-        /// The thought; never empty.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// A piece of a summary of what was thought.
-    Summary {
-        /// Which of the summaries of one thought; a larger number begins the next.
-        part: u32,
-        /// The text; never empty.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The thought in a form that only its provider can read, to be given back with the next request. Belongs
-    /// to the open thought; where none is open it is one of its own.
-    SealedReasoning {
-        /// The sealed thought.
-        encrypted_content: String,
-    },
-    /// Words of a refusal.
-    Refusal {
-        /// The words; never empty.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// A function call began.
-    CallStarted {
-        /// Which of the calls.
-        call: CallIndex,
-        /// The provider's id of it.
-        call_id: String,
-        /// The function.
-        name: String,
-    },
-    /// Arguments of a function call.
-    Arguments {
-        /// Which of the calls.
-        call: CallIndex,
-        /// Argument text; never empty.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// A function call is whole. Providers that do not tell leave that to the end.
-    CallFinished {
-        /// Which of the calls.
-        call: CallIndex,
-        /// What else the provider says of it.
-        extra: Extra,
-    },
-    /// The part of a message or thought that is being written is whole; more of the same kind is another part.
-    PartFinished,
-    /// The message or thought that is being written is whole; more of the same kind is another item.
-    SpeechFinished {
-        /// What else the provider says of it.
-        extra: Extra,
-    },
-    /// An item of a kind that this server does not know began.
-    OtherStarted {
-        /// Which of such items of this attempt.
-        item: CallIndex,
-        /// The item as it came, with its `type`.
-        fields: Extra,
-    },
-    /// Something happened to such an item that the contract has an event for.
-    OtherReported {
-        /// Which of such items.
-        item: CallIndex,
-        /// The event's type.
-        event: String,
-        /// The event's own fields.
-        fields: Extra,
-    },
-    /// Such an item is whole.
-    OtherFinished {
-        /// Which of such items.
-        item: CallIndex,
-        /// The item as it came, with its `type`.
-        fields: Extra,
-    },
-    /// What the attempt used. A later report replaces it.
-    Usage(Usage),
-    /// The provider said that it is finished. Usage may still follow.
-    Finished(FinishReason),
-}
-
-impl fmt::Debug for ProviderEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Opened { .. } => "opened",
-            Self::Text { .. } => "text",
-            Self::Annotation { .. } => "annotation",
-            Self::Reasoning { .. } => "reasoning",
-            Self::Summary { .. } => "summary",
-            Self::SealedReasoning { .. } => "sealed_reasoning",
-            Self::Refusal { .. } => "refusal",
-            Self::CallStarted { .. } => "call_started",
-            Self::Arguments { .. } => "arguments",
-            Self::CallFinished { .. } => "call_finished",
-            Self::PartFinished => "part_finished",
-            Self::SpeechFinished { .. } => "speech_finished",
-            Self::OtherStarted { .. } => "other_started",
-            Self::OtherReported { .. } => "other_reported",
-            Self::OtherFinished { .. } => "other_finished",
-            Self::Usage(_) => "usage",
-            Self::Finished(_) => "finished",
-        })
     }
 }
 

@@ -125,7 +125,7 @@ impl Call {
 
     /// Writes text.
     pub fn text(&self, text: &str) {
-        self.events([ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }]);
+        self.events([ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }]);
     }
 
     /// Says that it is finished.

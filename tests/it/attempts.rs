@@ -284,7 +284,7 @@ async fn json_that_is_nested_too_deeply_never_gets_into_the_log() {
         let mut fields = Extra::from_iter([("type".to_owned(), "acme:dream".into())]);
         fields.insert("deep".to_owned(), nested(levels));
         let finished = ProviderEvent::Finished(antiphon::domain::FinishReason::Stop);
-        call.events([ProviderEvent::OtherStarted { item: 0, fields }, finished]);
+        call.events([ProviderEvent::OtherItemStarted { item: 0, fields }, finished]);
         drop(call);
         client.read_all().await;
         assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap().status, status, "{levels}");
@@ -312,7 +312,7 @@ async fn a_function_that_may_not_be_called_never_reaches_the_client() {
         let mut client = node.respond(plan).await;
         let call = node.provider.asked().await;
         call.open();
-        let started = ProviderEvent::CallStarted { call: 0, call_id: "c".to_owned(), name: "f".to_owned() };
+        let started = ProviderEvent::FunctionCallStarted { call: 0, call_id: "c".to_owned(), name: "f".to_owned() };
         call.events([started, ProviderEvent::Finished(antiphon::domain::FinishReason::ToolCalls)]);
         client.read_all().await;
         let outcome = ending_of(&node, client.id).await;

@@ -62,7 +62,9 @@ impl Chain {
     async fn far_id(&self, near_id: &str) -> String {
         let facts = self.near.facts(near_id).await;
         let opened = facts.into_iter().find_map(|fact| {
-            let Fact::AttemptOpened { provider_response_id, .. } = fact else { return None };
+            let Fact::Provider { event: ProviderEvent::Opened { provider_response_id }, .. } = fact else {
+                return None;
+            };
             provider_response_id
         });
         opened.expect("the provider's id is a fact")
@@ -85,30 +87,29 @@ fn usage() -> Usage {
 
 /// Something of everything that a provider can say.
 pub(crate) fn everything() -> Vec<ProviderEvent> {
-    let upstream_sequence = None;
-    let text = |text: &str| ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence };
+    let text = |text: &str| ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() };
     let search = |status: &str| fields(json!({ "type": "web_search_call", "status": status, "x_depth": [1, 2] }));
     vec![
         text("lo"),
-        ProviderEvent::PartFinished,
+        ProviderEvent::ContentPartFinished,
         text("Second part."),
-        ProviderEvent::Annotation { annotation: fields(json!({ "type": "x_note", "page": 3 })), upstream_sequence },
-        ProviderEvent::SpeechFinished { extra: fields(json!({ "phase": "commentary", "x_mood": "calm" })) },
-        ProviderEvent::Summary { part: 0, text: "In short".to_owned(), upstream_sequence },
-        ProviderEvent::Summary { part: 1, text: "and then".to_owned(), upstream_sequence },
-        ProviderEvent::Reasoning { text: "hm".to_owned(), upstream_sequence },
-        ProviderEvent::SealedReasoning { encrypted_content: "c2VhbGVk".to_owned() },
-        ProviderEvent::SpeechFinished { extra: fields(json!({ "x_effort": 2 })) },
-        ProviderEvent::OtherStarted { item: 0, fields: search("in_progress") },
-        ProviderEvent::OtherReported {
+        ProviderEvent::Annotation { annotation: fields(json!({ "type": "x_note", "page": 3 })) },
+        ProviderEvent::ItemFinished { extra: fields(json!({ "phase": "commentary", "x_mood": "calm" })) },
+        ProviderEvent::ReasoningSummary { part: 0, text: "In short".to_owned() },
+        ProviderEvent::ReasoningSummary { part: 1, text: "and then".to_owned() },
+        ProviderEvent::Reasoning { text: "hm".to_owned() },
+        ProviderEvent::EncryptedReasoning { encrypted_content: "c2VhbGVk".to_owned() },
+        ProviderEvent::ItemFinished { extra: fields(json!({ "x_effort": 2 })) },
+        ProviderEvent::OtherItemStarted { item: 0, fields: search("in_progress") },
+        ProviderEvent::OtherItemEvent {
             item: 0,
             event: "response.web_search_call.searching".to_owned(),
             fields: fields(json!({ "x_hits": 7 })),
         },
-        ProviderEvent::OtherFinished { item: 0, fields: search("completed") },
+        ProviderEvent::OtherItemFinished { item: 0, fields: search("completed") },
         text("Bye"),
-        ProviderEvent::PartFinished,
-        ProviderEvent::Refusal { text: "No more.".to_owned(), upstream_sequence },
+        ProviderEvent::ContentPartFinished,
+        ProviderEvent::Refusal { text: "No more.".to_owned() },
         ProviderEvent::Usage(usage()),
         ProviderEvent::Finished(FinishReason::Stop),
     ]
@@ -156,12 +157,9 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
     let chain = Chain::start().await;
     let start = |call, call_id: &str, name: &str| {
         let (call_id, name) = (call_id.to_owned(), name.to_owned());
-        ProviderEvent::CallStarted { call, call_id, name }
+        ProviderEvent::FunctionCallStarted { call, call_id, name }
     };
-    let argue = |call, text: &str| {
-        let (text, upstream_sequence) = (text.to_owned(), None);
-        ProviderEvent::Arguments { call, text, upstream_sequence }
-    };
+    let argue = |call, text: &str| ProviderEvent::FunctionCallArguments { call, text: text.to_owned() };
     let mut told = Vec::new();
     for client in [chain.far.client(), chain.near.client()] {
         let (mut events, call) = chain.offer(&client, json!("Add."), None).await;
@@ -173,8 +171,8 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
             argue(1, "[1,"),
             argue(0, "{\"x\":1}"),
             argue(1, "2]"),
-            ProviderEvent::CallFinished { call: 0, extra: fields(json!({ "namespace": "maths" })) },
-            ProviderEvent::CallFinished { call: 1, extra: Extra::new() },
+            ProviderEvent::FunctionCallFinished { call: 0, extra: fields(json!({ "namespace": "maths" })) },
+            ProviderEvent::FunctionCallFinished { call: 1, extra: Extra::new() },
             ProviderEvent::Finished(FinishReason::ToolCalls),
         ]);
         drop(call);
@@ -194,7 +192,7 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
 }
 
 #[tokio::test]
-async fn the_far_servers_id_and_numbers_are_facts_and_it_stores_nothing() {
+async fn the_far_servers_id_is_a_fact_and_it_stores_nothing() {
     let chain = Chain::start().await;
     let (mut events, call) = chain.begin(&chain.near.client()).await;
     let asked = call.request.clone();
@@ -205,15 +203,6 @@ async fn the_far_servers_id_and_numbers_are_facts_and_it_stores_nothing() {
     let row = chain.far.ended(&far_id).await;
     assert_eq!((row.status, row.stored), (Status::Completed, false));
     assert_eq!(chain.far.client().retrieve(&far_id).await.status, 404);
-    let facts = chain.near.facts(&events.id()).await.into_iter();
-    let numbers: Vec<Option<u64>> = facts
-        .filter_map(|fact| {
-            let Fact::TextArrived { upstream_sequence, .. } = fact else { return None };
-            Some(upstream_sequence)
-        })
-        .collect();
-    // After created, in_progress, the item and its part.
-    assert_eq!(numbers, [Some(4)]);
     assert_eq!((asked.target.model.as_str(), asked.prompt.items.len()), ("m", 1));
 }
 

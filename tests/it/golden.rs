@@ -7,13 +7,15 @@
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use antiphon::{
-    domain::{Attempt, Cause, Fact, FinishReason, Frame, Request, Timestamp, Transcript},
+    domain::{Attempt, Cause, Fact, FinishReason, Frame, ProviderEvent, Request, Timestamp, Transcript},
     journal::{decode, encode},
     protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
 use serde_json::json;
 
-const RELEASE: &str = "0.1.0";
+/// The release that logs are written as now, and the one before its facts had their present form.
+const RELEASE: &str = "0.2.0";
+const BEFORE: &str = "0.1.0";
 const AT: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
 const FIRST: Attempt = Attempt::FIRST;
 
@@ -42,8 +44,13 @@ fn opening(attempt: Attempt) -> Fact {
     Fact::AttemptOpening { attempt, at: AT, provider: "p".into(), model: "m".into() }
 }
 
+/// What the provider said in its first attempt.
+fn said(event: ProviderEvent) -> Fact {
+    Fact::Provider { attempt: FIRST, event }
+}
+
 fn text(attempt: Attempt, text: &str) -> Fact {
-    Fact::TextArrived { attempt, text: text.into(), upstream_sequence: None }
+    Fact::Provider { attempt, event: ProviderEvent::Text { text: text.into(), logprobs: Vec::new() } }
 }
 
 fn ended() -> Fact {
@@ -52,15 +59,15 @@ fn ended() -> Fact {
 
 fn usage(attempt: Attempt) -> Fact {
     let usage = Usage { input_tokens: 11, output_tokens: 5, total_tokens: 16, ..Usage::default() };
-    Fact::UsageReported { attempt, usage }
+    Fact::Provider { attempt, event: ProviderEvent::Usage(usage) }
 }
 
 fn finished(attempt: Attempt, reason: FinishReason) -> Fact {
-    Fact::ProviderFinished { attempt, reason }
+    Fact::Provider { attempt, event: ProviderEvent::Finished(reason) }
 }
 
 fn opened() -> Fact {
-    Fact::AttemptOpened { attempt: FIRST, provider_response_id: Some("chatcmpl-1".into()) }
+    said(ProviderEvent::Opened { provider_response_id: Some("chatcmpl-1".into()) })
 }
 
 fn failed(attempt: Attempt, cause: Cause) -> Fact {
@@ -68,19 +75,23 @@ fn failed(attempt: Attempt, cause: Cause) -> Fact {
 }
 
 fn thought(text: &str) -> Fact {
-    Fact::ReasoningArrived { attempt: FIRST, text: text.into(), upstream_sequence: Some(7) }
+    said(ProviderEvent::Reasoning { text: text.into() })
 }
 
 fn refusal(text: &str) -> Fact {
-    Fact::RefusalArrived { attempt: FIRST, text: text.into(), upstream_sequence: None }
+    said(ProviderEvent::Refusal { text: text.into() })
 }
 
 fn call() -> Fact {
-    Fact::CallStarted { attempt: FIRST, call: 0, call_id: "call_1".into(), name: "weather".into() }
+    said(ProviderEvent::FunctionCallStarted { call: 0, call_id: "call_1".into(), name: "weather".into() })
 }
 
 fn piece(text: &str) -> Fact {
-    Fact::ArgumentsArrived { attempt: FIRST, call: 0, text: text.into(), upstream_sequence: None }
+    arguments(0, text)
+}
+
+fn arguments(call: u32, text: &str) -> Fact {
+    said(ProviderEvent::FunctionCallArguments { call, text: text.into() })
 }
 
 /// What happened, without how it began.
@@ -154,15 +165,13 @@ fn tool_answered() -> Vec<Fact> {
 }
 
 fn two_calls() -> Vec<Fact> {
-    let second =
-        |text: &str| Fact::ArgumentsArrived { attempt: FIRST, call: 1, text: text.into(), upstream_sequence: None };
     vec![
         call(),
         piece("{\"city\":"),
-        Fact::CallStarted { attempt: FIRST, call: 1, call_id: "call_2".into(), name: "time".into() },
-        second("{}"),
+        said(ProviderEvent::FunctionCallStarted { call: 1, call_id: "call_2".into(), name: "time".into() }),
+        arguments(1, "{}"),
         piece("\"Oslo\"}"),
-        Fact::CallFinished { attempt: FIRST, call: 0, extra: fields(json!({ "namespace": "world" })) },
+        said(ProviderEvent::FunctionCallFinished { call: 0, extra: fields(json!({ "namespace": "world" })) }),
         finished(FIRST, FinishReason::ToolCalls),
         usage(FIRST),
         ended(),
@@ -170,56 +179,47 @@ fn two_calls() -> Vec<Fact> {
 }
 
 fn thought_and_scored() -> Vec<Fact> {
-    let summary =
-        |part, text: &str| Fact::SummaryArrived { attempt: FIRST, part, text: text.into(), upstream_sequence: Some(3) };
+    let summary = |part, text: &str| said(ProviderEvent::ReasoningSummary { part, text: text.into() });
     let top_logprobs = vec![TopLogProb { token: "Yo".into(), logprob: -1.5, bytes: b"Yo".to_vec() }];
     let logprob = LogProb { token: "Hi".into(), logprob: -0.25, bytes: b"Hi".to_vec(), top_logprobs };
     vec![
         summary(0, "Be "),
         summary(0, "polite."),
         summary(1, "Be brief."),
-        Fact::ReasoningSealed { attempt: FIRST, encrypted_content: "c2VhbGVk".into() },
-        Fact::SpeechFinished { attempt: FIRST, extra: Extra::new() },
-        Fact::ScoredTextArrived {
-            attempt: FIRST,
-            text: "Hi".into(),
-            logprobs: vec![logprob],
-            upstream_sequence: Some(9),
-        },
-        Fact::AnnotationArrived {
-            attempt: FIRST,
+        said(ProviderEvent::EncryptedReasoning { encrypted_content: "c2VhbGVk".into() }),
+        said(ProviderEvent::ItemFinished { extra: Extra::new() }),
+        said(ProviderEvent::Text { text: "Hi".into(), logprobs: vec![logprob] }),
+        said(ProviderEvent::Annotation {
             annotation: fields(json!({ "type": "url_citation", "url": "https://a.example/", "title": "A" })),
-            upstream_sequence: None,
-        },
-        Fact::PartFinished { attempt: FIRST },
+        }),
+        said(ProviderEvent::ContentPartFinished),
         text(FIRST, "Bye"),
-        Fact::SpeechFinished { attempt: FIRST, extra: fields(json!({ "phase": "final_answer" })) },
+        said(ProviderEvent::ItemFinished { extra: fields(json!({ "phase": "final_answer" })) }),
         finished(FIRST, FinishReason::Stop),
         ended(),
     ]
 }
 
 fn item_of_another_kind() -> Vec<Fact> {
-    let fields = |json| fields(json);
     let query = json!({ "type": "search", "query": "weather" });
     vec![
-        Fact::OtherStarted {
-            attempt: FIRST,
+        said(ProviderEvent::OtherItemStarted {
             item: 0,
             fields: fields(json!({ "type": "web_search_call", "id": "ws_1", "status": "in_progress" })),
-        },
-        Fact::OtherReported {
-            attempt: FIRST,
+        }),
+        said(ProviderEvent::OtherItemEvent {
             item: 0,
             event: "response.web_search_call.searching".into(),
             fields: fields(json!({ "item_id": "ws_1", "output_index": 0 })),
-        },
-        Fact::OtherFinished {
-            attempt: FIRST,
+        }),
+        said(ProviderEvent::OtherItemFinished {
             item: 0,
             fields: fields(json!({ "type": "web_search_call", "status": "completed", "action": query })),
-        },
-        Fact::OtherStarted { attempt: FIRST, item: 1, fields: fields(json!({ "type": "acme:dream", "status": "" })) },
+        }),
+        said(ProviderEvent::OtherItemStarted {
+            item: 1,
+            fields: fields(json!({ "type": "acme:dream", "status": "" })),
+        }),
         finished(FIRST, FinishReason::Length),
         ended(),
     ]
@@ -260,6 +260,13 @@ fn write_missing() {
     }
 }
 
+/// The segment of a golden log, and the stream that it folds to.
+fn golden(release: &str, name: &str) -> (Vec<u8>, String) {
+    let file = folder().join(release).join(name);
+    let read = |extension| fs::read_to_string(file.with_extension(extension)).unwrap();
+    (unhex(&read("facts")), read("sse"))
+}
+
 #[test]
 fn logs_of_every_release_fold_to_the_same_bytes() {
     if std::env::var_os("ANTIPHON_WRITE_GOLDEN").is_some() {
@@ -278,6 +285,39 @@ fn logs_of_every_release_fold_to_the_same_bytes() {
         }
     }
     assert!(logs >= scenarios().len(), "only {logs} golden logs");
+}
+
+/// What a response whose process was updated in the middle of it leaves behind.
+#[test]
+fn a_log_that_an_older_process_began_and_a_newer_one_ended_folds_to_the_same_bytes() {
+    for (name, _) in scenarios() {
+        let (segment, expected) = golden(BEFORE, name);
+        let whole = decode(&segment).unwrap();
+        let mut beginnings = 0;
+        for end in 1..segment.len() {
+            // An older segment that ends between two facts.
+            let Ok(mut facts) = decode(&segment[..end]) else { continue };
+            let mut rest = Vec::new();
+            whole[facts.len()..].iter().for_each(|fact| encode(fact, &mut rest).unwrap());
+            facts.extend(decode(&rest).unwrap());
+            assert_eq!(stream(facts), expected, "{name}");
+            beginnings += 1;
+        }
+        assert_eq!(beginnings, whole.len(), "{name}: every fact but the last one can be where the older process died");
+    }
+}
+
+#[test]
+fn the_same_scenario_folds_to_the_same_bytes_whatever_release_wrote_it() {
+    for (name, _) in scenarios() {
+        assert_eq!(golden(BEFORE, name).1, golden(RELEASE, name).1, "{name}");
+    }
+}
+
+#[test]
+fn a_segment_of_a_version_to_come_is_an_error() {
+    assert!(decode(&[3]).is_err());
+    assert!(decode(&[]).is_err());
 }
 
 #[test]

@@ -33,3 +33,4 @@ mod stories;
 mod support;
 mod tidy;
 mod upgrade;
+mod usage;

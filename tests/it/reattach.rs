@@ -209,7 +209,7 @@ async fn a_cancel_goes_through_two_servers() {
     events.read_until_text("Hel").await;
     let mut facts = near.facts(&events.id()).await.into_iter();
     let far_id = facts.find_map(|fact| {
-        let Fact::AttemptOpened { provider_response_id, .. } = fact else { return None };
+        let Fact::Provider { event: ProviderEvent::Opened { provider_response_id }, .. } = fact else { return None };
         provider_response_id
     });
     let far_id = far_id.unwrap();

@@ -50,7 +50,7 @@ fn unstored(mut plan: RunPlan) -> RunPlan {
 }
 
 fn text(text: impl Into<String>) -> ProviderEvent {
-    ProviderEvent::Text { text: text.into(), logprobs: Vec::new(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.into(), logprobs: Vec::new() }
 }
 
 #[tokio::test]

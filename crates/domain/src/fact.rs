@@ -1,11 +1,9 @@
 //! What happened to a response, in order.
 
-mod name;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, FinishReason, Request, RunPolicy, Timestamp, json_text, legacy::PositionalRequest};
-use antiphon_protocol::{Extra, LogProb, ResponseId, Usage};
+use super::{CallIndex, Cause, ProviderEvent, Request, RunPolicy, Timestamp, json_text};
+use antiphon_protocol::ResponseId;
 
 /// Which call of a provider a fact belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,9 +19,6 @@ impl Attempt {
     pub const FIRST: Self = Self { turn: 1, number: 1 };
 }
 
-/// Which of the calls of one attempt, as the provider counts them.
-pub type CallIndex = u32;
-
 /// A limit of this server that a response can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Limit {
@@ -31,21 +26,33 @@ pub enum Limit {
     OutputBytes,
 }
 
-/// One thing that happened to a response.
+/// One thing that happened to a response: what its providers said, and what this server did and decided.
 ///
 /// The log of a response is a sequence of these and nothing else; whatever anybody reads of a response
 /// is a fold over it. Encoded with `postcard`: the order of variants and fields is part of the format,
 /// new variants go to the end.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
-    /// The response was accepted, in the form of old logs; new ones have [`Fact::Accepted`].
-    Created {
+    /// The response was accepted. Always the first fact.
+    Accepted {
         /// The response.
         id: ResponseId,
         /// When.
         at: Timestamp,
         /// What was asked for.
-        request: Box<PositionalRequest>,
+        #[serde(with = "json_text")]
+        request: Box<Request>,
+    },
+    /// What the run is held to. Follows the first fact; clients see nothing of it.
+    RunPolicySet {
+        /// The run policy.
+        #[serde(with = "json_text")]
+        run_policy: Box<RunPolicy>,
+    },
+    /// When the response is over at the latest. Stands before the first call of a provider.
+    DeadlineSet {
+        /// When.
+        at: Timestamp,
     },
     /// A provider is about to be called.
     AttemptOpening {
@@ -58,61 +65,19 @@ pub enum Fact {
         /// The model's name at the provider.
         model: String,
     },
-    /// The provider answered with a success and will stream.
-    AttemptOpened {
+    /// The provider said something.
+    Provider {
+        /// In which call.
+        attempt: Attempt,
+        /// What it said.
+        event: ProviderEvent,
+    },
+    /// The call of the provider failed. Another attempt may follow.
+    ProviderFailed {
         /// Which call.
         attempt: Attempt,
-        /// The provider's own id of its response, where it gives one.
-        provider_response_id: Option<String>,
-    },
-    /// The provider wrote text.
-    TextArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// The text.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider thought aloud.
-    ReasoningArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// The thought.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider refuses, in these words.
-    RefusalArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// The words.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider began to write a function call.
-    CallStarted {
-        /// Which call of the provider.
-        attempt: Attempt,
-        /// Which of its function calls.
-        call: CallIndex,
-        /// The provider's id of the function call.
-        call_id: String,
-        /// The function.
-        name: String,
-    },
-    /// The provider wrote arguments of a function call.
-    ArgumentsArrived {
-        /// Which call of the provider.
-        attempt: Attempt,
-        /// Which of its function calls.
-        call: CallIndex,
-        /// Argument text.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
+        /// Why.
+        cause: Cause,
     },
     /// This server began to run a function call.
     ToolStarted {
@@ -138,27 +103,6 @@ pub enum Fact {
         call: CallIndex,
         /// What the model is told.
         message: String,
-    },
-    /// The provider reported what an attempt used. A later report of the same attempt replaces it.
-    UsageReported {
-        /// Which call.
-        attempt: Attempt,
-        /// What it used.
-        usage: Usage,
-    },
-    /// The provider said that it is finished.
-    ProviderFinished {
-        /// Which call.
-        attempt: Attempt,
-        /// Why.
-        reason: FinishReason,
-    },
-    /// The call of the provider failed. Another attempt may follow.
-    ProviderFailed {
-        /// Which call.
-        attempt: Attempt,
-        /// Why.
-        cause: Cause,
     },
     /// A limit of this server was reached.
     LimitReached {
@@ -197,121 +141,6 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
-    /// The response was accepted. Always the first fact.
-    Accepted {
-        /// The response.
-        id: ResponseId,
-        /// When.
-        at: Timestamp,
-        /// What was asked for.
-        #[serde(with = "json_text")]
-        request: Box<Request>,
-    },
-    /// The provider wrote text, and how probable its tokens were.
-    ScoredTextArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// The text.
-        text: String,
-        /// Its tokens.
-        logprobs: Vec<LogProb>,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider wrote a note on the text so far.
-    AnnotationArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// The note.
-        #[serde(with = "json_text")]
-        annotation: Extra,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider summed up what it thought.
-    SummaryArrived {
-        /// Which call.
-        attempt: Attempt,
-        /// Which of the summaries of one thought.
-        part: u32,
-        /// The text.
-        text: String,
-        /// The upstream's sequence number, where it has one.
-        upstream_sequence: Option<u64>,
-    },
-    /// The provider gave its thought in a form that only itself can read.
-    ReasoningSealed {
-        /// Which call.
-        attempt: Attempt,
-        /// The sealed thought.
-        encrypted_content: String,
-    },
-    /// The provider said that the part it was writing is whole.
-    PartFinished {
-        /// Which call.
-        attempt: Attempt,
-    },
-    /// The provider said that the message or thought it was writing is whole.
-    SpeechFinished {
-        /// Which call.
-        attempt: Attempt,
-        /// What else it says of it.
-        #[serde(with = "json_text")]
-        extra: Extra,
-    },
-    /// The provider said that a function call is whole.
-    CallFinished {
-        /// Which call of the provider.
-        attempt: Attempt,
-        /// Which of its function calls.
-        call: CallIndex,
-        /// What else it says of it.
-        #[serde(with = "json_text")]
-        extra: Extra,
-    },
-    /// The provider began an item of a kind that this server does not know.
-    OtherStarted {
-        /// Which call.
-        attempt: Attempt,
-        /// Which of such items.
-        item: CallIndex,
-        /// The item, with its `type`.
-        #[serde(with = "json_text")]
-        fields: Extra,
-    },
-    /// Something happened to such an item.
-    OtherReported {
-        /// Which call.
-        attempt: Attempt,
-        /// Which of such items.
-        item: CallIndex,
-        /// The event's type.
-        event: String,
-        /// The event's own fields.
-        #[serde(with = "json_text")]
-        fields: Extra,
-    },
-    /// The provider said that such an item is whole.
-    OtherFinished {
-        /// Which call.
-        attempt: Attempt,
-        /// Which of such items.
-        item: CallIndex,
-        /// The item, with its `type`.
-        #[serde(with = "json_text")]
-        fields: Extra,
-    },
-    /// What the run is held to. Follows the first fact; clients see nothing of it.
-    RunPolicySet {
-        /// The run_policy.
-        #[serde(with = "json_text")]
-        run_policy: Box<RunPolicy>,
-    },
-    /// When the response is over at the latest. Stands before the first call of a provider.
-    DeadlineSet {
-        /// When.
-        at: Timestamp,
-    },
 }
 
 impl Fact {
@@ -320,39 +149,51 @@ impl Fact {
     pub fn attempt(&self) -> Option<Attempt> {
         match self {
             Self::AttemptOpening { attempt, .. }
-            | Self::AttemptOpened { attempt, .. }
-            | Self::TextArrived { attempt, .. }
-            | Self::ReasoningArrived { attempt, .. }
-            | Self::RefusalArrived { attempt, .. }
-            | Self::CallStarted { attempt, .. }
-            | Self::ArgumentsArrived { attempt, .. }
+            | Self::Provider { attempt, .. }
+            | Self::ProviderFailed { attempt, .. }
             | Self::ToolStarted { attempt, .. }
             | Self::ToolAnswered { attempt, .. }
-            | Self::ToolFailed { attempt, .. }
-            | Self::UsageReported { attempt, .. }
-            | Self::ProviderFinished { attempt, .. }
-            | Self::ProviderFailed { attempt, .. }
-            | Self::ScoredTextArrived { attempt, .. }
-            | Self::AnnotationArrived { attempt, .. }
-            | Self::SummaryArrived { attempt, .. }
-            | Self::ReasoningSealed { attempt, .. }
-            | Self::PartFinished { attempt }
-            | Self::SpeechFinished { attempt, .. }
-            | Self::CallFinished { attempt, .. }
-            | Self::OtherStarted { attempt, .. }
-            | Self::OtherReported { attempt, .. }
-            | Self::OtherFinished { attempt, .. } => Some(*attempt),
-            Self::Created { .. }
-            | Self::Accepted { .. }
+            | Self::ToolFailed { attempt, .. } => Some(*attempt),
+            Self::Accepted { .. }
+            | Self::RunPolicySet { .. }
+            | Self::DeadlineSet { .. }
             | Self::LimitReached { .. }
             | Self::CancelRequested { .. }
             | Self::ClientLost { .. }
             | Self::NodeLost { .. }
             | Self::DeadlinePassed { .. }
             | Self::ServerFailed { .. }
-            | Self::RunPolicySet { .. }
-            | Self::DeadlineSet { .. }
             | Self::Ended { .. } => None,
         }
+    }
+
+    /// The fact's name, for logs: facts carry content and have no other printable form. What a provider said has the
+    /// name of its event.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::RunPolicySet { .. } => "run_policy_set",
+            Self::DeadlineSet { .. } => "deadline_set",
+            Self::AttemptOpening { .. } => "attempt_opening",
+            Self::Provider { event, .. } => event.name(),
+            Self::ProviderFailed { .. } => "provider_failed",
+            Self::ToolStarted { .. } => "tool_started",
+            Self::ToolAnswered { .. } => "tool_answered",
+            Self::ToolFailed { .. } => "tool_failed",
+            Self::LimitReached { .. } => "limit_reached",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::ClientLost { .. } => "client_lost",
+            Self::NodeLost { .. } => "node_lost",
+            Self::DeadlinePassed { .. } => "deadline_passed",
+            Self::ServerFailed { .. } => "server_failed",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+impl std::fmt::Debug for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }

@@ -1,42 +1,35 @@
-//! JSON inside of a format that can't hold it: as text.
+//! JSON inside of a format that can't hold it: as text. For `#[serde(with = "json_text")]`.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::Fact;
-
-pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a value as JSON text.
+///
+/// # Errors
+/// If it has no form in JSON, or the format can't hold the text.
+pub fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serde_json::to_string(value).map_err(S::Error::custom)?.serialize(serializer)
 }
 
-pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+/// Reads a value of JSON text.
+///
+/// # Errors
+/// If there is no such text.
+pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text).map_err(D::Error::custom)
-}
-
-impl Fact {
-    /// Whether the fact holds JSON that is nested deeper than it could be read again.
-    #[must_use]
-    pub fn is_too_deep(&self) -> bool {
-        if let Self::AnnotationArrived { annotation: fields, .. }
-        | Self::SpeechFinished { extra: fields, .. }
-        | Self::CallFinished { extra: fields, .. }
-        | Self::OtherStarted { fields, .. }
-        | Self::OtherReported { fields, .. }
-        | Self::OtherFinished { fields, .. } = self
-        {
-            fields.values().any(|value| is_deeper_than(value, DEEPEST))
-        } else {
-            false
-        }
-    }
 }
 
 /// How deeply JSON of a provider may be nested: half of what `serde_json` reads, since it is read inside of items and
 /// events.
 const DEEPEST: usize = 64;
+
+/// Whether a value is nested deeper than it could be read again.
+pub(super) fn is_too_deep(value: &Value) -> bool {
+    is_deeper_than(value, DEEPEST)
+}
 
 /// Whether a value is nested deeper than that many levels.
 fn is_deeper_than(value: &Value, levels: usize) -> bool {

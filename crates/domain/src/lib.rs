@@ -11,10 +11,10 @@ mod fact;
 mod finish;
 mod idempotency;
 mod jitter;
-mod json_text;
-mod legacy;
+pub mod json_text;
 mod limits;
 mod prompt;
+mod provider_event;
 mod recovery;
 mod request;
 mod retry;
@@ -27,7 +27,7 @@ mod transcript;
 mod validation;
 mod view;
 
-pub use allowance::{OutputAllowance, Taken, json_size, logprob_size};
+pub use allowance::{AllowedOutput, OutputAllowance};
 pub use background::{BackgroundLimits, BackgroundLine};
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
@@ -35,13 +35,13 @@ pub use context::{
     CallPairs, Incoherent, UNANSWERED_CALL, check_calls, close_calls, current_turn, default_output_tokens,
     newest_that_fit,
 };
-pub use fact::{Attempt, CallIndex, Fact, Limit};
+pub use fact::{Attempt, Fact, Limit};
 pub use finish::FinishReason;
 pub use idempotency::Idempotency;
 pub use jitter::Jitter;
-pub use legacy::PositionalRequest;
 pub use limits::Limits;
 pub use prompt::{Prompt, PromptParts};
+pub use provider_event::{CallIndex, ProviderEvent};
 pub use recovery::{LostCall, Recovery};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};

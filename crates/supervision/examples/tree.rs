@@ -8,7 +8,7 @@
 use std::{future::pending, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, Handler, fut::wrap_future};
-use antiphon_supervision::{Arbiters, Beat, Child, Exit, Ping, Roster, spawn, spawn_on};
+use antiphon_supervision::{ActorIdentity, Arbiters, Child, Exit, Liveness, Ping, Roster, spawn, spawn_on};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Never ends by itself: without supervision it would outlive its parent.
@@ -53,7 +53,7 @@ impl Actor for Trunk {
             self.leaves.push(spawn(&self.roster, "leaf", |_| Leaf { hangs }, exit));
         }
         ctx.run_interval(Duration::from_millis(10), |trunk, _| {
-            trunk.leaves.retain_mut(|leaf| leaf.beat(3) != Beat::Hung);
+            trunk.leaves.retain_mut(|leaf| leaf.beat(3) != Liveness::Hung);
         });
     }
 }
@@ -63,7 +63,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (arbiters, roster, (tell, mut told)) = (Arbiters::start(2)?, Roster::new(), unbounded_channel());
     let plant = |arbiter| {
         let trunk = Trunk { roster: roster.clone(), told: tell.clone(), leaves: Vec::new() };
-        spawn_on(arbiter, &roster, ("trunk", tracing::Span::none()), |_| trunk, |_| {})
+        let identity = ActorIdentity { label: "trunk", span: tracing::Span::none() };
+        spawn_on(arbiter, &roster, identity, |_| trunk, |_| {})
     };
     let trees = [plant(arbiters.root()), plant(arbiters.of("another tree").ok_or("all threads hang")?)];
     for _ in 0..2 {

@@ -13,12 +13,12 @@ use std::{
 
 use actix_rt::{Arbiter, ArbiterHandle, Runtime, System, SystemRunner};
 
-use super::placement::{Silence, place};
+use super::placement::{SilenceCounter, position};
 
-/// The threads could not be started. None is left behind.
+/// Reports that the threads could not be started. None is left behind.
 #[derive(Debug, thiserror::Error)]
 #[error("the threads of the actors could not be started")]
-pub struct ArbitersGone(#[source] io::Error);
+pub struct ArbitersStartError(#[source] io::Error);
 
 /// A system of arbiters of its own: one for the root of the tree, which all others need, and some for the work.
 ///
@@ -30,7 +30,7 @@ pub struct ArbitersGone(#[source] io::Error);
 ///
 /// ```
 /// use actix::{Actor, Context};
-/// use antiphon_supervision::{Arbiters, Exit, Roster, spawn_on};
+/// use antiphon_supervision::{ActorIdentity, Arbiters, Exit, Roster, spawn_on};
 ///
 /// struct Idle;
 /// impl Actor for Idle {
@@ -41,20 +41,20 @@ pub struct ArbitersGone(#[source] io::Error);
 /// let roster = Roster::new();
 /// let (tell, told) = std::sync::mpsc::channel();
 /// let arbiter = arbiters.of("room 7").ok_or("all threads hang")?;
-/// let label = ("room", tracing::Span::none());
-/// let _child = spawn_on(arbiter, &roster, label, |_| Idle, move |exit| drop(tell.send(exit)));
+/// let identity = ActorIdentity { label: "room", span: tracing::Span::none() };
+/// let _child = spawn_on(arbiter, &roster, identity, |_| Idle, move |exit| drop(tell.send(exit)));
 /// drop(arbiters);
 /// assert_eq!(told.recv()?, Exit::Killed);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Arbiters {
     system: System,
-    root: Watched,
-    pub(super) workers: Vec<Watched>,
+    root: WatchedArbiter,
+    pub(super) workers: Vec<WatchedArbiter>,
 }
 
 #[derive(Clone)]
-pub(super) struct Watched {
+pub(super) struct WatchedArbiter {
     pub(super) arbiter: ArbiterHandle,
     /// The signs of life that it has given, whoever asked for them.
     pub(super) ticks: Arc<AtomicU64>,
@@ -62,7 +62,7 @@ pub(super) struct Watched {
     hung: Arc<AtomicUsize>,
 }
 
-impl Watched {
+impl WatchedArbiter {
     fn new(arbiter: ArbiterHandle) -> Self {
         Self { arbiter, ticks: Arc::default(), hung: Arc::default() }
     }
@@ -98,14 +98,14 @@ impl Arbiters {
     ///
     /// # Errors
     /// If a thread can't be started, with the reason as source.
-    pub fn start(workers: usize) -> Result<Self, ArbitersGone> {
+    pub fn start(workers: usize) -> Result<Self, ArbitersStartError> {
         Self::start_with(workers, Arbiter::try_new)
     }
 
     pub(super) fn start_with(
         workers: usize,
         new: impl Fn() -> io::Result<Arbiter> + Send + 'static,
-    ) -> Result<Self, ArbitersGone> {
+    ) -> Result<Self, ArbitersStartError> {
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let life = move || match system(workers.max(1) + 1, new) {
             Ok((runner, arbiters)) => {
@@ -116,11 +116,15 @@ impl Arbiters {
             // Who started the thread waits for it.
             Err(error) => drop(ready.send(Err(error))),
         };
-        std::thread::Builder::new().name("arbiters".to_owned()).spawn(life).map_err(ArbitersGone)?;
-        let started = started.recv().map_err(|gone| ArbitersGone(io::Error::other(gone)))?;
-        let (system, mut arbiters) = started.map_err(ArbitersGone)?;
-        let root = arbiters.pop().ok_or_else(|| ArbitersGone(io::Error::other("no arbiter for the root")))?;
-        Ok(Self { system, root: Watched::new(root), workers: arbiters.into_iter().map(Watched::new).collect() })
+        std::thread::Builder::new().name("arbiters".to_owned()).spawn(life).map_err(ArbitersStartError)?;
+        let started = started.recv().map_err(|gone| ArbitersStartError(io::Error::other(gone)))?;
+        let (system, mut arbiters) = started.map_err(ArbitersStartError)?;
+        let root = arbiters.pop().ok_or_else(|| ArbitersStartError(io::Error::other("no arbiter for the root")))?;
+        Ok(Self {
+            system,
+            root: WatchedArbiter::new(root),
+            workers: arbiters.into_iter().map(WatchedArbiter::new).collect(),
+        })
     }
 
     /// The arbiter of the root of the tree, and of what else must always answer.
@@ -135,12 +139,12 @@ impl Arbiters {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let alive = |index: usize| self.workers.get(index).is_some_and(|worker| !worker.is_hung());
-        place(hasher.finish(), self.workers.len(), alive)
+        position(hasher.finish(), self.workers.len(), alive)
             .and_then(|index| self.workers.get(index))
             .map(|worker| &worker.arbiter)
     }
 
-    fn all(&self) -> impl Iterator<Item = &Watched> {
+    fn all(&self) -> impl Iterator<Item = &WatchedArbiter> {
         std::iter::once(&self.root).chain(&self.workers)
     }
 
@@ -158,9 +162,9 @@ impl Arbiters {
 
     /// What tells whether all arbiters are alive, from any thread. It needs the [`watch`](Self::watch).
     #[must_use]
-    pub fn ticks(&self) -> Ticks {
+    pub fn ticks(&self) -> ArbiterTicks {
         let ticks = self.all().map(|watched| Arc::clone(&watched.ticks)).collect();
-        Ticks { seen: vec![0; self.workers.len() + 1], ticks }
+        ArbiterTicks { seen: vec![0; self.workers.len() + 1], ticks }
     }
 
     /// Starts a thread that asks every arbiter for a sign of life once per `every`. One that gave none
@@ -172,7 +176,7 @@ impl Arbiters {
         let watched: Vec<_> = self.all().cloned().collect();
         // Without the thread only the watch is missing; the arbiters themselves work.
         let thread = std::thread::Builder::new().name("arbiters-watch".to_owned());
-        if thread.spawn(move || watch(&watched, (every, patience), root_hangs)).is_err() {
+        if thread.spawn(move || watch(&watched, every, patience, root_hangs)).is_err() {
             tracing::error!("the arbiters are not watched: no thread could be started");
         }
     }
@@ -180,12 +184,12 @@ impl Arbiters {
 
 /// Whether all arbiters are alive.
 #[derive(Debug)]
-pub struct Ticks {
+pub struct ArbiterTicks {
     ticks: Vec<Arc<AtomicU64>>,
     seen: Vec<u64>,
 }
 
-impl Ticks {
+impl ArbiterTicks {
     /// True if every arbiter gave a sign of life since this was last true.
     pub fn all(&mut self) -> bool {
         let now: Vec<_> = self.ticks.iter().map(|ticks| ticks.load(Ordering::Relaxed)).collect();
@@ -218,9 +222,9 @@ fn system(count: usize, new: impl Fn() -> io::Result<Arbiter>) -> io::Result<(Sy
 }
 
 /// The first of them is the root's.
-fn watch(watched: &[Watched], (every, patience): (Duration, u32), root_hangs: impl Fn()) {
-    let mut found: Vec<_> = watched.iter().map(|watched| (Silence::since(watched.signs()), false)).collect();
-    while watched.iter().all(Watched::ask) {
+fn watch(watched: &[WatchedArbiter], every: Duration, patience: u32, root_hangs: impl Fn()) {
+    let mut found: Vec<_> = watched.iter().map(|watched| (SilenceCounter::since(watched.signs()), false)).collect();
+    while watched.iter().all(WatchedArbiter::ask) {
         #[expect(clippy::disallowed_methods, reason = "a thread of its own, and it must not depend on a runtime")]
         std::thread::sleep(every);
         for (index, (watched, (silence, was_hung))) in watched.iter().zip(&mut found).enumerate() {

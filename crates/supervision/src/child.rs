@@ -8,13 +8,13 @@ use std::{
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, dev::channel};
 use actix_rt::ArbiterHandle;
+use tokio::time::Instant;
 use tracing::Span;
 
 use super::{
-    Beat, Exit, Ping, Roster,
-    monitored::{Monitored, Notice, Switch},
-    pulse::Pulse,
-    roster::Presence,
+    Exit, Liveness, Ping, Roster,
+    heartbeat::HeartbeatMonitor,
+    monitored::{ChildLink, ExitNotice, Monitored, Supervised},
 };
 
 /// The capacity of a child's mailbox. actix does not hold `do_send` to it: what bounds a mailbox is that
@@ -25,7 +25,7 @@ const MAILBOX: usize = 16;
 ///
 /// ```
 /// use actix::{Actor, Context, Handler};
-/// use antiphon_supervision::{Beat, Exit, Ping, Roster, spawn};
+/// use antiphon_supervision::{Exit, Liveness, Ping, Roster, spawn};
 ///
 /// struct Deaf;
 ///
@@ -37,7 +37,7 @@ const MAILBOX: usize = 16;
 ///     type Result = ();
 ///
 ///     fn handle(&mut self, _: Ping, _: &mut Self::Context) {
-///         // One that hears would say `ping.answer()`.
+///         // One that is well would call `ping.answer()`.
 ///     }
 /// }
 ///
@@ -45,15 +45,17 @@ const MAILBOX: usize = 16;
 ///     let (tell, told) = tokio::sync::oneshot::channel();
 ///     let mut child = spawn(&Roster::new(), "deaf", |_| Deaf, |exit| drop(tell.send(exit)));
 ///     // A parent does this on a timer.
-///     let beats = [child.beat(2), child.beat(2), child.beat(2)];
-///     assert_eq!(beats, [Beat::Alive, Beat::Missed(1), Beat::Hung]);
+///     for found in [Liveness::Alive, Liveness::Missed(1), Liveness::Hung] {
+///         assert_eq!(child.beat(2), found);
+///         tokio::task::yield_now().await;
+///     }
 ///     assert_eq!(told.await, Ok(Exit::Hung));
 /// });
 /// ```
 pub struct Child<A: Actor<Context = Context<A>>> {
     addr: Addr<A>,
-    switch: Arc<Switch>,
-    pulse: Pulse,
+    link: Arc<ChildLink>,
+    heartbeat: HeartbeatMonitor,
 }
 
 impl<A: Actor<Context = Context<A>>> Child<A> {
@@ -63,27 +65,35 @@ impl<A: Actor<Context = Context<A>>> Child<A> {
         &self.addr
     }
 
-    /// One heartbeat: asks the actor whether it still reads its mailbox, and says whether it has answered the last
-    /// time. One that has missed `patience` beats in a row is killed; its ending is [`Exit::Hung`]. An actor that
-    /// blocks its thread can't be killed: its ending is told when the thread comes back, so don't wait for it.
-    pub fn beat(&mut self, patience: u32) -> Beat
+    /// Asks the actor whether it still reads its mailbox, and says whether it has answered the last time. One that has
+    /// missed `patience` beats in a row is killed; its ending is [`Exit::Hung`].
+    ///
+    /// A beat is missed only if the actor had a turn since the last one that counted, so a parent may beat as often and
+    /// as fast as it likes, and catch up on beats after a stall of its thread. Where the actor's own thread, not the
+    /// parent's, gives it no turn, beats count that are 10 ms apart. An actor that blocks its thread can't be
+    /// killed: its ending is reported when the thread comes back, so don't wait for it.
+    pub fn beat(&mut self, patience: u32) -> Liveness
     where
         A: Handler<Ping>,
     {
-        let (beat, ping) = self.pulse.beat(patience);
-        if let Some(ping) = ping {
-            self.addr.do_send(ping);
+        let now = Instant::now();
+        let found = self.heartbeat.check(self.link.turns.so_far(), now, patience);
+        match found {
+            Liveness::Waiting => return found,
+            Liveness::Alive => self.addr.do_send(self.heartbeat.ping()),
+            Liveness::Missed(_) => {}
+            Liveness::Hung => self.link.kill_switch.kill(Exit::Hung),
         }
-        if beat == Beat::Hung {
-            self.switch.kill(Exit::Hung);
-        }
-        beat
+        // After the ping: a turn that began before may not have seen it.
+        self.heartbeat.counted(self.link.turns.so_far(), now);
+        self.link.kill_switch.wake();
+        found
     }
 }
 
 impl<A: Actor<Context = Context<A>>> Drop for Child<A> {
     fn drop(&mut self) {
-        self.switch.kill(Exit::Killed);
+        self.link.kill_switch.kill(Exit::Killed);
     }
 }
 
@@ -93,9 +103,18 @@ impl<A: Actor<Context = Context<A>>> fmt::Debug for Child<A> {
     }
 }
 
+/// Who an actor is that is started on another arbiter.
+#[derive(Debug, Clone)]
+pub struct ActorIdentity<L = &'static str> {
+    /// What it is called on the roster.
+    pub label: L,
+    /// The span of what it logs: the thread that it lives on has no current one.
+    pub span: Span,
+}
+
 /// Starts an actor on the current arbiter. It is on the roster at once, and `build` makes it at once; a panic in
-/// `build` is an ending like others. `exit` is told the ending, once, after the actor is dropped and off the roster.
-/// What the actor logs is in the caller's span.
+/// `build` is an ending like others. `exit` is called with the ending, once, after the actor is dropped and off the
+/// roster. What the actor logs is in the caller's span.
 ///
 /// ```
 /// use actix::{Actor, Context};
@@ -124,54 +143,60 @@ pub fn spawn<A: Actor<Context = Context<A>>, L: Send + 'static>(
 ) -> Child<A> {
     let context = Context::new();
     let addr = context.address();
-    let switch = Arc::new(Switch::default());
-    let presence = roster.enter(label, Arc::clone(&switch));
-    run(context, build, Entered { presence, switch: Arc::clone(&switch), span: Span::current() }, Notice::new(exit));
-    Child { addr, switch, pulse: Pulse::default() }
+    let (supervised, link) = enter(roster, ActorIdentity { label, span: Span::current() }, exit);
+    run(context, build, supervised);
+    Child { addr, link, heartbeat: HeartbeatMonitor::default() }
 }
 
 /// Starts an actor on another arbiter, from any thread; its address works at once, and `build` makes it there. If the
-/// arbiter is gone the ending is [`Exit::Killed`]. What the actor logs is in the span beside its label: the thread that
-/// it lives on has no current one. Otherwise as [`spawn`]; [`Arbiters`](super::Arbiters) has an example.
+/// arbiter is gone the ending is [`Exit::Killed`]. Otherwise as [`spawn`]; [`Arbiters`](super::Arbiters) has an example.
 pub fn spawn_on<A: Actor<Context = Context<A>>, L: Send + 'static>(
     arbiter: &ArbiterHandle,
     roster: &Roster<L>,
-    (label, span): (L, Span),
+    identity: ActorIdentity<L>,
     build: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
     exit: impl FnOnce(Exit) + Send + 'static,
 ) -> Child<A> {
     let (sender, receiver) = channel::channel(MAILBOX);
     let addr = Addr::new(sender);
-    let switch = Arc::new(Switch::default());
-    let presence = roster.enter(label, Arc::clone(&switch));
-    let (notice, entered) = (Notice::new(exit), Entered { presence, switch: Arc::clone(&switch), span });
+    let (supervised, link) = enter(roster, identity, exit);
     // A closure that the arbiter never runs is dropped, and the notice in it tells the parent.
-    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, entered, notice));
-    Child { addr, switch, pulse: Pulse::default() }
+    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, supervised));
+    Child { addr, link, heartbeat: HeartbeatMonitor::default() }
 }
 
-/// An actor that is on the roster and not yet alive.
-struct Entered<L> {
-    presence: Presence<L>,
-    switch: Arc<Switch>,
-    span: Span,
+/// Puts an actor on the roster that is not yet alive.
+fn enter<L>(
+    roster: &Roster<L>,
+    identity: ActorIdentity<L>,
+    exit: impl FnOnce(Exit) + Send + 'static,
+) -> (Supervised<L>, Arc<ChildLink>) {
+    let link = Arc::new(ChildLink::default());
+    let supervised = Supervised {
+        link: Arc::clone(&link),
+        entry: Some(roster.enter(identity.label)),
+        notice: ExitNotice::new(exit),
+        span: identity.span,
+    };
+    (supervised, link)
 }
 
 fn run<A: Actor<Context = Context<A>>, L: 'static>(
     mut context: Context<A>,
     build: impl FnOnce(&mut Context<A>) -> A,
-    Entered { presence, switch, span }: Entered<L>,
-    mut notice: Notice,
+    mut supervised: Supervised<L>,
 ) {
-    match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| build(&mut context)))) {
+    match catch_unwind(AssertUnwindSafe(|| supervised.span.in_scope(|| build(&mut context)))) {
         Ok(actor) => {
-            let life = Monitored::new(context.into_future(actor), switch, presence, notice, span);
+            let actor = context.into_future(actor);
+            #[cfg(feature = "fault-injection")]
+            let actor = supervised.with_faults(actor);
             #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
-            actix_rt::spawn(life);
+            actix_rt::spawn(Monitored::new(actor, supervised));
         }
         Err(panic) => {
-            drop(presence);
-            notice.tell(Exit::of_panic(&*panic));
+            supervised.entry = None;
+            supervised.notice.send(Exit::of_panic(&*panic));
         }
     }
 }

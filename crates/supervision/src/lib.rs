@@ -4,18 +4,20 @@ mod arbiters;
 mod budget;
 mod child;
 mod exit;
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+mod heartbeat;
 mod monitored;
 mod placement;
-mod pulse;
 mod roster;
 #[cfg(test)]
 mod tests;
 
-pub use arbiters::{Arbiters, ArbitersGone, Ticks};
+pub use arbiters::{ArbiterTicks, Arbiters, ArbitersStartError};
 pub use budget::{Restart, RestartBudget};
-pub use child::{Child, spawn, spawn_on};
+pub use child::{ActorIdentity, Child, spawn, spawn_on};
 pub use exit::Exit;
-pub use pulse::{Beat, Ping};
 #[cfg(feature = "fault-injection")]
-pub use roster::Fault;
-pub use roster::{Leak, Roster};
+pub use fault_injection::Fault;
+pub use heartbeat::{Liveness, Ping};
+pub use roster::{LeakedActors, Roster};

@@ -8,154 +8,98 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use actix::{Actor, dev::ContextFut};
 use parking_lot::Mutex;
 
-#[cfg(feature = "fault-injection")]
-use super::roster::Fault;
-use super::{Exit, roster::Presence};
+use super::{Exit, heartbeat::TurnCounter, roster::RosterEntry};
 
-/// A parent's hand on a child: works from every thread.
+/// What a parent and its child share, from whatever threads.
 #[derive(Debug, Default)]
-pub(super) struct Switch {
-    state: Mutex<SwitchState>,
-    #[cfg(feature = "fault-injection")]
-    struck: tokio::sync::watch::Sender<bool>,
+pub(super) struct ChildLink {
+    pub(super) kill_switch: KillSwitch,
+    pub(super) turns: TurnCounter,
 }
 
+/// Ends a child from any thread.
 #[derive(Debug, Default)]
-struct SwitchState {
-    kill: Option<Exit>,
+pub(super) struct KillSwitch(Mutex<KillSwitchState>);
+
+#[derive(Debug, Default)]
+struct KillSwitchState {
+    exit: Option<Exit>,
     waker: Option<Waker>,
-    #[cfg(feature = "fault-injection")]
-    fault: Option<Fault>,
 }
 
-impl Switch {
+impl KillSwitch {
     /// Ends the child with this exit before its next turn. The first cause is kept.
     pub(super) fn kill(&self, exit: Exit) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.kill.get_or_insert(exit);
-            state.waker.take()
-        };
+        self.0.lock().exit.get_or_insert(exit);
+        self.wake();
+    }
+
+    /// Gives the child a turn as soon as its thread can.
+    pub(super) fn wake(&self) {
+        let waker = self.0.lock().waker.take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
     fn killed(&self, waker: &Waker) -> Option<Exit> {
-        let mut state = self.state.lock();
+        let mut state = self.0.lock();
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
-        state.kill.clone()
-    }
-
-    #[cfg(feature = "fault-injection")]
-    pub(super) fn inflict(&self, fault: Fault) {
-        let waker = {
-            let mut state = self.state.lock();
-            state.fault = Some(fault);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    #[cfg(feature = "fault-injection")]
-    fn fault(&self) -> Option<Fault> {
-        let fault = self.state.lock().fault;
-        if matches!(fault, Some(Fault::Hang | Fault::Block)) {
-            self.struck.send_replace(true);
-        }
-        fault
-    }
-
-    /// Waits until an inflicted fault shows: the actor hangs, or has ended.
-    #[cfg(feature = "fault-injection")]
-    pub(super) async fn struck(&self) {
-        // The sender is this switch's own.
-        let mut struck = self.struck.subscribe();
-        let _struck = struck.wait_for(|struck| *struck).await;
+        state.exit.clone()
     }
 }
 
-/// Tells the parent exactly once, also if the task is aborted or its arbiter is gone.
-pub(super) struct Notice(Option<Box<dyn FnOnce(Exit) + Send>>);
+/// Reports an exit to the parent exactly once, also if the task is aborted or its arbiter is gone.
+pub(super) struct ExitNotice(Option<Box<dyn FnOnce(Exit) + Send>>);
 
-impl Notice {
-    pub(super) fn new(tell: impl FnOnce(Exit) + Send + 'static) -> Self {
-        Self(Some(Box::new(tell)))
+impl ExitNotice {
+    pub(super) fn new(report: impl FnOnce(Exit) + Send + 'static) -> Self {
+        Self(Some(Box::new(report)))
     }
 
-    pub(super) fn tell(&mut self, exit: Exit) {
-        if let Some(tell) = self.0.take() {
-            tell(exit);
+    pub(super) fn send(&mut self, exit: Exit) {
+        if let Some(report) = self.0.take() {
+            report(exit);
         }
     }
 }
 
-impl Drop for Notice {
+impl Drop for ExitNotice {
     fn drop(&mut self) {
-        self.tell(Exit::Killed);
+        self.send(Exit::Killed);
     }
 }
 
-/// Polls an actor's context and turns whatever happens into an [`Exit`].
-pub(super) struct Monitored<A: Actor<Context = actix::Context<A>>, L> {
-    context: Option<ContextFut<A, actix::Context<A>>>,
-    switch: Arc<Switch>,
-    // Declared before the notice: the actor is off the roster when its parent hears of the ending.
-    presence: Option<Presence<L>>,
-    notice: Notice,
-    span: tracing::Span,
+/// An actor that is on the roster, and who is told its ending.
+pub(super) struct Supervised<L> {
+    pub(super) link: Arc<ChildLink>,
+    // Declared before the notice: the actor is off the roster when its parent is told of the ending.
+    pub(super) entry: Option<RosterEntry<L>>,
+    pub(super) notice: ExitNotice,
+    pub(super) span: tracing::Span,
 }
 
-impl<A: Actor<Context = actix::Context<A>>, L> Monitored<A, L> {
-    pub(super) fn new(
-        context: ContextFut<A, actix::Context<A>>,
-        switch: Arc<Switch>,
-        presence: Presence<L>,
-        notice: Notice,
-        span: tracing::Span,
-    ) -> Self {
-        Self { context: Some(context), switch, presence: Some(presence), notice, span }
-    }
+/// Polls an actor's future and turns whatever happens into an [`Exit`].
+pub(super) struct Monitored<F, L> {
+    actor: Option<F>,
+    supervised: Supervised<L>,
+}
 
-    /// Dropping a context runs the actor's `stopping` and `stopped`, and these may panic too.
-    fn end(&mut self, exit: Exit) {
-        let context = self.context.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(context)));
-        self.presence = None;
-        #[cfg(feature = "fault-injection")]
-        self.switch.struck.send_replace(true);
-        self.notice.tell(match (exit, dropped) {
-            (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
-            (exit, _) => exit,
-        });
+impl<F: Future<Output = ()> + Unpin, L> Monitored<F, L> {
+    pub(super) fn new(actor: F, supervised: Supervised<L>) -> Self {
+        Self { actor: Some(actor), supervised }
     }
 
     fn turn(&mut self, task: &mut Context<'_>) -> Poll<Exit> {
-        if let Some(exit) = self.switch.killed(task.waker()) {
+        if let Some(exit) = self.supervised.link.kill_switch.killed(task.waker()) {
             return Poll::Ready(exit);
         }
-        #[cfg(feature = "fault-injection")]
-        match self.switch.fault() {
-            Some(Fault::Hang) => return Poll::Pending,
-            Some(Fault::Block) => loop {
-                std::thread::park();
-            },
-            Some(Fault::Stop) => return Poll::Ready(Exit::Stopped),
-            Some(Fault::Panic) => {
-                let panic = catch_unwind(|| std::panic::resume_unwind(Box::new("an inflicted panic")));
-                return Poll::Ready(panic.map_or_else(|panic| Exit::of_panic(&*panic), |()| Exit::Stopped));
-            }
-            None => {}
-        }
-        let Some(context) = &mut self.context else { return Poll::Ready(Exit::Stopped) };
-        match catch_unwind(AssertUnwindSafe(|| Pin::new(context).poll(task))) {
+        let Some(actor) = &mut self.actor else { return Poll::Ready(Exit::Stopped) };
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(actor).poll(task))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(Exit::Stopped),
             Err(panic) => Poll::Ready(Exit::of_panic(&*panic)),
@@ -163,19 +107,36 @@ impl<A: Actor<Context = actix::Context<A>>, L> Monitored<A, L> {
     }
 }
 
-impl<A: Actor<Context = actix::Context<A>>, L> Future for Monitored<A, L> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
-        let span = self.span.clone();
-        let _in_span = span.enter();
-        self.turn(task).map(|exit| self.end(exit))
+impl<F, L> Monitored<F, L> {
+    /// Drops the actor, which runs its `stopping` and `stopped`; these may panic too.
+    fn end(&mut self, exit: Exit) {
+        let actor = self.actor.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(actor)));
+        self.supervised.entry = None;
+        self.supervised.notice.send(match (exit, dropped) {
+            (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
+            (exit, _) => exit,
+        });
     }
 }
 
-impl<A: Actor<Context = actix::Context<A>>, L> Drop for Monitored<A, L> {
+impl<F: Future<Output = ()> + Unpin, L> Future for Monitored<F, L> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let link = Arc::clone(&self.supervised.link);
+        let span = self.supervised.span.clone();
+        let _in_span = span.enter();
+        link.turns.begin();
+        let turn = self.turn(task).map(|exit| self.end(exit));
+        link.turns.end();
+        turn
+    }
+}
+
+impl<F, L> Drop for Monitored<F, L> {
     fn drop(&mut self) {
-        if self.context.is_some() {
+        if self.actor.is_some() {
             self.end(Exit::Killed);
         }
     }

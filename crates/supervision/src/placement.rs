@@ -1,8 +1,8 @@
 //! Which thread an actor lives on, and when a thread counts as hung: the arithmetic.
 
-/// The place of a key among `count`. It has a home that never changes; only while its home is not alive it is
+/// The position of a key among `count`. It has a home that never changes; only while its home is not alive it is
 /// spread over those that are. None if none is.
-pub(super) fn place(key: u64, count: usize, alive: impl Fn(usize) -> bool) -> Option<usize> {
+pub(super) fn position(key: u64, count: usize, alive: impl Fn(usize) -> bool) -> Option<usize> {
     let home = remainder(key, count)?;
     if alive(home) {
         return Some(home);
@@ -20,13 +20,13 @@ fn remainder(key: u64, count: usize) -> Option<usize> {
 
 /// How often in a row a thread gave no sign of life.
 #[derive(Debug, Clone)]
-pub(super) struct Silence {
+pub(super) struct SilenceCounter {
     /// The signs that it had given at the last look.
     seen: u64,
     looks: u32,
 }
 
-impl Silence {
+impl SilenceCounter {
     /// Of a thread that has given so many signs of life up to now.
     pub(super) fn since(signs: u64) -> Self {
         Self { seen: signs, looks: 0 }

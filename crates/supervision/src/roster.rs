@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
 
-use super::monitored::Switch;
+#[cfg(feature = "fault-injection")]
+use super::fault_injection::FaultSwitch;
 
 /// The actors that are alive, each by the label that it was started under: for metrics, for leak checks and for the
-/// fault switches of tests.
+/// faults that tests inflict.
 ///
 /// A label is whatever tells your actors apart: a `&'static str`, an enum of roles, a role with an id. It is stored
 /// as it is, so one that is `Copy` costs nothing. Several actors may have the same. Clones are the same roster.
@@ -34,36 +35,57 @@ use super::monitored::Switch;
 ///     assert!(roster.wait_until_empty(Duration::from_secs(5)).await.is_ok());
 /// });
 /// ```
-pub struct Roster<L = &'static str>(Arc<Mutex<Listed<L>>>);
+pub struct Roster<L = &'static str>(Arc<Mutex<RosterState<L>>>);
 
-struct Listed<L> {
+struct RosterState<L> {
     next: u64,
-    live: BTreeMap<u64, (L, Arc<Switch>)>,
+    live: BTreeMap<u64, LiveActor<L>>,
     /// There from the first time that somebody waits; nobody pays for it before.
     changed: Option<Arc<Notify>>,
 }
 
+pub(super) struct LiveActor<L> {
+    pub(super) label: L,
+    #[cfg(feature = "fault-injection")]
+    pub(super) faults: FaultSwitch,
+}
+
+impl<L> LiveActor<L> {
+    fn new(label: L) -> Self {
+        Self {
+            label,
+            #[cfg(feature = "fault-injection")]
+            faults: FaultSwitch::default(),
+        }
+    }
+}
+
 impl<L> Roster<L> {
-    /// A roster of nobody.
+    /// An empty roster.
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Listed { next: 0, live: BTreeMap::new(), changed: None })))
+        Self(Arc::new(Mutex::new(RosterState { next: 0, live: BTreeMap::new(), changed: None })))
     }
 
-    pub(super) fn enter(&self, label: L, switch: Arc<Switch>) -> Presence<L> {
-        let number = self.change(|listed| {
-            let number = listed.next;
-            listed.next += 1;
-            listed.live.insert(number, (label, switch));
+    pub(super) fn enter(&self, label: L) -> RosterEntry<L> {
+        let number = self.change(|state| {
+            let number = state.next;
+            state.next += 1;
+            state.live.insert(number, LiveActor::new(label));
             number
         });
-        Presence { roster: self.clone(), number }
+        RosterEntry { roster: self.clone(), number }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Listed<L>) -> T) -> T {
+    /// What `look` finds at those that are alive, oldest first.
+    pub(super) fn find<T>(&self, look: impl Fn(&LiveActor<L>) -> Option<T>) -> Vec<T> {
+        self.0.lock().live.values().filter_map(look).collect()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut RosterState<L>) -> T) -> T {
         let (value, changed) = {
-            let mut listed = self.0.lock();
-            (change(&mut listed), listed.changed.clone())
+            let mut state = self.0.lock();
+            (change(&mut state), state.changed.clone())
         };
         if let Some(changed) = changed {
             changed.notify_waiters();
@@ -76,7 +98,7 @@ impl<L: Clone> Roster<L> {
     /// Who is alive, oldest first.
     #[must_use]
     pub fn live(&self) -> Vec<L> {
-        self.0.lock().live.values().map(|(label, _)| label.clone()).collect()
+        self.find(|live| Some(live.label.clone()))
     }
 
     /// Waits until those that are alive are as `wanted`.
@@ -99,12 +121,12 @@ impl<L: Clone> Roster<L> {
     ///
     /// # Errors
     /// Those that are alive after that time.
-    pub async fn wait_until_empty(&self, patience: Duration) -> Result<(), Leak<L>> {
+    pub async fn wait_until_empty(&self, patience: Duration) -> Result<(), LeakedActors<L>> {
         if timeout(patience, self.wait_until(<[_]>::is_empty)).await.is_ok() {
             return Ok(());
         }
         let alive = self.live();
-        if alive.is_empty() { Ok(()) } else { Err(Leak { alive, patience }) }
+        if alive.is_empty() { Ok(()) } else { Err(LeakedActors { alive, patience }) }
     }
 }
 
@@ -122,20 +144,20 @@ impl<L> Default for Roster<L> {
 
 impl<L: fmt::Debug> fmt::Debug for Roster<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.lock().live.values().map(|(label, _)| label)).finish()
+        f.debug_set().entries(self.0.lock().live.values().map(|live| &live.label)).finish()
     }
 }
 
 /// Actors that should have ended and have not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leak<L> {
+pub struct LeakedActors<L> {
     /// Who they are, oldest first.
     pub alive: Vec<L>,
     /// How long they were waited for.
     pub patience: Duration,
 }
 
-impl<L: fmt::Debug> fmt::Display for Leak<L> {
+impl<L: fmt::Debug> fmt::Display for LeakedActors<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { alive, patience } = self;
         let are = if alive.len() == 1 { "actor is" } else { "actors are" };
@@ -143,47 +165,25 @@ impl<L: fmt::Debug> fmt::Display for Leak<L> {
     }
 }
 
-impl<L: fmt::Debug> std::error::Error for Leak<L> {}
+impl<L: fmt::Debug> std::error::Error for LeakedActors<L> {}
 
-/// An actor's line in the roster, struck out when dropped.
-pub(super) struct Presence<L> {
+/// An actor's entry in the roster, which is removed when this is dropped.
+pub(super) struct RosterEntry<L> {
     roster: Roster<L>,
     number: u64,
 }
 
-impl<L> Drop for Presence<L> {
-    fn drop(&mut self) {
-        // Dropped after the lock is given back: a label's own drop may do anything.
-        let _gone = self.roster.change(|listed| listed.live.remove(&self.number));
+impl<L> RosterEntry<L> {
+    /// What `look` finds at this actor.
+    #[cfg(feature = "fault-injection")]
+    pub(super) fn actor<T>(&self, look: impl FnOnce(&LiveActor<L>) -> T) -> Option<T> {
+        self.roster.0.lock().live.get(&self.number).map(look)
     }
 }
 
-/// What a test can do to an actor from outside.
-#[cfg(feature = "fault-injection")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// It panics at its next turn.
-    Panic,
-    /// It stops, without a word to anybody.
-    Stop,
-    /// It never takes another turn.
-    Hang,
-    /// It blocks the thread that it lives on, for good.
-    Block,
-}
-
-#[cfg(feature = "fault-injection")]
-impl<L: PartialEq> Roster<L> {
-    /// Inflicts a fault on every live actor with that label, waits until it shows, and says on how many.
-    pub async fn inflict(&self, label: L, fault: Fault) -> usize {
-        let hit: Vec<_> = {
-            let listed = self.0.lock();
-            listed.live.values().filter(|(found, _)| *found == label).map(|(_, switch)| Arc::clone(switch)).collect()
-        };
-        for switch in &hit {
-            switch.inflict(fault);
-            switch.struck().await;
-        }
-        hit.len()
+impl<L> Drop for RosterEntry<L> {
+    fn drop(&mut self) {
+        // Dropped after the lock is given back: a label's own drop may do anything.
+        let _gone = self.roster.change(|state| state.live.remove(&self.number));
     }
 }

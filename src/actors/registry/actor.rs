@@ -17,7 +17,7 @@ use crate::actors::{
     Label, Role,
     node::Node,
     response_supervisor::{LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
-    supervision::{Beat, Child, Exit, Ping, spawn_on},
+    supervision::{ActorIdentity, Child, Exit, Liveness, Ping, spawn_on},
 };
 use crate::domain::{BackgroundLine, RunPlan};
 use crate::protocol::ResponseId;
@@ -67,7 +67,7 @@ impl ResponseRegistry {
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats;
         let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
-        let hung: Vec<_> = beats.filter_map(|(id, beat)| (beat == Beat::Hung).then_some(id)).collect();
+        let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {
             // Not waited for: where the whole arbiter hangs no notice comes.
             self.supervisor_failed(id, &Exit::Hung, ctx);
@@ -167,10 +167,10 @@ impl ResponseRegistry {
             origin,
             registry: registry.clone().recipient(),
         };
-        let label = Label::of(Role::ResponseSupervisor, id);
+        let identity = ActorIdentity { label: Label::of(Role::ResponseSupervisor, id), span };
         let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
-        let child = spawn_on(arbiter, &self.node.roster, (label, span), build, exit);
+        let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
         self.running.insert(id, child);
     }
 

@@ -17,7 +17,7 @@ use crate::actors::{
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
     response_supervisor::JoinRun,
-    supervision::{Child, spawn_on},
+    supervision::{ActorIdentity, Child, spawn_on},
 };
 use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
@@ -104,9 +104,9 @@ impl ResponseRegistry {
                 let source = Source { id, frame_buffer: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(reader, source, (view, from), outlet, parent)
             };
-            let label = (Label::of(Role::ClientEmitter, id), span);
+            let identity = ActorIdentity { label: Label::of(Role::ClientEmitter, id), span };
             let exit = move |_| registry.do_send(ReplayExited { reader });
-            let child = spawn_on(arbiter, &self.node.roster, label, build, exit);
+            let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
             phase.send_replace(ResponsePhase::Opened);
             self.replays.emitters.insert(reader, (child, phase));
             Ok(())

@@ -15,7 +15,7 @@ use crate::actors::{
     node::Node,
     response_supervisor::{Leftover, RunOrigin},
 };
-use crate::domain::{Attempt, Fact, LostCall, Recovery, RunPlan, Target};
+use crate::domain::{Attempt, Fact, LostCall, ProviderEvent, Recovery, RunPlan, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
@@ -301,8 +301,9 @@ fn target(node: &Node, model: &str, call: LostCall) -> Target {
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }
 
-/// What the provider said in that call, as far as the log has it.
-async fn heard(log: &Log, attempt: Attempt) -> Result<Vec<Fact>, LogError> {
+/// What the provider said in that call, as far as the log has it. Reports of usage are left out: how often they come
+/// depends on how a call is cut into reads, and only the last one counts.
+async fn heard(log: &Log, attempt: Attempt) -> Result<Vec<ProviderEvent>, LogError> {
     let mut heard = Vec::new();
     let mut next = 0;
     loop {
@@ -311,8 +312,11 @@ async fn heard(log: &Log, attempt: Attempt) -> Result<Vec<Fact>, LogError> {
             return Ok(heard);
         }
         next += page.len() as u64;
-        let said = page.into_iter().filter(|fact| fact.attempt() == Some(attempt));
-        // The opening is this server's own, and reports of usage are kept for the end.
-        heard.extend(said.filter(|fact| !matches!(fact, Fact::AttemptOpening { .. } | Fact::UsageReported { .. })));
+        heard.extend(page.into_iter().filter_map(|fact| said_in(attempt, fact)));
     }
+}
+
+fn said_in(call: Attempt, fact: Fact) -> Option<ProviderEvent> {
+    let Fact::Provider { attempt, event } = fact else { return None };
+    (attempt == call && !matches!(event, ProviderEvent::Usage(_))).then_some(event)
 }

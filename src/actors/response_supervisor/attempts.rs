@@ -11,7 +11,7 @@ use super::{
     supervisor::Stage,
 };
 use crate::actors::upstream::Upstream;
-use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, LostCall, Next, Target};
+use crate::domain::{Attempt, Attempts, Cause, Fact, Failure, LostCall, Next, ProviderEvent, Target};
 use crate::fault::{self, FaultPoint};
 use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, Ticket};
 
@@ -117,15 +117,20 @@ impl Tries {
         self.permit.clone()
     }
 
-    /// The fact if it was not heard before.
+    /// The event if it was not heard before.
     ///
     /// # Errors
     /// If the provider tells its call differently from the first time.
-    pub(super) fn unheard(&mut self, fact: Fact) -> Result<Option<Fact>, AnotherStory> {
+    pub(super) fn unheard(&mut self, event: ProviderEvent) -> Result<Option<ProviderEvent>, AnotherStory> {
         match &mut self.retelling {
-            Some(retelling) => retelling.take(fact),
-            None => Ok(Some(fact)),
+            Some(retelling) => retelling.take(event),
+            None => Ok(Some(event)),
         }
+    }
+
+    /// Whether the provider repeats what was heard before.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.retelling.as_ref().is_some_and(Retelling::is_replaying)
     }
 
     /// The provider answered with a success.
@@ -281,8 +286,7 @@ impl ResponseSupervisor {
             Next::GiveUp => self.finish(failed, ctx),
             next @ (Next::Retry { .. } | Next::Fallback { .. }) => {
                 tracing::info!(next = ?next, "another attempt follows");
-                let usage = self.usage.take();
-                self.record(usage.into_iter().chain(failed), ctx);
+                self.record(failed, ctx);
                 self.follow(next, ctx);
             }
         }

@@ -27,7 +27,7 @@ impl ResponseSupervisor {
         if self.plan.request.background {
             self.registry.do_send(RunFact::TurnOver(self.plan.id));
         }
-        self.last_facts = self.usage.take().into_iter().chain(facts).collect();
+        self.last_facts = facts.into_iter().collect();
         fault::reach(FaultPoint::EndingDecided);
         if matches!(self.stage, Stage::Running) {
             self.stage = Stage::Settling;
@@ -37,8 +37,8 @@ impl ResponseSupervisor {
 
     /// The usage that no provider reported is estimated, off this thread, before the ending is written.
     pub(super) fn estimate_and_settle(&mut self, ctx: &mut Context<Self>) {
-        let reports = self.last_facts.iter().any(|fact| matches!(fact, Fact::UsageReported { .. }));
-        let text = self.transcript.written().filter(|_| !reports);
+        let reported = self.tries.attempt.and_then(|attempt| self.transcript.reported_usage(attempt));
+        let text = self.transcript.written().filter(|_| reported.is_none());
         let Some(text) = text else { return self.settle(0, ctx) };
         let node = Arc::clone(&self.node);
         let encoding = self.plan.encoding;

@@ -7,12 +7,11 @@ use tokio::time::Instant;
 
 use super::{ResponseSupervisor, RunFact, retelling::AnotherStory, supervisor::Stage};
 use crate::actors::{
-    client_stream::ResponsePhase,
-    persistence_accumulator::StoreFact,
-    provider_reader::{ReaderFact, Said},
+    client_stream::ResponsePhase, persistence_accumulator::StoreFact, provider_reader::ProviderMessage,
 };
-use crate::domain::{Attempt, Cause, Fact, Frame, Limit, Taken};
+use crate::domain::{AllowedOutput, Attempt, Cause, Fact, Frame, Limit, ProviderEvent};
 use crate::fault::{self, FaultPoint};
+use crate::protocol::Usage;
 use crate::provider;
 use crate::refusal::Refusal;
 use crate::store::Conflict;
@@ -22,6 +21,13 @@ const MOST_PIECES: usize = 4_096;
 
 /// How long after a refusal the database is asked again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What of one read is new and allowed.
+struct Read {
+    events: Vec<ProviderEvent>,
+    /// The last report. Some providers report with every word, and only the last one counts.
+    usage: Option<Usage>,
+}
 
 impl ResponseSupervisor {
     /// Folds facts and has them made durable.
@@ -83,11 +89,14 @@ impl ResponseSupervisor {
         }
     }
 
-    fn read(&mut self, attempt: Attempt, facts: Vec<Fact>, cost: usize, ctx: &mut Context<Self>) {
-        let mut within = Vec::with_capacity(facts.len());
-        let stop = facts.into_iter().find_map(|fact| self.screen(attempt, fact, &mut within));
-        self.note_heard(&within);
-        self.record(within, ctx);
+    fn read(&mut self, attempt: Attempt, events: Vec<ProviderEvent>, cost: usize, ctx: &mut Context<Self>) {
+        let mut read = Read { events: Vec::with_capacity(events.len()), usage: None };
+        let stop = events.into_iter().find_map(|event| self.screen(attempt, event, &mut read));
+        self.note_heard(&read.events);
+        let known = self.transcript.reported_usage(attempt);
+        let usage = read.usage.filter(|usage| known != Some(*usage)).map(ProviderEvent::Usage);
+        let facts = read.events.into_iter().chain(usage).map(|event| Fact::Provider { attempt, event });
+        self.record(facts.collect::<Vec<_>>(), ctx);
         fault::reach(FaultPoint::FactsRecorded);
         if self.transcript.lost_call().is_some() {
             let facts = self.transcript.facts();
@@ -110,42 +119,45 @@ impl ResponseSupervisor {
         }
     }
 
-    /// Lets through what is new and allowed. The fact that ends the response if this one does.
-    fn screen(&mut self, attempt: Attempt, fact: Fact, within: &mut Vec<Fact>) -> Option<Fact> {
+    /// Lets through what is new and allowed. The fact that ends the response if this event does.
+    fn screen(&mut self, attempt: Attempt, event: ProviderEvent, read: &mut Read) -> Option<Fact> {
         let nonsense = Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError };
-        if matches!(fact, Fact::UsageReported { .. }) {
-            self.usage = Some(fact);
+        if let ProviderEvent::Usage(usage) = event {
+            // What was reported before a point that was recorded is recorded too.
+            if !self.tries.is_replaying() || self.transcript.reported_usage(attempt).is_none() {
+                read.usage = Some(usage);
+            }
             return None;
         }
-        let fact = match self.tries.unheard(fact) {
-            Ok(fact) => fact?,
+        let event = match self.tries.unheard(event) {
+            Ok(event) => event?,
             Err(AnotherStory) => {
                 tracing::warn!(provider = self.provider(), "a provider tells a call differently from the first time");
                 return Some(nonsense);
             }
         };
-        if fact.is_too_deep() {
+        if event.is_too_deep() {
             tracing::warn!(provider = self.provider(), "a provider sent JSON that is nested too deeply");
             return Some(nonsense);
         }
-        if let Fact::CallStarted { name, .. } = &fact
+        if let ProviderEvent::FunctionCallStarted { name, .. } = &event
             && !self.plan.request.may_call(name)
         {
             tracing::warn!(provider = self.provider(), "a provider called a function that it may not call");
             return Some(nonsense);
         }
-        if matches!(fact, Fact::AttemptOpened { .. }) {
+        if matches!(event, ProviderEvent::Opened { .. }) {
             fault::reach(FaultPoint::OpenedHeard);
             self.opened = true;
             self.tries.answered();
         }
-        match self.allowance.take(fact) {
-            Taken::Whole(fact) => {
-                within.push(fact);
+        match self.allowance.take(event) {
+            AllowedOutput::Whole(event) => {
+                read.events.push(event);
                 None
             }
-            Taken::Cut(fact) => {
-                within.extend(fact);
+            AllowedOutput::Cut(event) => {
+                read.events.extend(event);
                 Some(Fact::LimitReached { limit: Limit::OutputBytes })
             }
         }
@@ -248,18 +260,19 @@ impl ResponseSupervisor {
     }
 }
 
-impl Handler<ReaderFact> for ResponseSupervisor {
+impl Handler<ProviderMessage> for ResponseSupervisor {
     type Result = ();
 
-    fn handle(&mut self, fact: ReaderFact, ctx: &mut Self::Context) {
+    fn handle(&mut self, message: ProviderMessage, ctx: &mut Self::Context) {
+        let is_running = matches!(self.stage, Stage::Running);
         // A reader that was stopped may have sent more before it was.
-        let ReaderFact { attempt, said } = fact;
-        if !matches!(self.stage, Stage::Running) || self.tries.reading() != Some(attempt) {
-            return;
-        }
-        match said {
-            Said::Read { facts, cost } => self.read(attempt, facts, cost, ctx),
-            Said::Ended(result) => self.reader_ended(result, ctx),
+        let reading = self.tries.reading().filter(|_| is_running);
+        match message {
+            ProviderMessage::Events { attempt, events, cost } if reading == Some(attempt) => {
+                self.read(attempt, events, cost, ctx);
+            }
+            ProviderMessage::Ended { attempt, result } if reading == Some(attempt) => self.reader_ended(result, ctx),
+            ProviderMessage::Events { .. } | ProviderMessage::Ended { .. } => {}
         }
     }
 }

@@ -2,26 +2,25 @@
 
 use ring::digest::{Context, SHA256};
 
-use crate::domain::Fact;
+use crate::domain::ProviderEvent;
 use crate::fault::{self, FaultPoint};
-use crate::journal::{CodecError, encode};
 
 /// What was heard of a provider's call so far: how much, and a fingerprint of it.
 #[derive(Clone)]
 pub(super) struct Heard {
-    facts: u64,
+    events: u64,
     fingerprint: Context,
 }
 
 impl Default for Heard {
     fn default() -> Self {
-        Self { facts: 0, fingerprint: Context::new(&SHA256) }
+        Self { events: 0, fingerprint: Context::new(&SHA256) }
     }
 }
 
 impl std::fmt::Debug for Heard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Heard").field("facts", &self.facts).finish_non_exhaustive()
+        f.debug_struct("Heard").field("events", &self.events).finish_non_exhaustive()
     }
 }
 
@@ -29,12 +28,10 @@ impl Heard {
     /// This was heard too.
     ///
     /// # Errors
-    /// If the fact can't be encoded.
-    pub(super) fn add(&mut self, fact: &Fact) -> Result<(), CodecError> {
-        let mut bytes = Vec::new();
-        encode(fact, &mut bytes)?;
-        self.fingerprint.update(&bytes);
-        self.facts += 1;
+    /// If the event can't be encoded.
+    pub(super) fn add(&mut self, event: &ProviderEvent) -> postcard::Result<()> {
+        self.fingerprint.update(&postcard::to_stdvec(event)?);
+        self.events += 1;
         Ok(())
     }
 
@@ -56,20 +53,24 @@ pub(super) struct Retelling {
 pub(super) struct AnotherStory;
 
 impl Retelling {
-    /// The fact if it is new; none if it was heard before. No new fact is let through before all that was heard has
+    /// Whether what was heard before has not been repeated to its end.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.told.events < self.known.events
+    }
+
+    /// The event if it is new; none if it was heard before. No new event is let through before all that was heard has
     /// been told again, word for word.
     ///
     /// # Errors
     /// [`AnotherStory`], as soon as that is known.
-    pub(super) fn take(&mut self, fact: Fact) -> Result<Option<Fact>, AnotherStory> {
-        if self.told.facts == self.known.facts {
-            return Ok(Some(fact));
+    pub(super) fn take(&mut self, event: ProviderEvent) -> Result<Option<ProviderEvent>, AnotherStory> {
+        if !self.is_replaying() {
+            return Ok(Some(event));
         }
-        self.told.add(&fact).map_err(|_| AnotherStory)?;
+        self.told.add(&event).map_err(|_| AnotherStory)?;
         fault::reach(FaultPoint::FactRecognized);
-        let whole = self.told.facts == self.known.facts;
         let digest = |heard: &Heard| heard.fingerprint.clone().finish();
-        if whole && digest(&self.told).as_ref() != digest(&self.known).as_ref() {
+        if !self.is_replaying() && digest(&self.told).as_ref() != digest(&self.known).as_ref() {
             return Err(AnotherStory);
         }
         Ok(None)
@@ -79,10 +80,10 @@ impl Retelling {
 #[cfg(test)]
 mod tests {
     use super::{AnotherStory, Heard};
-    use crate::domain::{Attempt, Fact};
+    use crate::domain::ProviderEvent;
 
-    fn text(text: &str) -> Fact {
-        Fact::TextArrived { attempt: Attempt::FIRST, text: text.to_owned(), upstream_sequence: None }
+    fn text(text: &str) -> ProviderEvent {
+        ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }
     }
 
     fn heard(texts: &[&str]) -> Heard {

@@ -119,8 +119,6 @@ pub(crate) struct ResponseSupervisor {
     pub(super) decided: bool,
     /// What settled the ending, until it is folded together with the end itself.
     pub(super) last_facts: Vec<Fact>,
-    /// The provider's latest report. Some report with every word, and only the last one counts.
-    pub(super) usage: Option<Fact>,
     pub(super) opened: bool,
     pub(super) success_promise: SuccessPromise,
     pub(super) provider_error: Option<provider::Error>,
@@ -174,7 +172,6 @@ impl ResponseSupervisor {
             first_client: None,
             decided: false,
             last_facts: Vec::new(),
-            usage: None,
             opened: false,
             success_promise: SuccessPromise::default(),
             provider_error: None,

@@ -6,7 +6,9 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, attempts::Step, retelling::Heard, supervisor::Stage};
 use crate::actors::{PlannedRun, planner::plan_again, upstream::Upstream};
-use crate::domain::{Cause, Fact, Failure, Reattach, Recovery, Request, RetryPolicy, Taken, Transcript};
+use crate::domain::{
+    AllowedOutput, Cause, Fact, Failure, ProviderEvent, Reattach, Recovery, Request, RetryPolicy, Transcript,
+};
 use crate::fault::{self, FaultPoint};
 
 /// What an earlier process left of a response.
@@ -17,7 +19,7 @@ pub(crate) struct Leftover {
     /// Where the last segment of its log begins.
     pub(crate) last_segment: u64,
     /// What its provider had said in the call that is to be listened to again.
-    pub(crate) heard: Vec<Fact>,
+    pub(crate) heard: Vec<ProviderEvent>,
 }
 
 impl ResponseSupervisor {
@@ -29,12 +31,12 @@ impl ResponseSupervisor {
         self.success_promise.succeed();
         self.frame_buffer.borrow_mut().begin_at(transcript.next_sequence());
         let mut fingerprint = Heard::default();
-        for fact in heard {
-            if let Err(error) = fingerprint.add(&fact) {
-                tracing::error!(error = %error, fact = fact.name(), "a fact could not be encoded");
+        for event in heard {
+            if let Err(error) = fingerprint.add(&event) {
+                tracing::error!(error = %error, fact = event.name(), "a fact could not be encoded");
             }
             // It was within the allowance the first time.
-            if let Taken::Cut(_) = self.allowance.take(fact) {
+            if let AllowedOutput::Cut(_) = self.allowance.take(event) {
                 break;
             }
         }
@@ -113,12 +115,12 @@ impl ResponseSupervisor {
     }
 
     /// This much more was heard of the provider's call, if it can be listened to again.
-    pub(super) fn note_heard(&mut self, facts: &[Fact]) {
+    pub(super) fn note_heard(&mut self, events: &[ProviderEvent]) {
         let Some(heard) = &mut self.tries.heard else { return };
-        if !facts.is_empty() {
+        if !events.is_empty() {
             self.tries.reattached = 0;
         }
-        if let Err(error) = facts.iter().try_for_each(|fact| heard.add(fact)) {
+        if let Err(error) = events.iter().try_for_each(|event| heard.add(event)) {
             tracing::error!(error = %error, "a fact could not be encoded");
         }
     }

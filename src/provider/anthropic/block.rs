@@ -74,13 +74,13 @@ impl Block {
             "redacted_thinking" => {
                 let sealed = Seal::Redacted(&take_text(&mut fields, "data")).write();
                 let said = sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::SealedReasoning { encrypted_content }));
+                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
                 Ok(Self::RedactedThinking { said })
             }
             "tool_use" => {
                 let call_id = word(take_text(&mut fields, "id"), LONGEST_ID, "a call without a proper id")?;
                 let name = word(take_text(&mut fields, "name"), LONGEST_NAME, "a call without a proper name")?;
-                events.push(ProviderEvent::CallStarted { call, call_id, name });
+                events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
                 let given = fields.remove("input").filter(has_content).map(|input| input.to_string());
                 if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
                     return Err(Error::Protocol { what: "the arguments of a call are too long" });
@@ -90,7 +90,7 @@ impl Block {
             _ => {
                 let kind = word(kind, LONGEST_NAME, "a block without a proper type")?;
                 fields.insert("type".to_owned(), Value::String(format!("{SLUG}{kind}")));
-                events.push(ProviderEvent::OtherStarted { item, fields: fields.clone() });
+                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 Ok(Self::Other { item, fields, input: String::new() })
             }
         }
@@ -98,29 +98,28 @@ impl Block {
 
     /// Takes a piece of the block. Pieces of kinds that are not known are nothing.
     pub(super) fn delta(&mut self, delta: Delta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let upstream_sequence = None;
         match (self, delta) {
             (Self::Text { said }, Delta::TextDelta { text }) => {
                 if !text.is_empty() {
                     *said = true;
-                    events.push(ProviderEvent::Text { text, logprobs: Vec::new(), upstream_sequence });
+                    events.push(ProviderEvent::Text { text, logprobs: Vec::new() });
                 }
             }
             (Self::Text { said }, Delta::CitationsDelta { citation }) => {
                 *said = true;
-                events.push(ProviderEvent::Annotation { annotation: citation, upstream_sequence });
+                events.push(ProviderEvent::Annotation { annotation: citation });
             }
             (Self::Thinking { said, .. }, Delta::ThinkingDelta { thinking }) => {
                 if !thinking.is_empty() {
                     *said = true;
-                    events.push(ProviderEvent::Reasoning { text: thinking, upstream_sequence });
+                    events.push(ProviderEvent::Reasoning { text: thinking });
                 }
             }
             (Self::Thinking { signature, .. }, Delta::SignatureDelta { signature: whole }) => *signature = whole,
             (Self::Call { call, arguments, .. }, Delta::InputJsonDelta { partial_json: text }) => {
                 append(arguments, &text)?;
                 if !text.is_empty() {
-                    events.push(ProviderEvent::Arguments { call: *call, text, upstream_sequence });
+                    events.push(ProviderEvent::FunctionCallArguments { call: *call, text });
                 }
             }
             (Self::Other { input, .. }, Delta::InputJsonDelta { partial_json }) => append(input, &partial_json)?,
@@ -135,22 +134,22 @@ impl Block {
     /// The block is over. Parts of one message, but thoughts of their own: each has its own seal.
     pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> Stopped {
         match self {
-            Self::Text { said } => events.extend(said.then_some(ProviderEvent::PartFinished)),
+            Self::Text { said } => events.extend(said.then_some(ProviderEvent::ContentPartFinished)),
             Self::Thinking { said, signature } => {
                 let sealed = Seal::Signature(&signature).write();
                 let something = said || sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::SealedReasoning { encrypted_content }));
-                events.extend(something.then(|| ProviderEvent::SpeechFinished { extra: Extra::new() }));
+                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+                events.extend(something.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
             Self::RedactedThinking { said } => {
-                events.extend(said.then(|| ProviderEvent::SpeechFinished { extra: Extra::new() }));
+                events.extend(said.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
             Self::Call { call, arguments, given } => return stop_call(call, arguments, given, events),
             Self::Other { item, mut fields, input } => {
                 if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input) {
                     fields.insert("input".to_owned(), whole);
                 }
-                events.push(ProviderEvent::OtherFinished { item, fields });
+                events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
         }
         Stopped::Settled
@@ -163,11 +162,11 @@ fn stop_call(call: CallIndex, arguments: String, given: Option<String>, events: 
     match (arguments.is_empty(), given) {
         (true, None) => return Stopped::WithoutArguments(call),
         (true, Some(text)) => {
-            events.push(ProviderEvent::Arguments { call, text, upstream_sequence: None });
-            events.push(ProviderEvent::CallFinished { call, extra: Extra::new() });
+            events.push(ProviderEvent::FunctionCallArguments { call, text });
+            events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
         }
         (false, _) if serde_json::from_str::<IgnoredAny>(&arguments).is_ok() => {
-            events.push(ProviderEvent::CallFinished { call, extra: Extra::new() });
+            events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
         }
         (false, _) => {}
     }

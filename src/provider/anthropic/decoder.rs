@@ -150,7 +150,7 @@ impl Decoder {
     /// The call without arguments was meant so.
     fn settle(&mut self, events: &mut Vec<ProviderEvent>) {
         let call = self.unsettled.take();
-        events.extend(call.map(|call| ProviderEvent::CallFinished { call, extra: Extra::new() }));
+        events.extend(call.map(|call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }));
     }
 
     fn change(

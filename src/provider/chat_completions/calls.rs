@@ -132,7 +132,7 @@ impl Calls {
             let call_id = self.id(place);
             let Some(call) = self.calls.get_mut(place) else { return };
             call.told = true;
-            events.push(ProviderEvent::CallStarted { call: number(place), call_id, name: call.name.clone() });
+            events.push(ProviderEvent::FunctionCallStarted { call: number(place), call_id, name: call.name.clone() });
             let held = std::mem::take(&mut call.held);
             if !held.is_empty() {
                 events.push(arguments(place, held));
@@ -231,7 +231,7 @@ fn argument_text(raw: &str) -> Result<String, Error> {
 }
 
 fn arguments(place: usize, text: String) -> ProviderEvent {
-    ProviderEvent::Arguments { call: number(place), text, upstream_sequence: None }
+    ProviderEvent::FunctionCallArguments { call: number(place), text }
 }
 
 fn number(place: usize) -> CallIndex {

@@ -151,25 +151,24 @@ impl Decoder {
         if is_heard {
             self.calls.make_way(events);
         }
-        let upstream_sequence = None;
         match words {
             Words::Text(text) => self.text.say(&text, events),
             Words::Sealed(encrypted_content) if is_heard => {
                 self.text.think();
-                events.push(ProviderEvent::SealedReasoning { encrypted_content });
+                events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
             }
             Words::Sealed(_) => {}
             Words::Thought(text) => {
                 self.text.think();
-                events.push(ProviderEvent::Reasoning { text, upstream_sequence });
+                events.push(ProviderEvent::Reasoning { text });
             }
             Words::Summary(part, text) => {
                 self.text.think();
-                events.push(ProviderEvent::Summary { part, text, upstream_sequence });
+                events.push(ProviderEvent::ReasoningSummary { part, text });
             }
             Words::Refusal(text) => {
                 self.text.refuse();
-                events.push(ProviderEvent::Refusal { text, upstream_sequence });
+                events.push(ProviderEvent::Refusal { text });
             }
         }
     }

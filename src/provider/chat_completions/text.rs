@@ -32,7 +32,7 @@ impl Text {
         self.held.push_str(text);
         if self.begun {
             let (text, logprobs) = (std::mem::take(&mut self.held), std::mem::take(&mut self.logprobs));
-            events.push(ProviderEvent::Text { text, logprobs, upstream_sequence: None });
+            events.push(ProviderEvent::Text { text, logprobs });
         }
     }
 

@@ -71,10 +71,7 @@ async fn step(act: Act, pause: Duration) -> Option<(Result<Vec<ProviderEvent>, E
 
 fn speak(mut words: vec::IntoIter<String>, last: Vec<ProviderEvent>) -> (Result<Vec<ProviderEvent>, Error>, Act) {
     match words.next() {
-        Some(text) => (
-            Ok(vec![ProviderEvent::Text { text, logprobs: Vec::new(), upstream_sequence: None }]),
-            Act::Speaking(words, last),
-        ),
+        Some(text) => (Ok(vec![ProviderEvent::Text { text, logprobs: Vec::new() }]), Act::Speaking(words, last)),
         None => (Ok(last), Act::Gone),
     }
 }

@@ -40,7 +40,7 @@ impl Output {
         self.calls += 1;
         // What is being said ends where a call begins.
         self.floor = None;
-        events.push(ProviderEvent::CallStarted { call, call_id, name });
+        events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
         Ok(Call { index: Some(call), bytes: 0 })
     }
 
@@ -50,15 +50,14 @@ impl Output {
         if self.items.get(position).is_some_and(|item| item.done) {
             return Err(broken("an item goes on after its end"));
         }
-        let sequence = event.sequence();
-        self.argue(position, event.take_text("delta")?, sequence, events)
+        self.append_arguments(position, event.take_text("delta")?, events)
     }
 
     /// The whole of the arguments, which matters only where the pieces did not come.
     pub(super) fn whole_arguments(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
         let position = self.call_of(&event)?;
-        let (arguments, sequence) = (event.take_text("arguments")?, event.sequence());
-        self.argue_unargued(position, arguments, sequence, events)
+        let arguments = event.take_text("arguments")?;
+        self.append_missing_arguments(position, arguments, events)
     }
 
     pub(super) fn finish_call(&mut self, position: usize, mut fields: Extra, events: &mut Events) -> Result<(), Error> {
@@ -70,40 +69,33 @@ impl Output {
             return Err(broken("a function call without a name or an id"));
         };
         match fields.remove("arguments") {
-            Some(Value::String(arguments)) => self.argue_unargued(position, arguments, None, events)?,
+            Some(Value::String(arguments)) => self.append_missing_arguments(position, arguments, events)?,
             Some(Value::Null) | None => {}
             Some(_) => return Err(broken("arguments that are no text")),
         }
         // A cut one stays open; the response's ending says what becomes of it.
         let extra = rest_unless_cut(fields, &OF_CALLS);
-        events.extend(extra.map(|extra| ProviderEvent::CallFinished { call, extra }));
+        events.extend(extra.map(|extra| ProviderEvent::FunctionCallFinished { call, extra }));
         Ok(())
     }
 
-    fn argue_unargued(
+    fn append_missing_arguments(
         &mut self,
         position: usize,
         arguments: String,
-        sequence: Option<u64>,
         events: &mut Events,
     ) -> Result<(), Error> {
-        if self.call(position)?.bytes > 0 { Ok(()) } else { self.argue(position, arguments, sequence, events) }
+        if self.call(position)?.bytes > 0 { Ok(()) } else { self.append_arguments(position, arguments, events) }
     }
 
-    fn argue(
-        &mut self,
-        position: usize,
-        text: String,
-        upstream_sequence: Option<u64>,
-        events: &mut Events,
-    ) -> Result<(), Error> {
+    fn append_arguments(&mut self, position: usize, text: String, events: &mut Events) -> Result<(), Error> {
         let Call { index: Some(call), bytes } = self.call(position)? else { return Ok(()) };
         *bytes += text.len();
         if *bytes > MOST_ARGUMENTS {
             return Err(broken("arguments that are too long"));
         }
         if !text.is_empty() {
-            events.push(ProviderEvent::Arguments { call: *call, text, upstream_sequence });
+            events.push(ProviderEvent::FunctionCallArguments { call: *call, text });
         }
         Ok(())
     }

@@ -148,11 +148,6 @@ impl Event {
         }
     }
 
-    /// The provider's number of the event.
-    pub(super) fn sequence(&self) -> Option<u64> {
-        self.fields.get("sequence_number").and_then(Value::as_u64)
-    }
-
     /// A place among items or parts.
     ///
     /// # Errors

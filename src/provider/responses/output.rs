@@ -67,7 +67,7 @@ impl Output {
     pub(super) fn report(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
         let Some(Item { body: Body::Other(item), done: false, .. }) = self.subject(&event) else { return Ok(()) };
         let (item, fields) = (*item, rest(std::mem::take(&mut event.fields), &OWN_FIELDS));
-        events.push(ProviderEvent::OtherReported { item, event: event.name, fields });
+        events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields });
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Output {
             Body::Speech(_) => self.finish_message(position, fields, events),
             Body::Call(_) => self.finish_call(position, fields, events),
             Body::Other(item) => {
-                events.push(ProviderEvent::OtherFinished { item, fields });
+                events.push(ProviderEvent::OtherItemFinished { item, fields });
                 Ok(())
             }
         }
@@ -184,7 +184,7 @@ impl Output {
         self.others += 1;
         // What is being said ends where something else begins.
         self.floor = None;
-        events.push(ProviderEvent::OtherStarted { item, fields });
+        events.push(ProviderEvent::OtherItemStarted { item, fields });
         item
     }
 

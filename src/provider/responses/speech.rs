@@ -46,7 +46,6 @@ struct Words {
     part: PartKey,
     text: String,
     logprobs: Vec<LogProb>,
-    sequence: Option<u64>,
 }
 
 impl Speech {
@@ -70,9 +69,9 @@ impl Output {
         if self.part(position, part)?.done {
             return Err(broken("a part goes on after its end"));
         }
-        let (text, sequence) = (event.take_text("delta")?, event.sequence());
+        let text = event.take_text("delta")?;
         let logprobs = logprobs(event.fields.get("logprobs"));
-        self.say(Words { position, voice, part, text, logprobs, sequence }, events)
+        self.say(Words { position, voice, part, text, logprobs }, events)
     }
 
     /// The whole of a part, which matters only where its pieces did not come.
@@ -80,8 +79,7 @@ impl Output {
         let (position, part) = self.part_of(voice, &event)?;
         let text = event.take_text(voice.key())?;
         let logprobs = logprobs(event.fields.get("logprobs"));
-        let sequence = event.sequence();
-        self.say_unsaid(Words { position, voice, part, text, logprobs, sequence }, events)
+        self.say_unsaid(Words { position, voice, part, text, logprobs }, events)
     }
 
     /// A part of a message or of a thought's content ended.
@@ -103,7 +101,7 @@ impl Output {
     pub(super) fn annotation(&mut self, mut event: Event, events: &mut Events) -> Result<(), Error> {
         let (position, part) = self.part_of(Voice::Text, &event)?;
         let Some(annotation) = event.take_object("annotation") else { return Ok(()) };
-        self.annotate((position, part), annotation, event.sequence(), events)
+        self.annotate((position, part), annotation, events)
     }
 
     pub(super) fn finish_message(&mut self, position: usize, fields: Extra, events: &mut Events) -> Result<(), Error> {
@@ -131,7 +129,7 @@ impl Output {
             && !encrypted_content.is_empty()
         {
             self.give_floor(position, None, events);
-            events.push(ProviderEvent::SealedReasoning { encrypted_content });
+            events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
         }
         self.finish_speech(position, rest_unless_cut(fields, &OF_THOUGHTS), events);
         Ok(())
@@ -143,7 +141,7 @@ impl Output {
         let has_floor = self.floor.is_some_and(|floor| floor.item == position);
         if let Some(extra) = extra.filter(|_| has_floor) {
             self.floor = None;
-            events.push(ProviderEvent::SpeechFinished { extra });
+            events.push(ProviderEvent::ItemFinished { extra });
         }
     }
 
@@ -160,17 +158,17 @@ impl Output {
         }
         let text = text(fields, voice.key()).unwrap_or_default().to_owned();
         let logprobs = logprobs(fields.get("logprobs"));
-        self.say_unsaid(Words { position, voice, part, text, logprobs, sequence: None }, events)?;
+        self.say_unsaid(Words { position, voice, part, text, logprobs }, events)?;
         let known = self.part(position, part)?.annotations;
         if let Some(Value::Array(annotations)) = fields.get("annotations").filter(|_| voice == Voice::Text) {
             for annotation in annotations.iter().skip(known).filter_map(Value::as_object) {
-                self.annotate((position, part), annotation.clone(), None, events)?;
+                self.annotate((position, part), annotation.clone(), events)?;
             }
         }
         self.part(position, part)?.done = true;
         if let Some(floor) = self.floor.as_mut().filter(|floor| floor.item == position && floor.part == Some(part)) {
             floor.part = None;
-            events.push(ProviderEvent::PartFinished);
+            events.push(ProviderEvent::ContentPartFinished);
         }
         Ok(())
     }
@@ -181,17 +179,17 @@ impl Output {
     }
 
     fn say(&mut self, words: Words, events: &mut Events) -> Result<(), Error> {
-        let Words { position, voice, part, text, logprobs, sequence: upstream_sequence } = words;
+        let Words { position, voice, part, text, logprobs } = words;
         if text.is_empty() && logprobs.is_empty() {
             return Ok(());
         }
         self.part(position, part)?.spoken = true;
         self.give_floor(position, Some(part), events);
         events.push(match voice {
-            Voice::Text => ProviderEvent::Text { text, logprobs, upstream_sequence },
-            Voice::Refusal => ProviderEvent::Refusal { text, upstream_sequence },
-            Voice::Thought => ProviderEvent::Reasoning { text, upstream_sequence },
-            Voice::Summary => ProviderEvent::Summary { part: part.1, text, upstream_sequence },
+            Voice::Text => ProviderEvent::Text { text, logprobs },
+            Voice::Refusal => ProviderEvent::Refusal { text },
+            Voice::Thought => ProviderEvent::Reasoning { text },
+            Voice::Summary => ProviderEvent::ReasoningSummary { part: part.1, text },
         });
         Ok(())
     }
@@ -200,12 +198,11 @@ impl Output {
         &mut self,
         (position, part): (usize, PartKey),
         annotation: Extra,
-        upstream_sequence: Option<u64>,
         events: &mut Events,
     ) -> Result<(), Error> {
         self.part(position, part)?.annotations += 1;
         self.give_floor(position, Some(part), events);
-        events.push(ProviderEvent::Annotation { annotation, upstream_sequence });
+        events.push(ProviderEvent::Annotation { annotation });
         Ok(())
     }
 
@@ -214,13 +211,13 @@ impl Output {
         let open = match self.floor {
             Some(floor) if floor.item == item => floor.part,
             Some(_) => {
-                events.push(ProviderEvent::SpeechFinished { extra: Extra::new() });
+                events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
                 None
             }
             None => None,
         };
         if part.is_some() && open.is_some() && open != part {
-            events.push(ProviderEvent::PartFinished);
+            events.push(ProviderEvent::ContentPartFinished);
         }
         self.floor = Some(Floor { item, part: part.or(open) });
     }

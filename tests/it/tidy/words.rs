@@ -16,7 +16,7 @@ const UNFINISHED: &[(&str, &str)] = &[
 
 const MACHINE_PATHS: &[(&str, &str)] = &[("/ho", "me/"), ("/ro", "ot/"), ("/Us", "ers/"), ("/wo", "rk/")];
 
-const ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".py", ".sh", ".lock", ".mjs", ".json", "run"];
+const ENDINGS: &[&str] = &[".rs", ".toml", ".md", ".py", ".sh", ".lock", ".mjs", ".json", "run", "long"];
 
 /// Libraries that would be a second TLS or crypto stack.
 const BANNED: &[&str] = &["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls"];

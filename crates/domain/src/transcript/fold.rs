@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Ending, Verdict,
-    output::{Cut, Output, Voice},
+    output::{Cut, OutputBuilder, PartKind},
 };
-use crate::{Attempt, Cause, Fact, FinishReason, LostCall, Request, RunPolicy, Timestamp};
-use antiphon_protocol::{ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
+use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
+use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
 /// A response as far as its facts go.
 ///
@@ -20,7 +20,7 @@ pub struct Transcript {
     pub(super) created: Option<Created>,
     pub(super) run_policy: Option<Box<RunPolicy>>,
     pub(super) deadline: Option<Timestamp>,
-    pub(super) output: Output,
+    pub(super) output: OutputBuilder,
     pub(super) attempt: Option<AttemptState>,
     pub(super) calls: BTreeMap<Attempt, ProviderCall>,
     pub(super) verdict: Option<Verdict>,
@@ -60,7 +60,7 @@ impl Transcript {
             created: None,
             run_policy: None,
             deadline: None,
-            output: Output::new(id),
+            output: OutputBuilder::new(id),
             attempt: None,
             calls: BTreeMap::new(),
             verdict: None,
@@ -74,9 +74,7 @@ impl Transcript {
         if self.ended.is_some() {
             return;
         }
-        if let Fact::Created { id: _, at, request } = fact {
-            self.create(at, Box::new((*request).into()), events);
-        } else if let Fact::Accepted { id: _, at, request } = fact {
+        if let Fact::Accepted { id: _, at, request } = fact {
             self.create(at, request, events);
         } else if self.created.is_some() {
             self.apply_to_created(fact, events);
@@ -85,14 +83,19 @@ impl Transcript {
 
     fn apply_to_created(&mut self, fact: Fact, events: &mut Vec<ResponseEvent>) {
         match fact {
-            Fact::Created { .. } | Fact::Accepted { .. } => {}
-            Fact::AttemptOpening { attempt, at: _, provider, model } => self.open(attempt, (provider, model), events),
-            Fact::AttemptOpened { attempt, provider_response_id } => {
-                if let Some(call) = self.calls.get_mut(&attempt) {
-                    call.opened = true;
-                    call.id = provider_response_id;
-                }
+            Fact::Accepted { .. } => {}
+            Fact::RunPolicySet { run_policy } => {
+                self.run_policy.get_or_insert(run_policy);
             }
+            Fact::DeadlineSet { at } => {
+                self.deadline.get_or_insert(at);
+            }
+            Fact::AttemptOpening { attempt, at: _, provider, model } => {
+                let call = ProviderCall { provider, model, opened: false, id: None, usage: None };
+                self.open(attempt, call, events);
+            }
+            Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
+            Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
             Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
             Fact::ToolAnswered { attempt, call, output } => {
                 self.output.answer((attempt, call), output, ItemStatus::Completed, events);
@@ -100,85 +103,61 @@ impl Transcript {
             Fact::ToolFailed { attempt, call, message } => {
                 self.output.answer((attempt, call), message, ItemStatus::Incomplete, events);
             }
-            Fact::UsageReported { attempt, usage } => {
-                if let Some(call) = self.calls.get_mut(&attempt) {
-                    call.usage = Some(usage);
-                }
-            }
-            Fact::ProviderFinished { attempt, reason } => self.finish(attempt, reason, events),
-            Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
             Fact::LimitReached { limit } => self.decide(Verdict::of_limit(limit)),
             Fact::CancelRequested { at: _ } => self.decide(Verdict::Cancelled),
             Fact::ClientLost { at: _ } => self.decide(Verdict::ClientLost),
             Fact::NodeLost { at: _ } => self.decide(Verdict::Failed(Cause::ServerInterrupted)),
             Fact::DeadlinePassed { at: _ } => self.decide(Verdict::Failed(Cause::DeadlineExceeded)),
             Fact::ServerFailed { at: _, cause } => self.decide(Verdict::Failed(cause)),
-            Fact::RunPolicySet { run_policy } => {
-                self.run_policy.get_or_insert(run_policy);
-            }
-            Fact::DeadlineSet { at } => {
-                self.deadline.get_or_insert(at);
-            }
             Fact::Ended { at } => self.end(at, events),
-            said @ (Fact::TextArrived { .. }
-            | Fact::ScoredTextArrived { .. }
-            | Fact::AnnotationArrived { .. }
-            | Fact::ReasoningArrived { .. }
-            | Fact::SummaryArrived { .. }
-            | Fact::ReasoningSealed { .. }
-            | Fact::RefusalArrived { .. }
-            | Fact::PartFinished { .. }
-            | Fact::SpeechFinished { .. }
-            | Fact::CallStarted { .. }
-            | Fact::ArgumentsArrived { .. }
-            | Fact::CallFinished { .. }
-            | Fact::OtherStarted { .. }
-            | Fact::OtherReported { .. }
-            | Fact::OtherFinished { .. }) => self.hear(said, events),
         }
     }
 
-    /// What a provider says, if it is the one that is being heard.
-    fn hear(&mut self, said: Fact, events: &mut Vec<ResponseEvent>) {
-        let Some(attempt) = said.attempt().filter(|attempt| self.is_running(*attempt)) else { return };
-        let (output, unscored) = (&mut self.output, Vec::<LogProb>::new);
-        match said {
-            Fact::TextArrived { text, .. } => output.say(Voice::Text, text, unscored(), events),
-            Fact::ScoredTextArrived { text, logprobs, .. } => output.say(Voice::Text, text, logprobs, events),
-            Fact::ReasoningArrived { text, .. } => output.say(Voice::Reasoning, text, unscored(), events),
-            Fact::SummaryArrived { part, text, .. } => output.say(Voice::Summary(part), text, unscored(), events),
-            Fact::RefusalArrived { text, .. } => output.say(Voice::Refusal, text, unscored(), events),
-            Fact::AnnotationArrived { annotation, .. } => output.annotate(annotation, events),
-            Fact::ReasoningSealed { encrypted_content, .. } => output.seal(encrypted_content, events),
-            Fact::PartFinished { .. } => output.finish_part(events),
-            Fact::SpeechFinished { extra, .. } => output.finish_speech(extra, events),
-            Fact::CallStarted { call, call_id, name, .. } => output.start_call((attempt, call), call_id, name, events),
-            Fact::ArgumentsArrived { call, text, .. } => output.argue((attempt, call), text, events),
-            Fact::CallFinished { call, extra, .. } => output.finish_call((attempt, call), extra, events),
-            Fact::OtherStarted { item, fields, .. } => output.start_other((attempt, item), fields, events),
-            Fact::OtherReported { item, event, fields, .. } => {
+    /// What a provider said. What it cost counts whenever it says so; its output counts while its attempt runs.
+    fn apply_provider_event(&mut self, attempt: Attempt, event: ProviderEvent, events: &mut Vec<ResponseEvent>) {
+        let is_running = self.is_running(attempt);
+        let (output, unscored) = (&mut self.output, Vec::new());
+        match event {
+            ProviderEvent::Opened { provider_response_id } => self.answered(attempt, provider_response_id),
+            ProviderEvent::Usage(usage) => self.use_up(attempt, usage),
+            _ if !is_running => {}
+            ProviderEvent::Text { text, logprobs } => output.append_text(PartKind::Text, text, logprobs, events),
+            ProviderEvent::Refusal { text } => output.append_text(PartKind::Refusal, text, unscored, events),
+            ProviderEvent::Reasoning { text } => output.append_text(PartKind::Reasoning, text, unscored, events),
+            ProviderEvent::ReasoningSummary { part, text } => {
+                output.append_text(PartKind::Summary(part), text, unscored, events);
+            }
+            ProviderEvent::Annotation { annotation } => output.annotate(annotation, events),
+            ProviderEvent::EncryptedReasoning { encrypted_content } => {
+                output.set_encrypted_content(encrypted_content, events);
+            }
+            ProviderEvent::ContentPartFinished => output.finish_part(events),
+            ProviderEvent::ItemFinished { extra } => output.finish_item(extra, events),
+            ProviderEvent::FunctionCallStarted { call, call_id, name } => {
+                output.start_call((attempt, call), call_id, name, events);
+            }
+            ProviderEvent::FunctionCallArguments { call, text } => {
+                output.append_arguments((attempt, call), text, events);
+            }
+            ProviderEvent::FunctionCallFinished { call, extra } => output.finish_call((attempt, call), extra, events),
+            ProviderEvent::OtherItemStarted { item, fields } => output.start_other((attempt, item), fields, events),
+            ProviderEvent::OtherItemEvent { item, event, fields } => {
                 output.report_other((attempt, item), event, fields, events);
             }
-            Fact::OtherFinished { item, fields, .. } => output.finish_other((attempt, item), fields, events),
-            Fact::Created { .. }
-            | Fact::Accepted { .. }
-            | Fact::AttemptOpening { .. }
-            | Fact::AttemptOpened { .. }
-            | Fact::ToolStarted { .. }
-            | Fact::ToolAnswered { .. }
-            | Fact::ToolFailed { .. }
-            | Fact::UsageReported { .. }
-            | Fact::ProviderFinished { .. }
-            | Fact::ProviderFailed { .. }
-            | Fact::LimitReached { .. }
-            | Fact::CancelRequested { .. }
-            | Fact::ClientLost { .. }
-            | Fact::NodeLost { .. }
-            | Fact::DeadlinePassed { .. }
-            | Fact::ServerFailed { .. }
-            | Fact::RunPolicySet { .. }
-            | Fact::DeadlineSet { .. }
-            | Fact::Ended { .. } => {}
+            ProviderEvent::OtherItemFinished { item, fields } => output.finish_other((attempt, item), fields, events),
+            ProviderEvent::Finished(reason) => self.finish(reason, events),
+        }
+    }
+
+    fn answered(&mut self, attempt: Attempt, provider_response_id: Option<String>) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            (call.opened, call.id) = (true, provider_response_id);
+        }
+    }
+
+    fn use_up(&mut self, attempt: Attempt, usage: Usage) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            call.usage = Some(usage);
         }
     }
 
@@ -195,14 +174,14 @@ impl Transcript {
         }
     }
 
-    fn open(&mut self, attempt: Attempt, (provider, model): (String, String), events: &mut Vec<ResponseEvent>) {
+    fn open(&mut self, attempt: Attempt, call: ProviderCall, events: &mut Vec<ResponseEvent>) {
         if self.calls.contains_key(&attempt) {
             return;
         }
         let first = self.attempt.is_none();
         self.output.close(Cut::Everything, events);
         self.attempt = Some(AttemptState { attempt, finished: false, failed: None });
-        self.calls.insert(attempt, ProviderCall { provider, model, opened: false, id: None, usage: None });
+        self.calls.insert(attempt, call);
         if first {
             let sequence_number = self.output.number();
             events.extend(self.response().map(|response| ResponseEvent::InProgress { sequence_number, response }));
@@ -226,10 +205,7 @@ impl Transcript {
                 .is_some_and(|state| state.attempt == attempt && !state.finished && state.failed.is_none())
     }
 
-    fn finish(&mut self, attempt: Attempt, reason: FinishReason, events: &mut Vec<ResponseEvent>) {
-        if !self.is_running(attempt) {
-            return;
-        }
+    fn finish(&mut self, reason: FinishReason, events: &mut Vec<ResponseEvent>) {
         let cut = match reason {
             FinishReason::Length | FinishReason::ContentFilter => Cut::Last,
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => Cut::Nothing,

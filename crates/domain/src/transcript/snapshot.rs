@@ -121,6 +121,12 @@ impl Transcript {
         self.calls.values().filter_map(|call| call.usage).reduce(Usage::plus)
     }
 
+    /// What the provider reported last of that attempt, if anything.
+    #[must_use]
+    pub fn reported_usage(&self, attempt: Attempt) -> Option<Usage> {
+        self.calls.get(&attempt).and_then(|call| call.usage)
+    }
+
     /// Each call of a provider: which it was, the provider, whether it opened, what it reported.
     pub fn provider_calls(&self) -> impl Iterator<Item = (Attempt, &str, bool, Option<Usage>)> {
         self.calls.iter().map(|(attempt, call)| (*attempt, call.provider.as_str(), call.opened, call.usage))

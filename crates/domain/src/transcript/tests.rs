@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::Transcript;
-use crate::{Attempt, Cause, Fact, FinishReason, Frame, Limit, Request, Timestamp, View};
+use crate::{Attempt, Cause, Fact, FinishReason, Frame, Limit, ProviderEvent, Request, Timestamp, View};
 use antiphon_protocol::{Extra, Item, ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -24,12 +24,25 @@ fn opening(attempt: Attempt) -> Fact {
     Fact::AttemptOpening { attempt, at: AT, provider: "p".into(), model: "m".into() }
 }
 
+/// What the provider said in its first attempt.
+fn said(event: ProviderEvent) -> Fact {
+    Fact::Provider { attempt: Attempt::FIRST, event }
+}
+
+fn text_of(attempt: Attempt, text: &str) -> Fact {
+    Fact::Provider { attempt, event: ProviderEvent::Text { text: text.into(), logprobs: Vec::new() } }
+}
+
 fn text(text: &str) -> Fact {
-    Fact::TextArrived { attempt: Attempt::FIRST, text: text.into(), upstream_sequence: None }
+    text_of(Attempt::FIRST, text)
 }
 
 fn finished(reason: FinishReason) -> Fact {
-    Fact::ProviderFinished { attempt: Attempt::FIRST, reason }
+    said(ProviderEvent::Finished(reason))
+}
+
+fn call() -> Fact {
+    said(ProviderEvent::FunctionCallStarted { call: 0, call_id: "c".into(), name: "f".into() })
 }
 
 const END: Fact = Fact::Ended { at: AT };
@@ -81,9 +94,9 @@ fn a_second_attempt_forgets_the_failure_of_the_first() {
         opening(Attempt::FIRST),
         Fact::ProviderFailed { attempt: Attempt::FIRST, cause: Cause::ConnectTimeout },
         opening(second),
-        Fact::TextArrived { attempt: Attempt::FIRST, text: "late".into(), upstream_sequence: None },
-        Fact::TextArrived { attempt: second, text: "hello".into(), upstream_sequence: None },
-        Fact::ProviderFinished { attempt: second, reason: FinishReason::Stop },
+        text("late"),
+        text_of(second, "hello"),
+        Fact::Provider { attempt: second, event: ProviderEvent::Finished(FinishReason::Stop) },
         END,
     ];
     let (transcript, _) = fold(&facts);
@@ -98,13 +111,13 @@ fn a_tool_turn_goes_on_in_new_items() {
     let facts = [
         created(),
         opening(first),
-        Fact::CallStarted { attempt: first, call: 0, call_id: "c".into(), name: "f".into() },
+        call(),
         finished(FinishReason::ToolCalls),
         Fact::ToolStarted { attempt: first, call: 0 },
         Fact::ToolAnswered { attempt: first, call: 0, output: "42".into() },
         opening(second),
-        Fact::TextArrived { attempt: second, text: "It is 42.".into(), upstream_sequence: None },
-        Fact::ProviderFinished { attempt: second, reason: FinishReason::Stop },
+        text_of(second, "It is 42."),
+        Fact::Provider { attempt: second, event: ProviderEvent::Finished(FinishReason::Stop) },
         END,
     ];
     let (transcript, events) = fold(&facts);
@@ -119,7 +132,7 @@ fn a_tool_turn_goes_on_in_new_items() {
 #[test]
 fn a_crash_while_a_tool_ran_is_a_failure_and_not_the_end_of_the_turn() {
     let facts = [
-        Fact::CallStarted { attempt: Attempt::FIRST, call: 0, call_id: "c".into(), name: "f".into() },
+        call(),
         finished(FinishReason::ToolCalls),
         Fact::ToolStarted { attempt: Attempt::FIRST, call: 0 },
         Fact::NodeLost { at: AT },
@@ -132,8 +145,8 @@ fn a_cut_function_call_has_no_whole_arguments() {
     let facts = [
         created(),
         opening(Attempt::FIRST),
-        Fact::CallStarted { attempt: Attempt::FIRST, call: 0, call_id: "c".into(), name: "f".into() },
-        Fact::ArgumentsArrived { attempt: Attempt::FIRST, call: 0, text: "{\"a\":".into(), upstream_sequence: None },
+        call(),
+        said(ProviderEvent::FunctionCallArguments { call: 0, text: "{\"a\":".into() }),
         Fact::CancelRequested { at: AT },
         END,
     ];
@@ -169,12 +182,12 @@ fn what_a_provider_adds_to_an_item_never_stands_for_what_the_item_is() {
     let facts = [
         created(),
         opening(Attempt::FIRST),
-        Fact::ReasoningArrived { attempt: Attempt::FIRST, text: "Hm.".into(), upstream_sequence: None },
-        Fact::SpeechFinished { attempt: Attempt::FIRST, extra: lie.clone() },
+        said(ProviderEvent::Reasoning { text: "Hm.".into() }),
+        said(ProviderEvent::ItemFinished { extra: lie.clone() }),
         text("Hello."),
-        Fact::SpeechFinished { attempt: Attempt::FIRST, extra: lie.clone() },
-        Fact::CallStarted { attempt: Attempt::FIRST, call: 0, call_id: "c".into(), name: "f".into() },
-        Fact::CallFinished { attempt: Attempt::FIRST, call: 0, extra: lie },
+        said(ProviderEvent::ItemFinished { extra: lie.clone() }),
+        call(),
+        said(ProviderEvent::FunctionCallFinished { call: 0, extra: lie }),
         finished(FinishReason::ToolCalls),
         END,
     ];
@@ -278,9 +291,8 @@ fn fields() -> impl Strategy<Value = Extra> {
         .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect())
 }
 
-/// What providers with more to say than text and calls add.
-fn rich_fact() -> impl Strategy<Value = Fact> {
-    let counted = || (attempt(), 0..2u32);
+/// What providers say that have more than text and calls.
+fn rich_event() -> impl Strategy<Value = ProviderEvent> {
     let event = || {
         prop::sample::select(vec![
             "response.web_search_call.searching",
@@ -291,39 +303,25 @@ fn rich_fact() -> impl Strategy<Value = Fact> {
     };
     let logprob = |token: String| LogProb { token, logprob: -0.5, bytes: vec![1], top_logprobs: Vec::new() };
     prop_oneof![
-        4 => (attempt(), words()).prop_map(move |(attempt, text)| Fact::ScoredTextArrived {
-            attempt, logprobs: vec![logprob(text.clone())], text, upstream_sequence: Some(3)
-        }),
-        2 => (attempt(), fields()).prop_map(|(attempt, annotation)| Fact::AnnotationArrived {
-            attempt, annotation, upstream_sequence: None
-        }),
-        4 => (counted(), words()).prop_map(|((attempt, part), text)| Fact::SummaryArrived {
-            attempt, part, text, upstream_sequence: None
-        }),
-        2 => (attempt(), words()).prop_map(|(attempt, encrypted_content)| Fact::ReasoningSealed {
-            attempt, encrypted_content
-        }),
-        2 => attempt().prop_map(|attempt| Fact::PartFinished { attempt }),
-        2 => (attempt(), fields()).prop_map(|(attempt, extra)| Fact::SpeechFinished { attempt, extra }),
-        2 => (counted(), fields()).prop_map(|((attempt, call), extra)| Fact::CallFinished { attempt, call, extra }),
-        3 => (counted(), fields()).prop_map(|((attempt, item), mut fields)| {
+        4 => words().prop_map(move |text| ProviderEvent::Text { logprobs: vec![logprob(text.clone())], text }),
+        2 => fields().prop_map(|annotation| ProviderEvent::Annotation { annotation }),
+        4 => (0..2u32, words()).prop_map(|(part, text)| ProviderEvent::ReasoningSummary { part, text }),
+        2 => words().prop_map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }),
+        2 => Just(ProviderEvent::ContentPartFinished),
+        2 => fields().prop_map(|extra| ProviderEvent::ItemFinished { extra }),
+        2 => (0..2u32, fields()).prop_map(|(call, extra)| ProviderEvent::FunctionCallFinished { call, extra }),
+        3 => (0..2u32, fields()).prop_map(|(item, mut fields)| {
             fields.insert("type".into(), "web_search_call".into());
-            Fact::OtherStarted { attempt, item, fields }
+            ProviderEvent::OtherItemStarted { item, fields }
         }),
-        3 => (counted(), event(), fields()).prop_map(|((attempt, item), event, fields)| Fact::OtherReported {
-            attempt, item, event: event.to_owned(), fields
+        3 => (0..2u32, event(), fields()).prop_map(|(item, event, fields)| ProviderEvent::OtherItemEvent {
+            item, event: event.to_owned(), fields
         }),
-        2 => (counted(), fields()).prop_map(|((attempt, item), fields)| Fact::OtherFinished { attempt, item, fields }),
+        2 => (0..2u32, fields()).prop_map(|(item, fields)| ProviderEvent::OtherItemFinished { item, fields }),
     ]
 }
 
-fn fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![3 => plain_fact(), 1 => rich_fact()]
-}
-
-fn plain_fact() -> impl Strategy<Value = Fact> {
-    let piece = || (attempt(), words());
-    let call = || (attempt(), 0..3u32);
+fn plain_event() -> impl Strategy<Value = ProviderEvent> {
     let reason = prop_oneof![
         Just(FinishReason::Stop),
         Just(FinishReason::Length),
@@ -332,28 +330,41 @@ fn plain_fact() -> impl Strategy<Value = Fact> {
         Just(FinishReason::Other("eos".into())),
     ];
     prop_oneof![
+        2 => Just(ProviderEvent::Opened { provider_response_id: None }),
+        12 => words().prop_map(|text| ProviderEvent::Text { text, logprobs: Vec::new() }),
+        6 => words().prop_map(|text| ProviderEvent::Reasoning { text }),
+        4 => words().prop_map(|text| ProviderEvent::Refusal { text }),
+        8 => (0..3u32).prop_map(|call| ProviderEvent::FunctionCallStarted {
+            call, call_id: format!("call_{call}"), name: "f".into()
+        }),
+        8 => (0..3u32, words()).prop_map(|(call, text)| ProviderEvent::FunctionCallArguments { call, text }),
+        2 => Just(ProviderEvent::Usage(Usage::default())),
+        3 => reason.prop_map(ProviderEvent::Finished),
+    ]
+}
+
+/// What this server does and decides.
+fn own_fact() -> impl Strategy<Value = Fact> {
+    let call = || (attempt(), 0..3u32);
+    prop_oneof![
         6 => attempt().prop_map(opening),
-        2 => attempt().prop_map(|attempt| Fact::AttemptOpened { attempt, provider_response_id: None }),
-        12 => piece().prop_map(|(attempt, text)| Fact::TextArrived { attempt, text, upstream_sequence: None }),
-        6 => piece().prop_map(|(attempt, text)| Fact::ReasoningArrived { attempt, text, upstream_sequence: Some(1) }),
-        4 => piece().prop_map(|(attempt, text)| Fact::RefusalArrived { attempt, text, upstream_sequence: None }),
-        8 => call().prop_map(|(attempt, call)| Fact::CallStarted {
-            attempt, call, call_id: format!("call_{call}"), name: "f".into()
-        }),
-        8 => (call(), words()).prop_map(|((attempt, call), text)| Fact::ArgumentsArrived {
-            attempt, call, text, upstream_sequence: None
-        }),
         3 => call().prop_map(|(attempt, call)| Fact::ToolStarted { attempt, call }),
         3 => (call(), words()).prop_map(|((attempt, call), output)| Fact::ToolAnswered { attempt, call, output }),
         2 => (call(), words()).prop_map(|((attempt, call), message)| Fact::ToolFailed { attempt, call, message }),
-        2 => attempt().prop_map(|attempt| Fact::UsageReported { attempt, usage: Usage::default() }),
-        3 => (attempt(), reason).prop_map(|(attempt, reason)| Fact::ProviderFinished { attempt, reason }),
         2 => attempt().prop_map(|attempt| Fact::ProviderFailed { attempt, cause: Cause::UpstreamClosed }),
         1 => Just(Fact::CancelRequested { at: AT }),
         1 => Just(Fact::ClientLost { at: AT }),
         1 => Just(Fact::NodeLost { at: AT }),
         1 => Just(Fact::LimitReached { limit: Limit::OutputBytes }),
         1 => Just(END),
+    ]
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    let event = prop_oneof![45 => plain_event(), 22 => rich_event()];
+    prop_oneof![
+        67 => (attempt(), event).prop_map(|(attempt, event)| Fact::Provider { attempt, event }),
+        21 => own_fact(),
     ]
 }
 

@@ -16,14 +16,15 @@ use tokio::{
 use tracing::Span;
 
 use super::{
-    super::{Arbiters, Child, Exit, Roster, spawn_on},
+    super::{ActorIdentity, Arbiters, Child, Exit, Roster, spawn_on},
     LABEL, Order, PATIENCE, Victim, only,
 };
 
 fn victim_on(arbiter: &ArbiterHandle, roster: &Roster) -> (Child<Victim>, UnboundedReceiver<Exit>) {
     let (tell, told) = unbounded_channel();
     let build = |_: &mut Context<Victim>| Victim::default();
-    (spawn_on(arbiter, roster, (LABEL, Span::none()), build, move |exit| drop(tell.send(exit))), told)
+    let identity = ActorIdentity { label: LABEL, span: Span::none() };
+    (spawn_on(arbiter, roster, identity, build, move |exit| drop(tell.send(exit))), told)
 }
 
 async fn thread(arbiter: &ArbiterHandle) -> std::thread::ThreadId {

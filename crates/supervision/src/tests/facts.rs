@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
-    super::{Beat, Exit, Roster},
+    super::{Exit, Liveness, Roster},
     Order, Victim, spawned,
 };
 
@@ -216,8 +216,8 @@ impl Handler<super::Ping> for Waiting {
 #[actix::test]
 async fn an_actor_that_waits_does_not_read_its_mailbox() {
     let (mut child, told) = spawned(&Roster::new(), Waiting);
-    for beat in [Beat::Alive, Beat::Missed(1), Beat::Hung] {
-        assert_eq!(child.beat(2), beat);
+    for found in [Liveness::Alive, Liveness::Missed(1), Liveness::Hung] {
+        assert_eq!(child.beat(2), found);
         tokio::task::yield_now().await;
     }
     assert_eq!(super::only(told).await, Exit::Hung);

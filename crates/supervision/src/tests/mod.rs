@@ -4,6 +4,7 @@ mod arbiters;
 mod arithmetic;
 mod endings;
 mod facts;
+mod heartbeats;
 mod trees;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tracing::Span;
 
 use super::{
-    super::{Arbiters, Child, Exit, Leak, Roster, spawn, spawn_on},
+    super::{ActorIdentity, Arbiters, Child, Exit, LeakedActors, Roster, spawn, spawn_on},
     PATIENCE,
 };
 
@@ -23,7 +23,8 @@ impl Branch {
         let (arbiters, roster, told, level) =
             (self.arbiters.clone(), self.roster.clone(), self.told.clone(), self.below);
         let exit = move |exit| drop(told.send((level, exit)));
-        spawn_on(arbiters.of(level).unwrap(), &roster, (level, Span::none()), |_| self, exit)
+        let identity = ActorIdentity { label: level, span: Span::none() };
+        spawn_on(arbiters.of(level).unwrap(), &roster, identity, |_| self, exit)
     }
 
     fn child(&self) -> Self {
@@ -164,7 +165,7 @@ async fn a_leak_check_names_those_that_are_left() {
     let left = || vec!["one".to_owned(), "three".to_owned()];
     roster.wait_until(|live| live == left()).await;
     let leak = roster.wait_until_empty(patience).await;
-    assert_eq!(leak, Err(Leak { alive: left(), patience }));
+    assert_eq!(leak, Err(LeakedActors { alive: left(), patience }));
     assert_eq!(leak.unwrap_err().to_string(), r#"2 actors are still alive after 1ms: ["one", "three"]"#);
     assert_eq!(format!("{roster:?}"), r#"{"one", "three"}"#);
 }

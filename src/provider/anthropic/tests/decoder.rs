@@ -10,31 +10,31 @@ fn opened() -> ProviderEvent {
 }
 
 fn text(text: &str) -> ProviderEvent {
-    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }
 }
 
 fn reasoning(text: &str) -> ProviderEvent {
-    ProviderEvent::Reasoning { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Reasoning { text: text.to_owned() }
 }
 
 fn sealed(encrypted_content: &str) -> ProviderEvent {
-    ProviderEvent::SealedReasoning { encrypted_content: encrypted_content.to_owned() }
+    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
 }
 
 fn spoken() -> ProviderEvent {
-    ProviderEvent::SpeechFinished { extra: Extra::new() }
+    ProviderEvent::ItemFinished { extra: Extra::new() }
 }
 
 fn called(call: CallIndex, id: &str) -> ProviderEvent {
-    ProviderEvent::CallStarted { call, call_id: id.to_owned(), name: "f".to_owned() }
+    ProviderEvent::FunctionCallStarted { call, call_id: id.to_owned(), name: "f".to_owned() }
 }
 
 fn argued(call: CallIndex, text: &str) -> ProviderEvent {
-    ProviderEvent::Arguments { call, text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::FunctionCallArguments { call, text: text.to_owned() }
 }
 
 fn whole(call: CallIndex) -> ProviderEvent {
-    ProviderEvent::CallFinished { call, extra: Extra::new() }
+    ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }
 }
 
 fn finished(reason: FinishReason) -> ProviderEvent {
@@ -78,8 +78,8 @@ fn texts_are_parts_of_one_message_with_their_citations() {
         start(2, json!({ "type": "text", "text": "" })),
         stop(2),
     ]);
-    let note = ProviderEvent::Annotation { annotation: object(citation), upstream_sequence: None };
-    let part = ProviderEvent::PartFinished;
+    let note = ProviderEvent::Annotation { annotation: object(citation) };
+    let part = ProviderEvent::ContentPartFinished;
     assert_eq!(events, [text("Hel"), text("lo"), part.clone(), text("The"), note, part]);
 }
 
@@ -111,7 +111,7 @@ fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
     ]);
     let first = [reasoning("hm"), sealed("anthropic.thinking.c2ln"), spoken()];
     let hidden = [sealed("anthropic.redacted.eHl6"), spoken(), sealed("anthropic.thinking.bm9uZQ"), spoken()];
-    let rest = [reasoning("so"), spoken(), text("Hi"), ProviderEvent::PartFinished];
+    let rest = [reasoning("so"), spoken(), text("Hi"), ProviderEvent::ContentPartFinished];
     assert_eq!(events, [&first[..], &hidden, &rest].concat());
 }
 
@@ -136,7 +136,7 @@ fn a_call_is_whole_when_its_arguments_are() {
     let first = [called(0, "toolu_1"), argued(0, "{\"a\":"), argued(0, "1}"), whole(0)];
     let second =
         [called(1, "toolu_2"), argued(1, "{\"b\":2}"), whole(1), called(2, "toolu_3"), argued(2, "{}"), whole(2)];
-    let third = [called(3, "toolu_4"), whole(3), text("Hi"), ProviderEvent::PartFinished];
+    let third = [called(3, "toolu_4"), whole(3), text("Hi"), ProviderEvent::ContentPartFinished];
     assert_eq!(events, [&first[..], &second, &third].concat());
 }
 
@@ -184,10 +184,10 @@ fn blocks_of_other_kinds_are_items_under_the_providers_name() {
     assert_eq!(
         events,
         [
-            ProviderEvent::OtherStarted { item: 0, fields: begun },
-            ProviderEvent::OtherFinished { item: 0, fields: ended },
-            ProviderEvent::OtherStarted { item: 1, fields: result.clone() },
-            ProviderEvent::OtherFinished { item: 1, fields: result },
+            ProviderEvent::OtherItemStarted { item: 0, fields: begun },
+            ProviderEvent::OtherItemFinished { item: 0, fields: ended },
+            ProviderEvent::OtherItemStarted { item: 1, fields: result.clone() },
+            ProviderEvent::OtherItemFinished { item: 1, fields: result },
         ]
     );
 }
@@ -280,7 +280,7 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
     let hi = written(&[begin(), start(0, json!({ "type": "text", "text": "Hi" }))]);
     let stopped = format!("{hi}{}", written(&[stop(0), finish("end_turn")]));
     let said = vec![opened(), text("Hi")];
-    let all = vec![opened(), text("Hi"), ProviderEvent::PartFinished, finished(FinishReason::Stop)];
+    let all = vec![opened(), text("Hi"), ProviderEvent::ContentPartFinished, finished(FinishReason::Stop)];
     let mark = "event: message_stop\ndata: {\"type\":\"message_stop\"}";
     let no_stream = Error::Protocol { what: "the answer is no event stream" };
     let early = Error::Protocol { what: "an end mark without a reason to finish" };
@@ -322,7 +322,7 @@ fn every_cut_of_a_stream_gives_the_same_events() {
     let usage = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
     let events = [
         &[opened(), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
-        &[text("Gr\u{fc}\u{df}"), ProviderEvent::PartFinished, called(0, "t"), whole(0)],
+        &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t"), whole(0)],
         &[finished(FinishReason::ToolCalls), ProviderEvent::Usage(usage)],
     ];
     let expected = (events.concat(), Ok(()));

@@ -65,7 +65,7 @@ fn calls_and_their_arguments_are_bounded() {
     let calls: Vec<Value> = (0..129).flat_map(|n| [start(n, tool_use(&format!("c{n}"), json!({}))), stop(n)]).collect();
     let (events, result) = of_blocks(&calls);
     assert_eq!(what(result), "too many calls");
-    assert_eq!(events.iter().filter(|event| matches!(event, ProviderEvent::CallStarted { .. })).count(), 128);
+    assert_eq!(events.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count(), 128);
 
     let piece = "x".repeat(64 << 10);
     let call = |kind: &str| start(0, json!({ "type": kind, "id": "1", "name": "f", "input": {} }));
@@ -172,7 +172,7 @@ proptest! {
         for event in &heard {
             if let ProviderEvent::Text { text, .. }
             | ProviderEvent::Reasoning { text, .. }
-            | ProviderEvent::Arguments { text, .. } = event
+            | ProviderEvent::FunctionCallArguments { text, .. } = event
             {
                 prop_assert!(!text.is_empty());
             }

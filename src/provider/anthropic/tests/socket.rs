@@ -45,9 +45,9 @@ fn opened() -> ProviderEvent {
 async fn only_what_is_named_reaches_the_provider() {
     let server = ScriptedProvider::start();
     server.script("m", answer());
-    let text = ProviderEvent::Text { text: "Hi".to_owned(), logprobs: Vec::new(), upstream_sequence: None };
+    let text = ProviderEvent::Text { text: "Hi".to_owned(), logprobs: Vec::new() };
     let finished = ProviderEvent::Finished(FinishReason::Stop);
-    assert_eq!(hear(&server).await, (vec![opened(), text, ProviderEvent::PartFinished, finished], None));
+    assert_eq!(hear(&server).await, (vec![opened(), text, ProviderEvent::ContentPartFinished, finished], None));
     let request = server.wait_for_request(1).await;
     assert_eq!(request.path, "/v1/messages");
     let mut names: Vec<&str> = request.headers.iter().map(|(name, _)| name.as_str()).collect();

@@ -154,8 +154,8 @@ fn what_an_answer_used_is_known_though_it_ends_in_an_error() {
 #[test]
 fn a_thought_is_told_once_however_often_it_is_written() {
     let detail = |kind: &str, key: &str, words: &str| json!({ "type": kind, key: words, "index": 1, "format": "f" });
-    let summary = |part, text: &str| ProviderEvent::Summary { part, text: text.to_owned(), upstream_sequence: None };
-    let sealed = |text: &str| ProviderEvent::SealedReasoning { encrypted_content: text.to_owned() };
+    let summary = |part, text: &str| ProviderEvent::ReasoningSummary { part, text: text.to_owned() };
+    let sealed = |text: &str| ProviderEvent::EncryptedReasoning { encrypted_content: text.to_owned() };
     let said = || detail("reasoning.text", "text", "hm");
     for (thought, expected) in [
         (json!({ "reasoning_details": [said()] }), vec![reasoning("hm")]),
@@ -253,7 +253,7 @@ fn probabilities_go_with_their_text() {
     ];
     let top =
         |token: &str, logprob, bytes: &[u8]| TopLogProb { token: token.to_owned(), logprob, bytes: bytes.to_vec() };
-    let text = |text: &str, logprobs| ProviderEvent::Text { text: text.to_owned(), logprobs, upstream_sequence: None };
+    let text = |text: &str, logprobs| ProviderEvent::Text { text: text.to_owned(), logprobs };
     let expected = |with: bool| {
         let given = |logprobs: Vec<LogProb>| if with { logprobs } else { Vec::new() };
         vec![

@@ -34,11 +34,11 @@ fn heard(chunks: &[Value]) -> Decoded {
 fn whole(events: &[ProviderEvent]) -> Vec<(String, String, String)> {
     let (mut numbers, mut calls) = (Vec::new(), Vec::new());
     for event in events {
-        if let ProviderEvent::CallStarted { call, call_id, name } = event {
+        if let ProviderEvent::FunctionCallStarted { call, call_id, name } = event {
             numbers.push(*call);
             calls.push((call_id.clone(), name.clone(), String::new()));
         }
-        if let ProviderEvent::Arguments { call, text, .. } = event {
+        if let ProviderEvent::FunctionCallArguments { call, text, .. } = event {
             let place = numbers.iter().position(|number| number == call).unwrap();
             calls[place].2.push_str(text);
         }
@@ -340,11 +340,11 @@ proptest! {
         let (events, result) = heard(&chunks);
         let (mut open, mut ids, mut told) = (HashSet::new(), HashSet::new(), 0);
         for event in &events {
-            if let ProviderEvent::CallStarted { call, call_id, name } = event {
+            if let ProviderEvent::FunctionCallStarted { call, call_id, name } = event {
                 prop_assert!(!name.is_empty() && !call_id.is_empty());
                 prop_assert!(open.insert(*call) && ids.insert(call_id.clone()), "a call begins once: {all:?}");
             }
-            if let ProviderEvent::Arguments { call, text, .. } = event {
+            if let ProviderEvent::FunctionCallArguments { call, text, .. } = event {
                 prop_assert!(open.contains(call) && !text.is_empty());
                 told += text.len();
             }

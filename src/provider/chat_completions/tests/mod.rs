@@ -63,11 +63,11 @@ fn of_chunks_for(request: &ProviderRequest, chunks: &[Value]) -> Decoded {
 }
 
 fn text(text: &str) -> ProviderEvent {
-    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }
 }
 
 fn reasoning(text: &str) -> ProviderEvent {
-    ProviderEvent::Reasoning { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Reasoning { text: text.to_owned() }
 }
 
 fn usage(input_tokens: u64, output_tokens: u64) -> ProviderEvent {
@@ -92,15 +92,15 @@ fn protocol(what: &'static str) -> Error {
 }
 
 fn refusal(text: &str) -> ProviderEvent {
-    ProviderEvent::Refusal { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Refusal { text: text.to_owned() }
 }
 
 fn started(call: CallIndex, call_id: &str, name: &str) -> ProviderEvent {
-    ProviderEvent::CallStarted { call, call_id: call_id.to_owned(), name: name.to_owned() }
+    ProviderEvent::FunctionCallStarted { call, call_id: call_id.to_owned(), name: name.to_owned() }
 }
 
 fn arguments(call: CallIndex, text: &str) -> ProviderEvent {
-    ProviderEvent::Arguments { call, text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::FunctionCallArguments { call, text: text.to_owned() }
 }
 
 /// Everything of an event: its own `Debug` shows no content.
@@ -110,20 +110,20 @@ fn shown(event: &ProviderEvent) -> String {
     let what = match event {
         ProviderEvent::Text { text: piece, logprobs, .. } => text(piece, logprobs),
         ProviderEvent::Reasoning { text: piece, .. } | ProviderEvent::Refusal { text: piece, .. } => text(piece, &[]),
-        ProviderEvent::Summary { part, text, .. } => format!("{part} {text:?}"),
-        ProviderEvent::SealedReasoning { encrypted_content } => encrypted_content.clone(),
-        ProviderEvent::CallStarted { call, call_id, name } => format!("{call} {call_id} {name}"),
-        ProviderEvent::Arguments { call, text, .. } => format!("{call} {text}"),
+        ProviderEvent::ReasoningSummary { part, text, .. } => format!("{part} {text:?}"),
+        ProviderEvent::EncryptedReasoning { encrypted_content } => encrypted_content.clone(),
+        ProviderEvent::FunctionCallStarted { call, call_id, name } => format!("{call} {call_id} {name}"),
+        ProviderEvent::FunctionCallArguments { call, text, .. } => format!("{call} {text}"),
         ProviderEvent::Usage(usage) => format!("{usage:?}"),
         ProviderEvent::Finished(reason) => format!("{reason:?}"),
         ProviderEvent::Opened { .. }
         | ProviderEvent::Annotation { .. }
-        | ProviderEvent::CallFinished { .. }
-        | ProviderEvent::PartFinished
-        | ProviderEvent::SpeechFinished { .. }
-        | ProviderEvent::OtherStarted { .. }
-        | ProviderEvent::OtherReported { .. }
-        | ProviderEvent::OtherFinished { .. } => String::new(),
+        | ProviderEvent::FunctionCallFinished { .. }
+        | ProviderEvent::ContentPartFinished
+        | ProviderEvent::ItemFinished { .. }
+        | ProviderEvent::OtherItemStarted { .. }
+        | ProviderEvent::OtherItemEvent { .. }
+        | ProviderEvent::OtherItemFinished { .. } => String::new(),
     };
     format!("{kind} {what}")
 }

@@ -33,7 +33,7 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
     };
     let calls = stacked(calls.into_iter().map(|mut event| event["item"].take()).collect());
     let (said, what) = broken(&calls);
-    let started = said.iter().filter(|event| matches!(event, ProviderEvent::CallStarted { .. })).count();
+    let started = said.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count();
     assert_eq!((started, what), (128, "too many function calls"));
 
     let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 1025]));
@@ -159,7 +159,7 @@ proptest! {
         let openings: Vec<usize> = (0..said.len()).filter(|place| is_opening(&said[*place])).collect();
         prop_assert!(said.is_empty() || openings == [0], "the opening is first, and once");
         let call = |event: &ProviderEvent| {
-            let ProviderEvent::CallStarted { call, .. } = event else { return None };
+            let ProviderEvent::FunctionCallStarted { call, .. } = event else { return None };
             Some(*call)
         };
         let calls: Vec<u32> = said.iter().filter_map(call).collect();

@@ -7,7 +7,7 @@ use super::{
 use crate::domain::FinishReason;
 use crate::provider::ProviderEvent;
 
-const PART: ProviderEvent = ProviderEvent::PartFinished;
+const PART: ProviderEvent = ProviderEvent::ContentPartFinished;
 
 fn call(call_id: &str, arguments: &str) -> Value {
     json!({ "type": "function_call", "id": format!("fc_{call_id}"), "call_id": call_id, "name": "f",
@@ -27,11 +27,11 @@ fn search(status: &str) -> Value {
 }
 
 fn other_started(item: u32, value: Value) -> ProviderEvent {
-    ProviderEvent::OtherStarted { item, fields: fields(value) }
+    ProviderEvent::OtherItemStarted { item, fields: fields(value) }
 }
 
 fn other_finished(item: u32, value: Value) -> ProviderEvent {
-    ProviderEvent::OtherFinished { item, fields: fields(value) }
+    ProviderEvent::OtherItemFinished { item, fields: fields(value) }
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn items_of_unknown_kinds_and_their_events_pass_as_they_came() {
         found("acme:search.late", json!({})),
     ]);
     let reported =
-        |event: &str, more| ProviderEvent::OtherReported { item: 0, event: event.to_owned(), fields: fields(more) };
+        |event: &str, more| ProviderEvent::OtherItemEvent { item: 0, event: event.to_owned(), fields: fields(more) };
     let expected = [
         text("Hi"),
         other_started(0, search("in_progress")),

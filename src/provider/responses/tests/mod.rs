@@ -90,31 +90,31 @@ fn opened(id: Option<&str>) -> ProviderEvent {
 }
 
 fn text(text: &str) -> ProviderEvent {
-    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new(), upstream_sequence: None }
+    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }
 }
 
 fn thought(text: &str) -> ProviderEvent {
-    ProviderEvent::Reasoning { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Reasoning { text: text.to_owned() }
 }
 
 fn summary(part: u32, text: &str) -> ProviderEvent {
-    ProviderEvent::Summary { part, text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::ReasoningSummary { part, text: text.to_owned() }
 }
 
 fn speech_finished(extra: Value) -> ProviderEvent {
-    ProviderEvent::SpeechFinished { extra: fields(extra) }
+    ProviderEvent::ItemFinished { extra: fields(extra) }
 }
 
 fn call_started(call: u32, call_id: &str) -> ProviderEvent {
-    ProviderEvent::CallStarted { call, call_id: call_id.to_owned(), name: "f".to_owned() }
+    ProviderEvent::FunctionCallStarted { call, call_id: call_id.to_owned(), name: "f".to_owned() }
 }
 
 fn arguments(call: u32, text: &str) -> ProviderEvent {
-    ProviderEvent::Arguments { call, text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::FunctionCallArguments { call, text: text.to_owned() }
 }
 
 fn call_finished(call: u32, extra: Value) -> ProviderEvent {
-    ProviderEvent::CallFinished { call, extra: fields(extra) }
+    ProviderEvent::FunctionCallFinished { call, extra: fields(extra) }
 }
 
 fn finished(reason: FinishReason) -> ProviderEvent {

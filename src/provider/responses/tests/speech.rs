@@ -9,7 +9,7 @@ use crate::domain::FinishReason;
 use crate::protocol::{LogProb, TopLogProb};
 use crate::provider::ProviderEvent;
 
-const PART: ProviderEvent = ProviderEvent::PartFinished;
+const PART: ProviderEvent = ProviderEvent::ContentPartFinished;
 
 fn empty(kind: &str) -> Value {
     json!({ "type": kind, "id": "x_1", "status": "in_progress", "summary": [], "content": [] })
@@ -20,11 +20,11 @@ fn part_done(place: u32, number: u32, part: Value) -> Value {
 }
 
 fn refusal(text: &str) -> ProviderEvent {
-    ProviderEvent::Refusal { text: text.to_owned(), upstream_sequence: None }
+    ProviderEvent::Refusal { text: text.to_owned() }
 }
 
 fn sealed(encrypted_content: &str) -> ProviderEvent {
-    ProviderEvent::SealedReasoning { encrypted_content: encrypted_content.to_owned() }
+    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_message_is_its_pieces_and_what_else_is_said_of_it() {
         part_done(0, 0, json!({ "type": "output_text", "text": "Hello" })),
         done(0, whole),
     ]);
-    let first = ProviderEvent::Text { text: "Hel".to_owned(), logprobs: Vec::new(), upstream_sequence: Some(7) };
+    let first = ProviderEvent::Text { text: "Hel".to_owned(), logprobs: Vec::new() };
     assert_eq!(said, [first, text("lo"), PART, speech_finished(json!({ "phase": "final_answer" }))]);
 }
 
@@ -159,11 +159,8 @@ fn notes_come_once_whether_they_are_told_or_only_there_at_the_end() {
     let end = json!({ "type": "message", "content": [{ "type": "output_text", "text": "Hi",
         "annotations": [note(1), note(2)] }] });
     let said = between(&[text_delta(0, "Hi"), told, done(0, end)]);
-    let noted = |number, upstream_sequence| {
-        let annotation = fields(note(number));
-        ProviderEvent::Annotation { annotation, upstream_sequence }
-    };
-    assert_eq!(said, [text("Hi"), noted(1, Some(4)), noted(2, None), PART, speech_finished(json!({}))]);
+    let noted = |number| ProviderEvent::Annotation { annotation: fields(note(number)) };
+    assert_eq!(said, [text("Hi"), noted(1), noted(2), PART, speech_finished(json!({}))]);
 }
 
 #[test]
@@ -175,7 +172,7 @@ fn probabilities_come_with_their_piece() {
     ]);
     let top_logprobs = vec![TopLogProb { token: "Ho".to_owned(), logprob: -2.0, bytes: Vec::new() }];
     let scored = LogProb { token: "Hi".to_owned(), logprob: -0.5, bytes: vec![72, 105], top_logprobs };
-    let expected = ProviderEvent::Text { text: "Hi".to_owned(), logprobs: vec![scored], upstream_sequence: None };
+    let expected = ProviderEvent::Text { text: "Hi".to_owned(), logprobs: vec![scored] };
     assert_eq!(between(&[piece]), [expected]);
 }
 

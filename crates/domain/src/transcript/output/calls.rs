@@ -1,31 +1,38 @@
 //! Function calls, and the answers of those that this server runs.
 
-use super::{Events, Key, Output, place, without_own};
+use super::{Key, OutputBuilder, position, without_own};
 use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
 
+/// Where a function call stands in the output, and what became of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Call {
+pub(super) struct FunctionCallState {
     pub(super) index: usize,
     pub(super) open: bool,
     pub(super) answered: bool,
 }
 
-impl Output {
+impl OutputBuilder {
     /// A function call began. A second beginning of the same call is nothing.
-    pub(in crate::transcript) fn start_call(&mut self, key: Key, call_id: String, name: String, events: &mut Events) {
+    pub(in crate::transcript) fn start_call(
+        &mut self,
+        key: Key,
+        call_id: String,
+        name: String,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         if self.calls.contains_key(&key) {
             return;
         }
-        self.close_speaking(ItemStatus::Completed, events);
+        self.close_open_item(ItemStatus::Completed, events);
         let (id, arguments, extra) = (self.next_id("fc_"), String::new(), Extra::new());
         let call = FunctionCall { id, call_id, name, arguments, status: ItemStatus::InProgress, extra };
         let index = self.add(Item::FunctionCall(call), events);
-        self.calls.insert(key, Call { index, open: true, answered: false });
+        self.calls.insert(key, FunctionCallState { index, open: true, answered: false });
     }
 
-    /// Argument text of an open call.
-    pub(in crate::transcript) fn argue(&mut self, key: Key, text: String, events: &mut Events) {
-        let Some(Call { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
+    /// Appends argument text to an open call.
+    pub(in crate::transcript) fn append_arguments(&mut self, key: Key, text: String, events: &mut Vec<ResponseEvent>) {
+        let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         let Some(Item::FunctionCall(call)) = self.items.get_mut(index) else { return };
         if text.is_empty() {
             return;
@@ -36,22 +43,28 @@ impl Output {
         events.push(ResponseEvent::FunctionCallArgumentsDelta {
             sequence_number,
             item_id,
-            output_index: place(index),
+            output_index: position(index),
             delta: text,
         });
     }
 
     /// A call is whole.
-    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Events) {
-        let Some(Call { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
+    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Vec<ResponseEvent>) {
+        let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
             call.extra = without_own(extra);
         }
         self.close_call(index, ItemStatus::Completed, events);
     }
 
-    /// What a call that this server ran gave.
-    pub(in crate::transcript) fn answer(&mut self, key: Key, output: String, status: ItemStatus, events: &mut Events) {
+    /// Adds what a call that this server ran gave.
+    pub(in crate::transcript) fn answer(
+        &mut self,
+        key: Key,
+        output: String,
+        status: ItemStatus,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         let Some(call) = self.calls.get_mut(&key).filter(|call| !call.open && !call.answered) else { return };
         call.answered = true;
         let Some(Item::FunctionCall(FunctionCall { call_id, .. })) = self.items.get(call.index) else { return };
@@ -64,7 +77,7 @@ impl Output {
         self.close_item(index, status, events);
     }
 
-    pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         for call in self.calls.values_mut().filter(|call| call.index == index) {
             call.open = false;
         }
@@ -76,7 +89,7 @@ impl Output {
             }
             let (item_id, name, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
             let sequence_number = self.number();
-            let output_index = place(index);
+            let output_index = position(index);
             events.push(ResponseEvent::FunctionCallArgumentsDone {
                 sequence_number,
                 item_id,

@@ -2,45 +2,43 @@
 
 mod calls;
 mod others;
-mod speech;
+mod parts;
 
 use std::collections::BTreeMap;
 
-use self::{calls::Call, others::OtherPlace, speech::Speaking};
+use self::{calls::FunctionCallState, others::OtherItemState, parts::OpenItem};
 use crate::{Attempt, CallIndex};
 use antiphon_protocol::{Extra, Item, ItemId, ItemStatus, ResponseEvent, ResponseId};
 
-pub(super) use speech::Voice;
+pub(super) use parts::PartKind;
 
 /// The output so far, and where the next piece goes.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
+pub(super) struct OutputBuilder {
     response: ResponseId,
     pub(super) next_sequence: u64,
     pub(super) items: Vec<Item>,
     /// How many items and parts of items were begun.
     pub(super) pieces: usize,
     /// The open message or reasoning item; always the last of its kind, at most one.
-    speaking: Option<Speaking>,
+    open_item: Option<OpenItem>,
     /// Open function calls by the attempt's own count.
-    calls: BTreeMap<Key, Call>,
+    calls: BTreeMap<Key, FunctionCallState>,
     /// Items of kinds that this server does not know, by the attempt's own count.
-    others: BTreeMap<Key, OtherPlace>,
+    others: BTreeMap<Key, OtherItemState>,
 }
-
-type Events = Vec<ResponseEvent>;
 
 /// One of the things that an attempt counts itself.
 pub(super) type Key = (Attempt, CallIndex);
 
-impl Output {
+impl OutputBuilder {
     pub(super) fn new(response: ResponseId) -> Self {
         Self {
             response,
             next_sequence: 0,
             items: Vec::new(),
             pieces: 0,
-            speaking: None,
+            open_item: None,
             calls: BTreeMap::new(),
             others: BTreeMap::new(),
         }
@@ -58,10 +56,10 @@ impl Output {
 
     /// Closes all that is open. Where the end came too early the last item is incomplete; how much of what
     /// was open is, `cut` says.
-    pub(super) fn close(&mut self, cut: Cut, events: &mut Events) {
+    pub(super) fn close(&mut self, cut: Cut, events: &mut Vec<ResponseEvent>) {
         let mut open: Vec<usize> = self.calls.values().filter(|call| call.open).map(|call| call.index).collect();
         open.extend(self.others.values().filter(|other| other.open).map(|other| other.index));
-        open.extend(self.speaking.as_ref().map(|speaking| speaking.index));
+        open.extend(self.open_item.as_ref().map(|open| open.index));
         open.sort_unstable();
         let last = self.items.len().checked_sub(1);
         for index in open {
@@ -71,7 +69,7 @@ impl Output {
                 Cut::Last | Cut::Everything => ItemStatus::Incomplete,
             };
             match self.items.get(index) {
-                Some(Item::Message(_) | Item::Reasoning(_)) => self.close_speaking(status, events),
+                Some(Item::Message(_) | Item::Reasoning(_)) => self.close_open_item(status, events),
                 Some(Item::FunctionCall(_)) => self.close_call(index, status, events),
                 Some(Item::Other(_)) => self.cut_other(index, status, events),
                 Some(Item::FunctionCallOutput(_)) | None => {}
@@ -79,20 +77,20 @@ impl Output {
         }
     }
 
-    fn add(&mut self, item: Item, events: &mut Events) -> usize {
+    fn add(&mut self, item: Item, events: &mut Vec<ResponseEvent>) -> usize {
         self.pieces += 1;
         let index = self.items.len();
         self.items.push(item.clone());
         let sequence_number = self.number();
         events.push(ResponseEvent::OutputItemAdded {
             sequence_number,
-            output_index: place(index),
+            output_index: position(index),
             item: Box::new(item),
         });
         index
     }
 
-    fn close_item(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    fn close_item(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         let Some(item) = self.items.get_mut(index) else { return };
         match item {
             Item::Message(item) => item.status = status,
@@ -104,11 +102,11 @@ impl Output {
         }
         let item = Box::new(item.clone());
         let sequence_number = self.number();
-        events.push(ResponseEvent::OutputItemDone { sequence_number, output_index: place(index), item });
+        events.push(ResponseEvent::OutputItemDone { sequence_number, output_index: position(index), item });
     }
 
     fn next_id(&self, prefix: &str) -> ItemId {
-        ItemId::of_output(prefix, self.response, place(self.items.len()))
+        ItemId::of_output(prefix, self.response, position(self.items.len()))
     }
 }
 
@@ -134,6 +132,6 @@ pub(super) enum Cut {
 }
 
 /// Positions fit in 32 bits: a response's output is bounded far below.
-fn place(index: usize) -> u32 {
+fn position(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

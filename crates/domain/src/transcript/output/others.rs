@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Events, Key, Output, place};
+use super::{Key, OutputBuilder, position};
 use antiphon_protocol::{Extra, Item, ItemStatus, OtherEvent, OtherItem, ResponseEvent};
 
 /// The events of the contract about items of other kinds. Clients fail on events that they do not know, so no
@@ -43,24 +43,25 @@ const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_ind
 /// The longest prefix that is taken over from a provider's id.
 const LONGEST_PREFIX: usize = 16;
 
+/// Where an item of an unknown kind stands in the output, and whether it is open.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OtherPlace {
+pub(super) struct OtherItemState {
     pub(super) index: usize,
     pub(super) open: bool,
 }
 
-impl Output {
+impl OutputBuilder {
     /// Such an item began. One without a type, and a second beginning, is nothing.
-    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(Value::String(kind)) = fields.remove("type") else { return };
         if self.others.contains_key(&key) {
             return;
         }
-        self.close_speaking(ItemStatus::Completed, events);
+        self.close_open_item(ItemStatus::Completed, events);
         let given = fields.remove("id");
         let id = self.next_id(prefix(given.as_ref().and_then(Value::as_str).unwrap_or_default()));
         let index = self.add(Item::Other(OtherItem { id, kind, fields }), events);
-        self.others.insert(key, OtherPlace { index, open: true });
+        self.others.insert(key, OtherItemState { index, open: true });
     }
 
     /// Something happened to it.
@@ -69,9 +70,9 @@ impl Output {
         key: Key,
         kind: String,
         mut fields: Extra,
-        events: &mut Events,
+        events: &mut Vec<ResponseEvent>,
     ) {
-        let Some(OtherPlace { index, open: true }) = self.others.get(&key).copied() else { return };
+        let Some(OtherItemState { index, open: true }) = self.others.get(&key).copied() else { return };
         let Some(item_id) = self.items.get(index).map(|item| item.id().clone()) else { return };
         if EVENTS.binary_search(&kind.as_str()).is_err() {
             return;
@@ -86,13 +87,13 @@ impl Output {
             kind,
             sequence_number,
             item_id,
-            output_index: place(index),
+            output_index: position(index),
             fields,
         }));
     }
 
     /// It is whole.
-    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Events) {
+    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
         other.open = false;
         let index = other.index;
@@ -105,7 +106,7 @@ impl Output {
     }
 
     /// It ends without its provider's word.
-    pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Events) {
+    pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         for other in self.others.values_mut().filter(|other| other.index == index) {
             other.open = false;
         }

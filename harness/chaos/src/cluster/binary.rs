@@ -12,12 +12,10 @@ pub(crate) fn binary(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     }
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--bin", "antiphon", "--manifest-path"]);
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"));
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     ensure!(command.status().context("cargo can't be started")?.success(), "the server can't be built");
-    let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(Path::parent).context("no folder")?;
-    Ok(folder.join("antiphon"))
+    Ok(std::env::current_exe()?.with_file_name("antiphon"))
 }

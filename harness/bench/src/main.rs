@@ -1,7 +1,7 @@
 //! What streaming through Antiphon takes: processor time and memory, time until a delta arrives, time until a
 //! cancelled response's provider is let go, time until all is settled after a crash.
 //!
-//! `cargo build --release --bin antiphon`, then `cargo run --release --example bench_streams -- --what latency`.
+//! `cargo build --release --bin antiphon`, then `cargo run --release -p antiphon-bench -- --what latency`.
 //! See `docs/benchmarks.md`.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]

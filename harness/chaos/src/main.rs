@@ -1,7 +1,7 @@
 //! Kills servers at any instant while clients use them, and finds out whether anything that a client was told
 //! became untrue, or anything that must be there is not.
 //!
-//! `cargo run --release --example chaos -- --minutes 8 --seed 1 --database sqlite`. See `docs/chaos.md`.
+//! `cargo run --release -p antiphon-chaos -- --minutes 8 --seed 1 --database sqlite`. See `docs/chaos.md`.
 
 mod check;
 mod client;

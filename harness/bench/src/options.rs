@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Where to write the results as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// The server [default: antiphon beside this program's folder]
+    /// The server [default: antiphon in this program's folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) antiphon: Option<PathBuf>,
     /// nginx

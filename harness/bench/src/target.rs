@@ -178,9 +178,7 @@ fn spawn(command: &mut Command) -> anyhow::Result<Killed> {
 
 /// The program that `cargo build --release --bin antiphon` has made.
 fn antiphon() -> anyhow::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(Path::parent).context("no folder")?;
-    let program = folder.join("antiphon");
+    let program = std::env::current_exe()?.with_file_name("antiphon");
     ensure!(program.exists(), "there is no {}: build it, or name it with --antiphon", program.display());
     Ok(program)
 }

@@ -1,0 +1,250 @@
+//! What a provider said.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{FinishReason, json_text};
+use antiphon_protocol::{Extra, LogProb, Usage};
+
+/// Which of the function calls, or of the items of unknown kinds, of one attempt, as the provider counts them.
+pub type CallIndex = u32;
+
+/// One thing that a provider said in one attempt.
+///
+/// Providers speak in these, the log of a response keeps them as they are, and the fold makes the stream's events
+/// of them. Encoded with `postcard`: the order of variants and fields is part of the format, new variants go to the
+/// end.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub enum ProviderEvent {
+    /// The provider answered with a success and will stream.
+    Opened {
+        /// Its own id of its response, where it gives one this early.
+        provider_response_id: Option<String>,
+    },
+    /// A piece of text.
+    Text {
+        /// The text; never empty.
+        text: String,
+        /// How probable its tokens were; empty where that was not asked for.
+        logprobs: Vec<LogProb>,
+    },
+    /// A note on the text so far, a citation for example.
+    Annotation {
+        /// The note as the provider wrote it.
+        #[serde(with = "json_text")]
+        annotation: Extra,
+    },
+    /// A piece of a refusal.
+    Refusal {
+        /// The text; never empty.
+        text: String,
+    },
+    /// A piece of reasoning.
+    Reasoning {
+        /// The text; never empty.
+        text: String,
+    },
+    /// A piece of a summary of the reasoning.
+    ReasoningSummary {
+        /// Which of the summaries of one reasoning item; a larger number begins the next.
+        part: u32,
+        /// The text; never empty.
+        text: String,
+    },
+    /// The reasoning in a form that only its provider can read, to be given back with the next request. Belongs to
+    /// the open reasoning item; where none is open it is an item of its own.
+    EncryptedReasoning {
+        /// The encrypted reasoning.
+        encrypted_content: String,
+    },
+    /// The content part that is being written is whole; more of the same kind is another part.
+    ContentPartFinished,
+    /// The message or reasoning item that is being written is whole; more of the same kind is another item.
+    ItemFinished {
+        /// What else the provider says of it.
+        #[serde(with = "json_text")]
+        extra: Extra,
+    },
+    /// A function call began.
+    FunctionCallStarted {
+        /// Which of the calls.
+        call: CallIndex,
+        /// The provider's id of it.
+        call_id: String,
+        /// The function.
+        name: String,
+    },
+    /// A piece of a function call's arguments.
+    FunctionCallArguments {
+        /// Which of the calls.
+        call: CallIndex,
+        /// Argument text; never empty.
+        text: String,
+    },
+    /// A function call is whole. Providers that do not say so leave that to the end.
+    FunctionCallFinished {
+        /// Which of the calls.
+        call: CallIndex,
+        /// What else the provider says of it.
+        #[serde(with = "json_text")]
+        extra: Extra,
+    },
+    /// An item of a kind that this server does not know began.
+    OtherItemStarted {
+        /// Which of such items of this attempt.
+        item: CallIndex,
+        /// The item as it came, with its `type`.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
+    /// Something happened to such an item that the contract has an event for.
+    OtherItemEvent {
+        /// Which of such items.
+        item: CallIndex,
+        /// The event's type.
+        event: String,
+        /// The event's own fields.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
+    /// Such an item is whole.
+    OtherItemFinished {
+        /// Which of such items.
+        item: CallIndex,
+        /// The item as it came, with its `type`.
+        #[serde(with = "json_text")]
+        fields: Extra,
+    },
+    /// What the attempt used so far. A later report replaces it.
+    Usage(Usage),
+    /// The provider said that it is finished. Usage may still follow.
+    Finished(FinishReason),
+}
+
+/// What of an event counts as output.
+enum Payload<'a> {
+    Nothing,
+    Text(&'a str, &'a [LogProb]),
+    Function { call_id: &'a str, name: &'a str },
+    Json(&'a Extra),
+}
+
+impl ProviderEvent {
+    /// The event's name, for logs: events carry content and have no other printable form.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::Text { .. } => "text",
+            Self::Annotation { .. } => "annotation",
+            Self::Refusal { .. } => "refusal",
+            Self::Reasoning { .. } => "reasoning",
+            Self::ReasoningSummary { .. } => "reasoning_summary",
+            Self::EncryptedReasoning { .. } => "encrypted_reasoning",
+            Self::ContentPartFinished => "content_part_finished",
+            Self::ItemFinished { .. } => "item_finished",
+            Self::FunctionCallStarted { .. } => "function_call_started",
+            Self::FunctionCallArguments { .. } => "function_call_arguments",
+            Self::FunctionCallFinished { .. } => "function_call_finished",
+            Self::OtherItemStarted { .. } => "other_item_started",
+            Self::OtherItemEvent { .. } => "other_item_event",
+            Self::OtherItemFinished { .. } => "other_item_finished",
+            Self::Usage(_) => "usage",
+            Self::Finished(_) => "finished",
+        }
+    }
+
+    fn payload(&self) -> Payload<'_> {
+        match self {
+            Self::Text { text, logprobs } => Payload::Text(text, logprobs),
+            Self::Refusal { text }
+            | Self::Reasoning { text }
+            | Self::ReasoningSummary { text, .. }
+            | Self::FunctionCallArguments { text, .. }
+            | Self::EncryptedReasoning { encrypted_content: text } => Payload::Text(text, &[]),
+            Self::FunctionCallStarted { call_id, name, .. } => Payload::Function { call_id, name },
+            Self::Annotation { annotation: fields }
+            | Self::ItemFinished { extra: fields }
+            | Self::FunctionCallFinished { extra: fields, .. }
+            | Self::OtherItemStarted { fields, .. }
+            | Self::OtherItemEvent { fields, .. }
+            | Self::OtherItemFinished { fields, .. } => Payload::Json(fields),
+            Self::Opened { .. } | Self::ContentPartFinished | Self::Usage(_) | Self::Finished(_) => Payload::Nothing,
+        }
+    }
+
+    /// The bytes of output that the event adds.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        match self.payload() {
+            Payload::Nothing => 0,
+            Payload::Text(text, logprobs) => text.len() + logprobs.iter().map(logprob_bytes).sum::<usize>(),
+            Payload::Function { call_id, name } => call_id.len() + name.len(),
+            Payload::Json(fields) if fields.is_empty() => 0,
+            Payload::Json(fields) => json_bytes(fields),
+        }
+    }
+
+    /// Whether the event holds JSON that is nested deeper than it could be read again.
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        match self.payload() {
+            Payload::Json(fields) => fields.values().any(json_text::is_too_deep),
+            Payload::Nothing | Payload::Text(..) | Payload::Function { .. } => false,
+        }
+    }
+
+    /// The beginning of the event with that many bytes of text at most, never cut inside of a character; none of an
+    /// event that can't be cut.
+    #[must_use]
+    pub fn cut(mut self, bytes: usize) -> Option<Self> {
+        let text = match &mut self {
+            Self::Text { text, logprobs } if logprobs.is_empty() => text,
+            Self::Refusal { text }
+            | Self::Reasoning { text }
+            | Self::ReasoningSummary { text, .. }
+            | Self::FunctionCallArguments { text, .. } => text,
+            Self::Opened { .. }
+            | Self::Text { .. }
+            | Self::Annotation { .. }
+            | Self::EncryptedReasoning { .. }
+            | Self::ContentPartFinished
+            | Self::ItemFinished { .. }
+            | Self::FunctionCallStarted { .. }
+            | Self::FunctionCallFinished { .. }
+            | Self::OtherItemStarted { .. }
+            | Self::OtherItemEvent { .. }
+            | Self::OtherItemFinished { .. }
+            | Self::Usage(_)
+            | Self::Finished(_) => return None,
+        };
+        text.truncate(text.floor_char_boundary(bytes));
+        Some(self)
+    }
+}
+
+// Events carry content, and content is in no log.
+impl std::fmt::Debug for ProviderEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// About the length of fields as JSON.
+fn json_bytes(fields: &Extra) -> usize {
+    fn of_value(value: &Value) -> usize {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+            Value::String(text) => text.len() + 2,
+            Value::Array(values) => values.iter().map(of_value).sum::<usize>() + values.len() + 2,
+            Value::Object(fields) => json_bytes(fields),
+        }
+    }
+    fields.iter().map(|(key, value)| key.len() + 4 + of_value(value)).sum::<usize>() + 2
+}
+
+/// About the length of a token's probabilities as JSON.
+fn logprob_bytes(logprob: &LogProb) -> usize {
+    let top: usize = logprob.top_logprobs.iter().map(|top| 48 + top.token.len() + 4 * top.bytes.len()).sum();
+    64 + logprob.token.len() + 4 * logprob.bytes.len() + top
+}
