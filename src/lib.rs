@@ -82,7 +82,7 @@
 //! # How the modules hang together
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - The ports are traits: [`provider::Provider`], [`store::Store`], [`access::Accounts`], [`actors::EstimateTokens`],
+//! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`actors::EstimateTokens`],
 //!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts.
@@ -106,12 +106,12 @@ pub mod admission;
 mod antiphon;
 #[cfg(feature = "server")]
 pub mod cli;
-mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 #[doc(inline)]
 pub use antiphon_domain as domain;
-pub mod fault;
+#[doc(inline)]
+pub use antiphon_fault_points as fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;
@@ -132,5 +132,6 @@ pub use antiphon::{
     InputItemsPage, InputItemsQuery, Interruption, ReadFacts, StartError, StartResponse, Subscription, User,
     WeakAntiphon,
 };
-pub use clock::{Clock, SystemClock};
+use antiphon_clock as clock;
+pub use antiphon_clock::{Clock, SystemClock};
 pub use refusal::Refusal;

@@ -121,7 +121,7 @@ pub(crate) struct Node {
     /// The node's name in the database.
     pub(crate) name: String,
     /// The record of all responses.
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Store,
     /// What opens and seals content.
     pub(crate) vault: Vault,
     /// The way to the journal writer.

@@ -8,7 +8,7 @@ use super::{HistoryError, Node, history, open_item};
 use crate::domain::{Cause, Encoding, Prompt, Request, Target};
 use crate::protocol::{Item, ResponseId, UserId};
 use crate::refusal::Refusal;
-use crate::store::{ItemQuery, Order, Side};
+use crate::store::{ItemQuery, ItemSide, SortOrder};
 use crate::vault::ResponseKey;
 
 /// How long is waited between two looks at a database that is away.
@@ -133,7 +133,8 @@ async fn read(
 
 /// All of it at once: items of clients may share an id, and then pages would miss some.
 async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
-    let query = ItemQuery { response: id, side: Side::Input, order: Order::Ascending, after: None, limit: MOST_ITEMS };
-    let page = node.store.items(query).await?;
+    let query =
+        ItemQuery { response: id, side: ItemSide::Input, order: SortOrder::Ascending, after: None, limit: MOST_ITEMS };
+    let page = node.store.responses.items(query).await?;
     page.items.iter().map(|item| open_item(key, item)).collect()
 }

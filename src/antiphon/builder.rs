@@ -52,7 +52,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Builder {
     name: String,
-    store: Arc<dyn Store>,
+    store: Store,
     vault: Vault,
     upstreams: HashMap<String, Upstream>,
     models: ModelCatalog,
@@ -70,13 +70,13 @@ pub struct Builder {
 impl Antiphon {
     /// Puts a node together.
     #[must_use]
-    pub fn builder(store: Arc<dyn Store>, vault: Vault) -> Builder {
-        Builder::new(store, vault)
+    pub fn builder(store: impl Into<Store>, vault: Vault) -> Builder {
+        Builder::new(store.into(), vault)
     }
 }
 
 impl Builder {
-    fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
+    fn new(store: Store, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,

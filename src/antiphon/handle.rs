@@ -97,7 +97,7 @@ impl Antiphon {
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
         let node = self.node();
-        node.store.ping().await?;
+        node.store.group_commit.ping().await?;
         let running = matches!(*self.0.parts.state.borrow(), NodeState::Running(_));
         Ok(running && !node.journal.is_away() && node.arbiters.hung() == 0 && !self.is_draining())
     }

@@ -14,14 +14,14 @@ use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::GateRefusal;
 use crate::refusal::Refusal;
-use crate::store::{self, ItemQuery, Order, Side};
+use crate::store::{self, ItemQuery, ItemSide, SortOrder};
 use crate::vault;
 
 /// Which of a response's input items are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputItemsQuery {
     /// In which order they are given.
-    pub order: Order,
+    pub order: SortOrder,
     /// Only those that follow this one in that order.
     pub after: Option<ItemId>,
     /// The most that are given.
@@ -163,8 +163,8 @@ impl Antiphon {
     ) -> Result<InputItemsPage, Refusal> {
         let InputItemsQuery { order, after, limit } = query;
         let found = find(self.node(), user, id).await?;
-        let query = ItemQuery { response: id, side: Side::Input, order, after, limit };
-        let page = match self.node().store.items(query).await {
+        let query = ItemQuery { response: id, side: ItemSide::Input, order, after, limit };
+        let page = match self.node().store.responses.items(query).await {
             Err(store::Error::UnknownCursor) => {
                 return Err(Violation::invalid("after", "there is no such item in the list").into());
             }

@@ -38,7 +38,7 @@ impl Antiphon {
     /// The node's users and their API keys.
     #[must_use]
     pub fn accounts(&self) -> AccountService {
-        AccountService::new(Arc::clone(self.node().vault.accounts()), self.node().vault.clone())
+        AccountService::new(Arc::clone(&self.node().store.accounts), self.node().vault.clone())
     }
 }
 

@@ -126,7 +126,7 @@ impl Signals {
 
 fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
     let config = &input.config;
-    let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone())
+    let builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone())
         .name(&input.node)
         .models(models::catalog(config))
         .limits(config.limits.limits())

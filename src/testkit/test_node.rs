@@ -15,7 +15,7 @@ use crate::actors::{
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
-use crate::store::{SqlOptions, SqlStore, Store};
+use crate::store::{SqlOptions, SqlStore};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
 
@@ -133,7 +133,7 @@ impl TestNode {
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());
         let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
-        let store = Arc::new(FlakyStore::new(sql.clone() as Arc<dyn Store>));
+        let store = Arc::new(FlakyStore::new(sql.clone()));
         let spare = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
         let providers = [("puppet", &provider), ("spare", &spare)];
@@ -235,7 +235,7 @@ fn start(
     providers: [(&str, &PuppetProvider); 2],
     (settings, limits): (&Settings, ProviderLimits),
 ) -> Antiphon {
-    let node = Antiphon::builder(Arc::clone(store) as _, vault.clone()).tokens(WordCounter(gate));
+    let node = Antiphon::builder(store.whole(), vault.clone()).tokens(WordCounter(gate));
     let node = providers
         .into_iter()
         .fold(node, |node, (name, provider)| node.provider_with_options(name, provider.clone(), limits));

@@ -8,7 +8,7 @@ use antiphon::{
     domain::{BackgroundLimits, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
-    store::Store,
+    store::ResponseStore,
     testkit::{TestClient, TestNode},
 };
 

@@ -13,7 +13,7 @@ use antiphon::{
     domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore, Store},
+    store::{SqlOptions, SqlStore},
     testkit::{Script, ScriptedProvider},
     vault::{KeyRing, Vault},
 };
@@ -76,7 +76,7 @@ impl Listener {
         // Each answer is asked for once, and has a name of its own: what fails must not close the door to the rest.
         let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        let builder = Antiphon::builder(sql as Arc<dyn Store>, vault).tokens(WordCounter).clock(Stopped).arbiters(1);
+        let builder = Antiphon::builder(sql, vault).tokens(WordCounter).clock(Stopped).arbiters(1);
         let builder = answers()
             .into_keys()
             .fold(builder, |builder, name| builder.provider_with_options(name, chat.clone(), limits));

@@ -11,7 +11,7 @@ use std::{
 use antiphon::{
     Refusal,
     actors::{DeliveryMode, Label, NodeFailure, Role, Settings, supervision::Fault},
-    store::Store,
+    store::NodeStore,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
 };
 use sea_orm::{Database, DatabaseConnection};

@@ -7,7 +7,7 @@ use antiphon::{
     domain::{BackgroundLimits, Cause, DisconnectPolicy, RunPlan, Timeouts},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
-    store::Store,
+    store::ResponseStore,
     testkit::{Call, TestClient, TestNode},
 };
 

@@ -8,7 +8,7 @@ use antiphon::{
     domain::{Cause, DisconnectPolicy, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
-    store::{Entry, Store},
+    store::{JournalEntry, ResponseStore},
     testkit::{TestNode, impatient},
 };
 use futures_util::future::join_all;
@@ -557,7 +557,7 @@ async fn no_ending_is_in_the_log_before_it_is_in_the_record() {
     let cancel = tokio::spawn(async move { antiphon.cancel(user, id).await.map(|outcome| outcome.status) });
     call.closed().await;
     // Behind it in the journal: whatever the response had to write is written.
-    node.antiphon.journal().write(Entry::Delete(ResponseId::new())).await;
+    node.antiphon.journal().write(JournalEntry::Delete(ResponseId::new())).await;
     assert_eq!(node.antiphon.retrieve(user, id).await.unwrap().status, Status::InProgress);
     node.estimates.send_replace(true);
     assert_eq!(cancel.await.unwrap(), Ok(Status::Cancelled));

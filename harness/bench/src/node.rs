@@ -54,7 +54,7 @@ fn print_out(text: &str) -> std::io::Result<()> {
 }
 
 fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
-    let mut builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone());
+    let mut builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone());
     for (name, section) in &input.config.providers {
         if let Provider::Upstream(section) = section {
             let options = UpstreamOptions::new(&section.base_url);

@@ -7,7 +7,7 @@ use crate::antiphon::{InputItemsPage, InputItemsQuery};
 use crate::domain::validate_include;
 use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query};
 use crate::protocol::{Item, ItemId};
-use crate::store::Order;
+use crate::store::SortOrder;
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
@@ -38,10 +38,10 @@ pub(in crate::http) async fn input_items(
     Ok(HttpResponse::Ok().json(ItemList { object: "list", first_id, last_id, has_more, data: items }))
 }
 
-fn order(query: &Query) -> Result<Order, ApiError> {
+fn order(query: &Query) -> Result<SortOrder, ApiError> {
     match query.get("order") {
-        None | Some("desc") => Ok(Order::Descending),
-        Some("asc") => Ok(Order::Ascending),
+        None | Some("desc") => Ok(SortOrder::Descending),
+        Some("asc") => Ok(SortOrder::Ascending),
         Some(_) => Err(ApiError::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'.")),
     }
 }

@@ -23,7 +23,7 @@ use crate::domain::{Encoding, Idempotency, Limits, Prompt, RetryPolicy, RunPolic
 use crate::http::{Authenticate, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope};
 use crate::journal::Log;
 use crate::protocol::{ResponseEvent, ResponseId, TextFormat, Tool, UserId};
-use crate::store::{MemoryStore, Store};
+use crate::store::MemoryStore;
 use crate::testkit::{Call, FlakyStore, ManualClock, PuppetProvider};
 use crate::tokens::TokenError;
 use crate::vault::{KeyRing, Vault};
@@ -197,10 +197,10 @@ impl Api {
 
     pub(super) async fn with(options: ApiOptions) -> Self {
         let memory = Arc::new(MemoryStore::new());
-        let store = Arc::new(FlakyStore::new(Arc::clone(&memory) as Arc<dyn Store>));
+        let store = Arc::new(FlakyStore::new(Arc::clone(&memory)));
         let vault = Vault::new(KeyRing::generate().unwrap(), memory);
         let provider = PuppetProvider::default();
-        let mut builder = Antiphon::builder(Arc::clone(&store) as _, vault.clone())
+        let mut builder = Antiphon::builder(store.whole(), vault.clone())
             .provider_with_options("p", provider.clone(), options.provider)
             .models(["m", "org/name"].into_iter().map(|id| model(id, "p")).collect())
             .limits(options.limits)

@@ -8,6 +8,7 @@ use crate::actors::{ClientStream, DeliveryMode, Label, ResponsePhase, Role, Sett
 use crate::admission::RequestContext;
 use crate::domain::View;
 use crate::provider::Error;
+use crate::store::IdempotencyKeyStore;
 
 fn body(stream: bool) -> Value {
     json!({"model": "m", "input": "x", "stream": stream})
@@ -78,7 +79,7 @@ async fn who_finds_the_key_given_back_runs() {
     let api = narrow().await;
     let first = unread(&api, &body(false)).await;
     let claim = api.idempotency("k", &body(false));
-    let claimed = crate::store::Store::idempotency_key(&*api.store, api.user, &claim.key).await.unwrap();
+    let claimed = api.store.idempotency_key(api.user, &claim.key).await.unwrap();
     drop(api.provider.asked().await);
     api.wait_for(first.id, has_ended).await;
     // It saw the claim of the first one, which was given back meanwhile.

@@ -13,7 +13,7 @@ use antiphon::{
     journal::Log,
     protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
     provider::Provider,
-    store::{ResponseRow, SqlOptions, SqlStore, Store},
+    store::{ResponseRow, ResponseStore, SqlOptions, SqlStore},
     tokens::TokenError,
     vault::{KeyRing, Vault},
 };
