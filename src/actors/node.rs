@@ -13,7 +13,7 @@ use super::{
     upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::{BackgroundLimits, Encoding, Request, Target};
+use crate::domain::{Encoding, Request, ResponseOptions, Target};
 use crate::store::Store;
 use crate::tokens::{Tiktoken, text_tokens};
 use crate::vault::Vault;
@@ -41,52 +41,6 @@ impl EstimateTokens for Tiktoken {
                 }
             }
         })
-    }
-}
-
-/// How patient the actors are, and how much they hold.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How often a parent asks its children for a sign of life.
-    pub heartbeat: Duration,
-    /// How many signs of life an actor may miss in a row before it counts as hung.
-    pub missed_beats: u32,
-    /// How long this node's responses are its own without a renewal. After that other nodes on its database
-    /// may take them over.
-    pub lease: Duration,
-    /// How long a new response waits for the database before its client is told to come back.
-    pub admission_patience: Duration,
-    /// How long a running response waits for the database before its provider is stopped.
-    pub outage_patience: Duration,
-    /// How long a client may take nothing of what is there for it before it is cut.
-    pub client_stall_timeout: Duration,
-    /// How many bytes of output may be on their way from the provider to the database.
-    pub credit_bytes: usize,
-    /// How many bytes of encoded events a running response keeps at hand for its clients.
-    pub frame_buffer_bytes: usize,
-    /// How many bytes of output a response may have.
-    pub max_output_bytes: usize,
-    /// How many background responses may run and wait.
-    pub background: BackgroundLimits,
-    /// How many events may lie between an emitter and its client's connection.
-    pub emission_buffer: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            heartbeat: Duration::from_secs(1),
-            missed_beats: 10,
-            lease: Duration::from_secs(15),
-            admission_patience: Duration::from_secs(5),
-            outage_patience: Duration::from_secs(30),
-            client_stall_timeout: Duration::from_secs(60),
-            credit_bytes: 256 * 1024,
-            frame_buffer_bytes: 256 * 1024,
-            max_output_bytes: 1024 * 1024,
-            background: BackgroundLimits::default(),
-            emission_buffer: 16,
-        }
     }
 }
 
@@ -141,5 +95,5 @@ pub(crate) struct Node {
     /// Who is alive.
     pub(crate) roster: Roster<Label>,
     /// How patient the actors are.
-    pub(crate) settings: Settings,
+    pub(crate) settings: ResponseOptions,
 }

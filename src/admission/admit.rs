@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Limits, PromptParts, Request, RunPlan, ValidatedRequest, View, Violation,
-    check_calls, default_output_tokens, validate,
+    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, PromptParts, Request, RunPlan, ValidatedRequest, View,
+    Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
@@ -16,26 +16,15 @@ pub struct Admission {
     /// The models that clients can name.
     pub models: Arc<ModelCatalog>,
     /// How large requests may be.
-    pub limits: Limits,
+    pub limits: LimitOptions,
     /// What happens when the last client leaves, where the request does not say.
-    pub disconnect: DisconnectWish,
+    pub disconnect: DisconnectMode,
     /// How long a client that left is waited for.
     pub grace: Duration,
     /// Tells what was said before.
     pub histories: Arc<dyn Histories>,
     /// Counts tokens.
     pub counter: Arc<dyn PromptCounter>,
-}
-
-/// What is to happen when the last client leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DisconnectWish {
-    /// The response goes on.
-    Continue,
-    /// It is stopped at once.
-    Cancel,
-    /// It is stopped unless a client comes back within the server's grace.
-    Grace,
 }
 
 /// What is known of a request beside its body.
@@ -46,7 +35,7 @@ pub struct RequestContext {
     /// Who asks, by the name under which places at providers are counted.
     pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
-    pub disconnect: Option<DisconnectWish>,
+    pub disconnect: Option<DisconnectMode>,
     /// The digests of the idempotency key and the body, if the client gave a key.
     pub idempotency: Option<Idempotency>,
 }
@@ -101,11 +90,11 @@ impl Admission {
         Ok(Admitted { plan, stream, view })
     }
 
-    fn policy(&self, wish: Option<DisconnectWish>) -> DisconnectPolicy {
-        match wish.unwrap_or(self.disconnect) {
-            DisconnectWish::Continue => DisconnectPolicy::Continue,
-            DisconnectWish::Cancel => DisconnectPolicy::Cancel,
-            DisconnectWish::Grace => DisconnectPolicy::Grace(self.grace),
+    fn policy(&self, asked: Option<DisconnectMode>) -> DisconnectPolicy {
+        match asked.unwrap_or(self.disconnect) {
+            DisconnectMode::Continue => DisconnectPolicy::Continue,
+            DisconnectMode::Cancel => DisconnectPolicy::Cancel,
+            DisconnectMode::Grace => DisconnectPolicy::Grace(self.grace),
         }
     }
 

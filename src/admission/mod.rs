@@ -12,7 +12,7 @@ mod replanner;
 #[cfg(test)]
 mod tests;
 
-pub use admit::{Admission, Admitted, DisconnectWish, RequestContext};
+pub use admit::{Admission, Admitted, RequestContext};
 pub use catalog::{Fallback, Model, ModelCatalog};
 pub use ports::{Histories, PromptCounter};
 pub use refusal::Refusal;

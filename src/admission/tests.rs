@@ -6,11 +6,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{
-    Admission, Admitted, DisconnectWish, Histories, Model, ModelCatalog, PromptCounter, Refusal, RequestContext,
-};
+use super::{Admission, Admitted, Histories, Model, ModelCatalog, PromptCounter, Refusal, RequestContext};
 use crate::actors::{History, HistoryError};
-use crate::domain::{Encoding, Idempotency, Limits, Offence, Prompt, Request, Target};
+use crate::domain::{DisconnectMode, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, Target};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
     Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
@@ -64,8 +62,8 @@ fn admission(context_window: u32, said: Result<History, HistoryError>) -> (Admis
     let said = Arc::new(Said { history: Mutex::new(Some(said)), asked: Mutex::default() });
     let admission = Admission {
         models: Arc::new([model].into_iter().collect::<ModelCatalog>()),
-        limits: Limits::default(),
-        disconnect: DisconnectWish::Grace,
+        limits: LimitOptions::default(),
+        disconnect: DisconnectMode::Grace,
         grace: Duration::from_secs(10),
         histories: Arc::clone(&said) as Arc<dyn Histories>,
         counter: Arc::new(TenAnItem),

@@ -1,25 +1,22 @@
 //! Putting a node together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{Semaphore, watch};
 
 use super::handle::{Antiphon, NodeParts};
 use crate::actors::{
     EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
-    ProviderLimits, Role, Settings, Upstream,
+    ProviderOptions, Role, Upstream,
     supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
-use crate::admission::{Admission, DisconnectWish, Model, ModelCatalog, PromptCounter, Replanner};
+use crate::admission::{Admission, Model, ModelCatalog, PromptCounter, Replanner};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::Limits;
+use crate::domain::{LimitOptions, ResponseOptions};
 use crate::provider::Provider;
 use crate::store::Store;
 use crate::tokens::Tiktoken;
 use crate::vault::Vault;
-
-/// How long a client that left is waited for unless the builder is told otherwise.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +35,11 @@ pub enum StartError {
         /// The provider's name.
         provider: String,
     },
-    /// A setting with which no node can work.
-    #[error("the setting '{field}' {reason}")]
-    Settings {
-        /// The field of [`Settings`].
-        field: &'static str,
+    /// An option with which no node can work.
+    #[error("the option '{option}' {reason}")]
+    Options {
+        /// The field of [`ResponseOptions`].
+        option: &'static str,
         /// What is wrong with it.
         reason: &'static str,
     },
@@ -56,15 +53,12 @@ pub struct Builder {
     vault: Vault,
     upstreams: HashMap<String, Upstream>,
     models: ModelCatalog,
-    limits: Limits,
-    disconnect: DisconnectWish,
-    grace: Duration,
+    limits: LimitOptions,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn EstimateTokens>,
     counter: Arc<dyn PromptCounter>,
     planner: Option<Arc<dyn Planner>>,
-    settings: Settings,
-    arbiters: usize,
+    responses: ResponseOptions,
 }
 
 impl Antiphon {
@@ -83,15 +77,12 @@ impl Builder {
             vault,
             upstreams: HashMap::new(),
             models: ModelCatalog::default(),
-            limits: Limits::default(),
-            disconnect: DisconnectWish::Grace,
-            grace: GRACE,
+            limits: LimitOptions::default(),
             clock: Arc::new(SystemClock),
             tokens: Arc::new(Tiktoken),
             counter: Arc::new(Tiktoken),
             planner: None,
-            settings: Settings::default(),
-            arbiters: std::thread::available_parallelism().map_or(1, usize::from),
+            responses: ResponseOptions::default(),
         }
     }
 
@@ -106,7 +97,7 @@ impl Builder {
     /// the place of one that was added under that name before. One that others hold too is given as an `Arc`.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
-        self.provider_with_options(name, provider, ProviderLimits::default())
+        self.provider_with_options(name, provider, ProviderOptions::default())
     }
 
     /// Adds a provider as [`provider`](Self::provider) does, with options of its own.
@@ -115,7 +106,7 @@ impl Builder {
         mut self,
         name: impl Into<String>,
         provider: impl Provider,
-        options: ProviderLimits,
+        options: ProviderOptions,
     ) -> Self {
         self.upstreams.insert(name.into(), Upstream::new(Arc::new(provider), options));
         self
@@ -137,23 +128,8 @@ impl Builder {
 
     /// How large requests may be.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: LimitOptions) -> Self {
         self.limits = limits;
-        self
-    }
-
-    /// What happens when the last client of a foreground response leaves, where its request does not say; it is waited
-    /// for unless told otherwise.
-    #[must_use]
-    pub fn on_disconnect(mut self, mode: DisconnectWish) -> Self {
-        self.disconnect = mode;
-        self
-    }
-
-    /// How long a client that left is waited for; 10 seconds unless given.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
         self
     }
 
@@ -186,17 +162,10 @@ impl Builder {
         self
     }
 
-    /// How patient the actors are, and how much they hold.
+    /// How responses run; the defaults unless given.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// How many threads run responses; one per core unless given.
-    #[must_use]
-    pub fn arbiters(mut self, count: usize) -> Self {
-        self.arbiters = count;
+    pub fn responses(mut self, options: ResponseOptions) -> Self {
+        self.responses = options;
         self
     }
 
@@ -207,10 +176,10 @@ impl Builder {
     /// `#[tokio::main]` and under neither, and any number of nodes may live in one process.
     ///
     /// # Errors
-    /// If a model names a provider that is not there, no node can work with the settings, or threads can't be started.
+    /// If a model names a provider that is not there, no node can work with the options, or threads can't be started.
     pub fn start(self) -> Result<Antiphon, StartError> {
         self.check_models()?;
-        check(&self.settings)?;
+        check(&self.responses)?;
         let models = Arc::new(self.models);
         let replanner = Replanner {
             models: Arc::clone(&models),
@@ -218,10 +187,11 @@ impl Builder {
             counter: Arc::clone(&self.counter),
         };
         let plans_again = (!models.is_empty()).then(|| Arc::new(replanner) as Arc<dyn Planner>);
-        let arbiters = Arbiters::start(self.arbiters)?;
+        let ResponseOptions { disconnect, grace, heartbeat, .. } = self.responses;
+        let arbiters = Arbiters::start(threads(self.responses.arbiters))?;
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
-        arbiters.watch(self.settings.heartbeat, self.settings.missed_beats, move || fail(&told, NodeFailure::Hung));
+        arbiters.watch(heartbeat, self.responses.missed_beats(), move || fail(&told, NodeFailure::Hung));
         let node = Arc::new(Node {
             name: self.name,
             store: self.store,
@@ -234,13 +204,13 @@ impl Builder {
             planner: self.planner.or(plans_again),
             arbiters,
             roster: Roster::new(),
-            settings: self.settings,
+            settings: self.responses,
         });
         let admission = Admission {
             models,
             limits: self.limits,
-            disconnect: self.disconnect,
-            grace: self.grace,
+            disconnect,
+            grace,
             // Whoever has the admission keeps nothing of the node alive.
             histories: Arc::new(Arc::downgrade(&node)),
             counter: self.counter,
@@ -273,21 +243,32 @@ impl Builder {
     }
 }
 
+/// The number of threads for `arbiters`: one per core for 0.
+fn threads(arbiters: usize) -> usize {
+    match arbiters {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
 /// Refuses what would let every request panic, every actor count as hung, or a response stand still.
-fn check(settings: &Settings) -> Result<(), StartError> {
-    let Settings { heartbeat, missed_beats, lease, credit_bytes, emission_buffer, .. } = settings;
+fn check(options: &ResponseOptions) -> Result<(), StartError> {
+    let ResponseOptions { heartbeat, hang_after, lease, credit_bytes, emission_buffer, .. } = options;
     let zeros = [
         ("heartbeat", heartbeat.is_zero()),
-        ("missed_beats", *missed_beats == 0),
+        ("hang_after", hang_after.is_zero()),
         ("lease", lease.is_zero()),
         ("credit_bytes", *credit_bytes == 0),
         ("emission_buffer", *emission_buffer == 0),
     ];
-    if let Some((field, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
-        return Err(StartError::Settings { field, reason: "must be more than zero" });
+    if let Some((option, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+        return Err(StartError::Options { option, reason: "must be more than zero" });
+    }
+    if hang_after < heartbeat {
+        return Err(StartError::Options { option: "hang_after", reason: "must be at least 'heartbeat'" });
     }
     if *emission_buffer > Semaphore::MAX_PERMITS {
-        return Err(StartError::Settings { field: "emission_buffer", reason: "is more than a channel can hold" });
+        return Err(StartError::Options { option: "emission_buffer", reason: "is more than a channel can hold" });
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ impl User {
     /// caller; its events are there to be read, now and later. `stream` need not be set: whoever has the events streams.
     ///
     /// Whoever drops the events of a response in the foreground leaves it, as a client that closes its connection does:
-    /// see [`Builder::on_disconnect`](crate::Builder::on_disconnect). One in the background goes on.
+    /// see [`ResponseOptions::disconnect`](crate::domain::ResponseOptions::disconnect). One in the background goes on.
     ///
     /// # Errors
     /// [`Refusal`]: there is no response, or it will be settled as failed.

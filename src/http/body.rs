@@ -8,7 +8,7 @@ use actix_web::{
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, HttpSettings};
+use super::{ApiError, HttpOptions};
 
 /// Bodies above this size are worked on off the thread that serves connections.
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
@@ -21,11 +21,11 @@ impl Body {
     pub(super) async fn read(
         request: &HttpRequest,
         payload: web::Payload,
-        settings: &HttpSettings,
+        options: &HttpOptions,
     ) -> Result<Self, ApiError> {
         check_media_type(request)?;
-        let read = collect(request, payload, settings.body_bytes);
-        let read = tokio::time::timeout(settings.body_timeout, read).await;
+        let read = collect(request, payload, options.body_limit);
+        let read = tokio::time::timeout(options.body_timeout, read).await;
         read.map_err(|_| ApiError::body_too_slow())?.map(Self)
     }
 

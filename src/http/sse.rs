@@ -26,7 +26,7 @@ const SHARED_WRITE: usize = 16 * 1024;
 pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> HttpResponse {
     let body = SseBody {
         subscription: state.antiphon.subscription(user, stream),
-        keep_alive: state.settings.keep_alive,
+        keep_alive: state.options.keep_alive,
         over: false,
         span: tracing::Span::current(),
     };

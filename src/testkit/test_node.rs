@@ -10,20 +10,21 @@ use tokio::sync::watch;
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
 use crate::actors::{
-    Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderLimits, Settings,
+    Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderOptions,
 };
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, View};
+use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, View};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
 
-/// The settings that tests of hung actors use: a hang is found within a second, and no stall of a busy
+/// The options that tests of hung actors use: a hang is found within a second, and no stall of a busy
 /// machine looks like one.
 #[must_use]
-pub fn impatient() -> Settings {
-    Settings { heartbeat: Duration::from_millis(100), missed_beats: 5, ..Settings::default() }
+pub fn impatient() -> ResponseOptions {
+    let (heartbeat, hang_after) = (Duration::from_millis(100), Duration::from_millis(500));
+    ResponseOptions { heartbeat, hang_after, ..ResponseOptions::default() }
 }
 
 /// A running node over a database of its own.
@@ -46,8 +47,8 @@ pub struct TestNode {
     /// Whether tokens are counted now; estimates wait while they are not.
     pub estimates: watch::Sender<bool>,
     accounts: Arc<SqlStore>,
-    settings: Settings,
-    limits: ProviderLimits,
+    options: ResponseOptions,
+    limits: ProviderOptions,
     _folder: TempDir,
 }
 
@@ -93,39 +94,39 @@ impl TestNode {
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start(settings: Settings) -> Self {
+    pub async fn start(options: ResponseOptions) -> Self {
         // A test that wants a second attempt says so.
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        Self::start_limited(settings, ProviderLimits { retry, ..ProviderLimits::default() }).await
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        Self::start_limited(options, ProviderOptions { retry, ..ProviderOptions::default() }).await
     }
 
     /// The same with limits for its provider.
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start_limited(settings: Settings, limits: ProviderLimits) -> Self {
+    pub async fn start_limited(options: ResponseOptions, limits: ProviderOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file: PathBuf = folder.path().join("antiphon.db");
         let url = format!("sqlite://{}", file.display());
-        Self::start_on(url, folder, (settings, limits), PuppetProvider::default()).await
+        Self::start_on(url, folder, (options, limits), PuppetProvider::default()).await
     }
 
     /// The same with a provider whose calls go on when nobody listens.
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start_reattachable(settings: Settings) -> Self {
+    pub async fn start_reattachable(options: ResponseOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        Self::start_on(url, folder, (settings, limits), PuppetProvider::default().reattachable()).await
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderOptions { retry, ..ProviderOptions::default() };
+        Self::start_on(url, folder, (options, limits), PuppetProvider::default().reattachable()).await
     }
 
     async fn start_on(
         url: String,
         folder: TempDir,
-        (settings, limits): (Settings, ProviderLimits),
+        (options, limits): (ResponseOptions, ProviderOptions),
         provider: PuppetProvider,
     ) -> Self {
         let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
@@ -137,7 +138,7 @@ impl TestNode {
         let spare = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
         let providers = [("puppet", &provider), ("spare", &spare)];
-        let antiphon = start((&store, &vault, gate), providers, (&settings, limits));
+        let antiphon = start((&store, &vault, gate), providers, (&options, limits));
         Self {
             antiphon,
             store,
@@ -148,7 +149,7 @@ impl TestNode {
             url,
             estimates,
             accounts: sql,
-            settings,
+            options,
             limits,
             _folder: folder,
         }
@@ -162,7 +163,7 @@ impl TestNode {
     pub fn restart(&mut self) {
         let record = (&self.store, &self.vault, self.estimates.subscribe());
         let providers = [("puppet", &self.provider), ("spare", &self.spare)];
-        self.antiphon = start(record, providers, (&self.settings, self.limits));
+        self.antiphon = start(record, providers, (&self.options, self.limits));
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
@@ -233,11 +234,11 @@ impl TestNode {
 fn start(
     (store, vault, gate): (&Arc<FlakyStore>, &Vault, watch::Receiver<bool>),
     providers: [(&str, &PuppetProvider); 2],
-    (settings, limits): (&Settings, ProviderLimits),
+    (options, limits): (&ResponseOptions, ProviderOptions),
 ) -> Antiphon {
     let node = Antiphon::builder(store.whole(), vault.clone()).tokens(WordCounter(gate));
     let node = providers
         .into_iter()
         .fold(node, |node, (name, provider)| node.provider_with_options(name, provider.clone(), limits));
-    node.planner(PuppetPlanner).settings(settings.clone()).arbiters(1).start().expect("a node")
+    node.planner(PuppetPlanner).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
 }

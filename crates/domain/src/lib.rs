@@ -12,7 +12,7 @@ mod finish;
 mod idempotency;
 mod jitter;
 pub mod json_text;
-mod limits;
+pub mod options;
 mod prompt;
 mod provider_event;
 mod recovery;
@@ -28,7 +28,7 @@ mod validation;
 mod view;
 
 pub use allowance::{AllowedOutput, OutputAllowance};
-pub use background::{BackgroundLimits, BackgroundLine};
+pub use background::BackgroundLine;
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{
@@ -39,7 +39,7 @@ pub use fact::{Attempt, Fact, Limit};
 pub use finish::FinishReason;
 pub use idempotency::Idempotency;
 pub use jitter::Jitter;
-pub use limits::Limits;
+pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
 pub use provider_event::{CallIndex, ProviderEvent};
 pub use recovery::{LostCall, Recovery};

@@ -135,7 +135,7 @@ impl NodeGuardian {
             // Somebody outside has found that, and said so.
             return ctx.stop();
         }
-        let most = self.node.settings.missed_beats;
+        let most = self.node.settings.missed_beats();
         // One that hangs is killed, and its ending told as every other.
         let _writer = self.writer.as_mut().map(|child| child.beat(most));
         let _registry = self.registry.as_mut().map(|child| child.beat(most));

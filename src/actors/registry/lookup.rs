@@ -54,7 +54,10 @@ pub(super) async fn find_at_rest(
     if found.row.status.is_terminal() {
         return Ok(AtRest::Ended(Box::new(found)));
     }
-    let recovered = tokio::time::timeout(node.settings.admission_patience, ask(&registry, id, reason));
+    let recovered = tokio::time::timeout(
+        node.settings.admission_patience.min(node.settings.outage_patience),
+        ask(&registry, id, reason),
+    );
     recovered.await.map_err(|_| Refusal::DatabaseUnavailable)??;
     let found = find(&node, user, id).await?;
     Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })

@@ -194,8 +194,8 @@ impl ResponseSupervisor {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        self.children.beat(self.node.settings.missed_beats);
-        self.readers.beat(self.node.settings.missed_beats);
+        self.children.beat(self.node.settings.missed_beats());
+        self.readers.beat(self.node.settings.missed_beats());
         self.check_patience(ctx);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{Fallback, Model, ModelCatalog};
 use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, DisconnectWish, Histories, PromptCounter, Refusal, RequestContext};
-use crate::domain::{Encoding, Limits, Prompt, Target};
+use crate::admission::{Admission, Histories, PromptCounter, Refusal, RequestContext};
+use crate::domain::{DisconnectMode, Encoding, LimitOptions, Prompt, Target};
 use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
 use crate::tokens::TokenError;
 
@@ -56,8 +56,8 @@ fn model(id: &str, fallbacks: &[(&str, u32)]) -> Model {
 async fn asked(catalog: ModelCatalog, body: serde_json::Value) -> Result<Vec<(String, String)>, Refusal> {
     let admission = Admission {
         models: Arc::new(catalog),
-        limits: Limits::default(),
-        disconnect: DisconnectWish::Grace,
+        limits: LimitOptions::default(),
+        disconnect: DisconnectMode::Grace,
         grace: Duration::from_secs(10),
         histories: Arc::new(AHundred),
         counter: Arc::new(AHundred),

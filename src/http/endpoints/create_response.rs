@@ -7,7 +7,7 @@ use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
 use crate::http::{
-    ApiError, HttpState, authentication::Authenticated, body::Body, disconnect::disconnect_wish,
+    ApiError, HttpState, authentication::Authenticated, body::Body, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, UserId};
@@ -22,9 +22,9 @@ pub(in crate::http) async fn create_response(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     let user = principal.user;
-    let disconnect = disconnect_wish(&request)?;
+    let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let body = Body::read(&request, payload, &state.settings).await?;
+    let body = Body::read(&request, payload, &state.options).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
     let context =

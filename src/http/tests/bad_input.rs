@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use super::fixture::{Api, ApiOptions, KEY, impatient, request};
-use crate::actors::{Label, NodeFailure, ProviderLimits, Role, supervision::Fault};
+use crate::actors::{Label, NodeFailure, ProviderOptions, Role, supervision::Fault};
 use crate::domain::FinishReason;
 use crate::http::{ApiError, error::Retry};
 use crate::protocol::{ResponseId, Status};
@@ -143,7 +143,7 @@ async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
 async fn a_server_that_stops_or_has_no_database_takes_nothing_and_says_when_to_come_back() {
     let stopping = Api::new().await;
     stopping.node.drain(Duration::ZERO).await;
-    let alone = Api::with(ApiOptions { settings: impatient(), ..ApiOptions::default() }).await;
+    let alone = Api::with(impatient()).await;
     alone.store.go_away();
     for (api, code) in [(&stopping, "server_is_overloaded"), (&alone, "database_unavailable")] {
         let answer = api.create(request()).await;
@@ -169,10 +169,10 @@ async fn a_node_that_has_failed_is_not_blamed_on_its_database() {
 async fn a_lack_of_room_says_where_it_is_and_when_to_come_back() {
     let one = NonZeroUsize::MIN;
     for (code, gate) in [
-        ("queue_full", GateLimits { max_concurrent: one, max_queue: 0, max_per_key: None }),
-        ("key_busy", GateLimits { max_concurrent: one, max_queue: 5, max_per_key: Some(one) }),
+        ("queue_full", GateLimits { max_concurrent: one, max_queue: 0, max_concurrent_per_key: None }),
+        ("key_busy", GateLimits { max_concurrent: one, max_queue: 5, max_concurrent_per_key: Some(one) }),
     ] {
-        let provider = ProviderLimits { gate, ..ApiOptions::default().provider };
+        let provider = ProviderOptions { gate, ..ApiOptions::default().provider };
         let api = Api::with(ApiOptions { provider, ..ApiOptions::default() }).await;
         let refused = async {
             let _call = api.provider.asked().await;
@@ -294,7 +294,7 @@ async fn queries_that_make_no_sense_are_named() {
 
 #[actix_web::test]
 async fn a_response_that_has_ended_can_not_be_cancelled() {
-    let api = Api::with(ApiOptions { settings: impatient(), ..ApiOptions::default() }).await;
+    let api = Api::with(impatient()).await;
     let failed = |call: &Call| {
         call.open();
         call.text("Some words.");

@@ -16,11 +16,11 @@ use futures_util::future::{BoxFuture, poll_fn};
 use serde_json::{Value, json};
 
 use crate::access::{AuthError, Principal};
-use crate::actors::{DeliveryMode, EstimateTokens, ProviderLimits, ResponsePhase, Settings};
+use crate::actors::{DeliveryMode, EstimateTokens, ProviderOptions, ResponsePhase};
 use crate::admission::{Model, PromptCounter};
 use crate::antiphon::Antiphon;
-use crate::domain::{Encoding, Idempotency, Limits, Prompt, RetryPolicy, RunPolicy, Target};
-use crate::http::{Authenticate, HttpSettings, HttpState, envelope::no_route, health, request_id::identify, scope};
+use crate::domain::{Encoding, Idempotency, Prompt, ResponseOptions, RetryPolicy, RunPolicy, Target};
+use crate::http::{Authenticate, HttpOptions, HttpState, envelope::no_route, health, request_id::identify, scope};
 use crate::journal::Log;
 use crate::protocol::{ResponseEvent, ResponseId, TextFormat, Tool, UserId};
 use crate::store::MemoryStore;
@@ -68,10 +68,9 @@ impl Authenticate for OneKey {
 /// What a test wants otherwise.
 #[derive(Debug)]
 pub(super) struct ApiOptions {
-    pub(super) http: HttpSettings,
-    pub(super) limits: Limits,
-    pub(super) settings: Settings,
-    pub(super) provider: ProviderLimits,
+    pub(super) http: HttpOptions,
+    pub(super) responses: ResponseOptions,
+    pub(super) provider: ProviderOptions,
     /// Providers beside `p`, each with a model of its name.
     pub(super) others: Vec<(&'static str, PuppetProvider)>,
     pub(super) clock: Arc<ManualClock>,
@@ -80,28 +79,29 @@ pub(super) struct ApiOptions {
 impl Default for ApiOptions {
     fn default() -> Self {
         // A test that wants a second attempt says so.
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         Self {
-            http: HttpSettings::default(),
-            limits: Limits::default(),
-            settings: Settings::default(),
-            provider: ProviderLimits { retry, ..ProviderLimits::default() },
+            http: HttpOptions::default(),
+            responses: ResponseOptions { arbiters: 1, ..ResponseOptions::default() },
+            provider: ProviderOptions { retry, ..ProviderOptions::default() },
             others: Vec::new(),
             clock: Arc::default(),
         }
     }
 }
 
-/// Settings with which a database that is away is soon given up, while no stall of a busy machine looks like a hang.
-pub(super) fn impatient() -> Settings {
+/// Options with which a database that is away is soon given up, while no stall of a busy machine looks like a hang.
+pub(super) fn impatient() -> ApiOptions {
     let patience = Duration::from_millis(40);
-    Settings {
+    let options = ApiOptions::default();
+    let responses = ResponseOptions {
         heartbeat: Duration::from_millis(20),
-        missed_beats: 1_000,
+        hang_after: Duration::from_secs(20),
         admission_patience: patience,
         outage_patience: patience,
-        ..Settings::default()
-    }
+        ..options.responses
+    };
+    ApiOptions { responses, ..options }
 }
 
 /// The API of a node over a store in memory. Its provider `p` has the models `m` and `org/name`.
@@ -203,12 +203,10 @@ impl Api {
         let mut builder = Antiphon::builder(store.whole(), vault.clone())
             .provider_with_options("p", provider.clone(), options.provider)
             .models(["m", "org/name"].into_iter().map(|id| model(id, "p")).collect())
-            .limits(options.limits)
-            .settings(options.settings)
+            .responses(options.responses)
             .clock(options.clock)
             .tokens(ByteCounter)
-            .counter(ByteCounter)
-            .arbiters(1);
+            .counter(ByteCounter);
         for (name, other) in options.others {
             builder = builder.provider_with_options(name, other, options.provider).model(model(name, name));
         }

@@ -4,7 +4,7 @@ use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, ApiOptions, complete, create};
-use crate::actors::{ClientStream, DeliveryMode, Label, ResponsePhase, Role, Settings, supervision::Fault};
+use crate::actors::{ClientStream, DeliveryMode, Label, ResponsePhase, Role, supervision::Fault};
 use crate::admission::RequestContext;
 use crate::domain::View;
 use crate::provider::Error;
@@ -20,8 +20,9 @@ fn post(stream: bool) -> TestRequest {
 
 /// A node between whose actors and clients there is room for one event.
 async fn narrow() -> Api {
-    Api::with(ApiOptions { settings: Settings { emission_buffer: 1, ..Settings::default() }, ..ApiOptions::default() })
-        .await
+    let mut options = ApiOptions::default();
+    options.responses.emission_buffer = 1;
+    Api::with(options).await
 }
 
 /// A response with the key of this body, whose client reads none of its events.

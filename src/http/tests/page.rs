@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::fixture::{Api, ApiOptions};
-use crate::http::{HttpSettings, serve};
+use crate::http::{HttpOptions, ServerOptions, serve};
 
 const FILES: [(&str, &str); 5] = [
     ("/", "text/html; charset=utf-8"),
@@ -26,11 +26,11 @@ struct Site {
 
 impl Site {
     async fn start(page: bool) -> Self {
-        let http = HttpSettings { page, ..HttpSettings::default() };
+        let http = HttpOptions { page, ..HttpOptions::default() };
         let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = serve(listener, api.state()).unwrap();
+        let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
         let handle = server.handle();
         #[expect(clippy::disallowed_methods, reason = "a server is no actor")]
         actix_web::rt::spawn(server);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Api, ApiOptions, complete, create, request};
 use crate::domain::{BreakerPolicy, Cause, DisconnectPolicy, FinishReason};
-use crate::http::HttpSettings;
+use crate::http::HttpOptions;
 use crate::protocol::{ItemId, ResponseId};
 use crate::provider::{Error, GateLimits, ProviderEvent, Report};
 use crate::testkit::{Call, PuppetProvider};
@@ -47,7 +47,7 @@ async fn a_response_in_the_background_is_answered_as_of_now() {
 
 #[actix_web::test]
 async fn a_stream_of_a_response_in_the_background_does_not_wait_for_the_provider() {
-    let http = HttpSettings { header_wait: Duration::MAX, ..HttpSettings::default() };
+    let http = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
     let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
     let stream = api.stream(create(json!({"model": "m", "input": "hi", "background": true, "stream": true}))).await;
     assert_eq!(stream.status, 200);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, ApiOptions, create, impatient, request};
-use crate::actors::{Label, Role, Settings, supervision::Fault};
-use crate::http::HttpSettings;
+use crate::actors::{Label, Role, supervision::Fault};
+use crate::http::HttpOptions;
 use crate::protocol::ResponseId;
 use crate::provider::Error;
 use crate::testkit::Call;
@@ -60,7 +60,7 @@ async fn frames_are_written_as_they_are_and_then_done() {
 #[actix_web::test]
 async fn a_silent_stream_sends_comments_between_events() {
     const COMMENT: &str = ": keep-alive\n\n";
-    let http = HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() };
+    let http = HttpOptions { keep_alive: Duration::from_millis(20), ..HttpOptions::default() };
     let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
     let (mut stream, call) = api.opened_stream(streamed()).await;
     let id = stream.id().await;
@@ -89,8 +89,7 @@ async fn a_lost_stream_is_replaced_after_the_last_frame() {
 
 #[actix_web::test]
 async fn a_stream_that_can_not_go_on_ends_with_the_error_event_and_is_not_done() {
-    let options = || ApiOptions { settings: impatient(), ..ApiOptions::default() };
-    let stored = Api::with(options()).await;
+    let stored = Api::with(impatient()).await;
     let away = async {
         let (mut stream, call) = stored.opened_stream(streamed()).await;
         stream.id().await;
@@ -98,7 +97,7 @@ async fn a_stream_that_can_not_go_on_ends_with_the_error_event_and_is_not_done()
         call.text("These words become durable never.");
         stream.rest().await
     };
-    let forgotten = Api::with(options()).await;
+    let forgotten = Api::with(impatient()).await;
     let gone = async {
         let (mut stream, _call) =
             forgotten.opened_stream(json!({"model": "m", "input": "x", "stream": true, "store": false})).await;
@@ -137,7 +136,7 @@ async fn streams_that_keep_failing_end_with_an_error() {
 #[actix_web::test]
 async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     // Nothing yet when time is up: the stream has begun, and tells how it ends.
-    let http = HttpSettings { header_wait: Duration::from_millis(30), ..HttpSettings::default() };
+    let http = HttpOptions { header_wait: Duration::from_millis(30), ..HttpOptions::default() };
     let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
     let stream = api.stream(create(streamed())).await;
     api.provider.asked().await.fail(Error::Unreachable);
@@ -145,8 +144,8 @@ async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     assert_eq!(answer.status, 200);
     assert!(answer.text.contains("event: response.failed\n") && answer.text.ends_with(DONE));
     // The database went away before anything was known.
-    let http = HttpSettings { header_wait: Duration::MAX, ..HttpSettings::default() };
-    let api = Api::with(ApiOptions { http, settings: impatient(), ..ApiOptions::default() }).await;
+    let http = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
+    let api = Api::with(ApiOptions { http, ..impatient() }).await;
     let away = async {
         let call = api.provider.asked().await;
         api.store.go_away();
@@ -158,7 +157,7 @@ async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
 
 #[actix_web::test]
 async fn a_client_that_waits_for_the_ending_is_told_it_whatever_served_it() {
-    let api = Api::with(ApiOptions { settings: Settings::default(), ..ApiOptions::default() }).await;
+    let api = Api::new().await;
     let failing = async {
         let call = api.provider.asked().await;
         call.open();

@@ -1,4 +1,4 @@
-//! Numbers of bytes as people write them: `4096`, `"64KiB"`, `"20MiB"`.
+//! Numbers of bytes as they are written in a configuration: `4096`, `"64KiB"`, `"20MiB"`.
 
 use std::fmt;
 
@@ -9,7 +9,10 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
 /// Writes a size in the largest unit that keeps it whole; bytes as a plain number.
-pub(super) fn serialize<S: Serializer>(size: &usize, serializer: S) -> Result<S::Ok, S::Error> {
+///
+/// # Errors
+/// If the serializer fails.
+pub fn serialize<S: Serializer>(size: &usize, serializer: S) -> Result<S::Ok, S::Error> {
     let bytes = *size as u64;
     match [(MIB, "MiB"), (KIB, "KiB")].into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit)) {
         Some((unit, name)) => serializer.collect_str(&format_args!("{}{name}", bytes / unit)),
@@ -17,13 +20,17 @@ pub(super) fn serialize<S: Serializer>(size: &usize, serializer: S) -> Result<S:
     }
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    deserializer.deserialize_any(Size)
+/// Reads a number of bytes, with or without a unit.
+///
+/// # Errors
+/// If the value is no number of bytes that this machine can address.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    deserializer.deserialize_any(SizeVisitor)
 }
 
-struct Size;
+struct SizeVisitor;
 
-impl de::Visitor<'_> for Size {
+impl de::Visitor<'_> for SizeVisitor {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! Durations as people write them: `"250ms"`, `"10s"`, `"5m"`, `"1h"`.
+//! Durations as they are written in a configuration: `"250ms"`, `"10s"`, `"5m"`, `"1h"`.
 
 use std::{fmt, time::Duration};
 
@@ -8,29 +8,36 @@ const EXPECTED: &str = "a duration between \"1ms\" and \"24h\": a whole number a
 const MAX: Duration = Duration::from_hours(24);
 
 /// Writes a duration in the largest unit that keeps it whole.
-pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+///
+/// # Errors
+/// If the serializer fails.
+pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let millis = duration.as_millis();
     let units = [(3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
     let (size, unit) = units.into_iter().find(|(size, _)| millis.is_multiple_of(*size)).unwrap_or((1, "ms"));
     serializer.collect_str(&format_args!("{}{unit}", millis / size))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    struct Text;
+/// Reads a duration with its unit.
+///
+/// # Errors
+/// If the text is no duration between a millisecond and a day.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    deserializer.deserialize_str(DurationVisitor)
+}
 
-    impl de::Visitor<'_> for Text {
-        type Value = Duration;
+struct DurationVisitor;
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(EXPECTED)
-        }
+impl de::Visitor<'_> for DurationVisitor {
+    type Value = Duration;
 
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-            parse(text).ok_or_else(|| E::custom(format_args!("expected {EXPECTED}")))
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(EXPECTED)
     }
 
-    deserializer.deserialize_str(Text)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+        parse(text).ok_or_else(|| E::custom(format_args!("expected {EXPECTED}")))
+    }
 }
 
 fn parse(text: &str) -> Option<Duration> {
@@ -48,19 +55,27 @@ fn parse(text: &str) -> Option<Duration> {
 }
 
 /// The same for a duration that may be absent.
-pub(super) mod optional {
+pub mod optional {
     use std::time::Duration;
 
     use serde::{Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes a duration in the largest unit that keeps it whole.
+    ///
+    /// # Errors
+    /// If the serializer fails.
+    pub fn serialize<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(duration) => super::serialize(duration, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    /// Reads a duration with its unit.
+    ///
+    /// # Errors
+    /// If the text is no duration between a millisecond and a day.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         super::deserialize(deserializer).map(Some)
     }
 }
