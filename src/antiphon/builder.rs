@@ -20,6 +20,7 @@ use crate::vault::Vault;
 
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// There are no threads to run on.
     #[error(transparent)]

@@ -84,6 +84,7 @@ pub enum CommittedFacts {
 
 /// Why no more facts are told. It says nothing about the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Interruption {
     /// The recipient did not handle a message in time.
     #[error("the recipient did not handle a message in time")]

@@ -20,24 +20,24 @@ const MOST_FRUITLESS: u32 = 5;
 /// One client's way through a response's events: each event once, in order, none left out. A [`ClientStream`] that is
 /// lost is replaced by one that begins after the last event.
 pub struct Subscription {
-    node: Handle,
+    node: NodeHandle,
     user: UserId,
     id: ResponseId,
     view: View,
     /// The number of the next event.
     next: u64,
-    source: Source,
+    state: StreamState,
     fruitless: u32,
 }
 
 /// Where another stream comes from.
 #[derive(Clone)]
-enum Handle {
+enum NodeHandle {
     Strong(Antiphon),
     Weak(WeakAntiphon),
 }
 
-enum Source {
+enum StreamState {
     Reading(ClientStream),
     Resuming(BoxFuture<'static, Result<ClientStream, Refusal>>),
     Over,
@@ -47,7 +47,7 @@ impl Antiphon {
     /// Reads on where a stream of that user's begins. Like any handle it keeps the node alive.
     #[must_use]
     pub fn subscription(&self, user: UserId, stream: ClientStream) -> Subscription {
-        Subscription::new(Handle::Strong(self.clone()), user, stream)
+        Subscription::new(NodeHandle::Strong(self.clone()), user, stream)
     }
 }
 
@@ -55,11 +55,11 @@ impl WeakAntiphon {
     /// [`Antiphon::subscription`] that keeps nothing alive.
     #[must_use]
     pub fn subscription(&self, user: UserId, stream: ClientStream) -> Subscription {
-        Subscription::new(Handle::Weak(self.clone()), user, stream)
+        Subscription::new(NodeHandle::Weak(self.clone()), user, stream)
     }
 }
 
-impl Handle {
+impl NodeHandle {
     async fn resume(self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         let antiphon = match self {
             Self::Strong(antiphon) => antiphon,
@@ -70,12 +70,12 @@ impl Handle {
 }
 
 impl Subscription {
-    fn new(node: Handle, user: UserId, stream: ClientStream) -> Self {
+    fn new(node: NodeHandle, user: UserId, stream: ClientStream) -> Self {
         let (view, next) = match stream.mode {
             DeliveryMode::Events { view, from } => (view, from),
             DeliveryMode::Ending => (View::default(), 0),
         };
-        Self { node, user, id: stream.id, view, next, source: Source::Reading(stream), fruitless: 0 }
+        Self { node, user, id: stream.id, view, next, state: StreamState::Reading(stream), fruitless: 0 }
     }
 
     /// The response.
@@ -101,7 +101,7 @@ impl Subscription {
 
     /// What is there already.
     pub fn try_recv(&mut self) -> Option<Emission> {
-        let Source::Reading(stream) = &mut self.source else { return None };
+        let StreamState::Reading(stream) = &mut self.state else { return None };
         // A lost stream is replaced by the next call that may wait.
         let emission = stream.emissions.try_recv().ok()?;
         Some(self.note(emission))
@@ -110,17 +110,17 @@ impl Subscription {
     /// [`recv`](Self::recv), for streams.
     pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, Refusal>>> {
         loop {
-            match &mut self.source {
-                Source::Over => return Poll::Ready(None),
-                Source::Reading(stream) => match ready!(stream.emissions.poll_recv(task)) {
+            match &mut self.state {
+                StreamState::Over => return Poll::Ready(None),
+                StreamState::Reading(stream) => match ready!(stream.emissions.poll_recv(task)) {
                     Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
                     None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
                     None => self.replace_stream(),
                 },
-                Source::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
-                    Ok(stream) => self.source = Source::Reading(stream),
+                StreamState::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
+                    Ok(stream) => self.state = StreamState::Reading(stream),
                     Err(refusal) => {
-                        self.source = Source::Over;
+                        self.state = StreamState::Over;
                         return Poll::Ready(Some(Err(refusal)));
                     }
                 },
@@ -132,10 +132,10 @@ impl Subscription {
         self.fruitless = 0;
         match &emission {
             Emission::Frame { sequence_number, .. } => self.next = sequence_number.saturating_add(1),
-            Emission::End => self.source = Source::Over,
+            Emission::End => self.state = StreamState::Over,
             Emission::Unavailable { last_sequence_number } => {
                 self.next = last_sequence_number.saturating_add(1);
-                self.source = Source::Over;
+                self.state = StreamState::Over;
             }
         }
         emission
@@ -145,8 +145,8 @@ impl Subscription {
         self.fruitless += 1;
         let mode = DeliveryMode::Events { view: self.view, from: self.next };
         let resumed = self.node.clone().resume(self.user, self.id, mode);
-        let lost = std::mem::replace(&mut self.source, Source::Over);
-        self.source = Source::Resuming(Box::pin(async move {
+        let lost = std::mem::replace(&mut self.state, StreamState::Over);
+        self.state = StreamState::Resuming(Box::pin(async move {
             let resumed = resumed.await;
             // Not before the next one is there: without any stream the client would count as gone.
             drop(lost);
@@ -156,7 +156,7 @@ impl Subscription {
 
     fn give_up(&mut self) -> Refusal {
         tracing::error!(response.id = %self.id, "the streams of a response keep failing");
-        self.source = Source::Over;
+        self.state = StreamState::Over;
         Refusal::Internal
     }
 }

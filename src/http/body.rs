@@ -14,9 +14,9 @@ use super::{ApiError, HttpOptions};
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
 
 /// The body of a request.
-pub(super) struct Body(Bytes);
+pub(super) struct RequestBody(Bytes);
 
-impl Body {
+impl RequestBody {
     /// Reads a body of JSON. The content type may be missing; if it is there, it must be JSON.
     pub(super) async fn read(
         request: &HttpRequest,

@@ -9,7 +9,7 @@ use actix_web::{
 };
 use ring::digest;
 
-use super::routes::only;
+use super::endpoints::only;
 
 /// Nothing is run, shown or asked for that does not come from this server, and nothing is put into the page
 /// as markup but by the one policy that sanitizes it.

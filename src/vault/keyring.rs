@@ -51,12 +51,12 @@ impl KeyRing {
         Self::parse(&source.read()?, Some(source))
     }
 
-    /// Makes a ring with one random key and writes it to a new file with mode 0600. If the file has
-    /// appeared in the meantime, the ring in it is opened instead. Blocks.
+    /// Opens the ring of a file. Where there is no such file, makes one with mode 0600 and a ring with one random key.
+    /// Blocks.
     ///
     /// # Errors
     /// [`RingError::File`], [`RingError::Randomness`], and those of [`open`](Self::open).
-    pub fn create(path: &Path) -> Result<Self, RingError> {
+    pub fn open_or_create(path: &Path) -> Result<Self, RingError> {
         let ring = Self::generate()?;
         super::source::create_file(path, &ring.text()?)?;
         Self::open(KeySource::File(path.to_owned()))

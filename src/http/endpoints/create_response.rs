@@ -7,7 +7,7 @@ use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
 use crate::http::{
-    ApiError, HttpState, authentication::Authenticated, body::Body, disconnect::disconnect_mode,
+    ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, UserId};
@@ -24,7 +24,7 @@ pub(in crate::http) async fn create_response(
     let user = principal.user;
     let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let body = Body::read(&request, payload, &state.options).await?;
+    let body = RequestBody::read(&request, payload, &state.options).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
     let context =
@@ -45,7 +45,7 @@ pub(in crate::http) async fn create_response(
 async fn digests(
     user: UserId,
     key: Option<String>,
-    body: &Body,
+    body: &RequestBody,
     state: &HttpState,
 ) -> Result<Option<Idempotency>, ApiError> {
     let Some(key) = key else { return Ok(None) };
@@ -55,7 +55,7 @@ async fn digests(
 
 async fn parsed(
     user: UserId,
-    body: &Body,
+    body: &RequestBody,
     idempotency: Option<&Idempotency>,
     state: &HttpState,
 ) -> Result<CreateResponse, ApiError> {
