@@ -32,14 +32,14 @@ const REGISTRY_PATIENCE: Duration = Duration::from_secs(5);
 /// Every method may be called from any tokio runtime, and dropping its future loses no command: what was asked
 /// for happens all the same.
 #[derive(Debug, Clone)]
-pub struct Antiphon(Arc<Inner>);
+pub struct Antiphon(Arc<HandleState>);
 
 /// A handle that keeps nothing alive.
 #[derive(Debug, Clone)]
-pub struct WeakAntiphon(Weak<Inner>);
+pub struct WeakAntiphon(Weak<HandleState>);
 
 #[derive(Debug)]
-struct Inner {
+struct HandleState {
     parts: NodeParts,
     /// Started when its address is first asked for. Its type is known to the module that starts it.
     dispatcher: Mutex<Option<Box<dyn Any + Send>>>,
@@ -58,7 +58,7 @@ pub(super) struct NodeParts {
     pub(super) admission: Arc<Admission>,
 }
 
-impl Drop for Inner {
+impl Drop for HandleState {
     fn drop(&mut self) {
         // Without waiting for whoever still shares the node: a thread that somebody blocks is the only one to stay.
         self.parts.node.arbiters.stop();
@@ -75,7 +75,7 @@ impl WeakAntiphon {
 
 impl Antiphon {
     pub(super) fn new(parts: NodeParts) -> Self {
-        Self(Arc::new(Inner { parts, dispatcher: Mutex::default(), draining: AtomicBool::new(false) }))
+        Self(Arc::new(HandleState { parts, dispatcher: Mutex::default(), draining: AtomicBool::new(false) }))
     }
 
     /// A handle that does not keep the node alive: for what the node itself holds, a provider for example.

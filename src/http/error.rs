@@ -11,13 +11,13 @@ use crate::protocol::{ErrorBody, ErrorEnvelope};
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
-    retry: Retry,
+    retry: RetryAdvice,
     allow: Option<&'static str>,
 }
 
 /// What clients are told about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retry {
+pub(super) enum RetryAdvice {
     /// Nothing: they know by the status.
     Unsaid,
     /// It would be the same again.
@@ -29,7 +29,7 @@ pub(super) enum Retry {
 impl ApiError {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = ErrorBody { message: message.into(), kind, param: None, code: None };
-        Self { status, body, retry: Retry::Unsaid, allow: None }
+        Self { status, body, retry: RetryAdvice::Unsaid, allow: None }
     }
 
     /// The client's own mistake.
@@ -78,7 +78,7 @@ impl ApiError {
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server had an error.")
             .code("server_error")
-            .retry(Retry::Never)
+            .retry(RetryAdvice::Never)
     }
 
     /// The database is away.
@@ -90,7 +90,7 @@ impl ApiError {
     pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message)
             .code(code)
-            .retry(Retry::After(Duration::from_secs(1)))
+            .retry(RetryAdvice::After(Duration::from_secs(1)))
     }
 
     /// An error that the framework answered with, of which only the status is told.
@@ -111,7 +111,7 @@ impl ApiError {
         self
     }
 
-    pub(super) fn retry(mut self, retry: Retry) -> Self {
+    pub(super) fn retry(mut self, retry: RetryAdvice) -> Self {
         self.retry = retry;
         self
     }
@@ -159,7 +159,7 @@ impl ResponseError for ApiError {
     }
 }
 
-impl Retry {
+impl RetryAdvice {
     fn write(self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Unsaid => {}

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{ApiError, HttpState, error::Retry};
+use super::{ApiError, HttpState, error::RetryAdvice};
 use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
 use crate::protocol::{Response, Status, UserId};
 use crate::refusal::Refusal;
@@ -49,7 +49,9 @@ async fn silent_failure(stream: &mut ClientStream, user: UserId, state: &HttpSta
 /// no use.
 pub(super) fn failed_before(stream: &ClientStream, state: &HttpState) -> Option<ApiError> {
     match &*stream.phase.borrow() {
-        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
+        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => {
+            Some(failed(outcome, state).retry(RetryAdvice::Never))
+        }
         ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) | ResponsePhase::Unavailable => None,
     }
 }

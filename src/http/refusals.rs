@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::error::{ApiError, Retry};
+use super::error::{ApiError, RetryAdvice};
 use crate::access::AuthError;
 use crate::actors::ResponseOutcome;
 use crate::domain::{Cause, Offence, Violation};
@@ -44,7 +44,7 @@ impl ApiError {
         };
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
             .code(code)
-            .retry(Retry::After(retry_after))
+            .retry(RetryAdvice::After(retry_after))
     }
 
     pub(super) fn response_not_found(id: impl std::fmt::Display) -> Self {
@@ -61,12 +61,12 @@ impl ApiError {
         Self::request(StatusCode::CONFLICT, message)
             .param("previous_response_id")
             .code("conversation_locked")
-            .retry(Retry::After(BUSY))
+            .retry(RetryAdvice::After(BUSY))
     }
 
     /// The response of an idempotency key can't be given again.
     fn idempotency_conflict(code: &'static str, message: &'static str) -> Self {
-        Self::request(StatusCode::CONFLICT, message).code(code).retry(Retry::Never)
+        Self::request(StatusCode::CONFLICT, message).code(code).retry(RetryAdvice::Never)
     }
 }
 
@@ -124,7 +124,7 @@ impl ApiError {
     pub(super) fn key_in_use() -> Self {
         Self::request(StatusCode::CONFLICT, "Another request with this Idempotency-Key is under way. Please retry.")
             .code("idempotency_key_in_use")
-            .retry(Retry::After(BUSY))
+            .retry(RetryAdvice::After(BUSY))
     }
 
     /// A response that failed before its client was told anything.
@@ -138,9 +138,9 @@ impl ApiError {
         let status = status_of(cause, outcome);
         let retry = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                outcome.retry_after.map_or(Retry::Unsaid, |wait| Retry::After(wait.min(longest_wait)))
+                outcome.retry_after.map_or(RetryAdvice::Unsaid, |wait| RetryAdvice::After(wait.min(longest_wait)))
             }
-            _ => Retry::Never,
+            _ => RetryAdvice::Never,
         };
         Self::new(status, cause.as_str(), cause.message()).code(cause.code()).retry(retry)
     }

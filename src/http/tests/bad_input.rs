@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::fixture::{Api, ApiOptions, KEY, impatient, request};
 use crate::actors::{Label, NodeFailure, ProviderOptions, Role, supervision::Fault};
 use crate::domain::FinishReason;
-use crate::http::{ApiError, error::Retry};
+use crate::http::{ApiError, error::RetryAdvice};
 use crate::protocol::{ResponseId, Status};
 use crate::provider::{Error, GateLimits, ProviderEvent};
 use crate::testkit::Call;
@@ -189,7 +189,7 @@ async fn a_lack_of_room_says_where_it_is_and_when_to_come_back() {
 
 #[test]
 fn a_wait_is_told_in_milliseconds_and_in_whole_seconds() {
-    let answer = ApiError::internal().retry(Retry::After(Duration::from_millis(1_500))).error_response();
+    let answer = ApiError::internal().retry(RetryAdvice::After(Duration::from_millis(1_500))).error_response();
     let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     assert_eq!((header("retry-after"), header("retry-after-ms")), (Some("2".into()), Some("1500".into())));
 }
