@@ -19,13 +19,13 @@ use super::{KeySource, Pepper, RingError};
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
-    content: Content,
+    content: KeyRingContent,
     source: Option<KeySource>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Content {
+struct KeyRingContent {
     current: u32,
     pepper: SecretKey,
     keys: BTreeMap<u32, SecretKey>,
@@ -39,7 +39,7 @@ impl KeyRing {
     pub fn generate() -> Result<Self, RingError> {
         let pepper = SecretKey::generate().ok_or(RingError::Randomness)?;
         let key = SecretKey::generate().ok_or(RingError::Randomness)?;
-        let content = Content { current: 1, pepper, keys: BTreeMap::from([(1, key)]) };
+        let content = KeyRingContent { current: 1, pepper, keys: BTreeMap::from([(1, key)]) };
         Ok(Self { content, source: None })
     }
 
@@ -51,8 +51,8 @@ impl KeyRing {
         Self::parse(&source.read()?, Some(source))
     }
 
-    /// Opens the ring of a file. Where there is no such file, makes one with mode 0600 and a ring with one random key.
-    /// Blocks.
+    /// Opens the ring in a file. If there is no such file, makes a ring with one random key and writes it there first,
+    /// with mode 0600. Blocks.
     ///
     /// # Errors
     /// [`RingError::File`], [`RingError::Randomness`], and those of [`open`](Self::open).
@@ -68,7 +68,7 @@ impl KeyRing {
     /// [`RingError::Syntax`], [`RingError::NoCurrent`].
     pub(super) fn parse(text: &str, source: Option<KeySource>) -> Result<Self, RingError> {
         // The parser's own message would quote the text.
-        let content: Content = serde_json::from_str(text)
+        let content: KeyRingContent = serde_json::from_str(text)
             .map_err(|error| RingError::Syntax { line: error.line(), column: error.column() })?;
         if !content.keys.contains_key(&content.current) {
             return Err(RingError::NoCurrent(content.current));
