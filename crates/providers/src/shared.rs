@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{future::LocalBoxFuture, stream::LocalBoxStream};
 
 use super::{Error, Provider, ProviderEvent, ProviderRequest};
-use crate::domain::{Request, Timeouts};
+use antiphon_domain::{Request, Timeouts};
 
 impl<P: Provider + ?Sized> Provider for Arc<P> {
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
