@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
 use crate::actors::{History, HistoryError};
 use crate::domain::{
-    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, PromptParts, Request, RunPlan, ValidatedRequest, View,
-    Violation, check_calls, default_output_tokens, validate,
+    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, PromptParts, Request, RunPlan, ToolPolicy,
+    ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
@@ -84,6 +84,7 @@ impl Admission {
             prompt_tokens,
             disconnect: self.policy(context.disconnect),
             resumable: request.store && (stream || request.background || context.idempotency.is_some()),
+            tools: ToolPolicy::default(),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };

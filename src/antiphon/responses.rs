@@ -59,7 +59,7 @@ impl Antiphon {
         let (client, stream) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, answer) = oneshot::channel();
         let registry = self.registry().await?;
-        let slot = if plan.request.background { AdmissionSlot::Turn } else { self.enter_gate(&mut plan)? };
+        let slot = if plan.request.background { AdmissionSlot::Background } else { self.enter_gate(&mut plan)? };
         registry.do_send(Begin { plan, key, slot, client, reply });
         // Not asked twice: it may have begun.
         self.answer(answer).await.unwrap_or(Err(Refusal::Internal)).map(|()| stream)

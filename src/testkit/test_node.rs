@@ -13,7 +13,9 @@ use crate::actors::{
     Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderOptions,
 };
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, View};
+use crate::domain::{
+    DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
+};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore};
 use crate::vault::{KeyRing, Vault};
@@ -190,6 +192,7 @@ impl TestNode {
             prompt_tokens: 2,
             disconnect: DisconnectPolicy::Cancel,
             resumable: true,
+            tools: ToolPolicy::default(),
             idempotency: None,
         }
     }

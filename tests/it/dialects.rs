@@ -11,7 +11,8 @@ use antiphon::{
     access::AccountService,
     actors::{DeliveryMode, Emission, EstimateTokens, ProviderOptions},
     domain::{
-        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp, View,
+        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp,
+        ToolPolicy, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
@@ -133,6 +134,7 @@ impl Listener {
             disconnect: DisconnectPolicy::Continue,
             idempotency: None,
             resumable: true,
+            tools: ToolPolicy::default(),
         }
     }
 }
