@@ -130,7 +130,8 @@ async fn streams_that_keep_failing_end_with_an_error() {
         () = losing => unreachable!("it never ends"),
     };
     assert_eq!(broken_off(&answer).1["code"], json!("server_error"));
-    assert!(lost > 5, "five in a row are replaced: {lost}");
+    // The loss of the sixth ends the stream, and may do so before it is counted here.
+    assert!(lost >= 5, "five in a row are replaced: {lost}");
 }
 
 #[actix_web::test]
