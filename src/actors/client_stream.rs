@@ -49,6 +49,8 @@ impl ResponseOutcome {
 pub struct ClientStream {
     /// The response.
     pub id: ResponseId,
+    /// What the client is given of it.
+    pub mode: DeliveryMode,
     /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
     pub phase: watch::Receiver<ResponsePhase>,
     /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
@@ -73,7 +75,7 @@ impl ClientStream {
     }
 }
 
-/// What a reader wants to have.
+/// What a client is given of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryMode {
     /// The events after a point, as this view shows them.
@@ -102,5 +104,5 @@ pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) 
     let (sink, emissions) = mpsc::channel(buffer);
     let success_promise = SharedSuccessPromise::default();
     let client = ClientSink { phase: Arc::new(phase), sink, mode, success_promise: success_promise.clone() };
-    (client, ClientStream { id, phase: phases, emissions, success_promise })
+    (client, ClientStream { id, mode, phase: phases, emissions, success_promise })
 }

@@ -85,12 +85,12 @@ impl Streak {
 /// The thread that renews the lease. It depends on no arbiter, so that a hung one can't keep it from seeing that.
 /// It ends with this, after the call to the database that it is in.
 #[derive(Debug)]
-pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<()>>);
+pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<bool>>);
 
 impl Heartbeat {
     /// Starts the thread. Where another process turns out to have the node's name, `state` is told.
     pub(crate) fn start(node: &Node, state: watch::Sender<NodeState>) -> io::Result<Self> {
-        let (give_up, wishes) = mpsc::unbounded_channel();
+        let (give_up, requests) = mpsc::unbounded_channel();
         // Not the node itself, which must end although a call takes long.
         let lease = Lease {
             node: node.name.clone(),
@@ -106,7 +106,7 @@ impl Heartbeat {
         let life = move || match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
                 if ready.send(Ok(())).is_ok() {
-                    live(&state, || runtime.block_on(lease.keep(retry, wishes, &state)));
+                    live(&state, || runtime.block_on(lease.keep(retry, requests, &state)));
                 }
             }
             // Who started the thread waits for it.
@@ -117,14 +117,12 @@ impl Heartbeat {
         Ok(Self(give_up))
     }
 
-    /// Gives the lease up: other nodes can take at once what this one has left. Returns when that is done, or
-    /// has failed.
-    pub(crate) async fn give_up(&self) {
+    /// Gives the lease up: other nodes can take at once what this one has left. Whether it was this node's and is
+    /// given up now.
+    pub(crate) async fn give_up(&self) -> bool {
         let (reply, done) = oneshot::channel();
-        if self.0.send(reply).is_ok() {
-            // Without an answer the thread is gone, and the lease ends by itself.
-            let _gone = done.await;
-        }
+        // Without an answer the thread is gone, and the lease ends by itself.
+        self.0.send(reply).is_ok() && done.await.unwrap_or(false)
     }
 }
 
@@ -169,15 +167,14 @@ impl Lease {
     async fn keep(
         mut self,
         retry: Duration,
-        mut wishes: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+        mut requests: mpsc::UnboundedReceiver<oneshot::Sender<bool>>,
         state: &watch::Sender<NodeState>,
     ) {
         let mut pause = retry;
         loop {
-            match timeout(pause, wishes.recv()).await {
+            match timeout(pause, requests.recv()).await {
                 Ok(Some(reply)) => {
-                    self.give_up().await;
-                    let _left = reply.send(());
+                    let _left = reply.send(self.give_up().await);
                     return;
                 }
                 Ok(None) => return,
@@ -213,13 +210,15 @@ impl Lease {
         beat
     }
 
-    async fn give_up(&self) {
-        let Some(epoch) = self.ownership.epoch() else { return };
-        match self.renew(epoch, Duration::ZERO).await {
+    async fn give_up(&self) -> bool {
+        let Some(epoch) = self.ownership.epoch() else { return false };
+        let given_up = self.renew(epoch, Duration::ZERO).await;
+        match &given_up {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease is another process's"),
             Err(error) => tracing::warn!(error = %error, "the node's lease could not be given up and ends by itself"),
         }
+        given_up.unwrap_or(false)
     }
 
     /// A panic of the store is a renewal that failed: without this thread the node would lose its lease unseen.

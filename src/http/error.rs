@@ -1,9 +1,11 @@
-//! Errors as clients see them: the one place that knows status codes.
+//! Errors as clients see them. With `refusals`, the one place that knows their status codes.
 
 use std::{fmt, time::Duration};
 
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode, http::header};
 
+use super::error_code::ErrorCode;
+use crate::domain::Cause;
 use crate::protocol::{ErrorBody, ErrorEnvelope};
 
 /// An answer that is no success: a status and the JSON envelope, with no detail of the inside.
@@ -32,14 +34,41 @@ impl ApiError {
         Self { status, body, retry: RetryAdvice::Unsaid, allow: None }
     }
 
+    /// An error with a code, which says its status and its type.
+    pub(super) fn coded(code: ErrorCode, message: impl Into<String>) -> Self {
+        let error = Self::new(code.status(), code.kind(), message);
+        Self { body: ErrorBody { code: Some(code.as_str()), ..error.body }, ..error }
+    }
+
     /// The client's own mistake.
     pub(super) fn request(status: StatusCode, message: impl Into<String>) -> Self {
         Self::new(status, "invalid_request_error", message)
     }
 
+    /// A request that can't be read.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::request(StatusCode::BAD_REQUEST, message)
+    }
+
     /// A parameter that can't be honoured.
     pub(super) fn parameter(param: &str, message: impl Into<String>) -> Self {
-        Self::request(StatusCode::BAD_REQUEST, message).param(param)
+        Self::bad_request(message).param(param)
+    }
+
+    /// A body that took too long to arrive.
+    pub(super) fn body_too_slow() -> Self {
+        Self::request(StatusCode::REQUEST_TIMEOUT, "The request's body took too long to arrive.")
+    }
+
+    /// A body of more than `limit` bytes.
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        let message = format!("The request's body is too large: at most {limit} bytes are allowed.");
+        Self::coded(ErrorCode::RequestTooLarge, message)
+    }
+
+    /// A body of a kind that is not read.
+    pub(super) fn unsupported_media_type(message: &'static str) -> Self {
+        Self::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// There is no such route.
@@ -55,21 +84,17 @@ impl ApiError {
 
     /// A bug, or a part of this server that failed.
     pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server had an error.")
-            .code("server_error")
-            .retry(RetryAdvice::Never)
+        Self::coded(ErrorCode::ServerError, "The server had an error.").retry(RetryAdvice::Never)
     }
 
     /// The database is away.
     pub(super) fn database_unavailable() -> Self {
-        Self::unavailable("database_unavailable", "The server's database is not available. Please try again.")
+        Self::unavailable(ErrorCode::DatabaseUnavailable, "The server's database is not available. Please try again.")
     }
 
     /// Something is away for now.
-    pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message)
-            .code(code)
-            .retry(RetryAdvice::After(Duration::from_secs(1)))
+    pub(super) fn unavailable(code: ErrorCode, message: &'static str) -> Self {
+        Self::coded(code, message).retry(RetryAdvice::After(Duration::from_secs(1)))
     }
 
     /// An error that the framework answered with, of which only the status is told.
@@ -85,8 +110,9 @@ impl ApiError {
         self
     }
 
-    pub(super) fn code(mut self, code: &'static str) -> Self {
-        self.body.code = Some(code);
+    /// The code of a response's failure.
+    pub(super) fn caused_by(mut self, cause: Cause) -> Self {
+        self.body.code = Some(cause.code());
         self
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use super::error::{ApiError, RetryAdvice};
+use super::error_code::ErrorCode;
 use crate::access::AuthError;
 use crate::actors::ResponseOutcome;
-use crate::admission;
 use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
 use crate::refusal::Refusal;
@@ -18,69 +18,23 @@ const BUSY: Duration = Duration::from_secs(1);
 impl From<Violation> for ApiError {
     fn from(violation: Violation) -> Self {
         let Violation { param, offence, message } = violation;
-        let error = |status| Self::request(status, message).param(&param);
-        match offence {
-            Offence::Invalid => error(StatusCode::BAD_REQUEST),
-            Offence::Missing => error(StatusCode::BAD_REQUEST).code("missing_required_parameter"),
-            Offence::Unsupported => error(StatusCode::BAD_REQUEST).code("unsupported_parameter"),
-            Offence::TooLarge => error(StatusCode::PAYLOAD_TOO_LARGE).code("request_too_large"),
-            Offence::PreviousNotFound => error(StatusCode::BAD_REQUEST).code("previous_response_not_found"),
-        }
-    }
-}
-
-impl From<admission::Refusal> for ApiError {
-    fn from(refusal: admission::Refusal) -> Self {
-        use admission::Refusal;
-        match refusal {
-            Refusal::Violation(violation) => violation.into(),
-            Refusal::UnknownModel { model } => Self::unknown_model(&model),
-            Refusal::PreviousRunning { id } => Self::still_running(id),
-            Refusal::Incoherent(incoherent) => Self::parameter("input", incoherent.to_string()),
-            Refusal::ContextTooLong { tokens, budget } => {
-                let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
-                Self::context_too_long(format!(
-                    "The prompt has {tokens}, but the model's context window leaves room for {budget}."
-                ))
-            }
-            Refusal::HistoryTooLong { most } => Self::context_too_long(format!(
-                "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
-            )),
-            Refusal::Uncountable => {
-                tracing::error!("http.prompt.uncountable");
-                Self::internal()
-            }
-            Refusal::History(refusal) => refusal.into(),
-        }
+        let code = match offence {
+            Offence::Invalid => return Self::parameter(&param, message),
+            Offence::Missing => ErrorCode::MissingRequiredParameter,
+            Offence::Unsupported => ErrorCode::UnsupportedParameter,
+            Offence::TooLarge => ErrorCode::RequestTooLarge,
+            Offence::PreviousNotFound => ErrorCode::PreviousResponseNotFound,
+            Offence::UnknownModel => ErrorCode::ModelNotFound,
+            Offence::ContextTooLong => ErrorCode::ContextLengthExceeded,
+        };
+        Self::coded(code, message).param(&param)
     }
 }
 
 impl ApiError {
-    pub(super) fn unknown_model(model: &str) -> Self {
-        let model: String = model.chars().take(100).collect();
-        Self::request(StatusCode::NOT_FOUND, format!("The requested model '{model}' does not exist."))
-            .param("model")
-            .code("model_not_found")
-    }
-
-    fn context_too_long(message: String) -> Self {
-        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
-    }
-
     /// This server is about to stop; another one, or its next start, will do.
     fn restarting() -> Self {
-        Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
-    }
-
-    /// There is no room for another response now. The code says where: `queue_full` or `key_busy`.
-    pub(super) fn too_many(code: &'static str, retry_after: Duration) -> Self {
-        let message = match code {
-            "key_busy" => "This API key has too many responses running or waiting. Please retry later.",
-            _ => "Too many responses are waiting. Please retry later.",
-        };
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
-            .code(code)
-            .retry(RetryAdvice::After(retry_after))
+        Self::unavailable(ErrorCode::ServerIsOverloaded, "The server is restarting. Please retry.")
     }
 
     pub(super) fn response_not_found(id: impl std::fmt::Display) -> Self {
@@ -94,21 +48,20 @@ impl ApiError {
 
     fn still_running(id: ResponseId) -> Self {
         let message = format!("The previous response '{id}' is still running. Please retry when it has ended.");
-        Self::request(StatusCode::CONFLICT, message)
+        Self::coded(ErrorCode::ConversationLocked, message)
             .param("previous_response_id")
-            .code("conversation_locked")
             .retry(RetryAdvice::After(BUSY))
     }
 
     /// The response of an idempotency key can't be given again.
-    fn idempotency_conflict(code: &'static str, message: &'static str) -> Self {
-        Self::request(StatusCode::CONFLICT, message).code(code).retry(RetryAdvice::Never)
+    fn idempotency_conflict(code: ErrorCode, message: &'static str) -> Self {
+        Self::coded(code, message).retry(RetryAdvice::Never)
     }
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        const NOT_STORED: &str = "idempotency_result_not_stored";
+        const NOT_STORED: ErrorCode = ErrorCode::IdempotencyResultNotStored;
         match refusal {
             Refusal::Invalid(violation) => violation.into(),
             Refusal::NotFound => Self::request(StatusCode::NOT_FOUND, "Response not found."),
@@ -119,7 +72,7 @@ impl From<Refusal> for ApiError {
             Refusal::StillRunning(id) => Self::still_running(id),
             Refusal::IdempotencyKeyInUse => Self::key_in_use(),
             Refusal::IdempotencyKeyReused => Self::idempotency_conflict(
-                "idempotency_key_reused",
+                ErrorCode::IdempotencyKeyReused,
                 "This Idempotency-Key was used for another request.",
             ),
             Refusal::IdempotencyResultNotStored => Self::idempotency_conflict(
@@ -129,8 +82,15 @@ impl From<Refusal> for ApiError {
             Refusal::IdempotencyResultDeleted => {
                 Self::idempotency_conflict(NOT_STORED, "The response to this Idempotency-Key was deleted.")
             }
-            Refusal::QueueFull => Self::too_many("queue_full", BUSY),
-            Refusal::KeyBusy => Self::too_many("key_busy", BUSY),
+            Refusal::QueueFull => {
+                Self::coded(ErrorCode::QueueFull, "Too many responses are waiting. Please retry later.")
+                    .retry(RetryAdvice::After(BUSY))
+            }
+            Refusal::KeyBusy => Self::coded(
+                ErrorCode::KeyBusy,
+                "This API key has too many responses running or waiting. Please retry later.",
+            )
+            .retry(RetryAdvice::After(BUSY)),
             // A node that has failed takes its server with it, which is started again.
             Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
             Refusal::DatabaseUnavailable => Self::database_unavailable(),
@@ -153,14 +113,16 @@ impl From<AuthError> for ApiError {
 
 impl ApiError {
     pub(super) fn unauthorized(message: &'static str) -> Self {
-        Self::request(StatusCode::UNAUTHORIZED, message).code("invalid_api_key")
+        Self::coded(ErrorCode::InvalidApiKey, message)
     }
 
     /// Other requests claim the idempotency key and give it back again and again.
     pub(super) fn key_in_use() -> Self {
-        Self::request(StatusCode::CONFLICT, "Another request with this Idempotency-Key is under way. Please retry.")
-            .code("idempotency_key_in_use")
-            .retry(RetryAdvice::After(BUSY))
+        Self::coded(
+            ErrorCode::IdempotencyKeyInUse,
+            "Another request with this Idempotency-Key is under way. Please retry.",
+        )
+        .retry(RetryAdvice::After(BUSY))
     }
 
     /// A response that failed before its client was told anything.
@@ -178,7 +140,7 @@ impl ApiError {
             }
             _ => RetryAdvice::Never,
         };
-        Self::new(status, cause.as_str(), cause.message()).code(cause.code()).retry(retry)
+        Self::new(status, cause.as_str(), cause.message()).caused_by(cause).retry(retry)
     }
 }
 

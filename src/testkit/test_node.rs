@@ -242,6 +242,6 @@ fn start(
     let node = Antiphon::builder(store.whole(), vault.clone()).tokens(WordCounter(gate));
     let node = providers
         .into_iter()
-        .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
+        .fold(node, |node, (name, provider)| node.provider_with_options(name, provider.clone(), limits));
     node.planner(PuppetPlanner).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
 }

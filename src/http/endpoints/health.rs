@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::BreakerState;
-use crate::http::{ApiError, HttpState};
+use crate::http::{ApiError, HttpState, error_code::ErrorCode};
 use crate::provider::UpstreamHealth;
 
 #[derive(Serialize)]
@@ -49,9 +49,9 @@ pub(in crate::http) async fn live() -> HttpResponse {
 /// Whether new responses can be taken: asks the database each time. Providers are not asked; what is known of them
 /// is what their last answers said. With all of them down the server is not ready.
 pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpResponse, ApiError> {
-    match state.backend.ready().await {
+    match state.antiphon.ready().await {
         Ok(true) => providers(&state),
-        Ok(false) => Err(ApiError::unavailable("server_is_overloaded", "The server is not ready.")),
+        Ok(false) => Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, "The server is not ready.")),
         Err(error) => {
             tracing::warn!(error = %error, "http.readiness.database_unavailable");
             Err(ApiError::database_unavailable())
@@ -60,10 +60,10 @@ pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpRe
 }
 
 fn providers(state: &HttpState) -> Result<HttpResponse, ApiError> {
-    let providers: Vec<ProviderState> = state.backend.providers().into_iter().map(ProviderState::new).collect();
+    let providers: Vec<ProviderState> = state.antiphon.providers().into_iter().map(ProviderState::new).collect();
     let down = providers.iter().filter(|provider| provider.state == "down").count();
     if down > 0 && down == providers.len() {
-        return Err(ApiError::unavailable("server_is_overloaded", "No model provider can be reached."));
+        return Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, "No model provider can be reached."));
     }
     let status = if down == 0 { "ok" } else { "degraded" };
     Ok(HttpResponse::Ok().json(Ready { status, providers }))

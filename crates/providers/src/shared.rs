@@ -1,0 +1,26 @@
+//! A provider that several hold.
+
+use std::sync::Arc;
+
+use futures_util::{future::LocalBoxFuture, stream::LocalBoxStream};
+
+use super::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment};
+use antiphon_domain::{Request, Timeouts};
+
+impl<P: Provider + ?Sized> Provider for Arc<P> {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        self.as_ref().open(request)
+    }
+
+    fn reattachment(&self) -> Option<&dyn Reattachment> {
+        self.as_ref().reattachment()
+    }
+
+    fn unsupported(&self, request: &Request) -> Option<&'static str> {
+        self.as_ref().unsupported(request)
+    }
+
+    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        self.as_ref().probe(timeouts)
+    }
+}
