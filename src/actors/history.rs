@@ -8,16 +8,16 @@ use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 
 /// The items of a conversation so far, oldest first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct History {
-    /// At most as many as were asked for; the newest ones.
-    pub items: Vec<Item>,
+pub(crate) struct History {
+    /// The newest ones, as many as the node loads.
+    pub(crate) items: Vec<Item>,
     /// Whether these are all.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// Why a history could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HistoryError {
+pub(crate) enum HistoryError {
     /// The response, or one of its ancestors, does not exist for this user or is not stored.
     #[error("there is no such response")]
     NotFound,
@@ -36,8 +36,10 @@ impl<E: Into<Refusal>> From<E> for HistoryError {
     }
 }
 
-/// The items of a stored response of that user and its ancestors, at most `most`.
-pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+/// The items of a stored response of that user and its ancestors: the newest ones, as many as the node's limits let a
+/// request load.
+pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, HistoryError> {
+    let most = node.limits.history_items;
     // Every response has input, so a chain of `most` responses has at least `most` items.
     let rows = node.store.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
     check(&rows, user, most)?;

@@ -2,29 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
-use crate::actors::{History, HistoryError};
+use super::Refusal;
+use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Limits, PromptParts, Request, RunPlan, ValidatedRequest, View, Violation,
+    DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, RunPlan, ValidatedRequest, View, Violation,
     check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
-/// Makes plans of requests.
+/// Makes plans of requests, with the models, limits and history of a node.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    /// The models that clients can name.
-    pub models: Arc<ModelCatalog>,
-    /// How large requests may be.
-    pub limits: Limits,
-    /// What happens when the last client leaves, where the request does not say.
-    pub disconnect: DisconnectWish,
-    /// How long a client that left is waited for.
-    pub grace: Duration,
-    /// Tells what was said before.
-    pub histories: Arc<dyn Histories>,
-    /// Counts tokens.
-    pub counter: Arc<dyn PromptCounter>,
+    node: Arc<Node>,
+    disconnect: DisconnectWish,
+    grace: Duration,
 }
 
 /// What is to happen when the last client leaves.
@@ -63,6 +54,18 @@ pub struct Admitted {
 }
 
 impl Admission {
+    /// Plans for that node. Where a request does not say what is to happen when its last client leaves, `disconnect` does;
+    /// a client that left is waited for during `grace`.
+    pub(crate) fn new(node: Arc<Node>, disconnect: DisconnectWish, grace: Duration) -> Self {
+        Self { node, disconnect, grace }
+    }
+
+    /// The models that requests can name.
+    #[must_use]
+    pub fn models(&self) -> &ModelCatalog {
+        &self.node.models
+    }
+
     /// Checks a request of a user and makes a plan of it. Writes nothing and calls no provider.
     ///
     /// # Errors
@@ -73,31 +76,31 @@ impl Admission {
         create: CreateResponse,
         context: RequestContext,
     ) -> Result<Admitted, Refusal> {
+        let Node { models, limits, token_counter, .. } = &*self.node;
         let id = ResponseId::new();
-        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } =
-            validate(create, id, &self.limits)?;
-        let model =
-            self.models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
+        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
+        let model = models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
         let history = self.history(user, &request).await?;
         check_calls(&history, &input)?;
-        let parts = PromptParts { response: id, request: &request, history: &history, input: &input };
-        let (prompt, prompt_tokens) = fit(&parts, &model, self.counter.as_ref()).await?;
-        let plan = RunPlan {
+        let mut plan = RunPlan {
             id,
             user,
             request_id: context.request_id,
-            input,
-            prompt: Arc::new(prompt),
+            input: Vec::new(),
+            prompt: Arc::default(),
             caller: context.caller,
-            targets: model.targets(prompt_tokens.saturating_add(request.max_output_tokens)),
+            targets: Vec::new(),
             encoding: model.encoding,
-            prompt_tokens,
+            prompt_tokens: 0,
             disconnect: self.policy(context.disconnect),
             resumable: request.store && (stream || request.background || context.idempotency.is_some()),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };
+        let conversation = Conversation { history: &history, input: &input };
+        plan_prompt(token_counter.as_ref(), &model, conversation, &mut plan).await?;
+        plan.input = input;
         Ok(Admitted { plan, stream, view })
     }
 
@@ -111,11 +114,10 @@ impl Admission {
 
     async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
         let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
-        let most = self.limits.history_items;
         let History { items, complete } =
-            self.histories.history(user, previous, most).await.map_err(|error| history_refusal(error, previous))?;
+            history(&self.node, user, previous).await.map_err(|error| history_refusal(error, previous))?;
         match request.truncation {
-            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most }),
+            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most: self.node.limits.history_items }),
             Truncation::Disabled | Truncation::Auto => Ok(items),
         }
     }

@@ -18,22 +18,11 @@ pub enum TokenError {
     Failed,
 }
 
-/// Counts the tokens of a text on the runtime's blocking threads, a slice at a time, so that long texts take turns
-/// with others and stop being counted when nobody waits any more.
-///
-/// # Errors
-/// [`TokenError`].
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub async fn text_tokens(encoding: Encoding, text: &str) -> Result<u32, TokenError> {
-    checked(count(encoding, vec![text]).await?)
-}
-
-/// Counts texts; short ones share a turn on a blocking thread.
-pub(super) async fn count(encoding: Encoding, texts: Vec<&str>) -> Result<u64, TokenError> {
+/// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
+/// others and stop being counted when nobody waits any more. Short ones share a turn.
+pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
     let mut tokens = 0;
-    for turn in turns(&texts) {
+    for turn in turns(texts) {
         let counted = tokio::task::spawn_blocking(move || {
             turn.iter().map(|slice| count_slice(encoding, slice)).sum::<Result<u64, TokenError>>()
         });

@@ -9,15 +9,16 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{DeliveryMode, Emission, EstimateTokens, ProviderLimits},
+    actors::{DeliveryMode, Emission, ProviderLimits},
     domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
     store::{SqlOptions, SqlStore, Store},
     testkit::{Script, ScriptedProvider},
+    tokens::{TokenCounter, TokenError},
     vault::{KeyRing, Vault},
 };
-use futures_util::{FutureExt, future::BoxFuture};
+use async_trait::async_trait;
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -48,9 +49,10 @@ impl Clock for Stopped {
 #[derive(Debug)]
 struct WordCounter;
 
-impl EstimateTokens for WordCounter {
-    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
-        async move { text.split_whitespace().count() as u64 }.boxed()
+#[async_trait]
+impl TokenCounter for WordCounter {
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        Ok(texts.iter().map(|text| text.split_whitespace().count() as u64).sum())
     }
 }
 
@@ -76,7 +78,8 @@ impl Listener {
         // Each answer is asked for once, and has a name of its own: what fails must not close the door to the rest.
         let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        let builder = Antiphon::builder(sql as Arc<dyn Store>, vault).tokens(WordCounter).clock(Stopped).arbiters(1);
+        let builder =
+            Antiphon::builder(sql as Arc<dyn Store>, vault).token_counter(WordCounter).clock(Stopped).arbiters(1);
         let builder =
             answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();

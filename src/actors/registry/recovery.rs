@@ -255,7 +255,7 @@ async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> R
 async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason)) -> Result<Option<Left>, Error> {
     let Folded { log, transcript, last_segment } = folded;
     let (targets, heard) = match (transcript.recovery(), reason) {
-        (Recovery::Run, Reason::NodeLost) if node.planner.is_some() => (Vec::new(), Vec::new()),
+        (Recovery::Run, Reason::NodeLost) if !node.models.is_empty() => (Vec::new(), Vec::new()),
         (Recovery::Reattach(call), Reason::NodeLost | Reason::Cancelled) if can_reattach(node, &call) => {
             // What could be folded can be read again, or the database is away.
             let Ok(heard) = heard(log, call.attempt).await else { return Ok(None) };
@@ -266,7 +266,7 @@ async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason
     let (Some(request), Some(run_policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
-    let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
+    let encoding = node.models.get(&row.model).map(|model| model.encoding);
     let is_running = !targets.is_empty();
     let plan = RunPlan {
         id: row.id,
@@ -295,8 +295,7 @@ fn can_reattach(node: &Node, call: &LostCall) -> bool {
 
 /// The target of a lost call, with the times that the configuration gives it now.
 fn target(node: &Node, model: &str, call: LostCall) -> Target {
-    let known = node.planner.as_ref().and_then(|planner| planner.model(model));
-    let targets = known.map(|model| model.targets).unwrap_or_default();
+    let targets = node.models.get(model).map(|model| model.targets(0)).unwrap_or_default();
     let same = |target: &Target| target.provider == call.provider && target.model == call.model;
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }

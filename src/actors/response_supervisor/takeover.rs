@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{ResponseSupervisor, RunFact, attempts::Step, retelling::Heard, supervisor::Stage};
-use crate::actors::{PlannedRun, planner::plan_again, upstream::Upstream};
+use crate::actors::{planning::rebuild_plan, upstream::Upstream};
 use crate::domain::{
-    AllowedOutput, Cause, Fact, Failure, ProviderEvent, Reattach, Recovery, Request, RetryPolicy, Transcript,
+    AllowedOutput, Fact, Failure, ProviderEvent, Reattach, Recovery, RetryPolicy, RunPlan, Transcript,
 };
 use crate::fault::{self, FaultPoint};
 
@@ -76,22 +76,16 @@ impl ResponseSupervisor {
     /// Makes the prompt that the process before had made.
     pub(super) fn plan(&mut self, ctx: &mut Context<Self>) {
         self.tries.step = Step::Planning;
-        let planned =
-            plan_again(Arc::clone(&self.node), self.plan.user, self.plan.id, Request::clone(&self.plan.request));
+        let planned = rebuild_plan(Arc::clone(&self.node), self.plan.clone());
         self.tries.waiting = Some(ctx.spawn(planned.into_actor(self).map(|planned, supervisor, ctx| match planned {
-            Ok(run) => supervisor.planned(run, ctx),
+            Ok(plan) => supervisor.planned(plan, ctx),
             Err(cause) => supervisor.fail(cause, ctx),
         })));
     }
 
-    fn planned(&mut self, run: PlannedRun, ctx: &mut Context<Self>) {
-        let PlannedRun { prompt, mut targets, encoding } = run;
-        let _unable = self.node.keep_able(&mut targets, &self.plan.request);
-        if targets.is_empty() {
-            return self.fail(Cause::ModelUnavailable, ctx);
-        }
-        self.tries.aim_at(targets.len());
-        (self.plan.prompt, self.plan.encoding, self.plan.targets) = (Arc::new(prompt), encoding, targets);
+    fn planned(&mut self, plan: RunPlan, ctx: &mut Context<Self>) {
+        self.tries.aim_at(plan.targets.len());
+        self.plan = plan;
         self.enter_gate(ctx);
     }
 
@@ -175,7 +169,7 @@ impl ResponseSupervisor {
     /// again then. False if it can't be left.
     pub(super) fn hand_over(&mut self, ctx: &mut Context<Self>) -> bool {
         let can_go_on = match self.transcript.recovery() {
-            Recovery::Run => self.node.planner.is_some(),
+            Recovery::Run => !self.node.models.is_empty(),
             Recovery::Reattach(_) => {
                 self.upstream().is_some_and(|upstream| upstream.provider.can_reattach())
                     && self.tries.traceable_from.is_some_and(|facts| facts <= self.stored_facts)

@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::domain::{Encoding, Limits, Target};
-
-#[cfg(test)]
-mod tests;
+use super::{Encoding, Limits, Target};
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
