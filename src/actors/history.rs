@@ -44,7 +44,7 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
     let rows = node.store.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
     check(&rows, user, most)?;
     let key = node.vault.user_key(user).await?;
-    let mut newest_first = Vec::new();
+    let mut newest = NewestItems { most, items: Vec::new() };
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
     for row in &rows {
         for side in [Side::Output, Side::Input] {
@@ -52,12 +52,12 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
             if side == Side::Output && row.status == Status::Failed {
                 continue;
             }
-            let has_more = read(node, &key, row, side, (most, &mut newest_first)).await?;
+            let has_more = newest.read(node, &key, row, side).await?;
             complete &= !has_more;
         }
     }
-    newest_first.reverse();
-    Ok(History { items: newest_first, complete })
+    newest.items.reverse();
+    Ok(History { items: newest.items, complete })
 }
 
 fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryError> {
@@ -72,34 +72,31 @@ fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryE
     if last.status.is_terminal() { Ok(()) } else { Err(HistoryError::StillRunning) }
 }
 
-/// Appends the newest items of one side, newest first. True if some had no room.
-async fn read(
-    node: &Node,
-    key: &UserKey,
-    row: &ResponseRow,
-    side: Side,
-    (most, items): (usize, &mut Vec<Item>),
-) -> Result<bool, HistoryError> {
-    let room = most - items.len();
-    let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
-    let query = ItemQuery { response: row.id, side, order: Order::Descending, after: None, limit };
-    let page = node.store.items(query).await?;
-    let key = key.response_key(row.id);
-    let mut has_more = page.has_more;
-    for item in &page.items {
-        if items.len() < most {
-            items.push(open_item(&key, item)?);
-        } else {
-            has_more = true;
+/// Items, newest first.
+struct NewestItems {
+    most: usize,
+    items: Vec<Item>,
+}
+
+impl NewestItems {
+    /// Appends the newest items of one side of a response. True if some had no room.
+    async fn read(&mut self, node: &Node, key: &UserKey, row: &ResponseRow, side: Side) -> Result<bool, HistoryError> {
+        let room = self.most - self.items.len();
+        let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
+        let query = ItemQuery { response: row.id, side, order: Order::Descending, after: None, limit };
+        let page = node.store.items(query).await?;
+        let key = key.response_key(row.id);
+        for item in page.items.iter().take(room) {
+            self.items.push(open_item(&key, item)?);
         }
+        Ok(page.has_more || page.items.len() > room)
     }
-    Ok(has_more)
 }
 
 /// A stored item as it was.
 pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
-    let place = CiphertextContext::Item { side: item.side, position: item.position };
-    let json = key.open(place, &item.content)?;
+    let context = CiphertextContext::Item { side: item.side, position: item.position };
+    let json = key.open(context, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
         tracing::error!(response.id = %item.response, "a stored item is no item");
         Refusal::Internal

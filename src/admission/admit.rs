@@ -1,4 +1,4 @@
-//! The order of the checks.
+//! Makes plans of requests. The order of the checks is part of the API: a client is told the first fault.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ pub enum DisconnectWish {
 pub struct RequestContext {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
-    /// Who asks, by the name under which places at providers are counted.
+    /// Whom slots at providers are counted for: the API key's public id, say.
     pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
     pub disconnect: Option<DisconnectWish>,
@@ -54,8 +54,8 @@ pub struct Admitted {
 }
 
 impl Admission {
-    /// Plans for that node. Where a request does not say what is to happen when its last client leaves, `disconnect` does;
-    /// a client that left is waited for during `grace`.
+    /// Plans for that node. `disconnect` applies to requests that do not say what happens when their last client leaves;
+    /// `grace` is how long a client that left is waited for.
     pub(crate) fn new(node: Arc<Node>, disconnect: DisconnectWish, grace: Duration) -> Self {
         Self { node, disconnect, grace }
     }

@@ -1,4 +1,4 @@
-//! Counting one text.
+//! Counts texts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -36,7 +36,7 @@ pub(crate) fn count_blocking(encoding: Encoding, text: &str) -> Result<u64, Toke
     slices(text).map(|slice| count_slice(encoding, slice)).sum()
 }
 
-/// A count that fits every place where counts are kept.
+/// The count as the number that columns and contexts keep.
 pub(super) fn checked(tokens: u64) -> Result<u32, TokenError> {
     i32::try_from(tokens).map(i32::cast_unsigned).map_err(|_| TokenError::TooMany)
 }

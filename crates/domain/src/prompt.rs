@@ -3,10 +3,10 @@
 use super::{Request, close_calls, current_turn};
 use antiphon_protocol::{Item, ResponseId};
 
-/// Instructions and the items of the conversation so far, oldest first.
+/// Instructions, and the items of the conversation, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
-    /// Stand above the conversation and are not part of its history.
+    /// Instructions of this request alone, which are not part of the history.
     pub instructions: Option<String>,
     /// History first, then the input of this request.
     pub items: Vec<Item>,

@@ -48,7 +48,7 @@ async fn asked(catalog: ModelCatalog, keys: serde_json::Value) -> Result<Vec<(St
     Ok(targets.into_iter().map(|target| (target.provider, target.model)).collect())
 }
 
-fn places(names: &[(&str, &str)]) -> Vec<(String, String)> {
+fn targets(names: &[(&str, &str)]) -> Vec<(String, String)> {
     names.iter().map(|(provider, model)| ((*provider).to_owned(), (*model).to_owned())).collect()
 }
 
@@ -62,7 +62,7 @@ async fn fallbacks_without_room_for_prompt_and_output_are_left_out() {
         let body = json!({ "model": "m", "input": "Hi.", "max_output_tokens": output });
         let names: Vec<_> = names.into_iter().map(|name| ("other", name)).collect();
         let expected = [vec![("own", "upstream-m")], names].concat();
-        assert_eq!(asked(catalog.clone(), body).await.unwrap(), places(&expected), "{output}");
+        assert_eq!(asked(catalog.clone(), body).await.unwrap(), targets(&expected), "{output}");
     }
 }
 
@@ -74,8 +74,8 @@ async fn a_name_that_nobody_has_goes_on_to_the_provider_that_takes_any() {
     assert!(matches!(refusal, Refusal::UnknownModel { model } if model == "org/new"));
     let catalog = || named().with_any(model("*", &[("spare", 10_000)]));
     let passed = asked(catalog(), body("org/new")).await.unwrap();
-    assert_eq!(passed, places(&[("own", "org/new"), ("other", "spare")]));
-    assert_eq!(asked(catalog(), body("m")).await.unwrap(), places(&[("own", "upstream-m")]));
+    assert_eq!(passed, targets(&[("own", "org/new"), ("other", "spare")]));
+    assert_eq!(asked(catalog(), body("m")).await.unwrap(), targets(&[("own", "upstream-m")]));
     let found = catalog().get("org/new").unwrap().into_owned();
     assert_eq!((found.id.as_str(), found.encoding), ("org/new", Encoding::Cl100kBase));
     assert!(catalog().get("").is_none());

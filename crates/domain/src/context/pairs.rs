@@ -117,8 +117,8 @@ impl<'a> OpenCalls<'a> {
     /// The first open call of that id that is fit.
     fn take_first(&mut self, id: &str, is_fit: impl Fn(usize) -> bool) -> Option<usize> {
         self.by_id.get_mut(id)?.iter_mut().find_map(|OpenTurn { calls, .. }| {
-            let place = calls.iter().position(|call| is_fit(*call))?;
-            calls.remove(place)
+            let first = calls.iter().position(|call| is_fit(*call))?;
+            calls.remove(first)
         })
     }
 }
