@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const MOST_ITEMS: u32 = 1 << 30;
 
 /// What a response goes on from.
-#[derive(Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Conversation<'a> {
     /// What was said before, oldest first.
     pub(crate) history: &'a [Item],

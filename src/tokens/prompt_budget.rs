@@ -1,5 +1,7 @@
 //! Making the history and the input fit the model.
 
+use std::fmt;
+
 use super::{TokenCounter, TokenError};
 use crate::domain::{Encoding, Model, Prompt, PromptParts, Request, newest_that_fit};
 use crate::protocol::{Item, Truncation};
@@ -16,12 +18,19 @@ pub struct PromptBudget<'a> {
 }
 
 /// A prompt that fits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FittedPrompt {
     /// The prompt.
     pub prompt: Prompt,
     /// Its tokens, with those of what stands beside it.
     pub tokens: u32,
+}
+
+// A prompt is content, and content is in no log.
+impl fmt::Debug for FittedPrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FittedPrompt").field("tokens", &self.tokens).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no prompt that fits.

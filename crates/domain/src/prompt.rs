@@ -13,7 +13,7 @@ pub struct Prompt {
 }
 
 /// What a prompt is made of, before it is known what of the history fits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PromptParts<'a> {
     /// The response that the prompt is for.
     pub response: ResponseId,
@@ -23,6 +23,13 @@ pub struct PromptParts<'a> {
     pub history: &'a [Item],
     /// The input of the request. Never shortened.
     pub input: &'a [Item],
+}
+
+// What was said is content, and content is in no log.
+impl std::fmt::Debug for PromptParts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptParts").field("response", &self.response).finish_non_exhaustive()
+    }
 }
 
 impl PromptParts<'_> {
