@@ -8,7 +8,7 @@ use actix_web::{App, HttpResponse, HttpServer, error::ErrorInternalServerError, 
 use antiphon::access::{AuthError, Principal};
 use antiphon::admission::Model;
 use antiphon::domain::Target;
-use antiphon::http::{self, Authenticate, HttpSettings, HttpState};
+use antiphon::http::{self, Authenticate, HttpOptions, HttpState};
 use antiphon::protocol::{CreateResponse, UserId};
 use antiphon::provider::Eliza;
 use antiphon::store::MemoryStore;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .start()?;
     let ada = antiphon.user_named("ada").await?;
     let sessions = Sessions(Arc::new([("token-of-ada".to_owned(), ada.id())].into()));
-    let state = HttpState::new(&antiphon, sessions, HttpSettings::default());
+    let state = HttpState::new(&antiphon, sessions, HttpOptions::default());
 
     let server = HttpServer::new(move || {
         App::new()

@@ -6,7 +6,7 @@ use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
 use antiphon::access::Authenticator;
 use antiphon::admission::Model;
 use antiphon::domain::Target;
-use antiphon::http::{self, HttpSettings, HttpState};
+use antiphon::http::{self, HttpOptions, HttpState, ServerOptions};
 use antiphon::provider::Eliza;
 use antiphon::store::MemoryStore;
 use antiphon::vault::{KeyRing, Vault};
@@ -27,11 +27,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let user = antiphon.user_named("you").await?;
     let key = antiphon.accounts().create_key(user.id(), "first", SystemClock.now()).await?;
     let authenticator = Authenticator::new(store, vault.pepper());
-    let state = HttpState::new(&antiphon, authenticator, HttpSettings::default());
+    let state = HttpState::new(&antiphon, authenticator, HttpOptions::default());
 
     let listener = TcpListener::bind(address)?;
     println!("export OPENAI_BASE_URL=http://{}/v1 OPENAI_API_KEY={}", listener.local_addr()?, key.expose());
-    let server = http::serve(listener, state)?;
+    let server = http::serve(listener, state, &ServerOptions::default())?;
     let handle = server.handle();
     let stop = async {
         tokio::signal::ctrl_c().await?;

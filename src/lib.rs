@@ -82,8 +82,8 @@
 //! # How the modules hang together
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - The ports are traits: [`provider::Provider`], [`store::Store`], [`access::Accounts`],
-//!   [`tokens::TokenCounter`] and [`Clock`]. Each has an implementation here.
+//! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`tokens::TokenCounter`]
+//!   and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
 //!   [`tokens`] counts, and makes prompts fit a model.
 //! - [`actors`] runs responses, [`admission`] makes [plans](domain::RunPlan) of requests, and [`Antiphon`] is the handle to
@@ -106,12 +106,12 @@ pub mod admission;
 mod antiphon;
 #[cfg(feature = "server")]
 pub mod cli;
-mod clock;
 #[cfg(feature = "server")]
 pub mod config;
 #[doc(inline)]
 pub use antiphon_domain as domain;
-pub mod fault;
+#[doc(inline)]
+pub use antiphon_fault_points as fault;
 #[cfg(feature = "server")]
 pub mod http;
 pub mod journal;
@@ -131,5 +131,6 @@ pub use antiphon::{
     Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
     StartError, StartResponse, User, WeakAntiphon,
 };
-pub use clock::{Clock, SystemClock};
+use antiphon_clock as clock;
+pub use antiphon_clock::{Clock, SystemClock};
 pub use refusal::Refusal;

@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use crate::access;
 use crate::domain::Violation;
 use crate::journal::LogError;
 use crate::protocol::{ResponseId, Status};
 use crate::provider::GateRefusal;
-use crate::store;
+use crate::store::{self, AccountError};
 use crate::vault;
 
 /// How long to wait before another try where nothing else tells the time.
@@ -120,7 +119,7 @@ impl From<store::Error> for Refusal {
 impl From<vault::Error> for Refusal {
     fn from(error: vault::Error) -> Self {
         match error {
-            vault::Error::Accounts(access::Error::Store(error)) => error.into(),
+            vault::Error::Accounts(AccountError::Store(error)) => error.into(),
             vault::Error::NoDataKey(_) => Self::NotFound,
             error @ (vault::Error::Tampered
             | vault::Error::TooLarge { .. }

@@ -4,6 +4,7 @@
 //! are ciphertext or hashes. What the columns mean is said here; constraints are in the migrations.
 
 pub mod api_key;
+pub mod data_key;
 pub mod idempotency_key;
 pub mod item;
 pub mod node;
@@ -11,4 +12,3 @@ pub mod response;
 pub mod segment;
 pub mod usage_record;
 pub mod user;
-pub mod user_key;

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, Error, Pepper, api_key};
+use super::api_key;
 use crate::protocol::UserId;
+use crate::store::{AccountError, AccountStore};
+use crate::vault::Pepper;
 
-/// Tells who sends a request.
+/// Finds out who sends a request.
 ///
 /// The key is looked up each time: a revoked one is refused from the next request on. There is no switch
 /// that lets a request pass without one.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
-    accounts: Arc<dyn Accounts>,
+    accounts: Arc<dyn AccountStore>,
     pepper: Pepper,
 }
 
@@ -27,18 +29,18 @@ pub struct Principal {
 /// Why it is not known who sends a request.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// There is no such key, or it was revoked. Which of them is not told.
+    /// There is no such key, or it was revoked; the error does not say which.
     #[error("the API key is not valid")]
     InvalidKey,
     /// The key could not be looked up: this says nothing about the key.
     #[error("the API key could not be looked up")]
-    Unavailable(#[source] Error),
+    Unavailable(#[source] AccountError),
 }
 
 impl Authenticator {
     /// An authenticator over these accounts.
     #[must_use]
-    pub fn new(accounts: Arc<dyn Accounts>, pepper: Pepper) -> Self {
+    pub fn new(accounts: Arc<dyn AccountStore>, pepper: Pepper) -> Self {
         Self { accounts, pepper }
     }
 

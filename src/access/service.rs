@@ -1,16 +1,17 @@
-//! Users and their API keys: what the command line and the first start do with them.
+//! Users and their API keys, as the command line and embedders manage them.
 
 use std::sync::Arc;
 
-use super::{Accounts, ApiKey, ApiKeyRecord, Error, UserRecord, api_key};
+use super::{ApiKey, api_key};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
+use crate::store::{AccountError, AccountStore, ApiKeyRecord, UserRecord};
 use crate::vault::{self, Vault};
 
 /// Adds, finds and removes users and API keys.
 #[derive(Debug, Clone)]
 pub struct AccountService {
-    accounts: Arc<dyn Accounts>,
+    accounts: Arc<dyn AccountStore>,
     vault: Vault,
 }
 
@@ -25,7 +26,7 @@ pub enum ServiceError {
     Vault(#[from] vault::Error),
     /// The accounts could not be changed.
     #[error(transparent)]
-    Accounts(#[from] Error),
+    Accounts(#[from] AccountError),
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -34,14 +35,14 @@ pub enum ServiceError {
 impl AccountService {
     /// A service over these accounts. The vault wraps the data keys of new users.
     #[must_use]
-    pub fn new(accounts: Arc<dyn Accounts>, vault: Vault) -> Self {
+    pub fn new(accounts: Arc<dyn AccountStore>, vault: Vault) -> Self {
         Self { accounts, vault }
     }
 
     /// Adds a user with a fresh data key.
     ///
     /// # Errors
-    /// [`ServiceError::InvalidName`], [`Error::NameTaken`], [`ServiceError::Vault`].
+    /// [`ServiceError::InvalidName`], [`AccountError::NameTaken`], [`ServiceError::Vault`].
     pub async fn create_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
         let user = UserRecord { id: UserId::new(), name: valid_name(name)?, created_at: at };
         let data_key = self.vault.new_user_key(user.id)?;
@@ -52,24 +53,24 @@ impl AccountService {
     /// The user of that name or id.
     ///
     /// # Errors
-    /// [`Error::UnknownUser`].
+    /// [`AccountError::UnknownUser`].
     pub async fn find_user(&self, name_or_id: &str) -> Result<UserRecord, ServiceError> {
         let mut found = self.accounts.user_by_name(name_or_id).await?;
         if let (None, Ok(id)) = (&found, name_or_id.parse::<UserId>()) {
             found = self.accounts.users().await?.into_iter().find(|user| user.id == id);
         }
-        Ok(found.ok_or(Error::UnknownUser)?)
+        Ok(found.ok_or(AccountError::UnknownUser)?)
     }
 
     /// The user of that name, who is added if there is none.
     ///
     /// # Errors
-    /// Those of [`create_user`](Self::create_user); [`Error::NameTaken`] only if others add and delete a user of that
+    /// Those of [`create_user`](Self::create_user); [`AccountError::NameTaken`] only if others add and delete a user of that
     /// name meanwhile.
     pub async fn ensure_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
         match self.found_or_created(name, at).await {
             // Somebody else was faster.
-            Err(ServiceError::Accounts(Error::NameTaken)) => self.found_or_created(name, at).await,
+            Err(ServiceError::Accounts(AccountError::NameTaken)) => self.found_or_created(name, at).await,
             ensured => ensured,
         }
     }

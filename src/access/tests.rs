@@ -7,12 +7,10 @@ mod away;
 use std::sync::Arc;
 
 use self::away::Away;
-use super::{
-    AccountService, Accounts as _, ApiKey, AuthError, Authenticator, Error, ServiceError, UserRecord, api_key,
-};
+use super::{AccountService, ApiKey, AuthError, Authenticator, ServiceError, api_key};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
-use crate::store::MemoryStore;
+use crate::store::{AccountError, AccountStore as _, MemoryStore, UserRecord};
 use crate::vault::{KeyRing, Vault};
 
 const NOW: Timestamp = Timestamp::from_micros(1);
@@ -85,7 +83,7 @@ async fn names_are_unique_and_printable() {
     let fixture = fixture();
     key_of(&fixture, "ada").await;
     let taken = fixture.service.create_user("ada", NOW).await;
-    assert!(matches!(taken, Err(ServiceError::Accounts(Error::NameTaken))));
+    assert!(matches!(taken, Err(ServiceError::Accounts(AccountError::NameTaken))));
     for name in ["", "a\nb", &"x".repeat(65)] {
         assert!(matches!(fixture.service.create_user(name, NOW).await, Err(ServiceError::InvalidName)));
     }
@@ -100,7 +98,7 @@ async fn a_user_is_found_by_name_and_by_id() {
     }
     for unknown in ["bob", &bob] {
         let refused = fixture.service.find_user(unknown).await;
-        assert!(matches!(refused, Err(ServiceError::Accounts(Error::UnknownUser))), "{unknown}");
+        assert!(matches!(refused, Err(ServiceError::Accounts(AccountError::UnknownUser))), "{unknown}");
     }
 }
 
@@ -121,7 +119,7 @@ async fn who_is_slower_to_add_a_user_gets_the_other_ones() {
 #[tokio::test]
 async fn a_name_that_is_taken_and_not_there_is_not_asked_for_for_ever() {
     let taken = ensured([None, None]).await;
-    assert!(matches!(taken, Err(ServiceError::Accounts(Error::NameTaken))), "{taken:?}");
+    assert!(matches!(taken, Err(ServiceError::Accounts(AccountError::NameTaken))), "{taken:?}");
 }
 
 #[test]

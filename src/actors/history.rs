@@ -3,7 +3,7 @@
 use super::Node;
 use crate::protocol::{Item, ResponseId, Status, UserId};
 use crate::refusal::Refusal;
-use crate::store::{ItemQuery, Order, ResponseRow, Side, StoredItem};
+use crate::store::{ItemQuery, ItemSide, ResponseRow, SortOrder, StoredItem};
 use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 
 /// The items of a conversation so far, oldest first.
@@ -41,15 +41,15 @@ impl<E: Into<Refusal>> From<E> for HistoryError {
 pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, HistoryError> {
     let most = node.limits.history_items;
     // Every response has input, so a chain of `most` responses has at least `most` items.
-    let rows = node.store.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
+    let rows = node.store.responses.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
     check(&rows, user, most)?;
     let key = node.vault.user_key(user).await?;
     let mut newest = NewestItems { most, items: Vec::new() };
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
     for row in &rows {
-        for side in [Side::Output, Side::Input] {
+        for side in [ItemSide::Output, ItemSide::Input] {
             // What a failed response said is not part of the conversation; what it was asked is.
-            if side == Side::Output && row.status == Status::Failed {
+            if side == ItemSide::Output && row.status == Status::Failed {
                 continue;
             }
             let has_more = newest.read(node, &key, row, side).await?;
@@ -80,11 +80,17 @@ struct NewestItems {
 
 impl NewestItems {
     /// Appends the newest items of one side of a response. True if some had no room.
-    async fn read(&mut self, node: &Node, key: &UserKey, row: &ResponseRow, side: Side) -> Result<bool, HistoryError> {
+    async fn read(
+        &mut self,
+        node: &Node,
+        key: &UserKey,
+        row: &ResponseRow,
+        side: ItemSide,
+    ) -> Result<bool, HistoryError> {
         let room = self.most - self.items.len();
         let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
-        let query = ItemQuery { response: row.id, side, order: Order::Descending, after: None, limit };
-        let page = node.store.items(query).await?;
+        let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };
+        let page = node.store.responses.items(query).await?;
         let key = key.response_key(row.id);
         for item in page.items.iter().take(room) {
             self.items.push(open_item(&key, item)?);

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{NodeFailure, NodeState, node::Node, supervision::ArbiterTicks};
-use crate::store::{Error, Store};
+use crate::store::{Error, NodeStore};
 
 /// How often a lease is renewed before it would end.
 const RENEWALS: u32 = 3;
@@ -94,7 +94,7 @@ impl Heartbeat {
         // Not the node itself, which must end although a call takes long.
         let lease = Lease {
             node: node.name.clone(),
-            store: Arc::clone(&node.store),
+            nodes: Arc::clone(&node.store.nodes),
             ownership: Arc::clone(&node.ownership),
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
@@ -138,7 +138,7 @@ fn live(state: &watch::Sender<NodeState>, life: impl FnOnce()) {
 
 struct Lease {
     node: String,
-    store: Arc<dyn Store>,
+    nodes: Arc<dyn NodeStore>,
     ownership: Arc<NodeOwnership>,
     ticks: ArbiterTicks,
     lasts: Duration,
@@ -224,7 +224,7 @@ impl Lease {
 
     /// A panic of the store is a renewal that failed: without this thread the node would lose its lease unseen.
     async fn renew(&self, epoch: i64, lasts: Duration) -> Result<bool, Missed> {
-        let renewed = async { self.store.renew_lease(&self.node, epoch, lasts).await };
+        let renewed = async { self.nodes.renew_lease(&self.node, epoch, lasts).await };
         match AssertUnwindSafe(renewed).catch_unwind().await {
             Ok(renewed) => renewed.map_err(Missed::Store),
             Err(_panic) => Err(Missed::Panic),
@@ -276,9 +276,9 @@ mod tests {
         assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
     }
     async fn lease(arbiters: &Arbiters) -> Lease {
-        let (store, ownership) = (Arc::new(MemoryStore::new()), Arc::new(NodeOwnership::default()));
-        ownership.enter(store.next_epoch("one", LEASE).await.unwrap());
-        Lease { node: "one".to_owned(), store, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
+        let (nodes, ownership) = (Arc::new(MemoryStore::new()), Arc::new(NodeOwnership::default()));
+        ownership.enter(nodes.next_epoch("one", LEASE).await.unwrap());
+        Lease { node: "one".to_owned(), nodes, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
     }
 
     async fn is_renewed(lease: &mut Lease) {

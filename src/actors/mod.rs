@@ -31,7 +31,6 @@ pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{Label, Role};
 pub(crate) use lease::{Heartbeat, NodeOwnership};
 pub(crate) use node::Node;
-pub use node::Settings;
 pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub(crate) use planning::{Conversation, plan_prompt};
@@ -40,5 +39,5 @@ pub(crate) use response_supervisor::AdmissionSlot;
 pub use subscription::Subscription;
 #[cfg(test)]
 pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
-pub use upstream::ProviderLimits;
+pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

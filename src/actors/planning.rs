@@ -7,7 +7,7 @@ use super::{HistoryError, Node, history, open_item};
 use crate::domain::{Cause, Model, PromptParts, RunPlan};
 use crate::protocol::{Item, ResponseId};
 use crate::refusal::Refusal;
-use crate::store::{ItemQuery, Order, Side};
+use crate::store::{ItemQuery, ItemSide, SortOrder};
 use crate::tokens::{FittedPrompt, PromptBudget, PromptError, TokenCounter};
 use crate::vault::ResponseKey;
 
@@ -88,7 +88,8 @@ async fn read(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), His
 
 /// All of it at once: items of clients may share an id, and then pages would miss some.
 async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
-    let query = ItemQuery { response: id, side: Side::Input, order: Order::Ascending, after: None, limit: MOST_ITEMS };
-    let page = node.store.items(query).await?;
+    let query =
+        ItemQuery { response: id, side: ItemSide::Input, order: SortOrder::Ascending, after: None, limit: MOST_ITEMS };
+    let page = node.store.responses.items(query).await?;
     page.items.iter().map(|item| open_item(key, item)).collect()
 }

@@ -7,7 +7,7 @@ use crate::provider::{GateLimits, Provider, UpstreamControl, UpstreamPolicy, ran
 
 /// How many may use a provider at once, how long the others wait, and how often a failed attempt is made again.
 #[derive(Debug, Clone, Copy)]
-pub struct ProviderLimits {
+pub struct ProviderOptions {
     /// How many may use it at once, and how many wait in line.
     pub gate: GateLimits,
     /// How long a foreground response waits in line.
@@ -20,11 +20,11 @@ pub struct ProviderLimits {
     pub retry_budget: RetryBudgetPolicy,
 }
 
-impl Default for ProviderLimits {
+impl Default for ProviderOptions {
     fn default() -> Self {
         const SOME: std::num::NonZeroUsize = std::num::NonZeroUsize::new(1024).unwrap();
         Self {
-            gate: GateLimits { max_concurrent: SOME, max_queue: SOME.get(), max_per_key: None },
+            gate: GateLimits { max_concurrent: SOME, max_queue: SOME.get(), max_concurrent_per_key: None },
             queue_timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             breaker: BreakerPolicy::default(),
@@ -43,8 +43,8 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) fn new(provider: Arc<dyn Provider>, limits: ProviderLimits) -> Self {
-        let ProviderLimits { gate, queue_timeout, retry, breaker, retry_budget } = limits;
+    pub(crate) fn new(provider: Arc<dyn Provider>, limits: ProviderOptions) -> Self {
+        let ProviderOptions { gate, queue_timeout, retry, breaker, retry_budget } = limits;
         let control = UpstreamControl::new(UpstreamPolicy { gate, breaker, retry_budget }, random_jitter);
         Self { provider, control, queue_timeout, retry }
     }

@@ -1,12 +1,12 @@
 //! Makes plans of requests. The order of the checks is part of the API: a client is told the first fault.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::Refusal;
 use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
 use crate::domain::{
-    DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, RunPlan, ValidatedRequest, View, Violation,
-    check_calls, default_output_tokens, validate,
+    DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan,
+    ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
@@ -14,19 +14,6 @@ use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 #[derive(Debug, Clone)]
 pub struct Admission {
     node: Arc<Node>,
-    disconnect: DisconnectWish,
-    grace: Duration,
-}
-
-/// What is to happen when the last client leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DisconnectWish {
-    /// The response goes on.
-    Continue,
-    /// It is stopped at once.
-    Cancel,
-    /// It is stopped unless a client comes back within the server's grace.
-    Grace,
 }
 
 /// What is known of a request beside its body.
@@ -37,7 +24,7 @@ pub struct RequestContext {
     /// Whom slots at providers are counted for: the API key's public id, say.
     pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
-    pub disconnect: Option<DisconnectWish>,
+    pub disconnect: Option<DisconnectMode>,
     /// The digests of the idempotency key and the body, if the client gave a key.
     pub idempotency: Option<Idempotency>,
 }
@@ -54,10 +41,9 @@ pub struct Admitted {
 }
 
 impl Admission {
-    /// Plans for that node. `disconnect` applies to requests that do not say what happens when their last client leaves;
-    /// `grace` is how long a client that left is waited for.
-    pub(crate) fn new(node: Arc<Node>, disconnect: DisconnectWish, grace: Duration) -> Self {
-        Self { node, disconnect, grace }
+    /// Plans for that node.
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
     }
 
     /// The models that requests can name.
@@ -104,11 +90,12 @@ impl Admission {
         Ok(Admitted { plan, stream, view })
     }
 
-    fn policy(&self, wish: Option<DisconnectWish>) -> DisconnectPolicy {
-        match wish.unwrap_or(self.disconnect) {
-            DisconnectWish::Continue => DisconnectPolicy::Continue,
-            DisconnectWish::Cancel => DisconnectPolicy::Cancel,
-            DisconnectWish::Grace => DisconnectPolicy::Grace(self.grace),
+    fn policy(&self, asked: Option<DisconnectMode>) -> DisconnectPolicy {
+        let ResponseOptions { disconnect, grace, .. } = self.node.settings;
+        match asked.unwrap_or(disconnect) {
+            DisconnectMode::Continue => DisconnectPolicy::Continue,
+            DisconnectMode::Cancel => DisconnectPolicy::Cancel,
+            DisconnectMode::Grace => DisconnectPolicy::Grace(grace),
         }
     }
 

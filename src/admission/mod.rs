@@ -9,5 +9,5 @@ mod refusal;
 mod tests;
 
 pub use crate::domain::{Fallback, Model, ModelCatalog};
-pub use admit::{Admission, Admitted, DisconnectWish, RequestContext};
+pub use admit::{Admission, Admitted, RequestContext};
 pub use refusal::Refusal;

@@ -12,7 +12,8 @@ use crate::access::AccountService;
 use crate::actors::{DeliveryMode, ResponsePhase};
 use crate::antiphon::Antiphon;
 use crate::domain::{
-    DisconnectPolicy, Encoding, Idempotency, Limits, Offence, Prompt, Request, RunPlan, Target, Timestamp,
+    DisconnectPolicy, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, ResponseOptions, RunPlan, Target,
+    Timestamp,
 };
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
@@ -55,16 +56,16 @@ struct Stage {
 impl Stage {
     /// A node whose model `m` has a context window of so many tokens.
     async fn with_window(context_window: u32) -> Self {
-        Self::limited(context_window, Limits::default()).await
+        Self::limited(context_window, LimitOptions::default()).await
     }
 
-    async fn limited(context_window: u32, limits: Limits) -> Self {
+    async fn limited(context_window: u32, limits: LimitOptions) -> Self {
         let model = Model { max_output_tokens: 4_096, context_window, ..Model::new("m", Target::new("own", "u")) };
         Self::start([model].into_iter().collect(), limits, TenAnItem).await
     }
 
     /// A node with two providers, `own` and `other`.
-    async fn start(models: ModelCatalog, limits: Limits, counter: impl TokenCounter) -> Self {
+    async fn start(models: ModelCatalog, limits: LimitOptions, counter: impl TokenCounter) -> Self {
         let store = Arc::new(MemoryStore::new());
         let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
         let accounts = AccountService::new(store.clone(), vault.clone());
@@ -76,7 +77,7 @@ impl Stage {
             .models(models)
             .limits(limits)
             .token_counter(counter)
-            .arbiters(1)
+            .responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() })
             .start()
             .unwrap();
         Self { antiphon, provider, user }
@@ -149,7 +150,7 @@ fn call(call_id: &str) -> Item {
 
 #[tokio::test]
 async fn history_stands_before_the_input_and_is_bounded() {
-    let stage = Stage::limited(10_000, Limits { history_items: 3, ..Limits::default() }).await;
+    let stage = Stage::limited(10_000, LimitOptions { history_items: 3, ..LimitOptions::default() }).await;
     for (turn_count, truncation) in [(3, "disabled"), (5, "auto")] {
         let previous = stage.said(turns(turn_count)).await;
         let keys = json!({"previous_response_id": previous, "truncation": truncation});
@@ -254,7 +255,7 @@ async fn what_is_asked_for_is_in_the_plan() {
 
 #[tokio::test]
 async fn a_history_that_is_not_all_there_needs_leave_to_be_cut() {
-    let stage = Stage::limited(10_000, Limits { history_items: 2, ..Limits::default() }).await;
+    let stage = Stage::limited(10_000, LimitOptions { history_items: 2, ..LimitOptions::default() }).await;
     let previous = stage.said(turns(3)).await;
     let refusal = stage.plan(json!({"previous_response_id": previous})).await.unwrap_err();
     assert!(matches!(refusal, Refusal::HistoryTooLong { most: 2 }), "{refusal:?}");

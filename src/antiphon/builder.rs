@@ -1,25 +1,22 @@
 //! Putting a node together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, ProviderLimits, Role,
-    Settings, Upstream,
+    Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, ProviderOptions, Role,
+    Upstream,
     supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
-use crate::admission::{Admission, DisconnectWish};
+use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{Limits, Model, ModelCatalog};
+use crate::domain::{LimitOptions, Model, ModelCatalog, ResponseOptions};
 use crate::provider::Provider;
 use crate::store::Store;
 use crate::tokens::{Tiktoken, TokenCounter};
 use crate::vault::Vault;
-
-/// How long a client that left is waited for unless the builder is told otherwise.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -38,11 +35,11 @@ pub enum StartError {
         /// The provider's name.
         provider: String,
     },
-    /// A setting with which no node can work.
-    #[error("the setting '{field}' {reason}")]
-    Settings {
-        /// The field of [`Settings`].
-        field: &'static str,
+    /// An option with which no node can work.
+    #[error("the option '{option}' {reason}")]
+    Options {
+        /// The field of [`ResponseOptions`].
+        option: &'static str,
         /// What is wrong with it.
         reason: &'static str,
     },
@@ -52,34 +49,28 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Builder {
     name: String,
-    store: Arc<dyn Store>,
+    store: Store,
     vault: Vault,
     upstreams: HashMap<String, Upstream>,
     models: ModelCatalog,
-    limits: Limits,
-    disconnect: DisconnectWish,
-    grace: Duration,
+    limits: LimitOptions,
     clock: Arc<dyn Clock>,
     token_counter: Arc<dyn TokenCounter>,
-    settings: Settings,
-    arbiters: usize,
+    responses: ResponseOptions,
 }
 
 impl Builder {
-    pub(super) fn new(store: Arc<dyn Store>, vault: Vault) -> Self {
+    pub(super) fn new(store: Store, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,
             vault,
             upstreams: HashMap::new(),
             models: ModelCatalog::default(),
-            limits: Limits::default(),
-            disconnect: DisconnectWish::Grace,
-            grace: GRACE,
+            limits: LimitOptions::default(),
             clock: Arc::new(SystemClock),
             token_counter: Arc::new(Tiktoken),
-            settings: Settings::default(),
-            arbiters: std::thread::available_parallelism().map_or(1, usize::from),
+            responses: ResponseOptions::default(),
         }
     }
 
@@ -94,7 +85,7 @@ impl Builder {
     /// of one that was added under that name before.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
-        self.limited_provider(name, Arc::new(provider), ProviderLimits::default())
+        self.limited_provider(name, Arc::new(provider), ProviderOptions::default())
     }
 
     /// Adds a provider under the name that models call it by. It takes the place of one that was added under that name
@@ -104,7 +95,7 @@ impl Builder {
         mut self,
         name: impl Into<String>,
         provider: Arc<dyn Provider>,
-        limits: ProviderLimits,
+        limits: ProviderOptions,
     ) -> Self {
         self.upstreams.insert(name.into(), Upstream::new(provider, limits));
         self
@@ -126,23 +117,8 @@ impl Builder {
 
     /// How large requests may be.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: LimitOptions) -> Self {
         self.limits = limits;
-        self
-    }
-
-    /// What happens when the last client of a foreground response leaves, where its request does not say; it is waited
-    /// for unless told otherwise.
-    #[must_use]
-    pub fn on_disconnect(mut self, mode: DisconnectWish) -> Self {
-        self.disconnect = mode;
-        self
-    }
-
-    /// How long a client that left is waited for; 10 seconds unless given.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
         self
     }
 
@@ -160,17 +136,10 @@ impl Builder {
         self
     }
 
-    /// How patient the actors are, and how much they hold.
+    /// How responses run; the defaults unless given.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// How many threads run responses; one per core unless given.
-    #[must_use]
-    pub fn arbiters(mut self, count: usize) -> Self {
-        self.arbiters = count;
+    pub fn responses(mut self, options: ResponseOptions) -> Self {
+        self.responses = options;
         self
     }
 
@@ -181,14 +150,14 @@ impl Builder {
     /// `#[tokio::main]` and under neither, and any number of nodes may live in one process.
     ///
     /// # Errors
-    /// If a model names a provider that is not there, no node can work with the settings, or threads can't be started.
+    /// If a model names a provider that is not there, no node can work with the options, or threads can't be started.
     pub fn start(self) -> Result<Antiphon, StartError> {
         self.check_models()?;
-        check(&self.settings)?;
-        let arbiters = Arbiters::start(self.arbiters)?;
+        check(&self.responses)?;
+        let arbiters = Arbiters::start(threads(self.responses.arbiters))?;
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
-        arbiters.watch(self.settings.heartbeat, self.settings.missed_beats, move || fail(&told, NodeFailure::Hung));
+        arbiters.watch(self.responses.heartbeat, self.responses.missed_beats(), move || fail(&told, NodeFailure::Hung));
         let node = Arc::new(Node {
             name: self.name,
             store: self.store,
@@ -202,9 +171,9 @@ impl Builder {
             token_counter: self.token_counter,
             arbiters,
             roster: Roster::new(),
-            settings: self.settings,
+            settings: self.responses,
         });
-        let admission = Admission::new(Arc::clone(&node), self.disconnect, self.grace);
+        let admission = Admission::new(Arc::clone(&node));
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;
         let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(
@@ -232,21 +201,32 @@ impl Builder {
     }
 }
 
+/// The number of threads for `arbiters`: one per core for 0.
+fn threads(arbiters: usize) -> usize {
+    match arbiters {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
 /// Refuses what would let every request panic, every actor count as hung, or a response stand still.
-fn check(settings: &Settings) -> Result<(), StartError> {
-    let Settings { heartbeat, missed_beats, lease, credit_bytes, emission_buffer, .. } = settings;
+fn check(options: &ResponseOptions) -> Result<(), StartError> {
+    let ResponseOptions { heartbeat, hang_after, lease, credit_bytes, emission_buffer, .. } = options;
     let zeros = [
         ("heartbeat", heartbeat.is_zero()),
-        ("missed_beats", *missed_beats == 0),
+        ("hang_after", hang_after.is_zero()),
         ("lease", lease.is_zero()),
         ("credit_bytes", *credit_bytes == 0),
         ("emission_buffer", *emission_buffer == 0),
     ];
-    if let Some((field, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
-        return Err(StartError::Settings { field, reason: "must be more than zero" });
+    if let Some((option, _)) = zeros.into_iter().find(|(_, is_zero)| *is_zero) {
+        return Err(StartError::Options { option, reason: "must be more than zero" });
+    }
+    if hang_after < heartbeat {
+        return Err(StartError::Options { option: "hang_after", reason: "must be at least 'heartbeat'" });
     }
     if *emission_buffer > Semaphore::MAX_PERMITS {
-        return Err(StartError::Settings { field: "emission_buffer", reason: "is more than a channel can hold" });
+        return Err(StartError::Options { option: "emission_buffer", reason: "is more than a channel can hold" });
     }
     Ok(())
 }

@@ -158,7 +158,7 @@ fn feed(
     let node = antiphon.node();
     Feed {
         subscription: reader.map(|reader| antiphon.downgrade().subscription(user, reader, 0)),
-        log: Log::new(Arc::clone(&node.store), key.response_key(id), id),
+        log: Log::new(Arc::clone(&node.store.responses), key.response_key(id), id),
         patience: Patience { look: node.settings.heartbeat, stall: node.settings.client_stall_timeout },
         last_word,
     }

@@ -26,7 +26,7 @@ use crate::domain::{RunPlan, View, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::{GateRefusal, UpstreamHealth};
 use crate::refusal::Refusal;
-use crate::store::{self, ItemQuery, Order, Side, Store};
+use crate::store::{self, ItemQuery, ItemSide, SortOrder, Store};
 use crate::vault::{self, Vault};
 
 /// How long a request waits for a registry that is being started again.
@@ -67,8 +67,8 @@ impl Drop for Inner {
 impl Antiphon {
     /// Puts a node together.
     #[must_use]
-    pub fn builder(store: Arc<dyn Store>, vault: Vault) -> Builder {
-        Builder::new(store, vault)
+    pub fn builder(store: impl Into<Store>, vault: Vault) -> Builder {
+        Builder::new(store.into(), vault)
     }
 
     pub(super) fn new(
@@ -268,11 +268,11 @@ impl Antiphon {
         &self,
         user: UserId,
         id: ResponseId,
-        (order, after, limit): (Order, Option<ItemId>, u32),
+        (order, after, limit): (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         let found = crate::actors::find(&self.0.node, user, id).await?;
-        let query = ItemQuery { response: id, side: Side::Input, order, after, limit };
-        let page = match self.0.node.store.items(query).await {
+        let query = ItemQuery { response: id, side: ItemSide::Input, order, after, limit };
+        let page = match self.0.node.store.responses.items(query).await {
             Err(store::Error::UnknownCursor) => return Ok(None),
             page => page?,
         };
@@ -286,7 +286,7 @@ impl Antiphon {
     /// # Errors
     /// The database's.
     pub async fn ready(&self) -> Result<bool, store::Error> {
-        self.0.node.store.ping().await?;
+        self.0.node.store.group_commit.ping().await?;
         let arbiters = self.0.node.arbiters.hung() == 0;
         let journal = !self.0.node.journal.is_away();
         Ok(journal && arbiters && !self.is_draining() && matches!(*self.0.state.borrow(), NodeState::Running(_)))

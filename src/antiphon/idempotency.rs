@@ -25,7 +25,7 @@ impl Antiphon {
     /// # Errors
     /// [`Refusal::IdempotencyKeyReused`], or the key could not be looked up.
     pub async fn claimed(&self, user: UserId, request: &Idempotency) -> Result<Option<ResponseId>, Refusal> {
-        let record = self.node().store.idempotency_key(user, &request.key).await?;
+        let record = self.node().store.idempotency_keys.idempotency_key(user, &request.key).await?;
         match record {
             Some(record) if record.fingerprint != request.fingerprint => Err(Refusal::IdempotencyKeyReused),
             record => Ok(record.map(|record| record.response)),
@@ -51,7 +51,7 @@ impl Antiphon {
     }
 
     async fn why_not(&self, id: ResponseId) -> Result<Refusal, Refusal> {
-        Ok(match self.node().store.response(id).await? {
+        Ok(match self.node().store.responses.response(id).await? {
             None => Refusal::IdempotencyResultDeleted,
             Some(row) if !row.stored => Refusal::IdempotencyResultNotStored,
             Some(_) => Refusal::NotFound,

@@ -50,7 +50,7 @@ pub struct ReadFacts {
 /// What a reader of facts is told, in this order: facts, after they became durable, and one last word.
 ///
 /// The next message comes when the reader has handled the one before. A reader that does not handle one within
-/// [`Settings::client_stall_timeout`](crate::actors::Settings::client_stall_timeout) is told no more; one that is gone is
+/// [`ResponseOptions::client_stall_timeout`](crate::domain::ResponseOptions::client_stall_timeout) is told no more; one that is gone is
 /// found within two heartbeats. Both are clients that left. Facts that make no event (an attempt that failed, say) are
 /// told with the next that does.
 ///

@@ -52,7 +52,7 @@ impl Antiphon {
     /// The node's users and their API keys.
     #[must_use]
     pub fn accounts(&self) -> AccountService {
-        AccountService::new(Arc::clone(self.node().vault.accounts()), self.node().vault.clone())
+        AccountService::new(Arc::clone(&self.node().store.accounts), self.node().vault.clone())
     }
 }
 
@@ -67,7 +67,7 @@ impl User {
     /// caller; its events are there to be read, now and later. `stream` need not be set: whoever has the events streams.
     ///
     /// Whoever drops the events of a response in the foreground leaves it, as a client that closes its connection does:
-    /// see [`Builder::on_disconnect`](crate::Builder::on_disconnect). One in the background minds nobody's leaving.
+    /// see [`ResponseOptions::disconnect`](crate::domain::ResponseOptions::disconnect). One in the background goes on.
     ///
     /// # Errors
     /// [`RespondError::Refused`], [`RespondError::NotAdmitted`].

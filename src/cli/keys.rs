@@ -7,8 +7,8 @@ use super::Obstacle;
 use super::args::KeysCommand;
 use super::site::Site;
 use super::time::rfc3339;
-use crate::access::Accounts as _;
 use crate::clock::{Clock as _, SystemClock};
+use crate::store::AccountStore as _;
 
 pub(super) async fn run(site: &Site, command: &KeysCommand, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::admission::{Fallback, Model, ModelCatalog};
 use crate::config::{self, Config};
-use crate::domain::{Limits, Target, Timeouts};
+use crate::domain::{LimitOptions, Target, Timeouts};
 
 #[cfg(test)]
 mod tests;
@@ -54,7 +54,7 @@ fn model(offer: &Offer, places: &BTreeMap<&str, Fallback>, default_output_tokens
         context_window,
         encoding: model.encoding,
         default_output_tokens: model.max_output_tokens.unwrap_or(default_output_tokens),
-        max_output_tokens: Limits::default().max_output_tokens,
+        max_output_tokens: LimitOptions::default().max_output_tokens,
         owned_by: provider.clone(),
         created: 0,
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::actors::ProviderLimits;
+use crate::actors::ProviderOptions;
 use crate::config::{self, Capacity, Config, Kind, UpstreamSection};
 use crate::domain::RetryPolicy;
 use crate::provider::{
@@ -50,17 +50,17 @@ fn upstream(section: &UpstreamSection) -> Result<Arc<dyn Provider>, UpstreamErro
 }
 
 /// What stands in front of a provider.
-pub(super) fn limits(section: &config::Provider) -> ProviderLimits {
-    let defaults = ProviderLimits::default();
-    let (capacity, most_retries) = match section {
-        config::Provider::Eliza(capacity) => (capacity, defaults.retry.most_retries),
+pub(super) fn limits(section: &config::Provider) -> ProviderOptions {
+    let defaults = ProviderOptions::default();
+    let (capacity, max_retries) = match section {
+        config::Provider::Eliza(capacity) => (capacity, defaults.retry.max_retries),
         config::Provider::Upstream(section) => (&section.capacity, section.max_retries),
     };
-    let Capacity { max_concurrent, max_queue, max_per_caller, queue_timeout } = *capacity;
-    ProviderLimits {
-        gate: GateLimits { max_concurrent, max_queue, max_per_key: max_per_caller },
+    let Capacity { max_concurrent, max_queue, max_concurrent_per_key, queue_timeout } = *capacity;
+    ProviderOptions {
+        gate: GateLimits { max_concurrent, max_queue, max_concurrent_per_key },
         queue_timeout,
-        retry: RetryPolicy { most_retries, ..defaults.retry },
+        retry: RetryPolicy { max_retries, ..defaults.retry },
         ..defaults
     }
 }

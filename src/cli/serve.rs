@@ -7,10 +7,10 @@ use std::sync::Arc;
 use super::site::{DEFAULT_USER, Site};
 use super::welcome::Welcome;
 use super::{DataDir, DataDirLock};
-use crate::access::{AccountService, Accounts as _, ApiKey, Authenticator, Error, ServiceError};
+use crate::access::{AccountService, ApiKey, Authenticator, ServiceError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LogFormat};
-use crate::store::SqlStore;
+use crate::store::{AccountError, AccountStore as _, SqlStore};
 use crate::vault::Vault;
 
 /// Everything that a server needs to start: locked, connected, migrated, unlocked.
@@ -72,7 +72,7 @@ impl ServeInput {
             return Ok(None);
         }
         let user = match self.service.create_user(DEFAULT_USER, SystemClock.now()).await {
-            Err(ServiceError::Accounts(Error::NameTaken)) => return Ok(None),
+            Err(ServiceError::Accounts(AccountError::NameTaken)) => return Ok(None),
             created => created?,
         };
         Ok(Some(self.service.create_key(user.id, "first", SystemClock.now()).await?))

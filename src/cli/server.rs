@@ -10,12 +10,10 @@ use tokio::time::Instant;
 use super::providers::{self, Built};
 use super::serve::{ServeInput, prepare};
 use super::{Obstacle, dangers, models, reachability};
-use crate::actors::Settings;
-use crate::admission::DisconnectWish;
 use crate::antiphon::Antiphon;
-use crate::config::{Config, Disconnect, LogFormat};
-use crate::domain::{BackgroundLimits, Encoding};
-use crate::http::{self, HttpSettings, HttpState, InFlight};
+use crate::config::{Config, LogFormat};
+use crate::domain::Encoding;
+use crate::http::{self, HttpState, InFlight};
 use crate::tokens::Tiktoken;
 
 /// How long the bodies that tell of the ending may take when responses took all the time to drain.
@@ -41,9 +39,9 @@ pub(super) async fn serve(
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
     load_vocabularies(&input.config);
-    let state = HttpState::new(&antiphon, input.authenticator.clone(), http_settings(&input.config));
+    let state = HttpState::new(&antiphon, input.authenticator.clone(), input.config.http.clone());
     let in_flight = state.in_flight.clone();
-    let server = http::serve(listener, state)?;
+    let server = http::serve(listener, state, &input.config.server)?;
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
     let mut served = actix_rt::spawn(server);
@@ -126,55 +124,13 @@ impl Signals {
 
 fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
     let config = &input.config;
-    let builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone())
+    let builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone())
         .name(&input.node)
         .models(models::catalog(config))
-        .limits(config.limits.limits())
-        .on_disconnect(match config.responses.disconnect {
-            Disconnect::Grace => DisconnectWish::Grace,
-            Disconnect::Cancel => DisconnectWish::Cancel,
-            Disconnect::Continue => DisconnectWish::Continue,
-        })
-        .grace(config.responses.grace)
-        .settings(settings(config));
+        .limits(config.limits.clone())
+        .responses(config.responses.clone());
     let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
         builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
     });
-    let arbiters = config.responses.arbiters;
-    let builder = if arbiters == 0 { builder } else { builder.arbiters(arbiters) };
     Ok(builder.start()?)
-}
-
-fn settings(config: &Config) -> Settings {
-    let defaults = Settings::default();
-    let beats = config.responses.hang_after.as_millis() / config.responses.heartbeat.as_millis().max(1);
-    Settings {
-        heartbeat: config.responses.heartbeat,
-        missed_beats: u32::try_from(beats).unwrap_or(u32::MAX),
-        lease: config.responses.lease,
-        admission_patience: defaults.admission_patience.min(config.store.outage_patience),
-        outage_patience: config.store.outage_patience,
-        client_stall_timeout: config.http.client_stall_timeout,
-        max_output_bytes: config.responses.max_output_bytes,
-        background: BackgroundLimits {
-            running: config.responses.background_concurrency,
-            running_per_user: config.responses.background_concurrency_per_user,
-            waiting: config.responses.background_queue,
-        },
-        ..defaults
-    }
-}
-
-fn http_settings(config: &Config) -> HttpSettings {
-    HttpSettings {
-        body_bytes: config.http.body_limit,
-        header_wait: config.http.header_wait,
-        keep_alive: config.http.keep_alive,
-        page: config.http.page,
-        workers: (config.server.workers > 0).then_some(config.server.workers),
-        request_timeout: config.server.header_timeout,
-        body_timeout: config.server.body_timeout,
-        idle_timeout: config.server.idle_timeout,
-        ..HttpSettings::default()
-    }
 }

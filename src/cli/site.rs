@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::{DataDir, Obstacle};
-use crate::access::{AccountService, Accounts, Error, ServiceError, UserRecord};
+use crate::access::{AccountService, ServiceError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::store::SqlStore;
+use crate::store::{AccountError, AccountStore, SqlStore, UserRecord};
 use crate::vault::{self, KeyRing, RingError, Vault};
 
 /// The user that keys belong to where no other is named.
@@ -82,7 +82,7 @@ impl Site {
     /// The user of that name or id. The default user is added if it is not there yet.
     pub(super) async fn user(&self, name_or_id: &str) -> anyhow::Result<UserRecord> {
         match self.service.find_user(name_or_id).await {
-            Err(ServiceError::Accounts(Error::UnknownUser)) if name_or_id == DEFAULT_USER => {
+            Err(ServiceError::Accounts(AccountError::UnknownUser)) if name_or_id == DEFAULT_USER => {
                 Ok(self.service.create_user(DEFAULT_USER, SystemClock.now()).await?)
             }
             found => found.with_context(|| format!("user '{name_or_id}'")),
@@ -121,7 +121,7 @@ enum Ring {
 
 /// Opens the key ring. A key file is made on the very first start only: over a database that has data keys, a
 /// new one would hide that the old one is lost.
-async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn Accounts) -> anyhow::Result<Ring> {
+async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn AccountStore) -> anyhow::Result<Ring> {
     match KeyRing::open(config.vault.source(data_dir.path())) {
         Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(Ring::Missing(path)),
         Err(RingError::Missing(path)) => Err(Obstacle::RingLost(path).into()),

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::args::UsersCommand;
 use super::site::Site;
 use super::time::rfc3339;
-use crate::access::{Accounts as _, Error};
 use crate::clock::{Clock as _, SystemClock};
+use crate::store::{AccountError, AccountStore as _};
 
 pub(super) async fn run(site: &Site, command: &UsersCommand, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
@@ -31,7 +31,7 @@ async fn delete(site: &Site, name_or_id: &str, out: &mut dyn Write) -> anyhow::R
     let user = site.service.find_user(name_or_id).await.with_context(named)?;
     if !site.service.delete_user(user.id).await? {
         // Somebody else has just done the same.
-        return Err(Error::UnknownUser).with_context(named);
+        return Err(AccountError::UnknownUser).with_context(named);
     }
     Ok(writeln!(out, "{} ({}) is deleted", user.id, user.name)?)
 }

@@ -4,31 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use config::Source as _;
-use garde::Validate;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{self, Leaf};
 use super::providers::{self, ProviderSection};
 use super::{
-    HttpSection, InvalidConfig, LimitsSection, LogSection, Origin, Problem, Provider, Purpose, ResponsesSection,
-    ServerSection, Setting, StoreSection, VaultSection, settings,
+    InvalidConfig, LogSection, Origin, Problem, Provider, Purpose, Setting, StoreSection, VaultSection, settings,
 };
+use crate::domain::options::OptionError;
+use crate::domain::{LimitOptions, ResponseOptions};
+use crate::http::{HttpOptions, ServerOptions};
 
 /// The configuration of a server.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The socket and its connections.
-    pub server: ServerSection,
+    pub server: ServerOptions,
     /// Requests and streams.
-    pub http: HttpSection,
+    pub http: HttpOptions,
     /// The database.
     pub store: StoreSection,
     /// Where the key ring comes from.
     pub vault: VaultSection,
     /// How responses run.
-    pub responses: ResponsesSection,
+    pub responses: ResponseOptions,
     /// How large the parts of a request may be.
-    pub limits: LimitsSection,
+    pub limits: LimitOptions,
     /// What is logged.
     pub log: LogSection,
     /// The providers that are switched on, by name.
@@ -40,36 +41,28 @@ pub struct Config {
 }
 
 /// The sections as they are written.
-#[derive(Debug, Serialize, Deserialize, Validate)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Sections {
-    #[garde(dive)]
-    server: ServerSection,
-    #[garde(dive)]
-    http: HttpSection,
-    #[garde(dive)]
+    server: ServerOptions,
+    http: HttpOptions,
     store: StoreSection,
-    #[garde(skip)]
     vault: VaultSection,
-    #[garde(dive)]
-    responses: ResponsesSection,
-    #[garde(dive)]
-    limits: LimitsSection,
-    #[garde(dive)]
+    responses: ResponseOptions,
+    limits: LimitOptions,
     log: LogSection,
-    #[garde(skip)]
     providers: BTreeMap<String, ProviderSection>,
 }
 
 impl Default for Sections {
     fn default() -> Self {
         Self {
-            server: ServerSection::default(),
-            http: HttpSection::default(),
+            server: ServerOptions::default(),
+            http: HttpOptions::default(),
             store: StoreSection::default(),
             vault: VaultSection::default(),
-            responses: ResponsesSection::default(),
-            limits: LimitsSection::default(),
+            responses: ResponseOptions::default(),
+            limits: LimitOptions::default(),
             log: LogSection::default(),
             providers: providers::defaults(),
         }
@@ -227,13 +220,21 @@ fn locate(problem: &mut Problem, leaves: &[Leaf]) {
 
 impl Sections {
     fn check_ranges(&self, leaves: &[Leaf], problems: &mut Vec<Problem>) {
-        let Err(report) = self.validate() else { return };
-        problems.extend(report.iter().map(|(path, error)| {
-            let key = path.to_string();
-            let value = leaves.iter().rev().find(|leaf| leaf.key() == key).map(Leaf::text);
-            let reason = error.message().replace("lower than ", "must be at least ");
-            Problem::new(key, value, reason.replace("greater than ", "must be at most "))
-        }));
+        let sections: [(&str, Vec<OptionError>); 6] = [
+            ("server", self.server.check()),
+            ("http", self.http.check()),
+            ("store", self.store.check()),
+            ("responses", self.responses.check()),
+            ("limits", self.limits.check()),
+            ("log", self.log.check()),
+        ];
+        for (section, errors) in sections {
+            problems.extend(errors.into_iter().map(|OptionError { key, reason }| {
+                let key = format!("{section}.{key}");
+                let value = leaves.iter().rev().find(|leaf| leaf.key() == key).map(Leaf::text);
+                Problem::new(key, value, reason)
+            }));
+        }
     }
 
     fn resolve(self, (leaves, environment): (&[Leaf], &Environment), problems: &mut Vec<Problem>) -> Config {
@@ -242,12 +243,19 @@ impl Sections {
             problems.push(problem);
             Vec::new()
         });
+        // Options whose key is in another section than the struct that is read.
+        let http = HttpOptions { body_timeout: self.server.body_timeout, ..self.http };
+        let responses = ResponseOptions {
+            outage_patience: self.store.outage_patience,
+            client_stall_timeout: http.client_stall_timeout,
+            ..self.responses
+        };
         Config {
             server: self.server,
-            http: self.http,
+            http,
             store: self.store.resolve(problems),
             vault: self.vault,
-            responses: self.responses,
+            responses,
             limits: self.limits,
             log: self.log,
             providers: providers::resolve(self.providers, environment, problems),

@@ -1,19 +1,16 @@
 //! `[log]`: what is logged, and how it looks.
 
-use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::nearest::nearest;
-use super::word;
+use crate::domain::options::{OptionChecks, OptionError, word};
 
 /// `[log]`: what is logged, and how it looks. No setting makes content appear in a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct LogSection {
     /// A level, or levels by target: `info`, `warn,antiphon=debug`.
-    #[garde(custom(parses))]
     pub filter: String,
     /// Lines for people or for machines.
     #[serde(deserialize_with = "word::deserialize")]
@@ -30,6 +27,14 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogSection {
+    pub(super) fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.result("filter", check(&self.filter));
+        checks.into_errors()
+    }
+}
+
 impl Default for LogSection {
     fn default() -> Self {
         Self { filter: "info".to_owned(), format: LogFormat::Text }
@@ -39,10 +44,6 @@ impl Default for LogSection {
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 const EXPECTED: &str = "expected a level (error, warn, info, debug, trace, off), or levels by target";
-
-fn parses(filter: &str, _: &()) -> garde::Result {
-    check(filter).map_err(garde::Error::new)
-}
 
 /// The library takes a word that is no level for a target of which everything is logged, and nothing else is; and it
 /// takes nothing for `error`.

@@ -6,10 +6,7 @@
 //! `"64KiB"`, `"20MiB"`. Each value knows where it was written, and each problem too.
 //! Plain data; imports `domain` and the ports whose settings it holds.
 
-mod duration;
-mod http;
 mod layers;
-mod limits;
 mod load;
 mod log;
 mod models;
@@ -18,17 +15,11 @@ mod origin;
 mod problem;
 mod providers;
 mod purpose;
-mod responses;
 mod secret_file;
-mod server;
 mod settings;
-mod size;
 mod store;
 mod vault;
-mod word;
 
-pub use http::HttpSection;
-pub use limits::LimitsSection;
 pub(crate) use load::NO_FILE;
 pub use load::{Config, Environment};
 pub use log::{LogFormat, LogSection};
@@ -38,8 +29,6 @@ use problem::Rivals;
 pub use problem::{InvalidConfig, Problem};
 pub use providers::{Capacity, Kind, Provider, UpstreamSection};
 pub use purpose::Purpose;
-pub use responses::{Disconnect, ResponsesSection};
-pub use server::ServerSection;
 pub use settings::Setting;
 pub use store::{StoreSection, StoreSync};
 pub use vault::VaultSection;

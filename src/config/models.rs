@@ -6,7 +6,8 @@ use std::time::Duration;
 use config::{Map, Value, ValueKind};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Origin, Problem, duration, layers, word};
+use super::{Origin, Problem, layers};
+use crate::domain::options::{duration, word};
 use crate::domain::{Encoding, Timeouts};
 
 const MOST_OUTPUT_TOKENS: u32 = 100_000;

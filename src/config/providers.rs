@@ -79,7 +79,7 @@ pub struct Capacity {
     /// The most that wait for a place, in the order of their arrival. One more is refused at once. Zero: nobody waits.
     pub max_queue: usize,
     /// The most that use it or wait for it under one API key; none for no such limit.
-    pub max_per_caller: Option<NonZeroUsize>,
+    pub max_concurrent_per_key: Option<NonZeroUsize>,
     /// How long a response may wait for a place.
     pub queue_timeout: Duration,
 }
@@ -89,7 +89,7 @@ impl Default for Capacity {
         Self {
             max_concurrent: NonZeroUsize::MIN.saturating_add(1023),
             max_queue: 1024,
-            max_per_caller: None,
+            max_concurrent_per_key: None,
             queue_timeout: Duration::from_secs(30),
         }
     }

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use garde::Validate;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Rivals, duration, secret_file, word};
+use super::{Problem, Rivals, secret_file};
+use crate::domain::ResponseOptions;
+use crate::domain::options::{OptionChecks, OptionError, duration, word};
 use crate::store::{SqlOptions, Sync};
 
 /// `[store]`: the database.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct StoreSection {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`; none for a file in the data directory.
     #[serde(skip_serializing)]
@@ -24,7 +24,6 @@ pub struct StoreSection {
     #[serde(deserialize_with = "word::deserialize")]
     pub sync: StoreSync,
     /// The most connections at a time.
-    #[garde(range(min = 2, max = 1000))]
     pub max_connections: u32,
     /// How long a call may wait for a connection.
     #[serde(with = "duration")]
@@ -60,7 +59,7 @@ impl Default for StoreSection {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             slow_statement: Duration::from_millis(500),
-            outage_patience: Duration::from_secs(30),
+            outage_patience: ResponseOptions::default().outage_patience,
         }
     }
 }
@@ -68,6 +67,12 @@ impl Default for StoreSection {
 static PLACES: Rivals = Rivals(&["url", "url_file"]);
 
 impl StoreSection {
+    pub(super) fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.range("max_connections", self.max_connections, 2..=1000);
+        checks.into_errors()
+    }
+
     /// Reads the URL from its file, if that is where it is. What is wrong with it goes to the problems.
     pub(super) fn resolve(mut self, problems: &mut Vec<Problem>) -> Self {
         if let Some(rivals) = Problem::of_rivals("store", &PLACES, &[self.url.is_some(), self.url_file.is_some()]) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::layers::{keys, of_file};
 use super::load::default_leaves;
-use super::{Config, Disconnect, Environment, InvalidConfig, Provider, Purpose, Setting};
+use super::{Config, Environment, InvalidConfig, Provider, Purpose, Setting};
+use crate::domain::DisconnectMode;
 
 mod providers;
 mod secrets;
@@ -74,7 +75,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(config.http.keep_alive, Duration::from_secs(3));
     assert_eq!(config.http.body_limit, 2048);
     assert_eq!(config.http.header_wait, Duration::from_secs(2));
-    assert_eq!(config.responses.disconnect, Disconnect::Continue);
+    assert_eq!(config.responses.disconnect, DisconnectMode::Continue);
     assert!(matches!(config.providers.get("eliza"), Some(Provider::Eliza(_))));
 }
 

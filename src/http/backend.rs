@@ -10,7 +10,7 @@ use crate::domain::{Idempotency, RunPlan};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
-use crate::store::{self, Order};
+use crate::store::{self, SortOrder};
 
 /// Runs responses, as [`Antiphon`] does.
 #[async_trait]
@@ -47,7 +47,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         &self,
         user: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal>;
 
     /// How each provider is doing, by its name.
@@ -99,7 +99,7 @@ impl Backend for Antiphon {
         &self,
         user: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         Antiphon::input_items(self, user, id, page).await
     }

@@ -8,7 +8,7 @@ use actix_web::{
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, HttpSettings};
+use super::{ApiError, HttpOptions};
 
 /// Bodies above this size are worked on off the thread that serves connections.
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
@@ -17,11 +17,11 @@ const WORKED_ON_IN_PLACE: usize = 64 * 1024;
 pub(super) async fn read(
     request: &HttpRequest,
     payload: web::Payload,
-    settings: &HttpSettings,
+    options: &HttpOptions,
 ) -> Result<Bytes, ApiError> {
     check_media_type(request)?;
-    let read = collect(request, payload, settings.body_bytes);
-    tokio::time::timeout(settings.body_timeout, read).await.map_err(|_| too_slow())?
+    let read = collect(request, payload, options.body_limit);
+    tokio::time::timeout(options.body_timeout, read).await.map_err(|_| too_slow())?
 }
 
 /// Parses a body.

@@ -20,7 +20,7 @@ pub(super) async fn status_line(reader: &mut ClientStream, user: UserId, state: 
     let mut phases = reader.phase.clone();
     let decided = phases.wait_for(|phase| !matches!(phase, ResponsePhase::Opening));
     // Where what served the reader is gone, or time is up, the stream will tell.
-    if let Ok(Ok(phase)) = tokio::time::timeout(state.settings.header_wait, decided).await {
+    if let Ok(Ok(phase)) = tokio::time::timeout(state.options.header_wait, decided).await {
         match &*phase {
             ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
                 return Err(failed(outcome, state));
@@ -96,6 +96,6 @@ fn is_bare_failure(outcome: &ResponseOutcome) -> bool {
 }
 
 fn failed(outcome: &ResponseOutcome, state: &HttpState) -> ApiError {
-    let longest: Duration = state.settings.longest_retry_after;
+    let longest: Duration = state.options.longest_retry_after;
     ApiError::failed(outcome, longest)
 }

@@ -31,7 +31,7 @@ pub(super) fn answer(reader: ClientStream, state: &HttpState, user: UserId, (vie
     };
     let body = SseBody {
         subscription: Subscription::new(reader, (view, from), resume),
-        keep_alive: state.settings.keep_alive,
+        keep_alive: state.options.keep_alive,
         over: false,
         span: tracing::Span::current(),
     };

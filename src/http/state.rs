@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, Backend, HttpSettings, InFlight};
+use super::{Authenticate, Backend, HttpOptions, InFlight};
 use crate::admission::Admission;
 use crate::antiphon::Antiphon;
 
@@ -16,7 +16,7 @@ pub struct HttpState {
     /// Tells who sends a request.
     pub authenticator: Arc<dyn Authenticate>,
     /// How the API behaves.
-    pub settings: Arc<HttpSettings>,
+    pub options: Arc<HttpOptions>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
 }
@@ -24,12 +24,12 @@ pub struct HttpState {
 impl HttpState {
     /// The API of a node, for the principals that `authenticator` knows.
     #[must_use]
-    pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, settings: HttpSettings) -> Self {
+    pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, options: HttpOptions) -> Self {
         Self {
             backend: Arc::new(antiphon.clone()),
             admission: Arc::clone(antiphon.admission()),
             authenticator: Arc::new(authenticator),
-            settings: Arc::new(settings),
+            options: Arc::new(options),
             in_flight: InFlight::default(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{CodecError, decode};
 use crate::domain::{Fact, Transcript};
 use crate::protocol::ResponseId;
-use crate::store::{self, Segment, Store};
+use crate::store::{self, ResponseStore, Segment};
 use crate::vault::{self, CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: what a reader that fell behind holds in memory.
@@ -31,7 +31,7 @@ pub enum LogError {
 /// The committed log of one response.
 #[derive(Debug, Clone)]
 pub struct Log {
-    store: Arc<dyn Store>,
+    responses: Arc<dyn ResponseStore>,
     key: ResponseKey,
     id: ResponseId,
 }
@@ -39,8 +39,8 @@ pub struct Log {
 impl Log {
     /// The log of that response.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, key: ResponseKey, id: ResponseId) -> Self {
-        Self { store, key, id }
+    pub fn new(responses: Arc<dyn ResponseStore>, key: ResponseKey, id: ResponseId) -> Self {
+        Self { responses, key, id }
     }
 
     /// The key that opens it.
@@ -86,7 +86,7 @@ impl Log {
     }
 
     async fn segments(&self, from: u64) -> Result<Vec<(u64, Vec<Fact>)>, LogError> {
-        let segments = self.store.segments(self.id, from, SEGMENTS_A_PAGE as u32).await?;
+        let segments = self.responses.segments(self.id, from, SEGMENTS_A_PAGE as u32).await?;
         let mut next = segments.first().map_or(from, |segment| segment.first.min(from));
         segments
             .iter()

@@ -21,7 +21,7 @@ pub struct GateLimits {
     /// The most that wait in line; those that use it do not count. Zero: nobody waits.
     pub max_queue: usize,
     /// The most that use it or wait under the same key; none for no such limit.
-    pub max_per_key: Option<NonZeroUsize>,
+    pub max_concurrent_per_key: Option<NonZeroUsize>,
 }
 
 /// Why somebody was not even let into the line.
@@ -143,7 +143,7 @@ impl GateLimits {
 
     fn refusal(&self, book: &Book, key: &str) -> Option<GateRefusal> {
         let under_key = book.keys.get(key).copied().unwrap_or(0);
-        if self.max_per_key.is_some_and(|most| under_key >= most.get()) {
+        if self.max_concurrent_per_key.is_some_and(|most| under_key >= most.get()) {
             return Some(GateRefusal::KeyBusy);
         }
         (book.entered >= self.slots().saturating_add(self.max_queue)).then_some(GateRefusal::QueueFull)

@@ -9,12 +9,15 @@ use tokio::sync::watch;
 
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, ResponseRow, Segment, Store};
+use crate::store::{
+    CommitOutcome, Error, GroupCommit, IdempotencyKeyStore, IdempotencyRecord, ItemPage, ItemQuery, JournalEntry,
+    NodeStore, ResponseRow, ResponseStore, Segment, Store,
+};
 
 /// A store in front of another that can be away, hold commits at a gate, and fail after it has committed.
 #[derive(Debug)]
 pub struct FlakyStore {
-    inner: Arc<dyn Store>,
+    inner: Store,
     state: Mutex<State>,
     gate: watch::Sender<Gate>,
 }
@@ -45,8 +48,20 @@ struct Gate {
 impl FlakyStore {
     /// A store that does what `inner` does until it is told otherwise.
     #[must_use]
-    pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, state: Mutex::default(), gate: watch::Sender::default() }
+    pub fn new(inner: impl Into<Store>) -> Self {
+        Self { inner: inner.into(), state: Mutex::default(), gate: watch::Sender::default() }
+    }
+
+    /// The whole store, with the accounts of the store behind it: they are always there.
+    #[must_use]
+    pub fn whole(self: &Arc<Self>) -> Store {
+        Store {
+            group_commit: Arc::clone(self) as _,
+            responses: Arc::clone(self) as _,
+            nodes: Arc::clone(self) as _,
+            idempotency_keys: Arc::clone(self) as _,
+            accounts: Arc::clone(&self.inner.accounts),
+        }
     }
 
     /// From now on every call is [`Error::Unavailable`], commits at the gate too when they come through.
@@ -96,8 +111,8 @@ impl FlakyStore {
         self.state.lock().commits.clone()
     }
 
-    fn here(&self) -> Result<&dyn Store, Error> {
-        if self.state.lock().away { Err(lost("the store is away")) } else { Ok(self.inner.as_ref()) }
+    fn here(&self) -> Result<&Store, Error> {
+        if self.state.lock().away { Err(lost("the store is away")) } else { Ok(&self.inner) }
     }
 
     async fn until(&self, wanted: impl FnMut(&Gate) -> bool) {
@@ -136,11 +151,11 @@ fn lost(why: &'static str) -> Error {
 }
 
 #[async_trait]
-impl Store for FlakyStore {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
+impl GroupCommit for FlakyStore {
+    async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
         self.here()?;
         self.pass_gate().await;
-        let outcomes = self.here()?.commit(group).await?;
+        let outcomes = self.here()?.group_commit.commit(group).await?;
         let mut state = self.state.lock();
         state.commits.push(group.len());
         if state.unknown_outcomes > 0 {
@@ -150,24 +165,38 @@ impl Store for FlakyStore {
         Ok(outcomes)
     }
 
+    async fn ping(&self) -> Result<(), Error> {
+        self.here()?.group_commit.ping().await
+    }
+}
+
+#[async_trait]
+impl ResponseStore for FlakyStore {
     async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
-        self.here()?.response(id).await
+        self.here()?.responses.response(id).await
     }
 
     async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
-        self.here()?.segments(id, from, limit).await
+        self.here()?.responses.segments(id, from, limit).await
     }
 
     async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
-        self.here()?.items(query).await
+        self.here()?.responses.items(query).await
     }
 
     async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.here()?.chain(id, limit).await
+        self.here()?.responses.chain(id, limit).await
     }
 
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.here()?.responses.orphaned(node, epoch, limit).await
+    }
+}
+
+#[async_trait]
+impl NodeStore for FlakyStore {
     async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
-        self.here()?.next_epoch(node, lease).await
+        self.here()?.nodes.next_epoch(node, lease).await
     }
 
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
@@ -175,23 +204,18 @@ impl Store for FlakyStore {
         if let Some(Hook(hook)) = hook {
             hook().await;
         }
-        self.here()?.renew_lease(node, epoch, lease).await
+        self.here()?.nodes.renew_lease(node, epoch, lease).await
     }
+}
 
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.here()?.orphaned(node, epoch, limit).await
-    }
-
+#[async_trait]
+impl IdempotencyKeyStore for FlakyStore {
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
-        self.here()?.idempotency_key(user, key).await
+        self.here()?.idempotency_keys.idempotency_key(user, key).await
     }
 
     async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
-        self.here()?.forget_idempotency_keys(before).await
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.here()?.ping().await
+        self.here()?.idempotency_keys.forget_idempotency_keys(before).await
     }
 }
 

@@ -8,20 +8,23 @@ use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
-use crate::actors::{DeliveryMode, ProviderLimits, Settings};
+use crate::actors::{DeliveryMode, ProviderOptions};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{DisconnectPolicy, Encoding, Model, Prompt, Request, RetryPolicy, RunPlan, Target, View};
+use crate::domain::{
+    DisconnectPolicy, Encoding, Model, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, View,
+};
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
-use crate::store::{SqlOptions, SqlStore, Store};
+use crate::store::{SqlOptions, SqlStore};
 use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
 
-/// The settings that tests of hung actors use: a hang is found within a second, and no stall of a busy
+/// The options that tests of hung actors use: a hang is found within a second, and no stall of a busy
 /// machine looks like one.
 #[must_use]
-pub fn impatient() -> Settings {
-    Settings { heartbeat: Duration::from_millis(100), missed_beats: 5, ..Settings::default() }
+pub fn impatient() -> ResponseOptions {
+    let (heartbeat, hang_after) = (Duration::from_millis(100), Duration::from_millis(500));
+    ResponseOptions { heartbeat, hang_after, ..ResponseOptions::default() }
 }
 
 /// A running node over a database of its own.
@@ -44,8 +47,8 @@ pub struct TestNode {
     /// Whether tokens are counted now; estimates wait while they are not.
     pub estimates: watch::Sender<bool>,
     accounts: Arc<SqlStore>,
-    settings: Settings,
-    limits: ProviderLimits,
+    options: ResponseOptions,
+    limits: ProviderOptions,
     _folder: TempDir,
 }
 
@@ -68,39 +71,39 @@ impl TestNode {
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start(settings: Settings) -> Self {
+    pub async fn start(options: ResponseOptions) -> Self {
         // A test that wants a second attempt says so.
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        Self::start_limited(settings, ProviderLimits { retry, ..ProviderLimits::default() }).await
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        Self::start_limited(options, ProviderOptions { retry, ..ProviderOptions::default() }).await
     }
 
     /// The same with limits for its provider.
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start_limited(settings: Settings, limits: ProviderLimits) -> Self {
+    pub async fn start_limited(options: ResponseOptions, limits: ProviderOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file: PathBuf = folder.path().join("antiphon.db");
         let url = format!("sqlite://{}", file.display());
-        Self::start_on(url, folder, (settings, limits), PuppetProvider::default()).await
+        Self::start_on(url, folder, (options, limits), PuppetProvider::default()).await
     }
 
     /// The same with a provider whose calls go on when nobody listens.
     ///
     /// # Panics
     /// If it can't be started.
-    pub async fn start_reattachable(settings: Settings) -> Self {
+    pub async fn start_reattachable(options: ResponseOptions) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        Self::start_on(url, folder, (settings, limits), PuppetProvider::default().reattachable()).await
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderOptions { retry, ..ProviderOptions::default() };
+        Self::start_on(url, folder, (options, limits), PuppetProvider::default().reattachable()).await
     }
 
     async fn start_on(
         url: String,
         folder: TempDir,
-        (settings, limits): (Settings, ProviderLimits),
+        (options, limits): (ResponseOptions, ProviderOptions),
         provider: PuppetProvider,
     ) -> Self {
         let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
@@ -108,11 +111,11 @@ impl TestNode {
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());
         let user = accounts.create_user("somebody", SystemClock.now()).await.expect("a user").id;
-        let store = Arc::new(FlakyStore::new(sql.clone() as Arc<dyn Store>));
+        let store = Arc::new(FlakyStore::new(sql.clone()));
         let spare = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
         let providers = [("puppet", &provider), ("spare", &spare)];
-        let antiphon = start((&store, &vault, gate), providers, (&settings, limits));
+        let antiphon = start((&store, &vault, gate), providers, (&options, limits));
         Self {
             antiphon,
             store,
@@ -123,7 +126,7 @@ impl TestNode {
             url,
             estimates,
             accounts: sql,
-            settings,
+            options,
             limits,
             _folder: folder,
         }
@@ -137,7 +140,7 @@ impl TestNode {
     pub fn restart(&mut self) {
         let record = (&self.store, &self.vault, self.estimates.subscribe());
         let providers = [("puppet", &self.provider), ("spare", &self.spare)];
-        self.antiphon = start(record, providers, (&self.settings, self.limits));
+        self.antiphon = start(record, providers, (&self.options, self.limits));
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
@@ -208,15 +211,12 @@ impl TestNode {
 fn start(
     (store, vault, gate): (&Arc<FlakyStore>, &Vault, watch::Receiver<bool>),
     providers: [(&str, &PuppetProvider); 2],
-    (settings, limits): (&Settings, ProviderLimits),
+    (options, limits): (&ResponseOptions, ProviderOptions),
 ) -> Antiphon {
-    let node = Antiphon::builder(Arc::clone(store) as _, vault.clone()).token_counter(WordCounter(gate));
+    let node = Antiphon::builder(store.whole(), vault.clone()).token_counter(WordCounter(gate));
     let node = providers
         .into_iter()
         .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
-    node.model(Model::new("puppet", Target::new("puppet", "puppet-1")))
-        .settings(settings.clone())
-        .arbiters(1)
-        .start()
-        .expect("a node")
+    let model = Model::new("puppet", Target::new("puppet", "puppet-1"));
+    node.model(model).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
 }

@@ -19,12 +19,12 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 /// That keeps what is used often, at constant cost.
 #[derive(Default)]
 pub(super) struct Cache {
-    young: HashMap<UserId, Entry>,
-    old: HashMap<UserId, Entry>,
+    young: HashMap<UserId, CachedKey>,
+    old: HashMap<UserId, CachedKey>,
 }
 
 #[derive(Clone)]
-struct Entry {
+struct CachedKey {
     key: UserKey,
     read_at: Instant,
 }
@@ -40,12 +40,12 @@ impl Cache {
             return None;
         }
         let key = entry.key.clone();
-        self.insert_entry(user, entry);
+        self.insert_cached(user, entry);
         Some(key)
     }
 
     pub(super) fn insert(&mut self, user: UserId, key: UserKey) {
-        self.insert_entry(user, Entry { key, read_at: Instant::now() });
+        self.insert_cached(user, CachedKey { key, read_at: Instant::now() });
     }
 
     pub(super) fn remove(&mut self, user: UserId) {
@@ -58,7 +58,7 @@ impl Cache {
         self.young.len() + self.old.len()
     }
 
-    fn insert_entry(&mut self, user: UserId, entry: Entry) {
+    fn insert_cached(&mut self, user: UserId, entry: CachedKey) {
         if self.young.len() >= CAPACITY / 2 && !self.young.contains_key(&user) {
             self.old = std::mem::take(&mut self.young);
         }

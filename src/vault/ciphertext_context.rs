@@ -1,7 +1,7 @@
 //! Where a ciphertext belongs.
 
 use crate::protocol::{ResponseId, UserId};
-use crate::store::Side;
+use crate::store::ItemSide;
 
 /// The row and column of one response that a ciphertext belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum CiphertextContext {
     /// An item.
     Item {
         /// Input or output.
-        side: Side,
+        side: ItemSide,
         /// Its place, from 0.
         position: u32,
     },

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::access;
 use crate::protocol::UserId;
+use crate::store;
 
 /// Why the vault can't encrypt or decrypt.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum Error {
     Ring(#[from] RingError),
     /// The data keys could not be read or changed.
     #[error("the data keys can't be read or changed")]
-    Accounts(#[from] access::Error),
+    Accounts(#[from] store::AccountError),
 }
 
 /// Why a key ring can't be read or written. No text of the ring is ever part of it.

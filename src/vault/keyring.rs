@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::key::SecretKey;
-use super::{KeySource, RingError};
-use crate::access::Pepper;
+use super::{KeySource, Pepper, RingError};
 
 /// Versioned key-encryption keys, one of them current, and the pepper of API-key hashes.
 ///

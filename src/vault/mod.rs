@@ -6,7 +6,7 @@
 //! derived from the user's, so that random nonces never run out. Everything is AES-256-GCM, and the
 //! associated data binds the place where a ciphertext belongs: one that was moved does not open.
 //!
-//! Imports `protocol`, and the ports `access` and `store`.
+//! Imports `protocol`, and the port `store`, which keeps the wrapped data keys.
 
 mod cache;
 mod cipher;
@@ -14,6 +14,7 @@ mod ciphertext_context;
 mod error;
 mod key;
 mod keyring;
+mod pepper;
 mod response_key;
 mod rewrap;
 mod source;
@@ -22,6 +23,7 @@ mod unlock;
 pub use ciphertext_context::CiphertextContext;
 pub use error::{Error, RingError};
 pub use keyring::KeyRing;
+pub use pepper::Pepper;
 pub use response_key::{ResponseKey, UserKey};
 pub use rewrap::Rewrapped;
 pub use source::KeySource;

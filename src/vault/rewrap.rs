@@ -2,8 +2,8 @@
 
 use super::unlock::blocking;
 use super::{Error, KeySource, Vault};
-use crate::access::WrappedKey;
 use crate::protocol::UserId;
+use crate::store::WrappedKey;
 
 /// How often the data keys are gone through: users who are added or wrapped by another process in the
 /// meantime are seen the next time.

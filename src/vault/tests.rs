@@ -9,10 +9,9 @@ mod rotation;
 use std::sync::Arc;
 
 use super::{KeyRing, Vault};
-use crate::access::{Accounts as _, UserRecord};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
-use crate::store::MemoryStore;
+use crate::store::{AccountStore as _, MemoryStore, UserRecord};
 
 fn vault(ring: KeyRing) -> (Vault, Arc<MemoryStore>) {
     let accounts = Arc::new(MemoryStore::default());

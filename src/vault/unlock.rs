@@ -7,9 +7,9 @@ use parking_lot::{Mutex, RwLock};
 use super::cache::Cache;
 use super::cipher::version_of;
 use super::key::SecretKey;
-use super::{Error, KeyRing, RingError, UserKey};
-use crate::access::{Accounts, Pepper, WrappedKey};
+use super::{Error, KeyRing, Pepper, RingError, UserKey};
 use crate::protocol::UserId;
+use crate::store::{AccountStore, WrappedKey};
 
 /// Unwraps users' data keys. Cheap to clone; all clones share the ring and the keys in memory.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub struct Vault(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) ring: RwLock<KeyRing>,
-    pub(super) accounts: Arc<dyn Accounts>,
+    pub(super) accounts: Arc<dyn AccountStore>,
     cache: Mutex<Cache>,
     reload: tokio::sync::Mutex<()>,
 }
@@ -25,15 +25,9 @@ pub(super) struct Inner {
 impl Vault {
     /// A vault over a key ring and the data keys that are wrapped by it.
     #[must_use]
-    pub fn new(ring: KeyRing, accounts: Arc<dyn Accounts>) -> Self {
+    pub fn new(ring: KeyRing, accounts: Arc<dyn AccountStore>) -> Self {
         let (ring, cache) = (RwLock::new(ring), Mutex::new(Cache::default()));
         Self(Arc::new(Inner { ring, accounts, cache, reload: tokio::sync::Mutex::new(()) }))
-    }
-
-    /// Where the data keys are, and whose they are.
-    #[must_use]
-    pub fn accounts(&self) -> &Arc<dyn Accounts> {
-        &self.0.accounts
     }
 
     /// A user's data key. If it is wrapped by a key that the ring in memory lacks, the ring is read again,

@@ -5,10 +5,9 @@ use std::{num::NonZeroUsize, time::Duration};
 use antiphon::{
     Refusal,
     actors::{
-        ClientStream, DeliveryMode, Label, ProviderLimits, ResponseOutcome, ResponsePhase, Role, Settings,
-        supervision::Fault,
+        ClientStream, DeliveryMode, Label, ProviderOptions, ResponseOutcome, ResponsePhase, Role, supervision::Fault,
     },
-    domain::{BreakerPolicy, Cause, RetryPolicy, RunPlan, Target, Timeouts},
+    domain::{BreakerPolicy, Cause, ResponseOptions, RetryPolicy, RunPlan, Target, Timeouts},
     protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
     testkit::{TestClient, TestNode},
@@ -18,20 +17,20 @@ use std::sync::Arc;
 const BUSY: Error = Error::Status { status: 503, retry_after: None, report: Report::Other };
 
 /// Retries at once, so that no test waits.
-fn eager() -> ProviderLimits {
-    let retry = RetryPolicy { most_retries: 1, base_delay: Duration::ZERO, ..RetryPolicy::default() };
-    ProviderLimits { retry, ..ProviderLimits::default() }
+fn eager() -> ProviderOptions {
+    let retry = RetryPolicy { max_retries: 1, base_delay: Duration::ZERO, ..RetryPolicy::default() };
+    ProviderOptions { retry, ..ProviderOptions::default() }
 }
 
-fn narrow(max_concurrent: usize, max_queue: usize) -> ProviderLimits {
+fn narrow(max_concurrent: usize, max_queue: usize) -> ProviderOptions {
     let max_concurrent = NonZeroUsize::new(max_concurrent).unwrap();
-    let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-    let gate = GateLimits { max_concurrent, max_queue, max_per_key: None };
-    ProviderLimits { gate, retry, ..ProviderLimits::default() }
+    let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+    let gate = GateLimits { max_concurrent, max_queue, max_concurrent_per_key: None };
+    ProviderOptions { gate, retry, ..ProviderOptions::default() }
 }
 
-async fn node(limits: ProviderLimits) -> TestNode {
-    TestNode::start_limited(Settings::default(), limits).await
+async fn node(limits: ProviderOptions) -> TestNode {
+    TestNode::start_limited(ResponseOptions::default(), limits).await
 }
 
 fn with_spare(mut plan: RunPlan) -> RunPlan {
@@ -150,8 +149,8 @@ async fn the_last_failure_is_the_one_that_is_told() {
 
 #[tokio::test]
 async fn cancel_ends_the_pause_between_two_attempts() {
-    let wait = RetryPolicy { most_retries: 1, ..RetryPolicy::default() };
-    let node = node(ProviderLimits { retry: wait, ..ProviderLimits::default() }).await;
+    let wait = RetryPolicy { max_retries: 1, ..RetryPolicy::default() };
+    let node = node(ProviderOptions { retry: wait, ..ProviderOptions::default() }).await;
     let client = node.respond(node.plan()).await;
     let long = Some(Duration::from_secs(9));
     node.provider.asked().await.fail(Error::Status { status: 503, retry_after: long, report: Report::Other });
@@ -177,7 +176,7 @@ async fn a_response_that_takes_too_long_in_all_is_ended_and_keeps_its_words() {
 #[tokio::test]
 async fn a_provider_that_is_down_is_left_alone_and_clients_are_told_when_to_come_back() {
     let breaker = BreakerPolicy { failures: 1, failures_on_trial: 1, ..BreakerPolicy::default() };
-    let node = node(ProviderLimits { breaker, ..narrow(8, 0) }).await;
+    let node = node(ProviderOptions { breaker, ..narrow(8, 0) }).await;
     let first = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await.unwrap();
     node.provider.asked().await.fail(Error::Unreachable);
     assert_eq!(ending(first).await.cause, Some(Cause::ProviderUnreachable));
@@ -229,7 +228,7 @@ async fn one_who_waits_can_be_cancelled_and_leaves_the_line() {
 
 #[tokio::test]
 async fn one_who_waits_too_long_fails_with_that_cause() {
-    let limits = ProviderLimits { queue_timeout: Duration::from_millis(50), ..narrow(1, 1) };
+    let limits = ProviderOptions { queue_timeout: Duration::from_millis(50), ..narrow(1, 1) };
     let node = node(limits).await;
     let _first = node.respond(node.plan()).await;
     let _running = node.provider.asked().await;
@@ -240,9 +239,9 @@ async fn one_who_waits_too_long_fails_with_that_cause() {
 
 #[tokio::test]
 async fn one_caller_can_not_take_all_places() {
-    let max_per_key = NonZeroUsize::new(1);
+    let max_concurrent_per_key = NonZeroUsize::new(1);
     let limits = narrow(4, 4);
-    let node = node(ProviderLimits { gate: GateLimits { max_per_key, ..limits.gate }, ..limits }).await;
+    let node = node(ProviderOptions { gate: GateLimits { max_concurrent_per_key, ..limits.gate }, ..limits }).await;
     let _first = node.respond(node.plan()).await;
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
     assert_eq!(refused.unwrap_err(), Refusal::KeyBusy);

@@ -4,17 +4,26 @@ use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use antiphon::{
     Refusal,
-    actors::{DeliveryMode, ProviderLimits, Settings},
-    domain::{BackgroundLimits, RunPlan, View},
+    actors::{DeliveryMode, ProviderOptions},
+    domain::{ResponseOptions, RunPlan, View},
     protocol::{Status, UserId},
     provider::GateLimits,
-    store::Store,
+    store::ResponseStore,
     testkit::{TestClient, TestNode},
 };
 
 async fn node(running: usize, waiting: usize) -> TestNode {
-    let background = BackgroundLimits { running, running_per_user: running, waiting };
-    TestNode::start(Settings { background, ..Settings::default() }).await
+    TestNode::start(background_limits(running, running, waiting)).await
+}
+
+/// So many background responses run, so many of them of one user, and so many wait.
+fn background_limits(running: usize, running_per_user: usize, waiting: usize) -> ResponseOptions {
+    ResponseOptions {
+        background_concurrency: running,
+        background_concurrency_per_user: running_per_user,
+        background_queue: waiting,
+        ..ResponseOptions::default()
+    }
 }
 
 fn in_background(mut plan: RunPlan) -> RunPlan {
@@ -116,8 +125,7 @@ async fn cancel_while_it_runs_hangs_up_and_lets_the_next_one_begin() {
 
 #[tokio::test]
 async fn a_user_with_enough_running_does_not_hold_up_another() {
-    let background = BackgroundLimits { running: 2, running_per_user: 1, waiting: 4 };
-    let node = TestNode::start(Settings { background, ..Settings::default() }).await;
+    let node = TestNode::start(background_limits(2, 1, 4)).await;
     let other = node.add_user("another").await;
     let _first = node.respond(in_background(node.plan())).await;
     let mut second = node.respond(in_background(node.plan())).await;
@@ -132,8 +140,7 @@ async fn a_user_with_enough_running_does_not_hold_up_another() {
 
 #[tokio::test]
 async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
-    let background = BackgroundLimits { running: 2, running_per_user: 1, waiting: 1 };
-    let node = TestNode::start(Settings { background, ..Settings::default() }).await;
+    let node = TestNode::start(background_limits(2, 1, 1)).await;
     let other = node.add_user("another").await;
     let _running = node.respond(in_background(node.plan())).await;
     let _waiting = node.respond(in_background(node.plan())).await;
@@ -145,9 +152,10 @@ async fn a_user_who_fills_the_line_locks_nobody_out_who_could_begin() {
 
 #[tokio::test]
 async fn one_whose_turn_it_is_waits_for_a_busy_provider_and_does_not_fail() {
-    let places = GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 0, max_per_key: NonZeroUsize::new(1) };
-    let limits = ProviderLimits { gate: places, ..ProviderLimits::default() };
-    let node = TestNode::start_limited(Settings::default(), limits).await;
+    let places =
+        GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 0, max_concurrent_per_key: NonZeroUsize::new(1) };
+    let limits = ProviderOptions { gate: places, ..ProviderOptions::default() };
+    let node = TestNode::start_limited(ResponseOptions::default(), limits).await;
     let mut foreground = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     let mut waiting = node.respond(in_background(node.plan())).await;

@@ -9,11 +9,13 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{DeliveryMode, Emission, ProviderLimits},
-    domain::{DisconnectPolicy, Encoding, Prompt, Request, RetryPolicy, RunPlan, Target, Timestamp, View},
+    actors::{DeliveryMode, Emission, ProviderOptions},
+    domain::{
+        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp, View,
+    },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore, Store},
+    store::{SqlOptions, SqlStore},
     testkit::{Script, ScriptedProvider},
     tokens::{TokenCounter, TokenError},
     vault::{KeyRing, Vault},
@@ -76,10 +78,10 @@ impl Listener {
         let chat: Arc<dyn Provider> =
             Arc::new(ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap());
         // Each answer is asked for once, and has a name of its own: what fails must not close the door to the rest.
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
-        let builder =
-            Antiphon::builder(sql as Arc<dyn Store>, vault).token_counter(WordCounter).clock(Stopped).arbiters(1);
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderOptions { retry, ..ProviderOptions::default() };
+        let options = ResponseOptions { arbiters: 1, ..ResponseOptions::default() };
+        let builder = Antiphon::builder(sql, vault).token_counter(WordCounter).clock(Stopped).responses(options);
         let builder =
             answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();

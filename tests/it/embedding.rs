@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     Antiphon, Builder, Refusal, RespondError, StartError, User,
-    actors::Settings,
     admission::{self, Model},
-    domain::Target,
+    domain::{ResponseOptions, Target},
     protocol::{CreateResponse, ResponseEvent, Status},
     store::MemoryStore,
     testkit::PuppetProvider,
@@ -25,7 +24,12 @@ fn builder(puppet: &PuppetProvider) -> Builder {
     let store = Arc::new(MemoryStore::new());
     let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
     let model = Model::new("m", Target::new("puppet", "m"));
-    Antiphon::builder(store, vault).provider("puppet", puppet.clone()).model(model).arbiters(1)
+    Antiphon::builder(store, vault).provider("puppet", puppet.clone()).model(model).responses(options())
+}
+
+/// The default options, with one thread for all responses.
+fn options() -> ResponseOptions {
+    ResponseOptions { arbiters: 1, ..ResponseOptions::default() }
 }
 
 /// The node, and somebody who uses it.
@@ -107,24 +111,24 @@ async fn a_model_at_a_provider_that_is_not_there_is_told_at_the_start() {
 }
 
 #[test]
-fn settings_that_no_node_can_work_with_are_told_at_the_start() {
-    let refused = |wrong: fn(&mut Settings)| {
-        let mut settings = Settings::default();
-        wrong(&mut settings);
-        builder(&PuppetProvider::default()).settings(settings).start().unwrap_err().to_string()
+fn options_that_no_node_can_work_with_are_told_at_the_start() {
+    let refused = |wrong: fn(&mut ResponseOptions)| {
+        let mut options = ResponseOptions::default();
+        wrong(&mut options);
+        builder(&PuppetProvider::default()).responses(options).start().unwrap_err().to_string()
     };
     for (wrong, told) in [
-        (|settings: &mut Settings| settings.heartbeat = Duration::ZERO) as fn(&mut Settings),
-        |settings| settings.missed_beats = 0,
-        |settings| settings.lease = Duration::ZERO,
-        |settings| settings.credit_bytes = 0,
-        |settings| settings.emission_buffer = 0,
+        (|options: &mut ResponseOptions| options.heartbeat = Duration::ZERO) as fn(&mut ResponseOptions),
+        |options| options.hang_after = Duration::ZERO,
+        |options| options.lease = Duration::ZERO,
+        |options| options.credit_bytes = 0,
+        |options| options.emission_buffer = 0,
     ]
     .into_iter()
-    .zip(["heartbeat", "missed_beats", "lease", "credit_bytes", "emission_buffer"])
+    .zip(["heartbeat", "hang_after", "lease", "credit_bytes", "emission_buffer"])
     {
-        assert_eq!(refused(wrong), format!("the setting '{told}' must be more than zero"));
+        assert_eq!(refused(wrong), format!("the option '{told}' must be more than zero"));
     }
-    let too_large = "the setting 'emission_buffer' is more than a channel can hold";
-    assert_eq!(refused(|settings| settings.emission_buffer = usize::MAX), too_large);
+    let too_large = "the option 'emission_buffer' is more than a channel can hold";
+    assert_eq!(refused(|options| options.emission_buffer = usize::MAX), too_large);
 }

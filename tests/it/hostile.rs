@@ -13,7 +13,7 @@ use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
     actors::{DeliveryMode, ResponseOutcome, ResponsePhase},
-    domain::{Cause, DisconnectPolicy, Encoding, Prompt, Request, RunPlan, Target, Timeouts},
+    domain::{Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
@@ -325,7 +325,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
     let user = accounts.create_user("somebody", SystemClock.now()).await.unwrap().id;
     let upstream = ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap();
     let builder = Antiphon::builder(store, vault).provider("hostile", upstream);
-    let antiphon = builder.arbiters(1).start().unwrap();
+    let antiphon = builder.responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() }).start().unwrap();
     let id = ResponseId::new();
     let said = Item::Message(Message {
         id: ItemId::of_input("msg_", id, 0),

@@ -10,8 +10,9 @@ use std::{
 
 use antiphon::{
     Refusal,
-    actors::{DeliveryMode, Label, NodeFailure, Role, Settings, supervision::Fault},
-    store::Store,
+    actors::{DeliveryMode, Label, NodeFailure, Role, supervision::Fault},
+    domain::ResponseOptions,
+    store::NodeStore,
     testkit::{Gate, Script, ScriptedProvider, TestNode, impatient, postgres},
 };
 use sea_orm::{Database, DatabaseConnection};
@@ -31,7 +32,7 @@ const SHORT: Duration = Duration::from_millis(1500);
 
 /// A node with such a lease.
 async fn short() -> TestNode {
-    TestNode::start(Settings { lease: SHORT, ..impatient() }).await
+    TestNode::start(ResponseOptions { lease: SHORT, ..impatient() }).await
 }
 
 /// The `nodes` table of a node, past its store.
@@ -175,7 +176,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
     let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
     assert_eq!(failed, Ok(NodeFailure::Superseded));
     let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
-    assert_eq!(refused.unwrap_err(), Refusal::DatabaseUnavailable);
+    assert_eq!(refused.unwrap_err(), Refusal::NodeFailed);
     node.antiphon.roster().wait_until_empty(PATIENCE).await.unwrap();
     node.antiphon.drain(Duration::ZERO).await;
     let lease = Lease::of(&node).await;
@@ -185,7 +186,7 @@ async fn a_node_whose_name_another_process_takes_can_not_go_on_and_leaves_the_le
 
 #[tokio::test]
 async fn a_node_that_drained_has_no_lease() {
-    let node = TestNode::start(Settings { lease: LASTING, ..Settings::default() }).await;
+    let node = TestNode::start(ResponseOptions { lease: LASTING, ..ResponseOptions::default() }).await;
     started(&node).await;
     let lease = Lease::of(&node).await;
     assert!(lease.lasts().await);

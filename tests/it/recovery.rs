@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    actors::Settings,
-    domain::{BackgroundLimits, Cause, DisconnectPolicy, RunPlan, Timeouts},
+    domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, Timeouts},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
-    store::Store,
+    store::ResponseStore,
     testkit::{Call, TestClient, TestNode},
 };
 
@@ -17,7 +16,7 @@ mod across_processes;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn node() -> TestNode {
-    TestNode::start_reattachable(Settings::default()).await
+    TestNode::start_reattachable(ResponseOptions::default()).await
 }
 
 /// A plan whose client may come back for a minute.
@@ -191,8 +190,7 @@ async fn a_cancel_reaches_the_provider_of_a_call_whose_server_was_restarted() {
 
 #[tokio::test]
 async fn those_that_wait_for_their_turn_are_run_in_their_order_after_a_restart() {
-    let background = BackgroundLimits { running: 1, running_per_user: 1, waiting: 10 };
-    let mut node = TestNode::start(Settings { background, ..Settings::default() }).await;
+    let mut node = TestNode::start(ResponseOptions { background_concurrency: 1, ..ResponseOptions::default() }).await;
     let in_background = |node: &TestNode| {
         let mut plan = node.plan();
         Arc::make_mut(&mut plan.request).background = true;

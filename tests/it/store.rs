@@ -3,7 +3,10 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use antiphon::{
-    store::{Claim, CommitOutcome, Conflict, Entry, Error, MemoryStore, SqlOptions, SqlStore, Store},
+    store::{
+        ClaimRecord, CommitOutcome, Conflict, Error, GroupCommit, JournalEntry, MemoryStore, NodeStore, ResponseStore,
+        SqlOptions, SqlStore, Store,
+    },
     testkit::{ManualClock, postgres, store_conformance},
 };
 use bytes::Bytes;
@@ -61,17 +64,15 @@ async fn row(db: &DatabaseConnection, sql: &str) -> QueryResult {
 
 #[tokio::test]
 async fn memory_conforms() {
-    let store = MemoryStore::new();
-    assert!(store_conformance("memory", &store, &store).await > 40);
+    assert!(store_conformance("memory", Arc::new(MemoryStore::new())).await > 40);
 }
 
 #[tokio::test]
 async fn the_store_of_the_example_conforms() {
-    let (endings, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let kept = Arc::new(MemoryStore::new());
-    let store = custom_store::TellingStore { kept: kept.clone(), endings };
-    store_conformance("custom_store", &store, &*kept).await;
-    assert!(told.recv().await.is_some());
+    let (sender, mut endings) = tokio::sync::mpsc::unbounded_channel();
+    let memory = Store::from(Arc::new(MemoryStore::new()));
+    store_conformance("custom_store", custom_store::reporting(memory, sender)).await;
+    assert!(endings.recv().await.is_some());
 }
 
 #[tokio::test]
@@ -83,8 +84,8 @@ async fn a_lease_is_over_when_its_time_is() {
     let claimant = store.next_epoch("two", 3 * lease).await.unwrap();
     let admission = live();
     committed(&store, admit(&admission)).await;
-    let claim = Claim { id: admission.row.id, from_epoch: owner, node: "two".to_owned(), epoch: claimant };
-    let claim = [Entry::Claim(claim)];
+    let claim = ClaimRecord { id: admission.row.id, from_epoch: owner, node: "two".to_owned(), epoch: claimant };
+    let claim = [JournalEntry::Claim(claim)];
     clock.advance(lease - Duration::from_micros(1));
     assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Conflict(Conflict::Owner)]);
     assert!(store.orphaned("two", claimant, 1).await.unwrap().is_empty());
@@ -96,15 +97,13 @@ async fn a_lease_is_over_when_its_time_is() {
 #[tokio::test]
 async fn sqlite_conforms() {
     let database = TestDatabase::sqlite();
-    let store = database.store().await;
-    store_conformance("sqlite", &store, &store).await;
+    store_conformance("sqlite", Arc::new(database.store().await)).await;
 }
 
 #[tokio::test]
 async fn postgres_conforms() {
     let database = TestDatabase::postgres();
-    let store = database.store().await;
-    store_conformance("postgres", &store, &store).await;
+    store_conformance("postgres", Arc::new(database.store().await)).await;
 }
 
 #[tokio::test]
@@ -129,7 +128,7 @@ async fn the_two_statements_of_outside_scripts_say_how_the_newest_response_stand
         expect("in_progress", "in_progress", None).await;
         let mut cancelled = ending(&admission, "the end");
         cancelled.content = Some(Bytes::from_static(b"ciphertext"));
-        committed(&store, Entry::End(Box::new(cancelled))).await;
+        committed(&store, JournalEntry::End(Box::new(cancelled))).await;
         expect("cancelled", "incomplete", Some("cancelled")).await;
         let shown = row(&script, "SELECT content_enc, created_at FROM assistant_messages").await;
         assert_eq!(shown.try_get::<Option<Vec<u8>>>("", "content_enc").unwrap().unwrap(), b"ciphertext");
@@ -144,7 +143,7 @@ async fn the_database_itself_refuses_to_change_a_terminal_status() {
         let admission = live();
         committed(&store, admit(&admission)).await;
         script.execute_unprepared("UPDATE responses SET status = 'queued'").await.unwrap();
-        committed(&store, Entry::End(Box::new(ending(&admission, "the end")))).await;
+        committed(&store, JournalEntry::End(Box::new(ending(&admission, "the end")))).await;
         for status in ["in_progress", "completed", "failed"] {
             let refused = script.execute_unprepared(&format!("UPDATE responses SET status = '{status}'")).await;
             assert!(refused.unwrap_err().to_string().contains("a terminal status never changes"));

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     Refusal,
-    actors::{DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, Role, Settings, supervision::Fault},
-    domain::{Cause, DisconnectPolicy, RunPlan, View},
+    actors::{DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, Role, supervision::Fault},
+    domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
     provider::ProviderEvent,
-    store::{Entry, Store},
+    store::{JournalEntry, ResponseStore},
     testkit::{TestNode, impatient},
 };
 use futures_util::future::join_all;
@@ -18,7 +18,7 @@ const WRITER: Label = Label::node(Role::JournalWriter);
 const EVENTS: DeliveryMode = DeliveryMode::Events { view: View { include_obfuscation: false }, from: 0 };
 
 async fn node() -> TestNode {
-    TestNode::start(Settings::default()).await
+    TestNode::start(ResponseOptions::default()).await
 }
 
 /// Waits until no actor works for a response any more.
@@ -55,8 +55,8 @@ fn text(text: impl Into<String>) -> ProviderEvent {
 
 #[tokio::test]
 async fn a_provider_that_only_counts_for_a_while_is_no_database_that_is_away() {
-    let settings = Settings { outage_patience: Duration::from_millis(300), ..impatient() };
-    let node = TestNode::start(Settings { credit_bytes: 1024, ..settings }).await;
+    let settings = ResponseOptions { outage_patience: Duration::from_millis(300), ..impatient() };
+    let node = TestNode::start(ResponseOptions { credit_bytes: 1024, ..settings }).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     call.open();
@@ -130,7 +130,7 @@ async fn a_response_told_to_continue_outlives_its_client() {
 
 #[tokio::test]
 async fn cancel_hangs_up_on_the_provider_and_is_answered_after_the_commit() {
-    let node = TestNode::start(Settings { emission_buffer: 1, ..Settings::default() }).await;
+    let node = TestNode::start(ResponseOptions { emission_buffer: 1, ..ResponseOptions::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     call.open();
@@ -254,7 +254,7 @@ async fn a_response_that_is_not_stored_can_be_cancelled_while_it_lives() {
 
 #[tokio::test]
 async fn client_and_record_are_cut_at_the_same_byte_of_too_much_output() {
-    let node = TestNode::start(Settings { max_output_bytes: 10, ..Settings::default() }).await;
+    let node = TestNode::start(ResponseOptions { max_output_bytes: 10, ..ResponseOptions::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     call.open();
@@ -272,7 +272,7 @@ async fn client_and_record_are_cut_at_the_same_byte_of_too_much_output() {
 
 #[tokio::test]
 async fn an_absent_database_ends_connections_but_no_truth() {
-    let settings = Settings { outage_patience: Duration::from_millis(200), ..impatient() };
+    let settings = ResponseOptions { outage_patience: Duration::from_millis(200), ..impatient() };
     let node = TestNode::start(settings).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
@@ -320,7 +320,7 @@ async fn commits_with_a_lost_answer_are_made_once() {
 
 #[tokio::test]
 async fn a_slow_client_slows_nothing_and_misses_nothing() {
-    let node = TestNode::start(Settings { frame_buffer_bytes: 2_000, ..Settings::default() }).await;
+    let node = TestNode::start(ResponseOptions { frame_buffer_bytes: 2_000, ..ResponseOptions::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let mut quick = node.replay(client.id).await;
     let call = node.provider.asked().await;
@@ -339,7 +339,7 @@ async fn a_slow_client_slows_nothing_and_misses_nothing() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_cut_and_can_come_back() {
-    let settings = Settings { client_stall_timeout: Duration::from_millis(50), ..Settings::default() };
+    let settings = ResponseOptions { client_stall_timeout: Duration::from_millis(50), ..ResponseOptions::default() };
     let node = TestNode::start(settings).await;
     let client = node.respond(with_grace(node.plan(), Duration::from_millis(20))).await;
     let call = node.provider.asked().await;
@@ -474,7 +474,7 @@ async fn what_does_not_finish_while_draining_is_ended_as_interrupted() {
 
 #[tokio::test]
 async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
-    let node = TestNode::start(Settings { credit_bytes: 1_000, ..Settings::default() }).await;
+    let node = TestNode::start(ResponseOptions { credit_bytes: 1_000, ..ResponseOptions::default() }).await;
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     node.store.hold_commits();
@@ -556,7 +556,7 @@ async fn no_ending_is_in_the_log_before_it_is_in_the_record() {
     let cancel = tokio::spawn(async move { antiphon.cancel(user, id).await.map(|outcome| outcome.status) });
     call.closed().await;
     // Behind it in the journal: whatever the response had to write is written.
-    node.antiphon.journal().write(Entry::Delete(ResponseId::new())).await;
+    node.antiphon.journal().write(JournalEntry::Delete(ResponseId::new())).await;
     assert_eq!(node.antiphon.retrieve(user, id).await.unwrap().status, Status::InProgress);
     node.estimates.send_replace(true);
     assert_eq!(cancel.await.unwrap(), Ok(Status::Cancelled));

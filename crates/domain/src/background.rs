@@ -4,22 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use antiphon_protocol::{ResponseId, UserId};
 
-/// How many background responses may run and wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackgroundLimits {
-    /// The most that run at once on a node.
-    pub running: usize,
-    /// The most of one user that run at once on a node.
-    pub running_per_user: usize,
-    /// The most that wait.
-    pub waiting: usize,
-}
-
-impl Default for BackgroundLimits {
-    fn default() -> Self {
-        Self { running: 16, running_per_user: 4, waiting: 1_000 }
-    }
-}
+use crate::ResponseOptions;
 
 /// The background responses of a node: who runs, and who waits in which order.
 ///
@@ -27,7 +12,9 @@ impl Default for BackgroundLimits {
 /// not wait for that.
 #[derive(Debug)]
 pub struct BackgroundLine {
-    limits: BackgroundLimits,
+    most_running: usize,
+    most_running_per_user: usize,
+    most_waiting: usize,
     running: HashMap<ResponseId, UserId>,
     of_user: HashMap<UserId, usize>,
     waiting: VecDeque<(ResponseId, UserId)>,
@@ -36,8 +23,15 @@ pub struct BackgroundLine {
 impl BackgroundLine {
     /// Nobody runs and nobody waits.
     #[must_use]
-    pub fn new(limits: BackgroundLimits) -> Self {
-        Self { limits, running: HashMap::new(), of_user: HashMap::new(), waiting: VecDeque::new() }
+    pub fn new(options: &ResponseOptions) -> Self {
+        Self {
+            most_running: options.background_concurrency,
+            most_running_per_user: options.background_concurrency_per_user,
+            most_waiting: options.background_queue,
+            running: HashMap::new(),
+            of_user: HashMap::new(),
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Takes the last place in the line. False, and nothing is taken, if the line is full; whoever could begin at
@@ -45,7 +39,7 @@ impl BackgroundLine {
     #[must_use]
     pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
         // Whoever waits although there is room has as many running as it may: that holds up nobody else.
-        if !self.has_room(user) && self.waiting.len() >= self.limits.waiting {
+        if !self.has_room(user) && self.waiting.len() >= self.most_waiting {
             return false;
         }
         self.waiting.push_back((id, user));
@@ -67,7 +61,7 @@ impl BackgroundLine {
 
     /// The next one that may begin; it counts as running from now on.
     pub fn begin_next(&mut self) -> Option<ResponseId> {
-        if self.running.len() >= self.limits.running {
+        if self.running.len() >= self.most_running {
             return None;
         }
         let next = self.waiting.iter().position(|(_, user)| self.has_room(*user))?;
@@ -91,17 +85,22 @@ impl BackgroundLine {
 
     fn has_room(&self, user: UserId) -> bool {
         let of_user = self.of_user.get(&user).copied().unwrap_or(0);
-        self.running.len() < self.limits.running && of_user < self.limits.running_per_user
+        self.running.len() < self.most_running && of_user < self.most_running_per_user
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BackgroundLimits, BackgroundLine};
+    use super::{BackgroundLine, ResponseOptions};
     use antiphon_protocol::{ResponseId, UserId};
 
     fn line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
-        BackgroundLine::new(BackgroundLimits { running, running_per_user, waiting })
+        BackgroundLine::new(&ResponseOptions {
+            background_concurrency: running,
+            background_concurrency_per_user: running_per_user,
+            background_queue: waiting,
+            ..ResponseOptions::default()
+        })
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod finish;
 mod idempotency;
 mod jitter;
 pub mod json_text;
-mod limits;
 mod model;
+pub mod options;
 mod prompt;
 mod provider_event;
 mod recovery;
@@ -29,7 +29,7 @@ mod validation;
 mod view;
 
 pub use allowance::{AllowedOutput, OutputAllowance};
-pub use background::{BackgroundLimits, BackgroundLine};
+pub use background::BackgroundLine;
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{
@@ -40,8 +40,8 @@ pub use fact::{Attempt, Fact, Limit};
 pub use finish::FinishReason;
 pub use idempotency::Idempotency;
 pub use jitter::Jitter;
-pub use limits::Limits;
 pub use model::{Fallback, Model, ModelCatalog};
+pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
 pub use provider_event::{CallIndex, ProviderEvent};
 pub use recovery::{LostCall, Recovery};

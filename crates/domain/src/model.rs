@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Encoding, Limits, Target};
+use super::{Encoding, LimitOptions, ResponseOptions, Target};
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl Model {
             fallbacks: Vec::new(),
             context_window: 128_000,
             encoding: Encoding::default(),
-            default_output_tokens: 2_048,
-            max_output_tokens: Limits::default().max_output_tokens,
+            default_output_tokens: ResponseOptions::default().default_max_output_tokens,
+            max_output_tokens: LimitOptions::default().max_output_tokens,
             created: 0,
         }
     }

@@ -19,7 +19,7 @@ const MOST_ATTEMPTS: u16 = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The most retries at one target, the first attempt at it not counted.
-    pub most_retries: u32,
+    pub max_retries: u32,
     /// The longest wait before a target's first retry. It doubles with each further one.
     pub base_delay: Duration,
     /// The longest wait that doubling leads to; never more than a minute.
@@ -31,7 +31,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            most_retries: 2,
+            max_retries: 2,
             base_delay: Duration::from_millis(250),
             longest_delay: Duration::from_secs(8),
             longest_retry_after: Duration::from_secs(10),
@@ -232,7 +232,7 @@ impl RetryPolicy {
     #[must_use]
     pub const fn reattach() -> Self {
         Self {
-            most_retries: 10,
+            max_retries: 10,
             base_delay: Duration::from_millis(250),
             longest_delay: Duration::from_secs(5),
             longest_retry_after: Duration::ZERO,
@@ -258,7 +258,7 @@ impl RetryPolicy {
     /// The wait before another retry; none if the target is not worth it.
     fn wait(&self, retries: u32, retry_after: Option<Duration>, jitter: Jitter) -> Option<Duration> {
         let asked = retry_after.unwrap_or_default();
-        if retries >= self.most_retries || asked > self.longest_retry_after.min(LONGEST_WAIT) {
+        if retries >= self.max_retries || asked > self.longest_retry_after.min(LONGEST_WAIT) {
             return None;
         }
         let doubled = self.base_delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));

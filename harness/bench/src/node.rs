@@ -11,7 +11,7 @@ use antiphon::admission::Model;
 use antiphon::cli::{ServeInput, prepare};
 use antiphon::config::{Config, Environment, Provider};
 use antiphon::domain::Target;
-use antiphon::http::{self, HttpSettings, HttpState};
+use antiphon::http::{self, HttpOptions, HttpState, ServerOptions};
 use antiphon::provider::{ChatCompletions, UpstreamOptions};
 
 /// Serves until standard input ends; every line there is answered with the commits so far.
@@ -22,8 +22,8 @@ pub(crate) fn run(config: &Path, data: &Path) -> anyhow::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let antiphon = start(&input)?;
-        let server =
-            http::serve(listener, HttpState::new(&antiphon, input.authenticator.clone(), HttpSettings::default()))?;
+        let state = HttpState::new(&antiphon, input.authenticator.clone(), HttpOptions::default());
+        let server = http::serve(listener, state, &ServerOptions::default())?;
         let handle = server.handle();
         print_out(&input.welcome(address).await?)?;
         let telling = tokio::task::spawn_blocking(move || tell_commits(&antiphon));
@@ -54,7 +54,7 @@ fn print_out(text: &str) -> std::io::Result<()> {
 }
 
 fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
-    let mut builder = Antiphon::builder(Arc::clone(&input.store) as _, input.vault.clone());
+    let mut builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone());
     for (name, section) in &input.config.providers {
         if let Provider::Upstream(section) = section {
             let options = UpstreamOptions::new(&section.base_url);
@@ -62,5 +62,5 @@ fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
         }
     }
     let model = Model { max_output_tokens: 2048, ..Model::new("bench", Target::new("bench", "bench")) };
-    Ok(builder.name(&input.node).model(model).limits(input.config.limits.limits()).start()?)
+    Ok(builder.name(&input.node).model(model).limits(input.config.limits.clone()).start()?)
 }

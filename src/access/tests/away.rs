@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::access::{Accounts, ApiKeyRecord, Error, UserRecord, WrappedKey};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
-use crate::store;
+use crate::store::{self, AccountError, AccountStore, ApiKeyRecord, UserRecord, WrappedKey};
 
 /// Answers nothing.
 #[derive(Debug, Default)]
@@ -24,53 +23,53 @@ impl Away {
     }
 }
 
-fn away<T>() -> Result<T, Error> {
-    Err(Error::Store(store::Error::Unavailable("away".into())))
+fn away<T>() -> Result<T, AccountError> {
+    Err(AccountError::Store(store::Error::Unavailable("away".into())))
 }
 
 #[async_trait]
-impl Accounts for Away {
-    async fn create_user(&self, _: UserRecord, _: WrappedKey) -> Result<(), Error> {
-        if self.race.is_some() { Err(Error::NameTaken) } else { away() }
+impl AccountStore for Away {
+    async fn create_user(&self, _: UserRecord, _: WrappedKey) -> Result<(), AccountError> {
+        if self.race.is_some() { Err(AccountError::NameTaken) } else { away() }
     }
 
-    async fn user_by_name(&self, _: &str) -> Result<Option<UserRecord>, Error> {
+    async fn user_by_name(&self, _: &str) -> Result<Option<UserRecord>, AccountError> {
         self.race.as_ref().and_then(|found| found.lock().pop_front()).map_or_else(away, Ok)
     }
 
-    async fn users(&self) -> Result<Vec<UserRecord>, Error> {
+    async fn users(&self) -> Result<Vec<UserRecord>, AccountError> {
         away()
     }
 
-    async fn delete_user(&self, _: UserId) -> Result<bool, Error> {
+    async fn delete_user(&self, _: UserId) -> Result<bool, AccountError> {
         away()
     }
 
-    async fn create_api_key(&self, _: ApiKeyRecord) -> Result<(), Error> {
+    async fn create_api_key(&self, _: ApiKeyRecord) -> Result<(), AccountError> {
         away()
     }
 
-    async fn api_key(&self, _: &str) -> Result<Option<ApiKeyRecord>, Error> {
+    async fn api_key(&self, _: &str) -> Result<Option<ApiKeyRecord>, AccountError> {
         away()
     }
 
-    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, Error> {
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, AccountError> {
         away()
     }
 
-    async fn revoke_api_key(&self, _: &str, _: Timestamp) -> Result<bool, Error> {
+    async fn revoke_api_key(&self, _: &str, _: Timestamp) -> Result<bool, AccountError> {
         away()
     }
 
-    async fn data_key(&self, _: UserId) -> Result<Option<WrappedKey>, Error> {
+    async fn data_key(&self, _: UserId) -> Result<Option<WrappedKey>, AccountError> {
         away()
     }
 
-    async fn data_keys(&self) -> Result<Vec<(UserId, WrappedKey)>, Error> {
+    async fn data_keys(&self) -> Result<Vec<(UserId, WrappedKey)>, AccountError> {
         away()
     }
 
-    async fn rewrap_data_key(&self, _: UserId, _: &WrappedKey, _: WrappedKey) -> Result<bool, Error> {
+    async fn rewrap_data_key(&self, _: UserId, _: &WrappedKey, _: WrappedKey) -> Result<bool, AccountError> {
         away()
     }
 }

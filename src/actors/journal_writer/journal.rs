@@ -17,7 +17,7 @@ use super::{
     writer::Wake,
 };
 use crate::fault::{self, FaultPoint};
-use crate::store::{CommitOutcome, Conflict, Entry};
+use crate::store::{CommitOutcome, Conflict, JournalEntry};
 
 /// What became of a submitted entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +62,14 @@ pub struct JournalStats {
 
 impl Journal {
     /// Submits an entry; `reply` is told what became of it. While the database is away entries wait.
-    pub fn submit(&self, entry: Entry, reply: impl FnOnce(Written) + Send + 'static) {
+    pub fn submit(&self, entry: JournalEntry, reply: impl FnOnce(Written) + Send + 'static) {
         self.0.queue.lock().push(entry, Box::new(reply));
         fault::reach(FaultPoint::EntrySubmitted);
         self.wake();
     }
 
     /// Submits an entry and waits for what becomes of it.
-    pub async fn write(&self, entry: Entry) -> Written {
+    pub async fn write(&self, entry: JournalEntry) -> Written {
         let (tell, told) = tokio::sync::oneshot::channel();
         self.submit(entry, move |written| {
             // Nobody waits any more if the caller left.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::Written;
-use crate::store::Entry;
+use crate::store::JournalEntry;
 
 /// The most entries that one transaction takes.
 const GROUP: usize = 1_024;
@@ -12,7 +12,7 @@ pub(super) type Reply = Box<dyn FnOnce(Written) + Send>;
 
 /// Entries of one transaction, and who waits for each.
 pub(super) struct Group {
-    pub(super) entries: Arc<Vec<Entry>>,
+    pub(super) entries: Arc<Vec<JournalEntry>>,
     pub(super) replies: Vec<Reply>,
 }
 
@@ -22,19 +22,19 @@ pub(super) struct Queue {
     in_flight: Option<Group>,
     /// Parts of a group that failed as a whole.
     parts: VecDeque<Group>,
-    waiting: (Vec<Entry>, Vec<Reply>),
+    waiting: (Vec<JournalEntry>, Vec<Reply>),
     /// The database did not answer the last time it was asked.
     pub(super) away: bool,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, entry: Entry, reply: Reply) {
+    pub(super) fn push(&mut self, entry: JournalEntry, reply: Reply) {
         self.waiting.0.push(entry);
         self.waiting.1.push(reply);
     }
 
     /// The entries to commit next: those in flight again, else the next group, which is then in flight.
-    pub(super) fn take(&mut self) -> Option<Arc<Vec<Entry>>> {
+    pub(super) fn take(&mut self) -> Option<Arc<Vec<JournalEntry>>> {
         if self.in_flight.is_none() {
             self.in_flight = self.parts.pop_front().or_else(|| self.gather());
         }

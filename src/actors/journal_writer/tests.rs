@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -8,59 +8,20 @@ use crate::actors::{
     Label, Role,
     supervision::{Child, Fault, Roster, spawn},
 };
-use crate::domain::Timestamp;
-use crate::protocol::{ResponseId, UserId};
-use crate::store::{
-    CommitOutcome, Entry, Error, IdempotencyRecord, ItemPage, ItemQuery, MemoryStore, ResponseRow, Segment, Store,
-};
+use crate::protocol::ResponseId;
+use crate::store::{CommitOutcome, Error, GroupCommit, JournalEntry, MemoryStore};
 
 /// A store that fails every group with this entry in it.
 #[derive(Debug)]
 struct Picky(MemoryStore, ResponseId);
 
 #[async_trait]
-impl Store for Picky {
-    async fn commit(&self, group: &[Entry]) -> Result<Vec<CommitOutcome>, Error> {
-        if group.contains(&Entry::Delete(self.1)) {
+impl GroupCommit for Picky {
+    async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
+        if group.contains(&JournalEntry::Delete(self.1)) {
             return Err(Error::Failed("an entry that it does not like".into()));
         }
         self.0.commit(group).await
-    }
-
-    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
-        self.0.response(id).await
-    }
-
-    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
-        self.0.segments(id, from, limit).await
-    }
-
-    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
-        self.0.items(query).await
-    }
-
-    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.0.chain(id, limit).await
-    }
-
-    async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
-        self.0.next_epoch(node, lease).await
-    }
-
-    async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
-        self.0.renew_lease(node, epoch, lease).await
-    }
-
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
-        self.0.orphaned(node, epoch, limit).await
-    }
-
-    async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
-        self.0.idempotency_key(user, key).await
-    }
-
-    async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error> {
-        self.0.forget_idempotency_keys(before).await
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -70,9 +31,9 @@ impl Store for Picky {
 
 const LABEL: Label = Label::node(Role::JournalWriter);
 
-fn writer(roster: &Roster<Label>, store: Arc<dyn Store>, journal: &Journal) -> Child<JournalWriter> {
+fn writer(roster: &Roster<Label>, group_commit: Arc<dyn GroupCommit>, journal: &Journal) -> Child<JournalWriter> {
     let shared = journal.clone();
-    let child = spawn(roster, LABEL, move |_| JournalWriter::new(store, shared), |_| {});
+    let child = spawn(roster, LABEL, move |_| JournalWriter::new(group_commit, shared), |_| {});
     journal.attach(child.addr().clone());
     child
 }
@@ -82,7 +43,7 @@ async fn one_bad_entry_fails_alone() {
     let bad = ResponseId::new();
     let (journal, roster) = (Journal::default(), Roster::new());
     let ids: Vec<_> = (0..9).map(|place| if place == 5 { bad } else { ResponseId::new() }).collect();
-    let entries = ids.iter().map(|id| journal.write(Entry::Delete(*id)));
+    let entries = ids.iter().map(|id| journal.write(JournalEntry::Delete(*id)));
     let _writer = writer(&roster, Arc::new(Picky(MemoryStore::new(), bad)), &journal);
     let written = join_all(entries).await;
     for (id, written) in ids.iter().zip(written) {
@@ -96,8 +57,8 @@ async fn a_new_writer_goes_on_where_the_old_one_ended() {
     let store = Arc::new(crate::testkit::FlakyStore::new(Arc::new(MemoryStore::new())));
     let old = writer(&roster, store.clone(), &journal);
     store.hold_commits();
-    let first = journal.write(Entry::Delete(ResponseId::new()));
-    let second = journal.write(Entry::Delete(ResponseId::new()));
+    let first = journal.write(JournalEntry::Delete(ResponseId::new()));
+    let second = journal.write(JournalEntry::Delete(ResponseId::new()));
     let replaced = async {
         store.commit_held().await;
         roster.inflict(LABEL, Fault::Panic).await;

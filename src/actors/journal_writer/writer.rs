@@ -7,7 +7,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use super::{Journal, Written};
 use crate::actors::supervision::Ping;
 use crate::fault::{self, FaultPoint};
-use crate::store::{CommitOutcome, Error, Store};
+use crate::store::{CommitOutcome, Error, GroupCommit};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -21,17 +21,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
 pub(crate) struct JournalWriter {
-    store: Arc<dyn Store>,
+    group_commit: Arc<dyn GroupCommit>,
     journal: Journal,
     busy: bool,
     pause: Duration,
 }
 
 impl JournalWriter {
-    /// A writer for that store.
+    /// A writer that commits there.
     #[must_use]
-    pub(crate) fn new(store: Arc<dyn Store>, journal: Journal) -> Self {
-        Self { store, journal, busy: false, pause: FIRST_PAUSE }
+    pub(crate) fn new(group_commit: Arc<dyn GroupCommit>, journal: Journal) -> Self {
+        Self { group_commit, journal, busy: false, pause: FIRST_PAUSE }
     }
 
     fn commit_next(&mut self, ctx: &mut Context<Self>) {
@@ -41,8 +41,8 @@ impl JournalWriter {
         let Some(group) = self.journal.with_queue(super::queue::Queue::take) else { return };
         self.busy = true;
         fault::reach(FaultPoint::GroupTaken);
-        let store = Arc::clone(&self.store);
-        let commit = async move { store.commit(&group).await };
+        let group_commit = Arc::clone(&self.group_commit);
+        let commit = async move { group_commit.commit(&group).await };
         ctx.spawn(commit.into_actor(self).map(|result, writer, ctx| writer.committed(result, ctx)));
     }
 

@@ -96,8 +96,8 @@ impl NodeGuardian {
     }
 
     fn start_writer(&mut self, ctx: &Context<Self>) {
-        let (store, journal) = (Arc::clone(&self.node.store), self.node.journal.clone());
-        let build = move |_: &mut Context<_>| JournalWriter::new(store, journal);
+        let (group_commit, journal) = (Arc::clone(&self.node.store.group_commit), self.node.journal.clone());
+        let build = move |_: &mut Context<_>| JournalWriter::new(group_commit, journal);
         let label = Label::node(Role::JournalWriter);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, Role::JournalWriter));
         self.node.journal.attach(child.addr().clone());
@@ -107,7 +107,7 @@ impl NodeGuardian {
     fn take_epoch(&self, ctx: &mut Context<Self>) {
         let node = Arc::clone(&self.node);
         node.ownership.leave();
-        let epoch = async move { node.store.next_epoch(&node.name, node.settings.lease).await };
+        let epoch = async move { node.store.nodes.next_epoch(&node.name, node.settings.lease).await };
         ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
             Ok(epoch) => {
                 guardian.node.ownership.enter(epoch);
@@ -135,7 +135,7 @@ impl NodeGuardian {
             // Somebody outside has found that, and said so.
             return ctx.stop();
         }
-        let most = self.node.settings.missed_beats;
+        let most = self.node.settings.missed_beats();
         // One that hangs is killed, and its ending told as every other.
         let _writer = self.writer.as_mut().map(|child| child.beat(most));
         let _registry = self.registry.as_mut().map(|child| child.beat(most));

@@ -7,7 +7,7 @@ use crate::actors::{
     journal_writer::{Journal, Written},
     supervision::Ping,
 };
-use crate::store::{Conflict, Entry, Segment};
+use crate::store::{Conflict, JournalEntry, Segment};
 
 /// Turns the facts of one response into encrypted segments and makes them durable, one entry at a time:
 /// while one is on its way the next gathers.
@@ -130,13 +130,15 @@ impl Handler<Acknowledge> for PersistenceAccumulator {
     }
 }
 
-fn fact_of(entry: &Entry) -> StoreFact {
+fn fact_of(entry: &JournalEntry) -> StoreFact {
     match entry {
-        Entry::Admit(admission) => StoreFact::Admitted { facts: admission.segment.as_ref().map_or(0, Segment::end) },
-        Entry::Append(append) => StoreFact::Stored { facts: append.segment.end() },
-        Entry::End(_) => StoreFact::Ended,
+        JournalEntry::Admit(admission) => {
+            StoreFact::Admitted { facts: admission.segment.as_ref().map_or(0, Segment::end) }
+        }
+        JournalEntry::Append(append) => StoreFact::Stored { facts: append.segment.end() },
+        JournalEntry::End(_) => StoreFact::Ended,
         // Not entries of an accumulator.
-        Entry::Claim(_) | Entry::Delete(_) => StoreFact::Refused,
+        JournalEntry::Claim(_) | JournalEntry::Delete(_) => StoreFact::Refused,
     }
 }
 

@@ -6,7 +6,9 @@ use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
 use crate::protocol::{Item, ResponseId, Status};
-use crate::store::{AdmissionRecord, Append, EndingRecord, Entry, ResponseRow, Segment, Side, StoredItem};
+use crate::store::{
+    AdmissionRecord, AppendRecord, EndingRecord, ItemSide, JournalEntry, LastSegment, ResponseRow, Segment, StoredItem,
+};
 use crate::vault::{CiphertextContext, Error, ResponseKey};
 
 /// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
@@ -46,7 +48,7 @@ pub(crate) struct WriteBuffer {
     /// Where the last submitted segment begins.
     last_segment: u64,
     /// Submitted and not acknowledged: kept as it is until it is.
-    in_flight: Option<Entry>,
+    in_flight: Option<JournalEntry>,
     ticket: u64,
 }
 
@@ -99,7 +101,7 @@ impl WriteBuffer {
     }
 
     /// What to submit: what is in flight again, else the next entry, which is then in flight.
-    pub(super) fn next_entry(&mut self, again: bool) -> Result<Option<Entry>, Error> {
+    pub(super) fn next_entry(&mut self, again: bool) -> Result<Option<JournalEntry>, Error> {
         if let Some(entry) = &self.in_flight {
             return Ok(again.then(|| entry.clone()));
         }
@@ -118,7 +120,7 @@ impl WriteBuffer {
             let begins = segment.is_some() && std::mem::take(&mut self.begins);
             segment.map(|segment| {
                 fault::reach(FaultPoint::SegmentSealed);
-                Entry::Append(Append { epoch: self.epoch, after, begins, segment })
+                JournalEntry::Append(AppendRecord { epoch: self.epoch, after, begins, segment })
             })
         };
         self.ticket += u64::from(self.in_flight.is_some());
@@ -131,29 +133,29 @@ impl WriteBuffer {
     }
 
     /// The entry in flight is settled.
-    pub(super) fn acknowledge(&mut self) -> Option<Entry> {
+    pub(super) fn acknowledge(&mut self) -> Option<JournalEntry> {
         self.in_flight.take()
     }
 
-    fn admit(&mut self, (mut row, input, claim): Accepted) -> Result<Entry, Error> {
-        let items = self.seal_items(Side::Input, &input)?;
+    fn admit(&mut self, (mut row, input, idempotency): Accepted) -> Result<JournalEntry, Error> {
+        let items = self.seal_items(ItemSide::Input, &input)?;
         let segment = self.seal_facts()?;
         if std::mem::take(&mut self.begins) {
             row.status = Status::InProgress;
         }
         fault::reach(FaultPoint::AdmissionSealed);
-        Ok(Entry::Admit(Box::new(AdmissionRecord { row, items, segment, claim })))
+        Ok(JournalEntry::Admit(Box::new(AdmissionRecord { row, items, segment, idempotency })))
     }
 
-    fn seal_ending(&mut self, draft: EndingDraft) -> Result<Entry, Error> {
+    fn seal_ending(&mut self, draft: EndingDraft) -> Result<JournalEntry, Error> {
         let mut ending = match &self.key {
             Some(key) => seal_output(key, draft)?,
             None => draft.ending,
         };
         let after = self.last_segment;
-        ending.segment = self.seal_facts()?.map(|segment| (after, segment));
+        ending.last_segment = self.seal_facts()?.map(|segment| LastSegment { after, segment });
         fault::reach(FaultPoint::EndingSealed);
-        Ok(Entry::End(Box::new(ending)))
+        Ok(JournalEntry::End(Box::new(ending)))
     }
 
     fn seal_facts(&mut self) -> Result<Option<Segment>, Error> {
@@ -167,7 +169,7 @@ impl WriteBuffer {
         Ok(Some(segment))
     }
 
-    fn seal_items(&self, side: Side, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
+    fn seal_items(&self, side: ItemSide, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
         self.key.as_ref().map_or_else(|| Ok(Vec::new()), |key| seal_items(key, self.id, side, items))
     }
 }
@@ -184,18 +186,19 @@ pub(crate) fn seal_ending(
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
     let bytes = key.seal(CiphertextContext::Segment { first }, &encoded)?;
     let count = u32::try_from(facts.len()).map_err(|_| CodecError)?;
-    ending.segment = Some((after, Segment { response: ending.id, first, count, bytes }));
+    let segment = Segment { response: ending.id, first, count, bytes };
+    ending.last_segment = Some(LastSegment { after, segment });
     Ok(ending)
 }
 
 fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Error> {
     let EndingDraft { mut ending, text, items } = draft;
     ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
-    ending.items = seal_items(key, ending.id, Side::Output, &items)?;
+    ending.items = seal_items(key, ending.id, ItemSide::Output, &items)?;
     Ok(ending)
 }
 
-fn seal_items(key: &ResponseKey, id: ResponseId, side: Side, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
+fn seal_items(key: &ResponseKey, id: ResponseId, side: ItemSide, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
     items.iter().zip(0..).map(|(item, position)| seal_item(key, id, side, position, item)).collect()
 }
 
@@ -203,7 +206,7 @@ fn seal_items(key: &ResponseKey, id: ResponseId, side: Side, items: &[Item]) -> 
 fn seal_item(
     key: &ResponseKey,
     response: ResponseId,
-    side: Side,
+    side: ItemSide,
     position: u32,
     item: &Item,
 ) -> Result<StoredItem, Error> {

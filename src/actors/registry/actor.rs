@@ -53,7 +53,7 @@ struct SupervisorExited {
 impl ResponseRegistry {
     pub(crate) fn new(node: Arc<Node>, epoch: i64) -> Self {
         Self {
-            line: BackgroundLine::new(node.settings.background),
+            line: BackgroundLine::new(&node.settings),
             node,
             epoch,
             running: HashMap::new(),
@@ -65,7 +65,7 @@ impl ResponseRegistry {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        let most = self.node.settings.missed_beats;
+        let most = self.node.settings.missed_beats();
         let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
         let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {

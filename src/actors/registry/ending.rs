@@ -17,7 +17,7 @@ use crate::actors::{
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::refusal::Refusal;
-use crate::store::Entry;
+use crate::store::JournalEntry;
 
 impl Handler<Cancel> for ResponseRegistry {
     type Result = ();
@@ -93,7 +93,7 @@ async fn delete(
 }
 
 async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), Refusal> {
-    let written = node.journal.write(Entry::Delete(id)).await;
+    let written = node.journal.write(JournalEntry::Delete(id)).await;
     fault::reach(FaultPoint::DeletionCommitted);
     match written {
         Written::Committed => Ok(()),

@@ -29,5 +29,5 @@ pub(super) async fn expire(node: Arc<Node>) {
 async fn sweep(node: &Node) -> Result<u64, Error> {
     let now = node.clock.now().as_micros();
     let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
-    node.store.forget_idempotency_keys(Timestamp::from_micros(now.saturating_sub(kept))).await
+    node.store.idempotency_keys.forget_idempotency_keys(Timestamp::from_micros(now.saturating_sub(kept))).await
 }

@@ -24,10 +24,10 @@ pub(crate) struct Found {
 /// # Errors
 /// [`Refusal::NotFound`] also if it is not stored.
 pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, Refusal> {
-    let row = node.store.response(id).await?;
+    let row = node.store.responses.response(id).await?;
     let row = row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
-    Ok(Found { row, log: Log::new(Arc::clone(&node.store), key, id) })
+    Ok(Found { row, log: Log::new(Arc::clone(&node.store.responses), key, id) })
 }
 
 /// Where a stored response is found that did not run here when it was looked for.
@@ -54,7 +54,10 @@ pub(super) async fn find_at_rest(
     if found.row.status.is_terminal() {
         return Ok(AtRest::Ended(Box::new(found)));
     }
-    let recovered = tokio::time::timeout(node.settings.admission_patience, ask(&registry, id, reason));
+    let recovered = tokio::time::timeout(
+        node.settings.admission_patience.min(node.settings.outage_patience),
+        ask(&registry, id, reason),
+    );
     recovered.await.map_err(|_| Refusal::DatabaseUnavailable)??;
     let found = find(&node, user, id).await?;
     Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
@@ -73,7 +76,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
         Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
         Err(LogError::Store(error)) => return Err(error.into()),
         // It may have been deleted meanwhile.
-        Ok(_) | Err(_) if node.store.response(id).await?.is_none() => return Err(Refusal::NotFound),
+        Ok(_) | Err(_) if node.store.responses.response(id).await?.is_none() => return Err(Refusal::NotFound),
         Ok(_) => tracing::error!(response.id = %id, "a response has ended and its log has not"),
         Err(error) => return Err(error.into()),
     }

@@ -9,7 +9,6 @@ use super::{
     ResponseRegistry,
     settle::{Claimed, Folded, Reason, claim, fold, settle},
 };
-use crate::access;
 use crate::actors::{
     lease::renewal_interval,
     node::Node,
@@ -20,7 +19,7 @@ use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
-use crate::store::{Error, ResponseRow};
+use crate::store::{AccountError, Error, ResponseRow};
 use crate::vault::{self, ResponseKey};
 
 /// How many responses one sweep looks at, and how many are worked on side by side.
@@ -37,7 +36,7 @@ const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 /// former owner may become durable after the first look, and other nodes die at any time.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
-        let rows = node.store.orphaned(&node.name, epoch, BATCH).await;
+        let rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await;
         let pause = match rows {
             Ok(mut rows) => {
                 if !node.ownership.may_take_over(node.settings.lease) {
@@ -229,7 +228,7 @@ async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> R
     let folded = match row.stored {
         true => match fold(node, &row).await {
             Ok(folded) => Some(folded),
-            Err(LogError::Store(error) | LogError::Vault(vault::Error::Accounts(access::Error::Store(error)))) => {
+            Err(LogError::Store(error) | LogError::Vault(vault::Error::Accounts(AccountError::Store(error)))) => {
                 return Err(error);
             }
             Err(error @ LogError::Vault(vault::Error::Ring(_) | vault::Error::Randomness)) => {

@@ -12,7 +12,7 @@ use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Status, Usage};
-use crate::store::{Claim, Conflict, EndingRecord, Entry, Error, ResponseRow, UsageRecord};
+use crate::store::{ClaimRecord, Conflict, EndingRecord, Error, JournalEntry, ResponseRow, UsageRecord};
 
 /// The provider's name in the usage record of a response whose log does not say it.
 const UNKNOWN_PROVIDER: &str = "unknown";
@@ -46,16 +46,16 @@ pub(super) enum Claimed {
 pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Claimed, Error> {
     // The claim goes through the journal behind all that the former owner had submitted: what it finds
     // missing is not still on its way.
-    let from_epoch = node.store.response(id).await?.map_or(epoch, |row| row.epoch);
-    let claim = Claim { id, from_epoch, node: node.name.clone(), epoch };
-    match node.journal.write(Entry::Claim(claim)).await {
+    let from_epoch = node.store.responses.response(id).await?.map_or(epoch, |row| row.epoch);
+    let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch };
+    match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
         Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) | Written::Failed => {
             return Ok(Claimed::Taken);
         }
     }
-    let row = node.store.response(id).await?.filter(|row| !row.status.is_terminal());
+    let row = node.store.responses.response(id).await?.filter(|row| !row.status.is_terminal());
     Ok(row.map_or(Claimed::Over, Claimed::Mine))
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Folded {
 /// If the log can't be read.
 pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogError> {
     let key = node.vault.user_key(row.user).await?.response_key(row.id);
-    let log = Log::new(Arc::clone(&node.store), key, row.id);
+    let log = Log::new(Arc::clone(&node.store.responses), key, row.id);
     let (transcript, last_segment) = log.fold().await?;
     Ok(Folded { log, transcript, last_segment })
 }
@@ -100,7 +100,7 @@ pub(super) async fn settle(
         reason = ?reason,
         "response settled from its log"
     );
-    let written = node.journal.write(Entry::End(Box::new(ending))).await;
+    let written = node.journal.write(JournalEntry::End(Box::new(ending))).await;
     fault::reach(FaultPoint::LeftoverSettled);
     written == Written::Committed
 }
@@ -142,7 +142,7 @@ fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> EndingRe
         finish_reason,
         ended_at: at,
         content: None,
-        segment: None,
+        last_segment: None,
         items: Vec::new(),
         usage: vec![usage(row, at)],
         releases_key: false,

@@ -132,7 +132,7 @@ pub(crate) fn finish_draft(
         finish_reason: ending.finish_reason,
         ended_at,
         content: None,
-        segment: None,
+        last_segment: None,
         items: Vec::new(),
         usage,
         releases_key: false,

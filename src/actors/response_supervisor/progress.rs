@@ -240,7 +240,7 @@ impl ResponseSupervisor {
     pub(super) fn check_patience(&mut self, ctx: &mut Context<Self>) {
         let settings = &self.node.settings;
         let patience = match self.stage {
-            Stage::Admitting(_) => settings.admission_patience,
+            Stage::Admitting(_) => settings.admission_patience.min(settings.outage_patience),
             Stage::Running | Stage::Settling | Stage::Over(_) => settings.outage_patience,
         };
         let impatient = self.waiting_since.is_some_and(|since| since.elapsed() >= patience);

@@ -194,8 +194,8 @@ impl ResponseSupervisor {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        self.children.beat(self.node.settings.missed_beats);
-        self.readers.beat(self.node.settings.missed_beats);
+        self.children.beat(self.node.settings.missed_beats());
+        self.readers.beat(self.node.settings.missed_beats());
         self.check_patience(ctx);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
@@ -212,7 +212,7 @@ impl ResponseSupervisor {
 
 fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
     match key {
-        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store), key, plan.id))),
+        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store.responses), key, plan.id))),
         None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Stage;
 use crate::admission::{Fallback, Model, ModelCatalog, Refusal};
-use crate::domain::{Encoding, Limits, Prompt, Target};
+use crate::domain::{Encoding, LimitOptions, Prompt, Target};
 use crate::tokens::{TokenCounter, TokenError};
 
 /// Every prompt has a hundred tokens.
@@ -43,7 +43,7 @@ fn model(id: &str, fallbacks: &[(&str, u32)]) -> Model {
 
 /// Where a request would be asked, as provider and model.
 async fn asked(catalog: ModelCatalog, keys: serde_json::Value) -> Result<Vec<(String, String)>, Refusal> {
-    let stage = Stage::start(catalog, Limits::default(), AHundred).await;
+    let stage = Stage::start(catalog, LimitOptions::default(), AHundred).await;
     let targets = stage.plan(keys).await?.plan.targets;
     Ok(targets.into_iter().map(|target| (target.provider, target.model)).collect())
 }

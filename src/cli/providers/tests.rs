@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::{build, limits};
-use crate::actors::ProviderLimits;
+use crate::actors::ProviderOptions;
 use crate::cli::tests::configured;
 use crate::provider::GateLimits;
 
@@ -14,13 +14,13 @@ fn what_stands_in_front_of_a_provider_is_what_the_configuration_says() {
          [providers.eliza]\nmax_concurrent = 6\nmax_queue = 7",
     );
     let told = |name: &str| {
-        let ProviderLimits { gate, queue_timeout, retry, .. } = limits(&config.providers[name]);
-        (gate, queue_timeout, retry.most_retries)
+        let ProviderOptions { gate, queue_timeout, retry, .. } = limits(&config.providers[name]);
+        (gate, queue_timeout, retry.max_retries)
     };
-    let gate = |max_concurrent: usize, max_queue: usize, max_per_key: Option<usize>| GateLimits {
+    let gate = |max_concurrent: usize, max_queue: usize, max_concurrent_per_key: Option<usize>| GateLimits {
         max_concurrent: NonZeroUsize::MIN.saturating_add(max_concurrent - 1),
         max_queue,
-        max_per_key: max_per_key.and_then(NonZeroUsize::new),
+        max_concurrent_per_key: max_concurrent_per_key.and_then(NonZeroUsize::new),
     };
     assert_eq!(told("p"), (gate(1, 2, Some(3)), Duration::from_secs(4), 5));
     assert_eq!(told("eliza"), (gate(6, 7, None), Duration::from_secs(30), 2));
@@ -32,7 +32,7 @@ fn what_stands_in_front_of_a_provider_is_what_the_configuration_says() {
 fn a_provider_of_which_nothing_is_said_has_the_limits_of_the_library() {
     let config = configured("[providers.p]\nkind = \"chat_completions\"\nbase_url = \"http://h/v1\"\nmodels = [\"m\"]");
     for section in config.providers.values() {
-        assert_eq!(format!("{:?}", limits(section)), format!("{:?}", ProviderLimits::default()));
+        assert_eq!(format!("{:?}", limits(section)), format!("{:?}", ProviderOptions::default()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What to do about errors of users and keys.
 
 use super::{access, for_database, vaults};
+use crate::store::AccountError;
 
 pub(super) fn for_service(error: &access::ServiceError) -> String {
     match error {
@@ -13,12 +14,12 @@ pub(super) fn for_service(error: &access::ServiceError) -> String {
     }
 }
 
-pub(super) fn for_accounts(error: &access::Error) -> String {
+pub(super) fn for_accounts(error: &AccountError) -> String {
     match error {
-        access::Error::NameTaken => "choose another name; `antiphon users list` shows those that are taken.".to_owned(),
-        access::Error::UnknownUser => {
+        AccountError::NameTaken => "choose another name; `antiphon users list` shows those that are taken.".to_owned(),
+        AccountError::UnknownUser => {
             "`antiphon users list` shows names and ids; `antiphon users create NAME` adds a user.".to_owned()
         }
-        access::Error::Store(error) => for_database(error),
+        AccountError::Store(error) => for_database(error),
     }
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use super::{exit_code, report};
-use crate::access::{Error, ServiceError};
+use crate::access::ServiceError;
 use crate::cli::Obstacle;
 use crate::config::{Config, Environment};
 use crate::protocol::UserId;
 use crate::provider::UpstreamError;
-use crate::store;
+use crate::store::{self, AccountError};
 use crate::vault::{self, RingError};
 
 #[test]
@@ -53,15 +53,15 @@ fn away() -> store::Error {
 
 #[test]
 fn every_error_of_users_and_keys_comes_with_what_to_do() {
-    for error in [Error::NameTaken, Error::UnknownUser, Error::Store(away())] {
+    for error in [AccountError::NameTaken, AccountError::UnknownUser, AccountError::Store(away())] {
         advised(error);
     }
     for error in [
         ServiceError::InvalidName,
         ServiceError::Vault(vault::Error::Randomness),
-        ServiceError::Accounts(Error::UnknownUser),
-        ServiceError::Accounts(Error::NameTaken),
-        ServiceError::Accounts(Error::Store(away())),
+        ServiceError::Accounts(AccountError::UnknownUser),
+        ServiceError::Accounts(AccountError::NameTaken),
+        ServiceError::Accounts(AccountError::Store(away())),
         ServiceError::Randomness,
     ] {
         advised(error);
@@ -101,7 +101,7 @@ fn every_error_of_the_vault_comes_with_what_to_do() {
         vault::Error::NoDataKey(UserId::new()),
         vault::Error::Randomness,
         vault::Error::Ring(RingError::Full),
-        vault::Error::Accounts(Error::UnknownUser),
+        vault::Error::Accounts(AccountError::UnknownUser),
     ] {
         advised(error);
     }

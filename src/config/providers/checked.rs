@@ -107,7 +107,7 @@ impl Checked<'_> {
             max_concurrent: limit(".max_concurrent", section.max_concurrent, MOST_AT_ONCE)
                 .unwrap_or(defaults.max_concurrent),
             max_queue: section.max_queue.unwrap_or(defaults.max_queue),
-            max_per_caller: limit(".max_concurrent_per_key", section.max_concurrent_per_key, MOST_AT_ONCE),
+            max_concurrent_per_key: limit(".max_concurrent_per_key", section.max_concurrent_per_key, MOST_AT_ONCE),
             queue_timeout: section.queue_timeout.unwrap_or(defaults.queue_timeout),
         }
     }

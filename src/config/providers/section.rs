@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Capacity, ELIZA, MAX_RETRIES};
-use crate::config::{duration, models::Models, word};
+use crate::config::models::Models;
 use crate::domain::Timeouts;
+use crate::domain::options::{duration, word};
 
 /// The section as it is written.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -99,7 +99,7 @@ fn a_provider_can_come_from_the_environment_alone() {
     .unwrap();
     let local = upstream(&config, "local");
     assert_eq!(local.models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(local.capacity.max_per_caller, NonZeroUsize::new(3));
+    assert_eq!(local.capacity.max_concurrent_per_key, NonZeroUsize::new(3));
     assert_eq!(local.timeouts.total, Duration::from_secs(5));
     assert_eq!(local.kind, Kind::ChatCompletions(OutputLimitField::MaxTokens));
 }
@@ -115,8 +115,8 @@ fn the_file_tells_the_defaults_of_a_provider() {
     let bare = load(&provider("models = [\"m\"]"), &[]).unwrap();
     let bare = upstream(&bare, "a");
     assert_eq!((told.kind, told.timeouts, told.max_retries), (bare.kind, bare.timeouts, bare.max_retries));
-    assert_eq!(told.capacity, Capacity { max_per_caller: NonZeroUsize::new(64), ..bare.capacity });
-    assert_eq!(bare.capacity.max_per_caller, None);
+    assert_eq!(told.capacity, Capacity { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.capacity });
+    assert_eq!(bare.capacity.max_concurrent_per_key, None);
     let Some(Provider::Eliza(eliza)) = load("", &[]).unwrap().providers.remove("eliza") else { unreachable!() };
     assert_eq!(eliza, bare.capacity);
 }
@@ -208,7 +208,7 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
     let capacity = Capacity {
         max_concurrent: NonZeroUsize::MIN,
         max_queue: 2,
-        max_per_caller: None,
+        max_concurrent_per_key: None,
         queue_timeout: Duration::from_secs(1),
     };
     assert_eq!((upstream(&config, "a").capacity, upstream(&config, "a").max_retries), (capacity, 0));

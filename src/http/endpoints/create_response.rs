@@ -9,7 +9,7 @@ use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::{Admitted, RequestContext};
 use crate::domain::{Idempotency, View};
 use crate::http::{
-    ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_wish,
+    ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, ResponseId, UserId};
@@ -27,9 +27,9 @@ pub(in crate::http) async fn create_response(
     payload: web::Payload,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let disconnect = disconnect_wish(&request)?;
+    let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let bytes = body::read(&request, payload, &state.settings).await?;
+    let bytes = body::read(&request, payload, &state.options).await?;
     let idempotency = digests(principal.user, key, &bytes, &state).await?;
     let (request_id, caller) = (RequestId::of(&request).0, principal.key_id);
     let context = RequestContext { request_id, caller, disconnect, idempotency };

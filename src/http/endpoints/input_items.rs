@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::validate_include;
 use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query};
 use crate::protocol::{Item, ItemId};
-use crate::store::Order;
+use crate::store::SortOrder;
 
 const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
@@ -39,10 +39,10 @@ pub(in crate::http) async fn input_items(
     Ok(HttpResponse::Ok().json(Page { object: "list", first_id, last_id, has_more, data }))
 }
 
-fn order(query: &Query) -> Result<Order, ApiError> {
+fn order(query: &Query) -> Result<SortOrder, ApiError> {
     match query.get("order") {
-        None | Some("desc") => Ok(Order::Descending),
-        Some("asc") => Ok(Order::Ascending),
+        None | Some("desc") => Ok(SortOrder::Descending),
+        Some("asc") => Ok(SortOrder::Ascending),
         Some(_) => Err(ApiError::parameter("order", "Invalid value for 'order': expected 'asc' or 'desc'.")),
     }
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::DeliveryMode;
-use crate::admission::{DisconnectWish, RequestContext};
+use crate::admission::RequestContext;
+use crate::domain::DisconnectMode;
 use crate::http::ApiError;
 use crate::protocol::{CreateResponse, ResponseId, Status};
 use crate::refusal::Refusal;
@@ -134,7 +135,7 @@ async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
     let context = RequestContext {
         request_id: "req".to_owned(),
         caller: "key".to_owned(),
-        disconnect: Some(DisconnectWish::Continue),
+        disconnect: Some(DisconnectMode::Continue),
         idempotency: None,
     };
     let planned = api.node.admission().plan(api.user, CreateResponse::text("m", "x"), context).await.unwrap();

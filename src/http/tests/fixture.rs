@@ -30,14 +30,14 @@ use crate::actors::{
 };
 use crate::admission::Model;
 use crate::antiphon::Antiphon;
-use crate::domain::{Cause, Encoding, Idempotency, Limits, Prompt, RunPlan, Target, Timestamp};
+use crate::domain::{Cause, Encoding, Idempotency, LimitOptions, Prompt, ResponseOptions, RunPlan, Target, Timestamp};
 use crate::http::{
-    Authenticate, Backend, HttpSettings, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
+    Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
-use crate::store::{self, MemoryStore, Order};
+use crate::store::{self, MemoryStore, SortOrder};
 use crate::testkit::PuppetProvider;
 use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
@@ -50,7 +50,7 @@ pub(super) struct FakeBackend {
     pub(super) plans: Mutex<Vec<RunPlan>>,
     pub(super) wishes: Mutex<Vec<DeliveryMode>>,
     pub(super) resumed: Mutex<Vec<DeliveryMode>>,
-    pub(super) pages: Mutex<Vec<(Order, Option<ItemId>, u32)>>,
+    pub(super) pages: Mutex<Vec<(SortOrder, Option<ItemId>, u32)>>,
     /// Readers to hand out, in order.
     pub(super) readers: Mutex<Vec<ClientStream>>,
     /// Who has the idempotency key, whichever it is.
@@ -140,7 +140,7 @@ impl Backend for FakeBackend {
         &self,
         _: UserId,
         id: ResponseId,
-        page: (Order, Option<ItemId>, u32),
+        page: (SortOrder, Option<ItemId>, u32),
     ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
         self.find(id)?;
         let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
@@ -228,10 +228,13 @@ impl Answer {
 
 impl Api {
     pub(super) fn new() -> Self {
-        Self::with(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }, Limits::default())
+        Self::with(
+            HttpOptions { keep_alive: Duration::from_millis(20), ..HttpOptions::default() },
+            LimitOptions::default(),
+        )
     }
 
-    pub(super) fn with(settings: HttpSettings, limits: Limits) -> Self {
+    pub(super) fn with(options: HttpOptions, limits: LimitOptions) -> Self {
         let backend = Arc::new(FakeBackend::default());
         let store = Arc::new(MemoryStore::new());
         let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
@@ -243,14 +246,14 @@ impl Api {
             .models(["m", "org/name"].into_iter().map(model).collect())
             .limits(limits)
             .token_counter(ByteCounter)
-            .arbiters(1)
+            .responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() })
             .start()
             .unwrap();
         let state = HttpState {
             backend: Arc::clone(&backend) as Arc<dyn Backend>,
             admission: Arc::clone(node.admission()),
             authenticator: Arc::new(OneKey(user)),
-            settings: Arc::new(settings),
+            options: Arc::new(options),
             in_flight: InFlight::default(),
         };
         Self { backend, node, user, state }

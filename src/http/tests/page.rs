@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::fixture::Api;
-use crate::domain::Limits;
-use crate::http::{HttpSettings, serve};
+use crate::domain::LimitOptions;
+use crate::http::{HttpOptions, ServerOptions, serve};
 
 const FILES: [(&str, &str); 5] = [
     ("/", "text/html; charset=utf-8"),
@@ -27,10 +27,10 @@ struct Site {
 
 impl Site {
     fn start(page: bool) -> Self {
-        let api = Api::with(HttpSettings { page, ..HttpSettings::default() }, Limits::default());
+        let api = Api::with(HttpOptions { page, ..HttpOptions::default() }, LimitOptions::default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let server = serve(listener, api.state()).unwrap();
+        let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
         let handle = server.handle();
         #[expect(clippy::disallowed_methods, reason = "a server is no actor")]
         actix_web::rt::spawn(server);

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::fixture::{Api, KEY, outcome};
 use crate::actors::{DeliveryMode, Emission};
-use crate::domain::{BreakerState, Cause, DisconnectPolicy, Limits, View};
-use crate::http::HttpSettings;
+use crate::domain::{BreakerState, Cause, DisconnectPolicy, LimitOptions, View};
+use crate::http::HttpOptions;
 use crate::protocol::{ItemId, ResponseId, Status};
 use crate::provider::{GateFigures, UpstreamHealth};
-use crate::store::Order;
+use crate::store::SortOrder;
 
 #[actix_web::test]
 async fn a_request_becomes_a_plan_with_every_default() {
@@ -50,8 +50,8 @@ async fn a_response_in_the_background_is_answered_as_of_now() {
 
 #[actix_web::test]
 async fn a_stream_of_a_response_in_the_background_does_not_wait_for_the_provider() {
-    let settings = HttpSettings { header_wait: Duration::MAX, ..HttpSettings::default() };
-    let api = Api::with(settings, Limits::default());
+    let options = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
+    let api = Api::with(options, LimitOptions::default());
     let feed = api.reader();
     feed.sink.try_send(Emission::End).unwrap();
     let answer = api.create(json!({"model": "m", "input": "hi", "background": true, "stream": true})).await;
@@ -171,7 +171,8 @@ async fn input_items_are_paged() {
     api.get(&format!("{path}?order=asc&after=msg_1&limit=1")).await;
     api.get(&format!("{path}?limit=100")).await;
     let after = Some(ItemId::from("msg_1".to_owned()));
-    let pages = [(Order::Descending, None, 20), (Order::Ascending, after, 1), (Order::Descending, None, 100)];
+    let pages =
+        [(SortOrder::Descending, None, 20), (SortOrder::Ascending, after, 1), (SortOrder::Descending, None, 100)];
     assert_eq!(*api.backend.pages.lock(), pages);
 }
 

@@ -4,8 +4,8 @@ use actix_web::test::TestRequest;
 use serde_json::json;
 
 use super::fixture::Api;
-use crate::domain::Limits;
-use crate::http::HttpSettings;
+use crate::domain::LimitOptions;
+use crate::http::HttpOptions;
 
 fn body_of(size: usize) -> String {
     let empty = json!({"model": "none", "input": ""}).to_string().len();
@@ -14,8 +14,8 @@ fn body_of(size: usize) -> String {
 
 #[actix_web::test]
 async fn a_body_is_read_up_to_its_limit_and_not_one_byte_further() {
-    let settings = HttpSettings { body_bytes: 100_000, ..HttpSettings::default() };
-    let api = Api::with(settings, Limits::default());
+    let options = HttpOptions { body_limit: 100_000, ..HttpOptions::default() };
+    let api = Api::with(options, LimitOptions::default());
     for (size, status, code) in
         [(99_999, 404, "model_not_found"), (100_000, 404, "model_not_found"), (100_001, 413, "request_too_large")]
     {

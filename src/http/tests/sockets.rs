@@ -11,12 +11,12 @@ use tokio::{
 
 use super::fixture::{Api, KEY};
 use crate::actors::ResponsePhase;
-use crate::http::serve;
+use crate::http::{ServerOptions, serve};
 
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = serve(listener, api.state()).unwrap();
+    let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "a server is no actor")]
     actix_web::rt::spawn(server);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, outcome};
 use crate::actors::{DeliveryMode, Emission, ResponsePhase};
-use crate::domain::{Cause, Limits, View};
-use crate::http::HttpSettings;
+use crate::domain::{Cause, LimitOptions, View};
+use crate::http::HttpOptions;
 use crate::protocol::Status;
 
 fn frames(numbers: impl IntoIterator<Item = u64>) -> String {
@@ -117,9 +117,9 @@ async fn readers_that_keep_failing_end_the_stream() {
 #[actix_web::test]
 async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     tokio::time::pause();
-    let settings = || HttpSettings { header_wait: Duration::from_millis(30), ..HttpSettings::default() };
+    let options = || HttpOptions { header_wait: Duration::from_millis(30), ..HttpOptions::default() };
     // Nothing yet when time is up: the stream has begun, and tells how it ends.
-    let api = Api::with(settings(), Limits::default());
+    let api = Api::with(options(), LimitOptions::default());
     let feed = api.reader();
     let (ended, sink) = (feed.phase, feed.sink);
     let failing = async {
@@ -131,7 +131,7 @@ async fn the_status_line_waits_for_the_provider_but_not_for_ever() {
     let (answer, ()) = tokio::join!(stream(&api), failing);
     assert_eq!(answer.status, 200);
     // The database went away before anything was known.
-    let api = Api::with(settings(), Limits::default());
+    let api = Api::with(options(), LimitOptions::default());
     api.reader().phase.send_replace(ResponsePhase::Unavailable);
     assert_eq!(stream(&api).await.error().0, 503);
 }

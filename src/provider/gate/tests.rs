@@ -14,9 +14,13 @@ fn gate(max_concurrent: usize, max_queue: usize) -> Gate {
     gate_with_keys(max_concurrent, max_queue, None)
 }
 
-fn gate_with_keys(max_concurrent: usize, max_queue: usize, max_per_key: Option<usize>) -> Gate {
-    let max_per_key = max_per_key.and_then(NonZeroUsize::new);
-    Gate::new(GateLimits { max_concurrent: NonZeroUsize::new(max_concurrent).unwrap(), max_queue, max_per_key })
+fn gate_with_keys(max_concurrent: usize, max_queue: usize, max_concurrent_per_key: Option<usize>) -> Gate {
+    let max_concurrent_per_key = max_concurrent_per_key.and_then(NonZeroUsize::new);
+    Gate::new(GateLimits {
+        max_concurrent: NonZeroUsize::new(max_concurrent).unwrap(),
+        max_queue,
+        max_concurrent_per_key,
+    })
 }
 
 fn permit(gate: &Gate, key: &str) -> Permit {

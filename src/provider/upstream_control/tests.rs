@@ -11,7 +11,7 @@ use super::*;
 /// Opens after two failures, for five seconds; one slot; two free retries.
 fn control() -> UpstreamControl {
     let policy = UpstreamPolicy {
-        gate: GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 1, max_per_key: None },
+        gate: GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 1, max_concurrent_per_key: None },
         breaker: BreakerPolicy { failures: 2, ..BreakerPolicy::default() },
         retry_budget: RetryBudgetPolicy { free: 2, ..RetryBudgetPolicy::default() },
     };
@@ -96,7 +96,7 @@ fn first_attempts_pay_for_retries_and_retries_and_refused_attempts_do_not() {
 #[test]
 fn a_fixed_source_fixes_the_cool_down() {
     let policy = UpstreamPolicy {
-        gate: GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 0, max_per_key: None },
+        gate: GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 0, max_concurrent_per_key: None },
         breaker: BreakerPolicy { failures_on_trial: 1, ..BreakerPolicy::default() },
         retry_budget: RetryBudgetPolicy::default(),
     };

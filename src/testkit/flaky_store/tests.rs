@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::FlakyStore;
 use crate::protocol::ResponseId;
-use crate::store::{CommitOutcome, Entry, Error, MemoryStore, Store};
+use crate::store::{CommitOutcome, Error, GroupCommit as _, JournalEntry, MemoryStore};
 
 fn flaky() -> Arc<FlakyStore> {
     Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())))
 }
 
-fn delete() -> [Entry; 1] {
-    [Entry::Delete(ResponseId::new())]
+fn delete() -> [JournalEntry; 1] {
+    [JournalEntry::Delete(ResponseId::new())]
 }
 
 #[tokio::test]

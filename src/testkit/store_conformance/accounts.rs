@@ -1,12 +1,14 @@
-//! Users and keys.
+//! Users, API keys and data keys.
 
 use bytes::Bytes;
 
-use super::{Subject, cases, fixtures::*};
-use crate::access::{ApiKeyRecord, Error, UserRecord, WrappedKey};
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{CommitOutcome, Side};
+use crate::store::{AccountError, ApiKeyRecord, CommitOutcome, ItemSide, UserRecord, WrappedKey};
+use crate::testkit::store_conformance::{
+    fixtures::*,
+    suite::{Subject, cases},
+};
 
 cases! {
     a_user_reads_back_with_its_data_key,
@@ -26,7 +28,7 @@ fn wrapped(key_version: u32, bytes: &'static str) -> WrappedKey {
 async fn created(subject: Subject<'_>) -> UserRecord {
     let id = UserId::new();
     let user = UserRecord { id, name: format!("name of {id}"), created_at: Timestamp::from_micros(5) };
-    subject.accounts.create_user(user.clone(), wrapped(1, "wrapped")).await.unwrap();
+    subject.store.accounts.create_user(user.clone(), wrapped(1, "wrapped")).await.unwrap();
     user
 }
 
@@ -39,56 +41,56 @@ async fn with_key(subject: Subject<'_>, user: UserId, created_at: i64) -> ApiKey
         created_at: Timestamp::from_micros(created_at),
         revoked_at: None,
     };
-    subject.accounts.create_api_key(key.clone()).await.unwrap();
+    subject.store.accounts.create_api_key(key.clone()).await.unwrap();
     key
 }
 
 async fn a_user_reads_back_with_its_data_key(subject: Subject<'_>) {
     let (one, two) = (created(subject).await, created(subject).await);
-    let users = subject.accounts.users().await.unwrap();
+    let users = subject.store.accounts.users().await.unwrap();
     assert!(users.is_sorted_by_key(|user| &user.name));
     assert!(users.contains(&one) && users.contains(&two));
-    assert_eq!(subject.accounts.data_key(one.id).await.unwrap(), Some(wrapped(1, "wrapped")));
-    assert!(subject.accounts.data_keys().await.unwrap().contains(&(two.id, wrapped(1, "wrapped"))));
-    assert_eq!(subject.accounts.data_key(UserId::new()).await.unwrap(), None);
+    assert_eq!(subject.store.accounts.data_key(one.id).await.unwrap(), Some(wrapped(1, "wrapped")));
+    assert!(subject.store.accounts.data_keys().await.unwrap().contains(&(two.id, wrapped(1, "wrapped"))));
+    assert_eq!(subject.store.accounts.data_key(UserId::new()).await.unwrap(), None);
 }
 
 async fn a_user_is_found_by_exactly_its_name(subject: Subject<'_>) {
     let (one, two) = (created(subject).await, created(subject).await);
-    let found = async |name: &str| subject.accounts.user_by_name(name).await.unwrap();
+    let found = async |name: &str| subject.store.accounts.user_by_name(name).await.unwrap();
     assert_eq!((found(&one.name).await, found(&two.name).await), (Some(one.clone()), Some(two)));
     for name in ["", "%", &one.name.to_uppercase(), &format!("{} ", one.name), &one.id.to_string()] {
         assert_eq!(found(name).await, None, "{name:?}");
     }
-    assert!(subject.accounts.delete_user(one.id).await.unwrap());
+    assert!(subject.store.accounts.delete_user(one.id).await.unwrap());
     assert_eq!(found(&one.name).await, None);
 }
 
 async fn a_name_is_taken_once(subject: Subject<'_>) {
     let mut other = created(subject).await;
     other.id = UserId::new();
-    let answer = subject.accounts.create_user(other.clone(), wrapped(1, "wrapped")).await;
-    assert!(matches!(answer, Err(Error::NameTaken)));
-    assert_eq!(subject.accounts.data_key(other.id).await.unwrap(), None, "nothing is left behind");
+    let answer = subject.store.accounts.create_user(other.clone(), wrapped(1, "wrapped")).await;
+    assert!(matches!(answer, Err(AccountError::NameTaken)));
+    assert_eq!(subject.store.accounts.data_key(other.id).await.unwrap(), None, "nothing is left behind");
 }
 
 async fn a_data_key_is_rewrapped_only_from_what_it_is(subject: Subject<'_>) {
     let user = created(subject).await.id;
     let (old, new) = (wrapped(1, "wrapped"), wrapped(2, "wrapped again"));
-    let rewrap = async |old: &WrappedKey| subject.accounts.rewrap_data_key(user, old, new.clone()).await.unwrap();
+    let rewrap = async |old: &WrappedKey| subject.store.accounts.rewrap_data_key(user, old, new.clone()).await.unwrap();
     assert!(!rewrap(&wrapped(1, "other bytes")).await);
     assert!(!rewrap(&wrapped(3, "wrapped")).await);
     assert!(rewrap(&old).await);
     assert!(!rewrap(&old).await);
-    assert_eq!(subject.accounts.data_key(user).await.unwrap(), Some(new.clone()));
+    assert_eq!(subject.store.accounts.data_key(user).await.unwrap(), Some(new.clone()));
 }
 
 async fn an_api_key_reads_back(subject: Subject<'_>) {
     let user = created(subject).await.id;
     let (newer, older) = (with_key(subject, user, 9).await, with_key(subject, user, 8).await);
-    assert_eq!(subject.accounts.api_key(&newer.id).await.unwrap(), Some(newer.clone()));
-    assert_eq!(subject.accounts.api_key("nobody's").await.unwrap(), None);
-    let all = subject.accounts.api_keys().await.unwrap();
+    assert_eq!(subject.store.accounts.api_key(&newer.id).await.unwrap(), Some(newer.clone()));
+    assert_eq!(subject.store.accounts.api_key("nobody's").await.unwrap(), None);
+    let all = subject.store.accounts.api_keys().await.unwrap();
     let of_user: Vec<&ApiKeyRecord> = all.iter().filter(|key| key.user == user).collect();
     assert_eq!(of_user, [&older, &newer]);
 }
@@ -97,17 +99,17 @@ async fn an_api_key_needs_its_user(subject: Subject<'_>) {
     let mut key = with_key(subject, created(subject).await.id, 1).await;
     key.id.push_str(" more");
     key.user = UserId::new();
-    assert!(matches!(subject.accounts.create_api_key(key).await, Err(Error::UnknownUser)));
+    assert!(matches!(subject.store.accounts.create_api_key(key).await, Err(AccountError::UnknownUser)));
 }
 
 async fn a_revoked_key_keeps_its_first_time(subject: Subject<'_>) {
     let key = with_key(subject, created(subject).await.id, 1).await;
     for at in [3, 4] {
-        assert!(subject.accounts.revoke_api_key(&key.id, Timestamp::from_micros(at)).await.unwrap());
+        assert!(subject.store.accounts.revoke_api_key(&key.id, Timestamp::from_micros(at)).await.unwrap());
     }
-    let revoked = subject.accounts.api_key(&key.id).await.unwrap().unwrap();
+    let revoked = subject.store.accounts.api_key(&key.id).await.unwrap().unwrap();
     assert_eq!(revoked.revoked_at, Some(Timestamp::from_micros(3)));
-    assert!(!subject.accounts.revoke_api_key("nobody's", Timestamp::from_micros(3)).await.unwrap());
+    assert!(!subject.store.accounts.revoke_api_key("nobody's", Timestamp::from_micros(3)).await.unwrap());
 }
 
 async fn deleting_a_user_deletes_all_that_is_its_own(subject: Subject<'_>) {
@@ -115,14 +117,14 @@ async fn deleting_a_user_deletes_all_that_is_its_own(subject: Subject<'_>) {
     let key = with_key(subject, user.id, 1).await;
     let (mine, theirs) = (admission_of(ResponseId::new(), user.id), admission_of(ResponseId::new(), other.id));
     assert_eq!(subject.commit_all(&[admit(&mine), admit(&theirs)]).await, [CommitOutcome::Committed; 2]);
-    assert!(subject.accounts.delete_user(user.id).await.unwrap());
-    assert!(!subject.accounts.delete_user(user.id).await.unwrap());
-    assert_eq!(subject.store.response(mine.row.id).await.unwrap(), None);
+    assert!(subject.store.accounts.delete_user(user.id).await.unwrap());
+    assert!(!subject.store.accounts.delete_user(user.id).await.unwrap());
+    assert_eq!(subject.store.responses.response(mine.row.id).await.unwrap(), None);
     assert!(subject.log(mine.row.id).await.is_empty());
-    assert!(subject.items(mine.row.id, Side::Input).await.is_empty());
-    assert_eq!(subject.accounts.api_key(&key.id).await.unwrap(), None);
-    assert_eq!(subject.accounts.data_key(user.id).await.unwrap(), None);
-    assert!(!subject.accounts.users().await.unwrap().contains(&user));
+    assert!(subject.items(mine.row.id, ItemSide::Input).await.is_empty());
+    assert_eq!(subject.store.accounts.api_key(&key.id).await.unwrap(), None);
+    assert_eq!(subject.store.accounts.data_key(user.id).await.unwrap(), None);
+    assert!(!subject.store.accounts.users().await.unwrap().contains(&user));
     assert_eq!(subject.row(theirs.row.id).await, theirs.row);
-    assert!(subject.accounts.data_key(other.id).await.unwrap().is_some());
+    assert!(subject.store.accounts.data_key(other.id).await.unwrap().is_some());
 }

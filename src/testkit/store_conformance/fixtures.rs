@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Subject;
+use super::suite::Subject;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
-    AdmissionRecord, Append, Claim, CommitOutcome, Conflict, EndingRecord, Entry, ItemQuery, Order, ResponseRow,
-    Segment, Side, StoredItem, UsageRecord,
+    AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, ItemQuery, ItemSide,
+    JournalEntry, LastSegment, ResponseRow, Segment, SortOrder, StoredItem, UsageRecord,
 };
 
 pub(super) const EPOCH: i64 = 7;
@@ -31,8 +31,8 @@ pub(super) struct TestNode {
 
 impl TestNode {
     /// Its claim of a response from the owner of that epoch.
-    pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> Entry {
-        Entry::Claim(Claim { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
+    pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> JournalEntry {
+        JournalEntry::Claim(ClaimRecord { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
     }
 }
 
@@ -44,7 +44,7 @@ impl Subject<'_> {
 
     /// The node under its next epoch.
     pub(super) async fn restarted(self, name: &str, lease: Duration) -> TestNode {
-        let epoch = self.store.next_epoch(name, lease).await.unwrap();
+        let epoch = self.store.nodes.next_epoch(name, lease).await.unwrap();
         TestNode { name: name.to_owned(), epoch }
     }
 
@@ -58,12 +58,12 @@ impl Subject<'_> {
     }
 
     /// Commits one entry.
-    pub(super) async fn commit(self, entry: Entry) -> CommitOutcome {
+    pub(super) async fn commit(self, entry: JournalEntry) -> CommitOutcome {
         self.commit_all(&[entry]).await[0]
     }
 
-    pub(super) async fn commit_all(self, group: &[Entry]) -> Vec<CommitOutcome> {
-        let outcomes = self.store.commit(group).await.unwrap();
+    pub(super) async fn commit_all(self, group: &[JournalEntry]) -> Vec<CommitOutcome> {
+        let outcomes = self.store.group_commit.commit(group).await.unwrap();
         assert_eq!(outcomes.len(), group.len(), "an outcome for each entry");
         outcomes
     }
@@ -76,18 +76,18 @@ impl Subject<'_> {
     }
 
     pub(super) async fn row(self, id: ResponseId) -> ResponseRow {
-        self.store.response(id).await.unwrap().unwrap()
+        self.store.responses.response(id).await.unwrap().unwrap()
     }
 
     /// The whole log as (first fact, bytes).
     pub(super) async fn log(self, id: ResponseId) -> Vec<(u64, Bytes)> {
-        let segments = self.store.segments(id, 0, u32::MAX).await.unwrap();
+        let segments = self.store.responses.segments(id, 0, u32::MAX).await.unwrap();
         segments.into_iter().map(|segment| (segment.first, segment.bytes)).collect()
     }
 
-    pub(super) async fn items(self, response: ResponseId, side: Side) -> Vec<StoredItem> {
-        let query = ItemQuery { response, side, order: Order::Ascending, after: None, limit: 1000 };
-        self.store.items(query).await.unwrap().items
+    pub(super) async fn items(self, response: ResponseId, side: ItemSide) -> Vec<StoredItem> {
+        let query = ItemQuery { response, side, order: SortOrder::Ascending, after: None, limit: 1000 };
+        self.store.responses.items(query).await.unwrap().items
     }
 }
 
@@ -115,9 +115,9 @@ pub(super) fn admission_of(id: ResponseId, user: UserId) -> AdmissionRecord {
     };
     AdmissionRecord {
         row,
-        items: vec![item(id, Side::Input, 0)],
+        items: vec![item(id, ItemSide::Input, 0)],
         segment: Some(segment(id, 0, 3, "created")),
-        claim: None,
+        idempotency: None,
     }
 }
 
@@ -130,19 +130,19 @@ pub(super) fn admission_not_stored() -> AdmissionRecord {
     admission
 }
 
-pub(super) fn admit(admission: &AdmissionRecord) -> Entry {
-    Entry::Admit(Box::new(admission.clone()))
+pub(super) fn admit(admission: &AdmissionRecord) -> JournalEntry {
+    JournalEntry::Admit(Box::new(admission.clone()))
 }
 
 pub(super) fn segment(response: ResponseId, first: u64, count: u32, bytes: &'static str) -> Segment {
     Segment { response, first, count, bytes: Bytes::from_static(bytes.as_bytes()) }
 }
 
-pub(super) fn append(after: u64, segment: Segment) -> Entry {
-    Entry::Append(Append { epoch: EPOCH, after, begins: false, segment })
+pub(super) fn append(after: u64, segment: Segment) -> JournalEntry {
+    JournalEntry::Append(AppendRecord { epoch: EPOCH, after, begins: false, segment })
 }
 
-pub(super) fn item(response: ResponseId, side: Side, position: u32) -> StoredItem {
+pub(super) fn item(response: ResponseId, side: ItemSide, position: u32) -> StoredItem {
     let id = ItemId::from(format!("msg_{position}_of_{response}"));
     StoredItem { response, side, position, id, content: Bytes::from(format!("{} {position}", side.as_str())) }
 }
@@ -176,13 +176,18 @@ pub(super) fn ending(admission: &AdmissionRecord) -> EndingRecord {
         finish_reason: Some("stop".to_owned()),
         ended_at,
         content: Some(Bytes::from_static(b"the text")),
-        segment: Some((0, segment(id, 3, 1, "failed"))),
-        items: vec![item(id, Side::Output, 0), item(id, Side::Output, 1)],
+        last_segment: last_segment(0, segment(id, 3, 1, "failed")),
+        items: vec![item(id, ItemSide::Output, 0), item(id, ItemSide::Output, 1)],
         usage: vec![record],
         releases_key: false,
     }
 }
 
-pub(super) fn end(ending: &EndingRecord) -> Entry {
-    Entry::End(Box::new(ending.clone()))
+/// The end of a log.
+pub(super) fn last_segment(after: u64, segment: Segment) -> Option<LastSegment> {
+    Some(LastSegment { after, segment })
+}
+
+pub(super) fn end(ending: &EndingRecord) -> JournalEntry {
+    JournalEntry::End(Box::new(ending.clone()))
 }

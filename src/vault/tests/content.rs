@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{add_user, vault};
 use crate::protocol::{ResponseId, UserId};
-use crate::store::Side;
+use crate::store::ItemSide;
 use crate::vault::cipher::MAX_PLAINTEXT;
 use crate::vault::key::SecretKey;
 use crate::vault::{CiphertextContext, Error, KeyRing, ResponseKey, UserKey};
@@ -11,10 +11,10 @@ const PLACES: [CiphertextContext; 7] = [
     CiphertextContext::Content,
     CiphertextContext::Segment { first: 0 },
     CiphertextContext::Segment { first: 7 },
-    CiphertextContext::Item { side: Side::Input, position: 0 },
-    CiphertextContext::Item { side: Side::Input, position: 7 },
-    CiphertextContext::Item { side: Side::Output, position: 0 },
-    CiphertextContext::Item { side: Side::Output, position: 7 },
+    CiphertextContext::Item { side: ItemSide::Input, position: 0 },
+    CiphertextContext::Item { side: ItemSide::Input, position: 7 },
+    CiphertextContext::Item { side: ItemSide::Output, position: 0 },
+    CiphertextContext::Item { side: ItemSide::Output, position: 7 },
 ];
 
 fn key() -> ResponseKey {
@@ -76,7 +76,7 @@ fn a_payload_above_the_bound_is_neither_sealed_nor_opened() {
 
 #[tokio::test]
 async fn a_deleted_user_has_no_key_in_memory_or_in_the_database() {
-    use crate::access::Accounts as _;
+    use crate::store::AccountStore as _;
     let (vault, accounts) = vault(KeyRing::generate().unwrap());
     let user = add_user(&vault, &accounts).await;
     vault.user_key(user).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_deleted_user_has_no_key_in_memory_or_in_the_database() {
 
 #[tokio::test(start_paused = true)]
 async fn a_user_deleted_by_another_process_is_forgotten_after_a_minute() {
-    use crate::access::Accounts as _;
+    use crate::store::AccountStore as _;
     let (vault, accounts) = vault(KeyRing::generate().unwrap());
     let user = add_user(&vault, &accounts).await;
     vault.user_key(user).await.unwrap();

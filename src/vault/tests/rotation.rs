@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::add_user;
-use crate::access::Accounts as _;
 use crate::protocol::ResponseId;
+use crate::store::AccountStore as _;
 use crate::store::MemoryStore;
 use crate::vault::{CiphertextContext, Error, KeyRing, KeySource, Vault};
 

@@ -9,8 +9,8 @@ use std::{
 use antiphon::{
     Antiphon, Clock, SystemClock,
     actors::{Label, Role, supervision::Fault},
-    admission::{DisconnectWish, Model},
-    domain::{Target, Timestamp},
+    admission::Model,
+    domain::{DisconnectMode, ResponseOptions, Target, Timestamp},
     protocol::{CreateResponse, ResponseEvent, Status},
     provider::{Error, Provider, ProviderEvent, ProviderRequest},
     testkit::PuppetProvider,
@@ -25,7 +25,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{PATIENCE, answer, builder, node, question};
+use super::{PATIENCE, answer, builder, node, options, question};
 
 /// Has one question answered.
 async fn one_response() {
@@ -176,7 +176,7 @@ async fn a_blocked_thread_is_the_only_one_that_a_dropped_node_leaves() {
     let blocking = Blocking { traced: Mutex::default(), released: Mutex::new(Some(released)), ended, asked };
     let model = Model::new("blocking", Target::new("blocking", "m"));
     let builder = builder(&PuppetProvider::default()).provider("blocking", blocking).model(model);
-    let antiphon = builder.arbiters(2).start().unwrap();
+    let antiphon = builder.responses(ResponseOptions { arbiters: 2, ..options() }).start().unwrap();
     let ada = antiphon.user_named("ada").await.unwrap();
     let mut running = Vec::new();
     loop {
@@ -208,7 +208,10 @@ async fn the_ending_can_be_had_after_the_last_event_was_read() {
 #[tokio::test]
 async fn who_drops_the_events_leaves_the_response() {
     let puppet = PuppetProvider::default();
-    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).start().unwrap();
+    let antiphon = builder(&puppet)
+        .responses(ResponseOptions { disconnect: DisconnectMode::Cancel, ..options() })
+        .start()
+        .unwrap();
     let ada = antiphon.user_named("ada").await.unwrap();
     let events = ada.respond(question()).await.unwrap();
     let id = events.id();

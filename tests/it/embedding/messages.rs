@@ -5,9 +5,9 @@ use std::time::Duration;
 use actix::{Actor, ActorContext as _, Addr, Context, Handler, Recipient, ResponseFuture};
 use antiphon::{
     Antiphon, CancelResponse, CommittedFacts, Interruption, ReadFacts, Refusal, RespondError, StartResponse,
-    actors::{Label, Role, Settings, supervision::Fault},
-    admission::{DisconnectWish, Model},
-    domain::{Fact, Request, Target, Transcript},
+    actors::{Label, Role, supervision::Fault},
+    admission::Model,
+    domain::{DisconnectMode, Fact, Request, ResponseOptions, Target, Transcript},
     protocol::{CreateResponse, ResponseId, Status, UserId},
     provider::{Error, Provider, ProviderEvent, ProviderRequest},
     testkit::{PuppetProvider, impatient},
@@ -15,7 +15,7 @@ use antiphon::{
 use futures_util::stream::LocalBoxStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{answer, builder, node, question};
+use super::{answer, builder, node, options, question};
 
 /// An actor of somebody else's that is told facts.
 struct Listener(UnboundedSender<CommittedFacts>);
@@ -134,7 +134,10 @@ impl Handler<CommittedFacts> for Fickle {
 #[actix::test]
 async fn a_recipient_that_is_gone_is_a_client_that_left() {
     let puppet = PuppetProvider::default();
-    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).start().unwrap();
+    let antiphon = builder(&puppet)
+        .responses(ResponseOptions { disconnect: DisconnectMode::Cancel, ..options() })
+        .start()
+        .unwrap();
     let ada = antiphon.user_named("ada").await.unwrap();
     let fickle = start(Fickle).recipient();
     let start = StartResponse { user: ada.id(), request: question(), facts: Some(fickle) };
@@ -149,7 +152,10 @@ async fn a_recipient_that_is_gone_is_a_client_that_left() {
 #[actix::test]
 async fn a_recipient_that_dies_while_nothing_happens_has_left_too() {
     let puppet = PuppetProvider::default();
-    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).settings(impatient()).start().unwrap();
+    let antiphon = builder(&puppet)
+        .responses(ResponseOptions { disconnect: DisconnectMode::Cancel, ..impatient() })
+        .start()
+        .unwrap();
     let ada = antiphon.user_named("ada").await.unwrap();
     let listener = start(Fickle);
     let begin = StartResponse { user: ada.id(), request: question(), facts: Some(listener.clone().recipient()) };
@@ -180,8 +186,9 @@ impl Handler<CommittedFacts> for Stuck {
 #[actix::test]
 async fn a_recipient_that_takes_for_ever_is_told_no_more() {
     let puppet = PuppetProvider::default();
-    let settings = Settings { client_stall_timeout: Duration::from_millis(50), ..impatient() };
-    let antiphon = builder(&puppet).on_disconnect(DisconnectWish::Cancel).settings(settings).start().unwrap();
+    let client_stall_timeout = Duration::from_millis(50);
+    let options = ResponseOptions { disconnect: DisconnectMode::Cancel, client_stall_timeout, ..impatient() };
+    let antiphon = builder(&puppet).responses(options).start().unwrap();
     let ada = antiphon.user_named("ada").await.unwrap();
     let (tell, mut told) = unbounded_channel();
     let facts = Some(start(Stuck(tell)).recipient());

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use antiphon::{
     Refusal,
-    actors::{ClientStream, DeliveryMode, ResponsePhase, Settings},
-    domain::{DisconnectPolicy, Idempotency, RunPlan, View},
+    actors::{ClientStream, DeliveryMode, ResponsePhase},
+    domain::{DisconnectPolicy, Idempotency, ResponseOptions, RunPlan, View},
     protocol::Status,
     provider::Error,
     testkit::TestNode,
@@ -33,7 +33,7 @@ async fn status(mut reader: ClientStream) -> Status {
 
 #[tokio::test]
 async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     assert_eq!(node.antiphon.claimed(node.user, &request(&node)).await, Ok(None));
     let first = node.antiphon.respond(with_key(&node), DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
@@ -61,7 +61,7 @@ async fn a_second_response_with_the_key_is_refused_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_key_of_another_user_or_request_has_other_digests() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let other = node.add_user("another").await;
     let digests = |user, key, body: &[u8]| node.antiphon.idempotency(user, key, body);
     let mine = digests(node.user, "k", b"body");
@@ -76,7 +76,7 @@ async fn a_key_of_another_user_or_request_has_other_digests() {
 
 #[tokio::test]
 async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let disconnect = DisconnectPolicy::Grace(Duration::from_secs(3_600));
     let reader = node.antiphon.respond(RunPlan { disconnect, ..with_key(&node) }, DeliveryMode::Ending).await.unwrap();
     let call = node.provider.asked().await;
@@ -95,7 +95,7 @@ async fn a_client_that_has_no_id_yet_comes_back_by_its_key_in_the_grace_period()
 #[tokio::test]
 async fn a_key_is_given_back_unless_a_client_was_told_of_a_success() {
     for told in [false, true] {
-        let node = TestNode::start(Settings::default()).await;
+        let node = TestNode::start(ResponseOptions::default()).await;
         let reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
         let call = node.provider.asked().await;
         if told {
@@ -111,7 +111,7 @@ async fn a_key_is_given_back_unless_a_client_was_told_of_a_success() {
 
 #[tokio::test]
 async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     let mut reader = node.antiphon.respond(with_key(&node), EVENTS).await.unwrap();
     let call = node.provider.asked().await;
     call.open();
@@ -133,7 +133,7 @@ async fn of_a_failure_without_a_word_no_client_is_told_as_of_a_success() {
 
 #[tokio::test]
 async fn a_response_whose_admission_is_durable_and_unconfirmed_can_be_attached_to() {
-    let node = TestNode::start(Settings::default()).await;
+    let node = TestNode::start(ResponseOptions::default()).await;
     // The commit is made and its answer lost: the supervisor still waits.
     node.store.fail_after_commit(1);
     let plan = with_key(&node);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::store::{Error, SqlOptions, SqlStore, Store};
+use antiphon::store::{Error, GroupCommit, ResponseStore, SqlOptions, SqlStore};
 use sea_orm::{ConnectionTrait, TransactionOptions, TransactionTrait};
 
 use super::{

@@ -5,7 +5,10 @@ use std::time::Duration;
 use antiphon::{
     domain::Idempotency,
     protocol::{Status, UserId},
-    store::{AdmissionRecord, Claim, CommitOutcome, Conflict, Entry, SqlStore, Store},
+    store::{
+        AdmissionRecord, ClaimRecord, CommitOutcome, Conflict, GroupCommit, JournalEntry, NodeStore, ResponseStore,
+        SqlStore,
+    },
 };
 
 use super::{
@@ -19,7 +22,11 @@ const ROUNDS: usize = 40;
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Commits both at once, each through its own store, and gives the outcomes with the length of the log.
-async fn race(stores: &[SqlStore; 2], admission: &AdmissionRecord, entries: [Entry; 2]) -> ([CommitOutcome; 2], usize) {
+async fn race(
+    stores: &[SqlStore; 2],
+    admission: &AdmissionRecord,
+    entries: [JournalEntry; 2],
+) -> ([CommitOutcome; 2], usize) {
     committed(&stores[0], admit(admission)).await;
     let [one, two] = entries;
     let (one, two) = ([one], [two]);
@@ -33,8 +40,8 @@ async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
 }
 
 /// The other node's claim, by that epoch.
-fn claim(admission: &AdmissionRecord, epoch: i64) -> Entry {
-    Entry::Claim(Claim { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
+fn claim(admission: &AdmissionRecord, epoch: i64) -> JournalEntry {
+    JournalEntry::Claim(ClaimRecord { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
 }
 
 #[tokio::test]
@@ -45,7 +52,8 @@ async fn of_two_endings_one_wins() {
             let admission = live();
             let mut other = ending(&admission, "completed");
             other.status = Status::Completed;
-            let entries = [Entry::End(Box::new(ending(&admission, "cancelled"))), Entry::End(Box::new(other))];
+            let entries =
+                [JournalEntry::End(Box::new(ending(&admission, "cancelled"))), JournalEntry::End(Box::new(other))];
             let (outcomes, log) = race(&stores, &admission, entries).await;
             let winners = outcomes.iter().filter(|outcome| **outcome == CommitOutcome::Committed).count();
             assert_eq!((winners, log), (1, 2), "{outcomes:?}");
@@ -63,7 +71,7 @@ async fn an_append_and_an_ending_at_the_same_place_do_not_both_win() {
         let stores = pair(&database).await;
         for _ in 0..ROUNDS {
             let admission = live();
-            let end = Entry::End(Box::new(ending(&admission, "cancelled")));
+            let end = JournalEntry::End(Box::new(ending(&admission, "cancelled")));
             let (outcomes, log) = race(&stores, &admission, [append(&admission, 0, 1, "text"), end]).await;
             assert_eq!(log, 2, "{outcomes:?}");
             let expected: [[CommitOutcome; 2]; 2] = [
@@ -103,7 +111,7 @@ async fn an_append_that_races_with_a_delete_disturbs_nobody() {
             committed(&stores[0], admit(&admission)).await;
             committed(&stores[0], admit(&bystander)).await;
             let group = [append(&admission, 0, 1, "text"), append(&bystander, 0, 1, "text")];
-            let delete = [Entry::Delete(admission.row.id)];
+            let delete = [JournalEntry::Delete(admission.row.id)];
             let (appended, deleted) = tokio::join!(stores[0].commit(&group), stores[1].commit(&delete));
             assert_eq!(deleted.unwrap(), [CommitOutcome::Committed]);
             let appended = appended.unwrap();
@@ -129,11 +137,11 @@ async fn two_nodes_that_take_epochs_at_once_get_different_ones() {
 }
 
 /// A new response for each of these idempotency keys.
-fn claims(user: UserId, keys: impl Iterator<Item = u8>) -> Vec<Entry> {
+fn claims(user: UserId, keys: impl Iterator<Item = u8>) -> Vec<JournalEntry> {
     let claim = |key| {
         let mut admission = live();
         admission.row.user = user;
-        admission.claim = Some(Idempotency { key: [key; 32], fingerprint: [0; 32] });
+        admission.idempotency = Some(Idempotency { key: [key; 32], fingerprint: [0; 32] });
         admit(&admission)
     };
     keys.map(claim).collect()

@@ -3,7 +3,10 @@
 use antiphon::{
     domain::Timestamp,
     protocol::{ResponseId, Status, UserId},
-    store::{AdmissionRecord, Append, CommitOutcome, EndingRecord, Entry, ResponseRow, Segment, Store},
+    store::{
+        AdmissionRecord, AppendRecord, CommitOutcome, EndingRecord, GroupCommit, JournalEntry, LastSegment,
+        ResponseRow, Segment,
+    },
 };
 use bytes::Bytes;
 
@@ -30,20 +33,25 @@ pub(super) fn live() -> AdmissionRecord {
         created_at: Timestamp::from_micros(1_700_000_000_000_000),
         ended_at: None,
     };
-    AdmissionRecord { row, items: Vec::new(), segment: Some(segment(id, 0, "created")), claim: None }
+    AdmissionRecord { row, items: Vec::new(), segment: Some(segment(id, 0, "created")), idempotency: None }
 }
 
 fn segment(response: ResponseId, first: u64, text: &str) -> Segment {
     Segment { response, first, count: 1, bytes: Bytes::copy_from_slice(text.as_bytes()) }
 }
 
-pub(super) fn admit(admission: &AdmissionRecord) -> Entry {
-    Entry::Admit(Box::new(admission.clone()))
+pub(super) fn admit(admission: &AdmissionRecord) -> JournalEntry {
+    JournalEntry::Admit(Box::new(admission.clone()))
 }
 
 /// One more fact, by the owner.
-pub(super) fn append(admission: &AdmissionRecord, after: u64, first: u64, text: &str) -> Entry {
-    Entry::Append(Append { epoch: EPOCH, after, begins: false, segment: segment(admission.row.id, first, text) })
+pub(super) fn append(admission: &AdmissionRecord, after: u64, first: u64, text: &str) -> JournalEntry {
+    JournalEntry::Append(AppendRecord {
+        epoch: EPOCH,
+        after,
+        begins: false,
+        segment: segment(admission.row.id, first, text),
+    })
 }
 
 /// Cancelled by the owner, with fact 1.
@@ -56,13 +64,13 @@ pub(super) fn ending(admission: &AdmissionRecord, text: &str) -> EndingRecord {
         finish_reason: Some("cancelled".to_owned()),
         ended_at: Timestamp::from_micros(1_700_000_001_000_000),
         content: None,
-        segment: Some((0, segment(admission.row.id, 1, text))),
+        last_segment: Some(LastSegment { after: 0, segment: segment(admission.row.id, 1, text) }),
         items: Vec::new(),
         usage: Vec::new(),
         releases_key: false,
     }
 }
 
-pub(super) async fn committed(store: &dyn Store, entry: Entry) {
+pub(super) async fn committed(store: &dyn GroupCommit, entry: JournalEntry) {
     assert_eq!(store.commit(&[entry]).await.unwrap(), [CommitOutcome::Committed]);
 }

@@ -6,14 +6,14 @@ use actix_web::dev::ServerHandle;
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::{AccountService, Authenticator},
-    actors::{DeliveryMode, ProviderLimits},
-    admission::{DisconnectWish, Model, RequestContext},
-    domain::{Encoding, Fact, RetryPolicy, Target, View},
-    http::{HttpSettings, HttpState, serve},
+    actors::{DeliveryMode, ProviderOptions},
+    admission::{Model, RequestContext},
+    domain::{DisconnectMode, Encoding, Fact, ResponseOptions, RetryPolicy, Target, View},
+    http::{HttpOptions, HttpState, ServerOptions, serve},
     journal::Log,
     protocol::{CreateResponse, FunctionTool, ResponseId, Tool, UserId},
     provider::Provider,
-    store::{ResponseRow, SqlOptions, SqlStore, Store},
+    store::{ResponseRow, ResponseStore, SqlOptions, SqlStore},
     tokens::{TokenCounter, TokenError},
     vault::{KeyRing, Vault},
 };
@@ -56,19 +56,17 @@ impl Served {
         let accounts = AccountService::new(store.clone(), vault.clone());
         let user = accounts.create_user("somebody", SystemClock.now()).await.unwrap().id;
         let key = accounts.create_key(user, "tests", SystemClock.now()).await.unwrap().expose().to_owned();
-        let retry = RetryPolicy { most_retries: 0, ..RetryPolicy::default() };
-        let limits = ProviderLimits { retry, ..ProviderLimits::default() };
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let antiphon = Antiphon::builder(store.clone(), vault.clone())
             .limited_provider("upstream", Arc::new(provider), limits)
             .model(model())
-            .grace(Duration::from_secs(60))
             .token_counter(Uncounted)
-            .arbiters(1)
+            .responses(ResponseOptions { grace: Duration::from_secs(60), arbiters: 1, ..ResponseOptions::default() })
             .start()
             .unwrap();
         let authenticator = Authenticator::new(store.clone(), vault.pepper());
-        let settings = HttpSettings { workers: Some(1), ..HttpSettings::default() };
-        let state = HttpState::new(&antiphon, authenticator, settings);
+        let state = HttpState::new(&antiphon, authenticator, HttpOptions::default());
         let (url, server) = listen(state);
         Self { url, key, store, vault, user, antiphon, server, _folder: folder }
     }
@@ -81,7 +79,7 @@ impl Served {
     pub(crate) async fn respond(&self, input: &str, functions: &[&str]) -> String {
         let (request_id, caller) = ("req_embedded".to_owned(), "tests".to_owned());
         let context =
-            RequestContext { request_id, caller, disconnect: Some(DisconnectWish::Continue), idempotency: None };
+            RequestContext { request_id, caller, disconnect: Some(DisconnectMode::Continue), idempotency: None };
         let create = CreateResponse::text("m", input);
         let mut plan = self.antiphon.admission().plan(self.user, create, context).await.unwrap().plan;
         Arc::make_mut(&mut plan.request).tools = functions.iter().map(|name| function(name)).collect();
@@ -149,7 +147,7 @@ fn listen(state: HttpState) -> (String, ServerHandle) {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         actix_web::rt::System::new().block_on(async {
-            let server = serve(listener, state).unwrap();
+            let server = serve(listener, state, &ServerOptions { workers: 1, ..ServerOptions::default() }).unwrap();
             tell.send(server.handle()).unwrap();
             server.await.unwrap();
         });

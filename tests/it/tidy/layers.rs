@@ -5,7 +5,10 @@ use super::{is_test, report, root, sources};
 const LAYERS: &[&[&str]] = &[
     &["protocol"],
     &["domain"],
-    &["access", "clock", "fault", "journal", "provider", "store", "tokens", "vault"],
+    &["clock", "fault"],
+    &["store"],
+    &["vault"],
+    &["access", "journal", "provider", "tokens"],
     &["refusal"],
     &["actors"],
     // Asks the actors for what was said before.
@@ -127,7 +130,21 @@ fn supervision_needs_nothing_else_of_the_workspace() {
 }
 
 #[test]
+fn only_the_sql_adapter_and_its_tables_depend_on_sea_orm() {
+    let mut found = Vec::new();
+    let harness = |path: &str| path.starts_with("harness/");
+    for manifest in sources(".", &["Cargo.toml"]).into_iter().filter(|manifest| !harness(&manifest.path)) {
+        let (_, after) = manifest.text.split_once("\n[dependencies]\n").unwrap_or_default();
+        let dependencies = after.split("\n[").next().unwrap_or_default();
+        if dependencies.lines().any(|line| line.starts_with("sea-orm")) {
+            found.push(manifest.path);
+        }
+    }
+    assert_eq!(found, ["crates/store-sql/Cargo.toml", "entities/Cargo.toml", "migration/Cargo.toml"]);
+}
+
+#[test]
 fn the_import_reader_sees_single_names_lists_and_nested_lists() {
-    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Accounts, domain};\n// crate::actors\n";
+    let text = "use crate::store;\nuse crate::{vault::{Vault, Error}, access::Principal, domain};\n// crate::actors\n";
     assert_eq!(imports(text), ["store", "vault", "access", "domain"]);
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 const POLICY: RetryPolicy = RetryPolicy {
-    most_retries: 2,
+    max_retries: 2,
     base_delay: Duration::from_millis(250),
     longest_delay: Duration::from_secs(8),
     longest_retry_after: Duration::from_secs(10),
@@ -108,7 +108,7 @@ fn a_target_is_retried_as_often_as_the_policy_says_then_the_next_one_is_asked_an
 
 #[test]
 fn the_ceiling_of_the_wait_doubles_up_to_the_longest_delay() {
-    let policy = RetryPolicy { most_retries: 40, ..POLICY };
+    let policy = RetryPolicy { max_retries: 40, ..POLICY };
     for (retries, ceiling) in [(0, 250), (1, 500), (2, 1_000), (4, 4_000), (5, 8_000), (6, 8_000), (33, 8_000)] {
         let wait = |jitter| policy.wait(retries, None, jitter).map(|wait| wait.as_micros());
         assert_eq!(wait(Jitter::LEAST), Some(0), "retry {retries}");
@@ -185,14 +185,14 @@ fn asked() -> impl Strategy<Value = u64> {
 proptest! {
     #[test]
     fn attempts_and_waits_are_bounded_whatever_is_configured_asked_and_drawn(
-        most_retries in any::<u32>(),
+        max_retries in any::<u32>(),
         delays in any::<[u64; 3]>(),
         failures in prop::collection::vec((0..Cause::ALL.len(), prop::option::of(100..600_u16), asked()), 1..20),
         bits in any::<u32>(),
         targets in 0..100_usize,
     ) {
         let [base_delay, longest_delay, longest_retry_after] = delays.map(Duration::from_secs);
-        let policy = RetryPolicy { most_retries, base_delay, longest_delay, longest_retry_after };
+        let policy = RetryPolicy { max_retries, base_delay, longest_delay, longest_retry_after };
         let mut attempts = Attempts::at(targets);
         let mut failures = failures.iter().cycle();
         loop {

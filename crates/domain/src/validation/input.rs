@@ -5,7 +5,7 @@ use super::{
     content::{arguments_of, assistant_parts, client_parts, output_text, thoughts},
     metadata::check_chars,
 };
-use crate::Limits;
+use crate::LimitOptions;
 use antiphon_protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message,
     Reasoning, ReasoningText, ResponseId, Role, SummaryText,
@@ -47,10 +47,10 @@ struct Draft<'a> {
     path: String,
     response: ResponseId,
     position: u32,
-    limits: &'a Limits,
+    limits: &'a LimitOptions,
 }
 
-pub(super) fn items_of(input: Input, response: ResponseId, limits: &Limits) -> Result<Vec<Item>, Violation> {
+pub(super) fn items_of(input: Input, response: ResponseId, limits: &LimitOptions) -> Result<Vec<Item>, Violation> {
     let items = match input {
         Input::Text(text) => {
             let id = ItemId::of_input("msg_", response, 0);

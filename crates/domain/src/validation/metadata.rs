@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Violation;
-use crate::Limits;
+use crate::LimitOptions;
 
-pub(super) fn check_metadata(metadata: &BTreeMap<String, String>, limits: &Limits) -> Result<(), Violation> {
+pub(super) fn check_metadata(metadata: &BTreeMap<String, String>, limits: &LimitOptions) -> Result<(), Violation> {
     if json_length(metadata) > limits.metadata_bytes {
         return Err(Violation::too_large("metadata", limits.metadata_bytes));
     }

@@ -1,7 +1,7 @@
 //! The parameters of the output: `text`, `reasoning`, `top_logprobs` and `include`.
 
 use super::{Violation, keys::Keys, metadata::json_length};
-use crate::{Limits, Request};
+use crate::{LimitOptions, Request};
 use antiphon_protocol::{CreateResponse, ReasoningConfig, TextConfig, TextFormat, Verbosity};
 
 /// The words of the API for how hard to think. Which of them a model knows is its provider's business.
@@ -24,7 +24,7 @@ const VACUOUS_INCLUDES: [&str; 6] = [
 /// The most alternatives of a token that the API lets a client ask for.
 const MAX_TOP_LOGPROBS: i64 = 20;
 
-pub(super) fn text_of(create: &CreateResponse, limits: &Limits) -> Result<TextConfig, Violation> {
+pub(super) fn text_of(create: &CreateResponse, limits: &LimitOptions) -> Result<TextConfig, Violation> {
     let Some(text) = create.text.as_ref() else { return Ok(TextConfig::default()) };
     if json_length(text) > limits.input_bytes {
         return Err(Violation::too_large("text", limits.input_bytes));

@@ -10,7 +10,7 @@ use super::{
     tools::{tool_choice_of, tools_of},
     unsupported::check_unsupported,
 };
-use crate::{Limits, Request, View};
+use crate::{LimitOptions, Request, View};
 use antiphon_protocol::{CreateResponse, Item, ResponseId};
 
 /// A request in which every parameter can be honoured, with what belongs to it and does not travel with it.
@@ -39,7 +39,11 @@ impl std::fmt::Debug for ValidatedRequest {
 ///
 /// # Errors
 /// The first parameter that can't be honoured.
-pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> Result<ValidatedRequest, Violation> {
+pub fn validate(
+    mut create: CreateResponse,
+    id: ResponseId,
+    limits: &LimitOptions,
+) -> Result<ValidatedRequest, Violation> {
     let model = model(&mut create, limits)?;
     let input = create.input.take().ok_or_else(|| Violation::missing("input"))?;
     check_unsupported(&create)?;
@@ -87,7 +91,7 @@ pub fn validate(mut create: CreateResponse, id: ResponseId, limits: &Limits) -> 
     Ok(ValidatedRequest { request, input, max_output_tokens, stream, view })
 }
 
-fn model(create: &mut CreateResponse, limits: &Limits) -> Result<String, Violation> {
+fn model(create: &mut CreateResponse, limits: &LimitOptions) -> Result<String, Violation> {
     let model = create.model.take().filter(|model| !model.is_empty()).ok_or_else(|| Violation::missing("model"))?;
     check_chars("model", Some(&model), limits.id_chars)?;
     if model.chars().any(char::is_control) {
@@ -97,7 +101,7 @@ fn model(create: &mut CreateResponse, limits: &Limits) -> Result<String, Violati
     Ok(model)
 }
 
-fn check_size(param: &str, value: &impl Serialize, limits: &Limits) -> Result<(), Violation> {
+fn check_size(param: &str, value: &impl Serialize, limits: &LimitOptions) -> Result<(), Violation> {
     match json_length(value) > limits.input_bytes {
         true => Err(Violation::too_large(param, limits.input_bytes)),
         false => Ok(()),
@@ -123,8 +127,8 @@ fn check_sampling(create: &CreateResponse) -> Result<(), Violation> {
     Ok(())
 }
 
-fn max_output_tokens(create: &CreateResponse, limits: &Limits) -> Result<Option<u32>, Violation> {
-    let allowed = Limits::MIN_OUTPUT_TOKENS..=limits.max_output_tokens;
+fn max_output_tokens(create: &CreateResponse, limits: &LimitOptions) -> Result<Option<u32>, Violation> {
+    let allowed = LimitOptions::MIN_OUTPUT_TOKENS..=limits.max_output_tokens;
     let Some(asked) = create.max_output_tokens else { return Ok(None) };
     match u32::try_from(asked) {
         Ok(asked) if allowed.contains(&asked) => Ok(Some(asked)),
@@ -161,7 +165,7 @@ fn previous(id: &str) -> Result<ResponseId, Violation> {
     }
 }
 
-fn check_echoed(create: &CreateResponse, limits: &Limits) -> Result<(), Violation> {
+fn check_echoed(create: &CreateResponse, limits: &LimitOptions) -> Result<(), Violation> {
     check_chars("safety_identifier", create.safety_identifier.as_deref(), limits.safety_identifier_chars)?;
     check_chars("user", create.user.as_deref(), limits.id_chars)?;
     check_chars("prompt_cache_key", create.prompt_cache_key.as_deref(), limits.id_chars)

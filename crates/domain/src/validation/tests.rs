@@ -6,10 +6,10 @@ mod tools;
 use serde_json::{Value, json};
 
 use super::{Offence, ValidatedRequest, Violation, validate};
-use crate::Limits;
+use crate::LimitOptions;
 use antiphon_protocol::{ContentPart, CreateResponse, Item, ItemStatus, ResponseId, Role};
 
-fn check_with(body: Value, limits: &Limits) -> Result<ValidatedRequest, Violation> {
+fn check_with(body: Value, limits: &LimitOptions) -> Result<ValidatedRequest, Violation> {
     let create: CreateResponse = serde_json::from_value(body).unwrap();
     validate(create, ResponseId::new(), limits)
 }
@@ -18,7 +18,7 @@ fn check_with(body: Value, limits: &Limits) -> Result<ValidatedRequest, Violatio
 fn check(keys: Value) -> Result<ValidatedRequest, Violation> {
     let mut body = json!({"model": "m", "input": "hi"});
     body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    check_with(body, &Limits::default())
+    check_with(body, &LimitOptions::default())
 }
 
 #[track_caller]
@@ -35,7 +35,7 @@ fn accepted(keys: Value) -> ValidatedRequest {
 #[test]
 fn what_must_be_there_is_named() {
     for (body, param) in [(json!({"input": "hi"}), "model"), (json!({"model": "m"}), "input")] {
-        let violation = check_with(body, &Limits::default()).unwrap_err();
+        let violation = check_with(body, &LimitOptions::default()).unwrap_err();
         assert_eq!((violation.param.as_str(), violation.offence), (param, Offence::Missing));
         assert_eq!(violation.message, format!("Missing required parameter: '{param}'."));
     }
@@ -180,7 +180,7 @@ fn metadata_is_counted_and_measured() {
 
 #[test]
 fn each_size_limit_holds_at_it_and_not_one_over() {
-    let limits = Limits { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..Limits::default() };
+    let limits = LimitOptions { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..LimitOptions::default() };
     // As JSON the text has two quotes more, and `{"k":""}` eight bytes more than the value.
     type Body = fn(usize) -> Value;
     let cases: [(&str, usize, Body); 9] = [

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{Violation, keys::Keys, metadata::json_length};
-use crate::Limits;
+use crate::LimitOptions;
 use antiphon_protocol::{AllowedTool, CreateResponse, FunctionTool, NarrowChoice, Tool, ToolChoice, ToolMode};
 
 /// Tool types of the API that this server does not have.
@@ -33,7 +33,7 @@ const UNSUPPORTED_TOOLS: [&str; 18] = [
 /// The most tools of a request; OpenAI's number.
 const MOST_TOOLS: usize = 128;
 
-pub(super) fn tools_of(create: &CreateResponse, limits: &Limits) -> Result<Vec<Tool>, Violation> {
+pub(super) fn tools_of(create: &CreateResponse, limits: &LimitOptions) -> Result<Vec<Tool>, Violation> {
     let given = create.tools.as_deref().unwrap_or_default();
     if json_length(&given) > limits.input_bytes {
         return Err(Violation::too_large("tools", limits.input_bytes));
@@ -77,7 +77,7 @@ fn check_kind(keys: &Keys<'_>) -> Result<(), Violation> {
 pub(super) fn tool_choice_of(
     create: &CreateResponse,
     tools: &[Tool],
-    limits: &Limits,
+    limits: &LimitOptions,
 ) -> Result<ToolChoice, Violation> {
     let choice = match create.tool_choice.as_ref() {
         None | Some(Value::Null) => ToolChoice::default(),

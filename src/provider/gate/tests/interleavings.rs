@@ -43,8 +43,8 @@ struct Bench {
 
 impl Bench {
     fn random(dice: &mut Dice) -> Self {
-        let max_per_key = [None, Some(1), Some(2)][dice.roll(3)];
-        let gate = gate_with_keys(1 + dice.roll(3), dice.roll(5), max_per_key);
+        let max_concurrent_per_key = [None, Some(1), Some(2)][dice.roll(3)];
+        let gate = gate_with_keys(1 + dice.roll(3), dice.roll(5), max_concurrent_per_key);
         Self { limits: gate.inner.limits, gate, running: Vec::new(), waiting: VecDeque::new() }
     }
 
@@ -58,7 +58,7 @@ impl Bench {
 
     fn enter(&mut self, key: &'static str) {
         let under_key = self.clients().filter(|client| client.key == key).count();
-        let expected = if self.limits.max_per_key.is_some_and(|most| under_key == most.get()) {
+        let expected = if self.limits.max_concurrent_per_key.is_some_and(|most| under_key == most.get()) {
             Err(GateRefusal::KeyBusy)
         } else if self.is_full() && self.waiting.len() == self.limits.max_queue {
             Err(GateRefusal::QueueFull)

@@ -1,0 +1,68 @@
+//! `[limits]`: how large a request may be.
+
+use serde::{Deserialize, Serialize};
+
+use super::{OptionChecks, OptionError, size};
+
+/// `[limits]`: how large the parts of a request may be. A value at its limit is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitOptions {
+    /// The most bytes of a request's input as JSON; and of its instructions as JSON.
+    #[serde(with = "size")]
+    pub input_bytes: usize,
+    /// The most pairs of a request's metadata.
+    pub metadata_pairs: usize,
+    /// The most characters of a metadata key.
+    pub metadata_key_chars: usize,
+    /// The most characters of a metadata value.
+    pub metadata_value_chars: usize,
+    /// The most bytes of a request's metadata, as JSON.
+    #[serde(with = "size")]
+    pub metadata_bytes: usize,
+    /// The most earlier items that are loaded for a request that continues another response.
+    pub history_items: usize,
+    /// The most output tokens that may be asked for.
+    #[serde(skip)]
+    pub max_output_tokens: u32,
+    /// The most characters of a `safety_identifier`.
+    #[serde(skip)]
+    pub safety_identifier_chars: usize,
+    /// The most characters of the other ids that a client may bring: of items, calls, users and cache keys.
+    #[serde(skip)]
+    pub id_chars: usize,
+}
+
+impl LimitOptions {
+    /// The fewest output tokens that may be asked for.
+    pub const MIN_OUTPUT_TOKENS: u32 = 16;
+
+    /// Checks the ranges that a configuration is held to.
+    #[must_use]
+    pub fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.range("input_bytes", self.input_bytes, 1..=64 * 1024 * 1024);
+        checks.range("metadata_pairs", self.metadata_pairs, 0..=1000);
+        checks.range("metadata_key_chars", self.metadata_key_chars, 1..=10_000);
+        checks.range("metadata_value_chars", self.metadata_value_chars, 1..=100_000);
+        checks.range("metadata_bytes", self.metadata_bytes, 2..=1024 * 1024);
+        checks.range("history_items", self.history_items, 1..=100_000);
+        checks.into_errors()
+    }
+}
+
+impl Default for LimitOptions {
+    fn default() -> Self {
+        Self {
+            input_bytes: 500_000,
+            metadata_pairs: 16,
+            metadata_key_chars: 64,
+            metadata_value_chars: 512,
+            metadata_bytes: 10_000,
+            history_items: 1000,
+            max_output_tokens: 100_000,
+            safety_identifier_chars: 64,
+            id_chars: 512,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `[responses]`: how responses run.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{OptionChecks, OptionError, duration, size, word};
+
+/// `[responses]`: how responses run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponseOptions {
+    /// What happens to a foreground response when its last client leaves, where its request does not say.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub disconnect: DisconnectMode,
+    /// How long a response waits for a client that left, with [`DisconnectMode::Grace`].
+    #[serde(with = "duration")]
+    pub grace: Duration,
+    /// The most bytes of text of one response.
+    #[serde(with = "size")]
+    pub max_output_bytes: usize,
+    /// The most output tokens of a response that does not say, and whose model does not either.
+    pub default_max_output_tokens: u32,
+    /// How often a parent asks its children for a sign of life.
+    #[serde(with = "duration")]
+    pub heartbeat: Duration,
+    /// How long an actor may give no sign of life before its response is settled without it.
+    #[serde(with = "duration")]
+    pub hang_after: Duration,
+    /// How long this node owns its responses without renewing its lease in the database. After that other nodes on the
+    /// database may take them over.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+    /// Threads that responses run on; 0 for one per core.
+    pub arbiters: usize,
+    /// The most background responses that run at the same time on a node.
+    pub background_concurrency: usize,
+    /// The most of them that are one user's.
+    pub background_concurrency_per_user: usize,
+    /// The most background responses that wait for their turn; one more is refused at once.
+    pub background_queue: usize,
+    /// How long a new response waits for a database that is away before its client is told to come back; never longer
+    /// than `outage_patience`.
+    #[serde(skip)]
+    pub admission_patience: Duration,
+    /// How long a running response waits for a database that is away before its provider is stopped. In a
+    /// configuration this is `store.outage_patience`.
+    #[serde(skip)]
+    pub outage_patience: Duration,
+    /// How long a client may read nothing of what is there for it before it is cut. In a configuration this is
+    /// `http.client_stall_timeout`.
+    #[serde(skip)]
+    pub client_stall_timeout: Duration,
+    /// How many bytes of output may be on their way from the provider to the database.
+    #[serde(skip)]
+    pub credit_bytes: usize,
+    /// How many bytes of encoded events a running response keeps in memory for its clients.
+    #[serde(skip)]
+    pub frame_buffer_bytes: usize,
+    /// How many events may wait between an emitter and its client's connection.
+    #[serde(skip)]
+    pub emission_buffer: usize,
+}
+
+/// What happens to a foreground response when its last client leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisconnectMode {
+    /// It is stopped unless a client comes back in time.
+    Grace,
+    /// It is stopped at once.
+    Cancel,
+    /// It goes on.
+    Continue,
+}
+
+impl ResponseOptions {
+    /// How many signs of life an actor may miss in a row before it counts as hung: those that `hang_after` has room
+    /// for.
+    #[must_use]
+    pub fn missed_beats(&self) -> u32 {
+        let beats = self.hang_after.as_nanos().checked_div(self.heartbeat.as_nanos()).unwrap_or(0);
+        u32::try_from(beats).unwrap_or(u32::MAX)
+    }
+
+    /// Checks the ranges that a configuration is held to.
+    #[must_use]
+    pub fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.range("max_output_bytes", self.max_output_bytes, 1024..=64 * 1024 * 1024);
+        checks.range("default_max_output_tokens", self.default_max_output_tokens, 1..=100_000);
+        checks.require(
+            "hang_after",
+            self.hang_after >= 2 * self.heartbeat,
+            || "must be at least twice responses.heartbeat",
+        );
+        checks.require(
+            "lease",
+            self.lease >= 3 * self.heartbeat,
+            || "must be at least three times responses.heartbeat",
+        );
+        checks.range("arbiters", self.arbiters, 0..=256);
+        checks.range("background_concurrency", self.background_concurrency, 1..=100_000);
+        checks.range("background_concurrency_per_user", self.background_concurrency_per_user, 1..=100_000);
+        checks.range("background_queue", self.background_queue, 1..=1_000_000);
+        checks.into_errors()
+    }
+}
+
+impl Default for ResponseOptions {
+    fn default() -> Self {
+        Self {
+            disconnect: DisconnectMode::Grace,
+            grace: Duration::from_secs(10),
+            max_output_bytes: 1024 * 1024,
+            default_max_output_tokens: 2048,
+            heartbeat: Duration::from_secs(1),
+            hang_after: Duration::from_secs(10),
+            lease: Duration::from_secs(15),
+            arbiters: 0,
+            background_concurrency: 16,
+            background_concurrency_per_user: 4,
+            background_queue: 1000,
+            admission_patience: Duration::from_secs(5),
+            outage_patience: Duration::from_secs(30),
+            client_stall_timeout: Duration::from_secs(60),
+            credit_bytes: 256 * 1024,
+            frame_buffer_bytes: 256 * 1024,
+            emission_buffer: 16,
+        }
+    }
+}

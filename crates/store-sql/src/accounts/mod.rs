@@ -1,0 +1,6 @@
+//! Accounts: users, their API keys and their data keys.
+
+mod api_keys;
+mod data_keys;
+mod store;
+mod users;

@@ -1,0 +1,69 @@
+//! What the port asks for.
+
+use async_trait::async_trait;
+
+use super::{api_keys, data_keys, users};
+use crate::SqlStore;
+use antiphon_domain::Timestamp;
+use antiphon_protocol::UserId;
+use antiphon_store::{AccountError, AccountStore, ApiKeyRecord, UserRecord, WrappedKey};
+
+#[async_trait]
+impl AccountStore for SqlStore {
+    async fn create_user(&self, user: UserRecord, data_key: WrappedKey) -> Result<(), AccountError> {
+        let created =
+            self.call("create_user", |pools| async move { users::create(&pools, user, data_key).await }).await?;
+        if created { Ok(()) } else { Err(AccountError::NameTaken) }
+    }
+
+    async fn users(&self) -> Result<Vec<UserRecord>, AccountError> {
+        Ok(self.call("users", |pools| async move { users::all(&pools.read).await }).await?)
+    }
+
+    async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, AccountError> {
+        let name = name.to_owned();
+        Ok(self.call("user_by_name", |pools| async move { users::by_name(&pools.read, name).await }).await?)
+    }
+
+    async fn delete_user(&self, user: UserId) -> Result<bool, AccountError> {
+        Ok(self.call("delete_user", move |pools| async move { users::delete(&pools, user).await }).await?)
+    }
+
+    async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError> {
+        let created =
+            self.call("create_api_key", |pools| async move { api_keys::create(&pools.write, key).await }).await?;
+        if created { Ok(()) } else { Err(AccountError::UnknownUser) }
+    }
+
+    async fn api_key(&self, id: &str) -> Result<Option<ApiKeyRecord>, AccountError> {
+        let id = id.to_owned();
+        Ok(self.call("api_key", |pools| async move { api_keys::find(&pools.read, id).await }).await?)
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, AccountError> {
+        Ok(self.call("api_keys", |pools| async move { api_keys::all(&pools.read).await }).await?)
+    }
+
+    async fn revoke_api_key(&self, id: &str, at: Timestamp) -> Result<bool, AccountError> {
+        let id = id.to_owned();
+        Ok(self
+            .call("revoke_api_key", move |pools| async move { api_keys::revoke(&pools.write, id, at).await })
+            .await?)
+    }
+
+    async fn data_key(&self, user: UserId) -> Result<Option<WrappedKey>, AccountError> {
+        Ok(self.call("data_key", move |pools| async move { data_keys::find(&pools.read, user).await }).await?)
+    }
+
+    async fn data_keys(&self) -> Result<Vec<(UserId, WrappedKey)>, AccountError> {
+        Ok(self.call("data_keys", |pools| async move { data_keys::all(&pools.read).await }).await?)
+    }
+
+    async fn rewrap_data_key(&self, user: UserId, old: &WrappedKey, new: WrappedKey) -> Result<bool, AccountError> {
+        let old = old.clone();
+        let rewrap = self.call("rewrap_data_key", move |pools| async move {
+            data_keys::replace(&pools.write, user, &old, new).await
+        });
+        Ok(rewrap.await?)
+    }
+}

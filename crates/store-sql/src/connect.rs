@@ -1,0 +1,39 @@
+//! Opening a database, whichever it is.
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+
+use super::{SqlOptions, error::SqlError, postgres, sqlite};
+use antiphon_store::Error;
+
+/// The connections to one database.
+#[derive(Debug)]
+pub(super) struct Pools {
+    pub(super) read: DatabaseConnection,
+    pub(super) write: DatabaseConnection,
+}
+
+impl Pools {
+    pub(super) async fn open(options: &SqlOptions) -> Result<Self, SqlError> {
+        match options.url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => sqlite::open(options).await,
+            Some("postgres" | "postgresql") => postgres::open(options).await,
+            Some(_) | None => {
+                Err(Error::Failed("the database's URL must begin with sqlite: or postgres:".into()).into())
+            }
+        }
+    }
+
+    /// Begins a transaction that writes. SQLite takes its lock at once: a lock taken later could not be waited for.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, SqlError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+
+    pub(super) async fn close(&self) -> Result<(), SqlError> {
+        self.read.close_by_ref().await?;
+        Ok(self.write.close_by_ref().await?)
+    }
+}

@@ -1,0 +1,27 @@
+//! The store of Antiphon in SQLite or PostgreSQL.
+//!
+//! Sockets and files belong to a small runtime of the store's own, so that callers may be on any runtime and
+//! one that is busy does not hold up another's queries. Reads and writes have separate connections: SQLite has
+//! one that writes, and on PostgreSQL readers cannot keep the journal waiting.
+//!
+//! Each noun of the [store](antiphon_store) has a file or a folder here; `commit.rs` takes a group of entries through them in one
+//! transaction. The tables are described in `entities` and made in `migration`.
+
+mod accounts;
+mod columns;
+mod commit;
+mod connect;
+mod error;
+mod idempotency_keys;
+mod io_runtime;
+mod nodes;
+mod options;
+mod postgres;
+mod responses;
+mod sqlite;
+mod store;
+mod usage_records;
+
+pub use error::NewerTables;
+pub use options::{SqlOptions, Sync};
+pub use store::SqlStore;

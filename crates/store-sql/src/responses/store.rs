@@ -1,0 +1,32 @@
+//! The reads that the port asks for.
+
+use async_trait::async_trait;
+
+use super::{chain::chain, items, log, orphaned::orphaned, rows};
+use crate::SqlStore;
+use antiphon_protocol::ResponseId;
+use antiphon_store::{Error, ItemPage, ItemQuery, ResponseRow, ResponseStore, Segment};
+
+#[async_trait]
+impl ResponseStore for SqlStore {
+    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
+        self.call("response", move |pools| async move { rows::find(&pools.read, id).await }).await
+    }
+
+    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        self.call("segments", move |pools| async move { log::segments(&pools.read, id, from, limit).await }).await
+    }
+
+    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        self.call("items", |pools| async move { items::page(&pools.read, &query).await }).await
+    }
+
+    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        self.call("chain", move |pools| async move { chain(&pools.read, id, limit).await }).await
+    }
+
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let node = node.to_owned();
+        self.call("orphaned", move |pools| async move { orphaned(&pools.read, node, epoch, limit).await }).await
+    }
+}

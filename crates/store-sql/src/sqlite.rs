@@ -1,0 +1,99 @@
+//! Opening an SQLite database: write-ahead log, one connection that writes, a few that read.
+
+use std::{fs, io, path::Path, str::FromStr, time::Duration};
+
+use sea_orm::{
+    SqlxSqliteConnector,
+    sqlx::{
+        self, ConnectOptions, Connection as _, SqlitePool,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    },
+};
+use tokio::time::{Instant, sleep};
+
+use super::{SqlOptions, Sync, connect::Pools, error::SqlError};
+use antiphon_store::Error;
+
+pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
+    if options.url.contains(":memory:") || options.url.contains("mode=memory") {
+        return Err(
+            Error::Failed("several connections cannot share a database in memory; use MemoryStore".into()).into()
+        );
+    }
+    let connect = connect_options(options)?;
+    create_file(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
+    // Deleted keys and ciphertexts are overwritten, not only forgotten.
+    let write = open_pool(options, 1, connect.clone().pragma("secure_delete", "ON")).await?;
+    let readers = options.max_connections.saturating_sub(1).max(1);
+    let read = open_pool(options, readers, connect.pragma("query_only", "ON")).await?;
+    Ok(Pools {
+        read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+        write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+    })
+}
+
+/// Opens a pool. SQLite does not wait for the lock that a fresh file's change to the write-ahead log takes, so two
+/// processes that start together would be in each other's way.
+async fn open_pool(
+    options: &SqlOptions,
+    connections: u32,
+    connect: SqliteConnectOptions,
+) -> Result<SqlitePool, SqlError> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let deadline = Instant::now() + options.acquire_timeout;
+    loop {
+        match pool_options(options, connections).connect_with(connect.clone()).await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(PAUSE).await,
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == BUSY)
+}
+
+fn connect_options(options: &SqlOptions) -> Result<SqliteConnectOptions, Error> {
+    let synchronous = match options.sync {
+        Sync::Full => SqliteSynchronous::Full,
+        Sync::Normal => SqliteSynchronous::Normal,
+    };
+    Ok(SqliteConnectOptions::from_str(&options.url)
+        .map_err(|error| Error::Failed(Box::new(error)))?
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .foreign_keys(true)
+        .busy_timeout(options.statement_timeout)
+        .create_if_missing(false)
+        .disable_statement_logging())
+}
+
+/// A connection that thinks itself in a transaction while it is idle is replaced. SQLite rolls one back by itself when
+/// the disk is full; sqlx does not learn of it, takes the next one for nested in the old one, and SQLite may then say of
+/// each that it is committed and keep all of them in memory.
+fn pool_options(options: &SqlOptions, connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+}
+
+/// Creates the file for its owner alone; SQLite gives the files it puts beside it the same mode.
+fn create_file(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = fs::OpenOptions::new();
+    file.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    file.open(path).map(drop)
+}

@@ -1,0 +1,106 @@
+//! The store itself: where calls cross over to its runtime, with a time limit and a name.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use antiphon_migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use tokio::time::{Instant, timeout};
+
+use super::{NewerTables, SqlOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
+use antiphon_store::Error;
+
+/// A store in an SQLite or PostgreSQL database.
+#[derive(Debug)]
+pub struct SqlStore {
+    // Before the runtime: the connections end while their runtime is still there.
+    pools: Arc<Pools>,
+    runtime: IoRuntime,
+    limit: Duration,
+    slow: Duration,
+}
+
+impl SqlStore {
+    /// Opens the database. An SQLite file is created if there is none, for its owner alone; tables are not:
+    /// see [`migrate`](Self::migrate).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if it can't be reached, [`Error::Failed`] if the URL makes no sense.
+    pub async fn connect(options: SqlOptions) -> Result<Self, Error> {
+        let runtime = IoRuntime::start()?;
+        let limit = options.acquire_timeout + options.statement_timeout;
+        let slow = options.slow_statement;
+        let open = async move { within(limit, Pools::open(&options)).await };
+        let pools = Arc::new(runtime.run(open).await?);
+        Ok(Self { pools, runtime, limit, slow })
+    }
+
+    /// Brings the tables up to date. Nodes that start together wait for each other.
+    ///
+    /// # Errors
+    /// As the database says; then nothing has changed.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        let pools = Arc::clone(&self.pools);
+        self.runtime.run(async move { Ok(migrate(&pools).await?) }).await
+    }
+
+    /// Closes all connections, after what is under way.
+    ///
+    /// # Errors
+    /// As the database says; the connections are closed all the same.
+    pub async fn close(&self) -> Result<(), Error> {
+        let pools = Arc::clone(&self.pools);
+        self.runtime.run(async move { Ok(pools.close().await?) }).await
+    }
+
+    /// Runs `work` on the store's runtime, for at most the time a call may take.
+    pub(super) async fn call<T, W, F>(&self, operation: &'static str, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Pools>) -> F,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
+    {
+        let (limit, slow) = (self.limit, self.slow);
+        let work = work(Arc::clone(&self.pools));
+        self.runtime
+            .run(async move {
+                let begun = Instant::now();
+                let answer = within(limit, work).await;
+                let took = begun.elapsed();
+                if took >= slow {
+                    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                    tracing::warn!(operation, duration_ms, "slow database operation");
+                }
+                answer
+            })
+            .await
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, Error> {
+    match timeout(limit, work).await {
+        Ok(answer) => Ok(answer?),
+        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+    }
+}
+
+async fn migrate(pools: &Pools) -> Result<(), SqlError> {
+    /// Any number that nothing else locks in the same database.
+    const LOCK: &str = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7021866215503409)";
+    let transaction = pools.begin().await?;
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(LOCK).await?;
+    }
+    refuse_newer(&transaction).await?;
+    Migrator::up(&transaction, None).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// Refuses tables that a later version has changed.
+async fn refuse_newer(transaction: &DatabaseTransaction) -> Result<(), SqlError> {
+    let applied = Migrator::get_migration_models(transaction).await?;
+    let known: Vec<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    match applied.into_iter().find(|model| !known.contains(&model.version)) {
+        Some(model) => Err(Error::Failed(Box::new(NewerTables(model.version))).into()),
+        None => Ok(()),
+    }
+}

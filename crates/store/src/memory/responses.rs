@@ -1,0 +1,161 @@
+//! Responses in memory.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::MemoryStore;
+use crate::{
+    AdmissionRecord, EndingRecord, Error, ItemPage, ItemQuery, ItemSide, LastSegment, ResponseRow, ResponseStore,
+    Segment, SortOrder, StoredItem,
+};
+use antiphon_protocol::{ResponseId, UserId};
+
+/// The responses by id.
+#[derive(Default)]
+pub(super) struct ResponseTable(HashMap<ResponseId, StoredResponse>);
+
+/// A response with all that belongs to it.
+pub(super) struct StoredResponse {
+    pub(super) row: ResponseRow,
+    pub(super) content: Option<Bytes>,
+    items: BTreeMap<(ItemSide, u32), StoredItem>,
+    log: BTreeMap<u64, Segment>,
+}
+
+impl ResponseTable {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn get(&self, id: ResponseId) -> Option<&StoredResponse> {
+        self.0.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ResponseId) -> Option<&mut StoredResponse> {
+        self.0.get_mut(&id)
+    }
+
+    pub(super) fn insert(&mut self, admission: &AdmissionRecord) {
+        self.0.insert(admission.row.id, StoredResponse::new(admission));
+    }
+
+    pub(super) fn delete(&mut self, id: ResponseId) {
+        self.0.remove(&id);
+    }
+
+    pub(super) fn delete_of_user(&mut self, user: UserId) {
+        self.0.retain(|_, response| response.row.user != user);
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &ResponseRow> {
+        self.0.values().map(|response| &response.row)
+    }
+}
+
+impl StoredResponse {
+    fn new(admission: &AdmissionRecord) -> Self {
+        Self {
+            row: admission.row.clone(),
+            content: None,
+            items: admission.items.iter().map(|item| ((item.side, item.position), item.clone())).collect(),
+            log: admission.segment.iter().map(|first| (first.first, first.clone())).collect(),
+        }
+    }
+
+    /// Whether its log has that very segment.
+    pub(super) fn has(&self, segment: &Segment) -> bool {
+        self.log.get(&segment.first) == Some(segment)
+    }
+
+    /// Whether its log ends with the segment that begins at `after`, and the new one begins there.
+    pub(super) fn is_continued_by(&self, after: u64, segment: &Segment) -> bool {
+        let follows = self.log.get(&after).is_some_and(|before| before.end() == segment.first);
+        follows && !self.log.contains_key(&segment.first)
+    }
+
+    /// Whether it has not ended and belongs to that epoch.
+    pub(super) fn is_owned_by(&self, epoch: i64) -> bool {
+        !self.row.status.is_terminal() && self.row.epoch == epoch
+    }
+
+    pub(super) fn append(&mut self, segment: &Segment) {
+        self.log.insert(segment.first, segment.clone());
+    }
+
+    /// Whether the ending's segment and items can be added.
+    pub(super) fn can_end_with(&self, ending: &EndingRecord) -> bool {
+        let fits = |last: &LastSegment| self.has(&last.segment) || self.is_continued_by(last.after, &last.segment);
+        let is_taken = |item: &StoredItem| self.items.contains_key(&(item.side, item.position));
+        ending.last_segment.as_ref().is_none_or(fits) && !ending.items.iter().any(is_taken)
+    }
+
+    pub(super) fn end(&mut self, ending: &EndingRecord) {
+        self.row.status = ending.status;
+        self.row.cause = ending.cause;
+        self.row.finish_reason.clone_from(&ending.finish_reason);
+        self.row.ended_at = Some(ending.ended_at);
+        self.content.clone_from(&ending.content);
+        self.log.extend(ending.last_segment.iter().map(|last| (last.segment.first, last.segment.clone())));
+        self.items.extend(ending.items.iter().map(|item| ((item.side, item.position), item.clone())));
+    }
+
+    fn page(&self, query: &ItemQuery) -> Result<ItemPage, Error> {
+        let mut side: Vec<&StoredItem> = self.items.values().filter(|item| item.side == query.side).collect();
+        if query.order == SortOrder::Descending {
+            side.reverse();
+        }
+        let begin = match &query.after {
+            None => 0,
+            Some(id) => side.iter().position(|item| item.id == *id).ok_or(Error::UnknownCursor)? + 1,
+        };
+        let rest = side.into_iter().skip(begin);
+        let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let has_more = rest.len() > wanted;
+        Ok(ItemPage { items: rest.take(wanted).cloned().collect(), has_more })
+    }
+}
+
+#[async_trait]
+impl ResponseStore for MemoryStore {
+    async fn response(&self, id: ResponseId) -> Result<Option<ResponseRow>, Error> {
+        Ok(self.tables().responses.get(id).map(|response| response.row.clone()))
+    }
+
+    async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        let tables = self.tables();
+        let log = tables.responses.get(id).into_iter().flat_map(|response| response.log.values());
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(log.skip_while(|segment| segment.end() <= from).take(limit).cloned().collect())
+    }
+
+    async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        match self.tables().responses.get(query.response) {
+            Some(response) => response.page(&query),
+            None if query.after.is_some() => Err(Error::UnknownCursor),
+            None => Ok(ItemPage { items: Vec::new(), has_more: false }),
+        }
+    }
+
+    async fn chain(&self, id: ResponseId, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let tables = self.tables();
+        let row = |id: ResponseId| tables.responses.get(id).map(|response| &response.row);
+        let chain = std::iter::successors(row(id), |last| last.previous.and_then(row));
+        Ok(chain.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let tables = self.tables();
+        let now = self.now();
+        let is_orphaned = |row: &ResponseRow| {
+            let owner_is_gone =
+                if row.node == node { row.epoch < epoch } else { !tables.nodes.has_lease(&row.node, now) };
+            !row.status.is_terminal() && owner_is_gone
+        };
+        let mut orphaned: Vec<ResponseRow> = tables.responses.rows().filter(|row| is_orphaned(row)).cloned().collect();
+        orphaned.sort_by_key(|row| (row.node != node, row.created_at, row.id));
+        orphaned.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(orphaned)
+    }
+}

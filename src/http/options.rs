@@ -1,0 +1,114 @@
+//! `[server]` and `[http]`: the socket, its connections, requests and streams.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::options::{OptionChecks, OptionError, ResponseOptions, duration, size};
+
+/// `[server]`: the socket and its connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerOptions {
+    /// The address and port to listen on.
+    pub listen: SocketAddr,
+    /// Threads that serve HTTP; 0 for one per core.
+    pub workers: usize,
+    /// How long a client may take for the headers of a request.
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
+    /// How long a client may take for the body of a request. [`HttpOptions::body_timeout`] is what has effect.
+    #[serde(with = "duration")]
+    pub body_timeout: Duration,
+    /// How long a connection without a request stays open.
+    #[serde(with = "duration")]
+    pub idle_timeout: Duration,
+    /// How long running responses may take to finish when the server stops.
+    #[serde(with = "duration")]
+    pub drain_timeout: Duration,
+    /// How long connections may stay open after the HTTP server was told to stop.
+    #[serde(skip)]
+    pub shutdown_timeout: Duration,
+}
+
+impl ServerOptions {
+    /// Checks the ranges that a configuration is held to.
+    #[must_use]
+    pub fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.range("workers", self.workers, 0..=256);
+        checks.into_errors()
+    }
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            workers: 0,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: HttpOptions::default().body_timeout,
+            idle_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[http]`: requests and streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpOptions {
+    /// How long a streaming request waits for its provider before the status line goes out. A failure before that is
+    /// an HTTP error, one after it an event of the stream.
+    #[serde(with = "duration")]
+    pub header_wait: Duration,
+    /// How often a silent stream gets a comment. It shows whether the client is still there. At most 30 s: proxies take
+    /// 60 s of silence for a lost connection, and the page at `/` 45 s.
+    #[serde(with = "duration")]
+    pub keep_alive: Duration,
+    /// How long a client may read nothing of what is there for it before it is cut. It can come back.
+    #[serde(with = "duration")]
+    pub client_stall_timeout: Duration,
+    /// The most bytes of a request's body.
+    #[serde(with = "size")]
+    pub body_limit: usize,
+    /// Whether the page is served at `/`.
+    pub page: bool,
+    /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
+    #[serde(skip)]
+    pub body_timeout: Duration,
+    /// The longest wait that `Retry-After` names; some clients give up when they are told a longer one.
+    #[serde(skip)]
+    pub longest_retry_after: Duration,
+}
+
+impl HttpOptions {
+    /// Checks the ranges that a configuration is held to.
+    #[must_use]
+    pub fn check(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.require(
+            "keep_alive",
+            self.keep_alive <= Duration::from_secs(30),
+            || "must be at most 30s: clients and proxies take a longer silence for a lost connection",
+        );
+        checks.range("body_limit", self.body_limit, 1024..=64 * 1024 * 1024);
+        checks.into_errors()
+    }
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            header_wait: Duration::from_secs(2),
+            keep_alive: Duration::from_secs(15),
+            client_stall_timeout: ResponseOptions::default().client_stall_timeout,
+            body_limit: 20 * 1024 * 1024,
+            page: true,
+            body_timeout: Duration::from_secs(60),
+            longest_retry_after: Duration::from_secs(60),
+        }
+    }
+}

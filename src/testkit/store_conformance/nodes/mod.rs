@@ -1,0 +1,4 @@
+//! Nodes, and the responses that belong to them.
+
+pub(super) mod leases;
+pub(super) mod ownership;
