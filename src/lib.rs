@@ -117,14 +117,16 @@ pub mod http;
 pub mod journal;
 #[doc(inline)]
 pub use antiphon_protocol as protocol;
-pub mod provider;
+#[doc(inline)]
+pub use antiphon_providers as provider;
 mod refusal;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
 #[cfg(feature = "testkit")]
 pub mod testkit;
-pub mod tokens;
+#[doc(inline)]
+pub use antiphon_tokens as tokens;
 pub mod vault;
 
 pub use antiphon::{

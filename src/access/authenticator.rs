@@ -32,7 +32,7 @@ pub enum AuthError {
     /// There is no such key, or it was revoked; the error does not say which.
     #[error("the API key is not valid")]
     InvalidKey,
-    /// The key could not be looked up: this says nothing about the key.
+    /// The key could not be looked up; it may be valid.
     #[error("the API key could not be looked up")]
     Unavailable(#[source] AccountError),
 }

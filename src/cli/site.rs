@@ -33,7 +33,7 @@ impl Site {
         let store = connect(config, data_dir).await?;
         let (ring, is_new_ring) = match open_ring(config, data_dir, &*store).await? {
             Ring::Opened(ring) => (ring, false),
-            Ring::Missing(path) => (KeyRing::create(&path)?, true),
+            Ring::Missing(path) => (KeyRing::open_or_create(&path)?, true),
         };
         let place = whole(data_dir.path());
         let begun = (is_new || is_new_ring).then(|| {

@@ -18,29 +18,29 @@ use crate::store::{
 #[derive(Debug)]
 pub struct FlakyStore {
     inner: Store,
-    state: Mutex<State>,
-    gate: watch::Sender<Gate>,
+    state: Mutex<FlakyState>,
+    gate: watch::Sender<CommitGate>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FlakyState {
     away: bool,
     unknown_outcomes: u32,
     commits: Vec<usize>,
-    before_renewals: Option<Hook>,
+    before_renewals: Option<RenewalHook>,
 }
 
 #[derive(Clone)]
-struct Hook(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>);
+struct RenewalHook(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>);
 
-impl fmt::Debug for Hook {
+impl fmt::Debug for RenewalHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
+        f.write_str("RenewalHook")
     }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Gate {
+struct CommitGate {
     shut: bool,
     waiting: usize,
 }
@@ -96,7 +96,7 @@ impl FlakyStore {
 
     /// From now on this is done before each renewal of a lease, where the renewal is made.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
-        self.state.lock().before_renewals = Some(Hook(Arc::new(hook)));
+        self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
     }
 
     /// How many commits were made, those with a lost answer too.
@@ -115,7 +115,7 @@ impl FlakyStore {
         if self.state.lock().away { Err(lost("the store is away")) } else { Ok(&self.inner) }
     }
 
-    async fn until(&self, wanted: impl FnMut(&Gate) -> bool) {
+    async fn until(&self, wanted: impl FnMut(&CommitGate) -> bool) {
         let mut gate = self.gate.subscribe();
         // The sender lives as long as the store does, so that there is always an answer.
         let _ = gate.wait_for(wanted).await;
@@ -125,22 +125,22 @@ impl FlakyStore {
         if !self.gate.borrow().shut {
             return;
         }
-        let _waiting = Waiting::at(&self.gate);
+        let _waiting = WaitingCommit::at(&self.gate);
         self.until(|gate| !gate.shut).await;
     }
 }
 
 /// Counts a commit that waits, even if its caller gives up.
-struct Waiting<'a>(&'a watch::Sender<Gate>);
+struct WaitingCommit<'a>(&'a watch::Sender<CommitGate>);
 
-impl<'a> Waiting<'a> {
-    fn at(gate: &'a watch::Sender<Gate>) -> Self {
+impl<'a> WaitingCommit<'a> {
+    fn at(gate: &'a watch::Sender<CommitGate>) -> Self {
         gate.send_modify(|gate| gate.waiting += 1);
         Self(gate)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingCommit<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|gate| gate.waiting -= 1);
     }
@@ -201,7 +201,7 @@ impl NodeStore for FlakyStore {
 
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {
         let hook = self.state.lock().before_renewals.clone();
-        if let Some(Hook(hook)) = hook {
+        if let Some(RenewalHook(hook)) = hook {
             hook().await;
         }
         self.here()?.nodes.renew_lease(node, epoch, lease).await

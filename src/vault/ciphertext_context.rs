@@ -1,4 +1,4 @@
-//! Where a ciphertext belongs.
+//! What a ciphertext is bound to.
 
 use crate::protocol::{ResponseId, UserId};
 use crate::store::ItemSide;
@@ -15,7 +15,7 @@ pub enum CiphertextContext {
     Item {
         /// Input or output.
         side: ItemSide,
-        /// Its place, from 0.
+        /// Its position in the list, from 0.
         position: u32,
     },
     /// The text of the answer, beside the response's plain columns.
@@ -24,8 +24,8 @@ pub enum CiphertextContext {
 
 impl CiphertextContext {
     /// The bytes that are bound into the ciphertext. Every field has a fixed length or comes last, so that
-    /// no two places have the same bytes.
-    pub(super) fn context(self, user: UserId, response: ResponseId) -> Vec<u8> {
+    /// no two contexts have the same bytes.
+    pub(super) fn bytes(self, user: UserId, response: ResponseId) -> Vec<u8> {
         let mut context = Vec::with_capacity(64);
         context.extend_from_slice(user.uuid().as_bytes());
         context.extend_from_slice(response.uuid().as_bytes());

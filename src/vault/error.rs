@@ -8,8 +8,8 @@ use crate::store;
 /// Why the vault can't encrypt or decrypt.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The ciphertext was changed, or belongs to another place, response or user.
-    #[error("a ciphertext was changed or is not in its place")]
+    /// The ciphertext was changed, or belongs to another column, response or user.
+    #[error("a ciphertext was changed or belongs elsewhere")]
     Tampered,
     /// The plaintext is larger than anything this program stores.
     #[error("a payload of {bytes} bytes is too large")]
@@ -49,7 +49,7 @@ pub enum RingError {
         #[source]
         source: std::io::Error,
     },
-    /// Somebody else than the owner may use the key file.
+    /// Others than the owner may use the key file.
     #[error("the key file '{path}' has mode {mode:04o}; only its owner may have access (chmod 600)")]
     Exposed {
         /// The file.

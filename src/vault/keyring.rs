@@ -19,13 +19,13 @@ use super::{KeySource, Pepper, RingError};
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
-    content: Content,
+    content: KeyRingContent,
     source: Option<KeySource>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Content {
+struct KeyRingContent {
     current: u32,
     pepper: SecretKey,
     keys: BTreeMap<u32, SecretKey>,
@@ -39,7 +39,7 @@ impl KeyRing {
     pub fn generate() -> Result<Self, RingError> {
         let pepper = SecretKey::generate().ok_or(RingError::Randomness)?;
         let key = SecretKey::generate().ok_or(RingError::Randomness)?;
-        let content = Content { current: 1, pepper, keys: BTreeMap::from([(1, key)]) };
+        let content = KeyRingContent { current: 1, pepper, keys: BTreeMap::from([(1, key)]) };
         Ok(Self { content, source: None })
     }
 
@@ -51,12 +51,12 @@ impl KeyRing {
         Self::parse(&source.read()?, Some(source))
     }
 
-    /// Makes a ring with one random key and writes it to a new file with mode 0600. If the file has
-    /// appeared in the meantime, the ring in it is opened instead. Blocks.
+    /// Opens the ring in a file. If there is no such file, makes a ring with one random key and writes it there first,
+    /// with mode 0600. Blocks.
     ///
     /// # Errors
     /// [`RingError::File`], [`RingError::Randomness`], and those of [`open`](Self::open).
-    pub fn create(path: &Path) -> Result<Self, RingError> {
+    pub fn open_or_create(path: &Path) -> Result<Self, RingError> {
         let ring = Self::generate()?;
         super::source::create_file(path, &ring.text()?)?;
         Self::open(KeySource::File(path.to_owned()))
@@ -68,7 +68,7 @@ impl KeyRing {
     /// [`RingError::Syntax`], [`RingError::NoCurrent`].
     pub(super) fn parse(text: &str, source: Option<KeySource>) -> Result<Self, RingError> {
         // The parser's own message would quote the text.
-        let content: Content = serde_json::from_str(text)
+        let content: KeyRingContent = serde_json::from_str(text)
             .map_err(|error| RingError::Syntax { line: error.line(), column: error.column() })?;
         if !content.keys.contains_key(&content.current) {
             return Err(RingError::NoCurrent(content.current));

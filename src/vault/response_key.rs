@@ -40,7 +40,7 @@ impl UserKey {
         let extracted = Salt::new(HKDF_SHA256, b"antiphon response key").extract(self.secret.expose());
         let output = extracted.expand(&info, &AES_256_GCM).expect("the output is 32 bytes");
         let cipher = Cipher::new(UnboundKey::from(output), DATA_KEY_VERSION);
-        ResponseKey(Arc::new(Inner { user: self.user, response: id, cipher }))
+        ResponseKey(Arc::new(SharedResponseKey { user: self.user, response: id, cipher }))
     }
 }
 
@@ -52,35 +52,35 @@ impl fmt::Debug for UserKey {
 
 /// The key of one response. Cheap to clone.
 #[derive(Clone)]
-pub struct ResponseKey(Arc<Inner>);
+pub struct ResponseKey(Arc<SharedResponseKey>);
 
-struct Inner {
+struct SharedResponseKey {
     user: UserId,
     response: ResponseId,
     cipher: Cipher,
 }
 
 impl ResponseKey {
-    /// Encrypts what is to be stored at `place`. Two calls never give the same bytes.
+    /// Encrypts what is to be stored in `context`. Two calls never give the same bytes.
     ///
     /// # Errors
     /// [`Error::TooLarge`] above 80 MiB, [`Error::Randomness`].
-    pub fn seal(&self, place: CiphertextContext, plaintext: &[u8]) -> Result<Bytes, Error> {
-        self.0.cipher.seal(&self.context(place), plaintext)
+    pub fn seal(&self, context: CiphertextContext, plaintext: &[u8]) -> Result<Bytes, Error> {
+        self.0.cipher.seal(&self.bound_to(context), plaintext)
     }
 
-    /// Decrypts what was stored at `place`.
+    /// Decrypts what was stored in `context`.
     ///
     /// # Errors
     /// [`Error::Tampered`] if the ciphertext was changed or belongs elsewhere, [`Error::TooLarge`] above
     /// 80 MiB, [`Error::UnknownKeyVersion`].
-    pub fn open(&self, place: CiphertextContext, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
-        let mut opened = self.0.cipher.open(&self.context(place), ciphertext)?;
+    pub fn open(&self, context: CiphertextContext, ciphertext: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut opened = self.0.cipher.open(&self.bound_to(context), ciphertext)?;
         Ok(std::mem::take(&mut *opened))
     }
 
-    fn context(&self, place: CiphertextContext) -> Vec<u8> {
-        place.context(self.0.user, self.0.response)
+    fn bound_to(&self, context: CiphertextContext) -> Vec<u8> {
+        context.bytes(self.0.user, self.0.response)
     }
 }
 

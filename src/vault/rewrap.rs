@@ -5,8 +5,8 @@ use super::{Error, KeySource, Vault};
 use crate::protocol::UserId;
 use crate::store::WrappedKey;
 
-/// How often the data keys are gone through: users who are added or wrapped by another process in the
-/// meantime are seen the next time.
+/// How many times all data keys are checked: users who are added, or whose keys are wrapped, by another process in the
+/// meantime are found the next time.
 const PASSES: u32 = 3;
 
 /// What a rotation did.

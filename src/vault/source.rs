@@ -100,7 +100,7 @@ pub(super) fn rotate_file(path: &Path) -> Result<KeyRing, RingError> {
     Ok(next)
 }
 
-/// Writes a file of mode 0600 in the same directory, durably, and says where.
+/// Writes a file of mode 0600 in the same directory, durably, and returns its path.
 fn write_beside(path: &Path, text: &str) -> io::Result<PathBuf> {
     let fresh = path.with_extension(format!("new.{}", uuid::Uuid::now_v7().simple()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;

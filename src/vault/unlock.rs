@@ -13,9 +13,9 @@ use crate::store::{AccountStore, WrappedKey};
 
 /// Unwraps users' data keys. Cheap to clone; all clones share the ring and the keys in memory.
 #[derive(Clone)]
-pub struct Vault(pub(super) Arc<Inner>);
+pub struct Vault(pub(super) Arc<SharedVault>);
 
-pub(super) struct Inner {
+pub(super) struct SharedVault {
     pub(super) ring: RwLock<KeyRing>,
     pub(super) accounts: Arc<dyn AccountStore>,
     cache: Mutex<Cache>,
@@ -27,7 +27,7 @@ impl Vault {
     #[must_use]
     pub fn new(ring: KeyRing, accounts: Arc<dyn AccountStore>) -> Self {
         let (ring, cache) = (RwLock::new(ring), Mutex::new(Cache::default()));
-        Self(Arc::new(Inner { ring, accounts, cache, reload: tokio::sync::Mutex::new(()) }))
+        Self(Arc::new(SharedVault { ring, accounts, cache, reload: tokio::sync::Mutex::new(()) }))
     }
 
     /// A user's data key. If it is wrapped by a key that the ring in memory lacks, the ring is read again,

@@ -7,7 +7,7 @@ use crate::protocol::{ResponseId, UserId};
 use crate::store::{AccountError, ApiKeyRecord, CommitOutcome, ItemSide, UserRecord, WrappedKey};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -25,14 +25,14 @@ fn wrapped(key_version: u32, bytes: &'static str) -> WrappedKey {
     WrappedKey { key_version, bytes: Bytes::from_static(bytes.as_bytes()) }
 }
 
-async fn created(subject: Subject<'_>) -> UserRecord {
+async fn created(subject: StoreUnderTest<'_>) -> UserRecord {
     let id = UserId::new();
     let user = UserRecord { id, name: format!("name of {id}"), created_at: Timestamp::from_micros(5) };
     subject.store.accounts.create_user(user.clone(), wrapped(1, "wrapped")).await.unwrap();
     user
 }
 
-async fn with_key(subject: Subject<'_>, user: UserId, created_at: i64) -> ApiKeyRecord {
+async fn with_key(subject: StoreUnderTest<'_>, user: UserId, created_at: i64) -> ApiKeyRecord {
     let key = ApiKeyRecord {
         id: ResponseId::new().to_string(),
         user,
@@ -45,7 +45,7 @@ async fn with_key(subject: Subject<'_>, user: UserId, created_at: i64) -> ApiKey
     key
 }
 
-async fn a_user_reads_back_with_its_data_key(subject: Subject<'_>) {
+async fn a_user_reads_back_with_its_data_key(subject: StoreUnderTest<'_>) {
     let (one, two) = (created(subject).await, created(subject).await);
     let users = subject.store.accounts.users().await.unwrap();
     assert!(users.is_sorted_by_key(|user| &user.name));
@@ -55,7 +55,7 @@ async fn a_user_reads_back_with_its_data_key(subject: Subject<'_>) {
     assert_eq!(subject.store.accounts.data_key(UserId::new()).await.unwrap(), None);
 }
 
-async fn a_user_is_found_by_exactly_its_name(subject: Subject<'_>) {
+async fn a_user_is_found_by_exactly_its_name(subject: StoreUnderTest<'_>) {
     let (one, two) = (created(subject).await, created(subject).await);
     let found = async |name: &str| subject.store.accounts.user_by_name(name).await.unwrap();
     assert_eq!((found(&one.name).await, found(&two.name).await), (Some(one.clone()), Some(two)));
@@ -66,7 +66,7 @@ async fn a_user_is_found_by_exactly_its_name(subject: Subject<'_>) {
     assert_eq!(found(&one.name).await, None);
 }
 
-async fn a_name_is_taken_once(subject: Subject<'_>) {
+async fn a_name_is_taken_once(subject: StoreUnderTest<'_>) {
     let mut other = created(subject).await;
     other.id = UserId::new();
     let answer = subject.store.accounts.create_user(other.clone(), wrapped(1, "wrapped")).await;
@@ -74,7 +74,7 @@ async fn a_name_is_taken_once(subject: Subject<'_>) {
     assert_eq!(subject.store.accounts.data_key(other.id).await.unwrap(), None, "nothing is left behind");
 }
 
-async fn a_data_key_is_rewrapped_only_from_what_it_is(subject: Subject<'_>) {
+async fn a_data_key_is_rewrapped_only_from_what_it_is(subject: StoreUnderTest<'_>) {
     let user = created(subject).await.id;
     let (old, new) = (wrapped(1, "wrapped"), wrapped(2, "wrapped again"));
     let rewrap = async |old: &WrappedKey| subject.store.accounts.rewrap_data_key(user, old, new.clone()).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_data_key_is_rewrapped_only_from_what_it_is(subject: Subject<'_>) {
     assert_eq!(subject.store.accounts.data_key(user).await.unwrap(), Some(new.clone()));
 }
 
-async fn an_api_key_reads_back(subject: Subject<'_>) {
+async fn an_api_key_reads_back(subject: StoreUnderTest<'_>) {
     let user = created(subject).await.id;
     let (newer, older) = (with_key(subject, user, 9).await, with_key(subject, user, 8).await);
     assert_eq!(subject.store.accounts.api_key(&newer.id).await.unwrap(), Some(newer.clone()));
@@ -95,14 +95,14 @@ async fn an_api_key_reads_back(subject: Subject<'_>) {
     assert_eq!(of_user, [&older, &newer]);
 }
 
-async fn an_api_key_needs_its_user(subject: Subject<'_>) {
+async fn an_api_key_needs_its_user(subject: StoreUnderTest<'_>) {
     let mut key = with_key(subject, created(subject).await.id, 1).await;
     key.id.push_str(" more");
     key.user = UserId::new();
     assert!(matches!(subject.store.accounts.create_api_key(key).await, Err(AccountError::UnknownUser)));
 }
 
-async fn a_revoked_key_keeps_its_first_time(subject: Subject<'_>) {
+async fn a_revoked_key_keeps_its_first_time(subject: StoreUnderTest<'_>) {
     let key = with_key(subject, created(subject).await.id, 1).await;
     for at in [3, 4] {
         assert!(subject.store.accounts.revoke_api_key(&key.id, Timestamp::from_micros(at)).await.unwrap());
@@ -112,7 +112,7 @@ async fn a_revoked_key_keeps_its_first_time(subject: Subject<'_>) {
     assert!(!subject.store.accounts.revoke_api_key("nobody's", Timestamp::from_micros(3)).await.unwrap());
 }
 
-async fn deleting_a_user_deletes_all_that_is_its_own(subject: Subject<'_>) {
+async fn deleting_a_user_deletes_all_that_is_its_own(subject: StoreUnderTest<'_>) {
     let (user, other) = (created(subject).await, created(subject).await);
     let key = with_key(subject, user.id, 1).await;
     let (mine, theirs) = (admission_of(ResponseId::new(), user.id), admission_of(ResponseId::new(), other.id));

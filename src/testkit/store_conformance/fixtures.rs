@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::suite::Subject;
+use super::suite::StoreUnderTest;
 use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
@@ -24,32 +24,32 @@ pub(super) const LEASE: Duration = Duration::from_secs(600);
 
 /// A node under its newest epoch.
 #[derive(Clone)]
-pub(super) struct TestNode {
+pub(super) struct NamedNode {
     pub(super) name: String,
     pub(super) epoch: i64,
 }
 
-impl TestNode {
+impl NamedNode {
     /// Its claim of a response from the owner of that epoch.
     pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> JournalEntry {
         JournalEntry::Claim(ClaimRecord { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
     }
 }
 
-impl Subject<'_> {
+impl StoreUnderTest<'_> {
     /// A new node with that lease.
-    pub(super) async fn node(self, lease: Duration) -> TestNode {
+    pub(super) async fn node(self, lease: Duration) -> NamedNode {
         self.restarted(&ResponseId::new().to_string(), lease).await
     }
 
     /// The node under its next epoch.
-    pub(super) async fn restarted(self, name: &str, lease: Duration) -> TestNode {
+    pub(super) async fn restarted(self, name: &str, lease: Duration) -> NamedNode {
         let epoch = self.store.nodes.next_epoch(name, lease).await.unwrap();
-        TestNode { name: name.to_owned(), epoch }
+        NamedNode { name: name.to_owned(), epoch }
     }
 
     /// Admits a new response of that node.
-    pub(super) async fn admitted_by(self, node: &TestNode) -> ResponseId {
+    pub(super) async fn admitted_by(self, node: &NamedNode) -> ResponseId {
         let mut admission = admission();
         admission.row.node.clone_from(&node.name);
         admission.row.epoch = node.epoch;

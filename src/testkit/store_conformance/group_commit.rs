@@ -4,7 +4,7 @@ use crate::protocol::ResponseId;
 use crate::store::{CommitOutcome, JournalEntry};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -15,11 +15,11 @@ cases! {
     a_group_may_be_submitted_again,
 }
 
-async fn an_empty_group_is_committed(subject: Subject<'_>) {
+async fn an_empty_group_is_committed(subject: StoreUnderTest<'_>) {
     assert!(subject.commit_all(&[]).await.is_empty());
 }
 
-async fn a_conflict_does_not_disturb_the_others(subject: Subject<'_>) {
+async fn a_conflict_does_not_disturb_the_others(subject: StoreUnderTest<'_>) {
     let (one, two) = (subject.admitted().await, subject.admitted().await);
     let mut clash = one.clone();
     clash.row.model = "another".to_owned();
@@ -36,7 +36,7 @@ async fn a_conflict_does_not_disturb_the_others(subject: Subject<'_>) {
     assert_eq!(subject.log(two.row.id).await.len(), 2);
 }
 
-async fn entries_of_one_response_keep_their_order(subject: Subject<'_>) {
+async fn entries_of_one_response_keep_their_order(subject: StoreUnderTest<'_>) {
     let admission = admission();
     let id = admission.row.id;
     let mut ending = ending(&admission);
@@ -54,7 +54,7 @@ async fn entries_of_one_response_keep_their_order(subject: Subject<'_>) {
     assert_eq!(subject.commit_all(&group).await, [MISSING, good, good, good, ENDED, good, MISSING]);
 }
 
-async fn a_group_may_be_large(subject: Subject<'_>) {
+async fn a_group_may_be_large(subject: StoreUnderTest<'_>) {
     let admissions: Vec<_> = (0..1300).map(|_| admission()).collect();
     let admit_all: Vec<JournalEntry> = admissions.iter().map(admit).collect();
     assert!(subject.commit_all(&admit_all).await.iter().all(|outcome| *outcome == CommitOutcome::Committed));
@@ -68,7 +68,7 @@ async fn a_group_may_be_large(subject: Subject<'_>) {
     }
 }
 
-async fn a_group_may_be_submitted_again(subject: Subject<'_>) {
+async fn a_group_may_be_submitted_again(subject: StoreUnderTest<'_>) {
     let (one, two) = (admission(), admission_not_stored());
     let mut last = ending(&one);
     last.last_segment = last_segment(3, segment(one.row.id, 4, 1, "end"));

@@ -6,7 +6,7 @@ use crate::protocol::{ResponseId, UserId};
 use crate::store::{AdmissionRecord, CommitOutcome, IdempotencyRecord, ItemSide, JournalEntry};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -42,7 +42,7 @@ fn rival(of: &AdmissionRecord) -> AdmissionRecord {
     AdmissionRecord { idempotency, ..admission_of(ResponseId::new(), of.row.user) }
 }
 
-impl Subject<'_> {
+impl StoreUnderTest<'_> {
     async fn key_of(self, admission: &AdmissionRecord) -> Option<IdempotencyRecord> {
         let key = admission.idempotency.unwrap().key;
         self.store.idempotency_keys.idempotency_key(admission.row.user, &key).await.unwrap()
@@ -72,7 +72,7 @@ fn releasing(admission: &AdmissionRecord) -> JournalEntry {
     end(&ending)
 }
 
-async fn an_admission_claims_its_key(subject: Subject<'_>) {
+async fn an_admission_claims_its_key(subject: StoreUnderTest<'_>) {
     let admission = claiming();
     assert_eq!(subject.key_of(&admission).await, None);
     assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
@@ -80,7 +80,7 @@ async fn an_admission_claims_its_key(subject: Subject<'_>) {
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
 
-async fn a_taken_key_leaves_nothing_of_the_admission(subject: Subject<'_>) {
+async fn a_taken_key_leaves_nothing_of_the_admission(subject: StoreUnderTest<'_>) {
     let first = subject.admit_claiming().await;
     let (second, bystander) = (rival(&first), claiming());
     let outcomes = subject.commit_all(&[admit(&second), admit(&bystander)]).await;
@@ -91,7 +91,7 @@ async fn a_taken_key_leaves_nothing_of_the_admission(subject: Subject<'_>) {
     assert_eq!(subject.commit(admit(&second)).await, KEY_TAKEN, "the same answer again");
 }
 
-async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
+async fn of_one_group_the_first_admission_gets_the_key(subject: StoreUnderTest<'_>) {
     let (first, other) = (claiming(), claiming());
     let (second, third) = (rival(&first), rival(&other));
     let outcomes = subject.commit_all(&[admit(&first), admit(&other), admit(&third), admit(&second)]).await;
@@ -101,14 +101,14 @@ async fn of_one_group_the_first_admission_gets_the_key(subject: Subject<'_>) {
     subject.has_nothing_of(&second).await;
 }
 
-async fn admitting_again_with_its_own_key_is_committed(subject: Subject<'_>) {
+async fn admitting_again_with_its_own_key_is_committed(subject: StoreUnderTest<'_>) {
     let admission = subject.admit_claiming().await;
     assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.commit_all(&[end(&ending(&admission)), admit(&admission)]).await, [CommitOutcome::Committed; 2]);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
-async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
+async fn a_key_of_one_user_is_free_for_another(subject: StoreUnderTest<'_>) {
     let mine = subject.admit_claiming().await;
     let theirs = AdmissionRecord { idempotency: mine.idempotency, ..claiming() };
     assert_eq!(subject.commit(admit(&theirs)).await, CommitOutcome::Committed);
@@ -116,7 +116,7 @@ async fn a_key_of_one_user_is_free_for_another(subject: Subject<'_>) {
     assert_eq!(subject.key_of(&theirs).await, record(&theirs));
 }
 
-async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
+async fn an_ending_keeps_the_key_unless_it_releases_it(subject: StoreUnderTest<'_>) {
     let (kept, released) = (subject.admit_claiming().await, subject.admit_claiming().await);
     let group = [end(&ending(&kept)), releasing(&released)];
     assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 2]);
@@ -125,7 +125,7 @@ async fn an_ending_keeps_the_key_unless_it_releases_it(subject: Subject<'_>) {
     assert_eq!(subject.row(released.row.id).await.id, released.row.id, "the response stays");
 }
 
-async fn a_released_key_is_another_responses_and_stays_so(subject: Subject<'_>) {
+async fn a_released_key_is_another_responses_and_stays_so(subject: StoreUnderTest<'_>) {
     let first = subject.admit_claiming().await;
     assert_eq!(subject.commit(releasing(&first)).await, CommitOutcome::Committed);
     let second = rival(&first);
@@ -134,7 +134,7 @@ async fn a_released_key_is_another_responses_and_stays_so(subject: Subject<'_>) 
     assert_eq!(subject.key_of(&first).await, record(&second));
 }
 
-async fn an_ending_that_conflicts_releases_nothing(subject: Subject<'_>) {
+async fn an_ending_that_conflicts_releases_nothing(subject: StoreUnderTest<'_>) {
     let admission = subject.admit_claiming().await;
     let mut foreign = ending(&admission);
     (foreign.epoch, foreign.releases_key) = (EPOCH + 1, true);
@@ -145,14 +145,14 @@ async fn an_ending_that_conflicts_releases_nothing(subject: Subject<'_>) {
     assert_eq!(subject.key_of(&admission).await, record(&admission));
 }
 
-async fn a_key_outlives_its_deleted_response(subject: Subject<'_>) {
+async fn a_key_outlives_its_deleted_response(subject: StoreUnderTest<'_>) {
     let admission = subject.admit_claiming().await;
     assert_eq!(subject.commit(JournalEntry::Delete(admission.row.id)).await, CommitOutcome::Committed);
     assert_eq!(subject.key_of(&admission).await, record(&admission));
     assert_eq!(subject.commit(admit(&rival(&admission))).await, KEY_TAKEN);
 }
 
-async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subject<'_>) {
+async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: StoreUnderTest<'_>) {
     let at = |admission: &mut AdmissionRecord, micros| admission.row.created_at = Timestamp::from_micros(micros);
     let [mut stored, mut unstored, mut deleted, mut young] = [claiming(), claiming(), claiming(), claiming()];
     for admission in [&mut unstored, &mut young] {
@@ -174,7 +174,7 @@ async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Subj
     assert_eq!(forget(14).await, 1, "it is old enough by then");
 }
 
-async fn deleting_a_user_deletes_its_keys(subject: Subject<'_>) {
+async fn deleting_a_user_deletes_its_keys(subject: StoreUnderTest<'_>) {
     let (mine, theirs) = (subject.admit_claiming().await, subject.admit_claiming().await);
     subject.store.accounts.delete_user(mine.row.user).await.unwrap();
     assert_eq!(subject.key_of(&mine).await, None);

@@ -9,11 +9,11 @@ use crate::store::Store;
 
 /// The store under test.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct StoreUnderTest<'a> {
     pub(super) store: &'a Store,
 }
 
-pub(super) type Case = (&'static str, for<'a> fn(Subject<'a>) -> BoxFuture<'a, ()>);
+pub(super) type Case = (&'static str, for<'a> fn(StoreUnderTest<'a>) -> BoxFuture<'a, ()>);
 
 /// A table of cases by the names of their functions.
 macro_rules! cases {
@@ -45,7 +45,7 @@ const PARTS: &[&[Case]] = &[
 /// With the name of the first case that the store fails.
 pub async fn store_conformance(name: &str, store: impl Into<Store>) -> usize {
     let store = store.into();
-    let subject = Subject { store: &store };
+    let subject = StoreUnderTest { store: &store };
     let cases = PARTS.iter().copied().flatten();
     for (case, run) in cases.clone() {
         if let Err(panic) = AssertUnwindSafe(run(subject)).catch_unwind().await {

@@ -10,10 +10,10 @@ const RING: &str = r#"{"current":1,"pepper":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 fn a_new_key_file_belongs_to_its_owner_alone_and_is_never_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("keys.json");
-    KeyRing::create(&path).unwrap();
+    KeyRing::open_or_create(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     let text = fs::read(&path).unwrap();
-    KeyRing::create(&path).unwrap();
+    KeyRing::open_or_create(&path).unwrap();
     assert_eq!(fs::read(&path).unwrap(), text);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
 }
@@ -22,7 +22,7 @@ fn a_new_key_file_belongs_to_its_owner_alone_and_is_never_replaced() {
 fn a_key_file_that_others_can_use_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("keys.json");
-    KeyRing::create(&path).unwrap();
+    KeyRing::open_or_create(&path).unwrap();
     for mode in [0o640, 0o604, 0o620, 0o601] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let opened = KeyRing::open(KeySource::File(path.clone()));

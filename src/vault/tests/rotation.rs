@@ -16,7 +16,8 @@ struct TwoProcesses {
 fn two_processes() -> TwoProcesses {
     let dir = tempfile::tempdir().unwrap();
     let accounts = Arc::new(MemoryStore::default());
-    let open = || Vault::new(KeyRing::create(&dir.path().join("keys.json")).unwrap(), Arc::clone(&accounts) as _);
+    let open =
+        || Vault::new(KeyRing::open_or_create(&dir.path().join("keys.json")).unwrap(), Arc::clone(&accounts) as _);
     let (serving, command) = (open(), open());
     TwoProcesses { dir, accounts, serving, command }
 }

@@ -6,7 +6,7 @@ use crate::protocol::ResponseId;
 use crate::store::CommitOutcome;
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -23,7 +23,7 @@ cases! {
 /// No lease.
 const OVER: Duration = Duration::ZERO;
 
-async fn a_response_is_claimed_from_a_node_without_a_lease_only(subject: Subject<'_>) {
+async fn a_response_is_claimed_from_a_node_without_a_lease_only(subject: StoreUnderTest<'_>) {
     let claimant = subject.node(LEASE).await;
     for (lease, expected) in [(OVER, CommitOutcome::Committed), (LEASE, OWNER)] {
         let owner = subject.node(lease).await;
@@ -35,12 +35,12 @@ async fn a_response_is_claimed_from_a_node_without_a_lease_only(subject: Subject
     }
 }
 
-async fn a_node_without_a_lease_claims_nothing(subject: Subject<'_>) {
+async fn a_node_without_a_lease_claims_nothing(subject: StoreUnderTest<'_>) {
     let owner = subject.node(OVER).await;
     let id = subject.admitted_by(&owner).await;
     let claimant = subject.node(OVER).await;
     assert_eq!(subject.commit(claimant.claim(id, owner.epoch)).await, OWNER);
-    let stranger = TestNode { name: ResponseId::new().to_string(), epoch: claimant.epoch };
+    let stranger = NamedNode { name: ResponseId::new().to_string(), epoch: claimant.epoch };
     assert_eq!(subject.commit(stranger.claim(id, owner.epoch)).await, OWNER);
     let owner_again = subject.restarted(&owner.name, OVER).await;
     assert_eq!(subject.commit(owner_again.claim(id, owner.epoch)).await, OWNER);
@@ -49,14 +49,14 @@ async fn a_node_without_a_lease_claims_nothing(subject: Subject<'_>) {
     assert_eq!(subject.commit(claimant.claim(id, owner.epoch)).await, CommitOutcome::Committed);
 }
 
-async fn a_node_claims_from_its_own_earlier_epoch_at_once(subject: Subject<'_>) {
+async fn a_node_claims_from_its_own_earlier_epoch_at_once(subject: StoreUnderTest<'_>) {
     let before = subject.node(LEASE).await;
     let id = subject.admitted_by(&before).await;
     let now = subject.restarted(&before.name, LEASE).await;
     assert_eq!(subject.commit(now.claim(id, before.epoch)).await, CommitOutcome::Committed);
 }
 
-async fn a_claim_under_an_epoch_that_is_not_the_nodes_newest_conflicts(subject: Subject<'_>) {
+async fn a_claim_under_an_epoch_that_is_not_the_nodes_newest_conflicts(subject: StoreUnderTest<'_>) {
     let owner = subject.node(OVER).await;
     let id = subject.admitted_by(&owner).await;
     let before = subject.node(LEASE).await;
@@ -65,7 +65,7 @@ async fn a_claim_under_an_epoch_that_is_not_the_nodes_newest_conflicts(subject: 
     assert_eq!(subject.commit(now.claim(id, owner.epoch)).await, CommitOutcome::Committed);
 }
 
-async fn a_response_that_was_claimed_stays_with_its_new_owner(subject: Subject<'_>) {
+async fn a_response_that_was_claimed_stays_with_its_new_owner(subject: StoreUnderTest<'_>) {
     let owner = subject.node(OVER).await;
     let id = subject.admitted_by(&owner).await;
     let (one, two) = (subject.node(LEASE).await, subject.node(LEASE).await);
@@ -78,7 +78,7 @@ async fn a_response_that_was_claimed_stays_with_its_new_owner(subject: Subject<'
     assert_eq!(subject.commit(two.claim(id, one.epoch)).await, CommitOutcome::Committed);
 }
 
-async fn a_lease_is_renewed_by_the_newest_epoch_alone(subject: Subject<'_>) {
+async fn a_lease_is_renewed_by_the_newest_epoch_alone(subject: StoreUnderTest<'_>) {
     let before = subject.node(OVER).await;
     let now = subject.restarted(&before.name, OVER).await;
     let id = subject.admitted_by(&now).await;
@@ -93,7 +93,7 @@ async fn a_lease_is_renewed_by_the_newest_epoch_alone(subject: Subject<'_>) {
     assert_eq!(subject.commit(other.claim(id, now.epoch)).await, OWNER);
 }
 
-async fn a_lease_that_was_given_up_can_be_taken_again(subject: Subject<'_>) {
+async fn a_lease_that_was_given_up_can_be_taken_again(subject: StoreUnderTest<'_>) {
     let owner = subject.node(LEASE).await;
     let other = subject.node(LEASE).await;
     for (lease, expected) in [(OVER, CommitOutcome::Committed), (LEASE, OWNER), (OVER, CommitOutcome::Committed)] {
@@ -103,7 +103,7 @@ async fn a_lease_that_was_given_up_can_be_taken_again(subject: Subject<'_>) {
     }
 }
 
-async fn orphaned_are_the_responses_of_nodes_without_a_lease_too(subject: Subject<'_>) {
+async fn orphaned_are_the_responses_of_nodes_without_a_lease_too(subject: StoreUnderTest<'_>) {
     let (gone, alive, own) = (subject.node(OVER).await, subject.node(LEASE).await, subject.node(LEASE).await);
     let mut ids = Vec::new();
     for node in [&gone, &alive, &own] {

@@ -5,7 +5,7 @@ use crate::protocol::{ResponseId, Status};
 use crate::store::{AppendRecord, CommitOutcome, JournalEntry};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -15,7 +15,7 @@ cases! {
     orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first,
 }
 
-async fn epochs_grow_and_no_two_nodes_share_one(subject: Subject<'_>) {
+async fn epochs_grow_and_no_two_nodes_share_one(subject: StoreUnderTest<'_>) {
     let (one, two) = (ResponseId::new().to_string(), ResponseId::new().to_string());
     let mut epochs = Vec::new();
     for node in [&one, &two, &one, &one, &two] {
@@ -24,7 +24,7 @@ async fn epochs_grow_and_no_two_nodes_share_one(subject: Subject<'_>) {
     assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
 }
 
-async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
+async fn a_claim_moves_a_response_to_its_new_owner(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     let node = subject.node(LEASE).await;
     for _ in 0..2 {
@@ -42,7 +42,7 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: Subject<'_>) {
     );
 }
 
-async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: Subject<'_>) {
+async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     let node = subject.node(LEASE).await;
@@ -53,7 +53,7 @@ async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: 
     assert_eq!(subject.row(id).await.epoch, EPOCH);
 }
 
-async fn orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(subject: Subject<'_>) {
+async fn orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(subject: StoreUnderTest<'_>) {
     let node = ResponseId::new().to_string();
     let mut ids = Vec::new();
     for (status, epoch, created) in [(Status::Queued, 1, 20), (Status::InProgress, 2, 10), (Status::InProgress, 3, 5)] {

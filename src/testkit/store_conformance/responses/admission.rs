@@ -6,7 +6,7 @@ use crate::protocol::{ResponseId, Status};
 use crate::store::{CommitOutcome, ItemSide};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -18,7 +18,7 @@ cases! {
     admitting_another_response_under_the_same_id_conflicts_and_changes_nothing,
 }
 
-async fn an_admitted_response_reads_back(subject: Subject<'_>) {
+async fn an_admitted_response_reads_back(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     assert_eq!(subject.row(id).await, admission.row);
@@ -27,14 +27,14 @@ async fn an_admitted_response_reads_back(subject: Subject<'_>) {
     assert!(subject.items(id, ItemSide::Output).await.is_empty());
 }
 
-async fn a_response_that_is_not_stored_has_only_a_row(subject: Subject<'_>) {
+async fn a_response_that_is_not_stored_has_only_a_row(subject: StoreUnderTest<'_>) {
     let admission = admission_not_stored();
     assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.row(admission.row.id).await, admission.row);
     assert!(subject.log(admission.row.id).await.is_empty());
 }
 
-async fn every_live_status_and_column_reads_back(subject: Subject<'_>) {
+async fn every_live_status_and_column_reads_back(subject: StoreUnderTest<'_>) {
     let mut admission = admission();
     admission.row.status = Status::Queued;
     admission.row.background = true;
@@ -44,20 +44,20 @@ async fn every_live_status_and_column_reads_back(subject: Subject<'_>) {
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
 
-async fn admitting_again_is_committed(subject: Subject<'_>) {
+async fn admitting_again_is_committed(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.items(admission.row.id, ItemSide::Input).await.len(), 1);
 }
 
-async fn admitting_again_is_committed_after_the_response_ended(subject: Subject<'_>) {
+async fn admitting_again_is_committed_after_the_response_ended(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
     assert_eq!(subject.row(admission.row.id).await.status, Status::Failed);
 }
 
-async fn admitting_another_response_under_the_same_id_conflicts_and_changes_nothing(subject: Subject<'_>) {
+async fn admitting_another_response_under_the_same_id_conflicts_and_changes_nothing(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     let mut other_log = admission.clone();

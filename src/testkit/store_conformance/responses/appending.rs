@@ -6,7 +6,7 @@ use crate::protocol::ResponseId;
 use crate::store::{AppendRecord, CommitOutcome, JournalEntry};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -18,7 +18,7 @@ cases! {
     only_the_owner_of_a_live_response_appends,
 }
 
-async fn a_log_grows_where_it_ends(subject: Subject<'_>) {
+async fn a_log_grows_where_it_ends(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(append(3, segment(id, 5, 1, "c"))).await, CommitOutcome::Committed);
@@ -26,7 +26,7 @@ async fn a_log_grows_where_it_ends(subject: Subject<'_>) {
     assert_eq!(subject.log(id).await, [(0, bytes("created")), (3, bytes("b")), (5, bytes("c"))]);
 }
 
-async fn appending_the_same_bytes_again_is_committed(subject: Subject<'_>) {
+async fn appending_the_same_bytes_again_is_committed(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     for _ in 0..2 {
         assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
@@ -36,7 +36,7 @@ async fn appending_the_same_bytes_again_is_committed(subject: Subject<'_>) {
     assert_eq!(subject.log(id).await.len(), 3);
 }
 
-async fn appending_the_same_bytes_again_is_committed_after_the_response_ended(subject: Subject<'_>) {
+async fn appending_the_same_bytes_again_is_committed_after_the_response_ended(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     let mut ending = ending(&admission);
@@ -46,7 +46,7 @@ async fn appending_the_same_bytes_again_is_committed_after_the_response_ended(su
     assert_eq!(subject.commit(middle).await, CommitOutcome::Committed);
 }
 
-async fn other_bytes_at_the_same_position_conflict(subject: Subject<'_>) {
+async fn other_bytes_at_the_same_position_conflict(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     assert_eq!(subject.commit(append(0, segment(id, 3, 2, "b"))).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(append(0, segment(id, 3, 2, "x"))).await, POSITION);
@@ -54,7 +54,7 @@ async fn other_bytes_at_the_same_position_conflict(subject: Subject<'_>) {
     assert_eq!(subject.log(id).await[1].1, "b");
 }
 
-async fn a_gap_an_overlap_and_a_wrong_predecessor_conflict(subject: Subject<'_>) {
+async fn a_gap_an_overlap_and_a_wrong_predecessor_conflict(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     for (after, first) in [(0, 4), (0, 2), (1, 3), (3, 3)] {
         assert_eq!(subject.commit(append(after, segment(id, first, 1, "b"))).await, POSITION, "{first} after {after}");
@@ -62,7 +62,7 @@ async fn a_gap_an_overlap_and_a_wrong_predecessor_conflict(subject: Subject<'_>)
     assert_eq!(subject.log(id).await.len(), 1);
 }
 
-async fn only_the_owner_of_a_live_response_appends(subject: Subject<'_>) {
+async fn only_the_owner_of_a_live_response_appends(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     assert_eq!(subject.commit(append(0, segment(ResponseId::new(), 3, 1, "b"))).await, MISSING);

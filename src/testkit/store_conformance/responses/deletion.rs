@@ -3,14 +3,14 @@
 use crate::store::{CommitOutcome, ItemQuery, ItemSide, JournalEntry, SortOrder};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
     a_deleted_response_leaves_nothing,
 }
 
-async fn a_deleted_response_leaves_nothing(subject: Subject<'_>) {
+async fn a_deleted_response_leaves_nothing(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     assert_eq!(subject.commit(end(&ending(&admission))).await, CommitOutcome::Committed);

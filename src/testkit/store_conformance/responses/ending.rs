@@ -5,7 +5,7 @@ use crate::protocol::{ResponseId, Status};
 use crate::store::{CommitOutcome, ItemSide};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -18,7 +18,7 @@ cases! {
     a_response_that_is_not_stored_ends_once,
 }
 
-async fn an_ending_writes_all_of_it(subject: Subject<'_>) {
+async fn an_ending_writes_all_of_it(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let (id, ending) = (admission.row.id, ending(&admission));
     assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed);
@@ -30,7 +30,7 @@ async fn an_ending_writes_all_of_it(subject: Subject<'_>) {
     assert_eq!(subject.log(id).await[1].1, "failed");
 }
 
-async fn every_terminal_status_can_be_written(subject: Subject<'_>) {
+async fn every_terminal_status_can_be_written(subject: StoreUnderTest<'_>) {
     for status in Status::ALL.into_iter().filter(|status| status.is_terminal()) {
         let admission = subject.admitted().await;
         let mut ending = ending(&admission);
@@ -40,7 +40,7 @@ async fn every_terminal_status_can_be_written(subject: Subject<'_>) {
     }
 }
 
-async fn ending_again_in_the_same_way_is_committed(subject: Subject<'_>) {
+async fn ending_again_in_the_same_way_is_committed(subject: StoreUnderTest<'_>) {
     let ending = ending(&subject.admitted().await);
     for _ in 0..2 {
         assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed);
@@ -48,7 +48,7 @@ async fn ending_again_in_the_same_way_is_committed(subject: Subject<'_>) {
     assert_eq!(subject.items(ending.id, ItemSide::Output).await, ending.items);
 }
 
-async fn a_second_ending_conflicts_and_changes_nothing(subject: Subject<'_>) {
+async fn a_second_ending_conflicts_and_changes_nothing(subject: StoreUnderTest<'_>) {
     let first = ending(&subject.admitted().await);
     let mut second = first.clone();
     second.status = Status::Cancelled;
@@ -61,7 +61,7 @@ async fn a_second_ending_conflicts_and_changes_nothing(subject: Subject<'_>) {
     assert_eq!(subject.log(first.id).await.len(), 2);
 }
 
-async fn an_ending_at_the_wrong_position_leaves_nothing_behind(subject: Subject<'_>) {
+async fn an_ending_at_the_wrong_position_leaves_nothing_behind(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let id = admission.row.id;
     assert_eq!(subject.commit(append(0, segment(id, 3, 2, "text"))).await, CommitOutcome::Committed);
@@ -73,7 +73,7 @@ async fn an_ending_at_the_wrong_position_leaves_nothing_behind(subject: Subject<
     assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed, "it can still end");
 }
 
-async fn only_the_owner_ends_a_response(subject: Subject<'_>) {
+async fn only_the_owner_ends_a_response(subject: StoreUnderTest<'_>) {
     let admission = subject.admitted().await;
     let mut foreign = ending(&admission);
     foreign.epoch += 1;
@@ -84,7 +84,7 @@ async fn only_the_owner_ends_a_response(subject: Subject<'_>) {
     assert_eq!(subject.row(admission.row.id).await, admission.row);
 }
 
-async fn a_response_that_is_not_stored_ends_once(subject: Subject<'_>) {
+async fn a_response_that_is_not_stored_ends_once(subject: StoreUnderTest<'_>) {
     let admission = admission_not_stored();
     let mut ending = ending(&admission);
     (ending.last_segment, ending.content) = (None, None);

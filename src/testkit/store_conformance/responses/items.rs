@@ -4,7 +4,7 @@ use crate::protocol::{ItemId, ResponseId};
 use crate::store::{CommitOutcome, Error, ItemQuery, ItemSide, SortOrder};
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -14,7 +14,7 @@ cases! {
 }
 
 /// A response with five input items; the ids of the second and the fourth are the same.
-async fn five_items(subject: Subject<'_>) -> ResponseId {
+async fn five_items(subject: StoreUnderTest<'_>) -> ResponseId {
     let mut admission = admission();
     let id = admission.row.id;
     admission.items = (0..5).map(|position| item(id, ItemSide::Input, position)).collect();
@@ -28,7 +28,7 @@ fn query(response: ResponseId, order: SortOrder, after: Option<u32>, limit: u32)
     ItemQuery { response, side: ItemSide::Input, order, after, limit }
 }
 
-async fn items_come_in_pages_in_either_order(subject: Subject<'_>) {
+async fn items_come_in_pages_in_either_order(subject: StoreUnderTest<'_>) {
     use SortOrder::{Ascending, Descending};
     let id = five_items(subject).await;
     type Line = (SortOrder, Option<u32>, u32, &'static [u32], bool);
@@ -49,7 +49,7 @@ async fn items_come_in_pages_in_either_order(subject: Subject<'_>) {
     }
 }
 
-async fn a_cursor_is_the_first_item_of_its_id_in_the_lists_order(subject: Subject<'_>) {
+async fn a_cursor_is_the_first_item_of_its_id_in_the_lists_order(subject: StoreUnderTest<'_>) {
     let id = five_items(subject).await;
     let up = subject.store.responses.items(query(id, SortOrder::Ascending, Some(1), 1)).await.unwrap();
     assert_eq!(up.items[0].position, 2);
@@ -57,7 +57,7 @@ async fn a_cursor_is_the_first_item_of_its_id_in_the_lists_order(subject: Subjec
     assert_eq!(down.items[0].position, 2);
 }
 
-async fn a_cursor_that_names_no_item_of_the_side_is_an_error(subject: Subject<'_>) {
+async fn a_cursor_that_names_no_item_of_the_side_is_an_error(subject: StoreUnderTest<'_>) {
     let id = five_items(subject).await;
     let mut unknown = query(id, SortOrder::Ascending, None, 5);
     unknown.after = Some(ItemId::from("msg_of_nobody".to_owned()));

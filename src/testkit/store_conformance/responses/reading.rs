@@ -4,7 +4,7 @@ use crate::protocol::ResponseId;
 use crate::store::CommitOutcome;
 use crate::testkit::store_conformance::{
     fixtures::*,
-    suite::{Subject, cases},
+    suite::{StoreUnderTest, cases},
 };
 
 cases! {
@@ -15,18 +15,18 @@ cases! {
     a_chain_ends_where_an_ancestor_is_missing,
 }
 
-async fn a_store_answers_a_ping(subject: Subject<'_>) {
+async fn a_store_answers_a_ping(subject: StoreUnderTest<'_>) {
     subject.store.group_commit.ping().await.unwrap();
 }
 
-async fn an_unknown_response_is_none_and_has_an_empty_log(subject: Subject<'_>) {
+async fn an_unknown_response_is_none_and_has_an_empty_log(subject: StoreUnderTest<'_>) {
     let id = ResponseId::new();
     assert_eq!(subject.store.responses.response(id).await.unwrap(), None);
     assert!(subject.log(id).await.is_empty());
     assert!(subject.store.responses.chain(id, 10).await.unwrap().is_empty());
 }
 
-async fn segments_begin_with_the_one_that_holds_the_fact(subject: Subject<'_>) {
+async fn segments_begin_with_the_one_that_holds_the_fact(subject: StoreUnderTest<'_>) {
     let id = subject.admitted().await.row.id;
     let group = [append(0, segment(id, 3, 2, "b")), append(3, segment(id, 5, 1, "c"))];
     assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 2]);
@@ -49,7 +49,7 @@ async fn segments_begin_with_the_one_that_holds_the_fact(subject: Subject<'_>) {
 }
 
 /// A chain of three responses, youngest first.
-async fn chain(subject: Subject<'_>) -> [ResponseId; 3] {
+async fn chain(subject: StoreUnderTest<'_>) -> [ResponseId; 3] {
     let mut previous = None;
     let ids = [ResponseId::new(), ResponseId::new(), ResponseId::new()];
     for id in ids.iter().rev() {
@@ -60,7 +60,7 @@ async fn chain(subject: Subject<'_>) -> [ResponseId; 3] {
     ids
 }
 
-async fn a_chain_is_nearest_first_and_ends_at_its_limit(subject: Subject<'_>) {
+async fn a_chain_is_nearest_first_and_ends_at_its_limit(subject: StoreUnderTest<'_>) {
     let ids = chain(subject).await;
     for limit in [0, 1, 2, 3, 4, u32::MAX] {
         let rows = subject.store.responses.chain(ids[0], limit).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_chain_is_nearest_first_and_ends_at_its_limit(subject: Subject<'_>) {
     }
 }
 
-async fn a_chain_ends_where_an_ancestor_is_missing(subject: Subject<'_>) {
+async fn a_chain_ends_where_an_ancestor_is_missing(subject: StoreUnderTest<'_>) {
     let ids = chain(subject).await;
     assert_eq!(subject.commit(crate::store::JournalEntry::Delete(ids[1])).await, CommitOutcome::Committed);
     let rows = subject.store.responses.chain(ids[0], 10).await.unwrap();

@@ -1,0 +1,103 @@
+//! The adapter: the protocol's own parts, made into a provider.
+
+use std::{fmt, future};
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{LocalBoxStream, StreamExt as _};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{decoder::AnthropicDecoder, request};
+use crate::http::{Decode, Dialect, HttpUpstream};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use antiphon_domain::{Request, Timeouts};
+
+/// The version of the protocol that is spoken; the provider keeps old ones as they were.
+const VERSION: &str = "2023-06-01";
+
+/// A provider that speaks Anthropic's Messages API.
+#[derive(Clone)]
+pub struct Anthropic(HttpUpstream);
+
+impl Anthropic {
+    /// Checks the options. Opens no connection.
+    ///
+    /// # Errors
+    /// Says which option cannot work; never quotes the key.
+    pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
+        Self::with_thinking_form(options, ThinkingForm::default())
+    }
+
+    /// The same, for models that want to be told in another form how much to think.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_thinking_form(options: UpstreamOptions, thinking: ThinkingForm) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(AnthropicDialect { thinking }, options).map(Self)
+    }
+}
+
+impl fmt::Debug for Anthropic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Anthropic").field(&self.0).finish()
+    }
+}
+
+impl Provider for Anthropic {
+    /// Opens no connection for a request that asks for what the protocol does not have.
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        if request::unsupported(&request.request).is_some() {
+            let what = "the request asks for what it does not have";
+            return future::ready(Err(Error::Protocol { what })).into_stream().boxed_local();
+        }
+        self.0.open(request)
+    }
+
+    fn unsupported(&self, request: &Request) -> Option<&'static str> {
+        request::unsupported(request)
+    }
+
+    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        self.0.probe(timeouts)
+    }
+}
+
+/// How models are told to think: those since Claude Opus 4.7 refuse the older form, and those before 4.6 know no other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ThinkingForm {
+    /// `thinking: adaptive`, with an effort.
+    #[default]
+    Adaptive,
+    /// `thinking: enabled`, with a budget of tokens.
+    Budget,
+}
+
+/// The protocol.
+struct AnthropicDialect {
+    thinking: ThinkingForm,
+}
+
+impl Dialect for AnthropicDialect {
+    fn path(&self) -> &'static str {
+        "/messages"
+    }
+
+    fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        let mut value = HeaderValue::from_str(key).ok()?;
+        value.set_sensitive(true);
+        Some((HeaderName::from_static("x-api-key"), value))
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let version = (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(VERSION));
+        HeaderMap::from_iter([version])
+    }
+
+    fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&request::AnthropicBody::new(request, self.thinking))
+    }
+
+    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(AnthropicDecoder::default())
+    }
+}

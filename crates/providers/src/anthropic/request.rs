@@ -1,0 +1,263 @@
+//! The body of a request, built from nothing out of what the port asks.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::ThinkingForm;
+use super::conversation::{AnthropicConversation, ConversationTurn};
+use crate::ProviderRequest;
+use antiphon_domain::{Prompt, Request};
+use antiphon_protocol::{FunctionTool, Item, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
+
+/// The protocol's highest temperature.
+const HOTTEST: f64 = 1.0;
+
+/// The lowest `top_p` that the protocol takes while the model thinks.
+const NARROWEST_THINKING: f64 = 0.95;
+
+/// The least thinking that the protocol takes, in tokens.
+const SHORTEST_THINKING: u32 = 1024;
+
+/// A streaming Messages request.
+#[derive(Serialize)]
+pub(super) struct AnthropicBody<'a> {
+    model: &'a str,
+    max_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<String>,
+    messages: Vec<ConversationTurn<'a>>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolParam<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<AnthropicToolChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToolParam<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    input_schema: Value,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum AnthropicToolChoice<'a> {
+    Auto {
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        disable_parallel_tool_use: bool,
+    },
+    Any {
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        disable_parallel_tool_use: bool,
+    },
+    Tool {
+        name: &'a str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        disable_parallel_tool_use: bool,
+    },
+    None,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Thinking {
+    Adaptive,
+    Enabled { budget_tokens: u32 },
+}
+
+#[derive(Serialize)]
+struct OutputConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<OutputFormat>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "json_schema")]
+struct OutputFormat {
+    schema: Value,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    user_id: &'a str,
+}
+
+impl<'a> AnthropicBody<'a> {
+    pub(super) fn new(asked: &'a ProviderRequest, form: ThinkingForm) -> Self {
+        let ProviderRequest { request, prompt, target, .. } = asked;
+        let conversation = AnthropicConversation::new(prompt);
+        let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
+        let top_p = match thinking {
+            Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),
+            None => request.top_p,
+        };
+        Self {
+            model: &target.model,
+            max_tokens: request.max_output_tokens,
+            system: conversation.system,
+            messages: conversation.turns,
+            stream: true,
+            temperature: request.temperature.filter(|_| thinking.is_none()).map(|asked| asked.min(HOTTEST)),
+            top_p,
+            tool_choice: tool_choice(request, prompt),
+            tools: tools(request, prompt),
+            thinking,
+            output_config: output_config(request, form),
+            metadata: request.safety_identifier.as_deref().map(|user_id| Metadata { user_id }),
+        }
+    }
+}
+
+/// What the request asks for and the protocol has no form for. Leaving it out would be an answer to another
+/// question.
+pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
+    if request.wanted_logprobs().is_some() {
+        return Some("top_logprobs");
+    }
+    if matches!(request.text.format, TextFormat::JsonObject) {
+        return Some("text.format");
+    }
+    match request.text.verbosity {
+        Some(Verbosity::Low | Verbosity::High) => return Some("text.verbosity"),
+        // What it does anyway.
+        Some(Verbosity::Medium) | None => {}
+    }
+    match request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()) {
+        None | Some("none" | "minimal") => None,
+        Some(effort) => share(effort).is_none().then_some("reasoning.effort"),
+    }
+}
+
+/// The tools that may be called. The protocol wants tools wherever the conversation has calls: where none may be
+/// called, those that were are named.
+fn tools<'a>(request: &'a Request, prompt: &'a Prompt) -> Vec<ToolParam<'a>> {
+    let tools = request.callable_tools();
+    if tools.is_empty() {
+        let described = |name| ToolParam { name, description: None, input_schema: input_schema(None) };
+        return called(prompt).into_iter().map(described).collect();
+    }
+    tools.into_iter().map(tool).collect()
+}
+
+fn tool_choice<'a>(request: &'a Request, prompt: &Prompt) -> Option<AnthropicToolChoice<'a>> {
+    if request.callable_tools().is_empty() {
+        return (!called(prompt).is_empty()).then_some(AnthropicToolChoice::None);
+    }
+    Some(choice(request))
+}
+
+/// The functions that the conversation has calls of.
+fn called(prompt: &Prompt) -> BTreeSet<&str> {
+    let calls = prompt.items.iter().filter_map(|item| match item {
+        Item::FunctionCall(call) => Some(call.name.as_str()),
+        Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
+    });
+    calls.collect()
+}
+
+fn tool(tool: &Tool) -> ToolParam<'_> {
+    let Tool::Function(FunctionTool { name, description, parameters, .. }) = tool;
+    ToolParam { name, description: description.as_deref(), input_schema: input_schema(parameters.as_ref()) }
+}
+
+/// The protocol wants to be told that arguments are an object, even where nothing else is said of them.
+fn input_schema(parameters: Option<&Value>) -> Value {
+    match parameters {
+        None | Some(Value::Null) => json!({ "type": "object" }),
+        Some(Value::Object(schema)) if !schema.contains_key("type") => {
+            let mut schema = schema.clone();
+            schema.insert("type".to_owned(), json!("object"));
+            Value::Object(schema)
+        }
+        Some(schema) => schema.clone(),
+    }
+}
+
+fn choice(request: &Request) -> AnthropicToolChoice<'_> {
+    let disable_parallel_tool_use = request.parallel_tool_calls == Some(false);
+    let of_mode = |mode| match mode {
+        ToolMode::None => AnthropicToolChoice::None,
+        ToolMode::Auto => AnthropicToolChoice::Auto { disable_parallel_tool_use },
+        ToolMode::Required => AnthropicToolChoice::Any { disable_parallel_tool_use },
+    };
+    match &request.tool_choice {
+        ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => of_mode(*mode),
+        ToolChoice::Narrow(NarrowChoice::Function { name }) => {
+            AnthropicToolChoice::Tool { name, disable_parallel_tool_use }
+        }
+    }
+}
+
+/// The words for an effort are the same on both sides.
+fn effort(request: &Request) -> Option<&str> {
+    request.reasoning.as_ref()?.effort.as_deref().filter(|effort| share(effort).is_some())
+}
+
+/// None where the model is not to think, where a call is forced, which the protocol lets no thought precede, and
+/// where the output has no room for the least thought.
+fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
+    let is_forced = match &request.tool_choice {
+        ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => {
+            matches!(mode, ToolMode::Required)
+        }
+        ToolChoice::Narrow(NarrowChoice::Function { .. }) => true,
+    };
+    if is_forced && !request.callable_tools().is_empty() {
+        return None;
+    }
+    let eighths = share(effort(request)?)?;
+    match form {
+        ThinkingForm::Adaptive => Some(Thinking::Adaptive),
+        ThinkingForm::Budget => {
+            let most = request.max_output_tokens;
+            let budget_tokens = (most / 8).saturating_mul(eighths).max(SHORTEST_THINKING);
+            (budget_tokens < most).then_some(Thinking::Enabled { budget_tokens })
+        }
+    }
+}
+
+/// How much of the output may be thought, in eighths.
+fn share(effort: &str) -> Option<u32> {
+    match effort {
+        "low" => Some(2),
+        "medium" => Some(4),
+        "high" => Some(6),
+        "xhigh" | "max" => Some(7),
+        _ => None,
+    }
+}
+
+fn output_config(request: &Request, form: ThinkingForm) -> Option<OutputConfig> {
+    let effort = match form {
+        ThinkingForm::Adaptive => effort(request).map(str::to_owned),
+        ThinkingForm::Budget => None,
+    };
+    let format = output_format(&request.text.format);
+    (effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format })
+}
+
+/// The schema's name and strictness have no place here: the text always follows the schema.
+fn output_format(format: &TextFormat) -> Option<OutputFormat> {
+    let TextFormat::JsonSchema { schema, description, .. } = format else { return None };
+    let mut schema = schema.clone();
+    if let (Value::Object(schema), Some(description)) = (&mut schema, description) {
+        schema.entry("description").or_insert_with(|| json!(description));
+    }
+    Some(OutputFormat { schema })
+}

@@ -1,0 +1,334 @@
+use serde_json::{Value, json};
+
+use super::{arguments, begin, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use crate::{Error, ProviderEvent, Report};
+use antiphon_domain::{CallIndex, FinishReason};
+use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
+
+fn opened() -> ProviderEvent {
+    ProviderEvent::Opened { provider_response_id: Some("msg_1".to_owned()) }
+}
+
+fn text(text: &str) -> ProviderEvent {
+    ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }
+}
+
+fn reasoning(text: &str) -> ProviderEvent {
+    ProviderEvent::Reasoning { text: text.to_owned() }
+}
+
+fn sealed(encrypted_content: &str) -> ProviderEvent {
+    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
+}
+
+fn spoken() -> ProviderEvent {
+    ProviderEvent::ItemFinished { extra: Extra::new() }
+}
+
+fn called(call: CallIndex, id: &str) -> ProviderEvent {
+    ProviderEvent::FunctionCallStarted { call, call_id: id.to_owned(), name: "f".to_owned() }
+}
+
+fn argued(call: CallIndex, text: &str) -> ProviderEvent {
+    ProviderEvent::FunctionCallArguments { call, text: text.to_owned() }
+}
+
+fn whole(call: CallIndex) -> ProviderEvent {
+    ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }
+}
+
+fn finished(reason: FinishReason) -> ProviderEvent {
+    ProviderEvent::Finished(reason)
+}
+
+fn object(value: Value) -> Extra {
+    match value {
+        Value::Object(fields) => fields,
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            unreachable!("no object: {other}")
+        }
+    }
+}
+
+/// The blocks alone, which all end well.
+fn heard(events: &[Value]) -> Vec<ProviderEvent> {
+    let (mut events, result) = of_blocks(events);
+    assert_eq!(result, Ok(()));
+    assert_eq!(events.pop(), Some(finished(FinishReason::Stop)));
+    events
+}
+
+fn text_delta(index: u32, text: &str) -> Value {
+    delta(index, json!({ "type": "text_delta", "text": text }))
+}
+
+#[test]
+fn texts_are_parts_of_one_message_with_their_citations() {
+    let citation = json!({ "type": "char_location", "cited_text": "sky", "document_index": 0 });
+    let events = heard(&[
+        start(0, json!({ "type": "text", "text": "" })),
+        json!({ "type": "ping" }),
+        text_delta(0, "Hel"),
+        text_delta(0, ""),
+        text_delta(0, "lo"),
+        stop(0),
+        start(1, json!({ "type": "text", "text": "The", "citations": [] })),
+        delta(1, json!({ "type": "citations_delta", "citation": citation })),
+        stop(1),
+        start(2, json!({ "type": "text", "text": "" })),
+        stop(2),
+    ]);
+    let note = ProviderEvent::Annotation { annotation: object(citation) };
+    let part = ProviderEvent::ContentPartFinished;
+    assert_eq!(events, [text("Hel"), text("lo"), part.clone(), text("The"), note, part]);
+}
+
+#[test]
+fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
+    let thinking = |thinking: &str| json!({ "type": "thinking", "thinking": thinking, "signature": "" });
+    let signed = |index, signature: &str| delta(index, json!({ "type": "signature_delta", "signature": signature }));
+    let events = heard(&[
+        start(0, thinking("")),
+        delta(0, json!({ "type": "thinking_delta", "thinking": "hm" })),
+        delta(0, json!({ "type": "thinking_delta", "thinking": "" })),
+        signed(0, "c2ln"),
+        stop(0),
+        start(1, json!({ "type": "redacted_thinking", "data": "eHl6" })),
+        stop(1),
+        // A thought that is not shown has its signature all the same.
+        start(2, thinking("")),
+        signed(2, "bm9uZQ"),
+        stop(2),
+        start(3, thinking("so")),
+        stop(3),
+        start(4, json!({ "type": "text", "text": "Hi" })),
+        stop(4),
+        // Nothing at all closes nothing.
+        start(5, thinking("")),
+        stop(5),
+        start(6, json!({ "type": "redacted_thinking", "data": "" })),
+        stop(6),
+    ]);
+    let first = [reasoning("hm"), sealed("anthropic.thinking.c2ln"), spoken()];
+    let hidden = [sealed("anthropic.redacted.eHl6"), spoken(), sealed("anthropic.thinking.bm9uZQ"), spoken()];
+    let rest = [reasoning("so"), spoken(), text("Hi"), ProviderEvent::ContentPartFinished];
+    assert_eq!(events, [&first[..], &hidden, &rest].concat());
+}
+
+#[test]
+fn a_call_is_whole_when_its_arguments_are() {
+    let events = heard(&[
+        start(0, tool_use("toolu_1", json!({}))),
+        arguments(0, ""),
+        arguments(0, "{\"a\":"),
+        arguments(0, "1}"),
+        stop(0),
+        start(1, tool_use("toolu_2", json!({ "b": 2 }))),
+        stop(1),
+        start(2, tool_use("toolu_3", json!({ "ignored": true }))),
+        arguments(2, "{}"),
+        stop(2),
+        start(3, tool_use("toolu_4", json!({}))),
+        stop(3),
+        start(4, json!({ "type": "text", "text": "Hi" })),
+        stop(4),
+    ]);
+    let first = [called(0, "toolu_1"), argued(0, "{\"a\":"), argued(0, "1}"), whole(0)];
+    let second =
+        [called(1, "toolu_2"), argued(1, "{\"b\":2}"), whole(1), called(2, "toolu_3"), argued(2, "{}"), whole(2)];
+    let third = [called(3, "toolu_4"), whole(3), text("Hi"), ProviderEvent::ContentPartFinished];
+    assert_eq!(events, [&first[..], &second, &third].concat());
+}
+
+#[test]
+fn a_call_that_a_limit_cut_is_not_said_to_be_whole() {
+    let cut = |call: &[Value], reason| {
+        let stream = [&[begin()], call, &[finish(reason)]].concat();
+        let (events, result) = decode([written(&stream).as_bytes()]);
+        assert_eq!(result, Ok(()));
+        events
+    };
+    let in_arguments = [start(0, tool_use("1", json!({}))), arguments(0, "{\"a\":"), stop(0)];
+    let before_them = [start(0, tool_use("1", json!({}))), stop(0)];
+    let length = finished(FinishReason::Length);
+    let tools = finished(FinishReason::ToolCalls);
+    let broken = [opened(), called(0, "1"), argued(0, "{\"a\":")];
+    assert_eq!(cut(&in_arguments, "max_tokens"), [&broken[..], std::slice::from_ref(&length)].concat());
+    assert_eq!(cut(&in_arguments, "tool_use"), [&broken[..], std::slice::from_ref(&tools)].concat());
+    assert_eq!(cut(&before_them, "max_tokens"), [opened(), called(0, "1"), length]);
+    assert_eq!(cut(&before_them, "refusal"), [opened(), called(0, "1"), finished(FinishReason::ContentFilter)]);
+    assert_eq!(cut(&before_them, "tool_use"), [opened(), called(0, "1"), whole(0), tools]);
+}
+
+#[test]
+fn blocks_of_other_kinds_are_items_under_the_providers_name() {
+    let search = json!({ "type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {} });
+    let found = json!({ "type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{ "url": "u" }] });
+    let events = heard(&[
+        start(0, search.clone()),
+        arguments(0, "{\"query\":"),
+        arguments(0, "\"sky\"}"),
+        delta(0, json!({ "type": "of the future" })),
+        stop(0),
+        start(1, found.clone()),
+        stop(1),
+    ]);
+    let named = |mut block: Value, kind: &str| {
+        block["type"] = json!(kind);
+        object(block)
+    };
+    let begun = named(search.clone(), "anthropic:server_tool_use");
+    let mut ended = begun.clone();
+    ended.insert("input".to_owned(), json!({ "query": "sky" }));
+    let result = named(found, "anthropic:web_search_tool_result");
+    assert_eq!(
+        events,
+        [
+            ProviderEvent::OtherItemStarted { item: 0, fields: begun },
+            ProviderEvent::OtherItemFinished { item: 0, fields: ended },
+            ProviderEvent::OtherItemStarted { item: 1, fields: result.clone() },
+            ProviderEvent::OtherItemFinished { item: 1, fields: result },
+        ]
+    );
+}
+
+#[test]
+fn every_reason_to_finish_has_its_meaning() {
+    let no_word = || Err(Error::Protocol { what: "a reason to finish that is no word" });
+    for (word, meaning) in [
+        ("end_turn", Ok(FinishReason::Stop)),
+        ("stop_sequence", Ok(FinishReason::Stop)),
+        ("max_tokens", Ok(FinishReason::Length)),
+        ("model_context_window_exceeded", Ok(FinishReason::Length)),
+        ("tool_use", Ok(FinishReason::ToolCalls)),
+        ("refusal", Ok(FinishReason::ContentFilter)),
+        ("pause_turn", Ok(FinishReason::Other("pause_turn".to_owned()))),
+        ("of_the_future", Ok(FinishReason::Other("of_the_future".to_owned()))),
+        ("st\u{0}p", no_word()),
+        (&"x".repeat(65), no_word()),
+    ] {
+        let (events, result) = decode([written(&[begin(), finish(word)]).as_bytes()]);
+        let expected: Vec<_> =
+            std::iter::once(opened()).chain(meaning.clone().into_iter().map(ProviderEvent::Finished)).collect();
+        assert_eq!((events, result), (expected, meaning.map(|_| ())), "{word}");
+    }
+}
+
+#[test]
+fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
+    let counted = |usage: Value| json!({ "type": "message_delta", "delta": { "stop_reason": null }, "usage": usage });
+    let all = json!({
+        "input_tokens": 10, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2, "output_tokens": 20,
+        "output_tokens_details": { "thinking_tokens": 5 }, "server_tool_use": null,
+    });
+    let usage = |input, cached, written, output, thought| {
+        ProviderEvent::Usage(Usage {
+            input_tokens: input,
+            input_tokens_details: InputTokensDetails { cached_tokens: cached, cache_write_tokens: written },
+            output_tokens: output,
+            output_tokens_details: OutputTokensDetails { reasoning_tokens: thought },
+            total_tokens: input + output,
+        })
+    };
+    for (reports, expected) in [
+        // What the beginning says of the output is not all.
+        (vec![], vec![]),
+        (vec![json!({ "output_tokens": 5 })], vec![usage(10, 3, 0, 5, 0)]),
+        (vec![all], vec![usage(16, 4, 2, 20, 5)]),
+        (
+            vec![json!({ "output_tokens": 5 }), json!({ "output_tokens": 5 }), json!({ "output_tokens": 6 })],
+            vec![usage(10, 3, 0, 5, 0), usage(10, 3, 0, 6, 0)],
+        ),
+        (vec![Value::Null], vec![]),
+    ] {
+        let reports: Vec<Value> = reports.into_iter().map(counted).collect();
+        let stream = [&[begin()], &reports[..], &[finish("end_turn")]].concat();
+        let (events, result) = decode([written(&stream).as_bytes()]);
+        assert_eq!(result, Ok(()));
+        assert_eq!(events, [&[opened()], &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
+    }
+    let huge = json!({ "input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX, "output_tokens": u64::MAX });
+    let (events, _) = decode([written(&[begin(), counted(huge)]).as_bytes()]);
+    let [_, ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
+    assert_eq!((usage.input_tokens, usage.total_tokens), (u64::MAX, u64::MAX));
+}
+
+#[test]
+fn errors_in_mid_stream_are_told_by_their_type() {
+    let typed = |kind: &str| {
+        format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\"}}}}\n\n")
+    };
+    for (error, report) in [
+        (typed("overloaded_error"), Report::Overloaded),
+        (typed("rate_limit_error"), Report::RateLimited),
+        (typed("timeout_error"), Report::Overloaded),
+        (typed("api_error"), Report::Other),
+        (typed("of the future"), Report::Other),
+        ("data: {\"type\":\"error\"}\n\n".to_owned(), Report::Other),
+        ("event: error\ndata: it broke\n\n".to_owned(), Report::Other),
+        ("data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}".to_owned(), Report::Overloaded),
+    ] {
+        let hi = [begin(), start(0, json!({ "type": "text", "text": "Hi" }))];
+        let stream = format!("{}{error}", written(&hi));
+        assert_eq!(decode([stream.as_bytes()]), (vec![opened(), text("Hi")], Err(Error::Reported(report))), "{error}");
+        assert_eq!(decode([error.as_bytes()]), (vec![], Err(Error::Reported(report))), "{error}");
+    }
+}
+
+#[test]
+fn an_end_is_good_only_after_the_reason_to_finish() {
+    let hi = written(&[begin(), start(0, json!({ "type": "text", "text": "Hi" }))]);
+    let stopped = format!("{hi}{}", written(&[stop(0), finish("end_turn")]));
+    let said = vec![opened(), text("Hi")];
+    let all = vec![opened(), text("Hi"), ProviderEvent::ContentPartFinished, finished(FinishReason::Stop)];
+    let mark = "event: message_stop\ndata: {\"type\":\"message_stop\"}";
+    let no_stream = Error::Protocol { what: "the answer is no event stream" };
+    let early = Error::Protocol { what: "an end mark without a reason to finish" };
+    for (stream, events, result) in [
+        (String::new(), vec![], Err(Error::Closed)),
+        ("<html>\n\n</html>".to_owned(), vec![], Err(no_stream)),
+        (hi.clone(), said.clone(), Err(Error::Closed)),
+        (format!("{hi}data: {{\"type\":\"content_bl"), said.clone(), Err(Error::Closed)),
+        (format!("{hi}{mark}\n\n"), said, Err(early)),
+        (stopped.clone(), all.clone(), Ok(())),
+        (stopped.trim_end().to_owned(), all.clone(), Ok(())),
+        (format!("{stopped}{mark}"), all.clone(), Ok(())),
+        (format!("{stopped}{mark}\n\ndata: nonsense\n\n"), all.clone(), Ok(())),
+        (format!("{stopped}data: {{\"typ"), all, Ok(())),
+    ] {
+        assert_eq!(decode([stream.as_bytes()]), (events, result), "{stream}");
+    }
+}
+
+const RECORDED: &str = "event: message_start\n\
+    data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n\
+    event: content_block_start\r\n\
+    data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\"}}\r\n\r\n\
+    event: ping\ndata: {\"type\": \"ping\"}\n\n\
+    data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm \u{1f980}\"}}\n\n\
+    data: {\"type\":\"content_block_delta\",\"index\":0,\ndata: \"delta\":{\"type\":\"signature_delta\",\"signature\":\"Zg==\"}}\n\n\
+    data: {\"type\":\"content_block_stop\",\"index\":0}\r\r\
+    data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n\
+    data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"Gr\u{fc}\u{df}\"}}\n\n\
+    data: {\"type\":\"content_block_stop\",\"index\":1}\n\n\
+    data: {\"type\":\"content_block_start\",\"index\":2,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"f\",\"input\":{}}}\n\n\
+    data: {\"type\":\"content_block_stop\",\"index\":2}\n\n\
+    data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"},\"usage\":{\"output_tokens\":7}}\n\n\
+    event: message_stop\ndata: {\"type\":\"message_stop\"}";
+
+#[test]
+fn every_cut_of_a_stream_gives_the_same_events() {
+    let bytes = RECORDED.as_bytes();
+    let usage = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
+    let events = [
+        &[opened(), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
+        &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t"), whole(0)],
+        &[finished(FinishReason::ToolCalls), ProviderEvent::Usage(usage)],
+    ];
+    let expected = (events.concat(), Ok(()));
+    assert_eq!(decode([bytes]), expected);
+    assert_eq!(decode(bytes.chunks(1)), expected);
+    for at in 0..=bytes.len() {
+        assert_eq!(decode([&bytes[..at], &bytes[at..]]), expected, "cut at {at}");
+    }
+}

@@ -1,0 +1,187 @@
+//! Providers that break the protocol.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{arguments, begin, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use crate::{Error, ProviderEvent};
+
+fn what(result: Result<(), Error>) -> &'static str {
+    match result {
+        Err(Error::Protocol { what }) => what,
+        other => unreachable!("no break of the protocol: {other:?}"),
+    }
+}
+
+fn text(index: u32) -> Value {
+    start(index, json!({ "type": "text", "text": "Hi" }))
+}
+
+#[test]
+fn nonsense_breaks_the_protocol_after_what_came_before_it() {
+    let thinking = || json!({ "type": "thinking_delta", "thinking": "x" });
+    for (events, expected) in [
+        (vec![json!([])], "an event has not the form of one"),
+        (vec![json!({ "no": "type" })], "an event has not the form of one"),
+        (vec![json!({ "type": "content_block_stop" })], "an event has not the form of one"),
+        (vec![json!({ "type": "content_block_stop", "index": -1 })], "an event has not the form of one"),
+        (vec![json!({ "type": "content_block_stop", "index": 4_294_967_296_u64 })], "an event has not the form of one"),
+        (vec![begin()], "a second message in one answer"),
+        (vec![start(1, tool_use("1", json!({})))], "a content block within another"),
+        (vec![stop(0), text(0)], "a second content block of one index"),
+        (vec![stop(1)], "the end of a content block that is not open"),
+        (vec![stop(0), stop(0)], "the end of a content block that is not open"),
+        (vec![delta(1, thinking())], "a delta without its content block"),
+        (vec![stop(0), delta(0, thinking())], "a delta without its content block"),
+        (vec![delta(0, thinking())], "a delta of another kind than its block"),
+        (vec![stop(0), text(1024)], "too many content blocks"),
+        (vec![stop(0), start(1, json!({}))], "a block without a proper type"),
+        (vec![stop(0), start(1, json!({ "type": "x".repeat(129) }))], "a block without a proper type"),
+        (vec![stop(0), start(1, tool_use("", json!({})))], "a call without a proper id"),
+        (vec![stop(0), start(1, tool_use(&"x".repeat(257), json!({})))], "a call without a proper id"),
+        (vec![stop(0), start(1, json!({ "type": "tool_use", "id": "1" }))], "a call without a proper name"),
+        (vec![json!({ "type": "message_stop" })], "an end mark without a reason to finish"),
+        (vec![finish("end_turn"), stop(0)], "output after the reason to finish"),
+        (vec![stop(0), finish("end_turn"), text(1)], "output after the reason to finish"),
+    ] {
+        let (heard, result) = of_blocks(&[&[text(0)], &events[..]].concat());
+        assert!(matches!(&heard[0], ProviderEvent::Text { text, .. } if text == "Hi"), "{events:?}");
+        assert_eq!(what(result), expected, "{events:?}");
+    }
+}
+
+#[test]
+fn nothing_comes_before_the_beginning() {
+    for event in [text(0), delta(0, json!({ "type": "text_delta", "text": "x" })), stop(0), finish("end_turn")] {
+        let (events, result) = decode([written(&[event]).as_bytes()]);
+        assert_eq!((events, what(result)), (vec![], "output before the message began"));
+    }
+    let long = json!({ "type": "message_start", "message": { "id": "x".repeat(257) } });
+    assert_eq!(what(decode([written(&[long]).as_bytes()]).1), "a message without a proper id");
+}
+
+#[test]
+fn calls_and_their_arguments_are_bounded() {
+    let calls: Vec<Value> = (0..129).flat_map(|n| [start(n, tool_use(&format!("c{n}"), json!({}))), stop(n)]).collect();
+    let (events, result) = of_blocks(&calls);
+    assert_eq!(what(result), "too many calls");
+    assert_eq!(events.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count(), 128);
+
+    let piece = "x".repeat(64 << 10);
+    let call = |kind: &str| start(0, json!({ "type": kind, "id": "1", "name": "f", "input": {} }));
+    for kind in ["tool_use", "server_tool_use"] {
+        let filled = [vec![call(kind)], vec![arguments(0, &piece); 4]].concat();
+        assert_eq!(of_blocks(&filled).1, Ok(()), "{kind}");
+        let spilt = [filled, vec![arguments(0, "x")]].concat();
+        assert_eq!(what(of_blocks(&spilt).1), "the arguments of a call are too long", "{kind}");
+    }
+    let given = start(0, tool_use("1", json!({ "a": piece.repeat(4) })));
+    assert_eq!(what(of_blocks(&[given]).1), "the arguments of a call are too long");
+}
+
+#[test]
+fn nested_beyond_measure_is_no_event() {
+    let bomb = format!("data: {{\"type\":\"error\",\"error\":{}{}}}\n\n", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(what(decode([bomb.as_bytes()]).1), "an event has not the form of one");
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let words = [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+        "error",
+        "text",
+        "thinking",
+        "redacted_thinking",
+        "tool_use",
+        "other",
+        "text_delta",
+        "thinking_delta",
+        "signature_delta",
+        "input_json_delta",
+        "citations_delta",
+        "end_turn",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0..3_u32).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        prop::sample::select(words.to_vec()).prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "type",
+        "message",
+        "index",
+        "content_block",
+        "delta",
+        "usage",
+        "id",
+        "name",
+        "input",
+        "text",
+        "thinking",
+        "signature",
+        "data",
+        "partial_json",
+        "citation",
+        "stop_reason",
+        "output_tokens",
+        "error",
+    ]);
+    leaf.prop_recursive(4, 30, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(key.clone(), inner, 0..7)
+                .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+/// An event that has the form of one, with anything in its places.
+fn any_event() -> impl Strategy<Value = Value> {
+    let block = || prop::sample::select(vec!["text", "thinking", "redacted_thinking", "tool_use", "server_tool_use"]);
+    let pieces = vec!["text_delta", "thinking_delta", "signature_delta", "input_json_delta", "future_delta"];
+    let piece = move || prop::sample::select(pieces.clone());
+    prop_oneof![
+        any_json(),
+        (0..4_u32, block(), any_json()).prop_map(|(index, kind, any)| {
+            start(index, json!({ "type": kind, "id": "1", "name": "f", "text": any, "thinking": any, "input": any }))
+        }),
+        (0..4_u32, piece(), ".{0,4}").prop_map(|(index, kind, any)| {
+            delta(index, json!({ "type": kind, "text": any, "thinking": any, "signature": any, "partial_json": any }))
+        }),
+        (0..4_u32).prop_map(stop),
+        Just(finish("max_tokens")),
+        Just(json!({ "type": "message_stop" })),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_an_event_or_an_error(events in prop::collection::vec(any_event(), 0..12)) {
+        let (heard, result) = decode([written(&[&[begin()], &events[..]].concat()).as_bytes()]);
+        let finishes = heard.iter().filter(|event| matches!(event, ProviderEvent::Finished(_))).count();
+        prop_assert!(finishes <= 1);
+        prop_assert!(result != Ok(()) || finishes == 1, "an answer is good only if it was finished");
+        for event in &heard {
+            if let ProviderEvent::Text { text, .. }
+            | ProviderEvent::Reasoning { text, .. }
+            | ProviderEvent::FunctionCallArguments { text, .. } = event
+            {
+                prop_assert!(!text.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_events_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<usize>()) {
+        let at = at % (bytes.len() + 1);
+        prop_assert_eq!(decode([&bytes[..at], &bytes[at..]]), decode([&bytes[..]]));
+    }
+}

@@ -1,0 +1,87 @@
+//! The adapter: the protocol's own parts, made into a provider.
+
+use std::fmt;
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::LocalBoxStream;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::{decoder::ChatDecoder, request::ChatBody};
+use crate::http::{Decode, Dialect, HttpUpstream, bearer};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use antiphon_domain::Timeouts;
+
+/// A provider that speaks OpenAI's Chat Completions.
+#[derive(Clone)]
+pub struct ChatCompletions(HttpUpstream);
+
+/// The request field that limits the output: OpenAI refuses the old name for its newer models, and some other
+/// servers know no other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OutputLimitField {
+    /// `max_completion_tokens`.
+    #[default]
+    MaxCompletionTokens,
+    /// `max_tokens`.
+    MaxTokens,
+}
+
+impl ChatCompletions {
+    /// Checks the options. Opens no connection.
+    ///
+    /// # Errors
+    /// Says which option cannot work; never quotes the key.
+    pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
+        Self::with_output_limit_field(options, OutputLimitField::default())
+    }
+
+    /// The same, for a server that wants the limit of the output under another name.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_output_limit_field(
+        options: UpstreamOptions,
+        output_limit_field: OutputLimitField,
+    ) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(ChatDialect { output_limit_field }, options).map(Self)
+    }
+}
+
+impl fmt::Debug for ChatCompletions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChatCompletions").field(&self.0).finish()
+    }
+}
+
+impl Provider for ChatCompletions {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        self.0.open(request)
+    }
+
+    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        self.0.probe(timeouts)
+    }
+}
+
+/// The protocol.
+struct ChatDialect {
+    output_limit_field: OutputLimitField,
+}
+
+impl Dialect for ChatDialect {
+    fn path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        bearer(key)
+    }
+
+    fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&ChatBody::new(request, self.output_limit_field))
+    }
+
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(ChatDecoder::new(request))
+    }
+}

@@ -1,0 +1,243 @@
+//! Puts the pieces of tool calls together.
+//!
+//! By the protocol a call has an index, the first piece of it an id and the name, and all pieces some of the
+//! arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
+
+use super::call_ids::ChatCallIds;
+use super::chunk::{CallDelta, FunctionDelta};
+use super::json_extent::JsonExtent;
+use crate::{Error, ProviderEvent};
+use antiphon_domain::{CallIndex, FinishReason};
+
+/// The most calls of one answer.
+const MOST_CALLS: CallIndex = 128;
+/// The most bytes of the arguments of one call.
+const LONGEST_ARGUMENTS: usize = 256 << 10;
+/// The most bytes of a function's name.
+const LONGEST_NAME: usize = 256;
+/// The most bytes of a call's id.
+const LONGEST_ID: usize = 512;
+
+/// The calls of one answer, in the order in which they began.
+pub(super) struct StreamedCalls {
+    ids: ChatCallIds,
+    calls: Vec<StreamedCall>,
+}
+
+#[derive(Default)]
+struct StreamedCall {
+    index: Option<CallIndex>,
+    id: Option<String>,
+    name: String,
+    /// Arguments that came before the name.
+    held: String,
+    arguments_bytes: usize,
+    arguments: JsonExtent,
+    /// Whether the port knows of it.
+    told: bool,
+}
+
+/// A piece of a call. None of the texts is empty.
+#[derive(Default)]
+pub(super) struct CallPiece {
+    index: Option<CallIndex>,
+    id: Option<String>,
+    name: Option<String>,
+    arguments: Option<String>,
+}
+
+impl StreamedCalls {
+    pub(super) fn new(ids: ChatCallIds) -> Self {
+        Self { ids, calls: Vec::new() }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Takes a piece. A call is told of with its first arguments: until then its name can grow.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where a bound is passed.
+    pub(super) fn take(&mut self, piece: CallPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let place = match self.find(&piece) {
+            Some(place) => place,
+            None => self.begin(&piece)?,
+        };
+        let argued = piece.arguments.is_some();
+        let Some(call) = self.calls.get_mut(place) else { return Ok(()) };
+        if let Some(text) = call.absorb(piece)? {
+            events.push(arguments(place, text));
+        } else if argued && !call.name.is_empty() && !call.told {
+            // Calls begin in the order in which they were named.
+            self.tell_named(place + 1, events);
+        }
+        Ok(())
+    }
+
+    /// Something else is said: what is known of calls comes first.
+    pub(super) fn make_way(&mut self, events: &mut Vec<ProviderEvent>) {
+        self.tell_named(self.calls.len(), events);
+    }
+
+    /// The provider is finished. Calls without arguments are told of now.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for a call that has no name, unless the answer was cut there.
+    pub(super) fn finish(&mut self, reason: &FinishReason, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        self.tell_named(self.calls.len(), events);
+        let cut = match reason {
+            FinishReason::Length | FinishReason::ContentFilter => true,
+            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => false,
+        };
+        if !cut && self.calls.iter().any(|call| !call.told) {
+            return Err(Error::Protocol { what: "a tool call without a name" });
+        }
+        Ok(())
+    }
+
+    /// The call that the piece goes on with.
+    fn find(&self, piece: &CallPiece) -> Option<usize> {
+        let last = || self.calls.len().checked_sub(1);
+        let known = |is_it: &dyn Fn(&StreamedCall) -> bool| self.calls.iter().rposition(is_it);
+        let place = match (piece.index, &piece.id) {
+            (Some(index), _) => {
+                known(&|call| call.index == Some(index)).or_else(|| known(&|call| call.index.is_none()))
+            }
+            (None, Some(id)) => {
+                // An id alone begins no call where there is one already.
+                known(&|call| call.id.as_ref() == Some(id)).or_else(|| last().filter(|_| piece.name.is_none()))
+            }
+            (None, None) => last(),
+        };
+        place.filter(|place| self.calls.get(*place).is_some_and(|call| !call.is_left_for(piece)))
+    }
+
+    fn begin(&mut self, piece: &CallPiece) -> Result<usize, Error> {
+        let place = self.calls.len();
+        if place >= MOST_CALLS as usize {
+            return Err(Error::Protocol { what: "too many tool calls" });
+        }
+        self.calls.push(StreamedCall { index: piece.index, ..StreamedCall::default() });
+        Ok(place)
+    }
+
+    /// Tells of the calls up to there that have names.
+    fn tell_named(&mut self, end: usize, events: &mut Vec<ProviderEvent>) {
+        for place in 0..end {
+            if self.calls.get(place).is_none_or(|call| call.told || call.name.is_empty()) {
+                continue;
+            }
+            let call_id = self.id(place);
+            let Some(call) = self.calls.get_mut(place) else { return };
+            call.told = true;
+            events.push(ProviderEvent::FunctionCallStarted { call: number(place), call_id, name: call.name.clone() });
+            let held = std::mem::take(&mut call.held);
+            if !held.is_empty() {
+                events.push(arguments(place, held));
+            }
+        }
+    }
+
+    /// The id that the provider gave, if no call that was told of has it.
+    fn id(&self, place: usize) -> String {
+        let given = self.calls.get(place).and_then(|call| call.id.as_ref());
+        let is_taken = |id: &&String| self.calls.iter().any(|call| call.told && call.id.as_ref() == Some(id));
+        given.filter(|id| !is_taken(id)).cloned().unwrap_or_else(|| self.ids.make(number(place)))
+    }
+}
+
+impl StreamedCall {
+    /// Whether the piece begins another call, though index, id or place are this one's.
+    fn is_left_for(&self, piece: &CallPiece) -> bool {
+        let is_same = self.id.is_some() && self.id == piece.id;
+        let is_other = self.id.is_some() && piece.id.is_some() && !is_same;
+        let argued = self.arguments_bytes > 0;
+        match &piece.name {
+            _ if is_same => false,
+            Some(_) if is_other => true,
+            // Said again, with nothing to it.
+            Some(name) if argued && *name == self.name && piece.arguments.is_none() => false,
+            Some(_) if piece.index.is_none() => !self.name.is_empty(),
+            Some(name) => argued && !self.name.is_empty() && (*name != self.name || self.arguments.is_whole()),
+            // Some servers make up an id for every piece.
+            None => is_other && self.arguments.is_whole(),
+        }
+    }
+
+    /// Takes the piece in; gives back arguments that can be passed on at once.
+    fn absorb(&mut self, piece: CallPiece) -> Result<Option<String>, Error> {
+        let CallPiece { index, id, name, arguments } = piece;
+        self.index = self.index.or(index);
+        if !self.told {
+            if self.id.is_none() {
+                self.id = id;
+            }
+            if let Some(name) = name.filter(|name| *name != self.name) {
+                self.name.push_str(&name);
+            }
+        }
+        bound(self.id.as_ref().map_or(0, String::len), LONGEST_ID, "the id of a tool call is too long")?;
+        bound(self.name.len(), LONGEST_NAME, "the name of a tool is too long")?;
+        let Some(text) = arguments else { return Ok(None) };
+        self.arguments_bytes += text.len();
+        bound(self.arguments_bytes, LONGEST_ARGUMENTS, "the arguments of a tool call are too long")?;
+        self.arguments.follow(&text);
+        if self.told {
+            return Ok(Some(text));
+        }
+        self.held.push_str(&text);
+        Ok(None)
+    }
+}
+
+impl CallPiece {
+    /// None for a piece with nothing in it.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for an index out of bounds, and for arguments that are neither text nor an object.
+    pub(super) fn of_call(delta: CallDelta) -> Result<Option<Self>, Error> {
+        if delta.index.is_some_and(|index| index >= MOST_CALLS) {
+            return Err(Error::Protocol { what: "too many tool calls" });
+        }
+        let id = delta.id.filter(|id| !id.is_empty());
+        let function = delta.function.map(Self::of_function).transpose()?.flatten();
+        let has_any = id.is_some() || function.is_some();
+        Ok(has_any.then(|| Self { index: delta.index, id, ..function.unwrap_or_default() }))
+    }
+
+    /// The same for the one call of the protocol's older form.
+    pub(super) fn of_only_function(delta: FunctionDelta) -> Result<Option<Self>, Error> {
+        Ok(Self::of_function(delta)?.map(|piece| Self { index: Some(0), ..piece }))
+    }
+
+    fn of_function(delta: FunctionDelta) -> Result<Option<Self>, Error> {
+        let name = delta.name.filter(|name| !name.is_empty());
+        let arguments = delta.arguments.map(|raw| argument_text(raw.get())).transpose()?;
+        let arguments = arguments.filter(|text| !text.is_empty());
+        let has_any = name.is_some() || arguments.is_some();
+        Ok(has_any.then(|| Self { name, arguments, ..Self::default() }))
+    }
+}
+
+fn argument_text(raw: &str) -> Result<String, Error> {
+    let broken = Error::Protocol { what: "arguments that are neither text nor an object" };
+    match raw.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(raw).map_err(|_| broken),
+        Some(b'{') => Ok(raw.to_owned()),
+        Some(_) | None => Err(broken),
+    }
+}
+
+fn arguments(place: usize, text: String) -> ProviderEvent {
+    ProviderEvent::FunctionCallArguments { call: number(place), text }
+}
+
+fn number(place: usize) -> CallIndex {
+    CallIndex::try_from(place).unwrap_or(CallIndex::MAX)
+}
+
+fn bound(length: usize, most: usize, what: &'static str) -> Result<(), Error> {
+    if length > most { Err(Error::Protocol { what }) } else { Ok(()) }
+}

@@ -1,0 +1,203 @@
+//! From the chunks of an answer to the events of the port: pure, synchronous.
+
+use super::call_ids::ChatCallIds;
+use super::calls::{CallPiece, StreamedCalls};
+use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
+use super::text::ChatText;
+use super::words::ChatWords;
+use crate::http::{Decode, Flow, SseFrame, report_of};
+use crate::{Error, ProviderEvent, ProviderRequest, Report};
+use antiphon_domain::FinishReason;
+use antiphon_protocol::Usage;
+
+/// The longest word that is taken for a reason to finish, in bytes.
+const LONGEST_REASON: usize = 64;
+
+/// Decodes one answer.
+pub(super) struct ChatDecoder {
+    wanted: Wanted,
+    text: ChatText,
+    calls: StreamedCalls,
+    usage: Option<Usage>,
+    finished: bool,
+}
+
+/// What the answer may hold beside words.
+struct Wanted {
+    calls: bool,
+    logprobs: bool,
+    sealed: bool,
+}
+
+impl Decode for ChatDecoder {
+    fn finished(&self) -> bool {
+        self.finished
+    }
+
+    fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        let data = frame.data.trim();
+        if frame.event.as_deref() == Some("error") {
+            return Err(Error::Reported(reported(data)));
+        }
+        match data {
+            "" => Ok(Flow::Open),
+            "[DONE]" if self.finished => Ok(Flow::Done),
+            "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
+            data => match Chunk::parse(data) {
+                Some(chunk) if chunk.is_error() => {
+                    self.report_usage(chunk, events);
+                    Err(Error::Reported(reported(data)))
+                }
+                Some(chunk) => self.chunk(chunk, events).map(|()| Flow::Open),
+                None if frame.whole => Err(Error::Protocol { what: "a chunk has not the form of one" }),
+                // The connection ended within it.
+                None => Ok(Flow::Open),
+            },
+        }
+    }
+}
+
+impl ChatDecoder {
+    /// For the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let request = &asked.request;
+        Self {
+            wanted: Wanted {
+                calls: !request.callable_tools().is_empty(),
+                logprobs: request.wanted_logprobs().is_some(),
+                sealed: request.wants_encrypted_reasoning(),
+            },
+            text: ChatText::default(),
+            calls: StreamedCalls::new(ChatCallIds::of(asked)),
+            usage: None,
+            finished: false,
+        }
+    }
+
+    fn chunk(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        for choice in chunk.choices.iter_mut().flatten() {
+            self.choice(choice, events)?;
+        }
+        self.report_usage(chunk, events);
+        Ok(())
+    }
+
+    /// Some servers report with every chunk; what says nothing new is not passed on.
+    fn report_usage(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) {
+        if let Some(usage) = chunk.take_usage().filter(|usage| self.usage != Some(*usage)) {
+            self.usage = Some(usage);
+            events.push(ProviderEvent::Usage(usage));
+        }
+    }
+
+    fn choice(&mut self, choice: &mut ChunkChoice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if choice.index.is_some_and(|index| index != 0) {
+            return Err(Error::Protocol { what: "more than one choice" });
+        }
+        let (before, calls) = (events.len(), self.calls.count());
+        if let Some(delta) = choice.delta.take() {
+            self.said(delta, choice.logprobs.take(), events)?;
+        }
+        if self.finished && (events.len() > before || self.calls.count() > calls) {
+            events.truncate(before);
+            return Err(Error::Protocol { what: "output after the reason to finish" });
+        }
+        if let Some(error) = &choice.error {
+            return Err(Error::Reported(report_of(error)));
+        }
+        let reason = choice.finish_reason.take().filter(|reason| !reason.is_empty() && !self.finished);
+        if let Some(reason) = reason {
+            let reason = finish(reason)?;
+            self.text.end();
+            self.calls.finish(&reason, events)?;
+            events.push(ProviderEvent::Finished(reason));
+            self.finished = true;
+        }
+        Ok(())
+    }
+
+    fn said(
+        &mut self,
+        mut delta: ChunkDelta,
+        logprobs: Option<LogProbs>,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let pieces = pieces(&mut delta)?;
+        let words = delta.take_words();
+        // Those of thoughts and calls have no place in a response.
+        let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
+        if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
+            self.text.score(logprobs.map(LogProbs::of_text).unwrap_or_default());
+        }
+        for words in words {
+            self.word(words, events);
+        }
+        for piece in pieces {
+            if !self.wanted.calls {
+                return Err(Error::Protocol { what: "a tool call that was not asked for" });
+            }
+            self.text.end();
+            self.calls.take(piece, events)?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
+        let is_heard = match &words {
+            ChatWords::Text(text) => self.text.is_heard(text),
+            ChatWords::Sealed(_) => self.wanted.sealed,
+            ChatWords::Thought(_) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
+        };
+        if is_heard {
+            self.calls.make_way(events);
+        }
+        match words {
+            ChatWords::Text(text) => self.text.say(&text, events),
+            ChatWords::Sealed(encrypted_content) if is_heard => {
+                self.text.think();
+                events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
+            }
+            ChatWords::Sealed(_) => {}
+            ChatWords::Thought(text) => {
+                self.text.think();
+                events.push(ProviderEvent::Reasoning { text });
+            }
+            ChatWords::Summary(part, text) => {
+                self.text.think();
+                events.push(ProviderEvent::ReasoningSummary { part, text });
+            }
+            ChatWords::Refusal(text) => {
+                self.text.refuse();
+                events.push(ProviderEvent::Refusal { text });
+            }
+        }
+    }
+}
+
+/// The pieces of calls in a delta. Servers that write the only call in both forms write the same twice.
+fn pieces(delta: &mut ChunkDelta) -> Result<Vec<CallPiece>, Error> {
+    let mut pieces = Vec::new();
+    for call in delta.tool_calls.take().into_iter().flatten() {
+        pieces.extend(CallPiece::of_call(call)?);
+    }
+    if let Some(function) = delta.function_call.take().filter(|_| pieces.is_empty()) {
+        pieces.extend(CallPiece::of_only_function(function)?);
+    }
+    Ok(pieces)
+}
+
+/// Words for an inference that broke off are errors: what was said is not all.
+fn finish(reason: String) -> Result<FinishReason, Error> {
+    match reason.as_str() {
+        "stop" => Ok(FinishReason::Stop),
+        "length" | "model_length" | "max_tokens" => Ok(FinishReason::Length),
+        "content_filter" | "sensitive" => Ok(FinishReason::ContentFilter),
+        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
+        "error" | "abort" | "insufficient_system_resource" | "network_error" => Err(Error::Reported(Report::Other)),
+        word if word.chars().any(char::is_control) => {
+            Err(Error::Protocol { what: "a reason to finish that is no word" })
+        }
+        word if word.len() <= LONGEST_REASON => Ok(FinishReason::Other(reason)),
+        _ => Err(Error::Protocol { what: "a reason to finish that is too long" }),
+    }
+}

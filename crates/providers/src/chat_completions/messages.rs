@@ -1,0 +1,195 @@
+//! The conversation, as the protocol wants it told.
+//!
+//! Items come in the order in which things happened. Servers of this protocol want the answers to the calls of a
+//! message right behind it, one for each call and nothing in between, and refuse anything else.
+
+use serde::Serialize;
+
+use antiphon_domain::{CallPairs, Prompt};
+use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Role};
+
+/// A message of the request.
+#[derive(Serialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub(super) enum ChatMessage<'a> {
+    System {
+        content: MessageContent<'a>,
+    },
+    User {
+        content: MessageContent<'a>,
+    },
+    Assistant {
+        content: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refusal: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<ToolCall<'a>>,
+    },
+    Tool {
+        tool_call_id: &'a str,
+        content: &'a str,
+    },
+}
+
+/// One text as a plain string, which every server reads; several as parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum MessageContent<'a> {
+    Text(&'a str),
+    Parts(Vec<TextPart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "text")]
+pub(super) struct TextPart<'a> {
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+pub(super) struct ToolCall<'a> {
+    id: &'a str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+/// The messages of a prompt.
+///
+/// Calls in a row are one message, together with the model's words right before them. An output that answers no call is
+/// left out: no server would take it, and admission has refused it to the client already.
+pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
+    let mut conversation = ChatConversation { entries: Vec::new(), pairs: CallPairs::of(&prompt.items, &[]) };
+    if let Some(instructions) = &prompt.instructions {
+        conversation
+            .entries
+            .push(ChatEntry::Other(ChatMessage::System { content: MessageContent::Text(instructions) }));
+    }
+    for (position, item) in prompt.items.iter().enumerate() {
+        match item {
+            Item::Message(message) => conversation.message(message),
+            Item::FunctionCall(call) => conversation.call(position, call),
+            Item::FunctionCallOutput(_) => conversation.output(position),
+            // A thought is the model's own, and the protocol has no agreed place to give it back: some servers
+            // refuse a request that tries, others put the thought into the prompt as if it had been said.
+            Item::Reasoning(_) | Item::Other(_) => {}
+        }
+    }
+    conversation.entries.into_iter().flat_map(ChatEntry::into_messages).collect()
+}
+
+/// The conversation while it is being read.
+struct ChatConversation<'a> {
+    entries: Vec<ChatEntry<'a>>,
+    pairs: CallPairs<'a>,
+}
+
+enum ChatEntry<'a> {
+    Assistant(AssistantTurn<'a>),
+    Other(ChatMessage<'a>),
+}
+
+/// What the model said in one go.
+#[derive(Default)]
+struct AssistantTurn<'a> {
+    content: Option<String>,
+    refusal: Option<String>,
+    calls: Vec<PairedCall<'a>>,
+    /// Whether an output of its calls has come.
+    is_answered: bool,
+}
+
+struct PairedCall<'a> {
+    position: usize,
+    call: &'a FunctionCall,
+    output: Option<&'a FunctionCallOutput>,
+}
+
+impl<'a> ChatConversation<'a> {
+    fn message(&mut self, message: &'a Message) {
+        let content = || content(message);
+        self.entries.push(match message.role {
+            Role::Developer | Role::System => ChatEntry::Other(ChatMessage::System { content: content() }),
+            Role::User => ChatEntry::Other(ChatMessage::User { content: content() }),
+            Role::Assistant => match (joined(message, text), joined(message, refusal)) {
+                // It was cut before its first word.
+                (None, None) => return,
+                (content, refusal) => {
+                    ChatEntry::Assistant(AssistantTurn { content, refusal, ..AssistantTurn::default() })
+                }
+            },
+        });
+    }
+
+    fn call(&mut self, position: usize, call: &'a FunctionCall) {
+        let call = PairedCall { position, call, output: self.pairs.output_of(position) };
+        match self.entries.last_mut() {
+            Some(ChatEntry::Assistant(turn)) if !turn.is_answered => turn.calls.push(call),
+            // A call that follows an output was made in the light of it.
+            Some(ChatEntry::Assistant(_) | ChatEntry::Other(_)) | None => {
+                let turn = AssistantTurn { calls: vec![call], ..AssistantTurn::default() };
+                self.entries.push(ChatEntry::Assistant(turn));
+            }
+        }
+    }
+
+    fn output(&mut self, position: usize) {
+        let Some(answered) = self.pairs.position_of_call(position) else { return };
+        if let Some(ChatEntry::Assistant(turn)) = self.entries.last_mut() {
+            turn.is_answered |= turn.calls.iter().any(|call| call.position == answered);
+        }
+    }
+}
+
+impl<'a> ChatEntry<'a> {
+    fn into_messages(self) -> Vec<ChatMessage<'a>> {
+        let AssistantTurn { content, refusal, calls, .. } = match self {
+            Self::Other(message) => return vec![message],
+            Self::Assistant(turn) => turn,
+        };
+        let tool_calls = calls.iter().map(|paired| tool_call(paired.call)).collect();
+        let outputs = calls.iter().filter_map(|PairedCall { call, output, .. }| {
+            output.map(|output| ChatMessage::Tool { tool_call_id: &call.call_id, content: &output.output })
+        });
+        std::iter::once(ChatMessage::Assistant { content, refusal, tool_calls }).chain(outputs).collect()
+    }
+}
+
+fn tool_call(call: &FunctionCall) -> ToolCall<'_> {
+    // A call that was cut before its first argument: servers read arguments as JSON.
+    let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
+    ToolCall { id: &call.call_id, function: Function { name: &call.name, arguments } }
+}
+
+fn content(message: &Message) -> MessageContent<'_> {
+    let mut texts: Vec<TextPart<'_>> = message.content.iter().filter_map(text).map(|text| TextPart { text }).collect();
+    match texts.as_mut_slice() {
+        [] => MessageContent::Text(""),
+        [only] => MessageContent::Text(only.text),
+        [..] => MessageContent::Parts(texts),
+    }
+}
+
+fn joined<'a>(message: &'a Message, part: impl Fn(&'a ContentPart) -> Option<&'a str>) -> Option<String> {
+    let text: String = message.content.iter().filter_map(part).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+fn text(part: &ContentPart) -> Option<&str> {
+    match part {
+        ContentPart::InputText { text } => Some(text),
+        ContentPart::OutputText(output) => Some(&output.text),
+        ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
+    }
+}
+
+fn refusal(part: &ContentPart) -> Option<&str> {
+    match part {
+        ContentPart::Refusal { refusal } => Some(refusal),
+        ContentPart::InputText { .. } | ContentPart::OutputText(_) | ContentPart::ReasoningText { .. } => None,
+    }
+}

@@ -1,0 +1,307 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Report;
+use antiphon_protocol::TopLogProb;
+
+#[test]
+fn texts_thoughts_and_refusals_are_told_apart_and_empty_ones_left_out() {
+    let (events, result) = of_chunks(&[
+        delta(json!({ "role": "assistant", "content": "" })),
+        delta(json!({ "content": null, "reasoning_content": "hm" })),
+        delta(json!({ "reasoning": "", "reasoning_content": "so" })),
+        delta(json!({ "reasoning": "both", "reasoning_content": "both" })),
+        delta(json!({ "reasoning": "new" })),
+        delta(json!({ "content": "Hi", "tool_calls": [], "function_call": null })),
+        delta(json!({ "refusal": "no" })),
+        json!({}),
+        json!({ "choices": null }),
+        json!({ "choices": [{ "index": 0, "delta": null, "finish_reason": "" }] }),
+        finish("stop"),
+    ]);
+    let thoughts = ["hm", "so", "both", "new"].map(reasoning);
+    assert_eq!(events, [&thoughts[..], &[text("Hi"), refusal("no"), stop()]].concat());
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn usage_is_found_in_all_its_places() {
+    let used = json!({ "prompt_tokens": 3, "completion_tokens": 4 });
+    for chunks in [
+        vec![finish("stop"), json!({ "choices": [], "usage": used })],
+        vec![json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }], "usage": used })],
+        vec![json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop", "usage": used }] })],
+        vec![finish("stop"), json!({ "choices": [], "x_groq": { "id": "req_1", "usage": used } })],
+        vec![finish("stop"), json!({ "choices": [], "usage": used }), json!({ "choices": [], "usage": used })],
+    ] {
+        assert_eq!(of_chunks(&chunks), (vec![stop(), usage(3, 4)], Ok(())), "{chunks:?}");
+    }
+}
+
+#[test]
+fn usage_that_grows_with_every_chunk_is_told_as_it_grows_and_nothing_twice() {
+    let used = |count: u64| json!({ "prompt_tokens": 3, "completion_tokens": count, "total_tokens": 0 });
+    let said = |count| json!({ "choices": [{ "delta": { "content": "x" } }], "usage": used(count) });
+    let nothing = json!({ "choices": [], "usage": { "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0 } });
+    let chunks = [nothing.clone(), said(1), said(1), said(2), finish("stop"), json!({ "usage": used(3) }), nothing];
+    let x = || text("x");
+    let expected = vec![x(), usage(3, 1), x(), x(), usage(3, 2), stop(), usage(3, 3)];
+    check(of_chunks(&chunks), (expected, Ok(())), "cumulative");
+}
+
+#[test]
+fn details_of_the_usage_are_found_under_all_their_names() {
+    for (details, cached, written, reasoning) in [
+        (json!({}), 0, 0, 0),
+        (json!({ "prompt_tokens_details": null, "completion_tokens_details": null }), 0, 0, 0),
+        (json!({ "prompt_tokens_details": { "cached_tokens": 4, "audio_tokens": null } }), 4, 0, 0),
+        (json!({ "prompt_tokens_details": { "cached_tokens": 4, "cache_write_tokens": 2 } }), 4, 2, 0),
+        (json!({ "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 6 }), 4, 0, 0),
+        (json!({ "prompt_tokens_details": { "cached_tokens": 0 }, "prompt_cache_hit_tokens": 4 }), 4, 0, 0),
+        (json!({ "cached_tokens": 4 }), 4, 0, 0),
+        (json!({ "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2 }), 4, 2, 0),
+        (json!({ "completion_tokens_details": { "reasoning_tokens": 5 } }), 0, 0, 5),
+        (json!({ "reasoning_tokens": 5 }), 0, 0, 5),
+    ] {
+        let mut used = json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 31 });
+        used.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
+        let (events, _) = of_chunks(&[json!({ "choices": [], "usage": used })]);
+        let [ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
+        let input = usage.input_tokens_details;
+        assert_eq!((input.cached_tokens, input.cache_write_tokens), (cached, written), "{details}");
+        assert_eq!((usage.output_tokens_details.reasoning_tokens, usage.total_tokens), (reasoning, 31), "{details}");
+    }
+}
+
+#[test]
+fn every_reason_to_finish_has_its_meaning() {
+    for (word, meaning) in [
+        ("stop", Ok(FinishReason::Stop)),
+        ("length", Ok(FinishReason::Length)),
+        ("model_length", Ok(FinishReason::Length)),
+        ("max_tokens", Ok(FinishReason::Length)),
+        ("content_filter", Ok(FinishReason::ContentFilter)),
+        ("sensitive", Ok(FinishReason::ContentFilter)),
+        ("tool_calls", Ok(FinishReason::ToolCalls)),
+        ("eos", Ok(FinishReason::Other("eos".to_owned()))),
+        ("st\u{0}p", Err(Error::Protocol { what: "a reason to finish that is no word" })),
+        ("error", Err(Error::Reported(Report::Other))),
+        ("abort", Err(Error::Reported(Report::Other))),
+        ("network_error", Err(Error::Reported(Report::Other))),
+        ("insufficient_system_resource", Err(Error::Reported(Report::Other))),
+        (&"x".repeat(65), Err(protocol("a reason to finish that is too long"))),
+    ] {
+        let (events, result) = of_chunks(&[finish(word)]);
+        let expected: Vec<_> = meaning.clone().into_iter().map(ProviderEvent::Finished).collect();
+        assert_eq!((events, result), (expected, meaning.map(|_| ())), "{word}");
+    }
+}
+
+#[test]
+fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
+    for (error, report) in [
+        ("data: {\"error\":{\"message\":\"m\",\"type\":\"t\",\"code\":null,\"param\":null}}\n\n", Report::Other),
+        ("data: {\"error\":\"overloaded\"}\n\n", Report::Other),
+        ("data: {\"object\":\"error\",\"message\":\"m\",\"code\":500}\n\n", Report::Other),
+        ("data: {\"object\":\"error\",\"message\":\"m\",\"code\":429}\n\n", Report::RateLimited),
+        ("event: error\ndata: it broke\n\n", Report::Other),
+        ("event: error\ndata: {\"message\":\"m\",\"code\":503}\n\n", Report::Overloaded),
+        ("event: error\ndata: {\"error\":{\"type\":\"overloaded_error\"}}\n\n", Report::Overloaded),
+        (
+            "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}],\"error\":{}}\n\n",
+            Report::Other,
+        ),
+        ("data: {\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n", Report::Other),
+        ("data: {\"choices\":[{\"finish_reason\":\"error\",\"error\":{\"code\":502}}]}\n\n", Report::Overloaded),
+        ("data: {\"choices\":[{\"finish_reason\":\"stop\",\"error\":{\"code\":\"429\"}}]}\n\n", Report::RateLimited),
+        ("data: {\"x_groq\":{\"error\":\"over capacity\"},\"choices\":[]}\n\n", Report::Other),
+        ("data: {\"error\":{\"message\":\"no blank line\"}}", Report::Other),
+    ] {
+        let stream = format!("data: {}\n\n{error}", delta(json!({ "content": "Hi" })));
+        check(decode([stream.as_bytes()]), (vec![text("Hi")], Err(Error::Reported(report))), error);
+    }
+}
+
+#[test]
+fn what_an_error_is_about_is_read_from_words_and_from_numbers() {
+    for (error, report) in [
+        (json!({ "code": "context_length_exceeded", "type": "invalid_request_error" }), Report::ContextTooLong),
+        (json!({ "code": 400, "type": "exceed_context_size_error" }), Report::ContextTooLong),
+        (json!({ "code": "rate_limit_exceeded" }), Report::RateLimited),
+        (json!({ "code": 429, "status": "RESOURCE_EXHAUSTED" }), Report::RateLimited),
+        (json!({ "code": "429" }), Report::RateLimited),
+        (json!({ "code": null, "type": "overloaded_error" }), Report::Overloaded),
+        (json!({ "code": 503 }), Report::Overloaded),
+        (json!({ "code": "529" }), Report::Overloaded),
+        (json!({ "code": 500 }), Report::Other),
+        (json!({ "code": -429 }), Report::Other),
+        (json!({ "code": ["rate_limit_exceeded"] }), Report::Other),
+        (json!({ "message": "rate_limit_exceeded" }), Report::Other),
+    ] {
+        let (_, result) = of_chunks(&[json!({ "error": error })]);
+        assert_eq!(result, Err(Error::Reported(report)), "{error}");
+    }
+}
+
+#[test]
+fn what_an_answer_used_is_known_though_it_ends_in_an_error() {
+    let used = json!({ "prompt_tokens": 3, "completion_tokens": 4 });
+    let chunks = [delta(json!({ "content": "Hi" })), json!({ "error": { "code": 503 }, "usage": used })];
+    let expected = (vec![text("Hi"), usage(3, 4)], Err(Error::Reported(Report::Overloaded)));
+    check(of_chunks(&chunks), expected, "usage beside the error");
+}
+
+#[test]
+fn a_thought_is_told_once_however_often_it_is_written() {
+    let detail = |kind: &str, key: &str, words: &str| json!({ "type": kind, key: words, "index": 1, "format": "f" });
+    let summary = |part, text: &str| ProviderEvent::ReasoningSummary { part, text: text.to_owned() };
+    let sealed = |text: &str| ProviderEvent::EncryptedReasoning { encrypted_content: text.to_owned() };
+    let said = || detail("reasoning.text", "text", "hm");
+    for (thought, expected) in [
+        (json!({ "reasoning_details": [said()] }), vec![reasoning("hm")]),
+        (json!({ "reasoning": "hm", "reasoning_details": [said()] }), vec![reasoning("hm")]),
+        (json!({ "reasoning": "hm", "reasoning_content": "hm", "reasoning_details": [said()] }), vec![reasoning("hm")]),
+        (json!({ "reasoning": "hm", "reasoning_details": [] }), vec![reasoning("hm")]),
+        (json!({ "reasoning": "hm", "reasoning_details": null }), vec![reasoning("hm")]),
+        (
+            json!({ "reasoning": "in short", "reasoning_details": [detail("reasoning.summary", "summary", "in short")] }),
+            vec![summary(1, "in short")],
+        ),
+        (
+            json!({ "reasoning": "hm", "reasoning_details": [detail("reasoning.encrypted", "data", "x==")] }),
+            vec![reasoning("hm"), sealed("x==")],
+        ),
+        (json!({ "reasoning_details": [detail("reasoning.text", "signature", "s"), { "type": "new" }, {}] }), vec![]),
+        (json!({ "reasoning": "", "reasoning_content": "", "reasoning_details": [said()] }), vec![reasoning("hm")]),
+    ] {
+        let (events, result) = of_chunks(&[delta(thought.clone()), finish("stop")]);
+        check((events, result), ([expected, vec![stop()]].concat(), Ok(())), &thought.to_string());
+    }
+    let unwanted = asking(Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..wanting_everything() });
+    let seal = delta(json!({ "reasoning_details": [detail("reasoning.encrypted", "data", "x==")] }));
+    check(of_chunks_for(&unwanted, &[seal, finish("stop")]), (vec![stop()], Ok(())), "a seal that nobody wants");
+}
+
+#[test]
+fn words_in_parts_are_words() {
+    let thinking = json!({ "type": "thinking", "thinking": [{ "type": "text", "text": "h" }, { "text": "m" }] });
+    let (events, result) = of_chunks(&[
+        delta(json!({ "content": [] })),
+        delta(json!({ "content": [thinking, { "type": "text", "text": "Hi" }, { "type": "text", "text": "" }] })),
+        delta(json!({ "content": [{ "type": "reference", "reference_ids": [1] }, { "text": " you" }] })),
+        delta(json!({ "content": [{ "type": "refusal", "refusal": "no" }] })),
+        finish("stop"),
+    ]);
+    let expected = vec![reasoning("hm"), text("Hi"), text(" you"), refusal("no"), stop()];
+    check((events, result), (expected, Ok(())), "parts");
+}
+
+#[test]
+fn thinking_tags_in_the_text_are_text() {
+    let chunks = [delta(json!({ "content": "<think>\nhm</think>" })), finish("stop")];
+    check(of_chunks(&chunks), (vec![text("<think>\nhm</think>"), stop()], Ok(())), "tags");
+}
+
+#[test]
+fn white_space_alone_is_no_message() {
+    let say = |text: &str| delta(json!({ "content": text }));
+    let think = || delta(json!({ "reasoning_content": "hm" }));
+    let call = || delta(json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": "f" } }] }));
+    let called = || started(0, "c", "f");
+    let hm = || reasoning("hm");
+    for (what, chunks, expected) in [
+        ("between a thought and a call", vec![think(), say("\n\n"), call()], vec![hm(), called()]),
+        ("before the end", vec![say(" "), say("\n")], vec![]),
+        ("before text", vec![say("\n"), say(" "), say(" Hi")], vec![text("\n  Hi")]),
+        ("between a thought and text", vec![think(), say("\n"), say("Hi")], vec![hm(), text("\nHi")]),
+        ("before a thought", vec![say("\n"), think(), say("Hi")], vec![hm(), text("\nHi")]),
+        ("in a message", vec![say("Hi"), say("\n"), say(" ")], vec![text("Hi"), text("\n"), text(" ")]),
+        ("after a message", vec![say("Hi"), say("\n"), call()], vec![text("Hi"), text("\n"), called()]),
+        ("after a call", vec![call(), say("\n")], vec![called()]),
+        ("after a second thought", vec![say("Hi"), think(), say("\n")], vec![text("Hi"), hm()]),
+        ("after a refusal", vec![delta(json!({ "refusal": "no" })), say("\n")], vec![refusal("no"), text("\n")]),
+    ] {
+        let chunks = [chunks, vec![finish("stop")]].concat();
+        check(of_chunks(&chunks), ([expected, vec![stop()]].concat(), Ok(())), what);
+    }
+}
+
+fn scored(delta: Value, logprobs: Value) -> Value {
+    json!({ "choices": [{ "index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": null }] })
+}
+
+#[test]
+fn probabilities_go_with_their_text() {
+    let token = |token: &str, bytes: Value| json!({ "token": token, "logprob": -0.5, "bytes": bytes });
+    let known = |token: &str, bytes: &[u8], top_logprobs| LogProb {
+        token: token.to_owned(),
+        logprob: -0.5,
+        bytes: bytes.to_vec(),
+        top_logprobs,
+    };
+    let alternatives = json!([{ "token": "Ho", "logprob": -2.0, "bytes": [72, 111] }, { "token": "x", "logprob": -9 }]);
+    let hi = json!({ "token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": alternatives });
+    let chunks = [
+        scored(json!({ "role": "assistant", "content": "" }), json!(null)),
+        scored(json!({ "reasoning": "hm" }), json!({ "content": [token("hm", json!(null))] })),
+        scored(json!({ "content": "Hi" }), json!({ "content": [hi], "refusal": null })),
+        // One character in two tokens: the first has no text yet.
+        scored(json!({ "content": "" }), json!({ "content": [token("\\xc3", json!([195]))] })),
+        scored(json!({ "content": "\u{fc}" }), json!({ "content": [token("\\xbc", json!([188]))] })),
+        scored(json!({ "content": "!" }), json!({ "content": null, "refusal": [token("no", json!(null))] })),
+        finish("stop"),
+    ];
+    let top =
+        |token: &str, logprob, bytes: &[u8]| TopLogProb { token: token.to_owned(), logprob, bytes: bytes.to_vec() };
+    let text = |text: &str, logprobs| ProviderEvent::Text { text: text.to_owned(), logprobs };
+    let expected = |with: bool| {
+        let given = |logprobs: Vec<LogProb>| if with { logprobs } else { Vec::new() };
+        vec![
+            reasoning("hm"),
+            text("Hi", given(vec![known("Hi", b"Hi", vec![top("Ho", -2.0, b"Ho"), top("x", -9.0, b"")])])),
+            text("\u{fc}", given(vec![known("\\xc3", &[195], vec![]), known("\\xbc", &[188], vec![])])),
+            text("!", vec![]),
+            stop(),
+        ]
+    };
+    check(of_chunks(&chunks), (expected(true), Ok(())), "asked for");
+    let unwanted = asking(Request { include: Vec::new(), ..wanting_everything() });
+    check(of_chunks_for(&unwanted, &chunks), (expected(false), Ok(())), "not asked for");
+}
+
+#[test]
+fn nonsense_breaks_the_protocol_after_what_came_before_it() {
+    for (chunk, what) in [
+        ("nonsense", "a chunk has not the form of one"),
+        ("[]", "a chunk has not the form of one"),
+        ("{\"choices\":7}", "a chunk has not the form of one"),
+        ("{\"choices\":[{\"index\":4294967296}]}", "a chunk has not the form of one"),
+        ("{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x\"}}]}", "more than one choice"),
+        ("{\"choices\":[{\"delta\":{\"content\":{}}}]}", "a chunk has not the form of one"),
+        ("[DONE]", "an end mark without a reason to finish"),
+    ] {
+        let stream = format!("data: {}\n\ndata: {chunk}\n\n", delta(json!({ "content": "Hi" })));
+        assert_eq!(decode([stream.as_bytes()]), (vec![text("Hi")], Err(protocol(what))), "{chunk}");
+    }
+    let (events, result) = of_chunks(&[finish("stop"), delta(json!({ "content": "more" }))]);
+    assert_eq!((events, result), (vec![stop()], Err(protocol("output after the reason to finish"))));
+}
+
+#[test]
+fn an_end_is_good_only_after_the_reason_to_finish() {
+    let hi = format!("data: {}\n\n", delta(json!({ "content": "Hi" })));
+    let stopped = format!("{hi}data: {}", finish("stop"));
+    for (stream, events, result) in [
+        (String::new(), vec![], Err(Error::Closed)),
+        (": waiting\n\n".to_owned(), vec![], Err(protocol("the answer is no event stream"))),
+        ("<html>\n\n</html>".to_owned(), vec![], Err(protocol("the answer is no event stream"))),
+        (hi.clone(), vec![text("Hi")], Err(Error::Closed)),
+        (format!("{hi}data: {{\"choices\":[{{\"del"), vec![text("Hi")], Err(Error::Closed)),
+        (stopped.clone(), vec![text("Hi"), stop()], Ok(())),
+        (format!("{stopped}\n\ndata: [DONE]"), vec![text("Hi"), stop()], Ok(())),
+        (format!("{stopped}\n\ndata: [DONE]\n\ndata: nonsense\n\n"), vec![text("Hi"), stop()], Ok(())),
+        (format!("{stopped}\n\ndata: {{\"choi"), vec![text("Hi"), stop()], Ok(())),
+    ] {
+        assert_eq!(decode([stream.as_bytes()]), (events, result), "{stream}");
+    }
+}

@@ -1,0 +1,53 @@
+//! The text of the answer on its way to the port.
+
+use crate::ProviderEvent;
+use antiphon_protocol::LogProb;
+
+/// Passes text on, but for white space at the beginning of a message: some servers send a line break or two between
+/// a thought and a call, and a message of nothing else would be one that the model never wrote.
+#[derive(Default)]
+pub(super) struct ChatText {
+    /// Whether the message has begun that the next piece belongs to.
+    begun: bool,
+    /// White space that may be the beginning of a message.
+    held: String,
+    /// Probabilities that came ahead of their text: a token can be a part of a character.
+    logprobs: Vec<LogProb>,
+}
+
+impl ChatText {
+    /// Takes probabilities of text that comes with them or later.
+    pub(super) fn score(&mut self, logprobs: Vec<LogProb>) {
+        self.logprobs.extend(logprobs);
+    }
+
+    /// Whether a piece is the beginning of a message, or goes on with one.
+    pub(super) fn is_heard(&self, text: &str) -> bool {
+        self.begun || !text.trim_start().is_empty()
+    }
+
+    /// Takes a piece of text.
+    pub(super) fn say(&mut self, text: &str, events: &mut Vec<ProviderEvent>) {
+        self.begun = self.is_heard(text);
+        self.held.push_str(text);
+        if self.begun {
+            let (text, logprobs) = (std::mem::take(&mut self.held), std::mem::take(&mut self.logprobs));
+            events.push(ProviderEvent::Text { text, logprobs });
+        }
+    }
+
+    /// A refusal is a part of the message: what follows it does not begin one.
+    pub(super) fn refuse(&mut self) {
+        self.begun = true;
+    }
+
+    /// A thought ends the message. White space from before it can still be the beginning of the next.
+    pub(super) fn think(&mut self) {
+        self.begun = false;
+    }
+
+    /// A call, or the end, ends the message and is no beginning of another.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,260 @@
+//! One call: sends the request, reads the answer, keeps the times.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
+use futures_util::{FutureExt, StreamExt};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response, Url};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::stream_decoder::StreamDecoder;
+use super::upstream::UpstreamSite;
+use super::{Flow, failure, report::error_document, retry_after::retry_after};
+use crate::{Error, ProviderEvent, ProviderRequest, Report};
+use antiphon_domain::Timeouts;
+
+/// How many buffers that are there already make one batch.
+const BUFFERS_PER_BATCH: usize = 32;
+
+/// How long usage and end mark may take after the reason to finish; without them all is said anyway.
+const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the body of an error is waited for: what it is about is good to know, and no more.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much of an answer that is no stream is read to find out whether it is an error.
+const MOST_OF_A_DOCUMENT: usize = 64 << 10;
+
+pub(super) type Batch = Vec<ProviderEvent>;
+type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
+
+/// What the provider is asked.
+pub(super) enum Question {
+    /// To work on the request.
+    Work,
+    /// To tell again, from its beginning, what is at that URL.
+    Again(Url),
+}
+
+enum CallState {
+    Opening(Arc<UpstreamSite>, Box<ProviderRequest>, Question),
+    Reading(Box<Answer>),
+    Ending(Result<(), Error>),
+}
+
+struct Answer {
+    reads: Reads,
+    decoder: StreamDecoder,
+    idle_timeout: Duration,
+    /// When the next event must be there. Comments and pieces of events do not put it off.
+    idle_until: Instant,
+    /// When the wait for what may follow the reason to finish is over.
+    trailer_until: Option<Instant>,
+}
+
+/// Starts a call when the stream is first polled.
+pub(super) fn start(
+    site: Arc<UpstreamSite>,
+    request: ProviderRequest,
+    question: Question,
+) -> LocalBoxStream<'static, Result<Batch, Error>> {
+    let call = CallState::Opening(site, Box::new(request), question);
+    stream::unfold(call, |call| step(call).boxed_local()).boxed_local()
+}
+
+async fn step(call: CallState) -> Option<(Result<Batch, Error>, CallState)> {
+    match call {
+        CallState::Opening(site, request, question) => match answer(&site, &request, question).await {
+            Ok((answer, true)) => read(Box::new(answer)).await,
+            Ok((answer, false)) => {
+                let opened = ProviderEvent::Opened { provider_response_id: None };
+                Some((Ok(vec![opened]), CallState::Reading(Box::new(answer))))
+            }
+            Err(error) => Some((Err(error), CallState::Ending(Ok(())))),
+        },
+        CallState::Reading(answer) => read(answer).await,
+        CallState::Ending(end) => over(end),
+    }
+}
+
+fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, CallState)> {
+    end.err().map(|error| (Err(error), CallState::Ending(Ok(()))))
+}
+
+/// The answer, and whether its decoder tells of the opening.
+async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
+    let Timeouts { first_byte, idle, .. } = request.target.timeouts;
+    let sent = timeout(first_byte, send(site, request, question)?).await;
+    let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
+    let status = response.status();
+    if !status.is_success() {
+        let (status, retry_after) = (status.as_u16(), retry_after(response.headers()));
+        let body = timeout(ERROR_BODY_TIMEOUT.min(idle), beginning(response)).await.unwrap_or_default();
+        return Err(Error::Status { status, retry_after, report: error_document(&body).unwrap_or_default() });
+    }
+    if !may_be_events(&response) {
+        // Some servers report errors so.
+        let body = timeout(idle, beginning(response)).await.unwrap_or_default();
+        let no_stream = Error::Protocol { what: "the answer is no event stream" };
+        return Err(error_document(&body).map_or(no_stream, Error::Reported));
+    }
+    let decoder = site.dialect.decoder(request);
+    let opens = decoder.opens();
+    let answer = Answer {
+        reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
+        decoder: StreamDecoder::new(decoder, site.limits),
+        idle_timeout: idle,
+        idle_until: Instant::now() + idle,
+        trailer_until: None,
+    };
+    Ok((answer, opens))
+}
+
+fn send(
+    site: &UpstreamSite,
+    request: &ProviderRequest,
+    question: Question,
+) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
+    let mut headers = site.headers.clone();
+    name_request(&mut headers, &request.request_id);
+    let asked = match question {
+        Question::Work => {
+            let unwritable = Error::Protocol { what: "the request cannot be written as JSON" };
+            let body = site.dialect.body(request).map_err(|_| unwritable)?;
+            client(site, request.target.timeouts)?.post(site.url.clone()).body(body)
+        }
+        Question::Again(url) => {
+            headers.remove(CONTENT_TYPE);
+            client(site, request.target.timeouts)?.get(url)
+        }
+    };
+    Ok(asked.headers(headers).send())
+}
+
+/// Ids come out of headers or are made here; what no header can hold is not worth a failed response.
+fn name_request(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}
+
+/// Headers of a request without a body whose answer is no stream.
+fn plain_headers(site: &UpstreamSite) -> HeaderMap {
+    let mut headers = site.headers.clone();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.remove(CONTENT_TYPE);
+    headers
+}
+
+fn client(site: &UpstreamSite, timeouts: Timeouts) -> Result<Client, Error> {
+    site.clients.local(timeouts.connect).map_err(|error| {
+        tracing::error!(error = %error, "no HTTP client for a provider");
+        Error::Unreachable
+    })
+}
+
+/// Whether the provider answers, and takes the key.
+pub(super) async fn probe(site: &UpstreamSite, timeouts: Timeouts) -> Result<(), Error> {
+    let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(plain_headers(site)).send();
+    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
+    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    match status.as_u16() {
+        status @ (401 | 403 | 500..=599) => Err(Error::Status { status, retry_after: None, report: Report::Other }),
+        _ => Ok(()),
+    }
+}
+
+/// Ends work at the provider, by the URL of that.
+pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
+    let mut headers = plain_headers(site);
+    name_request(&mut headers, request_id);
+    // Some servers want a length of every POST.
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let asked = client(site, timeouts)?.post(url).headers(headers).send();
+    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
+    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(Error::Status { status: status.as_u16(), retry_after: None, report: Report::Other })
+}
+
+/// Servers that name no type at all are given the benefit of the doubt.
+fn may_be_events(response: &Response) -> bool {
+    let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return true };
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
+/// The first bytes of a body, or what came of them before the connection was lost.
+async fn beginning(response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut reads = response.bytes_stream();
+    while let Some(Ok(bytes)) = reads.next().await {
+        let left = MOST_OF_A_DOCUMENT - body.len();
+        body.extend_from_slice(&bytes[..bytes.len().min(left)]);
+        if body.len() == MOST_OF_A_DOCUMENT {
+            break;
+        }
+    }
+    body
+}
+
+/// Reads until there is something to tell.
+async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, CallState)> {
+    loop {
+        let (batch, end) = answer.next_batch().await;
+        match end {
+            Some(end) if batch.is_empty() => return over(end),
+            Some(end) => return Some((Ok(batch), CallState::Ending(end))),
+            None if batch.is_empty() => {}
+            None => return Some((Ok(batch), CallState::Reading(answer))),
+        }
+    }
+}
+
+impl Answer {
+    async fn next_batch(&mut self) -> (Batch, Option<Result<(), Error>>) {
+        let mut batch = Batch::new();
+        let events = self.decoder.frames();
+        let end = match timeout_at(self.patience(), self.reads.next()).await {
+            Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
+            Ok(None) => Some(self.decoder.end(&mut batch)),
+            Err(_) if self.decoder.finished() => Some(Ok(())),
+            Err(_) => Some(Err(Error::IdleTimeout)),
+        };
+        if self.decoder.frames() > events {
+            self.idle_until = Instant::now() + self.idle_timeout;
+        }
+        (batch, end)
+    }
+
+    /// How long is waited for more.
+    fn patience(&mut self) -> Instant {
+        if !self.decoder.finished() {
+            return self.idle_until;
+        }
+        let trailer = *self.trailer_until.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);
+        self.idle_until.min(trailer)
+    }
+
+    fn take(&mut self, read: Result<Bytes, reqwest::Error>, batch: &mut Batch) -> Option<Result<(), Error>> {
+        match read {
+            Ok(bytes) => match self.decoder.push(bytes, batch) {
+                Ok(Flow::Open) => None,
+                Ok(Flow::Done) => Some(Ok(())),
+                Err(error) => Some(Err(error)),
+            },
+            Err(error) => {
+                // The rest may hold the last event, whole but for its blank line.
+                let early = self.decoder.end(batch);
+                let lost = failure::of_reading(&error);
+                Some(early.map_err(|early| if early == Error::Closed { lost } else { early }))
+            }
+        }
+    }
+}

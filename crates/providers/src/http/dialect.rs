@@ -1,0 +1,72 @@
+//! What a call has to know of the protocol that it speaks.
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{SseFrame, UpstreamId};
+use crate::{Error, ProviderEvent, ProviderRequest};
+
+/// A protocol that providers speak: how a request is written, and how the events of its answer are read.
+pub(crate) trait Dialect: Send + Sync + 'static {
+    /// The path that follows the base URL.
+    fn path(&self) -> &'static str;
+
+    /// The header that carries a key.
+    fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)>;
+
+    /// The headers that every request of this protocol has, beside the key.
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::new()
+    }
+
+    /// The body of a request, built from nothing out of what the port asks.
+    ///
+    /// # Errors
+    /// If it can't be written as JSON.
+    fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>>;
+
+    /// A decoder for the answer to a request.
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode>;
+
+    /// How calls are heard again and ended that go on without a listener; none where closing the connection ends a
+    /// call.
+    fn detached(&self) -> Option<&dyn Detached> {
+        None
+    }
+}
+
+/// A protocol whose calls go on at the provider without a listener, under an id that it tells.
+pub(crate) trait Detached {
+    /// Where the stream of a call is told again from its beginning; calls are made at `calls`.
+    fn replay_url(&self, calls: &Url, request: &ProviderRequest, id: &UpstreamId) -> Url;
+
+    /// Where a call is ended, by a POST without a body.
+    fn cancel_url(&self, calls: &Url, id: &UpstreamId) -> Url;
+}
+
+/// Reads the events of one answer.
+pub(crate) trait Decode {
+    /// Takes an event and adds what it says.
+    ///
+    /// # Errors
+    /// What the provider did wrong or reported; what it said before is there all the same.
+    fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error>;
+
+    /// Whether the provider has said that it is finished: at most usage and an end mark can follow.
+    fn finished(&self) -> bool;
+
+    /// Whether the decoder tells of the opening itself, because its protocol begins with an event that has the
+    /// provider's own id.
+    fn opens(&self) -> bool {
+        false
+    }
+}
+
+/// Whether more can follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// It can.
+    Open,
+    /// The provider's end mark was seen.
+    Done,
+}

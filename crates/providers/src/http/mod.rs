@@ -1,0 +1,30 @@
+//! Calls over HTTP, the same for every protocol that providers speak.
+//!
+//! A [`Dialect`] says what a request looks like and what an answer's events mean: pure, synchronous. What is
+//! here carries the bytes, keeps the times and holds the bounds.
+
+mod call;
+mod client;
+mod dialect;
+mod failure;
+mod options;
+mod report;
+mod retry_after;
+mod sse;
+mod stream_decoder;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod upstream;
+mod upstream_id;
+mod work;
+
+pub use options::{UpstreamError, UpstreamOptions};
+
+pub(super) use dialect::{Decode, Detached, Dialect, Flow};
+pub(super) use report::report_of;
+pub(super) use sse::SseFrame;
+#[cfg(test)]
+pub(super) use stream_decoder::StreamDecoder;
+pub(super) use upstream::{HttpUpstream, bearer};
+pub(super) use upstream_id::UpstreamId;

@@ -1,0 +1,8 @@
+//! Server-sent events of an upstream: bytes in, events out, however the bytes were cut.
+
+mod boundary;
+mod decoder;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use decoder::{SseDecoder, SseFrame};

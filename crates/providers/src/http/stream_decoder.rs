@@ -1,0 +1,65 @@
+//! From the bytes of an answer to the events of the port: pure, synchronous, the same for every cut.
+
+use bytes::Bytes;
+
+use super::sse::SseDecoder;
+use super::{Decode, Flow};
+use crate::{Error, ProviderEvent, UpstreamLimits};
+
+/// Decodes one answer.
+pub(crate) struct StreamDecoder {
+    sse: SseDecoder,
+    dialect: Box<dyn Decode>,
+    frames: u64,
+}
+
+impl StreamDecoder {
+    pub(crate) fn new(dialect: Box<dyn Decode>, limits: UpstreamLimits) -> Self {
+        Self { sse: SseDecoder::new(limits), dialect, frames: 0 }
+    }
+
+    /// Whether the provider has said that it is finished.
+    pub(crate) fn finished(&self) -> bool {
+        self.dialect.finished()
+    }
+
+    /// How many events there were.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Takes bytes as they came and adds the events that they complete.
+    ///
+    /// # Errors
+    /// What the provider did wrong or reported; the events before it are there all the same.
+    pub(crate) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        let mut frames = Vec::new();
+        let result = self.sse.push(bytes, &mut frames);
+        self.frames += frames.len() as u64;
+        for frame in frames {
+            if self.dialect.frame(frame, events)? == Flow::Done {
+                return Ok(Flow::Done);
+            }
+        }
+        result.map(|()| Flow::Open)
+    }
+
+    /// Takes note of the end of the bytes.
+    ///
+    /// # Errors
+    /// Says why that was too early. None once the provider was finished: some servers send no end mark.
+    pub(crate) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let mut frames = Vec::new();
+        self.sse.end(&mut frames);
+        for frame in frames {
+            if self.dialect.frame(frame, events)? == Flow::Done {
+                return Ok(());
+            }
+        }
+        match self.finished() {
+            true => Ok(()),
+            false if self.sse.saw_only_noise() => Err(Error::Protocol { what: "the answer is no event stream" }),
+            false => Err(Error::Closed),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::time::Duration;
+
+use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use secrecy::SecretString;
+
+use super::retry_after::retry_after;
+use super::{UpstreamError, UpstreamOptions};
+use crate::ChatCompletions;
+
+#[test]
+fn what_cannot_work_is_refused_at_once() {
+    let new = |url: &str, key: Option<&str>| {
+        let api_key = key.map(SecretString::from);
+        ChatCompletions::new(UpstreamOptions { api_key, ..UpstreamOptions::new(url) }).map(|_| ())
+    };
+    assert_eq!(new("http://127.0.0.1:1/v1/", Some("sk-1")), Ok(()));
+    for url in ["", "localhost:1", "ftp://h/v1", "http://me:pw@h/v1", "http://h/v1?a=b", "http://h/#x", "unix:/x"] {
+        let error = new(url, None).unwrap_err();
+        assert!(matches!(error, UpstreamError::InvalidBaseUrl { .. }), "{url}");
+    }
+    for key in ["", "canary\n", "can ary", "can\u{e4}ry", "canary\0"] {
+        let error = new("http://h/v1", Some(key)).unwrap_err();
+        assert_eq!(error, UpstreamError::InvalidApiKey);
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+}
+
+#[test]
+fn a_wait_is_read_in_seconds_or_as_a_date_and_garbage_is_none() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (value, expected) in [
+        ("7", Some(Duration::from_secs(7))),
+        ("0", Some(Duration::ZERO)),
+        ("99999999999999999999", Some(day)),
+        ("Fri, 20 Nov 2026 08:00:30 GMT", Some(Duration::from_secs(30))),
+        ("Fri, 20 Nov 2026 07:00:00 GMT", Some(Duration::ZERO)),
+        ("Fri, 20 Nov 2099 08:00:00 GMT", Some(day)),
+        ("soon", None),
+        ("-1", None),
+        ("", None),
+    ] {
+        let headers = HeaderMap::from_iter([
+            (RETRY_AFTER, HeaderValue::from_str(value).unwrap()),
+            (DATE, HeaderValue::from_static("Fri, 20 Nov 2026 08:00:00 GMT")),
+        ]);
+        assert_eq!(retry_after(&headers), expected, "{value}");
+    }
+}

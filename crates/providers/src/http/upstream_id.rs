@@ -1,0 +1,32 @@
+//! A provider's own id of its response, as far as it can be asked by it.
+
+use std::fmt;
+
+use crate::Error;
+
+/// The longest id, in bytes.
+const LONGEST: usize = 512;
+
+/// An id of ASCII letters, digits, `-` and `_`, which can stand in a path as it is. It comes from a provider: what is
+/// longer or has anything else in it could ask for something else than that response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UpstreamId(String);
+
+impl UpstreamId {
+    /// # Errors
+    /// If it is empty, too long, or has any other character.
+    pub(crate) fn parse(id: &str) -> Result<Self, Error> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if (1..=LONGEST).contains(&id.len()) && id.bytes().all(fits) {
+            Ok(Self(id.to_owned()))
+        } else {
+            Err(Error::Protocol { what: "its id of a response is none that it can be asked by" })
+        }
+    }
+}
+
+impl fmt::Display for UpstreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,161 @@
+//! The port to model providers, and its adapters.
+//!
+//! A provider is asked once per attempt and answers with a stream of what it said. It knows nothing of
+//! responses, logs or clients. Imports `protocol` and `domain` only.
+
+mod anthropic;
+mod chat_completions;
+mod eliza;
+mod gate;
+mod hand_over;
+mod http;
+mod limits;
+mod request;
+mod responses;
+mod upstream_control;
+
+use std::fmt;
+
+use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
+use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
+
+use antiphon_domain::{Cause, Request, Timeouts};
+
+pub use anthropic::{Anthropic, ThinkingForm};
+pub use antiphon_domain::ProviderEvent;
+pub use chat_completions::{ChatCompletions, OutputLimitField};
+pub use eliza::Eliza;
+pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
+pub use hand_over::HandOver;
+pub use http::{UpstreamError, UpstreamOptions};
+pub use limits::UpstreamLimits;
+pub use request::ProviderRequest;
+pub use responses::Responses;
+pub use upstream_control::{
+    BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
+};
+
+/// A source of model output.
+///
+/// One value serves all arbiters at once. A socket belongs to the runtime that opened it, so adapters keep
+/// one client per thread.
+pub trait Provider: fmt::Debug + Send + Sync + 'static {
+    /// Asks the provider.
+    ///
+    /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
+    /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
+    /// follows an error. Dropping the stream closes the connection at once, and ends the provider's work unless
+    /// the request's [`HandOver`] is arranged.
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+    /// Whether a call goes on at the provider when its listener is lost, so that [`reattach`](Self::reattach) can
+    /// hear the rest of it.
+    fn can_reattach(&self) -> bool {
+        false
+    }
+
+    /// Listens again to a call that [`open`](Self::open) once made, by the id that [`ProviderEvent::Opened`] told.
+    /// The request is that of the call; the provider is not asked to do anything again.
+    ///
+    /// The stream tells the whole call from its beginning, in the same events as the first time: whoever has heard
+    /// some of it already can tell by counting. Dropping it, also before it was polled, means what dropping the first
+    /// one meant. A stream that ended because its connection failed leaves the provider's work alone: it can be
+    /// listened to once more.
+    fn reattach(
+        &self,
+        _request: ProviderRequest,
+        _provider_response_id: String,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        stream::iter([Err(Error::Closed)]).boxed_local()
+    }
+
+    /// The first parameter of a request that this provider can't honour, by its name in the API. Such a request
+    /// is refused before anything is written.
+    fn unsupported(&self, _request: &Request) -> Option<&'static str> {
+        None
+    }
+
+    /// Finds out whether the provider can be reached and takes its key, without having it work. Decides
+    /// nothing: what it finds is told to people.
+    fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        future::ready(Ok(())).boxed_local()
+    }
+}
+
+/// Why a call of a provider failed. Texts of a provider may quote content, so none is kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error("the provider could not be reached")]
+    Unreachable,
+    /// No connection in time.
+    #[error("the provider did not accept a connection in time")]
+    ConnectTimeout,
+    /// No answer in time.
+    #[error("the provider did not answer in time")]
+    FirstByteTimeout,
+    /// Nothing more came in time.
+    #[error("the provider fell silent")]
+    IdleTimeout,
+    /// An answer that is no success.
+    #[error("the provider answered with status {status}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The wait that the provider asked for, as it gave it.
+        retry_after: Option<std::time::Duration>,
+        /// What its error was about, as far as that could be read.
+        report: Report,
+    },
+    /// Something that is not the provider's protocol.
+    #[error("the provider broke its protocol: {what}")]
+    Protocol {
+        /// What was wrong; never a quote.
+        what: &'static str,
+    },
+    /// The provider reported an error in mid-stream.
+    #[error("the provider reported an error: {0:?}")]
+    Reported(Report),
+    /// The connection ended before the provider's end mark.
+    #[error("the provider closed the stream before its end")]
+    Closed,
+}
+
+/// What an error of a provider's own is about. Its words are not kept: they may quote content.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Report {
+    /// Too many requests, or too many tokens.
+    RateLimited,
+    /// The provider can't take the request now.
+    Overloaded,
+    /// The prompt is longer than the model's context.
+    ContextTooLong,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+impl Error {
+    /// The cause that a response ends with if no other attempt follows.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Unreachable => Cause::ProviderUnreachable,
+            Self::ConnectTimeout => Cause::ConnectTimeout,
+            Self::FirstByteTimeout => Cause::FirstByteTimeout,
+            Self::IdleTimeout => Cause::IdleTimeout,
+            Self::Status { report: Report::ContextTooLong, .. } | Self::Reported(Report::ContextTooLong) => {
+                Cause::ContextLengthExceeded
+            }
+            Self::Reported(Report::RateLimited) => Cause::ProviderRateLimited,
+            Self::Reported(Report::Overloaded) => Cause::ProviderUnavailable,
+            Self::Status { status: 401 | 403, .. } => Cause::ProviderUnauthorized,
+            Self::Status { status: 429, .. } => Cause::ProviderRateLimited,
+            Self::Status { status: 400..=499, .. } => Cause::ProviderRejected,
+            Self::Status { .. } => Cause::ProviderUnavailable,
+            Self::Protocol { .. } => Cause::ProviderProtocolError,
+            Self::Reported(Report::Other) => Cause::ProviderReportedError,
+            Self::Closed => Cause::UpstreamClosed,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What a provider is asked.
+
+use std::{fmt, sync::Arc};
+
+use super::HandOver;
+use antiphon_domain::{Prompt, Request, Target};
+
+/// What a provider is asked: a request and its prompt, shared with whoever runs the response, and where they go.
+#[derive(Clone)]
+pub struct ProviderRequest {
+    /// The id that ties together the client's request, this server's logs and the provider's.
+    pub request_id: String,
+    /// What the client asked for. Its `model` is the name that the client gave; the provider's own is in `target`.
+    pub request: Arc<Request>,
+    /// Instructions and conversation.
+    pub prompt: Arc<Prompt>,
+    /// The model at the provider, and how long the provider may take.
+    pub target: Target,
+    /// Whether the provider's work is to outlive the stream.
+    pub hand_over: HandOver,
+}
+
+impl ProviderRequest {
+    /// A request with an empty id whose work ends with its stream.
+    #[must_use]
+    pub fn new(target: Target, request: impl Into<Arc<Request>>, prompt: impl Into<Arc<Prompt>>) -> Self {
+        Self {
+            request_id: String::new(),
+            request: request.into(),
+            prompt: prompt.into(),
+            target,
+            hand_over: HandOver::default(),
+        }
+    }
+}
+
+// The prompt is content, and content is in no log.
+impl fmt::Debug for ProviderRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderRequest")
+            .field("request_id", &self.request_id)
+            .field("model", &self.target.model)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! The adapter: the protocol's own parts, made into a provider.
+
+use std::fmt;
+
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::LocalBoxStream;
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+
+use super::decoder::ResponsesDecoder;
+use super::request::{ResponsesBody, included};
+use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use antiphon_domain::Timeouts;
+
+/// A provider that speaks OpenAI's Responses. It is asked to store nothing unless calls are to outlive their listener:
+/// each request brings all that the model is to know.
+#[derive(Clone)]
+pub struct Responses(HttpUpstream);
+
+impl Responses {
+    /// Checks the options. Opens no connection.
+    ///
+    /// # Errors
+    /// Says which option cannot work; never quotes the key.
+    pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(ResponsesDialect { lasting: false }, options).map(Self)
+    }
+
+    /// As [`new`](Self::new), for a provider that is to work in the background and to keep its responses, so that a
+    /// call can be listened to again after its listener was lost. A call that is dropped before its end is cancelled
+    /// there by a request of its own; one that is dropped before the provider has told its id can't be, and is worked
+    /// on to its end.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn reattachable(options: UpstreamOptions) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(ResponsesDialect { lasting: true }, options).map(Self)
+    }
+}
+
+impl fmt::Debug for Responses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Responses").field(&self.0).finish()
+    }
+}
+
+impl Provider for Responses {
+    fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        self.0.open(request)
+    }
+
+    fn can_reattach(&self) -> bool {
+        self.0.can_reattach()
+    }
+
+    fn reattach(
+        &self,
+        request: ProviderRequest,
+        provider_response_id: String,
+    ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
+        self.0.reattach(request, &provider_response_id)
+    }
+
+    fn probe(&self, timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
+        self.0.probe(timeouts)
+    }
+}
+
+/// The protocol.
+pub(super) struct ResponsesDialect {
+    /// Whether responses are kept at the provider and outlive their listener.
+    pub(super) lasting: bool,
+}
+
+impl Dialect for ResponsesDialect {
+    fn path(&self) -> &'static str {
+        "/responses"
+    }
+
+    fn key_header(&self, key: &str) -> Option<(HeaderName, HeaderValue)> {
+        bearer(key)
+    }
+
+    fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(&ResponsesBody::new(request, self.lasting)?)
+    }
+
+    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(ResponsesDecoder::default())
+    }
+
+    fn detached(&self) -> Option<&dyn Detached> {
+        self.lasting.then_some(self)
+    }
+}
+
+impl Detached for ResponsesDialect {
+    fn replay_url(&self, calls: &Url, request: &ProviderRequest, id: &UpstreamId) -> Url {
+        let mut url = below(calls, &id.to_string());
+        let mut query = url.query_pairs_mut();
+        query.append_pair("stream", "true").append_pair("include_obfuscation", "false");
+        query.extend_pairs(included(&request.request).map(|word| ("include[]", word)));
+        drop(query);
+        url
+    }
+
+    fn cancel_url(&self, calls: &Url, id: &UpstreamId) -> Url {
+        below(calls, &format!("{id}/cancel"))
+    }
+}
+
+fn below(calls: &Url, path: &str) -> Url {
+    let mut url = calls.clone();
+    url.set_path(&format!("{}/{path}", calls.path()));
+    url
+}

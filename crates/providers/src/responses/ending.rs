@@ -1,0 +1,120 @@
+//! How a response ended, and what its last event holds that did not come before.
+
+use serde_json::Value;
+
+use super::event::{broken, text};
+use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::http::report_of;
+use crate::{Error, ProviderEvent, Report};
+use antiphon_domain::FinishReason;
+use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
+
+/// How a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponsesOutcome {
+    Completed,
+    Incomplete,
+    Failed,
+    Cancelled,
+}
+
+impl ResponsesOutcome {
+    /// By the event and by the status of its response: where they differ, the worse of them is believed. The
+    /// contract has no event for cancelled.
+    pub(super) fn of(event: &str, status: Option<&str>) -> Self {
+        match (event, status) {
+            (_, Some("cancelled")) => Self::Cancelled,
+            ("response.failed", _) | (_, Some("failed")) => Self::Failed,
+            ("response.incomplete", _) | (_, Some("incomplete")) => Self::Incomplete,
+            _ => Self::Completed,
+        }
+    }
+
+    /// Adds what the last event tells: items that did not come before, then usage.
+    ///
+    /// # Errors
+    /// If the response did not come to an end of its own.
+    pub(super) fn end(
+        self,
+        output: &mut ResponsesOutput,
+        mut response: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<FinishReason, Error> {
+        if matches!(self, Self::Completed | Self::Incomplete) {
+            output.complete(take_items(&mut response), events)?;
+        }
+        events.extend(response.get("usage").and_then(usage).map(ProviderEvent::Usage));
+        match self {
+            Self::Completed if output.items.iter().any(is_nameless) => {
+                Err(broken("a function call without a name or an id"))
+            }
+            Self::Completed if output.calls > 0 => Ok(FinishReason::ToolCalls),
+            Self::Completed => Ok(FinishReason::Stop),
+            Self::Incomplete => {
+                match response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str()) {
+                    Some("max_output_tokens") => Ok(FinishReason::Length),
+                    Some("content_filter") => Ok(FinishReason::ContentFilter),
+                    // The provider gave up for a reason of its own: what was said is not all.
+                    Some(_) | None => Err(Error::Reported(Report::Other)),
+                }
+            }
+            Self::Failed => Err(Error::Reported(response.get("error").map(report_of).unwrap_or_default())),
+            Self::Cancelled => Err(Error::Reported(Report::Other)),
+        }
+    }
+}
+
+impl ResponsesOutput {
+    /// Some servers tell items, or the ends of items, in the last event alone.
+    fn complete(&mut self, output: Vec<Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let known = self.recognize(&output);
+        for (fields, known) in output.into_iter().zip(known) {
+            let position = match known {
+                Some(position) if self.items.get(position).is_some_and(|item| item.done) => continue,
+                Some(position) => position,
+                None => self.begin_last(&fields, events)?,
+            };
+            self.finish(position, fields, events)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_nameless(item: &OutputItem) -> bool {
+    match &item.body {
+        ItemBody::Call(call) => call.index.is_none(),
+        ItemBody::Parts(_) | ItemBody::Other(_) => false,
+    }
+}
+
+/// The items of a final output that have a type.
+fn take_items(response: &mut Extra) -> Vec<Extra> {
+    let Some(Value::Array(items)) = response.remove("output") else { return Vec::new() };
+    let item = |item| match item {
+        Value::Object(fields) => Some(fields).filter(|fields| text(fields, "type").is_some()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    };
+    items.into_iter().filter_map(item).collect()
+}
+
+/// None where neither count is given: an empty object reports nothing.
+fn usage(usage: &Value) -> Option<Usage> {
+    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+    let (input, output) = (count("/input_tokens"), count("/output_tokens"));
+    if input.is_none() && output.is_none() {
+        return None;
+    }
+    let (input_tokens, output_tokens) = (input.unwrap_or_default(), output.unwrap_or_default());
+    Some(Usage {
+        input_tokens,
+        input_tokens_details: InputTokensDetails {
+            cached_tokens: count("/input_tokens_details/cached_tokens").unwrap_or_default(),
+            cache_write_tokens: count("/input_tokens_details/cache_write_tokens").unwrap_or_default(),
+        },
+        output_tokens,
+        output_tokens_details: OutputTokensDetails {
+            reasoning_tokens: count("/output_tokens_details/reasoning_tokens").unwrap_or_default(),
+        },
+        total_tokens: count("/total_tokens").unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
+    })
+}

@@ -1,0 +1,243 @@
+//! One event of a stream, looked into as far as it is understood.
+
+use serde_json::Value;
+
+use crate::http::report_of;
+use crate::{Error, Report};
+use antiphon_protocol::{Extra, LogProb, TopLogProb};
+
+/// How many items a response can have, and parts an item.
+pub(super) const MOST_PLACES: usize = 1024;
+
+/// The longest type of an event or item, in bytes.
+const LONGEST_TYPE: usize = 128;
+
+/// The longest id or name, in bytes.
+const LONGEST_WORD: usize = 512;
+
+/// An event of a stream.
+pub(super) struct ResponsesEvent {
+    /// Its type.
+    pub(super) name: String,
+    /// All its fields.
+    pub(super) fields: Extra,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EventKind {
+    /// The response's progress.
+    Lifecycle,
+    /// The response ended.
+    Ended,
+    /// An item.
+    Item(ItemEventKind),
+    Unknown,
+}
+
+/// What happened to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemEventKind {
+    Added,
+    Done,
+    PartAdded,
+    PartDone,
+    SummaryPartDone,
+    /// A piece of a part.
+    Delta(ResponsesPartKind),
+    /// The whole of a part.
+    Whole(ResponsesPartKind),
+    Annotation,
+    /// A piece of a call's arguments.
+    Arguments,
+    WholeArguments,
+}
+
+/// The kind of a part of a message or reasoning item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResponsesPartKind {
+    Text,
+    Refusal,
+    Reasoning,
+    Summary,
+}
+
+impl EventKind {
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "response.created" | "response.queued" | "response.in_progress" => Self::Lifecycle,
+            "response.completed" | "response.incomplete" | "response.failed" => Self::Ended,
+            _ => ItemEventKind::of(name).map_or(Self::Unknown, Self::Item),
+        }
+    }
+}
+
+impl ItemEventKind {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "response.output_item.added" => Self::Added,
+            "response.output_item.done" => Self::Done,
+            "response.content_part.added" | "response.reasoning_summary_part.added" => Self::PartAdded,
+            "response.content_part.done" => Self::PartDone,
+            "response.reasoning_summary_part.done" => Self::SummaryPartDone,
+            "response.output_text.delta" => Self::Delta(ResponsesPartKind::Text),
+            "response.output_text.done" => Self::Whole(ResponsesPartKind::Text),
+            "response.refusal.delta" => Self::Delta(ResponsesPartKind::Refusal),
+            "response.refusal.done" => Self::Whole(ResponsesPartKind::Refusal),
+            // The second name is that of Open Responses.
+            "response.reasoning_text.delta" | "response.reasoning.delta" => Self::Delta(ResponsesPartKind::Reasoning),
+            "response.reasoning_text.done" | "response.reasoning.done" => Self::Whole(ResponsesPartKind::Reasoning),
+            "response.reasoning_summary_text.delta" => Self::Delta(ResponsesPartKind::Summary),
+            "response.reasoning_summary_text.done" => Self::Whole(ResponsesPartKind::Summary),
+            "response.output_text.annotation.added" => Self::Annotation,
+            "response.function_call_arguments.delta" => Self::Arguments,
+            "response.function_call_arguments.done" => Self::WholeArguments,
+            _ => return None,
+        })
+    }
+}
+
+impl ResponsesPartKind {
+    pub(super) fn is_reasoning(self) -> bool {
+        match self {
+            Self::Text | Self::Refusal => false,
+            Self::Reasoning | Self::Summary => true,
+        }
+    }
+
+    /// The field that counts the parts of that kind.
+    pub(super) fn counter(self) -> &'static str {
+        match self {
+            Self::Text | Self::Refusal | Self::Reasoning => "content_index",
+            Self::Summary => "summary_index",
+        }
+    }
+
+    /// The field that holds the whole of the part.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Text | Self::Reasoning | Self::Summary => "text",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
+impl ResponsesEvent {
+    /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
+    /// there alone. None where the data is no object.
+    pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
+        let Ok(Value::Object(fields)) = serde_json::from_str(data) else { return None };
+        let name = text(&fields, "type").or(line).unwrap_or_default().to_owned();
+        Some(Self { name, fields })
+    }
+
+    /// Whether the provider reports an error: by the type, or by what SDKs take for one.
+    pub(super) fn is_error(&self) -> bool {
+        match self.name.as_str() {
+            "error" | "response.error" => true,
+            "" => self.fields.get("error").is_some_and(|error| !error.is_null()),
+            _ => false,
+        }
+    }
+
+    /// What the error is about: it stands in an object of its own, in the event itself, or in both.
+    pub(super) fn report(self) -> Report {
+        match self.fields.get("error").map(report_of) {
+            None | Some(Report::Other) => report_of(&Value::Object(self.fields)),
+            Some(report) => report,
+        }
+    }
+
+    /// A place among items or parts.
+    ///
+    /// # Errors
+    /// If there is none, or one that is too far out.
+    pub(super) fn place(&self, key: &str) -> Result<u32, Error> {
+        let place = self.fields.get(key).and_then(Value::as_u64).ok_or_else(|| broken("an event without its place"))?;
+        bounded(place)
+    }
+
+    /// An object that the event holds.
+    pub(super) fn take_object(&mut self, key: &str) -> Option<Extra> {
+        match self.fields.remove(key) {
+            Some(Value::Object(fields)) => Some(fields),
+            Some(_) | None => None,
+        }
+    }
+
+    /// A text that the event holds.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn take_text(&mut self, key: &str) -> Result<String, Error> {
+        match self.fields.remove(key) {
+            Some(Value::String(text)) => Ok(text),
+            Some(_) | None => Err(broken("a delta that is no text")),
+        }
+    }
+}
+
+/// A place that is not too far out.
+pub(super) fn bounded(place: u64) -> Result<u32, Error> {
+    let within = u32::try_from(place).ok().filter(|place| (*place as usize) < MOST_PLACES);
+    within.ok_or_else(|| broken("a place that is too far out"))
+}
+
+pub(super) fn broken(what: &'static str) -> Error {
+    Error::Protocol { what }
+}
+
+pub(super) fn text<'a>(fields: &'a Extra, key: &str) -> Option<&'a str> {
+    fields.get(key).and_then(Value::as_str)
+}
+
+/// A type, of an item or an event.
+///
+/// # Errors
+/// If it is missing or too long.
+pub(super) fn type_of(name: Option<&str>) -> Result<&str, Error> {
+    name.filter(|name| (1..=LONGEST_TYPE).contains(&name.len())).ok_or_else(|| broken("a type that is none"))
+}
+
+/// An id or name; none where it is missing or empty.
+///
+/// # Errors
+/// If it is too long, or no word.
+pub(super) fn word(fields: &Extra, key: &str) -> Result<Option<String>, Error> {
+    match text(fields, key) {
+        None | Some("") => Ok(None),
+        Some(word) if word.len() <= LONGEST_WORD && !word.chars().any(char::is_control) => Ok(Some(word.to_owned())),
+        Some(_) => Err(broken("an id or name that is none")),
+    }
+}
+
+/// The fields that are not among those named.
+pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
+    fields.retain(|key, _| !known.contains(&key.as_str()));
+    fields
+}
+
+/// Probabilities of tokens. An entry that has not the form of one is left out: the text is there without it.
+pub(super) fn logprobs(value: Option<&Value>) -> Vec<LogProb> {
+    let scored = |entry: &Value| {
+        let (token, logprob) = score(entry)?;
+        let others = entry.get("top_logprobs").and_then(Value::as_array).into_iter().flatten();
+        let top_logprobs = others
+            .filter_map(|other| {
+                let (token, logprob) = score(other)?;
+                Some(TopLogProb { token, logprob, bytes: bytes(other) })
+            })
+            .collect();
+        Some(LogProb { token, logprob, bytes: bytes(entry), top_logprobs })
+    };
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(scored).collect()
+}
+
+fn score(entry: &Value) -> Option<(String, f64)> {
+    Some((entry.get("token")?.as_str()?.to_owned(), entry.get("logprob")?.as_f64()?))
+}
+
+fn bytes(entry: &Value) -> Vec<u8> {
+    let bytes = entry.get("bytes").and_then(Value::as_array).into_iter().flatten();
+    bytes.filter_map(|byte| byte.as_u64().and_then(|byte| u8::try_from(byte).ok())).collect()
+}

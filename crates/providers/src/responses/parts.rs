@@ -1,0 +1,305 @@
+//! Messages and reasoning items. One part of one item is open at a time: the port knows no more than one.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::event::{ResponsesEvent, ResponsesPartKind, bounded, broken, logprobs, rest, text};
+use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::{Error, ProviderEvent};
+use antiphon_protocol::{Extra, LogProb};
+
+/// Fields of a message that other events hold, or that this server sets itself.
+const OF_MESSAGES: [&str; 5] = ["id", "type", "role", "status", "content"];
+
+/// The same for reasoning items.
+const OF_REASONING: [&str; 6] = ["id", "type", "status", "summary", "content", "encrypted_content"];
+
+/// The message or reasoning item that is being written, and its part.
+#[derive(Clone, Copy)]
+pub(super) struct OpenPart {
+    item: usize,
+    part: Option<PartKey>,
+}
+
+/// Whether the part is a summary, and its number: summaries are counted apart from the content.
+type PartKey = (bool, u32);
+
+/// The parts of a message or reasoning item that came so far.
+pub(super) struct ItemParts {
+    pub(super) is_reasoning: bool,
+    parts: BTreeMap<PartKey, OutputPart>,
+}
+
+#[derive(Default)]
+struct OutputPart {
+    /// Whether anything of it came.
+    has_text: bool,
+    annotations: usize,
+    done: bool,
+}
+
+/// Text of a part, and the part.
+struct PartText {
+    position: usize,
+    part_kind: ResponsesPartKind,
+    part: PartKey,
+    text: String,
+    logprobs: Vec<LogProb>,
+}
+
+impl ItemParts {
+    pub(super) fn message() -> Self {
+        Self { is_reasoning: false, parts: BTreeMap::new() }
+    }
+
+    pub(super) fn reasoning() -> Self {
+        Self { is_reasoning: true, parts: BTreeMap::new() }
+    }
+}
+
+impl ResponsesOutput {
+    /// Passes a piece of a part on.
+    pub(super) fn delta(
+        &mut self,
+        part_kind: ResponsesPartKind,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let (position, part) = self.part_of(part_kind, &event)?;
+        let item = self.items.get(position).is_some_and(|item| item.done);
+        if item {
+            return Err(broken("an item goes on after its end"));
+        }
+        if self.part(position, part)?.done {
+            return Err(broken("a part goes on after its end"));
+        }
+        let text = event.take_text("delta")?;
+        let logprobs = logprobs(event.fields.get("logprobs"));
+        self.append_text(PartText { position, part_kind, part, text, logprobs }, events)
+    }
+
+    /// Passes the whole of a part on, if its pieces did not come.
+    pub(super) fn whole(
+        &mut self,
+        part_kind: ResponsesPartKind,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let (position, part) = self.part_of(part_kind, &event)?;
+        let text = event.take_text(part_kind.key())?;
+        let logprobs = logprobs(event.fields.get("logprobs"));
+        self.append_missing_text(PartText { position, part_kind, part, text, logprobs }, events)
+    }
+
+    /// Ends a part of a message or of a reasoning item's content.
+    pub(super) fn part_done(
+        &mut self,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let fields = event.take_object("part").unwrap_or_default();
+        let Some(part_kind) = part_kind_of(&fields) else { return Ok(()) };
+        let (position, part) = self.part_of(part_kind, &event)?;
+        self.finish_part((position, part), part_kind, &fields, events)
+    }
+
+    /// Ends a summary.
+    pub(super) fn summary_part_done(
+        &mut self,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let fields = event.take_object("part").unwrap_or_default();
+        let (position, part) = self.part_of(ResponsesPartKind::Summary, &event)?;
+        self.finish_part((position, part), ResponsesPartKind::Summary, &fields, events)
+    }
+
+    /// Passes a note on the text on.
+    pub(super) fn annotation(
+        &mut self,
+        mut event: ResponsesEvent,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        let (position, part) = self.part_of(ResponsesPartKind::Text, &event)?;
+        let Some(annotation) = event.take_object("annotation") else { return Ok(()) };
+        self.annotate((position, part), annotation, events)
+    }
+
+    pub(super) fn finish_message(
+        &mut self,
+        position: usize,
+        fields: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        for (part, fields) in parts(&fields, "content")? {
+            if let Some(part_kind) = part_kind_of(fields).filter(|part_kind| !part_kind.is_reasoning()) {
+                self.finish_part((position, (false, part)), part_kind, fields, events)?;
+            }
+        }
+        self.finish_item(position, rest_unless_cut(fields, &OF_MESSAGES), events);
+        Ok(())
+    }
+
+    pub(super) fn finish_reasoning(
+        &mut self,
+        position: usize,
+        mut fields: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
+            for (part, fields) in parts(&fields, key)? {
+                self.finish_part(
+                    (position, (part_kind == ResponsesPartKind::Summary, part)),
+                    part_kind,
+                    fields,
+                    events,
+                )?;
+            }
+        }
+        if let Some(Value::String(encrypted_content)) = fields.remove("encrypted_content")
+            && !encrypted_content.is_empty()
+        {
+            self.open_part(position, None, events);
+            events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
+        }
+        self.finish_item(position, rest_unless_cut(fields, &OF_REASONING), events);
+        Ok(())
+    }
+
+    /// Ends the item if it is the open one; another item that came between has ended it otherwise. A cut item stays
+    /// open, and the response's ending says what becomes of it.
+    fn finish_item(&mut self, position: usize, extra: Option<Extra>, events: &mut Vec<ProviderEvent>) {
+        let is_open = self.open.is_some_and(|open| open.item == position);
+        if let Some(extra) = extra.filter(|_| is_open) {
+            self.open = None;
+            events.push(ProviderEvent::ItemFinished { extra });
+        }
+    }
+
+    /// Ends a part, and passes on what of it did not come before.
+    fn finish_part(
+        &mut self,
+        (position, part): (usize, PartKey),
+        part_kind: ResponsesPartKind,
+        fields: &Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        if self.part(position, part)?.done {
+            return Ok(());
+        }
+        let text = text(fields, part_kind.key()).unwrap_or_default().to_owned();
+        let logprobs = logprobs(fields.get("logprobs"));
+        self.append_missing_text(PartText { position, part_kind, part, text, logprobs }, events)?;
+        let known = self.part(position, part)?.annotations;
+        if let Some(Value::Array(annotations)) =
+            fields.get("annotations").filter(|_| part_kind == ResponsesPartKind::Text)
+        {
+            for annotation in annotations.iter().skip(known).filter_map(Value::as_object) {
+                self.annotate((position, part), annotation.clone(), events)?;
+            }
+        }
+        self.part(position, part)?.done = true;
+        if let Some(open) = self.open.as_mut().filter(|open| open.item == position && open.part == Some(part)) {
+            open.part = None;
+            events.push(ProviderEvent::ContentPartFinished);
+        }
+        Ok(())
+    }
+
+    fn append_missing_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let part = self.part(words.position, words.part)?;
+        if part.has_text || part.done { Ok(()) } else { self.append_text(words, events) }
+    }
+
+    fn append_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let PartText { position, part_kind, part, text, logprobs } = words;
+        if text.is_empty() && logprobs.is_empty() {
+            return Ok(());
+        }
+        self.part(position, part)?.has_text = true;
+        self.open_part(position, Some(part), events);
+        events.push(match part_kind {
+            ResponsesPartKind::Text => ProviderEvent::Text { text, logprobs },
+            ResponsesPartKind::Refusal => ProviderEvent::Refusal { text },
+            ResponsesPartKind::Reasoning => ProviderEvent::Reasoning { text },
+            ResponsesPartKind::Summary => ProviderEvent::ReasoningSummary { part: part.1, text },
+        });
+        Ok(())
+    }
+
+    fn annotate(
+        &mut self,
+        (position, part): (usize, PartKey),
+        annotation: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
+        self.part(position, part)?.annotations += 1;
+        self.open_part(position, Some(part), events);
+        events.push(ProviderEvent::Annotation { annotation });
+        Ok(())
+    }
+
+    /// Opens a part. The protocol lets items take turns; to the port, the second turn of an item is another item.
+    fn open_part(&mut self, item: usize, part: Option<PartKey>, events: &mut Vec<ProviderEvent>) {
+        let open = match self.open {
+            Some(open) if open.item == item => open.part,
+            Some(_) => {
+                events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
+                None
+            }
+            None => None,
+        };
+        if part.is_some() && open.is_some() && open != part {
+            events.push(ProviderEvent::ContentPartFinished);
+        }
+        self.open = Some(OpenPart { item, part: part.or(open) });
+    }
+
+    /// The item and the part that an event is about; an item that was not announced begins with it.
+    fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent) -> Result<(usize, PartKey), Error> {
+        let place = event.place("output_index")?;
+        let part = event.place(part_kind.counter())?;
+        let position = match self.at(place) {
+            Some(position) => position,
+            None => self.begin_with_parts(place, part_kind)?,
+        };
+        match self.items.get(position).map(|item| &item.body) {
+            Some(ItemBody::Parts(parts)) if parts.is_reasoning == part_kind.is_reasoning() => {
+                Ok((position, (part_kind == ResponsesPartKind::Summary, part)))
+            }
+            Some(ItemBody::Parts(_) | ItemBody::Call(_) | ItemBody::Other(_)) | None => {
+                Err(broken("an event that does not fit its item"))
+            }
+        }
+    }
+
+    fn part(&mut self, position: usize, part: PartKey) -> Result<&mut OutputPart, Error> {
+        match self.items.get_mut(position) {
+            Some(OutputItem { body: ItemBody::Parts(parts), .. }) => Ok(parts.parts.entry(part).or_default()),
+            Some(_) | None => Err(broken("an event that does not fit its item")),
+        }
+    }
+}
+
+/// The parts of a whole item, with their numbers.
+fn parts<'a>(fields: &'a Extra, key: &str) -> Result<Vec<(u32, &'a Extra)>, Error> {
+    let parts = fields.get(key).and_then(Value::as_array).into_iter().flatten();
+    let placed = (0..).zip(parts).filter_map(|(place, part)| Some((place, part.as_object()?)));
+    placed.map(|(place, part)| Ok((bounded(place)?, part))).collect()
+}
+
+/// The kind of a part; none if this server does not know it.
+fn part_kind_of(part: &Extra) -> Option<ResponsesPartKind> {
+    match text(part, "type")? {
+        "output_text" => Some(ResponsesPartKind::Text),
+        "refusal" => Some(ResponsesPartKind::Refusal),
+        "reasoning_text" => Some(ResponsesPartKind::Reasoning),
+        _ => None,
+    }
+}
+
+/// What else is said of an item; none if it was cut.
+pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
+    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
+}

@@ -1,0 +1,206 @@
+//! The body of a request, built from nothing out of what the port asks.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::ProviderRequest;
+use antiphon_domain::Request;
+use antiphon_protocol::{
+    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, Message, NarrowChoice, OtherItem, Reasoning,
+    ReasoningConfig, Role, TextConfig, TextFormat, Tool, ToolChoice, ToolMode,
+};
+
+/// A streaming request of Responses.
+#[derive(Serialize)]
+pub(super) struct ResponsesBody<'a> {
+    model: &'a str,
+    input: Vec<Value>,
+    stream: bool,
+    store: bool,
+    /// Said only where it is so: servers that have no such thing know no such field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    background: Option<bool>,
+    max_output_tokens: u32,
+    #[serde(flatten)]
+    wishes: Map<String, Value>,
+}
+
+impl<'a> ResponsesBody<'a> {
+    /// A request for a response that, if it is to be `lasting`, the provider keeps and works on whoever listens.
+    ///
+    /// # Errors
+    /// If something can't be written as JSON.
+    pub(super) fn new(asked: &'a ProviderRequest, lasting: bool) -> serde_json::Result<Self> {
+        Ok(Self {
+            model: &asked.target.model,
+            input: asked.prompt.items.iter().filter_map(input_item).collect(),
+            stream: true,
+            store: lasting,
+            background: lasting.then_some(true),
+            max_output_tokens: asked.request.max_output_tokens,
+            wishes: wishes(asked)?,
+        })
+    }
+}
+
+/// What is said only where it is asked for.
+fn wishes(asked: &ProviderRequest) -> serde_json::Result<Map<String, Value>> {
+    let ProviderRequest { request, prompt, .. } = asked;
+    let mut wishes = Map::new();
+    let mut wish = |key: &str, value: Option<Value>| {
+        wishes.extend(value.map(|value| (key.to_owned(), value)));
+    };
+    wish("instructions", prompt.instructions.as_deref().map(Value::from));
+    wish("temperature", request.temperature.map(Value::from));
+    wish("top_p", request.top_p.map(Value::from));
+    let tools = request.callable_tools();
+    if !tools.is_empty() {
+        wish("tools", Some(tools.into_iter().map(tool).collect()));
+        wish("tool_choice", Some(tool_choice(&request.tool_choice)));
+        wish("parallel_tool_calls", request.parallel_tool_calls.map(Value::from));
+    }
+    wish("text", text(&request.text)?);
+    wish("reasoning", request.reasoning.as_ref().and_then(reasoning_config));
+    wish("top_logprobs", request.wanted_logprobs().map(Value::from));
+    wish("include", include(request));
+    wish("safety_identifier", request.safety_identifier.as_deref().map(Value::from));
+    wish("prompt_cache_key", request.prompt_cache_key.as_deref().map(Value::from));
+    Ok(wishes)
+}
+
+fn tool(Tool::Function(function): &Tool) -> Value {
+    let FunctionTool { name, description, parameters, strict } = function;
+    let mut tool = object(json!({ "type": "function", "name": name, "parameters": parameters }));
+    tool.extend(description.as_deref().map(|description| ("description".to_owned(), description.into())));
+    tool.extend(strict.map(|strict| ("strict".to_owned(), strict.into())));
+    Value::Object(tool)
+}
+
+/// Tools that are not allowed are not among those that are sent, so that the mode says the rest of such a choice,
+/// and says it to servers too that know only modes.
+fn tool_choice(choice: &ToolChoice) -> Value {
+    match choice {
+        ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => match mode {
+            ToolMode::None => "none".into(),
+            ToolMode::Auto => "auto".into(),
+            ToolMode::Required => "required".into(),
+        },
+        ToolChoice::Narrow(NarrowChoice::Function { name }) => json!({ "type": "function", "name": name }),
+    }
+}
+
+fn text(text: &TextConfig) -> serde_json::Result<Option<Value>> {
+    if *text == TextConfig::default() {
+        return Ok(None);
+    }
+    let format = match &text.format {
+        TextFormat::Text => json!({ "type": "text" }),
+        TextFormat::JsonObject => json!({ "type": "json_object" }),
+        TextFormat::JsonSchema { name, description, schema, strict } => {
+            let mut format = object(json!({ "type": "json_schema", "name": name, "schema": schema }));
+            format.extend(description.as_deref().map(|description| ("description".to_owned(), description.into())));
+            format.extend(strict.map(|strict| ("strict".to_owned(), strict.into())));
+            Value::Object(format)
+        }
+    };
+    let mut form = object(json!({ "format": format }));
+    if let Some(verbosity) = &text.verbosity {
+        form.insert("verbosity".to_owned(), serde_json::to_value(verbosity)?);
+    }
+    Ok(Some(Value::Object(form)))
+}
+
+fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Option<Value> {
+    let given = [("effort", effort), ("summary", summary)];
+    let given = given.into_iter().filter_map(|(key, word)| Some((key.to_owned(), Value::from(word.clone()?))));
+    let config: Map<String, Value> = given.collect();
+    (!config.is_empty()).then_some(Value::Object(config))
+}
+
+/// What is wanted beside the usual, as `include` names it.
+pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> {
+    [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
+}
+
+fn include(request: &Request) -> Option<Value> {
+    let wanted: Vec<&str> = included(request).collect();
+    (!wanted.is_empty()).then(|| json!(wanted))
+}
+
+/// An item as the provider takes it: without an id, which is one of this server's, and without a status.
+fn input_item(item: &Item) -> Option<Value> {
+    match item {
+        Item::Message(message) => said(message),
+        Item::Reasoning(reasoning) => thought(reasoning),
+        Item::FunctionCall(FunctionCall { id: _, call_id, name, arguments, status: _, extra }) => {
+            let own = json!({ "type": "function_call", "call_id": call_id, "name": name, "arguments": arguments });
+            Some(over(extra, own))
+        }
+        Item::FunctionCallOutput(FunctionCallOutput { id: _, call_id, output, status: _ }) => {
+            Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
+        }
+        // What its fields mean is between the model and its provider, the status too.
+        Item::Other(OtherItem { kind, .. }) if is_of_messages(kind) => None,
+        Item::Other(OtherItem { id: _, kind, fields }) => Some(over(fields, json!({ "type": kind }))),
+    }
+}
+
+/// None for a message that says nothing, of a model for example that was cut before its first word.
+fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<Value> {
+    let by_model = *role == Role::Assistant;
+    let content: Vec<Value> = content.iter().filter_map(|part| input_part(part, by_model)).collect();
+    let word = match role {
+        Role::Developer => "developer",
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    let mut message = object(json!({ "type": "message", "role": word, "content": content }));
+    if by_model {
+        message.extend(extra.get("phase").map(|phase| ("phase".to_owned(), phase.clone())));
+    }
+    (!content.is_empty()).then_some(Value::Object(message))
+}
+
+fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
+    let text = match part {
+        ContentPart::InputText { text } => text,
+        ContentPart::OutputText(output) => &output.text,
+        ContentPart::Refusal { refusal } => return Some(json!({ "type": "refusal", "refusal": refusal })),
+        ContentPart::ReasoningText { .. } => return None,
+    };
+    match by_model {
+        true if text.is_empty() => None,
+        true => Some(json!({ "type": "output_text", "text": text, "annotations": [] })),
+        false => Some(json!({ "type": "input_text", "text": text })),
+    }
+}
+
+/// Whether a seal or a kind of item comes from the Messages protocol, by the prefixes that this server gives them
+/// there: nobody else can make anything of it.
+fn is_of_messages(word: &str) -> bool {
+    ["anthropic.", "anthropic:"].iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// None for a thought that is not sealed: a provider that stores nothing can't find it again.
+fn thought(reasoning: &Reasoning) -> Option<Value> {
+    let sealed = reasoning.encrypted_content.as_deref().filter(|sealed| !is_of_messages(sealed))?;
+    let summary: Vec<Value> =
+        reasoning.summary.iter().map(|part| json!({ "type": "summary_text", "text": part.text })).collect();
+    Some(json!({ "type": "reasoning", "summary": summary, "encrypted_content": sealed }))
+}
+
+/// The fields of `own`, and those of `more` that are not among them.
+fn over(more: &Map<String, Value>, own: Value) -> Value {
+    let mut fields = more.clone();
+    fields.remove("id");
+    fields.extend(object(own));
+    Value::Object(fields)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}

@@ -1,0 +1,174 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{added, broken, decode, delta, done, of, text_delta};
+use crate::ProviderEvent;
+
+fn call(number: usize, arguments: &str) -> Value {
+    json!({ "type": "function_call", "call_id": format!("c{number}"), "name": "f", "arguments": arguments })
+}
+
+#[test]
+fn a_place_that_is_too_far_out_breaks_the_protocol() {
+    let far = "a place that is too far out";
+    for event in [
+        text_delta(1024, "x"),
+        delta("response.output_text.delta", (0, 1024), "x"),
+        added(1024, json!({ "type": "message" })),
+        done(u32::MAX, json!({ "type": "message" })),
+        json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 1024, "delta": "x" }),
+        json!({ "type": "response.function_call_arguments.delta", "output_index": 4096, "delta": "x" }),
+        done(0, json!({ "type": "message", "content": vec![json!({}); 1025] })),
+    ] {
+        assert_eq!(broken(&[event]), (vec![], far));
+    }
+    assert_eq!(broken(&[text_delta(1023, "x"), text_delta(1024, "x")]).0.len(), 1);
+}
+
+#[test]
+fn what_a_provider_can_make_this_server_keep_is_bounded() {
+    let calls: Vec<Value> = (0..129).map(|number| done(0, call(number, "{}"))).collect();
+    let stacked = |items: Vec<Value>| -> Vec<Value> {
+        items.into_iter().flat_map(|item| [added(0, item.clone()), done(0, item)]).collect()
+    };
+    let calls = stacked(calls.into_iter().map(|mut event| event["item"].take()).collect());
+    let (said, what) = broken(&calls);
+    let started = said.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count();
+    assert_eq!((started, what), (128, "too many function calls"));
+
+    let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 1025]));
+    assert_eq!((said.len(), what), (2048, "too many items"));
+
+    let half = "x".repeat(128 << 10);
+    let piece =
+        |text: &str| json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": text });
+    let (said, what) = broken(&[added(0, call(0, "")), piece(&half), piece(&half), piece("x")]);
+    assert_eq!((said.len(), what), (3, "arguments that are too long"));
+
+    let long = "x".repeat(513);
+    let named = json!({ "type": "function_call", "call_id": "c", "name": long, "arguments": "" });
+    assert_eq!(broken(&[added(0, named)]), (vec![], "an id or name that is none"));
+    assert_eq!(broken(&[added(0, json!({ "type": &long[..129] }))]), (vec![], "a type that is none"));
+    assert_eq!(broken(&[json!({ "type": &long[..129] })]), (vec![], "a type that is none"));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "message",
+        "reasoning",
+        "function_call",
+        "acme",
+        "output_text",
+        "refusal",
+        "reasoning_text",
+        "completed",
+        "incomplete",
+        "x",
+        "",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0_u64..3).prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "type",
+        "item",
+        "id",
+        "content",
+        "summary",
+        "text",
+        "refusal",
+        "delta",
+        "part",
+        "status",
+        "output",
+        "usage",
+        "arguments",
+        "call_id",
+        "name",
+        "annotations",
+        "logprobs",
+        "encrypted_content",
+        "error",
+        "response",
+    ]);
+    leaf.prop_recursive(4, 32, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(key.clone(), inner, 0..6)
+                .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+        ]
+    })
+}
+
+/// Anything as the fields of an event whose type and places are mostly good ones.
+fn any_event() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "response.created",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.reasoning_summary_part.done",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.output_text.annotation.added",
+        "response.refusal.delta",
+        "response.reasoning_text.delta",
+        "response.reasoning_summary_text.delta",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.web_search_call.searching",
+        "acme",
+    ]);
+    let fields = ["item", "response", "part", "delta", "text", "refusal", "annotation", "arguments", "logprobs"];
+    let values = prop::collection::vec(any_json(), fields.len());
+    (name, any_place(), any_place(), values).prop_map(move |(name, place, part, values)| {
+        let mut event = json!({
+            "type": name, "output_index": place, "content_index": part, "summary_index": part,
+        });
+        for (field, value) in fields.iter().zip(values) {
+            event[*field] = value;
+        }
+        event
+    })
+}
+
+fn any_place() -> impl Strategy<Value = Value> {
+    prop_oneof![9 => (0_u64..3).prop_map(Value::from), 1 => any_json()]
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_an_event_or_an_error(events in prop::collection::vec(any_json(), 0..4)) {
+        let _any = of(&events);
+    }
+
+    #[test]
+    fn any_fields_of_known_events_are_events_or_an_error(events in prop::collection::vec(any_event(), 0..12)) {
+        let (said, _) = of(&events);
+        let is_opening = |event: &ProviderEvent| matches!(event, ProviderEvent::Opened { .. });
+        let openings: Vec<usize> = (0..said.len()).filter(|place| is_opening(&said[*place])).collect();
+        prop_assert!(said.is_empty() || openings == [0], "the opening is first, and once");
+        let call = |event: &ProviderEvent| {
+            let ProviderEvent::FunctionCallStarted { call, .. } = event else { return None };
+            Some(*call)
+        };
+        let calls: Vec<u32> = said.iter().filter_map(call).collect();
+        prop_assert_eq!(&calls, &(0..).take(calls.len()).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn any_bytes_are_events_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<usize>()) {
+        let at = at % (bytes.len() + 1);
+        prop_assert_eq!(decode([&bytes[..at], &bytes[at..]]), decode([&bytes[..]]));
+    }
+}

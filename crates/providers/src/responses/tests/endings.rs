@@ -1,0 +1,118 @@
+use serde_json::{Value, json};
+
+use super::{completed, created, decode, done, finished, message, of, opened, speech_finished, text, text_delta};
+use crate::{Error, ProviderEvent, Report};
+use antiphon_domain::FinishReason;
+use antiphon_protocol::{InputTokensDetails, OutputTokensDetails, Usage};
+
+fn ending(name: &str, response: Value) -> Value {
+    json!({ "type": name, "response": response })
+}
+
+fn used() -> Value {
+    json!({ "input_tokens": 10, "input_tokens_details": { "cached_tokens": 4, "cache_write_tokens": 1 },
+        "output_tokens": 20, "output_tokens_details": { "reasoning_tokens": 5 }, "total_tokens": 31 })
+}
+
+fn usage() -> ProviderEvent {
+    ProviderEvent::Usage(Usage {
+        input_tokens: 10,
+        input_tokens_details: InputTokensDetails { cached_tokens: 4, cache_write_tokens: 1 },
+        output_tokens: 20,
+        output_tokens_details: OutputTokensDetails { reasoning_tokens: 5 },
+        total_tokens: 31,
+    })
+}
+
+#[test]
+fn every_ending_has_its_meaning() {
+    let cut = |reason| json!({ "status": "incomplete", "incomplete_details": { "reason": reason } });
+    let failed = |code| json!({ "status": "failed", "error": { "code": code, "message": "m" } });
+    let other = Err(Error::Reported(Report::Other));
+    let (complete, incomplete, fail) = ("response.completed", "response.incomplete", "response.failed");
+    for (name, response, meaning) in [
+        (complete, json!({}), Ok(FinishReason::Stop)),
+        (incomplete, cut("max_output_tokens"), Ok(FinishReason::Length)),
+        (incomplete, cut("content_filter"), Ok(FinishReason::ContentFilter)),
+        (incomplete, cut("client_disconnected"), other.clone()),
+        (incomplete, json!({}), other.clone()),
+        (fail, failed("rate_limit_exceeded"), Err(Error::Reported(Report::RateLimited))),
+        (fail, failed("server_error"), other.clone()),
+        (fail, json!({ "status": "cancelled", "error": { "code": "slow_down" } }), other.clone()),
+        (fail, json!({ "status": "completed" }), other.clone()),
+        // An event that is better than what its response says is not believed.
+        (complete, cut("max_output_tokens"), Ok(FinishReason::Length)),
+        (complete, failed("context_length_exceeded"), Err(Error::Reported(Report::ContextTooLong))),
+        (complete, json!({ "status": "cancelled" }), other),
+    ] {
+        let mut with_usage = response.clone();
+        with_usage["usage"] = used();
+        let (events, result) = of(&[created(), text_delta(0, "Hi"), ending(name, with_usage)]);
+        let reason = meaning.clone().into_iter().map(finished);
+        let expected: Vec<_> = [opened(Some("resp_up")), text("Hi"), usage()].into_iter().chain(reason).collect();
+        assert_eq!((events, result), (expected, meaning.map(|_| ())), "{name} {response}");
+    }
+}
+
+#[test]
+fn usage_may_be_null_absent_or_without_details() {
+    let reported = |usage: Value| of(&[ending("response.completed", json!({ "usage": usage }))]).0;
+    for nothing in [json!(null), json!({}), json!(7), json!({ "input_tokens": "many" })] {
+        assert_eq!(reported(nothing), [opened(None), finished(FinishReason::Stop)]);
+    }
+    let plain = Usage { input_tokens: 3, output_tokens: 4, total_tokens: 7, ..Usage::default() };
+    let [_, ProviderEvent::Usage(found), _] = reported(json!({ "input_tokens": 3, "output_tokens": 4 }))[..] else {
+        unreachable!()
+    };
+    assert_eq!(found, plain);
+}
+
+#[test]
+fn nothing_is_read_past_the_ending() {
+    let stream = format!("data: {}\n\ndata: nonsense\n\n", completed(&json!([])));
+    assert_eq!(decode([stream.as_bytes()]), (vec![opened(Some("resp_up")), finished(FinishReason::Stop)], Ok(())));
+}
+
+#[test]
+fn an_end_is_good_only_after_an_ending() {
+    let hi = format!("data: {}\n\ndata: {}\n\n", created(), text_delta(0, "Hi"));
+    let said = || vec![opened(Some("resp_up")), text("Hi")];
+    let protocol = |what| Err(Error::Protocol { what });
+    for (stream, events, result) in [
+        (String::new(), vec![], Err(Error::Closed)),
+        (": waiting\n\n".to_owned(), vec![], protocol("the answer is no event stream")),
+        (hi.clone(), said(), Err(Error::Closed)),
+        (format!("{hi}data: {{\"type\":\"resp"), said(), Err(Error::Closed)),
+        (format!("{hi}data: [DONE]\n\n"), said(), protocol("an end mark without an ending")),
+        (format!("{hi}data: nonsense\n\n"), said(), protocol("an event has not the form of one")),
+        (format!("{hi}data: []\n\n"), said(), protocol("an event has not the form of one")),
+        (format!("{hi}data: {{\"choices\":[]}}\n\n"), said(), protocol("a type that is none")),
+        (format!("{hi}data: {}", completed(&json!([]))), [said(), vec![finished(FinishReason::Stop)]].concat(), Ok(())),
+    ] {
+        assert_eq!(decode([stream.as_bytes()]), (events, result), "{stream}");
+    }
+    // A whole item is not a whole response.
+    let (events, result) = of(&[created(), done(0, message(&["Hi"]))]);
+    assert_eq!((events.last(), result), (Some(&speech_finished(json!({}))), Err(Error::Closed)));
+}
+
+#[test]
+fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
+    let limited = Report::RateLimited;
+    for (error, report) in [
+        (r#"{"type":"error","sequence_number":5,"code":"rate_limit_exceeded","message":"m","param":null}"#, limited),
+        (r#"{"type":"error","error":{"type":"x","code":"rate_limit_exceeded","message":"m"}}"#, limited),
+        (r#"{"type":"error","code":"rate_limit_exceeded","error":{"code":null,"message":"m"}}"#, limited),
+        (r#"{"type":"error","code":"server_error","error":{"code":"rate_limit_exceeded"}}"#, limited),
+        (r#"{"type":"response.error","error":{"code":"slow_down"}}"#, Report::Overloaded),
+        (r#"{"error":{"type":"overloaded_error"}}"#, Report::Overloaded),
+        (r#"{"error":"it broke"}"#, Report::Other),
+        (r#"{"type":"error"}"#, Report::Other),
+    ] {
+        let stream = format!("data: {}\n\ndata: {}\n\ndata: {error}\n\n", created(), text_delta(0, "Hi"));
+        let expected = (vec![opened(Some("resp_up")), text("Hi")], Err(Error::Reported(report)));
+        assert_eq!(decode([stream.as_bytes()]), expected, "{error}");
+    }
+    // Before anything else it is no opening.
+    assert_eq!(decode([&b"event: error\ndata: it broke\n\n"[..]]), (vec![], Err(Error::Reported(Report::Other))));
+}

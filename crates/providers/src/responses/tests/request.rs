@@ -1,0 +1,221 @@
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::super::request::ResponsesBody;
+use super::fields;
+use crate::ProviderRequest;
+use antiphon_domain::{Prompt, Request, Target};
+use antiphon_protocol::{
+    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
+    NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, SummaryText,
+    TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
+};
+
+fn id() -> ItemId {
+    ItemId::of_input("own_", ResponseId::new(), 0)
+}
+
+fn message(role: Role, content: Vec<ContentPart>, extra: Value) -> Item {
+    Item::Message(Message { id: id(), role, status: ItemStatus::Incomplete, content, extra: fields(extra) })
+}
+
+fn said(text: &str) -> ContentPart {
+    ContentPart::InputText { text: text.to_owned() }
+}
+
+fn written(text: &str) -> ContentPart {
+    let annotations = vec![fields(json!({ "type": "url_citation" }))];
+    ContentPart::OutputText(OutputText { text: text.to_owned(), annotations, ..OutputText::default() })
+}
+
+fn thought(encrypted_content: Option<&str>) -> Item {
+    Item::Reasoning(Reasoning {
+        id: id(),
+        summary: vec![SummaryText { text: "in short".to_owned() }],
+        content: vec![ReasoningText { text: "at length".to_owned() }],
+        encrypted_content: encrypted_content.map(str::to_owned),
+        status: ItemStatus::Completed,
+        extra: fields(json!({ "x": 1 })),
+    })
+}
+
+fn call(extra: Value) -> Item {
+    let (call_id, name, arguments) = ("c1".to_owned(), "f".to_owned(), "{}".to_owned());
+    Item::FunctionCall(FunctionCall {
+        id: id(),
+        call_id,
+        name,
+        arguments,
+        status: ItemStatus::Completed,
+        extra: fields(extra),
+    })
+}
+
+fn body(request: &ProviderRequest) -> Value {
+    serde_json::to_value(ResponsesBody::new(request, false).unwrap()).unwrap()
+}
+
+fn request(items: Vec<Item>) -> ProviderRequest {
+    ProviderRequest::new(Target::new("p", "m"), plain(), Prompt { instructions: None, items })
+}
+
+fn plain() -> Request {
+    Request::new("model", 77)
+}
+
+fn asking(asked: Request) -> ProviderRequest {
+    ProviderRequest { request: Arc::new(asked), ..request(Vec::new()) }
+}
+
+fn function(name: &str, description: Option<&str>, strict: Option<bool>) -> Tool {
+    let parameters = description.map(|_| json!({ "type": "object" }));
+    Tool::Function(FunctionTool {
+        name: name.to_owned(),
+        description: description.map(str::to_owned),
+        parameters,
+        strict,
+    })
+}
+
+#[test]
+fn a_request_that_wishes_for_nothing_says_nothing_more() {
+    let asked = Request {
+        tool_choice: ToolChoice::Mode(ToolMode::Required),
+        parallel_tool_calls: Some(false),
+        reasoning: Some(ReasoningConfig::default()),
+        ..plain()
+    };
+    let request = ProviderRequest {
+        request_id: "req_1".to_owned(),
+        request: Arc::new(asked),
+        ..request(vec![message(Role::User, vec![said("Hi")], json!({}))])
+    };
+    let input = json!([{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Hi" }] }]);
+    let expected = json!({ "model": "m", "input": input, "stream": true, "store": false, "max_output_tokens": 77 });
+    assert_eq!(body(&request), expected);
+}
+
+#[test]
+fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
+    let output = Item::FunctionCallOutput(FunctionCallOutput {
+        id: id(),
+        call_id: "c1".to_owned(),
+        output: "42".to_owned(),
+        status: ItemStatus::Completed,
+    });
+    let kind = "acme:search".to_owned();
+    let found = fields(json!({ "status": "completed", "query": { "deep": true }, "type": "x" }));
+    let request = request(vec![
+        message(Role::Developer, vec![said("rules")], json!({})),
+        message(Role::System, vec![said("older rules")], json!({})),
+        message(Role::User, vec![said("one"), said("two")], json!({ "phase": "final_answer", "x": 1 })),
+        thought(Some("c2VhbGVk")),
+        thought(None),
+        message(Role::Assistant, vec![written("a"), written("")], json!({ "phase": "commentary", "x": 1 })),
+        call(json!({ "namespace": "maths", "id": "fc_up", "name": "g" })),
+        output,
+        Item::Other(OtherItem { id: id(), kind, fields: found }),
+        message(Role::Assistant, vec![ContentPart::Refusal { refusal: "no".to_owned() }], json!({})),
+        message(Role::Assistant, vec![written("")], json!({})),
+    ]);
+    let expected = json!([
+        { "type": "message", "role": "developer", "content": [{ "type": "input_text", "text": "rules" }] },
+        { "type": "message", "role": "system", "content": [{ "type": "input_text", "text": "older rules" }] },
+        { "type": "message", "role": "user", "content":
+            [{ "type": "input_text", "text": "one" }, { "type": "input_text", "text": "two" }] },
+        { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
+            "encrypted_content": "c2VhbGVk" },
+        { "type": "message", "role": "assistant", "phase": "commentary",
+            "content": [{ "type": "output_text", "text": "a", "annotations": [] }] },
+        { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "maths" },
+        { "type": "function_call_output", "call_id": "c1", "output": "42" },
+        { "type": "acme:search", "status": "completed", "query": { "deep": true } },
+        { "type": "message", "role": "assistant", "content": [{ "type": "refusal", "refusal": "no" }] },
+    ]);
+    assert_eq!(body(&request)["input"], expected);
+}
+
+#[test]
+fn every_wish_is_said_in_the_protocols_own_words() {
+    let request = Request {
+        temperature: Some(0.5),
+        top_p: Some(0.25),
+        tools: vec![function("f", Some("does"), Some(false)), function("g", None, None)],
+        tool_choice: ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() }),
+        parallel_tool_calls: Some(false),
+        text: TextConfig {
+            format: TextFormat::JsonSchema {
+                name: "s".to_owned(),
+                description: None,
+                schema: json!({ "type": "object" }),
+                strict: Some(true),
+            },
+            verbosity: Some(Verbosity::Low),
+        },
+        reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), summary: None }),
+        top_logprobs: 2,
+        include: vec![Request::INCLUDE_ENCRYPTED_REASONING.to_owned(), Request::INCLUDE_LOGPROBS.to_owned()],
+        safety_identifier: Some("u1".to_owned()),
+        prompt_cache_key: Some("k1".to_owned()),
+        ..plain()
+    };
+    let prompt = Prompt { instructions: Some("Be brief.".to_owned()), items: vec![] };
+    let request = ProviderRequest { prompt: Arc::new(prompt), ..asking(request) };
+    let expected = json!({
+        "model": "m",
+        "input": [],
+        "instructions": "Be brief.",
+        "stream": true,
+        "store": false,
+        "max_output_tokens": 77,
+        "temperature": 0.5,
+        "top_p": 0.25,
+        "tools": [
+            { "type": "function", "name": "f", "description": "does", "parameters": { "type": "object" }, "strict": false },
+            { "type": "function", "name": "g", "parameters": null },
+        ],
+        "tool_choice": { "type": "function", "name": "f" },
+        "parallel_tool_calls": false,
+        "text": {
+            "format": { "type": "json_schema", "name": "s", "schema": { "type": "object" }, "strict": true },
+            "verbosity": "low",
+        },
+        "reasoning": { "effort": "high" },
+        "top_logprobs": 2,
+        "include": ["message.output_text.logprobs", "reasoning.encrypted_content"],
+        "safety_identifier": "u1",
+        "prompt_cache_key": "k1",
+    });
+    assert_eq!(body(&request), expected);
+}
+
+#[test]
+fn of_a_choice_among_tools_that_are_all_sent_only_the_mode_is_left() {
+    let allowed = |mode| {
+        let tools = vec![AllowedTool::Function { name: "f".to_owned() }];
+        ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, tools })
+    };
+    for (choice, word) in [
+        (ToolChoice::default(), "auto"),
+        (ToolChoice::Mode(ToolMode::Required), "required"),
+        (allowed(ToolMode::Auto), "auto"),
+        (allowed(ToolMode::Required), "required"),
+    ] {
+        let request = Request { tools: vec![function("f", None, None)], tool_choice: choice, ..plain() };
+        assert_eq!(body(&asking(request))["tool_choice"], word);
+    }
+}
+
+#[test]
+fn a_form_of_text_that_is_the_default_is_not_said() {
+    let json_object = TextConfig { format: TextFormat::JsonObject, verbosity: None };
+    let short = TextConfig { format: TextFormat::Text, verbosity: Some(Verbosity::High) };
+    for (text, said) in [
+        (TextConfig::default(), None),
+        (json_object, Some(json!({ "format": { "type": "json_object" } }))),
+        (short, Some(json!({ "format": { "type": "text" }, "verbosity": "high" }))),
+    ] {
+        assert_eq!(body(&asking(Request { text, ..plain() })).get("text"), said.as_ref());
+    }
+}

@@ -1,0 +1,72 @@
+//! Counts texts.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+
+use super::slices::slices;
+use antiphon_domain::Encoding;
+
+/// Why there is no count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// More tokens than any column, budget or context holds.
+    #[error("there are more than {} tokens", i32::MAX)]
+    TooMany,
+    /// The tokenizer panicked on the text. It goes on serving others.
+    #[error("the tokenizer failed")]
+    Failed,
+}
+
+/// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
+/// others and stop being counted when nobody waits any more. Short ones share a turn.
+pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+    let mut tokens = 0;
+    for turn in turns(texts) {
+        let counted = tokio::task::spawn_blocking(move || {
+            turn.iter().map(|slice| count_slice(encoding, slice)).sum::<Result<u64, TokenError>>()
+        });
+        tokens += counted.await.map_err(|_| TokenError::Failed)??;
+    }
+    Ok(tokens)
+}
+
+/// Counts the tokens of a text on this thread: seconds for megabytes, and a vocabulary may have to be loaded.
+///
+/// # Errors
+/// If the vocabulary can't be loaded.
+pub fn count_blocking(encoding: Encoding, text: &str) -> Result<u64, TokenError> {
+    slices(text).map(|slice| count_slice(encoding, slice)).sum()
+}
+
+/// The count as the number that columns and contexts keep.
+pub(super) fn checked(tokens: u64) -> Result<u32, TokenError> {
+    i32::try_from(tokens).map(i32::cast_unsigned).map_err(|_| TokenError::TooMany)
+}
+
+/// What is counted without letting others in between: about a slice of text, in one or many pieces.
+fn turns<'a>(texts: &'a [&str]) -> impl Iterator<Item = Vec<String>> + use<'a> {
+    let mut pieces = texts.iter().flat_map(|text| slices(text)).peekable();
+    std::iter::from_fn(move || {
+        let first = pieces.next()?;
+        let mut bytes = first.len();
+        let mut turn = vec![first.to_owned()];
+        while let Some(piece) = pieces.next_if(|piece| bytes + piece.len() <= super::slices::SLICE_BYTES) {
+            bytes += piece.len();
+            turn.push(piece.to_owned());
+        }
+        Some(turn)
+    })
+}
+
+fn count_slice(encoding: Encoding, slice: &str) -> Result<u64, TokenError> {
+    let count = || vocabulary(encoding).count_ordinary(slice) as u64;
+    catch_unwind(AssertUnwindSafe(count)).map_err(|_| TokenError::Failed)
+}
+
+fn vocabulary(encoding: Encoding) -> &'static CoreBPE {
+    match encoding {
+        Encoding::O200kBase => o200k_base_singleton(),
+        Encoding::Cl100kBase => cl100k_base_singleton(),
+    }
+}

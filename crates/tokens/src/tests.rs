@@ -1,0 +1,142 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use proptest::prelude::*;
+
+use super::count::{checked, count_blocking};
+use super::prompt::{PER_MESSAGE, PER_REPLY};
+use super::slices::{SLICE_BYTES, slices};
+use super::{Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
+use antiphon_domain::{Encoding, Prompt};
+use antiphon_protocol::{
+    ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText, ResponseId, Role,
+    TextFormat, Tool,
+};
+
+fn prompt(texts: &[&str]) -> Prompt {
+    let id = ItemId::of_input("msg", ResponseId::new(), 0);
+    let items = texts.iter().map(|text| {
+        let content = vec![ContentPart::InputText { text: (*text).to_owned() }];
+        Item::Message(Message {
+            id: id.clone(),
+            role: Role::User,
+            status: ItemStatus::Completed,
+            content,
+            extra: Extra::new(),
+        })
+    });
+    Prompt { instructions: Some("Be brief.".to_owned()), items: items.collect() }
+}
+
+#[test]
+fn known_texts_have_their_known_counts() {
+    for (encoding, text, tokens) in [
+        (Encoding::O200kBase, "", 0),
+        (Encoding::O200kBase, "hello world", 2),
+        (Encoding::Cl100kBase, "hello world", 2),
+        (Encoding::Cl100kBase, "tiktoken is great!", 6),
+        (Encoding::O200kBase, "<|endoftext|>", 7),
+    ] {
+        assert_eq!(count_blocking(encoding, text), Ok(tokens), "{text}");
+    }
+}
+
+#[test]
+fn slices_are_short_whole_and_cut_at_blanks() {
+    let text = "words of all kinds \u{1f980} ".repeat(10_000);
+    let slices: Vec<&str> = slices(&text).collect();
+    assert_eq!(slices.concat(), text);
+    assert!(slices.iter().all(|slice| slice.len() <= SLICE_BYTES));
+    assert!(slices.iter().skip(1).all(|slice| slice.starts_with(' ')));
+}
+
+#[test]
+fn a_million_blanks_are_counted() {
+    let blanks = format!("{}x", " ".repeat(1_000_001));
+    assert!(count_blocking(Encoding::O200kBase, &blanks).unwrap() > 0);
+    assert!(count_blocking(Encoding::Cl100kBase, &blanks).unwrap() > 0);
+}
+
+#[test]
+fn a_count_beyond_any_column_is_refused() {
+    let most = u64::from(i32::MAX.cast_unsigned());
+    assert_eq!(checked(most), Ok(i32::MAX.cast_unsigned()));
+    assert_eq!(checked(most + 1), Err(TokenError::TooMany));
+}
+
+#[tokio::test]
+async fn a_prompt_counts_its_texts_and_its_frames() {
+    let prompt = prompt(&["hello world", "hello world"]);
+    let brief = count_blocking(Encoding::O200kBase, "Be brief.").unwrap();
+    let expected = u32::try_from(brief + 4 + 3 * PER_MESSAGE + PER_REPLY).unwrap();
+    assert_eq!(Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await, Ok(expected));
+    assert_eq!(prompt_tokens_blocking(Encoding::O200kBase, &prompt), Ok(expected));
+}
+
+#[tokio::test]
+async fn what_stands_beside_a_prompt_counts_as_its_json() {
+    let tool = Tool::Function(FunctionTool {
+        name: "weather".to_owned(),
+        description: Some("Tells the weather of a city.".to_owned()),
+        parameters: Some(serde_json::json!({"type": "object", "properties": {"city": {"type": "string"}}})),
+        strict: None,
+    });
+    let schema = TextFormat::JsonSchema {
+        name: "answer".to_owned(),
+        description: None,
+        schema: serde_json::json!({"type": "object"}),
+        strict: Some(true),
+    };
+    let encoding = Encoding::O200kBase;
+    let json_tokens = |json: String| u32::try_from(count_blocking(encoding, &json).unwrap()).unwrap();
+    let of_tool = json_tokens(serde_json::to_string(&tool).unwrap());
+    let of_schema = json_tokens(serde_json::to_string(&schema).unwrap());
+    let tools = [&tool, &tool];
+    for (tools, format, tokens) in [
+        (&[] as &[&Tool], &TextFormat::Text, 0),
+        (&[], &TextFormat::JsonObject, 0),
+        (&tools[..1], &TextFormat::Text, of_tool),
+        (&tools, &schema, 2 * of_tool + of_schema),
+    ] {
+        assert_eq!(Tiktoken.definition_tokens(encoding, tools, format).await, Ok(tokens));
+    }
+}
+
+#[test]
+fn a_thought_that_only_its_provider_can_read_costs_nothing() {
+    let thought = |encrypted_content| {
+        Item::Reasoning(Reasoning {
+            id: ItemId::of_input("rs_", ResponseId::new(), 0),
+            summary: Vec::new(),
+            content: vec![ReasoningText { text: "I think so".to_owned() }],
+            encrypted_content,
+            status: ItemStatus::Completed,
+            extra: Extra::new(),
+        })
+    };
+    let tokens = |encrypted| {
+        let prompt = Prompt { instructions: None, items: vec![thought(encrypted)] };
+        prompt_tokens_blocking(Encoding::O200kBase, &prompt).unwrap()
+    };
+    assert_eq!(tokens(Some("c2VhbGVk".repeat(100))), tokens(None));
+    assert!(u64::from(tokens(None)) > PER_MESSAGE + PER_REPLY);
+}
+
+#[tokio::test]
+async fn long_and_many_texts_count_the_same_here_and_elsewhere() {
+    let long = "The quick brown fox. ".repeat(8_000);
+    let here = count_blocking(Encoding::O200kBase, &long).unwrap();
+    assert_eq!(Tiktoken.count(Encoding::O200kBase, &[&long]).await, Ok(here));
+    let many: Vec<&str> = vec!["a few words"; 20_000];
+    let prompt = prompt(&many);
+    let elsewhere = Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await;
+    assert_eq!(elsewhere, prompt_tokens_blocking(Encoding::O200kBase, &prompt));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_has_a_count(text in any::<String>()) {
+        prop_assert!(count_blocking(Encoding::O200kBase, &text).unwrap() <= text.len() as u64);
+    }
+}

@@ -1,8 +1,0 @@
-//! Server-sent events of an upstream: bytes in, events out, however the bytes were cut.
-
-mod boundary;
-mod decoder;
-#[cfg(test)]
-mod tests;
-
-pub(in crate::provider) use decoder::{SseDecoder, SseFrame};
