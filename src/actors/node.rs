@@ -10,7 +10,7 @@ use super::{
     upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::{Encoding, LimitOptions, ModelCatalog, Request, ResponseOptions, Target};
+use crate::domain::{Encoding, LimitOptions, ModelCatalog, Request, ResponseOptions, RunTarget, Target};
 use crate::store::Store;
 use crate::tokens::TokenCounter;
 use crate::vault::Vault;
@@ -22,6 +22,20 @@ const BYTES_PER_TOKEN: u64 = 4;
 const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Node {
+    /// The targets as a run needs them. One of an unknown provider is refused when its turn comes.
+    pub(crate) fn run_targets(&self, targets: &[Target]) -> Vec<RunTarget> {
+        let run_target = |target: &Target| {
+            let upstream = self.upstreams.get(&target.provider);
+            RunTarget {
+                target: target.clone(),
+                queue_timeout: upstream.map(|upstream| upstream.queue_timeout).unwrap_or_default(),
+                retry: upstream.map(|upstream| upstream.retry).unwrap_or_default(),
+                reattachable: upstream.is_some_and(|upstream| upstream.provider.can_reattach()),
+            }
+        };
+        targets.iter().map(run_target).collect()
+    }
+
     /// Takes the targets out whose provider can't honour a parameter of the request, and names the first such
     /// parameter.
     pub(crate) fn keep_able(&self, targets: &mut Vec<Target>, request: &Request) -> Option<&'static str> {

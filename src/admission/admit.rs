@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Refusal;
 use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
 use crate::domain::{
-    DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan,
+    DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
     ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
@@ -81,6 +81,7 @@ impl Admission {
             prompt_tokens: 0,
             disconnect: self.policy(context.disconnect),
             resumable: request.store && (stream || request.background || context.idempotency.is_some()),
+            tools: ToolPolicy::default(),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };

@@ -13,7 +13,7 @@ use crate::actors::{DeliveryMode, ResponsePhase};
 use crate::antiphon::Antiphon;
 use crate::domain::{
     DisconnectPolicy, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, ResponseOptions, RunPlan, Target,
-    Timestamp,
+    Timestamp, ToolPolicy,
 };
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
@@ -110,6 +110,7 @@ impl Stage {
             prompt_tokens: 0,
             disconnect: DisconnectPolicy::Continue,
             resumable: true,
+            tools: ToolPolicy::default(),
             idempotency: None,
         }
     }

@@ -146,7 +146,7 @@ impl Antiphon {
         let (client, reader) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, told) = oneshot::channel();
         let registry = self.registry().await?;
-        let slot = if plan.request.background { AdmissionSlot::Turn } else { self.enter_gate(&mut plan)? };
+        let slot = if plan.request.background { AdmissionSlot::Background } else { self.enter_gate(&mut plan)? };
         registry.do_send(Begin { plan, key, slot, client, reply });
         self.answer(told).await.unwrap_or(Err(Refusal::Internal)).map(|()| reader)
     }

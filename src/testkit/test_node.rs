@@ -11,7 +11,7 @@ use crate::access::AccountService;
 use crate::actors::{DeliveryMode, ProviderOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    DisconnectPolicy, Encoding, Model, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, View,
+    DisconnectPolicy, Encoding, Model, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
 };
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
 use crate::store::{SqlOptions, SqlStore};
@@ -167,6 +167,7 @@ impl TestNode {
             prompt_tokens: 2,
             disconnect: DisconnectPolicy::Cancel,
             resumable: true,
+            tools: ToolPolicy::default(),
             idempotency: None,
         }
     }

@@ -11,7 +11,8 @@ use antiphon::{
     access::AccountService,
     actors::{DeliveryMode, Emission, ProviderOptions},
     domain::{
-        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp, View,
+        DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp,
+        ToolPolicy, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
@@ -134,6 +135,7 @@ impl Listener {
             disconnect: DisconnectPolicy::Continue,
             idempotency: None,
             resumable: true,
+            tools: ToolPolicy::default(),
         }
     }
 }

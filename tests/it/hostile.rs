@@ -13,7 +13,9 @@ use antiphon::{
     Antiphon, Clock, SystemClock,
     access::AccountService,
     actors::{DeliveryMode, ResponseOutcome, ResponsePhase},
-    domain::{Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts},
+    domain::{
+        Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts, ToolPolicy,
+    },
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
@@ -348,6 +350,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         disconnect: DisconnectPolicy::Cancel,
         idempotency: None,
         resumable: true,
+        tools: ToolPolicy::default(),
     };
     let mut reader = antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
     let ended = reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_)));

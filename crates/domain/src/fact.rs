@@ -24,6 +24,10 @@ impl Attempt {
 pub enum Limit {
     /// The most bytes of output.
     OutputBytes,
+    /// The most calls of tools that this server runs.
+    ToolCalls,
+    /// The most turns.
+    Turns,
 }
 
 /// One thing that happened to a response: what its providers said, and what this server did and decided.
@@ -141,6 +145,13 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
+    /// A turn is about to finish with function calls that this server runs: it is not the last turn.
+    ServerCallsRequired {
+        /// Which call of the provider.
+        attempt: Attempt,
+        /// Which of its function calls.
+        calls: Vec<CallIndex>,
+    },
 }
 
 impl Fact {
@@ -151,6 +162,7 @@ impl Fact {
             Self::AttemptOpening { attempt, .. }
             | Self::Provider { attempt, .. }
             | Self::ProviderFailed { attempt, .. }
+            | Self::ServerCallsRequired { attempt, .. }
             | Self::ToolStarted { attempt, .. }
             | Self::ToolAnswered { attempt, .. }
             | Self::ToolFailed { attempt, .. } => Some(*attempt),
@@ -178,6 +190,7 @@ impl Fact {
             Self::AttemptOpening { .. } => "attempt_opening",
             Self::Provider { event, .. } => event.name(),
             Self::ProviderFailed { .. } => "provider_failed",
+            Self::ServerCallsRequired { .. } => "server_calls_required",
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolAnswered { .. } => "tool_answered",
             Self::ToolFailed { .. } => "tool_failed",

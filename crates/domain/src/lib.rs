@@ -16,10 +16,10 @@ mod model;
 pub mod options;
 mod prompt;
 mod provider_event;
-mod recovery;
 mod request;
 mod retry;
 mod retry_budget;
+mod run;
 mod run_plan;
 mod run_policy;
 mod time;
@@ -44,14 +44,19 @@ pub use model::{Fallback, Model, ModelCatalog};
 pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
 pub use provider_event::{CallIndex, ProviderEvent};
-pub use recovery::{LostCall, Recovery};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
+pub use run::{
+    AdmissionFailure, AttemptKind, AttemptReport, ClientEvent, ClientId, ClientNeed, Disowned, LostCall, RecordedFact,
+    Recovery, ResumedRun, RetryHint, Run, RunCommand, RunEffect, RunEvent, RunLimits, RunNote, RunPhase, RunProgress,
+    RunSetup, RunTarget, SettleReason, SlotQueue, StoreEvent, Timer, ToolCallRequest, ToolOffer, ToolResult,
+    UsageEstimates,
+};
 pub use run_plan::{DisconnectPolicy, Encoding, RunPlan, Target};
-pub use run_policy::RunPolicy;
+pub use run_policy::{RunPolicy, ToolAccess, ToolPolicy};
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
-pub use transcript::{Ending, FOLD_VERSION, Transcript, Verdict};
+pub use transcript::{Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict};
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

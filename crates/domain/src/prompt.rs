@@ -1,6 +1,6 @@
 //! What a provider is asked.
 
-use super::{Request, close_calls, current_turn};
+use super::{Request, ToolOffer, close_calls, current_turn};
 use antiphon_protocol::{Item, ResponseId};
 
 /// Instructions, and the items of the conversation, oldest first.
@@ -10,6 +10,28 @@ pub struct Prompt {
     pub instructions: Option<String>,
     /// History first, then the input of this request.
     pub items: Vec<Item>,
+}
+
+/// What the model is told when it can call no more tools of this server.
+const TOOLS_EXHAUSTED: &str = "No more tools can be called. Answer with what is known.";
+
+impl Prompt {
+    /// The prompt of a later turn: after this one comes the output so far, and, where the model can call no more tools
+    /// of this server, a word about that.
+    #[must_use]
+    pub fn continued(&self, output: &[Item], tools: ToolOffer) -> Self {
+        let mut items = self.items.clone();
+        items.extend_from_slice(output);
+        let mut instructions = self.instructions.clone();
+        if tools == ToolOffer::Exhausted {
+            let text = instructions.get_or_insert_default();
+            if !text.is_empty() {
+                text.push_str("\n\n");
+            }
+            text.push_str(TOOLS_EXHAUSTED);
+        }
+        Self { instructions, items }
+    }
 }
 
 /// What a prompt is made of, before it is known what of the history fits.

@@ -97,6 +97,8 @@ pub struct Failure {
     pub cause: Cause,
     /// What it says about asking again.
     pub class: FailureClass,
+    /// The provider's HTTP status, if there was one.
+    pub provider_status: Option<u16>,
     /// The wait that the provider asked for.
     pub retry_after: Option<Duration>,
 }
@@ -105,12 +107,12 @@ impl Failure {
     /// An attempt that failed for that cause, with the provider's HTTP status if there was one.
     #[must_use]
     pub const fn new(cause: Cause, status: Option<u16>, retry_after: Option<Duration>) -> Self {
-        Self { cause, class: FailureClass::of(cause, status), retry_after }
+        Self { cause, class: FailureClass::of(cause, status), provider_status: status, retry_after }
     }
 
     /// Whether the provider itself said that it failed, or said what makes no sense.
     #[must_use]
-    pub const fn is_told_by_provider(&self) -> bool {
+    pub const fn is_reported_by_provider(&self) -> bool {
         matches!(self.cause, Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded)
     }
 
@@ -118,7 +120,7 @@ impl Failure {
     /// not waited for, but the next one may be asked.
     #[must_use]
     pub const fn not_asked(cause: Cause, retry_after: Option<Duration>) -> Self {
-        Self { cause, class: FailureClass::Refused, retry_after }
+        Self { cause, class: FailureClass::Refused, provider_status: None, retry_after }
     }
 }
 
@@ -168,6 +170,24 @@ impl Attempts {
     #[must_use]
     pub const fn at(targets: usize) -> Self {
         Self { targets, target: 0, retries: 0, opened: 0, output_began: false }
+    }
+
+    /// As [`at`](Self::at), where the first target was asked that often by an earlier process.
+    #[must_use]
+    pub const fn resumed(targets: usize, opened: u16) -> Self {
+        Self { opened, ..Self::at(targets) }
+    }
+
+    /// The same, but beginning at that target, if there is one.
+    #[must_use]
+    pub const fn from_target(self, target: usize) -> Self {
+        if target < self.targets { Self { target, ..self } } else { self }
+    }
+
+    /// Whether any target was asked.
+    #[must_use]
+    pub const fn has_opened(&self) -> bool {
+        self.opened > 0
     }
 
     /// The target that is asked now, from 0.

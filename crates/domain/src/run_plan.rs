@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts};
+use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts, ToolPolicy};
 use antiphon_protocol::{Item, ResponseId, UserId};
 
 /// What admission hands to the actors: validated, counted, with its history loaded.
@@ -36,6 +36,8 @@ pub struct RunPlan {
     /// Whether a client that leaves can come back: it streams or runs in the background, so that it learns the
     /// response's id, or it gave an idempotency key.
     pub resumable: bool,
+    /// The tools that this server runs, and their limits.
+    pub tools: ToolPolicy,
     /// What the response claims with its admission, if its client gave an idempotency key.
     pub idempotency: Option<Idempotency>,
 }
@@ -49,6 +51,7 @@ impl RunPlan {
             caller: self.caller.clone(),
             disconnect: self.disconnect,
             resumable: self.resumable,
+            tools: self.tools.clone(),
         }
     }
 }

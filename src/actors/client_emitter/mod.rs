@@ -9,10 +9,9 @@ pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, Source};
 pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};
 pub(crate) use past::{Memory, Past};
 
-use bytes::Bytes;
+pub(crate) use crate::domain::ClientId;
 
-/// Counts the readers of one response, or of one registry.
-pub(crate) type ClientId = u64;
+use bytes::Bytes;
 
 /// What an emitter hands to the client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

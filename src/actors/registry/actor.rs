@@ -10,16 +10,17 @@ use super::{
     Begin, Drain,
     idempotency_expiry::expire,
     reading::Replays,
-    recovery::{Left, Recoveries, sweep},
-    settle::Reason,
+    recovery::{Recoveries, ResumableRun, ResumedStart, sweep},
 };
 use crate::actors::{
     Label, Role,
     node::Node,
-    response_supervisor::{LeaveQueue, ResponseSupervisor, RunFact, RunOrigin, Start, StopRun, TakeTurn},
+    response_supervisor::{
+        LeaveQueue, ResponseSupervisor, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
+    },
     supervision::{ActorIdentity, Child, Exit, Liveness, Ping, spawn_on},
 };
-use crate::domain::{BackgroundLine, RunPlan};
+use crate::domain::{BackgroundLine, RunPlan, SettleReason};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
 use crate::vault::ResponseKey;
@@ -35,7 +36,7 @@ pub(crate) struct ResponseRegistry {
     pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
     /// Those whose owner is gone, a supervisor of this registry or an earlier process.
     pub(super) recoveries: Recoveries,
-    /// Whose turn it is among the background responses.
+    /// The background responses: who runs, and who waits.
     line: BackgroundLine,
     pub(super) replays: Replays,
     pub(super) draining: bool,
@@ -80,25 +81,25 @@ impl ResponseRegistry {
         if self.running.remove(&id).is_none() {
             return;
         }
-        self.turn_over(id);
+        self.release_background_slot(id);
         tracing::error!(response.id = %id, child = %Role::ResponseSupervisor, exit = %exit, "a supervisor failed");
-        self.recover(id, Reason::SupervisorFailed, None, ctx);
+        self.recover(id, SettleReason::SupervisorFailed, None, ctx);
     }
 
-    /// A background response has had its turn, or will have none.
-    fn turn_over(&mut self, id: ResponseId) {
+    /// A background response asks nothing more of providers, or never will.
+    fn release_background_slot(&mut self, id: ResponseId) {
         self.line.leave(id);
-        self.give_turns();
+        self.start_queued();
     }
 
-    /// Lets those begin whose turn it is; the first ones once it is known who has waited longest.
-    pub(super) fn give_turns(&mut self) {
+    /// Lets those begin that are next in the background; the first ones once it is known who has waited longest.
+    pub(super) fn start_queued(&mut self) {
         if self.draining || !self.recoveries.has_swept() {
             return;
         }
         while let Some(id) = self.line.begin_next() {
             if let Some(child) = self.running.get(&id) {
-                child.addr().do_send(TakeTurn);
+                child.addr().do_send(StartQueued);
             }
         }
     }
@@ -142,9 +143,9 @@ impl Handler<Begin> for ResponseRegistry {
             let _left = reply.send(Err(Refusal::QueueFull));
             return;
         }
-        self.supervise(&arbiter, plan, (key, RunOrigin::Asked { slot, client, reply }), ctx);
+        self.supervise(&arbiter, plan, (key, RunOrigin::Requested { slot, client, reply }), ctx);
         if background {
-            self.give_turns();
+            self.start_queued();
         }
     }
 }
@@ -159,7 +160,7 @@ impl ResponseRegistry {
     ) {
         let (id, registry) = (plan.id, ctx.address());
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
-        let start = Start {
+        let start = SupervisorStart {
             node: Arc::clone(&self.node),
             epoch: self.epoch,
             plan,
@@ -174,20 +175,20 @@ impl ResponseRegistry {
         self.running.insert(id, child);
     }
 
-    /// Goes on with a response that an earlier process left. It has its place in line, however long that is.
-    pub(super) fn take_over(&mut self, left: Left, ctx: &mut Context<Self>) {
-        let Left { plan, key, origin, is_running } = left;
+    /// Resumes a response that an earlier process left. It has its position in the queue, however long that is.
+    pub(super) fn resume(&mut self, run: ResumableRun, ctx: &mut Context<Self>) {
+        let ResumableRun { plan, key, orphan, start } = run;
         let (id, user, background) = (plan.id, plan.user, plan.request.background);
         let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
-            return self.recover(id, Reason::SupervisorFailed, None, ctx);
+            return self.recover(id, SettleReason::SupervisorFailed, None, ctx);
         };
-        self.supervise(&arbiter, plan, (Some(key), origin), ctx);
-        match (background, is_running) {
-            (true, true) => self.line.go_on(id, user),
-            (true, false) => self.line.rejoin(id, user),
-            (false, _) => {}
+        self.supervise(&arbiter, plan, (Some(key), RunOrigin::Orphaned(Box::new(orphan))), ctx);
+        match (background, start) {
+            (true, ResumedStart::UnderWay) => self.line.go_on(id, user),
+            (true, ResumedStart::Queued) => self.line.rejoin(id, user),
+            (false, ResumedStart::UnderWay | ResumedStart::Queued) => {}
         }
-        self.give_turns();
+        self.start_queued();
     }
 }
 
@@ -208,13 +209,13 @@ impl Handler<Drain> for ResponseRegistry {
     }
 }
 
-impl Handler<RunFact> for ResponseRegistry {
+impl Handler<RunReport> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, fact: RunFact, _: &mut Self::Context) {
-        match fact {
-            RunFact::TurnOver(id) => self.turn_over(id),
-            RunFact::Concluded(id) | RunFact::HandedOver(id) => {
+    fn handle(&mut self, report: RunReport, _: &mut Self::Context) {
+        match report {
+            RunReport::BackgroundSlotReleased(id) => self.release_background_slot(id),
+            RunReport::Concluded(id) | RunReport::HandedOver(id) => {
                 self.running.remove(&id);
                 self.report_drained();
             }

@@ -9,11 +9,11 @@ use tracing::Instrument;
 use super::{
     Cancel, Delete, ResponseRegistry,
     lookup::{AtRest, ending, find_at_rest},
-    settle::Reason,
 };
 use crate::actors::{
     client_stream::ResponseOutcome, journal_writer::Written, node::Node, response_supervisor::CancelRun,
 };
+use crate::domain::SettleReason;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::refusal::Refusal;
@@ -27,7 +27,7 @@ impl Handler<Cancel> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
-        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::Cancelled);
+        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let node = Arc::clone(&self.node);
         let answer = async move {
             match at_rest.await? {
@@ -60,7 +60,7 @@ impl Handler<Delete> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
         }
-        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::Cancelled);
+        let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let answer = delete(Arc::clone(&self.node), id, at_rest, cancelled).instrument(span.clone());
         ctx.spawn(answer.into_actor(self).map(move |answer, registry, ctx| match answer.transpose() {
             Some(answer) => {

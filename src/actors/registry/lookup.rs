@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use super::{ResponseRegistry, recovery::ask, settle::Reason};
+use super::{ResponseRegistry, recovery::ask};
 use crate::actors::{client_stream::ResponseOutcome, node::Node, response_supervisor::outcome};
-use crate::domain::Transcript;
+use crate::domain::{RetryHint, SettleReason, Transcript};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
@@ -48,7 +48,7 @@ pub(super) async fn find_at_rest(
     registry: Addr<ResponseRegistry>,
     user: UserId,
     id: ResponseId,
-    reason: Reason,
+    reason: SettleReason,
 ) -> Result<AtRest, Refusal> {
     let found = find(&node, user, id).await?;
     if found.row.status.is_terminal() {
@@ -86,5 +86,5 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
 /// How a response that has ended did.
 pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
     let transcript = load(node, user, id).await?;
-    outcome(&transcript, (None, None)).map(Arc::new).ok_or(Refusal::Internal)
+    outcome(&transcript, RetryHint::default()).map(Arc::new).ok_or(Refusal::Internal)
 }

@@ -9,7 +9,6 @@ use tracing::{Instrument, Span};
 use super::{
     Join, ResponseRegistry,
     lookup::{AtRest, Found, ending, find_at_rest},
-    settle::Reason,
 };
 use crate::actors::{
     Label, Role,
@@ -19,6 +18,7 @@ use crate::actors::{
     response_supervisor::JoinRun,
     supervision::{ActorIdentity, Child, spawn_on},
 };
+use crate::domain::SettleReason;
 use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
 
@@ -46,7 +46,7 @@ struct ReplayExited {
 }
 
 /// A client of a response that has ended.
-struct Replay {
+struct ReplayClient {
     client: ClientSink,
     span: Span,
     reply: oneshot::Sender<Result<(), Refusal>>,
@@ -60,14 +60,14 @@ impl Handler<Join> for ResponseRegistry {
         if let Some(child) = self.running.get(&id) {
             return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
-        let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, Reason::NodeLost);
+        let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::NodeLost);
         let (mode, phase) = (client.mode, Arc::clone(&client.phase));
         let told = tell_ending(Arc::clone(&self.node), ended, (mode, phase), (user, id)).instrument(span.clone());
-        let join = Replay { client, span, reply };
+        let join = ReplayClient { client, span, reply };
         ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
             Ok(AtRest::Running) => {
-                let Replay { client, span, reply } = join;
+                let ReplayClient { client, span, reply } = join;
                 registry.handle(Join { user, id, returning, client, span, reply }, ctx);
             }
             Err(refusal) => registry.replay(id, Err(refusal), join, ctx),
@@ -91,8 +91,8 @@ async fn tell_ending(
 
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
-    fn replay(&mut self, id: ResponseId, found: Result<Found, Refusal>, join: Replay, ctx: &Context<Self>) {
-        let Replay { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
+    fn replay(&mut self, id: ResponseId, found: Result<Found, Refusal>, join: ReplayClient, ctx: &Context<Self>) {
+        let ReplayClient { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(Refusal::Internal)?;

@@ -1,4 +1,4 @@
-//! Looking after responses whose owner is gone: each is gone on with where that is possible, else settled.
+//! Recovering responses whose owner is gone: each is resumed where that is possible, else settled.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -7,14 +7,10 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     ResponseRegistry,
-    settle::{Claimed, Folded, Reason, claim, fold, settle},
+    settle::{Claimed, Folded, claim, fold, settle},
 };
-use crate::actors::{
-    lease::renewal_interval,
-    node::Node,
-    response_supervisor::{Leftover, RunOrigin},
-};
-use crate::domain::{Attempt, Fact, LostCall, ProviderEvent, Recovery, RunPlan, Target};
+use crate::actors::{lease::renewal_interval, node::Node, response_supervisor::OrphanedRun};
+use crate::domain::{Fact, LostCall, Recovery, Request, RunPlan, RunPolicy, SettleReason, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::ResponseId;
@@ -43,7 +39,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                     rows.retain(|row| row.node == node.name);
                 }
                 let whole_batch = rows.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-                let recovered = rows.iter().map(|row| ask(&registry, row.id, Reason::NodeLost));
+                let recovered = rows.iter().map(|row| ask(&registry, row.id, SettleReason::NodeLost));
                 let all = futures_util::future::join_all(recovered);
                 let recovered = tokio::time::timeout(PATIENCE, all).await;
                 if recovered.is_err() {
@@ -63,26 +59,30 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
     }
 }
 
-/// Has a response looked after whose owner is gone. Returns once it has ended or runs here.
+/// Has a response recovered whose owner is gone. Returns once it has ended or runs here.
 ///
 /// # Errors
 /// [`Refusal::DatabaseUnavailable`] if somebody else owns it, [`Refusal::Draining`] if this node is about to stop.
-pub(super) async fn ask(registry: &Addr<ResponseRegistry>, id: ResponseId, reason: Reason) -> Result<(), Refusal> {
+pub(super) async fn ask(
+    registry: &Addr<ResponseRegistry>,
+    id: ResponseId,
+    reason: SettleReason,
+) -> Result<(), Refusal> {
     let (done, told) = oneshot::channel();
     registry.do_send(Recover { id, reason, done });
     told.await.unwrap_or(Err(Refusal::DatabaseUnavailable))
 }
 
-/// Look after a response whose owner is gone.
+/// Recover a response whose owner is gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Recover {
     id: ResponseId,
-    reason: Reason,
+    reason: SettleReason,
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A sweep has looked after all that it found.
+/// A sweep has recovered all that it found.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Swept;
@@ -92,24 +92,24 @@ impl Handler<Swept> for ResponseRegistry {
 
     fn handle(&mut self, _: Swept, _: &mut Self::Context) {
         self.recoveries.swept = true;
-        self.give_turns();
+        self.start_queued();
     }
 }
 
-type Waiting = Vec<oneshot::Sender<Result<(), Refusal>>>;
+type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 
-/// The responses that are being looked after.
+/// The responses that are being recovered.
 #[derive(Debug)]
 pub(super) struct Recoveries {
-    under_way: HashMap<ResponseId, (Reason, Waiting)>,
-    places: Arc<Semaphore>,
+    under_way: HashMap<ResponseId, (SettleReason, RecoveryWaiters)>,
+    slots: Arc<Semaphore>,
     /// Everything was looked at once: nobody older can turn up in the line any more.
     swept: bool,
 }
 
 impl Default for Recoveries {
     fn default() -> Self {
-        Self { under_way: HashMap::new(), places: Arc::new(Semaphore::new(CONCURRENT)), swept: false }
+        Self { under_way: HashMap::new(), slots: Arc::new(Semaphore::new(CONCURRENT)), swept: false }
     }
 }
 
@@ -121,18 +121,26 @@ impl Recoveries {
 
     /// Whether any response of this registry's own has lost its supervisor and has no ending yet.
     pub(super) fn has_orphans(&self) -> bool {
-        self.under_way.values().any(|(reason, _)| *reason == Reason::SupervisorFailed)
+        self.under_way.values().any(|(reason, _)| *reason == SettleReason::SupervisorFailed)
     }
 }
 
-/// A response that can be gone on with.
+/// A response that can be resumed.
 #[derive(Debug)]
-pub(super) struct Left {
+pub(super) struct ResumableRun {
     pub(super) plan: RunPlan,
     pub(super) key: ResponseKey,
-    pub(super) origin: RunOrigin,
-    /// A provider is at work for it.
-    pub(super) is_running: bool,
+    pub(super) orphan: OrphanedRun,
+    pub(super) start: ResumedStart,
+}
+
+/// Where a resumed response begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResumedStart {
+    /// Behind those that wait in the background, by its age.
+    Queued,
+    /// Where it was: work for it is under way.
+    UnderWay,
 }
 
 impl Handler<Recover> for ResponseRegistry {
@@ -150,11 +158,11 @@ impl Handler<Recover> for ResponseRegistry {
 }
 
 impl ResponseRegistry {
-    /// Looks after a response until it has ended or runs here.
+    /// Recovers a response: it ends, or runs here.
     pub(super) fn recover(
         &mut self,
         id: ResponseId,
-        reason: Reason,
+        reason: SettleReason,
         done: Option<oneshot::Sender<Result<(), Refusal>>>,
         ctx: &mut Context<Self>,
     ) {
@@ -163,23 +171,28 @@ impl ResponseRegistry {
             return;
         }
         self.recoveries.under_way.insert(id, (reason, done.into_iter().collect()));
-        let (node, epoch, places) = (Arc::clone(&self.node), self.epoch, Arc::clone(&self.recoveries.places));
+        let (node, epoch, slots) = (Arc::clone(&self.node), self.epoch, Arc::clone(&self.recoveries.slots));
         let work = async move {
-            // Closed never.
-            let _place = places.acquire().await;
-            look_after(&node, epoch, id, reason).await
+            // The semaphore is never closed.
+            let _slot = slots.acquire().await;
+            recover(&node, epoch, id, reason).await
         };
         ctx.spawn(work.into_actor(self).map(move |found, registry, ctx| registry.recovered(id, found, ctx)));
     }
 
-    fn recovered(&mut self, id: ResponseId, found: Result<Option<Box<Left>>, Refusal>, ctx: &mut Context<Self>) {
+    fn recovered(
+        &mut self,
+        id: ResponseId,
+        found: Result<Option<Box<ResumableRun>>, Refusal>,
+        ctx: &mut Context<Self>,
+    ) {
         let waiting = self.recoveries.under_way.remove(&id).map(|(_, waiting)| waiting).unwrap_or_default();
         let answer = match found {
             // It has this node's newest epoch, and so the next start finds it.
             Ok(Some(_)) if self.draining => Err(Refusal::Draining),
-            Ok(Some(left)) => {
+            Ok(Some(resumable)) => {
                 fault::reach(FaultPoint::LeftoverFound);
-                self.take_over(*left, ctx);
+                self.resume(*resumable, ctx);
                 Ok(())
             }
             Ok(None) => Ok(()),
@@ -192,37 +205,47 @@ impl ResponseRegistry {
     }
 }
 
-/// Ends a response, or finds that it can be gone on with. An absent database is waited for.
-async fn look_after(
+/// Ends a response, or finds that it can be resumed. An absent database is waited for.
+async fn recover(
     node: &Arc<Node>,
     epoch: i64,
     id: ResponseId,
-    reason: Reason,
-) -> Result<Option<Box<Left>>, Refusal> {
+    reason: SettleReason,
+) -> Result<Option<Box<ResumableRun>>, Refusal> {
     loop {
-        match look(node, epoch, id, reason).await {
-            Ok(Look::Over) => return Ok(None),
-            Ok(Look::Taken) => return Err(Refusal::DatabaseUnavailable),
-            Ok(Look::Left(left)) => return Ok(Some(left)),
-            Ok(Look::Again) => {}
+        match recover_once(node, epoch, id, reason).await {
+            Ok(RecoveryStep::Over) => return Ok(None),
+            Ok(RecoveryStep::Taken) => return Err(Refusal::DatabaseUnavailable),
+            Ok(RecoveryStep::Resumable(run)) => return Ok(Some(run)),
+            Ok(RecoveryStep::Again) => {}
             Err(error) => tracing::warn!(response.id = %id, error = %error, "a response waits to be settled"),
         }
         tokio::time::sleep(PAUSE_BEFORE_ANOTHER_LOOK).await;
     }
 }
 
-enum Look {
+/// What came of one try to recover a response.
+enum RecoveryStep {
+    /// It has its ending, or is gone.
     Over,
+    /// Somebody else owns it.
     Taken,
-    Left(Box<Left>),
+    /// It can be resumed.
+    Resumable(Box<ResumableRun>),
+    /// It is to be tried again.
     Again,
 }
 
-async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> Result<Look, Error> {
+async fn recover_once(
+    node: &Arc<Node>,
+    epoch: i64,
+    id: ResponseId,
+    reason: SettleReason,
+) -> Result<RecoveryStep, Error> {
     let row = match claim(node, epoch, id).await? {
         Claimed::Mine(row) => row,
-        Claimed::Over => return Ok(Look::Over),
-        Claimed::Taken => return Ok(Look::Taken),
+        Claimed::Over => return Ok(RecoveryStep::Over),
+        Claimed::Taken => return Ok(RecoveryStep::Taken),
     };
     fault::reach(FaultPoint::LeftoverClaimed);
     let folded = match row.stored {
@@ -233,7 +256,7 @@ async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> R
             }
             Err(error @ LogError::Vault(vault::Error::Ring(_) | vault::Error::Randomness)) => {
                 tracing::warn!(response.id = %id, error = %error, "a response waits to be settled");
-                return Ok(Look::Again);
+                return Ok(RecoveryStep::Again);
             }
             Err(error @ (LogError::Vault(_) | LogError::Codec(_) | LogError::Gap)) => {
                 tracing::error!(response.id = %id, error = %error, "a response is settled without its log");
@@ -243,53 +266,70 @@ async fn look(node: &Arc<Node>, epoch: i64, id: ResponseId, reason: Reason) -> R
         false => None,
     };
     if let Some(folded) = &folded
-        && let Some(left) = left(node, &row, (folded, reason)).await?
+        && let Some(run) = resumable(node, &row, (folded, reason)).await?
     {
-        return Ok(Look::Left(Box::new(left)));
+        return Ok(RecoveryStep::Resumable(Box::new(run)));
     }
-    Ok(if settle(node, epoch, &row, (folded, reason)).await { Look::Over } else { Look::Again })
+    Ok(if settle(node, epoch, &row, (folded, reason)).await { RecoveryStep::Over } else { RecoveryStep::Again })
 }
 
-/// The response as it can be gone on with, if it can.
-async fn left(node: &Node, row: &ResponseRow, (folded, reason): (&Folded, Reason)) -> Result<Option<Left>, Error> {
+/// The response as it can be resumed, if it can.
+async fn resumable(
+    node: &Node,
+    row: &ResponseRow,
+    (folded, reason): (&Folded, SettleReason),
+) -> Result<Option<ResumableRun>, Error> {
     let Folded { log, transcript, last_segment } = folded;
-    let (targets, heard) = match (transcript.recovery(), reason) {
-        (Recovery::Run, Reason::NodeLost) if !node.models.is_empty() => (Vec::new(), Vec::new()),
-        (Recovery::Reattach(call), Reason::NodeLost | Reason::Cancelled) if can_reattach(node, &call) => {
-            // What could be folded can be read again, or the database is away.
-            let Ok(heard) = heard(log, call.attempt).await else { return Ok(None) };
-            (vec![target(node, &row.model, call)], heard)
+    let recovery = transcript.recovery();
+    if !recovery.resumes(reason) {
+        return Ok(None);
+    }
+    let (targets, start) = match recovery {
+        Recovery::Run if !node.models.is_empty() => (Vec::new(), ResumedStart::Queued),
+        Recovery::RunTools(_) | Recovery::NextTurn(_) if !node.models.is_empty() => {
+            (Vec::new(), ResumedStart::UnderWay)
         }
-        (Recovery::Run | Recovery::Reattach(_) | Recovery::Settle, _) => return Ok(None),
+        Recovery::Reattach(call) if can_reattach(node, &call) => {
+            (vec![target(node, &row.model, call)], ResumedStart::UnderWay)
+        }
+        Recovery::Run | Recovery::RunTools(_) | Recovery::NextTurn(_) | Recovery::Reattach(_) | Recovery::Settle => {
+            return Ok(None);
+        }
     };
-    let (Some(request), Some(run_policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
+    let (Some(request), Some(policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
-    let encoding = node.models.get(&row.model).map(|model| model.encoding);
-    let is_running = !targets.is_empty();
-    let plan = RunPlan {
-        id: row.id,
-        user: row.user,
-        request_id: run_policy.request_id,
-        request: Arc::new(request),
-        input: Vec::new(),
-        prompt: Arc::default(),
-        caller: run_policy.caller,
-        targets,
-        encoding: encoding.unwrap_or_default(),
-        prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
-        disconnect: run_policy.disconnect,
-        resumable: run_policy.resumable,
-        // What the response claimed stays its own.
-        idempotency: None,
-    };
-    let leftover = Leftover { transcript: transcript.clone(), last_segment: *last_segment, heard };
-    let origin = RunOrigin::Left(Box::new(leftover));
-    Ok(Some(Left { plan, key: log.key().clone(), origin, is_running }))
+    // What could be folded can be read again, or the database is away.
+    let Ok(said) = said(log).await else { return Ok(None) };
+    let orphan = OrphanedRun { transcript: transcript.clone(), last_segment: *last_segment, said };
+    let plan = plan(node, row, (request, policy), targets);
+    Ok(Some(ResumableRun { plan, key: log.key().clone(), orphan, start }))
 }
 
 fn can_reattach(node: &Node, call: &LostCall) -> bool {
     node.upstreams.get(&call.provider).is_some_and(|upstream| upstream.provider.can_reattach())
+}
+
+/// The plan of a resumed response, without its prompt: that is built when it is needed.
+fn plan(node: &Node, row: &ResponseRow, (request, policy): (Request, RunPolicy), targets: Vec<Target>) -> RunPlan {
+    let encoding = node.models.get(&row.model).map(|model| model.encoding);
+    RunPlan {
+        id: row.id,
+        user: row.user,
+        request_id: policy.request_id,
+        request: Arc::new(request),
+        input: Vec::new(),
+        prompt: Arc::default(),
+        caller: policy.caller,
+        targets,
+        encoding: encoding.unwrap_or_default(),
+        prompt_tokens: u32::try_from(row.prompt_tokens).unwrap_or(u32::MAX),
+        disconnect: policy.disconnect,
+        resumable: policy.resumable,
+        tools: policy.tools,
+        // What the response claimed stays its own.
+        idempotency: None,
+    }
 }
 
 /// The target of a lost call, with the times that the configuration gives it now.
@@ -299,22 +339,16 @@ fn target(node: &Node, model: &str, call: LostCall) -> Target {
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }
 
-/// What the provider said in that call, as far as the log has it. Reports of usage are left out: how often they come
-/// depends on how a call is cut into reads, and only the last one counts.
-async fn heard(log: &Log, attempt: Attempt) -> Result<Vec<ProviderEvent>, LogError> {
-    let mut heard = Vec::new();
+/// What providers said of the response, as far as the log has it.
+async fn said(log: &Log) -> Result<Vec<Fact>, LogError> {
+    let mut said = Vec::new();
     let mut next = 0;
     loop {
         let page = log.page(next).await?;
         if page.is_empty() {
-            return Ok(heard);
+            return Ok(said);
         }
         next += page.len() as u64;
-        heard.extend(page.into_iter().filter_map(|fact| said_in(attempt, fact)));
+        said.extend(page.into_iter().filter(|fact| matches!(fact, Fact::Provider { .. })));
     }
-}
-
-fn said_in(call: Attempt, fact: Fact) -> Option<ProviderEvent> {
-    let Fact::Provider { attempt, event } = fact else { return None };
-    (attempt == call && !matches!(event, ProviderEvent::Usage(_))).then_some(event)
 }

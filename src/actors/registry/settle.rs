@@ -1,6 +1,6 @@
-//! EndingRecord a response whose supervisor is gone, from its log alone.
+//! Ending a response whose supervisor is gone, from its log alone.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::actors::{
     journal_writer::Written,
@@ -8,25 +8,16 @@ use crate::actors::{
     persistence_accumulator::seal_ending,
     response_supervisor::{Estimate, finish_draft, usage_records},
 };
-use crate::domain::{Attempt, Cause, Encoding, Fact, Timestamp, Transcript};
+use crate::domain::{
+    Attempt, Encoding, Ending, Fact, SettleReason, Timestamp, Transcript, UnreportedTurn, UsageEstimates,
+};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
-use crate::protocol::{ResponseId, Status, Usage};
+use crate::protocol::{ResponseId, Usage};
 use crate::store::{ClaimRecord, Conflict, EndingRecord, Error, JournalEntry, ResponseRow, UsageRecord};
 
 /// The provider's name in the usage record of a response whose log does not say it.
 const UNKNOWN_PROVIDER: &str = "unknown";
-
-/// Why a response is ended from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// Its supervisor failed.
-    SupervisorFailed,
-    /// The process, or the registry, that ran it is gone.
-    NodeLost,
-    /// Somebody asked to cancel it.
-    Cancelled,
-}
 
 /// What became of the attempt to own a response.
 #[derive(Debug)]
@@ -84,7 +75,7 @@ pub(super) async fn settle(
     node: &Node,
     epoch: i64,
     row: &ResponseRow,
-    (folded, reason): (Option<Folded>, Reason),
+    (folded, reason): (Option<Folded>, SettleReason),
 ) -> bool {
     let ending = match folded {
         Some(folded) => ending(node, epoch, row, (folded, reason)).await,
@@ -109,31 +100,27 @@ async fn ending(
     node: &Node,
     epoch: i64,
     row: &ResponseRow,
-    (folded, reason): (Folded, Reason),
+    (folded, reason): (Folded, SettleReason),
 ) -> Result<EndingRecord, LogError> {
     let Folded { log, mut transcript, last_segment } = folded;
     let first = transcript.facts();
     let at = node.clock.now();
-    let facts = [fact(node, reason), Fact::Ended { at }];
+    let facts = [reason.fact(at), Fact::Ended { at }];
     for fact in facts.clone() {
         transcript.apply(fact, &mut Vec::new());
     }
-    let estimate = estimate(node, row, &transcript).await;
+    let estimates = estimates(node, &transcript).await;
+    let estimate = Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output: &estimates };
     let who = (row.id, row.user, row.model.as_str());
-    let usage = usage_records(&transcript, who, estimate, at);
+    let usage = usage_records(&transcript, who, &estimate, at);
     let draft = finish_draft(&transcript, (row.id, epoch), usage).ok_or(LogError::Gap)?;
     seal_ending(log.key(), draft, (last_segment, first), &facts)
 }
 
 /// The ending of a response that has no log, or none that can be read.
-fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: Reason) -> EndingRecord {
-    let (status, cause) = match reason {
-        Reason::SupervisorFailed => (Status::Failed, Some(Cause::InternalError)),
-        Reason::NodeLost => (Status::Failed, Some(Cause::ServerInterrupted)),
-        Reason::Cancelled => (Status::Cancelled, None),
-    };
+fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
     let at = node.clock.now();
-    let finish_reason = (reason == Reason::Cancelled).then(|| "cancelled".to_owned());
+    let Ending { status, cause, finish_reason, incomplete_reason: _ } = reason.verdict().ending();
     EndingRecord {
         id: row.id,
         epoch,
@@ -164,19 +151,11 @@ fn usage(row: &ResponseRow, at: Timestamp) -> UsageRecord {
     }
 }
 
-fn fact(node: &Node, reason: Reason) -> Fact {
-    let at = node.clock.now();
-    match reason {
-        Reason::SupervisorFailed => Fact::ServerFailed { at, cause: Cause::InternalError },
-        Reason::NodeLost => Fact::NodeLost { at },
-        Reason::Cancelled => Fact::CancelRequested { at },
+/// The output tokens of the turns whose provider reported none.
+async fn estimates(node: &Node, transcript: &Transcript) -> UsageEstimates {
+    let mut output_tokens = BTreeMap::new();
+    for UnreportedTurn { turn, text } in transcript.unreported_turns() {
+        output_tokens.insert(turn, node.estimate(Encoding::default(), text).await);
     }
-}
-
-async fn estimate(node: &Node, row: &ResponseRow, transcript: &Transcript) -> Estimate {
-    let output = match transcript.written() {
-        Some(text) => node.estimate(Encoding::default(), text).await,
-        None => 0,
-    };
-    Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output }
+    UsageEstimates { output_tokens }
 }

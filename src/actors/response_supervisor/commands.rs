@@ -5,9 +5,9 @@ use std::sync::Arc;
 use actix::{Context, Handler, Message};
 use tokio::sync::oneshot;
 
-use super::{ResponseSupervisor, supervisor::Stage};
+use super::ResponseSupervisor;
 use crate::actors::client_stream::{ClientSink, ResponseOutcome};
-use crate::domain::Fact;
+use crate::domain::{RunCommand, RunEvent};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{Status, UserId};
 use crate::refusal::Refusal;
@@ -47,7 +47,8 @@ pub(crate) struct JoinRun {
 
 impl ResponseSupervisor {
     /// Answers who asked to cancel, by how the response ended.
-    pub(super) fn answer_cancels(&mut self, outcome: &Arc<ResponseOutcome>) {
+    pub(super) fn answer_cancels(&mut self) {
+        let Some(outcome) = &self.outcome else { return };
         for reply in self.cancels.drain(..) {
             let _left = reply.send(cancel_answer(outcome));
         }
@@ -74,24 +75,13 @@ impl Handler<CancelRun> for ResponseSupervisor {
 
     fn handle(&mut self, CancelRun { user, stored_only, reply }: CancelRun, ctx: &mut Context<Self>) {
         // Whoever asked may have hung up; the answer is then for nobody, the effect is the same.
-        if user != self.plan.user || (stored_only && !self.is_stored()) {
+        if user != self.plan.user || (stored_only && !self.plan.request.store) {
             let _left = reply.send(Err(Refusal::NotFound));
-            return;
-        }
-        if let Stage::Over(outcome) = &self.stage {
-            let _left = reply.send(cancel_answer(outcome));
-            return;
-        }
-        if self.frame_buffer.borrow().unavailable {
-            let _left = reply.send(Err(Refusal::DatabaseUnavailable));
             return;
         }
         self.cancels.push(reply);
         fault::reach(FaultPoint::CancelHeard);
-        if self.is_undecided() {
-            let at = self.node.clock.now();
-            self.finish([Fact::CancelRequested { at }], ctx);
-        }
+        self.feed(RunEvent::Command(RunCommand::Cancel), ctx);
     }
 }
 
@@ -99,9 +89,7 @@ impl Handler<StopRun> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: StopRun, ctx: &mut Context<Self>) {
-        if !self.hand_over(ctx) {
-            self.interrupt(ctx);
-        }
+        self.feed(RunEvent::Command(RunCommand::Stop), ctx);
     }
 }
 
@@ -109,10 +97,7 @@ impl Handler<LeaveQueue> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, _: LeaveQueue, ctx: &mut Context<Self>) {
-        if self.waits_in_line() {
-            // One that can't be left goes on, and ends at the latest when the node does.
-            let _left = self.hand_over(ctx);
-        }
+        self.feed(RunEvent::Command(RunCommand::LeaveQueue), ctx);
     }
 }
 
@@ -121,12 +106,10 @@ impl Handler<JoinRun> for ResponseSupervisor {
 
     fn handle(&mut self, join: JoinRun, ctx: &mut Context<Self>) {
         let JoinRun { user, returning, client, reply } = join;
-        let visible = user == self.plan.user && (self.is_stored() || returning);
-        let accepted = !matches!(self.stage, Stage::Admitting(_));
-        let answer = if visible && (accepted || returning) { Ok(()) } else { Err(Refusal::NotFound) };
-        if answer.is_ok() {
-            self.client(client, ctx);
+        let visible = user == self.plan.user && self.run.admits_client(returning);
+        if visible {
+            self.join_client(client, ctx);
         }
-        let _left = reply.send(answer);
+        let _left = reply.send(if visible { Ok(()) } else { Err(Refusal::NotFound) });
     }
 }

@@ -1,17 +1,14 @@
-//! Runs one response: owns its transcript and the only right to decide its ending.
+//! Runs one response: performs what its [`Run`](crate::domain::Run) decides.
 
-mod attempts;
-mod children;
+mod clients;
 mod commands;
+mod commits;
 mod ending;
-mod progress;
-mod readers;
-mod retelling;
+mod perform;
+mod provider;
 mod supervisor;
-mod takeover;
 
-pub(crate) use attempts::{AdmissionSlot, TakeTurn};
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
 pub(crate) use ending::{Estimate, finish_draft, outcome, usage_records};
-pub(crate) use supervisor::{ResponseSupervisor, RunFact, RunOrigin, Start};
-pub(crate) use takeover::Leftover;
+pub(crate) use provider::AdmissionSlot;
+pub(crate) use supervisor::{OrphanedRun, ResponseSupervisor, RunOrigin, RunReport, StartQueued, SupervisorStart};

@@ -1,219 +1,241 @@
-//! The actor: what it holds, how it begins, its heartbeat.
+//! The actor: what it holds, how it begins, and what its run is told.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
 
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle};
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    attempts::{AdmissionSlot, Tries},
-    children::Children,
+    clients::Clients,
     commands::CancelReply,
-    readers::Clients,
-    takeover::Leftover,
+    commits::{Commits, past},
+    provider::{AdmissionSlot, ProviderLink},
 };
 use crate::actors::{
-    client_emitter::{FrameBuffer, Memory, Past},
+    Label, Role,
     client_stream::{ClientSink, ResponseOutcome},
     node::Node,
-    persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
+    persistence_accumulator::{PersistenceAccumulator, StoreFact, WriteBuffer},
     restarts,
     success_promise::SuccessPromise,
-    supervision::{Ping, RestartBudget},
+    supervision::{Child, Exit, Ping, Restart, RestartBudget, spawn},
 };
-use crate::domain::{Fact, Frame, OutputAllowance, Request, RunPlan, Transcript};
-use crate::journal::Log;
+use crate::domain::{
+    ClientId, Disowned, Fact, ResumedRun, Run, RunEvent, RunLimits, RunPhase, RunPlan, RunSetup, StoreEvent, Timer,
+    Transcript,
+};
+use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status};
-use crate::provider;
 use crate::refusal::Refusal;
-use crate::store::ResponseRow;
+use crate::store::{Conflict, ResponseRow};
 use crate::vault::ResponseKey;
-
-/// Where a supervisor is in its work.
-#[derive(Debug)]
-pub(super) enum Stage {
-    /// The response is not durable yet; who asked for it waits.
-    Admitting(oneshot::Sender<Result<(), Refusal>>),
-    /// It is durable, and a provider works or is to work on it.
-    Running,
-    /// The ending is decided and not durable yet.
-    Settling,
-    /// The ending is durable; clients may still read.
-    Over(Arc<ResponseOutcome>),
-}
 
 /// All that a supervisor starts from.
 #[derive(Debug)]
-pub(crate) struct Start {
+pub(crate) struct SupervisorStart {
     pub(crate) node: Arc<Node>,
     pub(crate) epoch: i64,
     pub(crate) plan: RunPlan,
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) origin: RunOrigin,
-    pub(crate) registry: Recipient<RunFact>,
+    pub(crate) registry: Recipient<RunReport>,
 }
 
 /// Where a run comes from.
 #[derive(Debug)]
 pub(crate) enum RunOrigin {
     /// A client asks for it now.
-    Asked {
+    Requested {
         /// What it starts from.
         slot: AdmissionSlot,
         /// The client.
         client: ClientSink,
         /// Told once the response is durable, or refused.
-        reply: oneshot::Sender<Result<(), Refusal>>,
+        reply: AdmissionReply,
     },
     /// An earlier process left it behind.
-    Left(Box<Leftover>),
+    Orphaned(Box<OrphanedRun>),
+}
+
+/// Who asked for a response, and waits for its admission.
+pub(super) type AdmissionReply = oneshot::Sender<Result<(), Refusal>>;
+
+/// What an earlier process left of a response.
+#[derive(Debug)]
+pub(crate) struct OrphanedRun {
+    /// The fold of its log.
+    pub(crate) transcript: Transcript,
+    /// Where the last segment of its log begins.
+    pub(crate) last_segment: u64,
+    /// What its providers said, as far as the log has it.
+    pub(crate) said: Vec<Fact>,
 }
 
 /// How far a supervisor is. Sent to the registry.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) enum RunFact {
-    /// Nothing is asked of providers any more: its turn is over.
-    TurnOver(ResponseId),
+pub(crate) enum RunReport {
+    /// It asks nothing more of providers: another background response may begin.
+    BackgroundSlotReleased(ResponseId),
     /// Its work is done: the ending is durable and nobody reads any more. Sent before the supervisor stops; one
     /// that ends without it has failed.
     Concluded(ResponseId),
-    /// Its work here is done, and whoever has the record next goes on with it. Sent before the supervisor stops.
+    /// Its work here is done, and whoever owns the response next goes on with it. Sent before the supervisor stops.
     HandedOver(ResponseId),
 }
 
+/// A background response may begin. Sent by the registry.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StartQueued;
+
 /// Runs one response.
 ///
-/// It folds what its reader reads, has the accumulator make it durable, and shows what is durable to its
-/// emitters: folded, committed, emitted, in that order. It alone decides the ending, by the fold.
+/// It turns messages, timers and the endings of its children into events of its [`Run`], which decides, and performs
+/// the effects that the run answers with: facts are folded, committed, emitted, in that order.
 ///
-/// In: facts of its children, [`CancelRun`](super::CancelRun), [`JoinRun`](super::JoinRun).
-/// Out: the replies, [`RunFact`]s. Ends: when the ending is durable and read, or ownership is lost; if it
-/// ends in any other way the registry settles the response from its log.
+/// In: messages of its children, [`CancelRun`](super::CancelRun), [`JoinRun`](super::JoinRun).
+/// Out: the replies, [`RunReport`]s. Ends: when the run says so; if it ends in any other way the registry settles the
+/// response from its log.
 pub(crate) struct ResponseSupervisor {
     pub(super) node: Arc<Node>,
     pub(super) plan: RunPlan,
-    pub(super) registry: Recipient<RunFact>,
-    pub(super) stage: Stage,
-    pub(super) transcript: Transcript,
-    pub(super) allowance: OutputAllowance,
-    pub(super) write_buffer: SharedWriteBuffer,
-    pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
-    /// Where clients find events that have left the frame_buffer. None if nobody can come to the response later.
-    pub(super) past: Option<Past>,
-    /// Encoded events that are not durable yet, with the number of facts that they need.
-    pub(super) unstored_frames: VecDeque<(u64, Frame)>,
-    /// Credits to give back once so many facts are durable.
-    pub(super) unstored_credit: VecDeque<(u64, usize)>,
-    /// How many facts are durable.
-    pub(super) stored_facts: u64,
-    /// Since when nothing became durable though something should.
-    pub(super) waiting_since: Option<Instant>,
-    pub(super) children: Children,
-    pub(super) tries: Tries,
-    pub(super) restarts: RestartBudget,
-    pub(super) readers: Clients,
-    pub(super) first_client: Option<ClientSink>,
-    /// Nothing more is read: how the response ends is decided, if not durable.
-    pub(super) decided: bool,
-    /// What settled the ending, until it is folded together with the end itself.
-    pub(super) last_facts: Vec<Fact>,
-    pub(super) opened: bool,
-    pub(super) success_promise: SuccessPromise,
-    pub(super) provider_error: Option<provider::Error>,
-    /// When it is worth coming back, where no provider was asked.
-    pub(super) retry_after: Option<Duration>,
+    pub(super) registry: Recipient<RunReport>,
+    pub(super) run: Run,
+    pub(super) commits: Commits,
+    pub(super) provider: ProviderLink,
+    pub(super) clients: Clients,
+    pub(super) accumulator: Option<Child<PersistenceAccumulator>>,
+    restarts: RestartBudget,
+    pub(super) timers: BTreeMap<Timer, SpawnHandle>,
+    pub(super) promise: SuccessPromise,
+    /// The client that asked for the response, until its events can be emitted.
+    first_client: Option<ClientSink>,
+    /// Who waits for the admission.
+    pub(super) admission: Option<AdmissionReply>,
+    /// Who waits for the response to be cancelled.
     pub(super) cancels: Vec<CancelReply>,
+    /// How the response ended, once that is durable.
+    pub(super) outcome: Option<Arc<ResponseOutcome>>,
+}
+
+/// Which child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SupervisedChild {
+    /// The reader of that number.
+    Reader(u64),
+    Accumulator,
+    Emitter(ClientId),
+}
+
+/// A child ended. Sent by supervision.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct ChildExited {
+    child: SupervisedChild,
+    exit: Exit,
 }
 
 impl ResponseSupervisor {
-    pub(crate) fn new(start: Start) -> Self {
-        let Start { node, epoch, plan, key, origin, registry } = start;
-        match origin {
-            RunOrigin::Asked { slot, client, reply } => {
-                let write_buffer =
-                    WriteBuffer::new((row(&node, epoch, &plan), plan.input.clone(), plan.idempotency), key.clone());
-                Self {
-                    first_client: Some(client),
-                    tries: Tries::new(slot, plan.targets.len()),
-                    ..Self::with(node, plan, key, (write_buffer, Stage::Admitting(reply)), registry)
-                }
+    pub(crate) fn new(start: SupervisorStart) -> Self {
+        let SupervisorStart { node, epoch, plan, key, origin, registry } = start;
+        let setup = setup(&node, &plan);
+        let past = past(&node, &plan, key.clone());
+        let prompt = Arc::clone(&plan.prompt);
+        let (run, write_buffer, provider, first_client, admission) = match origin {
+            RunOrigin::Requested { slot, client, reply } => {
+                let accepted = (row(&node, epoch, &plan), plan.input.clone(), plan.idempotency);
+                let provider = ProviderLink::new(slot, Some(prompt));
+                (Run::new(setup), WriteBuffer::new(accepted, key), provider, Some(client), Some(reply))
             }
-            RunOrigin::Left(leftover) => {
-                let facts = leftover.transcript.facts();
-                let write_buffer = WriteBuffer::resume((plan.id, epoch), key.clone(), (facts, leftover.last_segment));
-                Self::with(node, plan, key, (write_buffer, Stage::Running), registry).taking_over(*leftover)
+            RunOrigin::Orphaned(orphan) => {
+                let OrphanedRun { transcript, last_segment, said } = *orphan;
+                let write_buffer = WriteBuffer::resume((plan.id, epoch), key, (transcript.facts(), last_segment));
+                let run = Run::resume(setup, ResumedRun { transcript, said });
+                (run, write_buffer, ProviderLink::new(AdmissionSlot::Background, None), None, None)
             }
-        }
-    }
-
-    fn with(
-        node: Arc<Node>,
-        plan: RunPlan,
-        key: Option<ResponseKey>,
-        (write_buffer, stage): (WriteBuffer, Stage),
-        registry: Recipient<RunFact>,
-    ) -> Self {
+        };
         Self {
-            transcript: Transcript::new(plan.id),
-            allowance: OutputAllowance::new(node.settings.max_output_bytes),
-            write_buffer: Rc::new(RefCell::new(write_buffer)),
-            frame_buffer: Rc::new(RefCell::new(FrameBuffer::new(node.settings.frame_buffer_bytes, plan.request.store))),
-            past: past(&node, &plan, key),
-            unstored_frames: VecDeque::new(),
-            unstored_credit: VecDeque::new(),
-            stored_facts: 0,
-            waiting_since: None,
-            children: Children::default(),
-            tries: Tries::new(AdmissionSlot::Turn, plan.targets.len()),
+            commits: Commits::new(&node.settings, write_buffer, past, run.transcript()),
+            provider,
+            clients: Clients::default(),
+            accumulator: None,
             restarts: restarts::accumulator(),
-            readers: Clients::default(),
-            first_client: None,
-            decided: false,
-            last_facts: Vec::new(),
-            opened: false,
-            success_promise: SuccessPromise::default(),
-            provider_error: None,
-            retry_after: None,
+            timers: BTreeMap::new(),
+            promise: SuccessPromise::default(),
+            first_client,
+            admission,
             cancels: Vec::new(),
-            stage,
+            outcome: None,
+            run,
             registry,
             plan,
             node,
         }
     }
 
-    pub(super) fn is_stored(&self) -> bool {
-        self.plan.request.store
-    }
-
-    /// Whether the ending is still open.
-    pub(super) fn is_undecided(&self) -> bool {
-        !self.decided
+    /// Tells the run what happened, and performs what follows. What an effect answers at once is what happens next.
+    pub(super) fn feed(&mut self, event: RunEvent, ctx: &mut Context<Self>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in self.run.handle(self.node.clock.now(), event) {
+                events.extend(self.perform(effect, ctx));
+            }
+        }
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        self.children.beat(self.node.settings.missed_beats());
-        self.readers.beat(self.node.settings.missed_beats());
-        self.check_patience(ctx);
+        let missed_beats = self.node.settings.missed_beats();
+        self.provider.beat(missed_beats);
+        let _accumulator = self.accumulator.as_mut().map(|child| child.beat(missed_beats));
+        self.clients.beat(missed_beats);
+        if let Some(waited) = self.commits.waited() {
+            self.feed(RunEvent::Store(StoreEvent::Silent { waited }), ctx);
+        }
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
-    /// Stops once the ending is durable and no client needs this actor any more.
-    pub(super) fn leave_when_done(&self, ctx: &mut Context<Self>) {
-        let done = matches!(self.stage, Stage::Over(_)) && self.readers.are_served(self.is_stored());
-        if done {
-            self.registry.do_send(RunFact::Concluded(self.plan.id));
-            ctx.stop();
+    fn start_accumulator(&mut self, ctx: &Context<Self>) {
+        let (write_buffer, journal) = (Rc::clone(&self.commits.write_buffer), self.node.journal.clone());
+        let parent = ctx.address().recipient();
+        let label = Label::of(Role::PersistenceAccumulator, self.plan.id);
+        let build = move |_: &mut Context<_>| PersistenceAccumulator::new(write_buffer, journal, parent);
+        let child = spawn(&self.node.roster, label, build, exit_to(ctx, SupervisedChild::Accumulator));
+        self.accumulator = Some(child);
+    }
+
+    fn accumulator_exited(&mut self, exit: &Exit, ctx: &mut Context<Self>) {
+        if self.run.phase() == RunPhase::Ended {
+            return;
+        }
+        tracing::error!(child = %Role::PersistenceAccumulator, exit = %exit, "a child ended before its work was done");
+        match self.restarts.spend(Instant::now()) {
+            Restart::Again => self.start_accumulator(ctx),
+            // Without an accumulator this actor can't end the response; the registry can.
+            Restart::GiveUp => ctx.stop(),
         }
     }
 }
 
-fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
-    match key {
-        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store.responses), key, plan.id))),
-        None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
+fn setup(node: &Node, plan: &RunPlan) -> RunSetup {
+    let settings = &node.settings;
+    RunSetup {
+        id: plan.id,
+        request: Arc::clone(&plan.request),
+        policy: plan.run_policy(),
+        limits: RunLimits {
+            admission_patience: settings.admission_patience.min(settings.outage_patience),
+            outage_patience: settings.outage_patience,
+            max_output_bytes: settings.max_output_bytes,
+        },
+        targets: node.run_targets(&plan.targets),
+        claims_key: plan.idempotency.is_some(),
+        can_rebuild_prompt: !node.models.is_empty(),
     }
 }
 
@@ -238,32 +260,70 @@ fn row(node: &Node, epoch: i64, plan: &RunPlan) -> ResponseRow {
     }
 }
 
+/// Tells the supervisor of a child's ending, after all that the child had sent.
+pub(super) fn exit_to(ctx: &Context<ResponseSupervisor>, child: SupervisedChild) -> impl FnOnce(Exit) + Send + 'static {
+    let supervisor = ctx.address();
+    move |exit| supervisor.do_send(ChildExited { child, exit })
+}
+
 impl Actor for ResponseSupervisor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if matches!(self.stage, Stage::Admitting(_)) {
-            self.accept(ctx);
-        } else {
-            self.take_over(ctx);
+        if let Some(client) = self.first_client.take() {
+            self.join_client(client, ctx);
         }
+        self.feed(RunEvent::Started, ctx);
         self.start_accumulator(ctx);
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }
 
-impl ResponseSupervisor {
-    /// Records that the response is accepted, with the first steps of its work.
-    fn accept(&mut self, ctx: &mut Context<Self>) {
-        let at = self.node.clock.now();
-        let RunPlan { id, request, .. } = &self.plan;
-        let accepted = Fact::Accepted { id: *id, at, request: Box::new(Request::clone(request)) };
-        let run_policy = Fact::RunPolicySet { run_policy: Box::new(self.plan.run_policy()) };
-        if let Some(client) = self.first_client.take() {
-            self.client(client, ctx);
+impl Handler<ChildExited> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, ChildExited { child, exit }: ChildExited, ctx: &mut Self::Context) {
+        match child {
+            SupervisedChild::Reader(number) => self.reader_exited(number, &exit, ctx),
+            SupervisedChild::Accumulator => self.accumulator_exited(&exit, ctx),
+            SupervisedChild::Emitter(client) => self.emitter_exited(client, ctx),
         }
-        self.record([accepted, run_policy], ctx);
-        self.start_trying(ctx);
+    }
+}
+
+impl Handler<StoreFact> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, fact: StoreFact, ctx: &mut Self::Context) {
+        let event = match fact {
+            StoreFact::Admitted { facts } => {
+                fault::reach(FaultPoint::AdmissionAcknowledged);
+                StoreEvent::Admitted { facts }
+            }
+            StoreFact::Stored { facts } => {
+                fault::reach(FaultPoint::SegmentAcknowledged);
+                StoreEvent::Stored { facts }
+            }
+            StoreFact::Ended => {
+                fault::reach(FaultPoint::EndingAcknowledged);
+                StoreEvent::EndingStored
+            }
+            StoreFact::OwnershipLost(Conflict::KeyTaken) => StoreEvent::OwnershipLost(Disowned::KeyTaken),
+            StoreFact::OwnershipLost(conflict) => {
+                tracing::warn!(conflict = %conflict, "another owner has the response");
+                StoreEvent::OwnershipLost(Disowned::OtherOwner)
+            }
+            StoreFact::Refused => StoreEvent::Refused,
+        };
+        self.feed(RunEvent::Store(event), ctx);
+    }
+}
+
+impl Handler<StartQueued> for ResponseSupervisor {
+    type Result = ();
+
+    fn handle(&mut self, _: StartQueued, ctx: &mut Self::Context) {
+        self.feed(RunEvent::BackgroundSlotGranted, ctx);
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Verdict {
     Cancelled,
     /// The last client left.
     ClientLost,
+    /// A limit on the tools of this server was reached.
+    ToolLimit(Limit),
     /// Something failed.
     Failed(Cause),
 }
@@ -22,6 +24,7 @@ impl Verdict {
     pub fn of_limit(limit: Limit) -> Self {
         match limit {
             Limit::OutputBytes => Self::Failed(Cause::ContentTooLarge),
+            Limit::ToolCalls | Limit::Turns => Self::ToolLimit(limit),
         }
     }
 
@@ -36,6 +39,10 @@ impl Verdict {
             }
             Self::Cancelled => (Status::Cancelled, None, None),
             Self::ClientLost => (Status::Incomplete, None, Some("client_disconnected")),
+            Self::ToolLimit(Limit::Turns) => (Status::Incomplete, None, Some("max_turns")),
+            Self::ToolLimit(Limit::ToolCalls | Limit::OutputBytes) => {
+                (Status::Incomplete, None, Some("max_tool_calls"))
+            }
             Self::Failed(cause) => (Status::Failed, Some(*cause), None),
         };
         Ending { status, cause, incomplete_reason, finish_reason: self.finish_reason() }
@@ -46,7 +53,7 @@ impl Verdict {
             // A word of anybody's provider, and it goes into a column: PostgreSQL's text has no NUL.
             Self::Finished(reason) => Some(reason.as_str().chars().filter(|char| !char.is_control()).collect()),
             Self::Cancelled => Some("cancelled".to_owned()),
-            Self::ClientLost | Self::Failed(_) => None,
+            Self::ClientLost | Self::ToolLimit(_) | Self::Failed(_) => None,
         }
     }
 }

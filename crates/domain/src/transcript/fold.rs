@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Ending, Verdict,
+    Ending, ServerCalls, Verdict,
     output::{Cut, OutputBuilder, PartKind},
 };
 use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
@@ -23,6 +23,8 @@ pub struct Transcript {
     pub(super) output: OutputBuilder,
     pub(super) attempt: Option<AttemptState>,
     pub(super) calls: BTreeMap<Attempt, ProviderCall>,
+    pub(super) server_calls: Option<ServerCalls>,
+    pub(super) tools_started: u32,
     pub(super) verdict: Option<Verdict>,
     pub(super) ended: Option<(Ending, Timestamp)>,
 }
@@ -35,8 +37,8 @@ pub(super) struct Created {
 
 #[derive(Debug, Clone)]
 pub(super) struct AttemptState {
-    attempt: Attempt,
-    finished: bool,
+    pub(super) attempt: Attempt,
+    finished: Option<FinishReason>,
     failed: Option<Cause>,
 }
 
@@ -49,6 +51,10 @@ pub(super) struct ProviderCall {
     /// The provider's own id of its response.
     id: Option<String>,
     pub(super) usage: Option<Usage>,
+    /// How many items of output there were before it.
+    pub(super) first_item: usize,
+    /// How many pieces of output there were before it.
+    pieces_before: usize,
 }
 
 impl Transcript {
@@ -63,6 +69,8 @@ impl Transcript {
             output: OutputBuilder::new(id),
             attempt: None,
             calls: BTreeMap::new(),
+            server_calls: None,
+            tools_started: 0,
             verdict: None,
             ended: None,
         }
@@ -91,17 +99,22 @@ impl Transcript {
                 self.deadline.get_or_insert(at);
             }
             Fact::AttemptOpening { attempt, at: _, provider, model } => {
-                let call = ProviderCall { provider, model, opened: false, id: None, usage: None };
+                let (first_item, pieces_before) = (self.output.items.len(), self.output.pieces);
+                let (opened, id, usage) = (false, None, None);
+                let call = ProviderCall { provider, model, opened, id, usage, first_item, pieces_before };
                 self.open(attempt, call, events);
             }
             Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
             Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
-            Fact::ToolStarted { attempt, call: _ } => self.go_on_after(attempt),
+            Fact::ServerCallsRequired { attempt, calls } => self.require_calls(attempt, calls),
+            Fact::ToolStarted { attempt, call } => self.tool_started(attempt, call),
             Fact::ToolAnswered { attempt, call, output } => {
                 self.output.answer((attempt, call), output, ItemStatus::Completed, events);
+                self.tool_ended(attempt, call);
             }
             Fact::ToolFailed { attempt, call, message } => {
                 self.output.answer((attempt, call), message, ItemStatus::Incomplete, events);
+                self.tool_ended(attempt, call);
             }
             Fact::LimitReached { limit } => self.decide(Verdict::of_limit(limit)),
             Fact::CancelRequested { at: _ } => self.decide(Verdict::Cancelled),
@@ -180,7 +193,7 @@ impl Transcript {
         }
         let first = self.attempt.is_none();
         self.output.close(Cut::Everything, events);
-        self.attempt = Some(AttemptState { attempt, finished: false, failed: None });
+        self.attempt = Some(AttemptState { attempt, finished: None, failed: None });
         self.calls.insert(attempt, call);
         if first {
             let sequence_number = self.output.number();
@@ -197,12 +210,12 @@ impl Transcript {
         Some(LostCall { attempt, provider: provider.clone(), model: model.clone(), provider_response_id })
     }
 
-    fn is_running(&self, attempt: Attempt) -> bool {
+    pub(super) fn is_running(&self, attempt: Attempt) -> bool {
         self.verdict.is_none()
             && self
                 .attempt
                 .as_ref()
-                .is_some_and(|state| state.attempt == attempt && !state.finished && state.failed.is_none())
+                .is_some_and(|state| state.attempt == attempt && state.finished.is_none() && state.failed.is_none())
     }
 
     fn finish(&mut self, reason: FinishReason, events: &mut Vec<ResponseEvent>) {
@@ -211,10 +224,29 @@ impl Transcript {
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => Cut::Nothing,
         };
         self.output.close(cut, events);
-        if let Some(state) = &mut self.attempt {
-            state.finished = true;
+        let Some(state) = &mut self.attempt else { return };
+        state.finished = Some(reason.clone());
+        let goes_on = cut == Cut::Nothing && self.server_calls.as_ref().is_some_and(|it| it.attempt == state.attempt);
+        if !goes_on {
+            self.decide(Verdict::Finished(reason));
         }
-        self.decide(Verdict::Finished(reason));
+    }
+
+    pub(super) fn finish_reason(&self, attempt: Attempt) -> Option<&FinishReason> {
+        self.attempt.as_ref().filter(|state| state.attempt == attempt)?.finished.as_ref()
+    }
+
+    /// Whether the provider said, in that attempt, all that it had to say.
+    #[must_use]
+    pub fn has_finished(&self, attempt: Attempt) -> bool {
+        self.finish_reason(attempt).is_some()
+    }
+
+    /// How many pieces of output there were before that turn.
+    #[must_use]
+    pub fn pieces_before(&self, turn: u16) -> usize {
+        let mut calls = self.calls.iter().filter(|(attempt, _)| attempt.turn == turn);
+        calls.next().map_or(self.output.pieces, |(_, call)| call.pieces_before)
     }
 
     fn fail(&mut self, attempt: Attempt, cause: Cause) {
@@ -226,14 +258,14 @@ impl Transcript {
     }
 
     /// This server answers the calls of a finished turn itself: another turn follows.
-    fn go_on_after(&mut self, attempt: Attempt) {
+    pub(super) fn go_on_after(&mut self, attempt: Attempt) {
         let current = self.attempt.as_ref().is_some_and(|state| state.attempt == attempt);
         if current && matches!(self.verdict, Some(Verdict::Finished(_))) {
             self.verdict = None;
         }
     }
 
-    fn decide(&mut self, verdict: Verdict) {
+    pub(super) fn decide(&mut self, verdict: Verdict) {
         self.verdict.get_or_insert(verdict);
     }
 

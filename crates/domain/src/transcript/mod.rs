@@ -3,12 +3,16 @@
 mod ending;
 mod fold;
 mod output;
+mod server_calls;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use ending::{Ending, Verdict};
 pub use fold::Transcript;
+pub use server_calls::{ServerCallState, ServerCalls};
+pub use written::UnreportedTurn;
 
 /// The version of the fold that new logs are written for.
 ///

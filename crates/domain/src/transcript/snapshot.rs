@@ -93,28 +93,6 @@ impl Transcript {
         (!text.is_empty()).then_some(text)
     }
 
-    /// All that a model wrote, in order, whatever it is part of: what its tokens are estimated by. None if there is
-    /// none.
-    #[must_use]
-    pub fn written(&self) -> Option<String> {
-        let mut written = String::new();
-        for item in &self.output.items {
-            match item {
-                Item::Message(message) => message.content.iter().for_each(|part| written.push_str(part.text())),
-                Item::Reasoning(thought) => {
-                    thought.content.iter().for_each(|part| written.push_str(&part.text));
-                    thought.summary.iter().for_each(|part| written.push_str(&part.text));
-                }
-                Item::FunctionCall(call) => {
-                    written.push_str(&call.name);
-                    written.push_str(&call.arguments);
-                }
-                Item::FunctionCallOutput(_) | Item::Other(_) => {}
-            }
-        }
-        (!written.is_empty()).then_some(written)
-    }
-
     /// What the providers reported, summed; none where none did.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {

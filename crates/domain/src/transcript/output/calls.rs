@@ -1,6 +1,7 @@
 //! Function calls, and the answers of those that this server runs.
 
 use super::{Key, OutputBuilder, position, without_own};
+use crate::{Attempt, CallIndex};
 use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
 
 /// Where a function call stands in the output, and what became of it.
@@ -75,6 +76,19 @@ impl OutputBuilder {
             item.output = output;
         }
         self.close_item(index, status, events);
+    }
+
+    /// The call of that number, whatever became of it.
+    pub(in crate::transcript) fn function_call(&self, key: Key) -> Option<&FunctionCall> {
+        match self.items.get(self.calls.get(&key)?.index)? {
+            Item::FunctionCall(call) => Some(call),
+            Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
+        }
+    }
+
+    /// Whether the attempt made any calls but these.
+    pub(in crate::transcript) fn has_other_calls(&self, attempt: Attempt, is_one: impl Fn(CallIndex) -> bool) -> bool {
+        self.calls.keys().any(|(of, call)| *of == attempt && !is_one(*call))
     }
 
     pub(super) fn close_call(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {

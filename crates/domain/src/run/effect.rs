@@ -1,0 +1,258 @@
+//! What a run wants done.
+
+use std::time::Duration;
+
+use super::UsageEstimates;
+use crate::{Attempt, CallIndex, Cause, Fact, UnreportedTurn};
+use antiphon_protocol::ResponseEvent;
+
+/// Something that a run wants done. Effects are performed in their order; those that are answered say by which event.
+#[derive(Debug, Clone)]
+pub enum RunEffect {
+    /// These facts are to become durable. They are folded already.
+    Record(Vec<RecordedFact>),
+    /// What the facts below this number made visible may be shown.
+    Publish {
+        /// The number.
+        facts: u64,
+    },
+    /// Every client is told of a success from now on.
+    PromiseSuccess,
+    /// Whoever asked for the response is told that it is accepted.
+    AcceptAdmission,
+    /// Whoever asked for the response is told that it is not accepted.
+    RefuseAdmission(AdmissionFailure),
+    /// Builds the prompt of a turn. Answered by `PromptBuilt` or `PromptFailed`.
+    BuildPrompt {
+        /// The turn.
+        turn: u16,
+        /// Whether the model may still call tools of this server.
+        tools: ToolOffer,
+    },
+    /// The prompt is not needed after all.
+    StopBuildingPrompt,
+    /// The prompt is not needed any more.
+    DropPrompt,
+    /// Asks for a slot at the target's provider. Answered by `SlotGranted`, `SlotRefused`, `SlotTimedOut` or
+    /// `ProviderUnknown`.
+    RequestSlot {
+        /// Which target, from 0.
+        target: usize,
+        /// Where it waits.
+        queue: SlotQueue,
+        /// How long it waits at most; without one, for ever.
+        patience: Option<Duration>,
+    },
+    /// Gives the slot at the provider back, or stops waiting for one.
+    ReleaseSlot,
+    /// Asks the target's circuit breaker. Answered by `AttemptAdmitted`, `AttemptRefused` or `ProviderUnknown`.
+    AdmitAttempt {
+        /// Which target, from 0.
+        target: usize,
+        /// Whether it was asked before.
+        kind: AttemptKind,
+    },
+    /// Tells the circuit breaker of the admitted attempt.
+    ReportAttempt(AttemptReport),
+    /// Takes a retry out of the target's budget. Answered by `RetryAllowed` or `RetryDenied`.
+    SpendRetry {
+        /// Which target, from 0.
+        target: usize,
+    },
+    /// Asks the provider, whose answers are `ProviderSaid` and `ProviderEnded`.
+    OpenAttempt {
+        /// The attempt.
+        attempt: Attempt,
+        /// Which target, from 0.
+        target: usize,
+    },
+    /// Listens again to a call that a provider works on, from its beginning.
+    Reattach {
+        /// The attempt.
+        attempt: Attempt,
+        /// Which target, from 0.
+        target: usize,
+        /// The provider's own id of its response.
+        provider_response_id: String,
+    },
+    /// Closes the connection to the provider.
+    StopReading,
+    /// Closes the connection to the provider, and lets its work go on.
+    DetachCall,
+    /// Cancels a call that nobody listens to at its provider.
+    CancelAtProvider {
+        /// Which target, from 0.
+        target: usize,
+        /// The provider's own id of its response.
+        provider_response_id: String,
+    },
+    /// Runs a tool. Answered by `ToolEnded`.
+    RunTool(ToolCallRequest),
+    /// Stops all tools that run.
+    StopTools,
+    /// Starts a timer, or starts it anew.
+    StartTimer {
+        /// Which.
+        timer: Timer,
+        /// How long it runs.
+        after: Duration,
+    },
+    /// Stops a timer that runs.
+    StopTimer(Timer),
+    /// Every client is told that a provider has answered.
+    AnnounceOpened,
+    /// Every client is told that the database is away, and gets nothing more before it is back.
+    AnnounceUnavailable,
+    /// The queue of background responses may let the next one begin.
+    ReleaseBackgroundSlot,
+    /// Estimates the tokens of these turns. Answered by `UsageEstimated`.
+    EstimateUsage(Vec<UnreportedTurn>),
+    /// Keeps every client from being told of a success, unless one was. Answered by `SuccessWithdrawn`.
+    WithdrawSuccess,
+    /// The ending, which is folded already, is to become durable with all facts before it.
+    StoreEnding {
+        /// The tokens of turns whose provider reported none.
+        estimates: UsageEstimates,
+        /// Whether the response gives its idempotency key back.
+        releases_key: bool,
+    },
+    /// What the database refused is submitted again.
+    RetryStore,
+    /// The ending is durable: every client may be told.
+    Conclude,
+    /// Whoever asked to cancel is told how the response ended.
+    AnswerCancels,
+    /// Whoever asked to cancel is told that the database can't confirm it.
+    RefuseCancels,
+    /// Leaves the response to whoever owns it next. The last effect.
+    HandOver,
+    /// All is done. The last effect.
+    Leave,
+    /// The run can't go on here: the response is to be recovered. The last effect.
+    Abandon,
+    /// Something that is worth a line in the log.
+    Note(RunNote),
+}
+
+/// A fact, and what it made visible.
+#[derive(Debug, Clone)]
+pub struct RecordedFact {
+    /// How many facts there are with this one.
+    pub facts: u64,
+    /// The fact.
+    pub fact: Fact,
+    /// The events that it made.
+    pub events: Vec<ResponseEvent>,
+}
+
+/// Why a response is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdmissionFailure {
+    /// The database is away.
+    DatabaseAway,
+    /// Another response has the idempotency key.
+    KeyTaken,
+    /// This server failed.
+    Failed,
+}
+
+/// Where a response waits for a slot at a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotQueue {
+    /// In the line that is refused when it is full.
+    Bounded,
+    /// In the line however long it is: those that wait there are bounded elsewhere.
+    Unbounded,
+}
+
+/// Whether a turn asked the target before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptKind {
+    /// It did not.
+    First,
+    /// It did, and the retry budget was asked.
+    Retry,
+}
+
+/// What a circuit breaker is told of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptReport {
+    /// The provider answered with a success and will stream.
+    Answered,
+    /// It went well to its end.
+    Succeeded,
+    /// It failed.
+    Failed(Cause),
+    /// It was given up, which says nothing of the provider.
+    GivenUp,
+}
+
+/// A timer of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The pause before another attempt.
+    Pause,
+    /// The longest life of the response.
+    Deadline,
+    /// How long a response waits for a client to come back.
+    Grace,
+    /// The pause before the database is asked again.
+    StoreRetry,
+}
+
+/// Whether the model may call tools of this server in a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolOffer {
+    /// It may.
+    Offered,
+    /// A limit is reached, and the model is told so.
+    Exhausted,
+}
+
+/// A call of a tool that this server is to run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ToolCallRequest {
+    /// The attempt that called it.
+    pub attempt: Attempt,
+    /// Which of its function calls.
+    pub call: CallIndex,
+    /// The tool.
+    pub name: String,
+    /// The arguments, as the model wrote them.
+    pub arguments: String,
+}
+
+// Arguments are content, and content is in no log.
+impl std::fmt::Debug for ToolCallRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolCallRequest")
+            .field("attempt", &self.attempt)
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that is worth a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunNote {
+    /// How the response ends is decided, and no entry of the log says so yet.
+    EndingDecided,
+    /// An event of a replayed call was received before.
+    EventReplayed,
+    /// A replayed call differs from the first time.
+    ReplayDiverged,
+    /// The provider sent JSON that is nested too deeply.
+    JsonTooDeep,
+    /// The provider called a function that it may not call.
+    FunctionForbidden,
+    /// The provider cut its output into too many pieces.
+    TooManyPieces,
+    /// Another attempt follows one that failed.
+    AttemptFollows,
+    /// A call that lost its listener is listened to again.
+    CallRecovered,
+    /// The database is away for longer than the response waits.
+    DatabaseAway,
+    /// The response is left to another process.
+    HandedOver,
+}

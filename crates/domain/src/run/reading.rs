@@ -1,0 +1,160 @@
+//! What a provider says: screened, then recorded.
+
+use super::{
+    AttemptReport, Run, RunEffect, RunNote,
+    machine::take_state,
+    replay::ReplayDiverged,
+    state::{Reading, RunState},
+};
+use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent};
+use antiphon_protocol::Usage;
+
+/// The most items and parts of items that one response may have.
+const MAX_PIECES: usize = 4_096;
+
+/// What becomes of an event of a provider.
+enum Screened {
+    /// It was received before.
+    Known,
+    /// It is new and allowed.
+    Passed(ProviderEvent),
+    /// It is the last one: the response ends with this fact, after as much of the event as is allowed.
+    Stopped(Option<ProviderEvent>, Fact),
+}
+
+/// What is let through of one read.
+#[derive(Default)]
+struct ScreenedBatch {
+    facts: Vec<Fact>,
+    usage: Option<Usage>,
+    opened: bool,
+    /// What the response ends with, if it does.
+    last: Option<Fact>,
+}
+
+impl Run {
+    pub(super) fn provider_said(&mut self, attempt: Attempt, events: Vec<ProviderEvent>) {
+        let Some(mut reading) = take_state!(self, Reading) else { return };
+        if reading.call.attempt != attempt {
+            self.state = RunState::Reading(reading);
+            return;
+        }
+        let ScreenedBatch { mut facts, usage, opened, last } = self.screen_all(&mut reading, events);
+        if let Some(usage) = usage.filter(|usage| self.transcript.reported_usage(attempt) != Some(*usage)) {
+            facts.push(Fact::Provider { attempt, event: ProviderEvent::Usage(usage) });
+        }
+        let pieces_before = self.transcript.pieces();
+        if opened {
+            self.effects.push(RunEffect::ReportAttempt(AttemptReport::Answered));
+        }
+        self.record(facts);
+        self.note_received(&mut reading, opened);
+        let began = pieces_before == reading.turn.pieces_before && self.transcript.pieces() > pieces_before;
+        if began && !self.setup.policy.tools.are_any() {
+            // Nothing is tried again, and no turn follows: the prompt is of no more use.
+            self.effects.push(RunEffect::DropPrompt);
+        }
+        self.state = RunState::Reading(reading);
+        if let Some(last) = last {
+            self.finish(vec![last]);
+        } else if self.transcript.pieces() > MAX_PIECES {
+            self.note(RunNote::TooManyPieces);
+            self.finish(vec![nonsense(attempt)]);
+        }
+    }
+
+    fn screen_all(&mut self, reading: &mut Reading, events: Vec<ProviderEvent>) -> ScreenedBatch {
+        let mut batch = ScreenedBatch::default();
+        for event in events {
+            if let ProviderEvent::Usage(usage) = event {
+                // Some report with every word, and only the last report counts.
+                batch.usage = Some(usage);
+                continue;
+            }
+            match self.screen(reading, event) {
+                Screened::Known => self.note(RunNote::EventReplayed),
+                Screened::Passed(event) => let_through(reading, event, &mut batch),
+                Screened::Stopped(event, last) => {
+                    event.into_iter().for_each(|event| let_through(reading, event, &mut batch));
+                    batch.last = Some(last);
+                    break;
+                }
+            }
+        }
+        batch
+    }
+
+    fn screen(&mut self, reading: &mut Reading, event: ProviderEvent) -> Screened {
+        let nonsense = nonsense(reading.call.attempt);
+        let event = match &mut reading.filter {
+            Some(filter) => match filter.take_new(event) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Screened::Known,
+                Err(ReplayDiverged) => {
+                    self.note(RunNote::ReplayDiverged);
+                    return Screened::Stopped(None, nonsense);
+                }
+            },
+            None => event,
+        };
+        if let Some(note) = self.objection(&event) {
+            self.note(note);
+            return Screened::Stopped(None, nonsense);
+        }
+        reading.call.server_calls.extend(self.server_call(&event));
+        match self.allowance.take(event) {
+            AllowedOutput::Whole(event) => Screened::Passed(event),
+            AllowedOutput::Cut(event) => Screened::Stopped(event, Fact::LimitReached { limit: Limit::OutputBytes }),
+        }
+    }
+
+    fn objection(&self, event: &ProviderEvent) -> Option<RunNote> {
+        if event.is_too_deep() {
+            return Some(RunNote::JsonTooDeep);
+        }
+        let ProviderEvent::FunctionCallStarted { name, .. } = event else { return None };
+        let allowed = self.setup.request.may_call(name) || self.setup.policy.tools.runs(name);
+        (!allowed).then_some(RunNote::FunctionForbidden)
+    }
+
+    /// The function call that begins with the event, if this server runs it.
+    pub(super) fn server_call(&self, event: &ProviderEvent) -> Option<CallIndex> {
+        let ProviderEvent::FunctionCallStarted { call, name, .. } = event else { return None };
+        self.setup.policy.tools.runs(name).then_some(*call)
+    }
+
+    /// What is known by now of the call whose events were recorded.
+    fn note_received(&mut self, reading: &mut Reading, opened: bool) {
+        if opened {
+            self.opened = true;
+            self.effects.push(RunEffect::AnnounceOpened);
+        }
+        let call = &mut reading.call;
+        if call.received.is_some() && call.traceable_from.is_none() && self.transcript.lost_call().is_some() {
+            call.traceable_from = Some(self.transcript.facts());
+        }
+    }
+}
+
+/// Adds the event to what is recorded. Where the turn ends with calls that this server runs, the log says so before the
+/// end of the turn: the turn is then not the last one.
+fn let_through(reading: &mut Reading, event: ProviderEvent, batch: &mut ScreenedBatch) {
+    let call = &mut reading.call;
+    call.reattached = 0;
+    if let Some(received) = &mut call.received {
+        received.add(&event);
+    }
+    batch.opened |= matches!(event, ProviderEvent::Opened { .. });
+    let attempt = call.attempt;
+    if let ProviderEvent::Finished(FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_)) = &event
+        && !call.server_calls.is_empty()
+    {
+        batch.facts.push(Fact::ServerCallsRequired { attempt, calls: call.server_calls.clone() });
+    }
+    batch.facts.push(Fact::Provider { attempt, event });
+}
+
+/// What a provider said makes no sense.
+const fn nonsense(attempt: Attempt) -> Fact {
+    Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError }
+}

@@ -1,0 +1,202 @@
+//! What the store says, and how an ending becomes durable.
+
+use std::time::Duration;
+
+use super::{
+    AdmissionFailure, Disowned, Run, RunEffect, RunNote, StoreEvent, Timer, UsageEstimates,
+    machine::{AdmissionState, DatabaseState, take_state},
+    state::{RunState, Settling},
+};
+use crate::{Cause, Fact};
+use antiphon_protocol::Status;
+
+/// How long after a refusal the database is asked again.
+const STORE_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+impl Run {
+    /// Once the ending is durable the store has nothing more to say.
+    pub(super) fn store_event(&mut self, event: StoreEvent) {
+        if matches!(self.state, RunState::Over) {
+            return;
+        }
+        match event {
+            StoreEvent::Admitted { facts } => self.admitted(facts),
+            StoreEvent::Stored { facts } => self.make_durable(facts),
+            StoreEvent::EndingStored => self.conclude(),
+            StoreEvent::Refused => self.store_refused(),
+            StoreEvent::OwnershipLost(Disowned::KeyTaken) => self.give_way(),
+            StoreEvent::OwnershipLost(Disowned::OtherOwner) => {
+                self.refuse_admission(AdmissionFailure::Failed);
+                self.abandon();
+            }
+            StoreEvent::Silent { waited } => self.check_patience(waited),
+        }
+        self.proceed_when_durable();
+    }
+
+    fn admitted(&mut self, facts: u64) {
+        match self.admission {
+            AdmissionState::Accepted => return,
+            AdmissionState::Refused => {}
+            AdmissionState::Pending => {
+                if self.is_background() {
+                    // Its client is told so at once, whatever becomes of it.
+                    self.effects.push(RunEffect::PromiseSuccess);
+                }
+                self.effects.push(RunEffect::AcceptAdmission);
+            }
+        }
+        self.admission = AdmissionState::Accepted;
+        // What is not stored counts as durable once it is in memory, except for the ending.
+        self.make_durable(if self.setup.request.store { facts } else { self.transcript.facts() });
+        if let Some(settling) = take_state!(self, Settling) {
+            self.settle_admitted(settling);
+        }
+    }
+
+    fn settle_admitted(&mut self, settling: Settling) {
+        match settling {
+            Settling::AwaitingAdmission(last) => self.settle(last),
+            settling @ (Settling::Estimating(_) | Settling::Withdrawing(_) | Settling::Storing) => {
+                self.state = RunState::Settling(settling);
+            }
+        }
+    }
+
+    /// All facts below this number are durable, and may be shown.
+    pub(super) fn make_durable(&mut self, facts: u64) {
+        self.durable = self.durable.max(facts);
+        self.effects.push(RunEffect::Publish { facts: self.durable });
+    }
+
+    /// Does what waited for facts to become durable.
+    pub(super) fn proceed_when_durable(&mut self) {
+        if self.admission == AdmissionState::Accepted {
+            self.open_when_durable();
+            self.run_tools_when_durable();
+        }
+    }
+
+    fn store_refused(&mut self) {
+        if self.refuse_admission(AdmissionFailure::Failed) {
+            self.abandon();
+        } else {
+            self.start_timer(Timer::StoreRetry, STORE_RETRY_PAUSE);
+        }
+    }
+
+    /// Another response has the idempotency key: nothing is left of this one that could be settled.
+    fn give_way(&mut self) {
+        let held_slot = self.is_background() && self.state.is_undecided();
+        self.stop_everything();
+        if held_slot {
+            self.effects.push(RunEffect::ReleaseBackgroundSlot);
+        }
+        self.refuse_admission(AdmissionFailure::KeyTaken);
+        self.effects.push(RunEffect::Leave);
+    }
+
+    /// The run can't go on here. Whoever recovers the response decides how it ends.
+    fn abandon(&mut self) {
+        self.stop_everything();
+        self.effects.push(RunEffect::Abandon);
+    }
+
+    fn stop_everything(&mut self) {
+        let state = std::mem::replace(&mut self.state, RunState::Closed);
+        self.stop_own_work(&state);
+        self.stop_all_timers();
+    }
+
+    /// Answers who waits for the admission. False if nobody does any more.
+    fn refuse_admission(&mut self, failure: AdmissionFailure) -> bool {
+        let pending = self.admission == AdmissionState::Pending;
+        if pending {
+            self.admission = AdmissionState::Refused;
+            self.effects.push(RunEffect::RefuseAdmission(failure));
+        }
+        pending
+    }
+
+    /// Gives up waiting for the database once that took too long: the provider is stopped, and the clients'
+    /// connections end. The ending is made durable when the database is back.
+    fn check_patience(&mut self, waited: Duration) {
+        let patience = match self.admission {
+            AdmissionState::Pending => self.setup.limits.admission_patience,
+            AdmissionState::Refused | AdmissionState::Accepted => self.setup.limits.outage_patience,
+        };
+        if waited < patience || self.database == DatabaseState::GivenUp {
+            return;
+        }
+        self.note(RunNote::DatabaseAway);
+        self.fail(Cause::DatabaseUnavailable);
+        self.refuse_admission(AdmissionFailure::DatabaseAway);
+        self.database = DatabaseState::GivenUp;
+        self.effects.extend([RunEffect::AnnounceUnavailable, RunEffect::RefuseCancels]);
+    }
+
+    /// Brings the ending about: the admission first, then the usage that no provider reported, then the last facts.
+    pub(super) fn settle(&mut self, last: Vec<Fact>) {
+        if self.admission != AdmissionState::Accepted {
+            self.state = RunState::Settling(Settling::AwaitingAdmission(last));
+            return;
+        }
+        let unreported = self.transcript.unreported_turns();
+        if unreported.is_empty() {
+            return self.end(last, UsageEstimates::default());
+        }
+        self.effects.push(RunEffect::EstimateUsage(unreported));
+        self.state = RunState::Settling(Settling::Estimating(last));
+    }
+
+    pub(super) fn usage_estimated(&mut self, estimates: UsageEstimates) {
+        let Some(settling) = take_state!(self, Settling) else { return };
+        match settling {
+            Settling::Estimating(last) => self.end(last, estimates),
+            settling @ (Settling::AwaitingAdmission(_) | Settling::Withdrawing(_) | Settling::Storing) => {
+                self.state = RunState::Settling(settling);
+            }
+        }
+    }
+
+    /// Folds the last facts and the ending, which become durable together: no append must carry the terminal event.
+    fn end(&mut self, last: Vec<Fact>, estimates: UsageEstimates) {
+        let ended = Fact::Ended { at: self.now };
+        self.append(last.into_iter().chain([ended]).collect());
+        // A response that failed without output, and of which no client was told a success, gives its idempotency key
+        // back: from here on its clients are told of the failure, and the request may be repeated.
+        if self.transcript.status() == Status::Failed && self.transcript.pieces() == 0 {
+            self.effects.push(RunEffect::WithdrawSuccess);
+            self.state = RunState::Settling(Settling::Withdrawing(estimates));
+        } else {
+            self.store_ending(estimates, false);
+        }
+    }
+
+    pub(super) fn success_withdrawn(&mut self, in_time: bool) {
+        let Some(settling) = take_state!(self, Settling) else { return };
+        match settling {
+            Settling::Withdrawing(estimates) => self.store_ending(estimates, in_time && self.setup.claims_key),
+            settling @ (Settling::AwaitingAdmission(_) | Settling::Estimating(_) | Settling::Storing) => {
+                self.state = RunState::Settling(settling);
+            }
+        }
+    }
+
+    fn store_ending(&mut self, estimates: UsageEstimates, releases_key: bool) {
+        self.effects.push(RunEffect::StoreEnding { estimates, releases_key });
+        self.state = RunState::Settling(Settling::Storing);
+    }
+
+    /// The ending is durable: everybody may see it.
+    fn conclude(&mut self) {
+        if !matches!(self.state, RunState::Settling(Settling::Storing)) {
+            return;
+        }
+        self.make_durable(self.transcript.facts());
+        self.stop_all_timers();
+        self.state = RunState::Over;
+        self.effects.extend([RunEffect::Conclude, RunEffect::AnswerCancels]);
+        self.leave_when_served();
+    }
+}

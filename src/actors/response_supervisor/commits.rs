@@ -1,0 +1,122 @@
+//! From a fact to what clients see: folded, committed, emitted.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use crate::actors::{
+    client_emitter::{FrameBuffer, Memory, Past},
+    node::Node,
+    persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
+};
+use crate::domain::{Frame, RecordedFact, ResponseOptions, RunPlan, Transcript};
+use crate::journal::{CodecError, Log};
+use crate::vault::ResponseKey;
+
+/// What of a response is on its way from its fold to the database, and from there to its clients.
+#[derive(Debug)]
+pub(super) struct Commits {
+    pub(super) write_buffer: SharedWriteBuffer,
+    pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
+    /// Where clients find events that have left the frame buffer. None if nobody can come to the response later.
+    pub(super) past: Option<Past>,
+    /// Encoded events that may not be shown yet, with the number of facts that they need.
+    frames: VecDeque<(u64, Frame)>,
+    /// Credits to give back once so many facts are durable.
+    credit: VecDeque<(u64, usize)>,
+    /// Whether events are held back by clients: nothing else keeps what they have not seen.
+    is_held_back: bool,
+    facts: u64,
+    durable: u64,
+    /// Since when nothing became durable though something should.
+    waiting_since: Option<Instant>,
+}
+
+impl Commits {
+    /// Of a response that is as far as this transcript, all of which is durable.
+    pub(super) fn new(
+        settings: &ResponseOptions,
+        write_buffer: WriteBuffer,
+        past: Option<Past>,
+        transcript: &Transcript,
+    ) -> Self {
+        let is_stored = matches!(past, Some(Past::Log(_)));
+        let mut frame_buffer = FrameBuffer::new(settings.frame_buffer_bytes, is_stored);
+        frame_buffer.begin_at(transcript.next_sequence());
+        Self {
+            write_buffer: Rc::new(RefCell::new(write_buffer)),
+            frame_buffer: Rc::new(RefCell::new(frame_buffer)),
+            past,
+            frames: VecDeque::new(),
+            credit: VecDeque::new(),
+            is_held_back: !is_stored,
+            facts: transcript.facts(),
+            durable: transcript.facts(),
+            waiting_since: None,
+        }
+    }
+
+    /// Takes facts in that are to become durable, and the events that they made.
+    ///
+    /// # Errors
+    /// If a fact can't be encoded.
+    pub(super) fn push(&mut self, recorded: Vec<RecordedFact>) -> Result<(), CodecError> {
+        for RecordedFact { facts, fact, events } in recorded {
+            self.write_buffer.borrow_mut().push(&fact)?;
+            if let Some(past) = &self.past {
+                past.remember(&fact)?;
+            }
+            self.frames.extend(events.iter().map(|event| (facts, Frame::encode(event))));
+            self.facts = facts;
+        }
+        self.waiting_since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// What facts below this number made visible may be shown. True if anything is.
+    pub(super) fn publish(&mut self, facts: u64) -> bool {
+        self.durable = self.durable.max(facts);
+        if let Some(past) = &self.past {
+            past.commit(self.durable);
+        }
+        let all = self.durable >= self.facts;
+        self.waiting_since = (!all).then(Instant::now);
+        let mut published = false;
+        while let Some((_, frame)) = self.frames.pop_front_if(|(needs, _)| *needs <= facts) {
+            self.frame_buffer.borrow_mut().publish(frame);
+            published = true;
+        }
+        published
+    }
+
+    /// A read was taken in, and spent that much credit.
+    pub(super) fn spend_credit(&mut self, cost: usize) {
+        self.credit.push_back((self.facts, cost));
+    }
+
+    /// The credit to give back for what is durable. Without a log slow clients hold it back.
+    pub(super) fn due_credit(&mut self) -> usize {
+        if self.is_held_back && self.frame_buffer.borrow().is_full() {
+            return 0;
+        }
+        let mut bytes = 0;
+        let durable = self.durable;
+        while let Some((_, cost)) = self.credit.pop_front_if(|(needs, _)| *needs <= durable) {
+            bytes += cost;
+        }
+        bytes
+    }
+
+    /// For how long nothing became durable though something should have.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        self.waiting_since.map(|since| since.elapsed())
+    }
+}
+
+/// Where clients find events of a response that have left the frame buffer.
+pub(super) fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
+    match key {
+        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store.responses), key, plan.id))),
+        None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
+    }
+}

@@ -1,0 +1,215 @@
+//! The effects of a run, performed.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+
+use super::{
+    ResponseSupervisor, RunReport,
+    ending::{Estimate, finish_draft, outcome, usage_records},
+    provider::ReaderStart,
+};
+use crate::actors::{
+    client_stream::ResponsePhase,
+    persistence_accumulator::{Retry, Work},
+};
+use crate::domain::{
+    AdmissionFailure, Cause, Fact, RecordedFact, RunEffect, RunEvent, RunNote, Timer, ToolCallRequest, ToolResult,
+    UnreportedTurn, UsageEstimates,
+};
+use crate::fault::{self, FaultPoint};
+use crate::refusal::Refusal;
+
+/// What the model is told of a call of a tool that no part of this server runs.
+const UNKNOWN_TOOL: &str = "This server has no tool of that name.";
+
+impl ResponseSupervisor {
+    /// Performs an effect. What it answers at once, if it does, is an event of the run.
+    pub(super) fn perform(&mut self, effect: RunEffect, ctx: &mut Context<Self>) -> Option<RunEvent> {
+        match effect {
+            RunEffect::Record(facts) => self.record(facts, ctx),
+            RunEffect::Publish { facts } => self.publish(facts),
+            RunEffect::PromiseSuccess => drop(self.promise.succeed()),
+            RunEffect::AcceptAdmission => self.answer_admission(Ok(())),
+            RunEffect::RefuseAdmission(failure) => self.answer_admission(Err(refusal(failure))),
+            RunEffect::BuildPrompt { turn, tools } => return self.build_prompt(turn, tools, ctx),
+            RunEffect::StopBuildingPrompt => self.stop_building_prompt(ctx),
+            RunEffect::DropPrompt => self.drop_prompt(),
+            RunEffect::RequestSlot { target, queue, patience } => {
+                return self.request_slot(target, queue, patience, ctx);
+            }
+            RunEffect::ReleaseSlot => self.release_slot(ctx),
+            RunEffect::AdmitAttempt { target, kind } => return Some(self.admit_attempt(target, kind)),
+            RunEffect::ReportAttempt(report) => self.report_attempt(report),
+            RunEffect::SpendRetry { target } => return Some(self.spend_retry(target)),
+            RunEffect::OpenAttempt { attempt, target } => {
+                fault::reach(FaultPoint::AttemptDurable);
+                return self.start_reader(attempt, target, ReaderStart::Open, ctx);
+            }
+            RunEffect::Reattach { attempt, target, provider_response_id } => {
+                fault::reach(FaultPoint::CallReattached);
+                return self.start_reader(attempt, target, ReaderStart::Reattach(provider_response_id), ctx);
+            }
+            RunEffect::StopReading => self.provider.stop_reading(),
+            RunEffect::DetachCall => self.provider.detach_call(),
+            RunEffect::CancelAtProvider { target, provider_response_id } => {
+                self.cancel_at_provider(target, provider_response_id);
+            }
+            RunEffect::RunTool(call) => return Some(unknown_tool(&call)),
+            // No tool runs beside the actor: each call is answered at once.
+            RunEffect::StopTools => {}
+            RunEffect::StartTimer { timer, after } => self.start_timer(timer, after, ctx),
+            RunEffect::StopTimer(timer) => self.stop_timer(timer, ctx),
+            RunEffect::AnnounceOpened => self.clients.announce_opened(),
+            RunEffect::AnnounceUnavailable => self.announce_unavailable(),
+            RunEffect::ReleaseBackgroundSlot => {
+                self.registry.do_send(RunReport::BackgroundSlotReleased(self.plan.id));
+            }
+            RunEffect::EstimateUsage(turns) => self.estimate_usage(turns, ctx),
+            RunEffect::WithdrawSuccess => return Some(RunEvent::SuccessWithdrawn { in_time: self.promise.fail() }),
+            RunEffect::StoreEnding { estimates, releases_key } => self.store_ending(&estimates, releases_key),
+            RunEffect::RetryStore => self.retry_store(),
+            RunEffect::Conclude => self.conclude(),
+            RunEffect::AnswerCancels => self.answer_cancels(),
+            RunEffect::RefuseCancels => self.refuse_cancels(),
+            RunEffect::HandOver => self.leave(RunReport::HandedOver(self.plan.id), ctx),
+            RunEffect::Leave => self.leave(RunReport::Concluded(self.plan.id), ctx),
+            RunEffect::Abandon => ctx.stop(),
+            RunEffect::Note(note) => self.log(note),
+        }
+        None
+    }
+
+    fn record(&mut self, facts: Vec<RecordedFact>, ctx: &mut Context<Self>) {
+        let opens = facts.iter().any(|recorded| matches!(recorded.fact, Fact::AttemptOpening { .. }));
+        if let Err(error) = self.commits.push(facts) {
+            tracing::error!(error = %error, "a fact could not be encoded");
+            return ctx.stop();
+        }
+        if let Some(accumulator) = &self.accumulator {
+            accumulator.addr().do_send(Work);
+        }
+        if opens {
+            fault::reach(FaultPoint::AttemptOpening);
+        }
+    }
+
+    fn publish(&mut self, facts: u64) {
+        if self.commits.publish(facts) {
+            fault::reach(FaultPoint::FramePublished);
+            self.clients.nudge();
+        }
+        self.give_credit();
+    }
+
+    fn answer_admission(&mut self, answer: Result<(), Refusal>) {
+        if let Some(reply) = self.admission.take() {
+            // Who asked may have left; their connection says so.
+            let _left = reply.send(answer);
+        }
+    }
+
+    fn start_timer(&mut self, timer: Timer, after: Duration, ctx: &mut Context<Self>) {
+        self.stop_timer(timer, ctx);
+        let handle = ctx.run_later(after, move |supervisor, ctx| {
+            supervisor.timers.remove(&timer);
+            supervisor.feed(RunEvent::TimerFired(timer), ctx);
+        });
+        self.timers.insert(timer, handle);
+    }
+
+    fn stop_timer(&mut self, timer: Timer, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.timers.remove(&timer) {
+            ctx.cancel_future(handle);
+        }
+    }
+
+    fn announce_unavailable(&self) {
+        self.commits.frame_buffer.borrow_mut().unavailable = true;
+        self.clients.announce(&ResponsePhase::Unavailable);
+        self.clients.nudge();
+    }
+
+    /// Usage that no provider reported is estimated off this thread.
+    fn estimate_usage(&mut self, turns: Vec<UnreportedTurn>, ctx: &mut Context<Self>) {
+        let (node, encoding) = (Arc::clone(&self.node), self.plan.encoding);
+        let estimated = async move {
+            let mut output_tokens = BTreeMap::new();
+            for UnreportedTurn { turn, text } in turns {
+                output_tokens.insert(turn, node.estimate(encoding, text).await);
+            }
+            UsageEstimates { output_tokens }
+        };
+        ctx.spawn(estimated.into_actor(self).map(|estimates, supervisor, ctx| {
+            supervisor.feed(RunEvent::UsageEstimated(estimates), ctx);
+        }));
+    }
+
+    fn store_ending(&mut self, estimates: &UsageEstimates, releases_key: bool) {
+        let transcript = self.run.transcript();
+        let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
+        let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: estimates };
+        let usage = usage_records(transcript, who, &estimate, self.node.clock.now());
+        let mut write_buffer = self.commits.write_buffer.borrow_mut();
+        let owner = (self.plan.id, write_buffer.epoch());
+        if let Some(mut draft) = finish_draft(transcript, owner, usage) {
+            draft.ending.releases_key = releases_key;
+            write_buffer.end(draft);
+        }
+        if let Some(accumulator) = &self.accumulator {
+            accumulator.addr().do_send(Work);
+        }
+    }
+
+    fn retry_store(&self) {
+        if let Some(accumulator) = &self.accumulator {
+            accumulator.addr().do_send(Retry);
+        }
+    }
+
+    fn conclude(&mut self) {
+        let Some(outcome) = outcome(self.run.transcript(), self.run.hint()).map(Arc::new) else { return };
+        tracing::info!(status = outcome.status.as_str(), cause = outcome.cause.map(Cause::as_str), "response ended");
+        self.commits.frame_buffer.borrow_mut().over = true;
+        fault::reach(FaultPoint::EndingConcluded);
+        self.clients.announce(&ResponsePhase::Ended(Arc::clone(&outcome)));
+        self.clients.nudge();
+        self.outcome = Some(outcome);
+    }
+
+    fn leave(&self, report: RunReport, ctx: &mut Context<Self>) {
+        self.registry.do_send(report);
+        ctx.stop();
+    }
+
+    fn log(&self, note: RunNote) {
+        let provider = self.provider_name();
+        match note {
+            RunNote::EndingDecided => fault::reach(FaultPoint::EndingDecided),
+            RunNote::EventReplayed => fault::reach(FaultPoint::FactRecognized),
+            RunNote::ReplayDiverged => tracing::warn!(provider, "a replayed call differs from the first time"),
+            RunNote::JsonTooDeep => tracing::warn!(provider, "a provider sent JSON that is nested too deeply"),
+            RunNote::FunctionForbidden => {
+                tracing::warn!(provider, "a provider called a function that it may not call");
+            }
+            RunNote::TooManyPieces => tracing::warn!(provider, "a provider cut its output into too many pieces"),
+            RunNote::AttemptFollows => tracing::info!("another attempt follows"),
+            RunNote::CallRecovered => tracing::info!(provider, "a lost call is listened to again"),
+            RunNote::DatabaseAway => tracing::error!("the database is away for longer than the response waits"),
+            RunNote::HandedOver => tracing::info!("the response is left to another process"),
+        }
+    }
+}
+
+fn unknown_tool(call: &ToolCallRequest) -> RunEvent {
+    let result = ToolResult::Failed(UNKNOWN_TOOL.to_owned());
+    RunEvent::ToolEnded { attempt: call.attempt, call: call.call, result }
+}
+
+const fn refusal(failure: AdmissionFailure) -> Refusal {
+    match failure {
+        AdmissionFailure::DatabaseAway => Refusal::DatabaseUnavailable,
+        AdmissionFailure::KeyTaken => Refusal::IdempotencyKeyInUse,
+        AdmissionFailure::Failed => Refusal::Internal,
+    }
+}
