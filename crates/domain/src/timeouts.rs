@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// How long a provider may take. Each is the longest wait; what runs over has a cause of its own.
+/// How long a provider may take. Each timeout that runs out is a cause of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timeouts {
     /// For a connection, TLS included.
     pub connect: Duration,
     /// From the call to the headers of its answer, connecting included.
     pub first_byte: Duration,
-    /// Between two events, once the headers are there. Comments and pieces of events are none.
+    /// Between two events, once the headers are there. Comments and incomplete events do not count.
     pub idle: Duration,
     /// For all of a response, from its first attempt on.
     pub total: Duration,

@@ -1,4 +1,4 @@
-//! From what a client wrote to what it asked for, or to the first parameter that can't be honoured.
+//! Turns the body that a client sent into a request, or finds the first parameter that can't be honoured.
 
 mod content;
 mod input;
