@@ -3,7 +3,7 @@
 use super::{TokenError, count_blocking};
 use antiphon_domain::Encoding;
 
-/// Counts with tiktoken. It implements the ports of those who need counts.
+/// A tokenizer that counts with tiktoken, and implements the counting ports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tiktoken;
 
