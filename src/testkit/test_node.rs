@@ -17,7 +17,7 @@ use crate::domain::{
     DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
 };
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
-use crate::store::{SqlOptions, SqlStore};
+use crate::store::{SqlStore, StoreOptions};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
 
@@ -131,7 +131,7 @@ impl TestNode {
         (options, limits): (ResponseOptions, ProviderOptions),
         provider: PuppetProvider,
     ) -> Self {
-        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
+        let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.expect("a database"));
         sql.migrate().await.expect("the tables");
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());

@@ -16,7 +16,7 @@ use antiphon::{
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore},
+    store::{SqlStore, StoreOptions},
     testkit::{Script, ScriptedProvider},
     vault::{KeyRing, Vault},
 };
@@ -69,7 +69,7 @@ impl Listener {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.unwrap());
         sql.migrate().await.unwrap();
         let vault = Vault::new(KeyRing::generate().unwrap(), sql.clone());
         let user = AccountService::new(sql.clone(), vault.clone()).create_user("somebody", AT).await.unwrap().id;

@@ -88,7 +88,8 @@ pub enum DisconnectPolicy {
 }
 
 /// A tokenizer's vocabulary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// OpenAI's models since GPT-4o.
     #[default]

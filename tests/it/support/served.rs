@@ -13,7 +13,7 @@ use antiphon::{
     journal::Log,
     protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
     provider::Provider,
-    store::{ResponseRow, ResponseStore, SqlOptions, SqlStore},
+    store::{ResponseRow, ResponseStore, SqlStore, StoreOptions},
     tokens::TokenError,
     vault::{KeyRing, Vault},
 };
@@ -61,7 +61,7 @@ impl Served {
     pub(crate) async fn start(provider: impl Provider) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let store = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        let store = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.unwrap());
         store.migrate().await.unwrap();
         let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
         let accounts = AccountService::new(store.clone(), vault.clone());

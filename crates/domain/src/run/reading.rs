@@ -3,7 +3,7 @@
 use super::{
     AttemptReport, Run, RunEffect, RunNote,
     machine::take_state,
-    replay::ReplayDiverged,
+    replay::{ReplayDiverged, ReplayFilter},
     state::{Reading, RunState},
 };
 use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent};
@@ -67,8 +67,12 @@ impl Run {
         let mut batch = ScreenedBatch::default();
         for event in events {
             if let ProviderEvent::Usage(usage) = event {
-                // Some providers report usage with every chunk; only the last report counts.
-                batch.usage = Some(usage);
+                // Some providers report usage with every chunk; only the last report counts. A report that is replayed
+                // was recorded the first time.
+                let is_replayed = reading.filter.as_ref().is_some_and(ReplayFilter::is_replaying);
+                if !is_replayed || self.transcript.reported_usage(reading.call.attempt).is_none() {
+                    batch.usage = Some(usage);
+                }
                 continue;
             }
             match self.screen(reading, event) {
