@@ -1,4 +1,4 @@
-//! The policy of a run: what applies to it beside the request that its client sees.
+//! How a response is run, beside what its client sees of the request.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::DisconnectPolicy;
 
-/// What another process needs, beside the request, to resume a response whose process has died.
+/// How a response is run: what another process must know of its acceptance to resume it.
 ///
 /// Kept as JSON: later versions may add fields, each with a default that means what its absence meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPolicy {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
-    /// The name under which the caller's slots at providers are counted.
+    /// Whom slots at providers are counted for.
     pub caller: String,
     /// What happens when the last client leaves.
     pub disconnect: DisconnectPolicy,

@@ -1,4 +1,4 @@
-//! Turns the body that a client sent into a request, or finds the first parameter that can't be honoured.
+//! Checks the body of a request: makes the request of it, or names the first parameter that can't be honoured.
 
 mod content;
 mod input;
