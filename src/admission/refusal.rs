@@ -3,6 +3,7 @@
 use crate::domain::{Incoherent, Violation};
 use crate::protocol::ResponseId;
 use crate::refusal;
+use crate::tokens::PromptError;
 
 /// Why a request is not admitted. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,15 @@ impl From<Refusal> for refusal::Refusal {
             }
             Refusal::HistoryTooLong { most } => Violation::history_too_long(most).into(),
             Refusal::History(refusal) => refusal,
+        }
+    }
+}
+
+impl From<PromptError> for Refusal {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::TooLong { tokens, limit } => Self::ContextTooLong { tokens, budget: limit },
+            PromptError::Uncountable => Self::Uncountable,
         }
     }
 }

@@ -1,23 +1,23 @@
-//! What a provider is asked.
+//! The prompt that a provider is sent.
 
 use super::{Request, ToolOffer, close_calls, current_turn};
 use antiphon_protocol::{Item, ResponseId};
 
-/// Instructions and the items of the conversation so far, oldest first.
+/// Instructions, and the items of the conversation, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
-    /// Stand above the conversation and are not part of its history.
+    /// Instructions of this request alone, which are not part of the history.
     pub instructions: Option<String>,
     /// History first, then the input of this request.
     pub items: Vec<Item>,
 }
 
-/// What the model is told when it can call no more tools of this server.
+/// The note to the model when it can call no more tools of this server.
 const TOOLS_EXHAUSTED: &str = "No more tools can be called. Answer with what is known.";
 
 impl Prompt {
     /// The prompt of a later turn: after this one comes the output so far, and, where the model can call no more tools
-    /// of this server, a word about that.
+    /// of this server, a note that says so.
     #[must_use]
     pub fn continued(&self, output: &[Item], tools: ToolOffer) -> Self {
         let mut items = self.items.clone();
@@ -35,16 +35,23 @@ impl Prompt {
 }
 
 /// What a prompt is made of, before it is known what of the history fits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PromptParts<'a> {
     /// The response that the prompt is for.
     pub response: ResponseId,
     /// What was asked for: instructions stand in the prompt; tools and the schema of the answer stand beside it.
     pub request: &'a Request,
-    /// What was said before, oldest first.
+    /// The history, oldest first.
     pub history: &'a [Item],
     /// The input of the request. Never shortened.
     pub input: &'a [Item],
+}
+
+// What was said is content, and content is in no log.
+impl std::fmt::Debug for PromptParts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptParts").field("response", &self.response).finish_non_exhaustive()
+    }
 }
 
 impl PromptParts<'_> {
@@ -56,7 +63,7 @@ impl PromptParts<'_> {
         Prompt { instructions: self.request.instructions.clone(), items }
     }
 
-    /// From which item of the history on everything belongs to the current turn, and is never left out.
+    /// The position in the history at which the current turn begins, which is never left out.
     #[must_use]
     pub fn current_turn(&self) -> usize {
         current_turn(self.history, self.input)

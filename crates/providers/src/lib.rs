@@ -1,7 +1,7 @@
 //! The port to model providers, and its adapters.
 //!
-//! A provider is asked once per attempt and answers with a stream of what it said. It knows nothing of
-//! responses, logs or clients. Imports `protocol` and `domain` only.
+//! A provider is asked once per attempt and answers with a stream of events. It knows nothing of responses, logs or
+//! clients. Imports `protocol` and `domain` only.
 
 mod anthropic;
 mod chat_completions;
@@ -62,8 +62,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Finds out whether the provider can be reached and takes its key, without having it work. Decides
-    /// nothing: what it finds is told to people.
+    /// Finds out whether the provider can be reached and takes its key, without having it work. The result is only
+    /// reported to people and decides nothing.
     fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
         future::ready(Ok(())).boxed_local()
     }
@@ -98,7 +98,7 @@ pub enum Error {
     #[error("the provider did not answer in time")]
     FirstByteTimeout,
     /// Nothing more came in time.
-    #[error("the provider fell silent")]
+    #[error("the provider sent no further event in time")]
     IdleTimeout,
     /// An answer that is no success.
     #[error("the provider answered with status {status}")]
@@ -107,10 +107,10 @@ pub enum Error {
         status: u16,
         /// The wait that the provider asked for, as it gave it.
         retry_after: Option<std::time::Duration>,
-        /// What its error was about, as far as that could be read.
+        /// The kind of its error, as far as that could be read.
         report: Report,
     },
-    /// Something that is not the provider's protocol.
+    /// An answer that violates the provider's protocol.
     #[error("the provider broke its protocol: {what}")]
     Protocol {
         /// What was wrong; never a quote.
@@ -124,7 +124,7 @@ pub enum Error {
     Closed,
 }
 
-/// What an error of a provider's own is about. Its words are not kept: they may quote content.
+/// The kind of an error that a provider reports. Its text is not kept: it may quote content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Report {
     /// Too many requests, or too many tokens.

@@ -1,4 +1,4 @@
-//! Counting one text.
+//! Counts texts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,33 +7,22 @@ use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 use super::slices::slices;
 use antiphon_domain::Encoding;
 
-/// Why there is no count.
+/// Why a text could not be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// More tokens than any column, budget or context holds.
     #[error("there are more than {} tokens", i32::MAX)]
     TooMany,
-    /// The tokenizer panicked on the text. It goes on serving others.
+    /// The tokenizer panicked on the text. It still serves other texts.
     #[error("the tokenizer failed")]
     Failed,
 }
 
-/// Counts the tokens of a text on the runtime's blocking threads, a slice at a time, so that long texts take turns
-/// with others and stop being counted when nobody waits any more.
-///
-/// # Errors
-/// [`TokenError`].
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub async fn text_tokens(encoding: Encoding, text: &str) -> Result<u32, TokenError> {
-    checked(count(encoding, vec![text]).await?)
-}
-
-/// Counts texts; short ones share a turn on a blocking thread.
-pub(super) async fn count(encoding: Encoding, texts: Vec<&str>) -> Result<u64, TokenError> {
+/// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
+/// others and stop being counted when nobody waits any more. Short ones share a turn.
+pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
     let mut tokens = 0;
-    for turn in turns(&texts) {
+    for turn in turns(texts) {
         let counted = tokio::task::spawn_blocking(move || {
             turn.iter().map(|slice| count_slice(encoding, slice)).sum::<Result<u64, TokenError>>()
         });
@@ -50,12 +39,12 @@ pub fn count_blocking(encoding: Encoding, text: &str) -> Result<u64, TokenError>
     slices(text).map(|slice| count_slice(encoding, slice)).sum()
 }
 
-/// A count that fits every place where counts are kept.
+/// The count as the number that columns and contexts keep.
 pub(super) fn checked(tokens: u64) -> Result<u32, TokenError> {
     i32::try_from(tokens).map(i32::cast_unsigned).map_err(|_| TokenError::TooMany)
 }
 
-/// What is counted without letting others in between: about a slice of text, in one or many pieces.
+/// The work that is done without a pause for others: about a slice of text, in one or many pieces.
 fn turns<'a>(texts: &'a [&str]) -> impl Iterator<Item = Vec<String>> + use<'a> {
     let mut pieces = texts.iter().flat_map(|text| slices(text)).peekable();
     std::iter::from_fn(move || {

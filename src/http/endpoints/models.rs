@@ -3,8 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::admission::Model;
-use crate::domain::Violation;
+use crate::domain::{Model, Violation};
 use crate::http::{ApiError, HttpState, authentication::Authenticated};
 
 #[derive(Serialize)]
@@ -32,7 +31,7 @@ pub(in crate::http) async fn list_models(
     _: Authenticated,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let data = state.antiphon.admission().models.iter().map(ModelObject::from).collect();
+    let data = state.antiphon.admission().models().iter().map(ModelObject::from).collect();
     Ok(HttpResponse::Ok().json(ModelList { object: "list", data }))
 }
 
@@ -43,6 +42,6 @@ pub(in crate::http) async fn retrieve_model(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     let name: String = request.match_info().load().map_err(|_| Violation::unknown_model(""))?;
-    let model = state.antiphon.admission().models.get(&name).ok_or_else(|| Violation::unknown_model(&name))?;
+    let model = state.antiphon.admission().models().get(&name).ok_or_else(|| Violation::unknown_model(&name))?;
     Ok(HttpResponse::Ok().json(ModelObject::from(&*model)))
 }

@@ -12,20 +12,19 @@ use actix_web::{
     web,
 };
 use async_trait::async_trait;
-use futures_util::future::{BoxFuture, poll_fn};
+use futures_util::future::poll_fn;
 use serde_json::{Value, json};
 
 use crate::access::{AuthError, Principal};
-use crate::actors::{DeliveryMode, EstimateTokens, ProviderOptions, ResponsePhase};
-use crate::admission::{Model, PromptCounter};
+use crate::actors::{DeliveryMode, ProviderOptions, ResponsePhase};
 use crate::antiphon::Antiphon;
-use crate::domain::{Encoding, Idempotency, Prompt, ResponseOptions, RetryPolicy, RunPolicy, Target};
+use crate::domain::{Encoding, Idempotency, Model, Prompt, ResponseOptions, RetryPolicy, RunPolicy, Target};
 use crate::http::{Authenticate, HttpOptions, HttpState, envelope::no_route, health, request_id::identify, scope};
 use crate::journal::Log;
-use crate::protocol::{ResponseEvent, ResponseId, TextFormat, Tool, UserId};
+use crate::protocol::{ResponseEvent, ResponseId, UserId};
 use crate::store::MemoryStore;
 use crate::testkit::{Call, FlakyStore, ManualClock, PuppetProvider};
-use crate::tokens::TokenError;
+use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
 
 pub(super) const KEY: &str = "sk-good";
@@ -35,19 +34,13 @@ pub(super) const KEY: &str = "sk-good";
 struct ByteCounter;
 
 #[async_trait]
-impl PromptCounter for ByteCounter {
+impl TokenCounter for ByteCounter {
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        Ok(texts.iter().map(|text| text.len() as u64).sum())
+    }
+
     async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
         u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TokenError::TooMany)
-    }
-
-    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
-        Ok(0)
-    }
-}
-
-impl EstimateTokens for ByteCounter {
-    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
-        Box::pin(async move { text.len() as u64 })
     }
 }
 
@@ -205,8 +198,7 @@ impl Api {
             .models(["m", "org/name"].into_iter().map(|id| model(id, "p")).collect())
             .responses(options.responses)
             .clock(options.clock)
-            .tokens(ByteCounter)
-            .counter(ByteCounter);
+            .token_counter(ByteCounter);
         for (name, other) in options.others {
             builder = builder.provider_with_options(name, other, options.provider).model(model(name, name));
         }

@@ -1,4 +1,4 @@
-//! What form the text is to have, how hard the model is to think, and what else the answer is to hold.
+//! The parameters of the output: `text`, `reasoning`, `top_logprobs` and `include`.
 
 use super::{Violation, keys::Keys, metadata::json_length};
 use crate::{LimitOptions, Request};
@@ -11,7 +11,7 @@ const SUMMARIES: [&str; 3] = ["auto", "concise", "detailed"];
 /// What can be asked for beside the text.
 const INCLUDES: [&str; 2] = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING];
 
-/// What can be asked for and concerns kinds of items which a response of this server never has.
+/// What can be asked for without effect: it concerns kinds of items that no response of this server has.
 const VACUOUS_INCLUDES: [&str; 6] = [
     "file_search_call.results",
     "web_search_call.results",
@@ -82,7 +82,7 @@ pub(super) fn top_logprobs_of(create: &CreateResponse) -> Result<u8, Violation> 
     u8::try_from(asked).ok().filter(|_| asked <= MAX_TOP_LOGPROBS).ok_or_else(refusal)
 }
 
-/// What else the answer is to hold, each thing once. Who asks for alternatives of tokens wants to have them.
+/// The values of `include`, each once. A request with `top_logprobs` always includes the probabilities.
 pub(super) fn include_of(create: &CreateResponse, top_logprobs: u8) -> Result<Vec<String>, Violation> {
     let given = create.include.as_deref().unwrap_or_default();
     check_include(given)?;
