@@ -10,6 +10,7 @@ use crate::journal::LogError;
 use crate::protocol::{ResponseId, Status};
 use crate::provider::GateRefusal;
 use crate::store::{self, AccountError};
+use crate::tokens::PromptError;
 use crate::vault;
 
 /// How long to wait before another try where nothing else tells the time.
@@ -88,6 +89,18 @@ impl Refusal {
             | Self::IdempotencyResultDeleted
             | Self::NodeFailed
             | Self::Internal => None,
+        }
+    }
+}
+
+impl From<PromptError> for Refusal {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::TooLong { tokens, limit } => Violation::prompt_too_long(tokens, limit).into(),
+            PromptError::Uncountable => {
+                tracing::error!("a prompt's tokens could not be counted");
+                Self::Internal
+            }
         }
     }
 }

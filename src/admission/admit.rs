@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Refusal;
 use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
 use crate::domain::{
     DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
     ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
+use crate::refusal::Refusal;
 
 /// Makes plans of requests, with the models, limits and history of a node.
 #[derive(Debug, Clone)]
@@ -65,10 +65,10 @@ impl Admission {
         let Node { models, limits, token_counter, .. } = &*self.node;
         let id = ResponseId::new();
         let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
-        let model = models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
+        let model = models.get(&request.model).ok_or_else(|| Violation::unknown_model(&request.model))?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
         let history = self.history(user, &request).await?;
-        check_calls(&history, &input)?;
+        check_calls(&history, &input).map_err(Violation::from)?;
         let mut plan = RunPlan {
             id,
             user,
@@ -105,7 +105,9 @@ impl Admission {
         let History { items, complete } =
             history(&self.node, user, previous).await.map_err(|error| history_refusal(error, previous))?;
         match request.truncation {
-            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most: self.node.limits.history_items }),
+            Truncation::Disabled if !complete => {
+                Err(Violation::history_too_long(self.node.limits.history_items).into())
+            }
             Truncation::Disabled | Truncation::Auto => Ok(items),
         }
     }
@@ -114,8 +116,8 @@ impl Admission {
 fn history_refusal(error: HistoryError, previous: ResponseId) -> Refusal {
     match error {
         HistoryError::NotFound => Violation::previous_not_found(previous).into(),
-        HistoryError::StillRunning => Refusal::PreviousRunning { id: previous },
-        HistoryError::Read(refusal) => Refusal::History(refusal),
+        HistoryError::StillRunning => Refusal::StillRunning(previous),
+        HistoryError::Read(refusal) => refusal,
     }
 }
 
