@@ -1,4 +1,4 @@
-//! What was said before: the items of a response and its ancestors.
+//! The history of a conversation: the items of a response and its ancestors.
 
 use super::Node;
 use crate::protocol::{Item, ResponseId, Status, UserId};
@@ -9,9 +9,9 @@ use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 /// The items of a conversation so far, oldest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
-    /// At most as many as were asked for; the newest ones.
+    /// The newest items, at most as many as were asked for.
     pub items: Vec<Item>,
-    /// Whether these are all.
+    /// Whether these are all items of the conversation.
     pub complete: bool,
 }
 
@@ -24,7 +24,7 @@ pub enum HistoryError {
     /// The response has not ended.
     #[error("the response has not ended")]
     StillRunning,
-    /// It could not be read.
+    /// The history could not be read.
     #[error(transparent)]
     Read(Refusal),
 }
@@ -46,7 +46,7 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId, most: u
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
     for row in &rows {
         for side in [ItemSide::Output, ItemSide::Input] {
-            // What a failed response said is not part of the conversation; what it was asked is.
+            // The output of a failed response is not part of the conversation; its input is.
             if side == ItemSide::Output && row.status == Status::Failed {
                 continue;
             }
@@ -70,7 +70,7 @@ fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryE
     if last.status.is_terminal() { Ok(()) } else { Err(HistoryError::StillRunning) }
 }
 
-/// Appends the newest items of one side, newest first. True if some had no room.
+/// Appends the newest items of one side, newest first. Returns whether some had no room.
 async fn read(
     node: &Node,
     key: &UserKey,
@@ -94,12 +94,12 @@ async fn read(
     Ok(has_more)
 }
 
-/// A stored item as it was.
+/// Decrypts and parses a stored item.
 pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
     let place = CiphertextContext::Item { side: item.side, position: item.position };
     let json = key.open(place, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
-        tracing::error!(response.id = %item.response, "a stored item is no item");
+        tracing::error!(response.id = %item.response, "a stored item can't be parsed");
         Refusal::Internal
     })
 }

@@ -26,7 +26,7 @@ const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Counts the tokens of a text, off the caller's thread.
 pub trait EstimateTokens: fmt::Debug + Send + Sync + 'static {
-    /// How many tokens the text has, as near as can be told.
+    /// How many tokens the text has, approximately.
     fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64>;
 }
 
@@ -59,7 +59,7 @@ impl Node {
         targets.iter().map(run_target).collect()
     }
 
-    /// Takes the targets out whose provider can't honour a parameter of the request, and names the first such
+    /// Removes the targets whose provider can't honour a parameter of the request, and returns the first such
     /// parameter.
     pub(crate) fn keep_able(&self, targets: &mut Vec<Target>, request: &Request) -> Option<&'static str> {
         let mut refused = None;
@@ -72,7 +72,8 @@ impl Node {
         refused
     }
 
-    /// How many tokens the text has, in bounded time: where the tokenizer does not answer, by its length.
+    /// How many tokens the text has. If the tokenizer does not answer in time they are estimated from the length of
+    /// the text.
     pub(crate) async fn estimate(&self, encoding: Encoding, text: String) -> u64 {
         let by_length = text.len() as u64 / BYTES_PER_TOKEN;
         let counted = tokio::time::timeout(ESTIMATE_PATIENCE, self.tokens.estimate(encoding, text));
@@ -88,26 +89,26 @@ impl Node {
 pub(crate) struct Node {
     /// The node's name in the database.
     pub(crate) name: String,
-    /// The record of all responses.
+    /// The store of all responses.
     pub(crate) store: Store,
     /// What opens and seals content.
     pub(crate) vault: Vault,
-    /// The way to the journal writer.
+    /// The handle to the journal writer.
     pub(crate) journal: Journal,
-    /// Its epoch and its lease.
+    /// The node's epoch and lease.
     pub(crate) ownership: Arc<NodeOwnership>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
-    /// Plans responses again that an earlier process had accepted.
+    /// The planner of responses that an earlier process had accepted.
     pub(crate) planner: Option<Arc<dyn Planner>>,
-    /// Counts tokens where a provider reports none.
+    /// The estimator of tokens, for providers that report none.
     pub(crate) tokens: Arc<dyn EstimateTokens>,
-    /// The threads that the actors live on.
+    /// The threads that the actors run on.
     pub(crate) arbiters: Arbiters,
-    /// Who is alive.
+    /// The actors that run.
     pub(crate) roster: Roster<Label>,
-    /// How patient the actors are.
+    /// The timeouts and limits of responses.
     pub(crate) settings: ResponseOptions,
 }

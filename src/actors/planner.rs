@@ -1,4 +1,4 @@
-//! Planning an accepted response once more, for a process that only has its record.
+//! Planning an accepted response again from what is stored of it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -11,39 +11,39 @@ use crate::refusal::Refusal;
 use crate::store::{ItemQuery, ItemSide, SortOrder};
 use crate::vault::ResponseKey;
 
-/// How long is waited between two looks at a database that is away.
+/// The pause between two reads while the database is unavailable.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// More items than the body of a request can hold.
 const MOST_ITEMS: u32 = 1 << 30;
 
-/// Tells what the provider of an accepted response is asked, and where. A node without one can't run what an earlier
-/// process had accepted and not begun.
+/// Plans the prompt and the targets of accepted responses. A node without a planner can't run responses that an
+/// earlier process had accepted and not begun.
 #[async_trait]
 pub trait Planner: fmt::Debug + Send + Sync + 'static {
-    /// The model of that name, as far as its running response needs to know it.
+    /// The model of that name, as far as a running response needs it.
     fn model(&self, name: &str) -> Option<KnownModel>;
 
     /// The most items that a plan's history has.
     fn history_items(&self) -> usize;
 
-    /// Plans a response from what its record holds.
+    /// Plans a response from what is stored of it.
     ///
     /// # Errors
-    /// [`PlanRefusal`]: what was possible when the response was accepted no longer is.
+    /// [`PlanRefusal`]: the response can't be run any more.
     async fn plan(&self, accepted: Accepted) -> Result<PlannedRun, PlanRefusal>;
 }
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownModel {
-    /// The tokenizer that fits it.
+    /// The encoding of its tokenizer.
     pub encoding: Encoding,
-    /// Where it is asked.
+    /// The targets that serve it.
     pub targets: Vec<Target>,
 }
 
-/// An accepted response as its record holds it.
+/// An accepted response as it is stored.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     /// The response.
@@ -52,18 +52,18 @@ pub struct Accepted {
     pub request: Request,
     /// The input of the request.
     pub input: Vec<Item>,
-    /// What was said before, oldest first.
+    /// The items of the conversation before it, oldest first.
     pub history: Vec<Item>,
 }
 
-/// What the provider of a response is asked, and where.
+/// The prompt and the targets of a response.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
     /// History and input.
     pub prompt: Prompt,
-    /// Where it is asked; at least one.
+    /// The targets; at least one.
     pub targets: Vec<Target>,
-    /// The tokenizer that fits the model.
+    /// The encoding of the model's tokenizer.
     pub encoding: Encoding,
 }
 
@@ -73,10 +73,10 @@ pub enum PlanRefusal {
     /// The model is not configured any more.
     #[error("the model is not configured any more")]
     UnknownModel,
-    /// The prompt has no room in the model's context any more.
-    #[error("the prompt has no room in the model's context")]
+    /// The prompt no longer fits into the model's context.
+    #[error("the prompt does not fit into the model's context")]
     TooLong,
-    /// This server could not do it.
+    /// The server could not build the plan.
     #[error("the prompt could not be planned")]
     Failed,
 }
@@ -91,7 +91,7 @@ impl PlanRefusal {
     }
 }
 
-/// Plans a response from its record, once the database answers.
+/// Plans a response from what is stored of it, once the database answers.
 ///
 /// # Errors
 /// The cause that the response ends with.
@@ -131,7 +131,7 @@ async fn read(
     Ok(Accepted { id, request: request.clone(), input, history })
 }
 
-/// All of it at once: items of clients may share an id, and then pages would miss some.
+/// Reads the whole input at once: items may share an id, and then pages would miss some.
 async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
     let query =
         ItemQuery { response: id, side: ItemSide::Input, order: SortOrder::Ascending, after: None, limit: MOST_ITEMS };

@@ -1,4 +1,4 @@
-//! A reader that outlives what serves it.
+//! A client's subscription, which outlives the actors that serve it.
 
 use std::{
     fmt,
@@ -13,14 +13,14 @@ use crate::domain::View;
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
 
-/// How often in a row a reader may be lost without a single event.
+/// How many client streams in a row may be lost without a single event.
 const MOST_FRUITLESS: u32 = 5;
 
-/// Gets another reader of the same response.
+/// Opens another client stream of the same response.
 type Resume = Box<dyn Fn(DeliveryMode) -> BoxFuture<'static, Result<ClientStream, Refusal>> + Send + Sync>;
 
-/// One client's way through a response's events: each event once, in order, none left out. A reader that is lost is
-/// replaced by one that goes on after the last event.
+/// One client's subscription to a response: each event once, in order, none left out. A client stream that is lost is
+/// replaced by one that continues after the last event.
 pub struct Subscription {
     id: ResponseId,
     view: View,
@@ -38,9 +38,10 @@ enum Source {
 }
 
 impl Subscription {
-    /// Goes on with a reader whose next event is number `from`, and with those that `resume` gives after it.
+    /// A subscription that reads this client stream, whose next event is number `from`, and after it those that
+    /// `resume` opens.
     pub fn new<F>(
-        reader: ClientStream,
+        stream: ClientStream,
         (view, from): (View, u64),
         resume: impl Fn(DeliveryMode) -> F + Send + Sync + 'static,
     ) -> Self
@@ -48,10 +49,10 @@ impl Subscription {
         F: Future<Output = Result<ClientStream, Refusal>> + Send + 'static,
     {
         Self {
-            id: reader.id,
+            id: stream.id,
             view,
             next: from,
-            source: Source::Reading(reader),
+            source: Source::Reading(stream),
             fruitless: 0,
             resume: Box::new(move |mode| Box::pin(resume(mode))),
         }
@@ -69,20 +70,20 @@ impl Subscription {
         self.next
     }
 
-    /// What comes next; none after an end, or after an error. Nothing is lost if the future is dropped.
+    /// The next emission; none after an end or an error. Nothing is lost if the future is dropped.
     ///
     /// # Errors
-    /// [`Refusal`]: no other reader can be had now. The response can be read later, from
+    /// [`Refusal`]: no other client stream can be opened now. The response can be read later, from
     /// [`next_sequence_number`](Self::next_sequence_number) on.
     pub async fn recv(&mut self) -> Option<Result<Emission, Refusal>> {
         poll_fn(|task| self.poll_recv(task)).await
     }
 
-    /// What is there already.
+    /// The next emission, if it is there already.
     pub fn try_recv(&mut self) -> Option<Emission> {
-        let Source::Reading(reader) = &mut self.source else { return None };
-        // A lost reader is replaced by the next call that may wait.
-        let emission = reader.emissions.try_recv().ok()?;
+        let Source::Reading(stream) = &mut self.source else { return None };
+        // A lost client stream is replaced by the next call that may wait.
+        let emission = stream.emissions.try_recv().ok()?;
         Some(self.note(emission))
     }
 
@@ -91,13 +92,13 @@ impl Subscription {
         loop {
             match &mut self.source {
                 Source::Over => return Poll::Ready(None),
-                Source::Reading(reader) => match ready!(reader.emissions.poll_recv(task)) {
+                Source::Reading(stream) => match ready!(stream.emissions.poll_recv(task)) {
                     Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
                     None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
                     None => self.replace_reader(),
                 },
                 Source::Resuming(resumed) => match ready!(resumed.as_mut().poll(task)) {
-                    Ok(reader) => self.source = Source::Reading(reader),
+                    Ok(stream) => self.source = Source::Reading(stream),
                     Err(refusal) => {
                         self.source = Source::Over;
                         return Poll::Ready(Some(Err(refusal)));
@@ -127,7 +128,7 @@ impl Subscription {
         let lost = std::mem::replace(&mut self.source, Source::Over);
         self.source = Source::Resuming(Box::pin(async move {
             let resumed = resumed.await;
-            // Not before the next one is there: without any reader the client would count as gone.
+            // Dropped only now that the next one is open: without any stream the client would count as gone.
             drop(lost);
             resumed
         }));

@@ -1,22 +1,23 @@
-//! A provider as a node has it: with what stands in front of it.
+//! A provider with its gate, breaker and retry budget.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::domain::{BreakerPolicy, RetryBudgetPolicy, RetryPolicy};
 use crate::provider::{GateLimits, Provider, UpstreamControl, UpstreamPolicy, random_jitter};
 
-/// How many may use a provider at once, how long the others wait, and how often a failed attempt is made again.
+/// The limits of a provider: how many calls it gets at once, how long others wait, and how often failed attempts are
+/// retried.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderOptions {
-    /// How many may use it at once, and how many wait in line.
+    /// How many calls it gets at once, and how many wait in the queue.
     pub gate: GateLimits,
-    /// How long a foreground response waits in line.
+    /// How long a foreground response waits in the queue.
     pub queue_timeout: Duration,
-    /// How often and after which waits it is asked again.
+    /// How often a failed attempt is retried, and after which waits.
     pub retry: RetryPolicy,
-    /// When it is left alone.
+    /// When calls to it are suspended after failures.
     pub breaker: BreakerPolicy,
-    /// How many retries it is sent in all.
+    /// How many retries it gets in all.
     pub retry_budget: RetryBudgetPolicy,
 }
 
@@ -33,7 +34,7 @@ impl Default for ProviderOptions {
     }
 }
 
-/// A provider with what stands in front of it. Clones are the same one.
+/// A provider with its gate, breaker and retry budget. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
     pub(crate) provider: Arc<dyn Provider>,

@@ -9,7 +9,7 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 pub struct SqlOptions {
     /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE`.
     pub url: String,
-    /// What SQLite survives. A PostgreSQL server has its own setting for that, which stays as it is.
+    /// What a commit on SQLite survives. A PostgreSQL server has its own setting for that, which is not changed.
     pub sync: Sync,
     /// The most connections at a time; at least two are used, one of them for writing.
     pub max_connections: u32,
@@ -36,7 +36,7 @@ impl SqlOptions {
         }
     }
 
-    /// The file that an SQLite database is in; none for another one, and for a URL that makes no sense.
+    /// The file of an SQLite database; none for another database, and for a URL that is not valid.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         let options = self.url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(&self.url).ok())??;
@@ -60,8 +60,8 @@ impl fmt::Debug for SqlOptions {
 /// What a commit on SQLite survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sync {
-    /// The loss of power: every commit waits for the disk.
+    /// A loss of power: every commit waits for the disk.
     Full,
-    /// The end of the process, but the last commits may be lost with the power.
+    /// The end of the process; a loss of power may lose the last commits.
     Normal,
 }
