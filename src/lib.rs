@@ -82,10 +82,10 @@
 //! # How the modules hang together
 //!
 //! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
-//! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`actors::EstimateTokens`],
-//!   [`admission::PromptCounter`] and [`Clock`]. Each has an implementation here.
+//! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`tokens::TokenCounter`]
+//!   and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;
-//!   [`tokens`] counts.
+//!   [`tokens`] counts, and makes prompts fit a model.
 //! - [`actors`] runs responses, [`admission`] makes [plans](domain::RunPlan) of requests, and [`Antiphon`] is the handle to
 //!   both. It works under an actix `System`, under `#[tokio::main]` and under neither: the actors live on threads of
 //!   their own. Several nodes may live in one process, and when the last handle of one is dropped all of it ends.

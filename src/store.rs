@@ -3,4 +3,4 @@
 #[doc(inline)]
 pub use antiphon_store::*;
 #[doc(inline)]
-pub use antiphon_store_sql::{NewerTables, SqlOptions, SqlStore, Sync};
+pub use antiphon_store_sql::{NewerTables, SqlStore, StoreOptions, StoreSync};

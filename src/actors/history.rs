@@ -8,16 +8,16 @@ use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 
 /// The items of a conversation so far, oldest first.
 #[derive(Debug, Clone, PartialEq)]
-pub struct History {
-    /// The newest items, at most as many as were asked for.
-    pub items: Vec<Item>,
+pub(crate) struct History {
+    /// The newest ones, as many as the node loads.
+    pub(crate) items: Vec<Item>,
     /// Whether these are all items of the conversation.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// Why a history could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HistoryError {
+pub(crate) enum HistoryError {
     /// The response, or one of its ancestors, does not exist for this user or is not stored.
     #[error("there is no such response")]
     NotFound,
@@ -36,13 +36,15 @@ impl<E: Into<Refusal>> From<E> for HistoryError {
     }
 }
 
-/// The items of a stored response of that user and its ancestors, at most `most`.
-pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId, most: usize) -> Result<History, HistoryError> {
+/// The items of a stored response of that user and its ancestors: the newest ones, as many as the node's limits let a
+/// request load.
+pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, HistoryError> {
+    let most = node.limits.history_items;
     // Every response has input, so a chain of `most` responses has at least `most` items.
     let rows = node.store.responses.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
     check(&rows, user, most)?;
     let key = node.vault.user_key(user).await?;
-    let mut newest_first = Vec::new();
+    let mut newest = NewestItems { most, items: Vec::new() };
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
     for row in &rows {
         for side in [ItemSide::Output, ItemSide::Input] {
@@ -50,12 +52,12 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId, most: u
             if side == ItemSide::Output && row.status == Status::Failed {
                 continue;
             }
-            let has_more = read(node, &key, row, side, (most, &mut newest_first)).await?;
+            let has_more = newest.read(node, &key, row, side).await?;
             complete &= !has_more;
         }
     }
-    newest_first.reverse();
-    Ok(History { items: newest_first, complete })
+    newest.items.reverse();
+    Ok(History { items: newest.items, complete })
 }
 
 fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryError> {
@@ -70,34 +72,37 @@ fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryE
     if last.status.is_terminal() { Ok(()) } else { Err(HistoryError::StillRunning) }
 }
 
-/// Appends the newest items of one side, newest first. Returns whether some had no room.
-async fn read(
-    node: &Node,
-    key: &UserKey,
-    row: &ResponseRow,
-    side: ItemSide,
-    (most, items): (usize, &mut Vec<Item>),
-) -> Result<bool, HistoryError> {
-    let room = most - items.len();
-    let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
-    let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };
-    let page = node.store.responses.items(query).await?;
-    let key = key.response_key(row.id);
-    let mut has_more = page.has_more;
-    for item in &page.items {
-        if items.len() < most {
-            items.push(open_item(&key, item)?);
-        } else {
-            has_more = true;
+/// Items, newest first.
+struct NewestItems {
+    most: usize,
+    items: Vec<Item>,
+}
+
+impl NewestItems {
+    /// Appends the newest items of one side of a response. True if some had no room.
+    async fn read(
+        &mut self,
+        node: &Node,
+        key: &UserKey,
+        row: &ResponseRow,
+        side: ItemSide,
+    ) -> Result<bool, HistoryError> {
+        let room = self.most - self.items.len();
+        let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
+        let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };
+        let page = node.store.responses.items(query).await?;
+        let key = key.response_key(row.id);
+        for item in page.items.iter().take(room) {
+            self.items.push(open_item(&key, item)?);
         }
+        Ok(page.has_more || page.items.len() > room)
     }
-    Ok(has_more)
 }
 
 /// Decrypts and parses a stored item.
 pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
-    let place = CiphertextContext::Item { side: item.side, position: item.position };
-    let json = key.open(place, &item.content)?;
+    let context = CiphertextContext::Item { side: item.side, position: item.position };
+    let json = key.open(context, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
         tracing::error!(response.id = %item.response, "a stored item can't be parsed");
         Refusal::Internal

@@ -1,21 +1,18 @@
 //! What all actors of a node share.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
-
-use futures_util::future::BoxFuture;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     Label,
     journal_writer::Journal,
     lease::NodeOwnership,
-    planner::Planner,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::{Encoding, Request, ResponseOptions, RunTarget, Target};
+use crate::domain::{Encoding, LimitOptions, ModelCatalog, Request, ResponseOptions, RunTarget, Target};
 use crate::store::Store;
-use crate::tokens::{Tiktoken, text_tokens};
+use crate::tokens::TokenCounter;
 use crate::vault::Vault;
 
 /// Bytes of a token of English text, as OpenAI's help page on tokens gives them.
@@ -23,26 +20,6 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// How long an ending waits for the tokenizer.
 const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Counts the tokens of a text, off the caller's thread.
-pub trait EstimateTokens: fmt::Debug + Send + Sync + 'static {
-    /// How many tokens the text has, approximately.
-    fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64>;
-}
-
-impl EstimateTokens for Tiktoken {
-    fn estimate(&self, encoding: Encoding, text: String) -> BoxFuture<'static, u64> {
-        Box::pin(async move {
-            match text_tokens(encoding, &text).await {
-                Ok(tokens) => u64::from(tokens),
-                Err(error) => {
-                    tracing::warn!(error = %error, "an output's tokens are estimated by its length");
-                    text.len() as u64 / BYTES_PER_TOKEN
-                }
-            }
-        })
-    }
-}
 
 impl Node {
     /// The targets as a run needs them. One of an unknown provider is refused when its turn comes.
@@ -72,15 +49,17 @@ impl Node {
         refused
     }
 
-    /// How many tokens the text has. If the tokenizer does not answer in time they are estimated from the length of
-    /// the text.
+    /// How many tokens the text has, in bounded time: where the tokenizer can't say, by its length.
     pub(crate) async fn estimate(&self, encoding: Encoding, text: String) -> u64 {
-        let by_length = text.len() as u64 / BYTES_PER_TOKEN;
-        let counted = tokio::time::timeout(ESTIMATE_PATIENCE, self.tokens.estimate(encoding, text));
-        counted.await.unwrap_or_else(|_| {
-            tracing::warn!("an output's tokens are estimated by its length: the tokenizer does not answer");
-            by_length
-        })
+        let texts = [text.as_str()];
+        match tokio::time::timeout(ESTIMATE_PATIENCE, self.token_counter.count(encoding, &texts)).await {
+            Ok(Ok(tokens)) => return tokens,
+            Ok(Err(error)) => tracing::warn!(error = %error, "an output's tokens are estimated by its length"),
+            Err(_) => {
+                tracing::warn!("an output's tokens are estimated by its length: the tokenizer does not answer");
+            }
+        }
+        text.len() as u64 / BYTES_PER_TOKEN
     }
 }
 
@@ -101,10 +80,13 @@ pub(crate) struct Node {
     pub(crate) upstreams: HashMap<String, Upstream>,
     /// The time of day.
     pub(crate) clock: Arc<dyn Clock>,
-    /// The planner of responses that an earlier process had accepted.
-    pub(crate) planner: Option<Arc<dyn Planner>>,
-    /// The estimator of tokens, for providers that report none.
-    pub(crate) tokens: Arc<dyn EstimateTokens>,
+    /// The models that requests can name. A node without any can't run what an earlier process had accepted and not
+    /// begun.
+    pub(crate) models: ModelCatalog,
+    /// How large requests may be.
+    pub(crate) limits: LimitOptions,
+    /// Counts the tokens of prompts, and of outputs whose provider reports none.
+    pub(crate) token_counter: Arc<dyn TokenCounter>,
     /// The threads that the actors run on.
     pub(crate) arbiters: Arbiters,
     /// The actors that run.

@@ -1,30 +1,19 @@
-//! The order of the checks.
+//! Makes plans of requests. The order of the checks is part of the API: a client is told the first fault.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{Histories, Model, ModelCatalog, PromptCounter, Refusal, prompt::fit};
-use crate::actors::{History, HistoryError};
+use super::Refusal;
+use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
 use crate::domain::{
-    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, PromptParts, Request, RunPlan, ToolPolicy,
+    DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
     ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 
-/// Makes plans of requests.
+/// Makes plans of requests, with the models, limits and history of a node.
 #[derive(Debug, Clone)]
 pub struct Admission {
-    /// The models that clients can name.
-    pub models: Arc<ModelCatalog>,
-    /// How large requests may be.
-    pub limits: LimitOptions,
-    /// What happens when the last client leaves, where the request does not say.
-    pub disconnect: DisconnectMode,
-    /// How long a client that left is waited for.
-    pub grace: Duration,
-    /// Tells what was said before.
-    pub histories: Arc<dyn Histories>,
-    /// Counts tokens.
-    pub counter: Arc<dyn PromptCounter>,
+    node: Arc<Node>,
 }
 
 /// What is known of a request beside its body.
@@ -32,7 +21,7 @@ pub struct Admission {
 pub struct RequestContext {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
-    /// Who asks, by the name under which places at providers are counted.
+    /// Whom slots at providers are counted for: the API key's public id, say.
     pub caller: String,
     /// What is to happen when the last client leaves, if the request says.
     pub disconnect: Option<DisconnectMode>,
@@ -52,6 +41,17 @@ pub struct Admitted {
 }
 
 impl Admission {
+    /// Plans for that node.
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    /// The models that requests can name.
+    #[must_use]
+    pub fn models(&self) -> &ModelCatalog {
+        &self.node.models
+    }
+
     /// Checks a request of a user and makes a plan of it. Writes nothing and calls no provider.
     ///
     /// # Errors
@@ -62,50 +62,50 @@ impl Admission {
         create: CreateResponse,
         context: RequestContext,
     ) -> Result<Admitted, Refusal> {
+        let Node { models, limits, token_counter, .. } = &*self.node;
         let id = ResponseId::new();
-        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } =
-            validate(create, id, &self.limits)?;
-        let model =
-            self.models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
+        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
+        let model = models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
         let history = self.history(user, &request).await?;
         check_calls(&history, &input)?;
-        let parts = PromptParts { response: id, request: &request, history: &history, input: &input };
-        let (prompt, prompt_tokens) = fit(&parts, &model, self.counter.as_ref()).await?;
-        let plan = RunPlan {
+        let mut plan = RunPlan {
             id,
             user,
             request_id: context.request_id,
-            input,
-            prompt: Arc::new(prompt),
+            input: Vec::new(),
+            prompt: Arc::default(),
             caller: context.caller,
-            targets: model.targets(prompt_tokens.saturating_add(request.max_output_tokens)),
+            targets: Vec::new(),
             encoding: model.encoding,
-            prompt_tokens,
+            prompt_tokens: 0,
             disconnect: self.policy(context.disconnect),
             resumable: request.store && (stream || request.background || context.idempotency.is_some()),
             tools: ToolPolicy::default(),
             idempotency: context.idempotency,
             request: Arc::new(request),
         };
+        let conversation = Conversation { history: &history, input: &input };
+        plan_prompt(token_counter.as_ref(), &model, conversation, &mut plan).await?;
+        plan.input = input;
         Ok(Admitted { plan, stream, view })
     }
 
     fn policy(&self, asked: Option<DisconnectMode>) -> DisconnectPolicy {
-        match asked.unwrap_or(self.disconnect) {
+        let ResponseOptions { disconnect, grace, .. } = self.node.settings;
+        match asked.unwrap_or(disconnect) {
             DisconnectMode::Continue => DisconnectPolicy::Continue,
             DisconnectMode::Cancel => DisconnectPolicy::Cancel,
-            DisconnectMode::Grace => DisconnectPolicy::Grace(self.grace),
+            DisconnectMode::Grace => DisconnectPolicy::Grace(grace),
         }
     }
 
     async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
         let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
-        let most = self.limits.history_items;
         let History { items, complete } =
-            self.histories.history(user, previous, most).await.map_err(|error| history_refusal(error, previous))?;
+            history(&self.node, user, previous).await.map_err(|error| history_refusal(error, previous))?;
         match request.truncation {
-            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most }),
+            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most: self.node.limits.history_items }),
             Truncation::Disabled | Truncation::Auto => Ok(items),
         }
     }

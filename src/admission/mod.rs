@@ -1,19 +1,13 @@
 //! From a request to a plan: validated, with its model, its history and its tokens.
 //!
-//! Nothing is written and no provider is called before a plan is made. Imports `protocol`, `domain` and the
-//! actors' history.
+//! Nothing is written and no provider is called before a plan is made. Imports `protocol`, `domain`, the token counter,
+//! and of the actors the node, whose models, limits and history it plans with.
 
 mod admit;
-mod catalog;
-mod ports;
-mod prompt;
 mod refusal;
-mod replanner;
 #[cfg(test)]
 mod tests;
 
+pub use crate::domain::{Fallback, Model, ModelCatalog};
 pub use admit::{Admission, Admitted, RequestContext};
-pub use catalog::{Fallback, Model, ModelCatalog};
-pub use ports::{Histories, PromptCounter};
 pub use refusal::Refusal;
-pub use replanner::Replanner;

@@ -3,6 +3,7 @@
 use crate::domain::{Incoherent, Violation};
 use crate::protocol::ResponseId;
 use crate::refusal;
+use crate::tokens::PromptError;
 
 /// Why a request is not admitted. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -45,4 +46,13 @@ pub enum Refusal {
     /// The history could not be read.
     #[error("the history could not be read")]
     History(#[source] refusal::Refusal),
+}
+
+impl From<PromptError> for Refusal {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::TooLong { tokens, limit } => Self::ContextTooLong { tokens, budget: limit },
+            PromptError::Uncountable => Self::Uncountable,
+        }
+    }
 }

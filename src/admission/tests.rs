@@ -1,26 +1,39 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{sync::Arc, time::Duration};
+mod models;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::{Admission, Admitted, Histories, Model, ModelCatalog, PromptCounter, Refusal, RequestContext};
-use crate::actors::{History, HistoryError};
-use crate::domain::{DisconnectMode, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, Target};
+use super::{Admitted, Model, ModelCatalog, Refusal, RequestContext};
+use crate::access::AccountService;
+use crate::actors::{DeliveryMode, ResponsePhase};
+use crate::antiphon::Antiphon;
+use crate::domain::{
+    DisconnectPolicy, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, ResponseOptions, RunPlan, Target,
+    Timestamp, ToolPolicy,
+};
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
     Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
 };
-use crate::tokens::TokenError;
+use crate::store::MemoryStore;
+use crate::testkit::PuppetProvider;
+use crate::tokens::{TokenCounter, TokenError};
+use crate::vault::{KeyRing, Vault};
 
 /// Ten tokens an item, and ten a tool.
 #[derive(Debug)]
 struct TenAnItem;
 
 #[async_trait]
-impl PromptCounter for TenAnItem {
+impl TokenCounter for TenAnItem {
+    async fn count(&self, _: Encoding, _: &[&str]) -> Result<u64, TokenError> {
+        Ok(0)
+    }
+
     async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
         if prompt.items.len() > 500 {
             return Err(TokenError::TooMany);
@@ -28,47 +41,91 @@ impl PromptCounter for TenAnItem {
         Ok(u32::try_from(prompt.items.len()).unwrap() * 10)
     }
 
-    async fn definition_tokens(&self, _: Encoding, tools: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+    async fn definition_tokens(&self, _: Encoding, tools: &[&Tool], _: &TextFormat) -> Result<u32, TokenError> {
         Ok(u32::try_from(tools.len()).unwrap() * 10)
     }
 }
 
-#[derive(Debug, Default)]
-struct Said {
-    history: Mutex<Option<Result<History, HistoryError>>>,
-    asked: Mutex<Vec<usize>>,
+/// A node over a store in memory, a provider that says what a test has it say, and a user.
+struct Stage {
+    antiphon: Antiphon,
+    provider: PuppetProvider,
+    user: UserId,
 }
 
-#[async_trait]
-impl Histories for Said {
-    async fn history(&self, _: UserId, _: ResponseId, most: usize) -> Result<History, HistoryError> {
-        self.asked.lock().push(most);
-        self.history.lock().take().unwrap_or(Err(HistoryError::NotFound))
+impl Stage {
+    /// A node whose model `m` has a context window of so many tokens.
+    async fn with_window(context_window: u32) -> Self {
+        Self::limited(context_window, LimitOptions::default()).await
     }
-}
 
-fn admission(context_window: u32, said: Result<History, HistoryError>) -> (Admission, Arc<Said>) {
-    let model = Model {
-        id: "m".to_owned(),
-        target: Target::new("p", "u"),
-        fallbacks: Vec::new(),
-        context_window,
-        encoding: Encoding::O200kBase,
-        default_output_tokens: 2_048,
-        max_output_tokens: 4_096,
-        owned_by: "tests".to_owned(),
-        created: 0,
-    };
-    let said = Arc::new(Said { history: Mutex::new(Some(said)), asked: Mutex::default() });
-    let admission = Admission {
-        models: Arc::new([model].into_iter().collect::<ModelCatalog>()),
-        limits: LimitOptions::default(),
-        disconnect: DisconnectMode::Grace,
-        grace: Duration::from_secs(10),
-        histories: Arc::clone(&said) as Arc<dyn Histories>,
-        counter: Arc::new(TenAnItem),
-    };
-    (admission, said)
+    async fn limited(context_window: u32, limits: LimitOptions) -> Self {
+        let model = Model { max_output_tokens: 4_096, context_window, ..Model::new("m", Target::new("own", "u")) };
+        Self::start([model].into_iter().collect(), limits, TenAnItem).await
+    }
+
+    /// A node with two providers, `own` and `other`.
+    async fn start(models: ModelCatalog, limits: LimitOptions, counter: impl TokenCounter) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
+        let accounts = AccountService::new(store.clone(), vault.clone());
+        let user = accounts.create_user("somebody", Timestamp::from_micros(0)).await.unwrap().id;
+        let provider = PuppetProvider::default();
+        let antiphon = Antiphon::builder(store, vault)
+            .provider("own", provider.clone())
+            .provider("other", provider.clone())
+            .models(models)
+            .limits(limits)
+            .token_counter(counter)
+            .responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() })
+            .start()
+            .unwrap();
+        Self { antiphon, provider, user }
+    }
+
+    /// Stores a response with that input and without output, and gives its id.
+    async fn said(&self, input: Vec<Item>) -> ResponseId {
+        let plan = self.accepted(input);
+        let mut client = self.antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
+        let call = self.provider.asked().await;
+        call.open();
+        call.finish();
+        drop(call);
+        client.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap();
+        client.id
+    }
+
+    /// The plan of a response whose input may be any items.
+    fn accepted(&self, input: Vec<Item>) -> RunPlan {
+        RunPlan {
+            id: ResponseId::new(),
+            user: self.user,
+            request_id: "req_before".to_owned(),
+            request: Arc::new(Request::new("m", 16)),
+            input,
+            prompt: Arc::default(),
+            caller: "key".to_owned(),
+            targets: vec![Target::new("own", "u")],
+            encoding: Encoding::default(),
+            prompt_tokens: 0,
+            disconnect: DisconnectPolicy::Continue,
+            resumable: true,
+            tools: ToolPolicy::default(),
+            idempotency: None,
+        }
+    }
+
+    async fn plan(&self, keys: Value) -> Result<Admitted, Refusal> {
+        self.plan_with_key(keys, None).await
+    }
+
+    async fn plan_with_key(&self, keys: Value, idempotency: Option<Idempotency>) -> Result<Admitted, Refusal> {
+        let mut body = json!({"model": "m", "input": "hi"});
+        body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        let context =
+            RequestContext { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency };
+        self.antiphon.admission().plan(self.user, serde_json::from_value(body).unwrap(), context).await
+    }
 }
 
 fn turns(count: usize) -> Vec<Item> {
@@ -92,55 +149,33 @@ fn call(call_id: &str) -> Item {
     })
 }
 
-async fn plan(admission: &Admission, keys: Value) -> Result<Admitted, Refusal> {
-    plan_with_key(admission, keys, None).await
-}
-
-async fn plan_with_key(
-    admission: &Admission,
-    keys: Value,
-    idempotency: Option<Idempotency>,
-) -> Result<Admitted, Refusal> {
-    let mut body = json!({"model": "m", "input": "hi"});
-    body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-    let asked =
-        RequestContext { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency };
-    admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await
-}
-
-fn all(items: Vec<Item>) -> Result<History, HistoryError> {
-    Ok(History { items, complete: true })
-}
-
 #[tokio::test]
 async fn history_stands_before_the_input_and_is_bounded() {
-    let (admission, said) = admission(10_000, all(turns(3)));
-    let Admitted { plan, .. } = plan(&admission, json!({"previous_response_id": ResponseId::new()})).await.unwrap();
-    assert_eq!(plan.prompt.items[..3], turns(3));
-    assert_eq!(plan.prompt.items[3..], plan.input);
-    assert_eq!((plan.prompt_tokens, plan.request.max_output_tokens), (40, 2_048));
-    assert_eq!(*said.asked.lock(), [1_000]);
+    let stage = Stage::limited(10_000, LimitOptions { history_items: 3, ..LimitOptions::default() }).await;
+    for (turn_count, truncation) in [(3, "disabled"), (5, "auto")] {
+        let previous = stage.said(turns(turn_count)).await;
+        let keys = json!({"previous_response_id": previous, "truncation": truncation});
+        let Admitted { plan, .. } = stage.plan(keys).await.unwrap();
+        assert_eq!(plan.prompt.items[..3], turns(turn_count)[turn_count - 3..]);
+        assert_eq!(plan.prompt.items[3..], plan.input);
+        assert_eq!((plan.prompt_tokens, plan.request.max_output_tokens), (40, 2_048));
+    }
 }
 
 #[tokio::test]
 async fn a_prompt_over_its_budget_is_refused_unless_its_history_may_be_shortened() {
     // A window of 100 leaves 50 for the prompt if the request does not say: five items.
-    let previous = json!({"previous_response_id": ResponseId::new()});
-    for (turn_count, fits) in [(4, true), (5, false)] {
-        let (admission, _) = admission(100, all(turns(turn_count)));
-        match plan(&admission, previous.clone()).await {
-            Ok(admitted) => assert!(fits && admitted.plan.prompt_tokens == 50),
-            Err(refusal) => assert!(
-                !fits && matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }),
-                "{refusal:?}"
-            ),
-        }
-    }
+    let stage = Stage::with_window(100).await;
+    let previous = stage.said(turns(4)).await;
+    assert_eq!(stage.plan(json!({"previous_response_id": previous})).await.unwrap().plan.prompt_tokens, 50);
+    let previous = stage.said(turns(5)).await;
+    let refusal = stage.plan(json!({"previous_response_id": previous})).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
     // Three hundred, and more than can be counted.
     for turn_count in [5, 300, 600] {
-        let (admission, _) = admission(100, all(turns(turn_count)));
-        let auto = json!({"previous_response_id": ResponseId::new(), "truncation": "auto"});
-        let Admitted { plan, .. } = plan(&admission, auto).await.unwrap();
+        let previous = stage.said(turns(turn_count)).await;
+        let auto = json!({"previous_response_id": previous, "truncation": "auto"});
+        let Admitted { plan, .. } = stage.plan(auto).await.unwrap();
         assert_eq!((plan.prompt.items.len(), plan.prompt_tokens), (5, 50));
         assert_eq!(plan.prompt.items[..4], turns(turn_count)[turn_count - 4..]);
         assert_eq!(plan.prompt.items[4..], plan.input);
@@ -149,50 +184,52 @@ async fn a_prompt_over_its_budget_is_refused_unless_its_history_may_be_shortened
 
 #[tokio::test]
 async fn the_current_turn_is_never_shortened() {
-    let (admission, _) = admission(100, all(turns(3)));
+    let stage = Stage::with_window(100).await;
+    let previous = stage.said(turns(3)).await;
     let input: Vec<_> = (0..6).map(|_| json!({"role": "user", "content": "now"})).collect();
-    let asked = json!({"previous_response_id": ResponseId::new(), "truncation": "auto", "input": input});
-    let refusal = plan(&admission, asked).await.unwrap_err();
+    let keys = json!({"previous_response_id": previous, "truncation": "auto", "input": input});
+    let refusal = stage.plan(keys).await.unwrap_err();
     assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
 }
 
 #[tokio::test]
 async fn the_calls_that_the_input_answers_are_never_left_out() {
+    let stage = Stage::with_window(100).await;
     let answer = json!([{"type": "function_call_output", "call_id": "a", "output": "o"}]);
-    let asked = || json!({"previous_response_id": ResponseId::new(), "truncation": "auto", "input": answer});
+    let keys = |previous| json!({"previous_response_id": previous, "truncation": "auto", "input": answer});
     // Room for five items: the call, its answer, and three more.
-    let (admission_of_ten, _) = admission(100, all([turns(10), vec![call("a")]].concat()));
-    let Admitted { plan: made, .. } = plan(&admission_of_ten, asked()).await.unwrap();
+    let of_ten = stage.said([turns(10), vec![call("a")]].concat()).await;
+    let Admitted { plan: made, .. } = stage.plan(keys(of_ten)).await.unwrap();
     let kinds: Vec<_> = made.prompt.items.iter().map(kind).collect();
     assert_eq!(kinds, ["message", "message", "message", "call a", "output a"]);
     // None even for what was said since.
-    let (admission_since, _) = admission(100, all([vec![call("a")], turns(5)].concat()));
-    let refusal = plan(&admission_since, asked()).await.unwrap_err();
+    let since = stage.said([vec![call("a")], turns(5)].concat()).await;
+    let refusal = stage.plan(keys(since)).await.unwrap_err();
     assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(70), budget: 50 }), "{refusal:?}");
 }
 
 #[tokio::test]
 async fn the_tools_that_may_be_called_count_and_are_never_left_out() {
+    let stage = Stage::with_window(100).await;
+    let previous = stage.said(turns(5)).await;
     let tools: Value = ["f", "g", "h"].map(|name| json!({"type": "function", "name": name})).into_iter().collect();
     let only_f = json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]});
     for (choice, tokens, items) in [(json!("auto"), 50, 2), (only_f, 50, 4), (json!("none"), 50, 5)] {
-        let (admission, _) = admission(100, all(turns(5)));
         let keys = json!({
-            "previous_response_id": ResponseId::new(), "truncation": "auto", "tools": tools, "tool_choice": choice,
+            "previous_response_id": previous, "truncation": "auto", "tools": tools, "tool_choice": choice,
         });
-        let Admitted { plan, .. } = plan(&admission, keys).await.unwrap();
+        let Admitted { plan, .. } = stage.plan(keys).await.unwrap();
         assert_eq!((plan.prompt_tokens, plan.prompt.items.len()), (tokens, items), "{choice}");
         assert_eq!(plan.request.tools.len(), 3, "all are echoed");
     }
     let many: Value = (0..5).map(|n| json!({"type": "function", "name": format!("f{n}")})).collect();
-    let (admission, _) = admission(100, all(Vec::new()));
-    let refusal = plan(&admission, json!({"tools": many, "truncation": "auto"})).await.unwrap_err();
+    let refusal = stage.plan(json!({"tools": many, "truncation": "auto"})).await.unwrap_err();
     assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
 }
 
 #[tokio::test]
 async fn what_is_asked_for_is_in_the_plan() {
-    let (admission, _) = admission(10_000, all(Vec::new()));
+    let stage = Stage::with_window(10_000).await;
     let keys = json!({
         "tools": [{"type": "function", "name": "f"}],
         "tool_choice": {"type": "function", "name": "f"},
@@ -204,7 +241,7 @@ async fn what_is_asked_for_is_in_the_plan() {
         "include": ["reasoning.encrypted_content", "file_search_call.results"],
         "background": true,
     });
-    let Admitted { plan, stream, .. } = plan(&admission, keys).await.unwrap();
+    let Admitted { plan, stream, .. } = stage.plan(keys).await.unwrap();
     let request = plan.request;
     assert_eq!(request.tools.iter().map(Tool::name).collect::<Vec<_>>(), ["f"]);
     assert_eq!(request.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() }));
@@ -219,32 +256,32 @@ async fn what_is_asked_for_is_in_the_plan() {
 
 #[tokio::test]
 async fn a_history_that_is_not_all_there_needs_leave_to_be_cut() {
-    let cut = || Ok(History { items: turns(2), complete: false });
-    let previous = json!({"previous_response_id": ResponseId::new()});
-    let (whole, _) = admission(10_000, cut());
-    assert!(matches!(plan(&whole, previous).await.unwrap_err(), Refusal::HistoryTooLong { most: 1_000 }));
-    let (shortened, _) = admission(10_000, cut());
-    let auto = json!({"previous_response_id": ResponseId::new(), "truncation": "auto"});
-    assert_eq!(plan(&shortened, auto).await.unwrap().plan.prompt.items.len(), 3);
+    let stage = Stage::limited(10_000, LimitOptions { history_items: 2, ..LimitOptions::default() }).await;
+    let previous = stage.said(turns(3)).await;
+    let refusal = stage.plan(json!({"previous_response_id": previous})).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::HistoryTooLong { most: 2 }), "{refusal:?}");
+    let auto = json!({"previous_response_id": previous, "truncation": "auto"});
+    assert_eq!(stage.plan(auto).await.unwrap().plan.prompt.items.len(), 3);
 }
 
 #[tokio::test]
 async fn a_response_to_go_on_from_must_be_there_and_have_ended() {
-    let previous = json!({"previous_response_id": ResponseId::new()});
-    let (missing, _) = admission(10_000, Err(HistoryError::NotFound));
-    let refusal = plan(&missing, previous.clone()).await.unwrap_err();
+    let stage = Stage::with_window(10_000).await;
+    let refusal = stage.plan(json!({"previous_response_id": ResponseId::new()})).await.unwrap_err();
     let Refusal::Violation(violation) = refusal else { unreachable!("{refusal:?}") };
     assert_eq!(violation.offence, Offence::PreviousNotFound);
-    let (running, _) = admission(10_000, Err(HistoryError::StillRunning));
-    assert!(matches!(plan(&running, previous).await.unwrap_err(), Refusal::PreviousRunning { .. }));
+    let running = stage.antiphon.respond(stage.accepted(turns(1)), DeliveryMode::Ending).await.unwrap();
+    let refusal = stage.plan(json!({"previous_response_id": running.id})).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::PreviousRunning { id } if id == running.id), "{refusal:?}");
 }
 
 #[tokio::test]
 async fn calls_that_nobody_answered_are_closed_in_the_prompt_alone() {
-    let (admission, _) = admission(10_000, all(vec![call("a"), call("b"), message("then")]));
+    let stage = Stage::with_window(10_000).await;
+    let previous = stage.said(vec![call("a"), call("b"), message("then")]).await;
     let answer = json!([{"type": "function_call_output", "call_id": "b", "output": "late"}]);
-    let asked = json!({"previous_response_id": ResponseId::new(), "input": answer});
-    let Admitted { plan, .. } = plan(&admission, asked).await.unwrap();
+    let keys = json!({"previous_response_id": previous, "input": answer});
+    let Admitted { plan, .. } = stage.plan(keys).await.unwrap();
     let kinds: Vec<_> = plan.prompt.items.iter().map(kind).collect();
     assert_eq!(kinds, ["call a", "call b", "output a", "output b", "message"]);
     assert_eq!(plan.input.len(), 1);
@@ -264,6 +301,7 @@ fn kind(item: &Item) -> String {
 async fn calls_and_answers_of_the_input_belong_together() {
     let call = json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"});
     let output = json!({"type": "function_call_output", "call_id": "c", "output": "o"});
+    let stage = Stage::with_window(10_000).await;
     for (input, message) in [
         (json!([call, output]), None),
         (json!([output]), Some("No tool call found for function call output with call_id c.")),
@@ -271,8 +309,7 @@ async fn calls_and_answers_of_the_input_belong_together() {
         (json!([call, output, output]), Some("There is more than one output for function call c.")),
         (json!([call]), Some("No tool output found for function call c.")),
     ] {
-        let (admission, _) = admission(10_000, all(Vec::new()));
-        let refusal = plan(&admission, json!({"input": input})).await.err().map(|refusal| refusal.to_string());
+        let refusal = stage.plan(json!({"input": input})).await.err().map(|refusal| refusal.to_string());
         assert_eq!(refusal.as_deref(), message);
     }
 }
@@ -287,9 +324,12 @@ async fn output_tokens_are_what_the_model_allows() {
         (1_000, Some(999), None),
         (1_000, Some(1_000), None),
     ] {
-        let (admission, _) = admission(context_window, all(Vec::new()));
-        let plan = plan(&admission, json!({"max_output_tokens": asked})).await;
-        let got = plan.ok().map(|admitted| admitted.plan.request.max_output_tokens);
+        let stage = Stage::with_window(context_window).await;
+        let got = stage
+            .plan(json!({"max_output_tokens": asked}))
+            .await
+            .ok()
+            .map(|admitted| admitted.plan.request.max_output_tokens);
         assert_eq!(got, granted, "{asked:?} of {context_window}");
     }
 }
@@ -297,6 +337,7 @@ async fn output_tokens_are_what_the_model_allows() {
 #[tokio::test]
 async fn who_learns_the_id_or_has_a_key_can_come_back_to_a_stored_response() {
     let key = Some(Idempotency { key: [1; 32], fingerprint: [2; 32] });
+    let stage = Stage::with_window(10_000).await;
     for (keys, idempotency, resumable) in [
         (json!({}), None, false),
         (json!({"stream": true}), None, true),
@@ -305,8 +346,7 @@ async fn who_learns_the_id_or_has_a_key_can_come_back_to_a_stored_response() {
         (json!({"store": false}), key, false),
         (json!({"store": false, "stream": true}), key, false),
     ] {
-        let (admission, _) = admission(10_000, all(Vec::new()));
-        let plan = plan_with_key(&admission, keys.clone(), idempotency).await.unwrap().plan;
+        let plan = stage.plan_with_key(keys.clone(), idempotency).await.unwrap().plan;
         assert_eq!((plan.resumable, plan.idempotency), (resumable, idempotency), "{keys}");
     }
 }

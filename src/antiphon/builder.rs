@@ -6,16 +6,16 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Antiphon;
 use crate::actors::{
-    EstimateTokens, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, Planner,
-    ProviderOptions, Role, Upstream,
+    Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, ProviderOptions, Role,
+    Upstream,
     supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
-use crate::admission::{Admission, Model, ModelCatalog, PromptCounter, Replanner};
+use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
-use crate::domain::{LimitOptions, ResponseOptions};
+use crate::domain::{LimitOptions, Model, ModelCatalog, ResponseOptions};
 use crate::provider::Provider;
 use crate::store::Store;
-use crate::tokens::Tiktoken;
+use crate::tokens::{Tiktoken, TokenCounter};
 use crate::vault::Vault;
 
 /// A node could not be started.
@@ -55,9 +55,7 @@ pub struct Builder {
     models: ModelCatalog,
     limits: LimitOptions,
     clock: Arc<dyn Clock>,
-    tokens: Arc<dyn EstimateTokens>,
-    counter: Arc<dyn PromptCounter>,
-    planner: Option<Arc<dyn Planner>>,
+    token_counter: Arc<dyn TokenCounter>,
     responses: ResponseOptions,
 }
 
@@ -71,9 +69,7 @@ impl Builder {
             models: ModelCatalog::default(),
             limits: LimitOptions::default(),
             clock: Arc::new(SystemClock),
-            tokens: Arc::new(Tiktoken),
-            counter: Arc::new(Tiktoken),
-            planner: None,
+            token_counter: Arc::new(Tiktoken),
             responses: ResponseOptions::default(),
         }
     }
@@ -133,25 +129,10 @@ impl Builder {
         self
     }
 
-    /// What counts the tokens of outputs whose provider reports none; [`Tiktoken`] unless given.
+    /// What counts the tokens of prompts, and of outputs whose provider reports none; [`Tiktoken`] unless given.
     #[must_use]
-    pub fn tokens(mut self, tokens: impl EstimateTokens) -> Self {
-        self.tokens = Arc::new(tokens);
-        self
-    }
-
-    /// What counts the tokens of prompts; [`Tiktoken`] unless given.
-    #[must_use]
-    pub fn counter(mut self, counter: impl PromptCounter) -> Self {
-        self.counter = Arc::new(counter);
-        self
-    }
-
-    /// What plans responses again that wait for their turn when the process ends. Unless given they are planned as
-    /// they were the first time, or end then if the builder was told of no models.
-    #[must_use]
-    pub fn planner(mut self, planner: impl Planner) -> Self {
-        self.planner = Some(Arc::new(planner));
+    pub fn token_counter(mut self, counter: impl TokenCounter) -> Self {
+        self.token_counter = Arc::new(counter);
         self
     }
 
@@ -173,18 +154,10 @@ impl Builder {
     pub fn start(self) -> Result<Antiphon, StartError> {
         self.check_models()?;
         check(&self.responses)?;
-        let models = Arc::new(self.models);
-        let replanner = Replanner {
-            models: Arc::clone(&models),
-            history_items: self.limits.history_items,
-            counter: Arc::clone(&self.counter),
-        };
-        let plans_again = (!models.is_empty()).then(|| Arc::new(replanner) as Arc<dyn Planner>);
-        let ResponseOptions { disconnect, grace, heartbeat, .. } = self.responses;
         let arbiters = Arbiters::start(threads(self.responses.arbiters))?;
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
-        arbiters.watch(heartbeat, self.responses.missed_beats(), move || fail(&told, NodeFailure::Hung));
+        arbiters.watch(self.responses.heartbeat, self.responses.missed_beats(), move || fail(&told, NodeFailure::Hung));
         let node = Arc::new(Node {
             name: self.name,
             store: self.store,
@@ -193,21 +166,14 @@ impl Builder {
             ownership: Arc::new(NodeOwnership::default()),
             upstreams: self.upstreams,
             clock: self.clock,
-            tokens: self.tokens,
-            planner: self.planner.or(plans_again),
+            models: self.models,
+            limits: self.limits,
+            token_counter: self.token_counter,
             arbiters,
             roster: Roster::new(),
             settings: self.responses,
         });
-        let admission = Admission {
-            models,
-            limits: self.limits,
-            disconnect,
-            grace,
-            // Whoever has the admission keeps nothing of the node alive.
-            histories: Arc::new(Arc::downgrade(&node)),
-            counter: self.counter,
-        };
+        let admission = Admission::new(Arc::clone(&node));
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;
         let (guarded, told) = (Arc::clone(&node), state.clone());
         let guardian = spawn_on(

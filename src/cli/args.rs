@@ -101,7 +101,7 @@ pub enum KeysCommand {
         #[arg(long)]
         name: String,
         /// Whose it is, by name or id
-        #[arg(long, default_value = super::site::DEFAULT_USER)]
+        #[arg(long, default_value = super::command_context::DEFAULT_USER)]
         user: String,
     },
     /// Lists all keys, revoked ones too

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::Obstacle;
+use super::StartupError;
 
 /// The directory of the database, the key file and the lock.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
 
-/// The lock of a data directory. It is gone when this is dropped or the process ends, however it does.
+/// The lock of a data directory. It is released when this is dropped or the process ends in any way.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
@@ -24,9 +24,9 @@ impl DataDir {
     ///
     /// # Errors
     /// If it can't be made.
-    pub fn open(path: &Path) -> Result<Self, Obstacle> {
+    pub fn open(path: &Path) -> Result<Self, StartupError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| Obstacle::DataDir { path: path.to_owned(), source })?;
+        made.map_err(|source| StartupError::DataDir { path: path.to_owned(), source })?;
         Ok(Self(path.to_owned()))
     }
 
@@ -46,9 +46,9 @@ impl DataDir {
     ///
     /// # Errors
     /// If another process has it.
-    pub fn lock(&self) -> Result<DataDirLock, Obstacle> {
+    pub fn lock(&self) -> Result<DataDirLock, StartupError> {
         let path = self.0.join("lock");
-        let unusable = |source| Obstacle::DataDir { path: path.clone(), source };
+        let unusable = |source| StartupError::DataDir { path: path.clone(), source };
         let mut file = OpenOptions::new();
         let file = file.create(true).truncate(false).read(true).write(true).mode(0o600).open(&path);
         let mut file = file.map_err(unusable)?;
@@ -58,7 +58,7 @@ impl DataDir {
                 Ok(DataDirLock { _file: file })
             }
             Err(TryLockError::WouldBlock) => {
-                Err(Obstacle::DataDirBusy { path: self.0.clone(), process: process(&file) })
+                Err(StartupError::DataDirBusy { path: self.0.clone(), process: process(&file) })
             }
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
@@ -69,13 +69,13 @@ impl DataDir {
     ///
     /// # Errors
     /// If it can't be read or written.
-    pub fn node_name(&self, _lock: &DataDirLock) -> Result<String, Obstacle> {
+    pub fn node_name(&self, _lock: &DataDirLock) -> Result<String, StartupError> {
         let path = self.0.join("node");
         let read = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_node_name(&path),
             read => read,
         };
-        read.map_err(|source| Obstacle::DataDir { path, source })
+        read.map_err(|source| StartupError::DataDir { path, source })
     }
 
     fn make_node_name(&self, path: &Path) -> io::Result<String> {
@@ -89,7 +89,7 @@ impl DataDir {
     }
 }
 
-/// For people who wonder who has the lock; the lock itself is the system's.
+/// Writes this process's id into the lock's file, for people; the lock itself is the system's.
 fn write_process(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::DataDir;
 use super::args::VaultCommand;
-use super::site::{Site, connect};
+use super::command_context::{CommandContext, connect};
 use crate::config::Config;
 
 /// A configuration that is not valid does not come this far.
@@ -22,7 +22,7 @@ pub(super) fn show_config(config: &Config, out: &mut dyn Write) -> anyhow::Resul
             section = &setting.section;
         }
         let option = format!("{} = {}", setting.key, setting.value);
-        writeln!(out, "{option:40} # {}", setting.origin)?;
+        writeln!(out, "{option:40} # {}", setting.source)?;
     }
     Ok(())
 }
@@ -32,10 +32,10 @@ pub(super) async fn migrate(config: &Config, data_dir: &DataDir, out: &mut dyn W
     Ok(writeln!(out, "the tables are up to date")?)
 }
 
-pub(super) async fn vault(site: &Site, command: &VaultCommand, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) async fn vault(context: &CommandContext, command: &VaultCommand, out: &mut dyn Write) -> anyhow::Result<()> {
     match command {
         VaultCommand::Rotate => {
-            let done = site.vault.rotate().await?;
+            let done = context.vault.rotate().await?;
             let (version, rewrapped, all) = (done.key_version, done.rewrapped, done.data_keys);
             Ok(writeln!(out, "key version {version} is current; {rewrapped} of {all} data keys were wrapped anew")?)
         }

@@ -3,59 +3,56 @@
 use std::collections::BTreeMap;
 
 use crate::admission::{Fallback, Model, ModelCatalog};
-use crate::config::{self, Config};
-use crate::domain::{LimitOptions, Target, Timeouts};
+use crate::config::{Config, ConfiguredProvider, ModelSection};
+use crate::domain::{Target, Timeouts};
 
 #[cfg(test)]
 mod tests;
 
-/// The context window of a model of which nothing is said.
-const CONTEXT_WINDOW: u32 = 128_000;
-
 /// The models of all providers.
 pub(super) fn catalog(config: &Config) -> ModelCatalog {
-    let offers: Vec<Offer> = config.providers.iter().flat_map(offers).collect();
-    let places: BTreeMap<&str, Fallback> = offers.iter().map(|offer| (offer.model.id.as_str(), place(offer))).collect();
-    let model = |offer: &Offer| model(offer, &places, config.responses.default_max_output_tokens);
-    let (any, named): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| offer.model.is_any());
-    let catalog: ModelCatalog = named.into_iter().map(model).collect();
-    any.into_iter().map(model).fold(catalog, ModelCatalog::with_any)
+    let offered = config.providers.iter().flat_map(|(name, provider)| offered_by(name, provider));
+    let offered: Vec<OfferedModel> = offered.collect();
+    let default_output_tokens = config.responses.default_max_output_tokens;
+    let alone: Vec<Model> = offered.iter().map(|offered| without_fallbacks(offered, default_output_tokens)).collect();
+    let by_id: BTreeMap<&str, &Model> = alone.iter().map(|model| (model.id.as_str(), model)).collect();
+    let with_fallbacks = |(offered, model): (&OfferedModel, &Model)| {
+        // The configuration names models that are there.
+        let fallbacks = offered.section.fallback.iter().filter_map(|id| by_id.get(id.as_str()));
+        Model { fallbacks: fallbacks.map(|model| fallback(model)).collect(), ..model.clone() }
+    };
+    let models = offered.iter().zip(&alone);
+    let (any, named): (Vec<_>, Vec<_>) = models.partition(|(offered, _)| offered.section.is_any());
+    let catalog: ModelCatalog = named.into_iter().map(with_fallbacks).collect();
+    any.into_iter().map(with_fallbacks).fold(catalog, ModelCatalog::with_any)
 }
 
 /// A model and the provider that has it.
-struct Offer {
+struct OfferedModel {
     provider: String,
-    model: config::Model,
+    section: ModelSection,
 }
 
-fn offers((name, provider): (&String, &config::Provider)) -> Vec<Offer> {
-    let models = match provider {
-        config::Provider::Eliza(_) => vec![config::Model::named("eliza", Timeouts::default())],
-        config::Provider::Upstream(section) => section.models.clone(),
+fn offered_by(name: &str, provider: &ConfiguredProvider) -> Vec<OfferedModel> {
+    let sections = match provider {
+        ConfiguredProvider::Eliza(_) => vec![ModelSection::named("eliza", Timeouts::default())],
+        ConfiguredProvider::Upstream(upstream) => upstream.models.clone(),
     };
-    models.into_iter().map(|model| Offer { provider: name.clone(), model }).collect()
+    sections.into_iter().map(|section| OfferedModel { provider: name.to_owned(), section }).collect()
 }
 
-fn place(Offer { provider, model }: &Offer) -> Fallback {
-    Fallback {
-        target: Target { provider: provider.clone(), model: model.upstream_id.clone(), timeouts: model.timeouts },
-        context_window: model.context_window.unwrap_or(CONTEXT_WINDOW),
-    }
-}
-
-fn model(offer: &Offer, places: &BTreeMap<&str, Fallback>, default_output_tokens: u32) -> Model {
-    let Fallback { target, context_window } = place(offer);
-    let Offer { provider, model } = offer;
+fn without_fallbacks(offered: &OfferedModel, default_output_tokens: u32) -> Model {
+    let OfferedModel { provider, section } = offered;
+    let model = section.upstream_id().to_owned();
+    let unknown = Model::new(&section.id, Target { provider: provider.clone(), model, timeouts: section.timeouts });
     Model {
-        id: model.id.clone(),
-        target,
-        // The configuration names models that are there.
-        fallbacks: model.fallback.iter().filter_map(|id| places.get(id.as_str())).cloned().collect(),
-        context_window,
-        encoding: model.encoding,
-        default_output_tokens: model.max_output_tokens.unwrap_or(default_output_tokens),
-        max_output_tokens: LimitOptions::default().max_output_tokens,
-        owned_by: provider.clone(),
-        created: 0,
+        context_window: section.context_window.unwrap_or(unknown.context_window),
+        encoding: section.encoding,
+        default_output_tokens: section.max_output_tokens.unwrap_or(default_output_tokens),
+        ..unknown
     }
+}
+
+fn fallback(model: &Model) -> Fallback {
+    Fallback { target: model.target.clone(), context_window: model.context_window }
 }

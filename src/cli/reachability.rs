@@ -1,4 +1,4 @@
-//! What people are told of the providers once the server listens.
+//! The lines about the providers that the server prints once it listens.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::providers::Built;
-use crate::config::{self, LogFormat, UpstreamSection};
+use super::providers::BuiltProvider;
+use crate::config::{ConfiguredProvider, LogFormat, ModelSection, UpstreamProvider};
 use crate::domain::Timeouts;
-use crate::provider::{Error, Provider};
+use crate::provider::Error;
 
 #[cfg(test)]
 mod tests;
@@ -17,28 +17,29 @@ mod tests;
 /// How long a provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A line about each provider that is asked over HTTP, in the order of their names: whether it answers now. All are
-/// asked at once, so that this takes no longer than the slowest of them, and three seconds at most.
-pub(super) async fn lines(providers: &[Built<'_>], format: LogFormat) -> String {
-    let lines = providers.iter().filter_map(|Built { name, section, provider }| match section {
-        config::Provider::Eliza(_) => None,
-        config::Provider::Upstream(section) => Some(line(name, (section, format), provider.as_ref())),
+/// Writes a line about each provider that is asked over HTTP, in the order of their names: whether it answers now. All
+/// are asked at once, so that this takes no longer than the slowest of them, and three seconds at most.
+pub(super) async fn lines(providers: &[BuiltProvider<'_>], format: LogFormat) -> String {
+    let lines = providers.iter().filter_map(|built| match built.configured {
+        ConfiguredProvider::Eliza(_) => None,
+        ConfiguredProvider::Upstream(upstream) => Some(line(built, upstream, format)),
     });
     join_all(lines).await.concat()
 }
 
-async fn line(name: &str, (section, format): (&UpstreamSection, LogFormat), provider: &dyn Provider) -> String {
-    let Timeouts { connect, first_byte, .. } = section.timeouts;
-    let timeouts =
-        Timeouts { connect: connect.min(PATIENCE), first_byte: first_byte.min(PATIENCE), ..section.timeouts };
+async fn line(built: &BuiltProvider<'_>, upstream: &UpstreamProvider, format: LogFormat) -> String {
+    let BuiltProvider { name, provider, .. } = built;
+    let timeouts = upstream.section.timeouts;
+    let Timeouts { connect, first_byte, .. } = timeouts;
+    let timeouts = Timeouts { connect: connect.min(PATIENCE), first_byte: first_byte.min(PATIENCE), ..timeouts };
     let probed = timeout(PATIENCE, provider.probe(timeouts)).await.unwrap_or(Err(Error::FirstByteTimeout));
     let is_reachable = probed.is_ok();
     let found = match probed {
-        Ok(()) => format!("reachable, {}", models(section)),
+        Ok(()) => format!("reachable, {}", models(upstream)),
         Err(error) => format!("not reachable: {error}"),
     };
     // The configuration takes no URL that holds credentials.
-    let (kind, base_url) = (section.kind.as_str(), &section.base_url);
+    let (kind, base_url) = (upstream.kind.as_str(), &upstream.base_url);
     match format {
         LogFormat::Text => format!("Provider {name} ({kind}, {base_url}): {found}\n"),
         LogFormat::Json => {
@@ -56,9 +57,9 @@ async fn line(name: &str, (section, format): (&UpstreamSection, LogFormat), prov
 }
 
 /// How many models can be asked for there.
-fn models(section: &UpstreamSection) -> String {
-    let any = section.models.iter().any(config::Model::is_any);
-    match (section.models.len() - usize::from(any), any) {
+fn models(upstream: &UpstreamProvider) -> String {
+    let any = upstream.models.iter().any(ModelSection::is_any);
+    match (upstream.models.len() - usize::from(any), any) {
         (0, true) => "any model".to_owned(),
         (1, false) => "1 model".to_owned(),
         (count, false) => format!("{count} models"),

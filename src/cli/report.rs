@@ -1,10 +1,10 @@
-//! What people are told of an error: what happened, and what to do next. This is the one place that gives advice.
+//! Error reports: what happened, and what to do next. The advice for every error is here and nowhere else.
 
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Command, Obstacle};
+use super::{Command, StartupError};
 use crate::access;
 use crate::config::InvalidConfig;
 use crate::provider::UpstreamError;
@@ -43,7 +43,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<InvalidConfig>().is_some() { NOT_VALID } else { 1 }
 }
 
-/// Whether a command that prints an answer failed because nobody reads it any more, which needs no words.
+/// Whether a command failed only because the reader of its answer has closed the pipe; nothing is reported then.
 #[must_use]
 pub fn reader_left(command: &Command, error: &anyhow::Error) -> bool {
     let is_closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -60,9 +60,9 @@ fn of_cause(cause: &(dyn Error + 'static)) -> Option<String> {
     let of_vault = || cause.downcast_ref().map(vaults::for_vault);
     let of_ring = || cause.downcast_ref().map(vaults::for_ring);
     let of_upstream = || cause.downcast_ref().map(for_upstream);
-    let of_obstacle = || cause.downcast_ref().map(for_obstacle);
+    let of_startup = || cause.downcast_ref().map(for_startup);
     let of_configuration = cause.downcast_ref().map(for_configuration);
-    let before = of_configuration.or_else(of_obstacle).or_else(of_upstream);
+    let before = of_configuration.or_else(of_startup).or_else(of_upstream);
     before.or_else(of_service).or_else(of_accounts).or_else(of_vault).or_else(of_ring)
 }
 
@@ -77,47 +77,47 @@ fn for_configuration(error: &InvalidConfig) -> String {
     }
 }
 
-fn for_obstacle(obstacle: &Obstacle) -> String {
+fn for_startup(obstacle: &StartupError) -> String {
     match obstacle {
-        Obstacle::AddressInUse(address) => format!(
+        StartupError::AddressInUse(address) => format!(
             "stop the other program (`ss -ltnp 'sport = :{}'` shows it), or serve elsewhere: \
              antiphon serve --listen {}",
             address.port(),
             next_port(*address)
         ),
-        Obstacle::AddressElsewhere(_) => {
+        StartupError::AddressElsewhere(_) => {
             "listen on an address of this machine (`ip address` shows them), or on all of them with 0.0.0.0.".to_owned()
         }
-        Obstacle::AddressForbidden(address) => format!(
+        StartupError::AddressForbidden(address) => format!(
             "ports below 1024 are kept for the system: put a proxy there, or choose another: \
              antiphon serve --listen {}:8080",
             address.ip()
         ),
-        Obstacle::Address { .. } => "choose another address with --listen or server.listen.".to_owned(),
-        Obstacle::DataDirBusy { .. } => {
+        StartupError::Address { .. } => "choose another address with --listen or server.listen.".to_owned(),
+        StartupError::DataDirBusy { .. } => {
             "stop that server first, or give this one a directory of its own with --data. The other commands work \
              beside a running server."
                 .to_owned()
         }
-        Obstacle::DataDir { source, .. } => for_directory(source),
-        Obstacle::Database { source, .. } => for_database(source),
-        Obstacle::Tables { source, .. } => for_tables(source),
-        Obstacle::RingLost(path) => format!(
+        StartupError::DataDir { source, .. } => for_directory(source),
+        StartupError::Database { source, .. } => for_database(source),
+        StartupError::Tables { source, .. } => for_tables(source),
+        StartupError::RingLost(path) => format!(
             "restore '{}' from its backup, or say where it is with vault.key_file. Without it nobody can read what \
              is in the database; to begin anew, use another data directory.",
             path.display()
         ),
-        Obstacle::RingOfAnother(_) => {
+        StartupError::RingOfAnother(_) => {
             "use the key ring that this database was written with (vault.key_file, vault.key_env or \
              vault.key_command), or the database that belongs to this ring (--data, store.url)."
                 .to_owned()
         }
-        Obstacle::NoDatabase(_) | Obstacle::NotBegun(_) => {
+        StartupError::NoDatabase(_) | StartupError::NotBegun(_) => {
             "say where the server's data and options are, with --data and --config or ANTIPHON_DATA and \
              ANTIPHON_CONFIG (`antiphon show-config` shows what holds here); `antiphon serve` begins a new database."
                 .to_owned()
         }
-        Obstacle::NoSuchKey => {
+        StartupError::NoSuchKey => {
             "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
         }
     }

@@ -1,9 +1,9 @@
-//! From a command to what carries it out.
+//! Carrying out a command.
 
 use std::io::{self, Write};
 
 use super::args::{Cli, Command, completions};
-use super::site::Site;
+use super::command_context::CommandContext;
 use super::{DataDir, keys, maintenance, server, users};
 use crate::config::Config;
 
@@ -18,30 +18,34 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Res
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
-        Command::Keys(command) => with_site(cli, config, async |site| keys::run(site, command, out).await).await,
-        Command::Users(command) => with_site(cli, config, async |site| users::run(site, command, out).await).await,
+        Command::Keys(command) => {
+            with_context_of(cli, config, async |context| keys::run(context, command, out).await).await
+        }
+        Command::Users(command) => {
+            with_context_of(cli, config, async |context| users::run(context, command, out).await).await
+        }
         Command::Vault(command) => {
-            with_site(cli, config, async |site| maintenance::vault(site, command, out).await).await
+            with_context_of(cli, config, async |context| maintenance::vault(context, command, out).await).await
         }
     }
 }
 
 /// Opens the database for one piece of work and closes it after that, whatever became of the work.
-async fn with_site(
+async fn with_context_of(
     cli: &Cli,
     config: &Config,
-    work: impl AsyncFnOnce(&Site) -> anyhow::Result<()>,
+    work: impl AsyncFnOnce(&CommandContext) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let site = if cli.command.may_begin() {
-        Site::open(config, &DataDir::open(&cli.data)?).await?
+    let context = if cli.command.may_begin() {
+        CommandContext::open(config, &DataDir::open(&cli.data)?).await?
     } else {
-        Site::find(config, &DataDir::at(&cli.data)).await?
+        CommandContext::find(config, &DataDir::at(&cli.data)).await?
     };
-    if let Some(told) = &site.begun {
+    if let Some(told) = &context.begun {
         // The answer on standard output is for programs. If nobody reads this, the command has still done its work.
         writeln!(io::stderr(), "antiphon: {told}").ok();
     }
-    let done = work(&site).await;
-    let closed = site.store.close().await;
+    let done = work(&context).await;
+    let closed = context.store.close().await;
     done.and(closed.map_err(anyhow::Error::from))
 }

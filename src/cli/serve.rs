@@ -1,10 +1,10 @@
-//! What has to be there before a server can start.
+//! What is made ready before a server starts.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::site::{DEFAULT_USER, Site};
+use super::command_context::{CommandContext, DEFAULT_USER};
 use super::welcome::Welcome;
 use super::{DataDir, DataDirLock};
 use crate::access::{AccountService, ApiKey, Authenticator, ServiceError};
@@ -20,15 +20,15 @@ pub struct ServeInput {
     pub config: Config,
     /// The data directory.
     pub data_dir: DataDir,
-    /// Its lock; it has to live as long as the server.
+    /// The lock of the data directory; it has to live as long as the server.
     pub lock: DataDirLock,
     /// The node's name in the database.
     pub node: String,
-    /// The record of all responses.
+    /// The database of all responses.
     pub store: Arc<SqlStore>,
-    /// What opens and seals content.
+    /// What encrypts and decrypts content.
     pub vault: Vault,
-    /// Tells who sends a request.
+    /// What authenticates requests.
     pub authenticator: Authenticator,
     pub(super) service: AccountService,
 }
@@ -45,13 +45,13 @@ pub async fn prepare(mut config: Config, data: &Path, listen: Option<SocketAddr>
     let data_dir = DataDir::open(data)?;
     let lock = data_dir.lock()?;
     let node = data_dir.node_name(&lock)?;
-    let Site { store, vault, service, .. } = Site::open(&config, &data_dir).await?;
+    let CommandContext { store, vault, service, .. } = CommandContext::open(&config, &data_dir).await?;
     let authenticator = Authenticator::new(Arc::clone(&store) as _, vault.pepper());
     Ok(ServeInput { config, data_dir, lock, node, store, vault, authenticator, service })
 }
 
 impl ServeInput {
-    /// What people are told once the server listens at `address`; one JSON object a line where logs are JSON. On the
+    /// The text that is printed once the server listens at `address`; one JSON object a line where logs are JSON. On the
     /// very first start this adds the default user and an API key, which is shown here and never again; so call it
     /// when the socket is bound, and print it.
     ///
@@ -66,7 +66,7 @@ impl ServeInput {
         })
     }
 
-    /// The first key, if there is no user yet. Of two nodes that start together, one makes it.
+    /// Makes the first key, if there is no user yet. Of two nodes that start together, one makes it.
     async fn first_key(&self) -> anyhow::Result<Option<ApiKey>> {
         if !self.store.users().await?.is_empty() {
             return Ok(None);

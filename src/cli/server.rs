@@ -1,4 +1,4 @@
-//! From what is prepared to a server that runs until it is told to stop.
+//! Running a prepared server until it is told to stop.
 
 use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
@@ -7,19 +7,19 @@ use anyhow::anyhow;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::providers::{self, Built};
+use super::providers::{self, BuiltProvider};
 use super::serve::{ServeInput, prepare};
-use super::{Obstacle, dangers, models, reachability};
+use super::{StartupError, models, reachability, startup_warnings};
 use crate::antiphon::Antiphon;
 use crate::config::{Config, LogFormat};
 use crate::domain::Encoding;
 use crate::http::{self, HttpState, InFlight};
 use crate::tokens::Tiktoken;
 
-/// How long the bodies that tell of the ending may take when responses took all the time to drain.
+/// How long bodies may take to report the last endings, where the responses took all of the drain timeout.
 const LAST_BODIES: Duration = Duration::from_secs(1);
 
-/// How long the last bytes of bodies may take to leave.
+/// How long the last bytes of bodies may take to be sent.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, or until the node can't go on.
@@ -34,7 +34,7 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let input = prepare(config, data, listen).await?;
     let asked = input.config.server.listen;
-    let listener = TcpListener::bind(asked).map_err(|error| Obstacle::at(asked, error))?;
+    let listener = TcpListener::bind(asked).map_err(|error| StartupError::at(asked, error))?;
     let address = listener.local_addr()?;
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
@@ -47,8 +47,8 @@ pub(super) async fn serve(
     let mut served = actix_rt::spawn(server);
     out.write_all(input.welcome(address).await?.as_bytes())?;
     out.flush()?;
-    for danger in dangers::of(&input.config, address) {
-        tracing::warn!("{danger}");
+    for warning in startup_warnings::list(&input.config, address) {
+        tracing::warn!("{warning}");
     }
     let mut signals = Signals::new()?;
     tokio::select! {
@@ -58,14 +58,14 @@ pub(super) async fn serve(
         never = tell_reachability(&providers, input.config.log.format, out) => match never {},
     }
     tokio::select! {
-        () = stop(&antiphon, (&handle, &in_flight), &input.config) => {}
+        () = stop(&antiphon, &handle, &in_flight, input.config.server.drain_timeout) => {}
         () = signals.next() => tracing::warn!("stopped at once; the next start settles what was running"),
     }
     Ok(())
 }
 
 /// Prints whether the providers answer, then never ends: the server has begun and does not depend on it.
-async fn tell_reachability(providers: &[Built<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
+async fn tell_reachability(providers: &[BuiltProvider<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
     let lines = reachability::lines(providers, format).await;
     if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
         tracing::warn!(error = %error, "nobody reads which providers can be reached");
@@ -73,7 +73,7 @@ async fn tell_reachability(providers: &[Built<'_>], format: LogFormat, out: &mut
     std::future::pending().await
 }
 
-/// Meanwhile: the first request would wait for them.
+/// Loads the vocabularies in the background, so that the first request need not wait for them.
 fn load_vocabularies(config: &Config) {
     let catalog = models::catalog(config);
     let mut encodings: Vec<Encoding> = catalog.iter().chain(catalog.any()).map(|model| model.encoding).collect();
@@ -88,12 +88,12 @@ fn load_vocabularies(config: &Config) {
     });
 }
 
-/// Responses first, bodies after them, connections last: no body is cut before the time to drain is over, and a
-/// connection that only waits for another request holds nothing up.
-async fn stop(antiphon: &Antiphon, (server, in_flight): (&ServerHandle, &InFlight), config: &Config) {
+/// Stops responses first, then bodies, then connections: no body is cut before the drain timeout is over, and a
+/// connection that only waits for another request delays nothing.
+async fn stop(antiphon: &Antiphon, server: &ServerHandle, in_flight: &InFlight, drain_timeout: Duration) {
     tracing::info!("the server stops: running responses may finish");
-    let drained = Instant::now() + config.server.drain_timeout;
-    antiphon.drain(config.server.drain_timeout).await;
+    let drained = Instant::now() + drain_timeout;
+    antiphon.drain(drain_timeout).await;
     let last = drained.max(Instant::now() + LAST_BODIES);
     tracing::info!("nothing runs any more: bodies may be read to their ends");
     if tokio::time::timeout_at(last, in_flight.none()).await.is_err() {
@@ -122,15 +122,15 @@ impl Signals {
     }
 }
 
-fn start_node(input: &ServeInput, providers: &[Built<'_>]) -> anyhow::Result<Antiphon> {
+fn start_node(input: &ServeInput, providers: &[BuiltProvider<'_>]) -> anyhow::Result<Antiphon> {
     let config = &input.config;
     let builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone())
         .name(&input.node)
         .models(models::catalog(config))
         .limits(config.limits.clone())
         .responses(config.responses.clone());
-    let builder = providers.iter().fold(builder, |builder, Built { name, section, provider }| {
-        builder.limited_provider(*name, Arc::clone(provider), providers::limits(section))
+    let builder = providers.iter().fold(builder, |builder, BuiltProvider { name, configured, provider }| {
+        builder.limited_provider(*name, Arc::clone(provider), configured.options())
     });
     Ok(builder.start()?)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::Parser as _;
 
-use super::site::Site;
+use super::command_context::CommandContext;
 use super::time::rfc3339;
 use super::{Cli, DataDir, prepare, report, run};
 use crate::config::{Config, Environment};
@@ -134,10 +134,10 @@ async fn what_looks_for_something_begins_nothing_in_the_wrong_directory() {
 async fn a_site_says_once_that_it_was_begun() {
     let dir = tempfile::tempdir().unwrap();
     let data = DataDir::open(&dir.path().join("data")).unwrap();
-    let begun = Site::open(&config(), &data).await.unwrap().begun.unwrap();
+    let begun = CommandContext::open(&config(), &data).await.unwrap().begun.unwrap();
     assert!(begun.contains(&format!("a new data directory: '{}'", data.path().display())), "{begun}");
-    assert_eq!(Site::open(&config(), &data).await.unwrap().begun, None);
-    assert_eq!(Site::find(&config(), &data).await.unwrap().begun, None);
+    assert_eq!(CommandContext::open(&config(), &data).await.unwrap().begun, None);
+    assert_eq!(CommandContext::find(&config(), &data).await.unwrap().begun, None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the start of a server says on standard output.
+//! The text that a server prints on standard output when it starts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::access::ApiKey;
-use crate::config::{Config, Origin, Provider};
+use crate::config::{Config, ConfiguredProvider, ValueSource};
 
-/// How many models are named; of more there is the number.
+/// How many models are named; the others are counted.
 const MOST_MODELS: usize = 8;
 
-/// What there is to say about a server that has begun to listen.
+/// The facts about a server that has begun to listen.
 #[derive(Debug)]
 pub(super) struct Welcome {
     url: String,
@@ -105,17 +105,17 @@ impl Welcome {
 }
 
 fn models(config: &Config) -> Vec<String> {
-    let of = |provider: &Provider| match provider {
-        Provider::Eliza(_) => vec!["eliza".to_owned()],
-        Provider::Upstream(section) => section.models.iter().map(|model| model.id.clone()).collect(),
+    let of = |provider: &ConfiguredProvider| match provider {
+        ConfiguredProvider::Eliza(_) => vec!["eliza".to_owned()],
+        ConfiguredProvider::Upstream(upstream) => upstream.models.iter().map(|model| model.id.clone()).collect(),
     };
     config.providers.values().flat_map(of).collect()
 }
 
-/// Where the options come from that are not the server's own.
+/// Where the options come from that are not defaults.
 fn options(config: &Config) -> String {
-    let is_variable = |origin: &Origin| matches!(origin, Origin::Variable(_));
-    let variables = config.settings.iter().filter(|setting| is_variable(&setting.origin)).count();
+    let is_variable = |source: &ValueSource| matches!(source, ValueSource::Variable(_));
+    let variables = config.settings.iter().filter(|setting| is_variable(&setting.source)).count();
     let file = config.file.as_ref().map(|file| file.display().to_string());
     match (file, variables) {
         (None, 0) => "the defaults: there is no config.toml in this directory".to_owned(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::nearest::nearest;
+use super::suggestion::closest;
 use crate::domain::options::{OptionChecks, OptionError, word};
 
 /// `[log]`: what is logged, and how it looks. No setting makes content appear in a log.
@@ -45,8 +45,8 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 const EXPECTED: &str = "expected a level (error, warn, info, debug, trace, off), or levels by target";
 
-/// The library takes a word that is no level for a target of which everything is logged, and nothing else is; and it
-/// takes nothing for `error`.
+/// Says what is wrong with a filter. The library would take an unknown word for the only target that is logged, and an
+/// empty filter for `error`.
 fn check(filter: &str) -> Result<(), String> {
     filter.parse::<Targets>().map_err(|_| EXPECTED.to_owned())?;
     if filter.is_empty() {
@@ -65,7 +65,7 @@ fn check_directive(directive: &str) -> Result<(), String> {
     }
     let word = directive.to_lowercase();
     let longer = || LEVELS.into_iter().find(|level| word.starts_with(level));
-    Err(match nearest(&word, LEVELS).or_else(longer) {
+    Err(match closest(&word, LEVELS).or_else(longer) {
         Some(level) => format!("there is no such level; did you mean \"{level}\"?"),
         None => format!("{EXPECTED}; a target has its level behind it, as in \"antiphon=debug\""),
     })
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_level_switches_nothing_off_and_is_told_with_the_nearest() {
+    fn an_unknown_level_is_refused_with_a_suggestion() {
         for (wrong, meant) in
             [("inof", "info"), ("warning", "warn"), ("antiphon=debug,Errors", "error"), ("dbug", "debug")]
         {

@@ -1,7 +1,7 @@
 //! What a configuration is loaded for.
 
-/// What a configuration is loaded for. Each of them needs what those before it need: what is wrong with a secret that
-/// a command has no use for keeps nobody from running it.
+/// What a configuration is loaded for. Each purpose needs more secrets than the one before it; a command fails only for
+/// what is wrong with those that it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// To look at the options or to bring tables up to date: no secret but the database's.

@@ -1,4 +1,4 @@
-//! Secrets that are in files of their own.
+//! Secrets in files of their own.
 
 use std::fs::{File, Metadata};
 use std::io::Read as _;
@@ -14,12 +14,12 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// The text of a file that only its owner may use, without the line break at its end.
 ///
 /// # Errors
-/// What is wrong with the file, without a word of what is in it.
+/// What is wrong with the file, without a quote of it.
 pub(super) fn read(path: &Path) -> Result<SecretString, String> {
     let failed = |error: std::io::Error| format!("the file can't be read: {error}");
-    // A pipe that nobody writes to could be waited for without end.
+    // Reading a pipe could wait for ever.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err("this is no file".to_owned());
+        return Err("this is not a file".to_owned());
     }
     let file = File::open(path).map_err(failed)?;
     check_mode(&file.metadata().map_err(failed)?)?;
@@ -33,13 +33,13 @@ pub(super) fn read(path: &Path) -> Result<SecretString, String> {
     if text.is_empty() { Err("the file is empty".to_owned()) } else { Ok(text.into()) }
 }
 
-/// Looks at a file of secrets that may still have to be made: one that is there must be its owner's alone.
+/// Checks a file of secrets that need not be there yet: if it is, only its owner may have access.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn check_if_there(path: &Path) -> Result<(), String> {
     match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() => Err("this is no file".to_owned()),
+        Ok(found) if !found.is_file() => Err("this is not a file".to_owned()),
         Ok(found) => check_mode(&found),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(format!("the file can't be read: {error}")),

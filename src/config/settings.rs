@@ -1,10 +1,9 @@
-//! The configuration as it holds: every option with its value and where it was written.
+//! The options in force: each with its value and where that was written.
 
 use config::{Value, ValueKind};
 
-use super::layers::Leaf;
-use super::load::Sections;
-use super::{Environment, Origin, Problem};
+use super::entries::ConfigEntry;
+use super::{Environment, ValueSource};
 
 /// An option with its value, and where that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,35 +15,36 @@ pub struct Setting {
     /// The value, as TOML writes it; `"[set]"` for what may be or hold a secret.
     pub value: String,
     /// Where it was written.
-    pub origin: Origin,
+    pub source: ValueSource,
 }
 
-/// All options of these sections. `leaves` are the layers that they were put together from.
-pub(super) fn of(sections: &Sections, (leaves, environment): (&[Leaf], &Environment)) -> Result<Vec<Setting>, Problem> {
-    let whole = sections.whole()?;
-    let written = |key: &str| leaves.iter().rev().find(|leaf| leaf.key() == key);
-    // Secrets and models have no form of their own and stay as they were written.
-    let mut keys: Vec<String> = whole.iter().chain(leaves).filter(|leaf| !leaf.is_section()).map(Leaf::key).collect();
+/// Lists all options. `values` are the options in force, `written` those of the layers that they come from: secrets and
+/// models are in these alone.
+pub(super) fn list(values: &[ConfigEntry], written: &[ConfigEntry], environment: &Environment) -> Vec<Setting> {
+    let last_written = |key: &str| written.iter().rev().find(|entry| entry.key() == key);
+    let all = values.iter().chain(written).filter(|entry| !entry.is_section());
+    let mut keys: Vec<String> = all.map(ConfigEntry::key).collect();
     keys.sort();
     keys.dedup();
     let setting = |key: &String| {
-        let origin = written(key).map_or(Origin::Default, |leaf| leaf.origin().clone());
-        let leaf = whole.iter().find(|leaf| leaf.key() == *key).or_else(|| written(key))?;
-        let (name, section) = leaf.path().split_last()?;
-        let is_hidden = is_secret(key) || is_place(key) && environment.get(&leaf.text()).is_none();
-        let value = if is_hidden { "\"[set]\"".to_owned() } else { toml(leaf.value()) };
-        Some(Setting { section: section.join("."), key: name.clone(), value, origin })
+        let source = last_written(key).map_or(ValueSource::Default, |entry| entry.source().clone());
+        let entry = values.iter().find(|entry| entry.key() == *key).or_else(|| last_written(key))?;
+        let (name, section) = entry.path().split_last()?;
+        let is_hidden = is_secret(key) || is_variable_of_secret(key) && environment.get(&entry.text()).is_none();
+        let value = if is_hidden { "\"[set]\"".to_owned() } else { toml(entry.value()) };
+        Some(Setting { section: section.join("."), key: name.clone(), value, source })
     };
-    Ok(keys.iter().filter_map(setting).collect())
+    keys.iter().filter_map(setting).collect()
 }
 
-/// A database's URL may hold a password, a command may hold anything.
+/// Whether the value may hold a secret: a database's URL may hold a password, a command may hold anything.
 fn is_secret(key: &str) -> bool {
     ["store.url", "vault.key_command"].contains(&key)
 }
 
-/// Where the name of a variable belongs. What is no variable's name may be a secret that was put in its place.
-fn is_place(key: &str) -> bool {
+/// Whether the value is the name of a variable that holds a secret. Where there is no such variable, somebody may have
+/// put the secret itself there.
+fn is_variable_of_secret(key: &str) -> bool {
     key == "vault.key_env" || key.ends_with(".api_key_env")
 }
 
@@ -54,10 +54,10 @@ fn toml(value: &Value) -> String {
         ValueKind::String(text) => quoted(text),
         ValueKind::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
         ValueKind::Table(table) => {
-            let mut entries: Vec<_> = table.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
-            let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();
-            format!("{{ {} }}", entries.join(", "))
+            let mut fields: Vec<_> = table.iter().collect();
+            fields.sort_by_key(|(key, _)| *key);
+            let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key} = {}", toml(value))).collect();
+            format!("{{ {} }}", fields.join(", "))
         }
         ValueKind::Nil => quoted(""),
         ValueKind::Boolean(_)

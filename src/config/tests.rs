@@ -1,12 +1,13 @@
-//! Layers, limits, and what people are told about a configuration that is not valid.
+//! Layers, limits, and the problems of a configuration that is not valid.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
-use super::layers::{keys, of_file};
-use super::load::default_leaves;
-use super::{Config, Environment, InvalidConfig, Provider, Purpose, Setting};
+use super::entries::{keys, of_file};
+use super::load::ConfigFile;
+use super::sections::Sections;
+use super::{Config, ConfiguredProvider, Environment, InvalidConfig, Purpose, Setting};
 use crate::domain::DisconnectMode;
 
 mod providers;
@@ -21,7 +22,7 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, InvalidConfig>
 fn load_for(purpose: Purpose, file: &str, variables: &[(&str, &str)]) -> Result<Config, InvalidConfig> {
     let environment: Environment =
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Config::from_layers(("config.toml", file), &environment, purpose)
+    Config::from_layers(&ConfigFile { name: "config.toml", text: file }, &environment, purpose)
 }
 
 fn problems(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
@@ -37,7 +38,7 @@ fn uncommented() -> String {
 
 #[test]
 fn the_file_has_every_option_at_its_default_with_a_line_about_it() {
-    let defaults = keys(&default_leaves().unwrap());
+    let defaults = keys(&Sections::default().entries().unwrap());
     let (written, problems) = of_file("config.toml", TEMPLATE);
     assert_eq!(problems, []);
     let mut written = keys(&written);
@@ -76,7 +77,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(config.http.body_limit, 2048);
     assert_eq!(config.http.header_wait, Duration::from_secs(2));
     assert_eq!(config.responses.disconnect, DisconnectMode::Continue);
-    assert!(matches!(config.providers.get("eliza"), Some(Provider::Eliza(_))));
+    assert!(matches!(config.providers.get("eliza"), Some(ConfiguredProvider::Eliza(_))));
 }
 
 #[test]
@@ -303,7 +304,7 @@ fn a_setting_tells_its_value_and_where_it_was_written() {
     let config =
         load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
     let line =
-        |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.origin);
+        |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.source);
     let told: Vec<String> = config.settings.iter().map(line).collect();
     for expected in [
         "http.body_limit = \"2KiB\" ($ANTIPHON_HTTP__BODY_LIMIT)",
@@ -328,16 +329,16 @@ fn the_databases_url_can_come_from_a_file_and_is_looked_at_there_too() {
     let written = |url: &str| std::fs::write(file.path(), url).unwrap();
     written("postgres://u:canary@h/d?sslmode=require\n");
     let config = load(&section, &[]).unwrap();
-    assert_eq!(config.store.sql_options("data".as_ref()).url, "postgres://u:canary@h/d?sslmode=require");
+    assert_eq!(config.store.options("data".as_ref()).url, "postgres://u:canary@h/d?sslmode=require");
     let both = problems(&section, &[("ANTIPHON_STORE__URL", "postgres://u:canary@h/d")]);
     let places = "url ($ANTIPHON_STORE__URL), url_file (config.toml line 2)";
     assert_eq!(both, [format!("store: only one of url and url_file may be set: {places}")]);
     for (url, told) in [
         ("mysql://u:canary@h/d", "expected a URL that begins with sqlite:, postgres:// or postgresql://"),
-        ("postgres://u:can/ary@h/d", "this is no URL (invalid port number); in a password"),
-        ("postgres://u:1?canary@h/d", "after '?' there is what is none of sslmode,"),
-        ("postgres://u:1#canary@h/d", "after '?' there is what is none of sslmode,"),
-        ("postgres://h/d?pasword=canary", "after '?' there is what is none of sslmode,"),
+        ("postgres://u:can/ary@h/d", "this is not a URL (invalid port number); in a password"),
+        ("postgres://u:1?canary@h/d", "after '?' there is an unknown parameter; known are sslmode,"),
+        ("postgres://u:1#canary@h/d", "after '?' there is an unknown parameter; known are sslmode,"),
+        ("postgres://h/d?pasword=canary", "after '?' there is an unknown parameter; known are sslmode,"),
     ] {
         written(url);
         for (told_of, variables) in
@@ -363,5 +364,5 @@ fn no_secret_is_ever_quoted() {
     let broken = load("[store]\nurl = \"canary", &[]).unwrap_err();
     assert!(!format!("{broken} {broken:?}").contains("canary"), "{broken}");
     let good = load("[store]\nurl = \"postgres://root:canary@host/db\"", &[]).unwrap();
-    assert!(!format!("{good:?} {:?}", good.store.sql_options("data".as_ref())).contains("canary"));
+    assert!(!format!("{good:?} {:?}", good.store.options("data".as_ref())).contains("canary"));
 }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::load::is_variable_name;
-use super::{Environment, Problem, Purpose, Rivals, secret_file};
+use super::environment::is_variable_name;
+use super::problem::ExclusiveOptions;
+use super::{Environment, Problem, Purpose, secret_file};
 use crate::vault::KeySource;
 
 /// `[vault]`: where the key ring comes from; at most one of them is set.
@@ -31,7 +32,7 @@ impl fmt::Debug for VaultSection {
     }
 }
 
-static PLACES: Rivals = Rivals(&["key_file", "key_env", "key_command"]);
+static KEY_OPTIONS: ExclusiveOptions = ExclusiveOptions(&["key_file", "key_env", "key_command"]);
 
 impl VaultSection {
     /// Where the key ring comes from.
@@ -45,16 +46,17 @@ impl VaultSection {
         }
     }
 
-    pub(super) fn check(&self, environment: &Environment, problems: &mut Vec<Problem>) {
+    /// What is wrong with the options, and with the place that they name.
+    pub(super) fn check(&self, environment: &Environment) -> Vec<Problem> {
         let set = [self.key_file.is_some(), self.key_env.is_some(), self.key_command.is_some()];
-        problems.extend(self.problem_of_form());
-        match Problem::of_rivals("vault", &PLACES, &set) {
-            Some(rivals) => problems.push(rivals),
-            None => problems.extend(self.problem_of_place(environment).map(|problem| problem.since(Purpose::Accounts))),
-        }
+        let of_place = match Problem::of_exclusive("vault", &KEY_OPTIONS, &set) {
+            Some(problem) => Some(problem),
+            None => self.problem_of_place(environment).map(|problem| problem.matters_from(Purpose::Accounts)),
+        };
+        self.problem_of_form().into_iter().chain(of_place).collect()
     }
 
-    /// What is wrong whatever the machine is.
+    /// What is wrong with the values themselves, on any machine.
     fn problem_of_form(&self) -> Option<Problem> {
         const EMPTY: &str = "is empty: leave it out, or give it a value";
         if self.key_file.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
@@ -68,7 +70,7 @@ impl VaultSection {
         Some(Problem::new("vault.key_env", None, reason))
     }
 
-    /// What is wrong with the place that is named. A file may still have to be made.
+    /// What is wrong with the place that is named. A file need not be there yet.
     fn problem_of_place(&self, environment: &Environment) -> Option<Problem> {
         if let Some(name) = self.key_env.as_deref().filter(|name| is_variable_name(name)) {
             let reason = match environment.get(name) {

@@ -3,21 +3,19 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::{FlakyStore, PuppetProvider, TestClient};
 use crate::access::AccountService;
-use crate::actors::{
-    Accepted, DeliveryMode, EstimateTokens, KnownModel, PlanRefusal, PlannedRun, Planner, ProviderOptions,
-};
+use crate::actors::{DeliveryMode, ProviderOptions};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
+    DisconnectPolicy, Encoding, Model, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
 };
 use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
-use crate::store::{SqlOptions, SqlStore};
+use crate::store::{SqlStore, StoreOptions};
+use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
 use crate::{Antiphon, domain::Timestamp};
 
@@ -54,40 +52,17 @@ pub struct TestNode {
     _folder: TempDir,
 }
 
-/// A planner that puts history and input into the prompt, for the puppet.
-#[derive(Debug)]
-struct PuppetPlanner;
-
-#[async_trait]
-impl Planner for PuppetPlanner {
-    fn model(&self, _: &str) -> Option<KnownModel> {
-        None
-    }
-
-    fn history_items(&self) -> usize {
-        1_000
-    }
-
-    async fn plan(&self, accepted: Accepted) -> Result<PlannedRun, PlanRefusal> {
-        let Accepted { request, input, history, .. } = accepted;
-        let items = history.into_iter().chain(input).collect();
-        let prompt = Prompt { instructions: request.instructions, items };
-        Ok(PlannedRun { prompt, targets: vec![Target::new("puppet", "puppet-1")], encoding: Encoding::default() })
-    }
-}
-
 /// An estimator of one token per word: cheap, and good enough to see that estimates arrive.
 #[derive(Debug)]
 struct WordCounter(watch::Receiver<bool>);
 
-impl EstimateTokens for WordCounter {
-    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
+#[async_trait]
+impl TokenCounter for WordCounter {
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        // The node that holds the gate may be gone; then nothing waits for the count.
         let mut open = self.0.clone();
-        Box::pin(async move {
-            // The node that holds the gate may be gone; then nothing waits for the count.
-            let _gone = open.wait_for(|open| *open).await;
-            text.split_whitespace().count() as u64
-        })
+        let _gone = open.wait_for(|open| *open).await;
+        Ok(texts.iter().map(|text| text.split_whitespace().count() as u64).sum())
     }
 }
 
@@ -131,7 +106,7 @@ impl TestNode {
         (options, limits): (ResponseOptions, ProviderOptions),
         provider: PuppetProvider,
     ) -> Self {
-        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.expect("a database"));
+        let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.expect("a database"));
         sql.migrate().await.expect("the tables");
         let vault = Vault::new(KeyRing::generate().expect("a key ring"), sql.clone());
         let accounts = AccountService::new(sql.clone(), vault.clone());
@@ -239,9 +214,10 @@ fn start(
     providers: [(&str, &PuppetProvider); 2],
     (options, limits): (&ResponseOptions, ProviderOptions),
 ) -> Antiphon {
-    let node = Antiphon::builder(store.whole(), vault.clone()).tokens(WordCounter(gate));
+    let node = Antiphon::builder(store.whole(), vault.clone()).token_counter(WordCounter(gate));
     let node = providers
         .into_iter()
         .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
-    node.planner(PuppetPlanner).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
+    let model = Model::new("puppet", Target::new("puppet", "puppet-1"));
+    node.model(model).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
 }

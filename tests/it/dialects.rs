@@ -9,18 +9,19 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use antiphon::{
     Antiphon, Clock,
     access::AccountService,
-    actors::{DeliveryMode, Emission, EstimateTokens, ProviderOptions},
+    actors::{DeliveryMode, Emission, ProviderOptions},
     domain::{
         DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp,
         ToolPolicy, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
     provider::{ChatCompletions, Provider, UpstreamOptions},
-    store::{SqlOptions, SqlStore},
+    store::{SqlStore, StoreOptions},
     testkit::{Script, ScriptedProvider},
+    tokens::{TokenCounter, TokenError},
     vault::{KeyRing, Vault},
 };
-use futures_util::{FutureExt, future::BoxFuture};
+use async_trait::async_trait;
 use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -51,9 +52,10 @@ impl Clock for Stopped {
 #[derive(Debug)]
 struct WordCounter;
 
-impl EstimateTokens for WordCounter {
-    fn estimate(&self, _: Encoding, text: String) -> BoxFuture<'static, u64> {
-        async move { text.split_whitespace().count() as u64 }.boxed()
+#[async_trait]
+impl TokenCounter for WordCounter {
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        Ok(texts.iter().map(|text| text.split_whitespace().count() as u64).sum())
     }
 }
 
@@ -69,7 +71,7 @@ impl Listener {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let sql = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.unwrap());
         sql.migrate().await.unwrap();
         let vault = Vault::new(KeyRing::generate().unwrap(), sql.clone());
         let user = AccountService::new(sql.clone(), vault.clone()).create_user("somebody", AT).await.unwrap().id;
@@ -80,7 +82,7 @@ impl Listener {
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let options = ResponseOptions { arbiters: 1, ..ResponseOptions::default() };
-        let builder = Antiphon::builder(sql, vault).tokens(WordCounter).clock(Stopped).responses(options);
+        let builder = Antiphon::builder(sql, vault).token_counter(WordCounter).clock(Stopped).responses(options);
         let builder =
             answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();

@@ -98,7 +98,7 @@ fn a_port_that_is_taken_is_named_with_another_one() {
         "serve elsewhere: antiphon serve --listen 127.0.0.1:",
     ];
     assert_told(&Site::new(), &["serve", "--listen", &address], &parts);
-    let parts = ["192.0.2.1:8080 is no address of this machine", "`ip address`"];
+    let parts = ["192.0.2.1:8080 is not an address of this machine", "`ip address`"];
     assert_told(&Site::new(), &["serve", "--listen", "192.0.2.1:8080"], &parts);
 }
 

@@ -5,7 +5,7 @@ use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 use antiphon::{
     store::{
         ClaimRecord, CommitOutcome, Conflict, Error, GroupCommit, JournalEntry, MemoryStore, NodeStore, ResponseStore,
-        SqlOptions, SqlStore, Store,
+        SqlStore, Store, StoreOptions,
     },
     testkit::{ManualClock, postgres, store_conformance},
 };
@@ -46,7 +46,8 @@ impl TestDatabase {
 
     /// Another store on the database, with five connections.
     async fn store(&self) -> SqlStore {
-        let store = SqlStore::connect(SqlOptions { max_connections: 5, ..SqlOptions::new(&self.url) }).await.unwrap();
+        let store =
+            SqlStore::connect(StoreOptions { max_connections: 5, ..StoreOptions::new(&self.url) }).await.unwrap();
         store.migrate().await.unwrap();
         store
     }
@@ -211,7 +212,7 @@ fn a_store_is_used_from_any_runtime_and_dropped_inside_of_one() {
 
 #[tokio::test]
 async fn a_database_that_is_not_there_is_unavailable() {
-    let mut options = SqlOptions::new("postgres://nobody:secret@127.0.0.1:1/none");
+    let mut options = StoreOptions::new("postgres://nobody:secret@127.0.0.1:1/none");
     options.acquire_timeout = Duration::from_millis(200);
     assert!(!format!("{options:?}").contains("secret"));
     let error = SqlStore::connect(options).await.unwrap_err();

@@ -3,10 +3,10 @@
 use super::{Request, ToolOffer, close_calls, current_turn};
 use antiphon_protocol::{Item, ResponseId};
 
-/// Instructions and the items of the conversation so far, oldest first.
+/// Instructions, and the items of the conversation, oldest first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
-    /// Stand above the conversation and are not part of its history.
+    /// Instructions of this request alone, which are not part of the history.
     pub instructions: Option<String>,
     /// History first, then the input of this request.
     pub items: Vec<Item>,
@@ -35,7 +35,7 @@ impl Prompt {
 }
 
 /// What a prompt is made of, before it is known what of the history fits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PromptParts<'a> {
     /// The response that the prompt is for.
     pub response: ResponseId,
@@ -45,6 +45,13 @@ pub struct PromptParts<'a> {
     pub history: &'a [Item],
     /// The input of the request. Never shortened.
     pub input: &'a [Item],
+}
+
+// What was said is content, and content is in no log.
+impl std::fmt::Debug for PromptParts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptParts").field("response", &self.response).finish_non_exhaustive()
+    }
 }
 
 impl PromptParts<'_> {

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Cause, Jitter};
 
 #[cfg(test)]
@@ -16,15 +18,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const MOST_ATTEMPTS: u16 = 64;
 
 /// How often and after which waits a target is asked again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
     /// The most retries at one target, the first attempt at it not counted.
     pub max_retries: u32,
     /// The longest wait before a target's first retry. It doubles with each further one.
+    #[serde(skip)]
     pub base_delay: Duration,
     /// The longest wait that doubling leads to; never more than a minute.
+    #[serde(skip)]
     pub longest_delay: Duration,
     /// The longest wait that a provider may ask for and be asked again; never more than a minute.
+    #[serde(skip)]
     pub longest_retry_after: Duration,
 }
 

@@ -12,7 +12,7 @@ use antiphon_protocol::{Item, ResponseId, UserId};
 pub struct RunPlan {
     /// The new response.
     pub id: ResponseId,
-    /// Whose it is.
+    /// The user whose response it is.
     pub user: UserId,
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
@@ -22,10 +22,10 @@ pub struct RunPlan {
     pub input: Vec<Item>,
     /// History and input; what the provider is asked.
     pub prompt: Arc<Prompt>,
-    /// Who asks, by the name under which places at providers are counted: the API key's public id, say.
+    /// Whom slots at providers are counted for: the API key's public id, say.
     pub caller: String,
-    /// Where it is asked: the first one, and those that follow where one fails before its first word. At least
-    /// one.
+    /// The models that are asked, at least one: the first, and each of the others where those before it failed without
+    /// any output.
     pub targets: Vec<Target>,
     /// The tokenizer that fits the model, for estimates.
     pub encoding: Encoding,
@@ -43,7 +43,7 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// What the run is held to.
+    /// The part of the plan that is kept in the log.
     #[must_use]
     pub fn run_policy(&self) -> RunPolicy {
         RunPolicy {
@@ -88,7 +88,8 @@ pub enum DisconnectPolicy {
 }
 
 /// A tokenizer's vocabulary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// OpenAI's models since GPT-4o.
     #[default]

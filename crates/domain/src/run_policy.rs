@@ -1,4 +1,4 @@
-//! What a run is held to beside what its client sees of the request.
+//! How a response is run, beside what its client sees of the request.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::DisconnectPolicy;
 
-/// What whoever goes on with a response after its process has died has to know of how it was accepted.
+/// How a response is run: what another process must know of its acceptance to resume it.
 ///
 /// Kept as JSON: later versions may add fields, each with a default that means what its absence meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunPolicy {
     /// The id that ties together the client's request, this server's logs and the provider's.
     pub request_id: String,
-    /// Who asked, by the name under which places at providers are counted.
+    /// Whom slots at providers are counted for.
     pub caller: String,
     /// What happens when the last client leaves.
     pub disconnect: DisconnectPolicy,

@@ -2,16 +2,25 @@
 
 use std::time::Duration;
 
-/// How long a provider may take. Each is the longest wait; what runs over has a cause of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+
+use crate::options::duration;
+
+/// How long a provider may take. Each is the longest wait, and has a cause of its own for a response that exceeds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
     /// For a connection, TLS included.
+    #[serde(rename = "connect_timeout", with = "duration")]
     pub connect: Duration,
     /// From the call to the headers of its answer, connecting included.
+    #[serde(rename = "first_byte_timeout", with = "duration")]
     pub first_byte: Duration,
     /// Between two events, once the headers are there. Comments and pieces of events are none.
+    #[serde(rename = "idle_timeout", with = "duration")]
     pub idle: Duration,
     /// For all of a response, from its first attempt on.
+    #[serde(rename = "total_timeout", with = "duration")]
     pub total: Duration,
 }
 

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 #[cfg(test)]
 mod tests;
 
 /// How many may use a provider, and how many may wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GateLimits {
     /// The most that use it at the same time.
     pub max_concurrent: NonZeroUsize,
@@ -22,6 +24,13 @@ pub struct GateLimits {
     pub max_queue: usize,
     /// The most that use it or wait under the same key; none for no such limit.
     pub max_concurrent_per_key: Option<NonZeroUsize>,
+}
+
+impl Default for GateLimits {
+    fn default() -> Self {
+        const MANY: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+        Self { max_concurrent: MANY, max_queue: MANY.get(), max_concurrent_per_key: None }
+    }
 }
 
 /// Why somebody was not even let into the line.

@@ -2,7 +2,7 @@
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use super::{SqlOptions, error::SqlError, postgres, sqlite};
+use super::{StoreOptions, error::SqlError, postgres, sqlite};
 use antiphon_store::Error;
 
 /// The connections to one database.
@@ -13,7 +13,7 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    pub(super) async fn open(options: &SqlOptions) -> Result<Self, SqlError> {
+    pub(super) async fn open(options: &StoreOptions) -> Result<Self, SqlError> {
         match options.url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => sqlite::open(options).await,
             Some("postgres" | "postgresql") => postgres::open(options).await,

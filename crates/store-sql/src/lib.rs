@@ -23,5 +23,5 @@ mod store;
 mod usage_records;
 
 pub use error::NewerTables;
-pub use options::{SqlOptions, Sync};
+pub use options::{StoreOptions, StoreSync};
 pub use store::SqlStore;

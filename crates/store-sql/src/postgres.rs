@@ -10,13 +10,13 @@ use sea_orm::{
     },
 };
 
-use super::{SqlOptions, connect::Pools, error::SqlError};
+use super::{StoreOptions, connect::Pools, error::SqlError};
 use antiphon_store::Error;
 
 /// A connection that has been idle for this long is asked whether it still works before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
-pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
+pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     let connect = connect_options(options)?;
     let writers = if options.max_connections >= 4 { 2 } else { 1 };
     let readers = options.max_connections.saturating_sub(writers).max(1);
@@ -30,7 +30,7 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
 
 /// Opens a pool. A pool that can't connect only reports a timeout, so one more connection is tried outside of it to
 /// get the error.
-async fn open_pool(options: &SqlOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, SqlError> {
+async fn open_pool(options: &StoreOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, SqlError> {
     const LAST_TRY: Duration = Duration::from_secs(2);
     match pool_options(options, connections).connect_with(connect.clone()).await {
         Err(late @ sqlx::Error::PoolTimedOut) => {
@@ -41,7 +41,7 @@ async fn open_pool(options: &SqlOptions, connections: u32, connect: &PgConnectOp
     }
 }
 
-fn connect_options(options: &SqlOptions) -> Result<PgConnectOptions, Error> {
+fn connect_options(options: &StoreOptions) -> Result<PgConnectOptions, Error> {
     let timeout = options.statement_timeout.as_millis().to_string();
     Ok(PgConnectOptions::from_str(&options.url)
         .map_err(|error| Error::Failed(Box::new(error)))?
@@ -57,7 +57,7 @@ fn connect_options(options: &SqlOptions) -> Result<PgConnectOptions, Error> {
         .disable_statement_logging())
 }
 
-fn pool_options(options: &SqlOptions, connections: u32) -> PgPoolOptions {
+fn pool_options(options: &StoreOptions, connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)

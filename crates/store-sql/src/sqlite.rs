@@ -11,10 +11,10 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{SqlOptions, Sync, connect::Pools, error::SqlError};
+use super::{StoreOptions, StoreSync, connect::Pools, error::SqlError};
 use antiphon_store::Error;
 
-pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
+pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     if options.url.contains(":memory:") || options.url.contains("mode=memory") {
         return Err(
             Error::Failed("several connections cannot share a database in memory; use MemoryStore".into()).into()
@@ -35,7 +35,7 @@ pub(super) async fn open(options: &SqlOptions) -> Result<Pools, SqlError> {
 /// Opens a pool, with retries: SQLite does not wait for the lock that it takes to switch a fresh file to the
 /// write-ahead log, so one of two processes that start together would fail.
 async fn open_pool(
-    options: &SqlOptions,
+    options: &StoreOptions,
     connections: u32,
     connect: SqliteConnectOptions,
 ) -> Result<SqlitePool, SqlError> {
@@ -55,10 +55,10 @@ fn is_busy(error: &sqlx::Error) -> bool {
     code.and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == BUSY)
 }
 
-fn connect_options(options: &SqlOptions) -> Result<SqliteConnectOptions, Error> {
+fn connect_options(options: &StoreOptions) -> Result<SqliteConnectOptions, Error> {
     let synchronous = match options.sync {
-        Sync::Full => SqliteSynchronous::Full,
-        Sync::Normal => SqliteSynchronous::Normal,
+        StoreSync::Full => SqliteSynchronous::Full,
+        StoreSync::Normal => SqliteSynchronous::Normal,
     };
     Ok(SqliteConnectOptions::from_str(&options.url)
         .map_err(|error| Error::Failed(Box::new(error)))?
@@ -73,7 +73,7 @@ fn connect_options(options: &SqlOptions) -> Result<SqliteConnectOptions, Error> 
 /// The options of a pool, which replaces an idle connection that still counts as in a transaction. SQLite rolls a
 /// transaction back by itself when the disk is full, and sqlx does not notice: it treats the next one as nested in
 /// the old one, and SQLite may then report each as committed and keep all of them in memory.
-fn pool_options(options: &SqlOptions, connections: u32) -> SqlitePoolOptions {
+fn pool_options(options: &StoreOptions, connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(options.acquire_timeout)

@@ -6,7 +6,7 @@ use antiphon_migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{NewerTables, SqlOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
+use super::{NewerTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
 use antiphon_store::Error;
 
 /// A store in an SQLite or PostgreSQL database.
@@ -25,7 +25,7 @@ impl SqlStore {
     ///
     /// # Errors
     /// [`Error::Unavailable`] if it can't be reached, [`Error::Failed`] if the URL is not valid.
-    pub async fn connect(options: SqlOptions) -> Result<Self, Error> {
+    pub async fn connect(options: StoreOptions) -> Result<Self, Error> {
         let runtime = IoRuntime::start()?;
         let limit = options.acquire_timeout + options.statement_timeout;
         let slow = options.slow_statement;

@@ -1,4 +1,4 @@
-//! Counting one text.
+//! Counts texts.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,22 +18,11 @@ pub enum TokenError {
     Failed,
 }
 
-/// Counts the tokens of a text on the runtime's blocking threads, a slice at a time, so that long texts take turns
-/// with others and stop being counted when nobody waits any more.
-///
-/// # Errors
-/// [`TokenError`].
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub async fn text_tokens(encoding: Encoding, text: &str) -> Result<u32, TokenError> {
-    checked(count(encoding, vec![text]).await?)
-}
-
-/// Counts texts; short ones share a turn on a blocking thread.
-pub(super) async fn count(encoding: Encoding, texts: Vec<&str>) -> Result<u64, TokenError> {
+/// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
+/// others and stop being counted when nobody waits any more. Short ones share a turn.
+pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
     let mut tokens = 0;
-    for turn in turns(&texts) {
+    for turn in turns(texts) {
         let counted = tokio::task::spawn_blocking(move || {
             turn.iter().map(|slice| count_slice(encoding, slice)).sum::<Result<u64, TokenError>>()
         });
@@ -50,7 +39,7 @@ pub fn count_blocking(encoding: Encoding, text: &str) -> Result<u64, TokenError>
     slices(text).map(|slice| count_slice(encoding, slice)).sum()
 }
 
-/// A count that fits every place where counts are kept.
+/// The count as the number that columns and contexts keep.
 pub(super) fn checked(tokens: u64) -> Result<u32, TokenError> {
     i32::try_from(tokens).map(i32::cast_unsigned).map_err(|_| TokenError::TooMany)
 }

@@ -1,6 +1,6 @@
-//! Counting a prompt.
+//! What of a prompt is counted.
 
-use super::count::{TokenError, checked, count, count_blocking};
+use super::count::{TokenError, checked, count_blocking};
 use antiphon_domain::{Encoding, Prompt};
 use antiphon_protocol::{ContentPart, Item, Message, TextFormat, Tool};
 
@@ -11,51 +11,33 @@ pub(super) const PER_MESSAGE: u64 = 3;
 /// Tokens that prime the model's reply, from the same place.
 pub(super) const PER_REPLY: u64 = 3;
 
-/// Counts the tokens of a prompt, off the caller's thread.
-///
-/// # Errors
-/// [`TokenError`].
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub async fn prompt_tokens(encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
-    checked(count(encoding, texts(prompt)).await? + framing(prompt))
-}
-
-/// Counts what stands beside the prompt and reaches the model too: the tools' definitions and the schema of the
-/// answer, as JSON. How a model is shown them is its provider's secret, so this is near and not exact.
-///
-/// # Errors
-/// [`TokenError`].
-///
-/// # Panics
-/// Outside a tokio runtime.
-pub async fn definition_tokens(encoding: Encoding, tools: &[Tool], format: &TextFormat) -> Result<u32, TokenError> {
+/// What stands beside the prompt, as JSON: the tools' definitions and the schema of the answer.
+pub(super) fn definitions(tools: &[&Tool], format: &TextFormat) -> serde_json::Result<Vec<String>> {
     let schema = match format {
         TextFormat::Text | TextFormat::JsonObject => None,
         TextFormat::JsonSchema { .. } => Some(serde_json::to_string(format)),
     };
-    let definitions: Result<Vec<String>, _> = tools.iter().map(serde_json::to_string).chain(schema).collect();
-    let definitions = definitions.map_err(|_| TokenError::Failed)?;
-    checked(count(encoding, definitions.iter().map(String::as_str).collect()).await?)
+    tools.iter().map(serde_json::to_string).chain(schema).collect()
 }
 
-/// The same as [`prompt_tokens`], on this thread.
+/// Counts the tokens of a prompt on this thread.
 ///
 /// # Errors
-/// If the vocabulary can't be loaded, or there are more tokens than can be kept.
+/// [`TokenError`].
 pub fn prompt_tokens_blocking(encoding: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
     let texts = texts(prompt);
     let tokens: u64 = texts.iter().map(|text| count_blocking(encoding, text)).sum::<Result<_, _>>()?;
     checked(tokens + framing(prompt))
 }
 
-fn framing(prompt: &Prompt) -> u64 {
+/// The tokens that frame the messages of a prompt.
+pub(super) fn framing(prompt: &Prompt) -> u64 {
     let messages = prompt.items.len() + usize::from(prompt.instructions.is_some());
     messages as u64 * PER_MESSAGE + PER_REPLY
 }
 
-fn texts(prompt: &Prompt) -> Vec<&str> {
+/// The texts of a prompt that reach the model.
+pub(super) fn texts(prompt: &Prompt) -> Vec<&str> {
     let mut texts: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
     for item in &prompt.items {
         match item {

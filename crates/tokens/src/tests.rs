@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::count::{checked, count_blocking};
 use super::prompt::{PER_MESSAGE, PER_REPLY};
 use super::slices::{SLICE_BYTES, slices};
-use super::{TokenError, definition_tokens, prompt_tokens, prompt_tokens_blocking, text_tokens};
+use super::{Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
 use antiphon_domain::{Encoding, Prompt};
 use antiphon_protocol::{
     ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText, ResponseId, Role,
@@ -68,7 +68,7 @@ async fn a_prompt_counts_its_texts_and_its_frames() {
     let prompt = prompt(&["hello world", "hello world"]);
     let brief = count_blocking(Encoding::O200kBase, "Be brief.").unwrap();
     let expected = u32::try_from(brief + 4 + 3 * PER_MESSAGE + PER_REPLY).unwrap();
-    assert_eq!(prompt_tokens(Encoding::O200kBase, &prompt).await, Ok(expected));
+    assert_eq!(Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await, Ok(expected));
     assert_eq!(prompt_tokens_blocking(Encoding::O200kBase, &prompt), Ok(expected));
 }
 
@@ -90,14 +90,14 @@ async fn what_stands_beside_a_prompt_counts_as_its_json() {
     let json_tokens = |json: String| u32::try_from(count_blocking(encoding, &json).unwrap()).unwrap();
     let of_tool = json_tokens(serde_json::to_string(&tool).unwrap());
     let of_schema = json_tokens(serde_json::to_string(&schema).unwrap());
-    let tools = [tool.clone(), tool];
+    let tools = [&tool, &tool];
     for (tools, format, tokens) in [
-        (&[] as &[Tool], &TextFormat::Text, 0),
+        (&[] as &[&Tool], &TextFormat::Text, 0),
         (&[], &TextFormat::JsonObject, 0),
         (&tools[..1], &TextFormat::Text, of_tool),
         (&tools, &schema, 2 * of_tool + of_schema),
     ] {
-        assert_eq!(definition_tokens(encoding, tools, format).await, Ok(tokens));
+        assert_eq!(Tiktoken.definition_tokens(encoding, tools, format).await, Ok(tokens));
     }
 }
 
@@ -125,10 +125,10 @@ fn a_thought_that_only_its_provider_can_read_costs_nothing() {
 async fn long_and_many_texts_count_the_same_here_and_elsewhere() {
     let long = "The quick brown fox. ".repeat(8_000);
     let here = count_blocking(Encoding::O200kBase, &long).unwrap();
-    assert_eq!(text_tokens(Encoding::O200kBase, &long).await.map(u64::from), Ok(here));
+    assert_eq!(Tiktoken.count(Encoding::O200kBase, &[&long]).await, Ok(here));
     let many: Vec<&str> = vec!["a few words"; 20_000];
     let prompt = prompt(&many);
-    let elsewhere = prompt_tokens(Encoding::O200kBase, &prompt).await;
+    let elsewhere = Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await;
     assert_eq!(elsewhere, prompt_tokens_blocking(Encoding::O200kBase, &prompt));
 }
 

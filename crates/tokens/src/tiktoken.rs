@@ -1,9 +1,11 @@
-//! The tokenizer as a value, for the ports that ask for one.
+//! The tokenizer of OpenAI's models.
 
-use super::{TokenError, count_blocking};
+use async_trait::async_trait;
+
+use super::{TokenCounter, TokenError, count::count, count_blocking};
 use antiphon_domain::Encoding;
 
-/// Counts with tiktoken. It implements the ports of those who need counts.
+/// Counts with tiktoken, on the runtime's blocking threads: it must be asked within a tokio runtime.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tiktoken;
 
@@ -14,5 +16,12 @@ impl Tiktoken {
     /// [`TokenError::Failed`].
     pub fn load(encoding: Encoding) -> Result<(), TokenError> {
         count_blocking(encoding, "a").map(drop)
+    }
+}
+
+#[async_trait]
+impl TokenCounter for Tiktoken {
+    async fn count(&self, encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        count(encoding, texts).await
     }
 }

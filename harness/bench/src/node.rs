@@ -9,7 +9,7 @@ use actix_web::rt::System;
 use antiphon::Antiphon;
 use antiphon::admission::Model;
 use antiphon::cli::{ServeInput, prepare};
-use antiphon::config::{Config, Environment, Provider};
+use antiphon::config::{Config, ConfiguredProvider, Environment};
 use antiphon::domain::Target;
 use antiphon::http::{self, HttpOptions, HttpState, ServerOptions};
 use antiphon::provider::{ChatCompletions, UpstreamOptions};
@@ -55,9 +55,9 @@ fn print_out(text: &str) -> std::io::Result<()> {
 
 fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
     let mut builder = Antiphon::builder(Arc::clone(&input.store), input.vault.clone());
-    for (name, section) in &input.config.providers {
-        if let Provider::Upstream(section) = section {
-            let options = UpstreamOptions::new(&section.base_url);
+    for (name, provider) in &input.config.providers {
+        if let ConfiguredProvider::Upstream(upstream) = provider {
+            let options = UpstreamOptions::new(&upstream.base_url);
             builder = builder.provider(name, ChatCompletions::new(options)?);
         }
     }

@@ -286,8 +286,10 @@ async fn resumable(
         return Ok(None);
     }
     let (targets, start) = match recovery {
-        Recovery::Run if node.planner.is_some() => (Vec::new(), ResumedStart::Queued),
-        Recovery::RunTools(_) | Recovery::NextTurn(_) if node.planner.is_some() => (Vec::new(), ResumedStart::UnderWay),
+        Recovery::Run if !node.models.is_empty() => (Vec::new(), ResumedStart::Queued),
+        Recovery::RunTools(_) | Recovery::NextTurn(_) if !node.models.is_empty() => {
+            (Vec::new(), ResumedStart::UnderWay)
+        }
         Recovery::Reattach(call) if can_reattach(node, &call) => {
             (vec![target(node, &row.model, call)], ResumedStart::UnderWay)
         }
@@ -311,7 +313,7 @@ fn can_reattach(node: &Node, call: &LostCall) -> bool {
 
 /// The plan of a resumed response, without its prompt: that is built when it is needed.
 fn plan(node: &Node, row: &ResponseRow, (request, policy): (Request, RunPolicy), targets: Vec<Target>) -> RunPlan {
-    let encoding = node.planner.as_ref().and_then(|planner| planner.model(&row.model)).map(|model| model.encoding);
+    let encoding = node.models.get(&row.model).map(|model| model.encoding);
     RunPlan {
         id: row.id,
         user: row.user,
@@ -333,8 +335,7 @@ fn plan(node: &Node, row: &ResponseRow, (request, policy): (Request, RunPolicy),
 
 /// The target of a lost call, with the timeouts that it has in the present configuration.
 fn target(node: &Node, model: &str, call: LostCall) -> Target {
-    let known = node.planner.as_ref().and_then(|planner| planner.model(model));
-    let targets = known.map(|model| model.targets).unwrap_or_default();
+    let targets = node.models.get(model).map(|model| model.targets(0)).unwrap_or_default();
     let same = |target: &Target| target.provider == call.provider && target.model == call.model;
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }

@@ -10,15 +10,15 @@ use super::{
     supervisor::{SupervisedChild, exit_to},
 };
 use crate::actors::{
-    Label, PlannedRun, Role,
-    planner::plan_again,
+    Label, Role,
+    planning::rebuild_plan,
     provider_reader::{Grant, ProviderMessage, ProviderReader},
     supervision::{Child, Exit, spawn},
     upstream::Upstream,
 };
 use crate::domain::{
-    Attempt, AttemptKind, AttemptReport, Cause, Failure, Jitter, Prompt, ProviderEvent, Request, RunEvent, RunPlan,
-    SlotQueue, Target, ToolOffer,
+    Attempt, AttemptKind, AttemptReport, Cause, Failure, Jitter, Prompt, ProviderEvent, RunEvent, RunPlan, SlotQueue,
+    Target, ToolOffer,
 };
 use crate::fault::{self, FaultPoint};
 use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, ProviderRequest, Ticket};
@@ -129,11 +129,10 @@ impl ResponseSupervisor {
             return Some(RunEvent::PromptBuilt { targets: None });
         }
         tracing::debug!(turn, "a prompt is built from what is stored");
-        let planned =
-            plan_again(Arc::clone(&self.node), self.plan.user, self.plan.id, Request::clone(&self.plan.request));
-        let planned = planned.into_actor(self).map(move |planned, supervisor, ctx| {
+        let planned = rebuild_plan(Arc::clone(&self.node), self.plan.clone()).into_actor(self);
+        let planned = planned.map(move |planned, supervisor, ctx| {
             let event = match planned {
-                Ok(run) => supervisor.planned(run, tools),
+                Ok(plan) => supervisor.planned(plan, tools),
                 Err(cause) => RunEvent::PromptFailed { cause },
             };
             supervisor.feed(event, ctx);
@@ -142,15 +141,11 @@ impl ResponseSupervisor {
         None
     }
 
-    fn planned(&mut self, run: PlannedRun, tools: ToolOffer) -> RunEvent {
-        let PlannedRun { prompt, mut targets, encoding } = run;
-        let _unable = self.node.keep_able(&mut targets, &self.plan.request);
-        if targets.is_empty() {
-            return RunEvent::PromptFailed { cause: Cause::ModelUnavailable };
-        }
-        self.plan.prompt = Arc::new(prompt.continued(self.run.transcript().items(), tools));
-        self.provider.base_prompt = Some(Arc::new(prompt));
-        (self.plan.encoding, self.plan.targets) = (encoding, targets);
+    fn planned(&mut self, plan: RunPlan, tools: ToolOffer) -> RunEvent {
+        let base = Arc::clone(&plan.prompt);
+        self.plan = plan;
+        self.plan.prompt = Arc::new(base.continued(self.run.transcript().items(), tools));
+        self.provider.base_prompt = Some(base);
         RunEvent::PromptBuilt { targets: Some(self.node.run_targets(&self.plan.targets)) }
     }
 

@@ -235,7 +235,7 @@ fn setup(node: &Node, plan: &RunPlan) -> RunSetup {
         },
         targets: node.run_targets(&plan.targets),
         claims_key: plan.idempotency.is_some(),
-        can_rebuild_prompt: node.planner.is_some(),
+        can_rebuild_prompt: !node.models.is_empty(),
     }
 }
 

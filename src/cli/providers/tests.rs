@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use super::{build, limits};
+use super::build;
 use crate::actors::ProviderOptions;
 use crate::cli::tests::configured;
 use crate::provider::GateLimits;
@@ -14,7 +14,7 @@ fn what_stands_in_front_of_a_provider_is_what_the_configuration_says() {
          [providers.eliza]\nmax_concurrent = 6\nmax_queue = 7",
     );
     let told = |name: &str| {
-        let ProviderOptions { gate, queue_timeout, retry, .. } = limits(&config.providers[name]);
+        let ProviderOptions { gate, queue_timeout, retry, .. } = config.providers[name].options();
         (gate, queue_timeout, retry.max_retries)
     };
     let gate = |max_concurrent: usize, max_queue: usize, max_concurrent_per_key: Option<usize>| GateLimits {
@@ -31,8 +31,8 @@ fn what_stands_in_front_of_a_provider_is_what_the_configuration_says() {
 #[test]
 fn a_provider_of_which_nothing_is_said_has_the_limits_of_the_library() {
     let config = configured("[providers.p]\nkind = \"chat_completions\"\nbase_url = \"http://h/v1\"\nmodels = [\"m\"]");
-    for section in config.providers.values() {
-        assert_eq!(format!("{:?}", limits(section)), format!("{:?}", ProviderOptions::default()));
+    for provider in config.providers.values() {
+        assert_eq!(provider.options(), ProviderOptions::default());
     }
 }
 

@@ -8,9 +8,9 @@ use futures_util::future::{self, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
 use tokio::time::{Instant, timeout};
 
-use super::super::providers::Built;
+use super::super::providers::BuiltProvider;
 use super::lines;
-use crate::config::{self, Config, Environment, LogFormat};
+use crate::config::{Config, ConfiguredProvider, Environment, LogFormat};
 use crate::domain::Timeouts;
 use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest, Report};
 
@@ -32,8 +32,8 @@ impl Provider for Answers {
     }
 }
 
-/// A provider's part of the configuration, with these models.
-fn section(models: &str) -> config::Provider {
+/// A provider as it is configured, with these models.
+fn configured(models: &str) -> ConfiguredProvider {
     let variables = [
         ("ANTIPHON_PROVIDERS__P__KIND", "chat_completions"),
         ("ANTIPHON_PROVIDERS__P__BASE_URL", "http://h/v1"),
@@ -61,15 +61,15 @@ async fn there_is_a_line_about_each_in_order_and_nobody_holds_up_the_others() {
         ("h", "m", Some(Err(unauthorized)), "not reachable: the provider answered with status 401"),
         ("i", "m", None, "not reachable: the provider did not answer in time"),
     ];
-    let sections = cases.clone().map(|(_, models, ..)| section(models));
-    let built = cases.iter().zip(&sections).map(|((name, _, answer, _), section)| Built {
+    let providers = cases.clone().map(|(_, models, ..)| configured(models));
+    let built = cases.iter().zip(&providers).map(|((name, _, answer, _), configured)| BuiltProvider {
         name,
-        section,
+        configured,
         provider: Arc::new(Answers(answer.clone())) as Arc<dyn Provider>,
     });
     let eliza = Config::load(None, &Environment::default()).unwrap().providers.remove("eliza").unwrap();
-    let local = Built { name: "eliza", section: &eliza, provider: Arc::new(Answers(None)) };
-    let built: Vec<Built<'_>> = built.chain([local]).collect();
+    let local = BuiltProvider { name: "eliza", configured: &eliza, provider: Arc::new(Answers(None)) };
+    let built: Vec<BuiltProvider<'_>> = built.chain([local]).collect();
     let began = Instant::now();
     let told = timeout(Duration::from_mins(1), lines(&built, LogFormat::Text)).await.unwrap();
     assert_eq!(began.elapsed(), Duration::from_secs(3));

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use super::{exit_code, report};
 use crate::access::ServiceError;
-use crate::cli::Obstacle;
+use crate::cli::StartupError;
 use crate::config::{Config, Environment};
 use crate::protocol::UserId;
 use crate::provider::UpstreamError;
@@ -21,7 +21,7 @@ fn a_cause_that_an_error_repeats_is_said_once() {
 #[test]
 fn an_obstacle_comes_with_what_to_do_also_below_other_words() {
     let address = "127.0.0.1:8080".parse().ok();
-    let obstacle = address.map(|address| Obstacle::at(address, io::ErrorKind::AddrInUse.into()));
+    let obstacle = address.map(|address| StartupError::at(address, io::ErrorKind::AddrInUse.into()));
     let error = obstacle.map(|obstacle| anyhow::Error::new(obstacle).context("the start failed"));
     let told = error.as_ref().map(report).unwrap_or_default();
     assert!(
@@ -67,9 +67,9 @@ fn every_error_of_users_and_keys_comes_with_what_to_do() {
         advised(error);
     }
     for obstacle in [
-        Obstacle::NoSuchKey,
-        Obstacle::NoDatabase(PathBuf::from("/data/antiphon.db")),
-        Obstacle::NotBegun(PathBuf::from("/data/keys.json")),
+        StartupError::NoSuchKey,
+        StartupError::NoDatabase(PathBuf::from("/data/antiphon.db")),
+        StartupError::NotBegun(PathBuf::from("/data/keys.json")),
     ] {
         advised(obstacle);
     }

@@ -1,115 +1,103 @@
 //! One provider: from what is written to what is known to make sense.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::section::{KindName, OutputLimitName, ProviderSection, ThinkingName};
-use super::{Capacity, Kind, MAX_RETRIES, Provider, UpstreamSection};
-use crate::config::load::is_variable_name;
-use crate::config::models::{self, Models};
-use crate::config::{Environment, Problem, Purpose, Rivals, secret_file};
-use crate::domain::Timeouts;
-use crate::provider::{OutputLimitField, ThinkingForm};
+use super::section::{ProviderKind, ProviderSection, owner};
+use super::{ConfiguredProvider, UpstreamProvider};
+use crate::config::entries::ConfigEntry;
+use crate::config::environment::is_variable_name;
+use crate::config::models::{self, ModelSection, WrittenModels};
+use crate::config::problem::ExclusiveOptions;
+use crate::config::{Environment, Problem, Purpose, secret_file};
+use crate::domain::options::OptionError;
 
-const MOST_AT_ONCE: usize = 100_000;
-const MOST_WAITING: usize = 1_000_000;
-const MOST_RETRIES: u32 = 10;
+static KEY_OPTIONS: ExclusiveOptions = ExclusiveOptions(&["api_key_env", "api_key_file"]);
 
-static PLACES: Rivals = Rivals(&["api_key_env", "api_key_file"]);
-
-/// The provider of that name. What is wrong with it goes to the problems.
-pub(super) fn provider(
-    name: &str,
-    section: ProviderSection,
-    (environment, problems): (&Environment, &mut Vec<Problem>),
-) -> Provider {
-    Checked { name, environment, problems }.provider(section)
+/// What the checks of a provider read beside its section.
+pub(super) struct CheckContext<'a> {
+    /// The provider's name.
+    pub(super) name: &'a str,
+    /// The options of all layers.
+    pub(super) entries: &'a [ConfigEntry],
+    pub(super) environment: &'a Environment,
 }
 
-struct Checked<'a> {
-    name: &'a str,
-    environment: &'a Environment,
+/// Checks a provider. What is wrong with it goes to the problems; what stands in for a wrong value does not matter,
+/// since with a problem there is no configuration.
+pub(super) fn check(
+    section: ProviderSection,
+    context: &CheckContext<'_>,
+    problems: &mut Vec<Problem>,
+) -> ConfiguredProvider {
+    ProviderCheck { context, problems }.provider(section)
+}
+
+struct ProviderCheck<'a> {
+    context: &'a CheckContext<'a>,
     problems: &'a mut Vec<Problem>,
 }
 
-impl Checked<'_> {
-    fn provider(&mut self, section: ProviderSection) -> Provider {
+impl ProviderCheck<'_> {
+    fn provider(&mut self, mut section: ProviderSection) -> ConfiguredProvider {
         let name_fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-        if !self.name.bytes().all(name_fits) {
+        if !self.context.name.bytes().all(name_fits) {
             self.refuse("", None, "a provider's name has lower-case letters, digits, '-' and '_'");
         }
-        let capacity = self.capacity(&section);
-        let kind = match section.kind {
-            Some(KindName::Eliza) => {
-                for key in section.keys_of_servers() {
-                    self.refuse(key, None, "has no effect on a provider of the kind \"eliza\"");
-                }
-                return Provider::Eliza(capacity);
-            }
-            Some(KindName::ChatCompletions) => Kind::ChatCompletions(output_limit_field(&section)),
-            Some(KindName::Responses) => Kind::Responses { reattach: section.reattach.unwrap_or(false) },
-            Some(KindName::Anthropic) => Kind::Anthropic(thinking_form(&section)),
-            None => {
-                let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
-                self.missing(".kind", kinds);
-                Kind::ChatCompletions(OutputLimitField::default())
-            }
-        };
-        if section.thinking.is_some() && !matches!(kind, Kind::Anthropic(_)) {
-            self.refuse(".thinking", None, "has no effect on a provider of another kind than \"anthropic\"");
+        for OptionError { key, reason } in section.options.check() {
+            let value = self.written(key);
+            self.refuse(&format!(".{key}"), value, &reason);
         }
-        if section.output_limit_field.is_some() && !matches!(kind, Kind::ChatCompletions(_)) {
-            let reason = "has no effect on a provider of another kind than \"chat_completions\"";
-            self.refuse(".output_limit_field", None, reason);
+        if section.kind.is_none() {
+            let kinds = "is missing; expected \"chat_completions\", \"responses\", \"anthropic\" or \"eliza\"";
+            self.missing(".kind", kinds);
         }
-        if section.reattach.is_some() && !matches!(kind, Kind::Responses { .. }) {
-            self.refuse(".reattach", None, "has no effect on a provider of another kind than \"responses\"");
+        let kind = section.kind.unwrap_or(ProviderKind::ChatCompletions);
+        self.check_effects(kind);
+        if kind == ProviderKind::Eliza {
+            return ConfiguredProvider::Eliza(section.options);
         }
-        Provider::Upstream(self.upstream(kind, section, capacity))
-    }
-
-    fn upstream(&mut self, kind: Kind, section: ProviderSection, capacity: Capacity) -> UpstreamSection {
-        let timeouts = timeouts(&section);
-        let max_retries = section.max_retries.unwrap_or(MAX_RETRIES);
-        if max_retries > MOST_RETRIES {
-            let reason = format!("expected a number between 0 and {MOST_RETRIES}");
-            self.refuse(".max_retries", Some(max_retries.to_string()), &reason);
-        }
-        UpstreamSection {
+        let models = section.models.take();
+        ConfiguredProvider::Upstream(Box::new(UpstreamProvider {
             kind,
-            base_url: self.base_url(section.base_url),
-            api_key: self.api_key(section.api_key_env, section.api_key_file),
-            models: self.models(section.models, timeouts),
-            timeouts,
-            capacity,
-            max_retries,
+            base_url: self.base_url(section.base_url.clone()),
+            api_key: self.api_key(section.api_key_env.clone(), section.api_key_file.clone()),
+            models: self.models(models, &section),
+            section,
+        }))
+    }
+
+    /// Refuses the options that are written and have no effect on a provider of this kind.
+    fn check_effects(&mut self, kind: ProviderKind) {
+        for option in self.options().filter(|option| !kind.has(option)).collect::<Vec<_>>() {
+            let reason = match owner(&option).filter(|_| kind != ProviderKind::Eliza) {
+                Some(owner) => format!("has no effect on a provider of another kind than \"{}\"", owner.as_str()),
+                None => format!("has no effect on a provider of the kind \"{}\"", kind.as_str()),
+            };
+            self.refuse(&format!(".{option}"), None, &reason);
         }
     }
 
-    fn capacity(&mut self, section: &ProviderSection) -> Capacity {
-        let defaults = Capacity::default();
-        if let Some(queue) = section.max_queue.filter(|queue| *queue > MOST_WAITING) {
-            let reason = format!("expected a number between 0 and {MOST_WAITING}");
-            self.refuse(".max_queue", Some(queue.to_string()), &reason);
-        }
-        let mut limit = |key, value: Option<usize>, most| {
-            let value = value?;
-            let limit = NonZeroUsize::new(value).filter(|limit| limit.get() <= most);
-            if limit.is_none() {
-                let reason = format!("expected a number between 1 and {most}");
-                self.refuse(key, Some(value.to_string()), &reason);
-            }
-            limit
-        };
-        Capacity {
-            max_concurrent: limit(".max_concurrent", section.max_concurrent, MOST_AT_ONCE)
-                .unwrap_or(defaults.max_concurrent),
-            max_queue: section.max_queue.unwrap_or(defaults.max_queue),
-            max_concurrent_per_key: limit(".max_concurrent_per_key", section.max_concurrent_per_key, MOST_AT_ONCE),
-            queue_timeout: section.queue_timeout.unwrap_or(defaults.queue_timeout),
-        }
+    /// The options of this provider that are written in some layer, each once.
+    fn options(&self) -> impl Iterator<Item = String> + use<'_> {
+        let mut options: Vec<&String> = self.own_entries().filter_map(|entry| entry.path().get(2)).collect();
+        options.sort();
+        options.dedup();
+        options.into_iter().cloned()
+    }
+
+    fn own_entries(&self) -> impl DoubleEndedIterator<Item = &ConfigEntry> {
+        let name = self.context.name;
+        let is_own =
+            move |entry: &&ConfigEntry| matches!(entry.path(), [first, own, _] if first == "providers" && own == name);
+        self.context.entries.iter().filter(is_own)
+    }
+
+    /// The value of an option, as it is written.
+    fn written(&self, option: &str) -> Option<String> {
+        let is_option = |entry: &&ConfigEntry| entry.path().last().is_some_and(|last| last == option);
+        self.own_entries().rev().find(is_option).map(ConfigEntry::text)
     }
 
     fn base_url(&mut self, base_url: Option<String>) -> String {
@@ -134,8 +122,9 @@ impl Checked<'_> {
 
     fn api_key(&mut self, variable: Option<String>, file: Option<PathBuf>) -> Option<SecretString> {
         let set = [variable.is_some(), file.is_some()];
-        if let Some(rivals) = Problem::of_rivals(&format!("providers.{}", self.name), &PLACES, &set) {
-            self.problems.push(rivals);
+        let section = format!("providers.{}", self.context.name);
+        if let Some(problem) = Problem::of_exclusive(&section, &KEY_OPTIONS, &set) {
+            self.problems.push(problem);
             return None;
         }
         match (variable, file) {
@@ -153,7 +142,7 @@ impl Checked<'_> {
             self.refuse(".api_key_env", None, "expected the name of an environment variable in capitals");
             return None;
         }
-        let Some(key) = self.environment.get(&name) else {
+        let Some(key) = self.context.environment.get(&name) else {
             // It may be the key itself, where that has capitals and digits alone.
             self.no_key(".api_key_env", None, "there is no environment variable of the name that is written here");
             return None;
@@ -161,32 +150,32 @@ impl Checked<'_> {
         usable(key.into(), "the variable").map_err(|reason| self.no_key(".api_key_env", Some(name), &reason)).ok()
     }
 
-    fn models(&mut self, written: Option<Models>, timeouts: Timeouts) -> Vec<models::Model> {
+    fn models(&mut self, written: Option<WrittenModels>, section: &ProviderSection) -> Vec<ModelSection> {
         let written = written.unwrap_or_default().0;
         if written.is_empty() {
             self.missing(".models", "expected at least one model");
         }
-        let key = |index| format!("providers.{}.models[{index}]", self.name);
-        let read = |(index, value)| models::read(&key(index), value, (timeouts, &mut *self.problems));
+        let key = |index| format!("providers.{}.models[{index}]", self.context.name);
+        let read = |(index, value)| models::read(&key(index), value, section.timeouts, &mut *self.problems);
         written.into_iter().enumerate().map(read).collect()
     }
 
-    /// For what is not there; unless it is, and what is wrong with it was told already.
-    fn missing(&mut self, key: &str, reason: &str) {
-        let whole = format!("providers.{}{key}", self.name);
-        if !self.problems.iter().any(|problem| problem.key == whole) {
-            self.problems.push(Problem::new(whole, None, reason));
+    /// Adds the problem that an option is missing, unless a problem with its value was found before.
+    fn missing(&mut self, option: &str, reason: &str) {
+        let key = format!("providers.{}{option}", self.context.name);
+        if !self.problems.iter().any(|problem| problem.key == key) {
+            self.problems.push(Problem::new(key, None, reason));
         }
     }
 
-    /// For a key that can't be had. Only who asks the provider needs it.
-    fn no_key(&mut self, key: &str, value: Option<String>, reason: &str) {
-        let problem = Problem::new(format!("providers.{}{key}", self.name), value, reason);
-        self.problems.push(problem.since(Purpose::Serve));
+    /// Adds the problem that there is no key, which matters to a server alone.
+    fn no_key(&mut self, option: &str, value: Option<String>, reason: &str) {
+        let problem = Problem::new(format!("providers.{}{option}", self.context.name), value, reason);
+        self.problems.push(problem.matters_from(Purpose::Serve));
     }
 
-    fn refuse(&mut self, key: &str, value: Option<String>, reason: &str) {
-        self.problems.push(Problem::new(format!("providers.{}{key}", self.name), value, reason));
+    fn refuse(&mut self, option: &str, value: Option<String>, reason: &str) {
+        self.problems.push(Problem::new(format!("providers.{}{option}", self.context.name), value, reason));
     }
 }
 
@@ -196,28 +185,4 @@ fn usable(key: SecretString, place: &str) -> Result<SecretString, String> {
         return Err(format!("{place} holds no key: one has visible ASCII characters, no blanks and no line breaks"));
     }
     Ok(key)
-}
-
-fn output_limit_field(section: &ProviderSection) -> OutputLimitField {
-    match section.output_limit_field {
-        None | Some(OutputLimitName::MaxCompletionTokens) => OutputLimitField::MaxCompletionTokens,
-        Some(OutputLimitName::MaxTokens) => OutputLimitField::MaxTokens,
-    }
-}
-
-fn thinking_form(section: &ProviderSection) -> ThinkingForm {
-    match section.thinking {
-        None | Some(ThinkingName::Adaptive) => ThinkingForm::Adaptive,
-        Some(ThinkingName::Budget) => ThinkingForm::Budget,
-    }
-}
-
-fn timeouts(section: &ProviderSection) -> Timeouts {
-    let defaults = Timeouts::default();
-    Timeouts {
-        connect: section.connect_timeout.unwrap_or(defaults.connect),
-        first_byte: section.first_byte_timeout.unwrap_or(defaults.first_byte),
-        idle: section.idle_timeout.unwrap_or(defaults.idle),
-        total: section.total_timeout.unwrap_or(defaults.total),
-    }
 }

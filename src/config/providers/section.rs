@@ -1,139 +1,119 @@
-//! The section as it is written, before it is known to make sense.
+//! The section of a provider as it is written, before it is known to make sense.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Capacity, ELIZA, MAX_RETRIES};
-use crate::config::models::Models;
+use super::ELIZA;
+use crate::actors::ProviderOptions;
+use crate::config::models::WrittenModels;
 use crate::domain::Timeouts;
-use crate::domain::options::{duration, word};
+use crate::domain::options::word;
+use crate::provider::{OutputLimitField, ThinkingForm};
 
-/// The section as it is written.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// `[providers.NAME]` as it is written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct ProviderSection {
+pub struct ProviderSection {
+    /// The protocol that it speaks.
     #[serde(deserialize_with = "word::optional")]
-    pub(super) kind: Option<KindName>,
-    pub(super) enabled: Option<bool>,
-    pub(super) base_url: Option<String>,
-    pub(in crate::config) api_key_env: Option<String>,
-    pub(super) api_key_file: Option<PathBuf>,
+    pub kind: Option<ProviderKind>,
+    /// Whether its models can be asked for.
+    pub enabled: bool,
+    /// The URL that the protocol's own path follows; without credentials, query and fragment.
+    pub base_url: Option<String>,
+    /// The name of the environment variable with the key that it wants.
+    pub api_key_env: Option<String>,
+    /// A file with the key, which only its owner may read.
+    pub api_key_file: Option<PathBuf>,
+    /// The models that are asked for there. Their form is not one that could be written again.
     #[serde(skip_serializing)]
-    pub(super) models: Option<Models>,
-    #[serde(with = "duration::optional")]
-    pub(super) connect_timeout: Option<Duration>,
-    #[serde(with = "duration::optional")]
-    pub(super) first_byte_timeout: Option<Duration>,
-    #[serde(with = "duration::optional")]
-    pub(super) idle_timeout: Option<Duration>,
-    #[serde(with = "duration::optional")]
-    pub(super) total_timeout: Option<Duration>,
-    pub(super) max_concurrent: Option<usize>,
-    pub(super) max_queue: Option<usize>,
-    pub(super) max_concurrent_per_key: Option<usize>,
-    #[serde(with = "duration::optional")]
-    pub(super) queue_timeout: Option<Duration>,
-    pub(super) max_retries: Option<u32>,
-    #[serde(deserialize_with = "word::optional")]
-    pub(super) output_limit_field: Option<OutputLimitName>,
-    #[serde(deserialize_with = "word::optional")]
-    pub(super) thinking: Option<ThinkingName>,
-    pub(super) reattach: Option<bool>,
+    pub(super) models: Option<WrittenModels>,
+    /// How long it may take, where a model does not say.
+    #[serde(rename = "..timeouts")]
+    pub timeouts: Timeouts,
+    /// How many responses may use it at once and wait for it, and how often it is asked again.
+    #[serde(rename = "..options")]
+    pub options: ProviderOptions,
+    /// The request field that limits the output, with `chat_completions`.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub output_limit_field: OutputLimitField,
+    /// How models are told to think, with `anthropic`.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub thinking: ThinkingForm,
+    /// Whether responses are kept there and continue without this server, which can then receive them again; with
+    /// `responses`.
+    pub reattach: bool,
 }
 
+/// The protocol that a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum KindName {
+pub enum ProviderKind {
+    /// None: the built-in conversation program. Its only model is `eliza`.
     Eliza,
+    /// OpenAI's Chat Completions.
     ChatCompletions,
+    /// OpenAI's Responses; another Antiphon speaks it, too.
     Responses,
+    /// Anthropic's Messages.
     Anthropic,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum OutputLimitName {
-    MaxCompletionTokens,
-    MaxTokens,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum ThinkingName {
-    Adaptive,
-    Budget,
-}
-
-impl ProviderSection {
-    pub(super) fn is_enabled(&self) -> bool {
-        self.enabled != Some(false)
-    }
-
-    /// The section with everything said that holds if it is not said.
-    pub(in crate::config) fn with_defaults(&self) -> Self {
-        let (times, capacity) = (Timeouts::default(), Capacity::default());
-        let is_server = self.kind != Some(KindName::Eliza);
-        let is = |kind| self.kind == Some(kind);
-        let time = |said: Option<Duration>, default| said.or(is_server.then_some(default));
-        Self {
-            kind: self.kind,
-            enabled: Some(self.is_enabled()),
-            base_url: self.base_url.clone(),
-            api_key_env: self.api_key_env.clone(),
-            api_key_file: self.api_key_file.clone(),
-            // They are no text of one form.
-            models: None,
-            connect_timeout: time(self.connect_timeout, times.connect),
-            first_byte_timeout: time(self.first_byte_timeout, times.first_byte),
-            idle_timeout: time(self.idle_timeout, times.idle),
-            total_timeout: time(self.total_timeout, times.total),
-            max_concurrent: self.max_concurrent.or(Some(capacity.max_concurrent.get())),
-            max_queue: self.max_queue.or(Some(capacity.max_queue)),
-            max_concurrent_per_key: self.max_concurrent_per_key,
-            queue_timeout: time(self.queue_timeout, capacity.queue_timeout),
-            max_retries: self.max_retries.or(is_server.then_some(MAX_RETRIES)),
-            output_limit_field: self
-                .output_limit_field
-                .or(is(KindName::ChatCompletions).then_some(OutputLimitName::MaxCompletionTokens)),
-            thinking: self.thinking.or(is(KindName::Anthropic).then_some(ThinkingName::Adaptive)),
-            reattach: self.reattach.or(is(KindName::Responses).then_some(false)),
+impl ProviderKind {
+    /// The word for it in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eliza => "eliza",
+            Self::ChatCompletions => "chat_completions",
+            Self::Responses => "responses",
+            Self::Anthropic => "anthropic",
         }
     }
 
-    /// The keys that are set and that the built-in program has no use for.
-    pub(super) fn keys_of_servers(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let keys = [
-            (".base_url", self.base_url.is_some()),
-            (".api_key_env", self.api_key_env.is_some()),
-            (".api_key_file", self.api_key_file.is_some()),
-            (".models", self.models.is_some()),
-            (".connect_timeout", self.connect_timeout.is_some()),
-            (".first_byte_timeout", self.first_byte_timeout.is_some()),
-            (".idle_timeout", self.idle_timeout.is_some()),
-            (".total_timeout", self.total_timeout.is_some()),
-            (".max_concurrent_per_key", self.max_concurrent_per_key.is_some()),
-            (".queue_timeout", self.queue_timeout.is_some()),
-            (".max_retries", self.max_retries.is_some()),
-            (".output_limit_field", self.output_limit_field.is_some()),
-            (".thinking", self.thinking.is_some()),
-            (".reattach", self.reattach.is_some()),
-        ];
-        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key)
+    /// Whether an option has an effect on providers of this kind.
+    pub(in crate::config) fn has(self, option: &str) -> bool {
+        match self {
+            Self::Eliza => ["kind", "enabled", "max_concurrent", "max_queue"].contains(&option),
+            Self::ChatCompletions | Self::Responses | Self::Anthropic => {
+                owner(option).is_none_or(|owner| owner == self)
+            }
+        }
     }
 }
 
-/// The providers of a server that is told nothing: `eliza`.
+/// The kind of provider that alone has this option.
+pub(super) fn owner(option: &str) -> Option<ProviderKind> {
+    match option {
+        "output_limit_field" => Some(ProviderKind::ChatCompletions),
+        "reattach" => Some(ProviderKind::Responses),
+        "thinking" => Some(ProviderKind::Anthropic),
+        _ => None,
+    }
+}
+
+impl Default for ProviderSection {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            enabled: true,
+            base_url: None,
+            api_key_env: None,
+            api_key_file: None,
+            models: None,
+            timeouts: Timeouts::default(),
+            options: ProviderOptions::default(),
+            output_limit_field: OutputLimitField::default(),
+            thinking: ThinkingForm::default(),
+            reattach: false,
+        }
+    }
+}
+
+/// The providers of a server without a configuration: `eliza`.
 pub(in crate::config) fn defaults() -> BTreeMap<String, ProviderSection> {
-    let Capacity { max_concurrent, max_queue, .. } = Capacity::default();
-    let eliza = ProviderSection {
-        kind: Some(KindName::Eliza),
-        enabled: Some(true),
-        max_concurrent: Some(max_concurrent.get()),
-        max_queue: Some(max_queue),
-        ..ProviderSection::default()
-    };
+    let eliza = ProviderSection { kind: Some(ProviderKind::Eliza), ..ProviderSection::default() };
     BTreeMap::from([(ELIZA.to_owned(), eliza)])
 }

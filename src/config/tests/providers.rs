@@ -8,18 +8,19 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::{load, problems, uncommented};
-use crate::config::{Capacity, Config, Kind, Model, Provider, UpstreamSection};
-use crate::domain::{Encoding, Timeouts};
-use crate::provider::{OutputLimitField, ThinkingForm};
+use crate::actors::ProviderOptions;
+use crate::config::{Config, ConfiguredProvider, ModelSection, ProviderKind, UpstreamProvider};
+use crate::domain::{Encoding, RetryPolicy, Timeouts};
+use crate::provider::{GateLimits, OutputLimitField, ThinkingForm};
 
 /// A provider `a` with these lines, beside what it needs.
 fn provider(lines: &str) -> String {
     format!("[providers.a]\nkind = \"chat_completions\"\nbase_url = \"http://h/v1\"\n{lines}\n")
 }
 
-fn upstream<'a>(config: &'a Config, name: &str) -> &'a UpstreamSection {
+fn upstream<'a>(config: &'a Config, name: &str) -> &'a UpstreamProvider {
     match config.providers.get(name) {
-        Some(Provider::Upstream(section)) => section,
+        Some(ConfiguredProvider::Upstream(upstream)) => upstream,
         other => unreachable!("{other:?}"),
     }
 }
@@ -36,17 +37,17 @@ fn a_provider_has_models_by_name_or_with_more_and_its_key_from_the_environment()
     let local = upstream(&config, "local");
     assert_eq!(local.api_key.as_ref().unwrap().expose_secret(), "sk-1");
     let timeouts = Timeouts { idle: Duration::from_millis(250), ..Timeouts::default() };
-    assert_eq!(local.timeouts, timeouts);
-    let b = Model {
+    assert_eq!(local.section.timeouts, timeouts);
+    let b = ModelSection {
         id: "b".to_owned(),
-        upstream_id: "b:8b".to_owned(),
+        upstream_id: Some("b:8b".to_owned()),
         context_window: Some(8192),
         encoding: Encoding::Cl100kBase,
         max_output_tokens: Some(7),
         timeouts: Timeouts { connect: Duration::from_secs(1), total: Duration::from_hours(1), ..timeouts },
         fallback: vec!["a".to_owned()],
     };
-    assert_eq!(local.models, [Model::named("a", timeouts), b]);
+    assert_eq!(local.models, [ModelSection::named("a", timeouts), b]);
 }
 
 #[test]
@@ -99,9 +100,10 @@ fn a_provider_can_come_from_the_environment_alone() {
     .unwrap();
     let local = upstream(&config, "local");
     assert_eq!(local.models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(local.capacity.max_concurrent_per_key, NonZeroUsize::new(3));
-    assert_eq!(local.timeouts.total, Duration::from_secs(5));
-    assert_eq!(local.kind, Kind::ChatCompletions(OutputLimitField::MaxTokens));
+    assert_eq!(local.section.options.gate.max_concurrent_per_key, NonZeroUsize::new(3));
+    assert_eq!(local.section.timeouts.total, Duration::from_secs(5));
+    let (kind, field) = (local.kind, local.section.output_limit_field);
+    assert_eq!((kind, field), (ProviderKind::ChatCompletions, OutputLimitField::MaxTokens));
 }
 
 #[test]
@@ -114,11 +116,14 @@ fn the_file_tells_the_defaults_of_a_provider() {
     let told = upstream(&told, "local");
     let bare = load(&provider("models = [\"m\"]"), &[]).unwrap();
     let bare = upstream(&bare, "a");
-    assert_eq!((told.kind, told.timeouts, told.max_retries), (bare.kind, bare.timeouts, bare.max_retries));
-    assert_eq!(told.capacity, Capacity { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.capacity });
-    assert_eq!(bare.capacity.max_concurrent_per_key, None);
-    let Some(Provider::Eliza(eliza)) = load("", &[]).unwrap().providers.remove("eliza") else { unreachable!() };
-    assert_eq!(eliza, bare.capacity);
+    let (told, bare) = (&told.section, &bare.section);
+    assert_eq!((told.kind, told.timeouts), (bare.kind, bare.timeouts));
+    assert_eq!((told.output_limit_field, told.thinking), (bare.output_limit_field, bare.thinking));
+    let gate = GateLimits { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.options.gate };
+    assert_eq!(told.options, ProviderOptions { gate, ..bare.options });
+    assert_eq!(bare.options, ProviderOptions::default());
+    let eliza = load("", &[]).unwrap().providers.remove("eliza").unwrap();
+    assert_eq!(eliza.options(), bare.options);
 }
 
 /// The keys that there could have been instead of an unknown one.
@@ -185,12 +190,12 @@ fn a_provider_that_makes_no_sense_is_refused() {
 #[test]
 fn every_limit_and_timeout_of_a_provider_has_its_range() {
     for (line, expected) in [
-        ("max_concurrent = 0", "max_concurrent = 0: expected a number between 1 and 100000"),
-        ("max_concurrent = 100001", "max_concurrent = 100001: expected"),
+        ("max_concurrent = 0", "max_concurrent = 0: expected a whole number, 1 or more"),
+        ("max_concurrent = 100001", "max_concurrent = 100001: must be at most 100000"),
         ("max_concurrent = -1", "max_concurrent = -1: "),
-        ("max_queue = 1000001", "max_queue = 1000001: expected a number between 0 and 1000000"),
-        ("max_concurrent_per_key = 0", "max_concurrent_per_key = 0: expected a number between 1 and 100000"),
-        ("max_retries = 11", "max_retries = 11: expected a number between 0 and 10"),
+        ("max_queue = 1000001", "max_queue = 1000001: must be at most 1000000"),
+        ("max_concurrent_per_key = 0", "max_concurrent_per_key = 0: expected a whole number, 1 or more"),
+        ("max_retries = 11", "max_retries = 11: must be at most 10"),
         ("connect_timeout = \"0s\"", "connect_timeout = 0s: expected a duration"),
         ("first_byte_timeout = \"0ms\"", "first_byte_timeout = 0ms: expected a duration"),
         ("idle_timeout = \"25h\"", "idle_timeout = 25h: expected a duration"),
@@ -205,16 +210,16 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
     }
     let file = provider("models = [\"m\"]\nmax_concurrent = 1\nmax_queue = 2\nmax_retries = 0\nqueue_timeout = \"1s\"");
     let config = load(&file, &[]).unwrap();
-    let capacity = Capacity {
-        max_concurrent: NonZeroUsize::MIN,
-        max_queue: 2,
-        max_concurrent_per_key: None,
+    let options = ProviderOptions {
+        gate: GateLimits { max_concurrent: NonZeroUsize::MIN, max_queue: 2, max_concurrent_per_key: None },
         queue_timeout: Duration::from_secs(1),
+        retry: RetryPolicy { max_retries: 0, ..RetryPolicy::default() },
+        ..ProviderOptions::default()
     };
-    assert_eq!((upstream(&config, "a").capacity, upstream(&config, "a").max_retries), (capacity, 0));
+    assert_eq!(upstream(&config, "a").section.options, options);
     let eliza = load("[providers.eliza]\nmax_concurrent = 1\nmax_queue = 2", &[]).unwrap().providers.remove("eliza");
-    let Some(Provider::Eliza(eliza)) = eliza else { unreachable!() };
-    assert_eq!((eliza.max_concurrent, eliza.max_queue), (NonZeroUsize::MIN, 2));
+    let gate = eliza.unwrap().options().gate;
+    assert_eq!((gate.max_concurrent, gate.max_queue), (NonZeroUsize::MIN, 2));
 }
 
 #[test]
@@ -235,10 +240,10 @@ fn every_problem_of_every_model_is_told_at_once() {
         "[4].upstream_id = x: \"*\" passes every name on as it is",
         "[5].id: expected the model's name",
         "[1].fallback = none: there is no model of that name",
-        "[1].fallback = good: is there already",
-        "[1].fallback = b: a model can't answer in its own place",
-        "[1].fallback = *: a fallback is one model, by its name",
-        "[1].fallback = eliza: the built-in program never answers",
+        "[1].fallback = good: is listed already",
+        "[1].fallback = b: a model can't be its own fallback",
+        "[1].fallback = *: a fallback is the name of one model",
+        "[1].fallback = eliza: the built-in program can't be a fallback",
     ];
     for (line, expected) in told.iter().zip(expected) {
         assert!(line.starts_with(&format!("providers.a.models{expected}")), "{expected} is not in {told:#?}");
@@ -258,15 +263,12 @@ fn a_fallback_may_be_at_another_provider_that_is_switched_on() {
 
 #[test]
 fn a_provider_speaks_one_of_three_protocols() {
-    let kinds = [
-        Kind::ChatCompletions(OutputLimitField::MaxCompletionTokens),
-        Kind::Responses { reattach: false },
-        Kind::Anthropic(ThinkingForm::Adaptive),
-    ];
+    let kinds = [ProviderKind::ChatCompletions, ProviderKind::Responses, ProviderKind::Anthropic];
     for (word, kind) in ["chat_completions", "responses", "anthropic"].into_iter().zip(kinds) {
         let file = provider("models = [\"m\"]").replace("chat_completions", word);
         let config = load(&file, &[]).unwrap();
         assert_eq!((upstream(&config, "a").kind, kind.as_str()), (kind, word));
+        assert_eq!(upstream(&config, "a").section.thinking, ThinkingForm::Adaptive);
     }
 }
 
@@ -275,7 +277,7 @@ fn a_provider_with_responses_can_be_one_that_keeps_them() {
     let native = |lines: &str| provider(lines).replace("chat_completions", "responses");
     for (line, reattach) in [("reattach = true", true), ("reattach = false", false), ("", false)] {
         let config = load(&native(&format!("models = [\"m\"]\n{line}")), &[]).unwrap();
-        assert_eq!(upstream(&config, "a").kind, Kind::Responses { reattach }, "{line}");
+        assert_eq!(upstream(&config, "a").section.reattach, reattach, "{line}");
     }
 }
 
@@ -291,6 +293,8 @@ fn one_provider_takes_any_name() {
     let told = problems(&both, &[]);
     assert_eq!(
         told,
-        ["providers.b.models[1] = *: providers.a takes any name already, and only one can (config.toml line 8)"]
+        [
+            "providers.b.models[1] = *: only one provider can have \"*\", and providers.a has it already (config.toml line 8)"
+        ]
     );
 }

@@ -8,7 +8,7 @@ use crate::config::Purpose;
 
 const KEYED: &str = "[providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\"]\n";
 
-/// What is told who wants it for this.
+/// The number of problems for this purpose.
 fn told(purpose: Purpose, file: &str, variables: &[(&str, &str)]) -> usize {
     load_for(purpose, file, variables).err().map_or(0, |error| error.problems.len())
 }
@@ -41,7 +41,7 @@ fn a_place_of_the_key_ring_that_can_not_work_is_refused_where_the_ring_is_needed
     let named = "[vault]\nkey_env = \"RING\"";
     for (file, variables, reason) in [
         (&file(&ring)[..], &[][..], "key_file: the file has mode 0644; only its owner may have access (chmod 600)"),
-        (&file(folder.path()), &[], "key_file: this is no file"),
+        (&file(folder.path()), &[], "key_file: this is not a file"),
         (named, &[], "key_env: there is no such environment variable"),
         (named, &[("RING", "")], "key_env: the variable is empty"),
     ] {

@@ -31,7 +31,7 @@ pub(in crate::http) async fn list_models(
     _: Authenticated,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let data = state.admission.models.iter().map(ModelObject::from).collect();
+    let data = state.admission.models().iter().map(ModelObject::from).collect();
     Ok(HttpResponse::Ok().json(ModelList { object: "list", data }))
 }
 
@@ -42,6 +42,6 @@ pub(in crate::http) async fn retrieve_model(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     let name: String = request.match_info().load().map_err(|_| ApiError::unknown_model(""))?;
-    let model = state.admission.models.get(&name).ok_or_else(|| ApiError::unknown_model(&name))?;
+    let model = state.admission.models().get(&name).ok_or_else(|| ApiError::unknown_model(&name))?;
     Ok(HttpResponse::Ok().json(ModelObject::from(&*model)))
 }

@@ -7,9 +7,11 @@ use actix_web::{ResponseError, test::TestRequest, web};
 use serde_json::{Value, json};
 
 use super::fixture::{Api, KEY, outcome};
-use crate::actors::HistoryError;
+use crate::actors::DeliveryMode;
+use crate::admission::RequestContext;
+use crate::domain::DisconnectMode;
 use crate::http::ApiError;
-use crate::protocol::{ResponseId, Status};
+use crate::protocol::{CreateResponse, ResponseId, Status};
 use crate::refusal::Refusal;
 
 /// Sends a body as it is, and checks that nothing was admitted.
@@ -130,8 +132,15 @@ async fn a_parameter_is_checked_before_the_model_is_looked_up() {
 #[actix_web::test]
 async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
     let api = Api::new();
-    *api.backend.history.lock() = Some(Err(HistoryError::StillRunning));
-    let answer = api.create(json!({"model": "m", "input": "x", "previous_response_id": ResponseId::new()})).await;
+    let context = RequestContext {
+        request_id: "req".to_owned(),
+        caller: "key".to_owned(),
+        disconnect: Some(DisconnectMode::Continue),
+        idempotency: None,
+    };
+    let planned = api.node.admission().plan(api.user, CreateResponse::text("m", "x"), context).await.unwrap();
+    let running = api.node.respond(planned.plan, DeliveryMode::Ending).await.unwrap();
+    let answer = api.create(json!({"model": "m", "input": "x", "previous_response_id": running.id})).await;
     assert_eq!((answer.error().0, answer.header("retry-after"), answer.header("retry-after-ms")), (409, "1", "1000"));
 }
 

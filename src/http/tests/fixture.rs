@@ -19,27 +19,28 @@ use actix_web::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use crate::access::{AuthError, Principal};
+use crate::access::{AccountService, AuthError, Principal};
 use crate::actors::{
     ClientStream, DeliveryMode, Emission, ResponseOutcome, ResponsePhase, SharedSuccessPromise, SuccessPromise,
 };
-use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, Histories, Model, ModelCatalog, PromptCounter};
-use crate::domain::{Cause, DisconnectMode, Encoding, Idempotency, LimitOptions, Prompt, RunPlan, Target};
+use crate::admission::Model;
+use crate::antiphon::Antiphon;
+use crate::domain::{Cause, Encoding, Idempotency, LimitOptions, Prompt, ResponseOptions, RunPlan, Target, Timestamp};
 use crate::http::{
     Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
 };
-use crate::protocol::{
-    Item, ItemId, Response, ResponseId, Status, TextConfig, TextFormat, Tool, ToolChoice, Truncation, UserId,
-};
+use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
-use crate::store::{self, SortOrder};
-use crate::tokens::TokenError;
+use crate::store::{self, MemoryStore, SortOrder};
+use crate::testkit::PuppetProvider;
+use crate::tokens::{TokenCounter, TokenError};
+use crate::vault::{KeyRing, Vault};
 
 pub(super) const KEY: &str = "sk-good";
 
@@ -61,7 +62,6 @@ pub(super) struct FakeBackend {
     pub(super) given_back: AtomicBool,
     pub(super) key_always_taken: AtomicBool,
     pub(super) admit_error: Mutex<Option<Refusal>>,
-    pub(super) history: Mutex<Option<Result<History, HistoryError>>>,
     pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, Refusal>>>,
     /// The responses that exist.
     pub(super) known: Mutex<Vec<ResponseId>>,
@@ -157,25 +157,18 @@ impl Backend for FakeBackend {
     }
 }
 
-#[async_trait]
-impl Histories for FakeBackend {
-    async fn history(&self, _: UserId, _: ResponseId, _: usize) -> Result<History, HistoryError> {
-        self.history.lock().clone().unwrap_or(Err(HistoryError::NotFound))
-    }
-}
-
 /// One token a byte of the prompt's items as JSON.
 #[derive(Debug)]
 struct ByteCounter;
 
 #[async_trait]
-impl PromptCounter for ByteCounter {
-    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
-        u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TokenError::TooMany)
+impl TokenCounter for ByteCounter {
+    async fn count(&self, _: Encoding, _: &[&str]) -> Result<u64, TokenError> {
+        Ok(0)
     }
 
-    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
-        Ok(0)
+    async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
+        u32::try_from(serde_json::to_vec(&prompt.items).unwrap().len()).map_err(|_| TokenError::TooMany)
     }
 }
 
@@ -196,6 +189,10 @@ impl Authenticate for OneKey {
 /// The API over a fake backend.
 pub(super) struct Api {
     pub(super) backend: Arc<FakeBackend>,
+    /// What makes the plans.
+    pub(super) node: Antiphon,
+    /// Who has the good key.
+    pub(super) user: UserId,
     state: HttpState,
 }
 
@@ -239,22 +236,27 @@ impl Api {
 
     pub(super) fn with(options: HttpOptions, limits: LimitOptions) -> Self {
         let backend = Arc::new(FakeBackend::default());
-        let admission = Admission {
-            models: Arc::new(["m", "org/name"].into_iter().map(model).collect::<ModelCatalog>()),
-            limits,
-            disconnect: DisconnectMode::Grace,
-            grace: Duration::from_secs(10),
-            histories: Arc::clone(&backend) as Arc<dyn Histories>,
-            counter: Arc::new(ByteCounter),
-        };
+        let store = Arc::new(MemoryStore::new());
+        let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
+        let accounts = AccountService::new(store.clone(), vault.clone());
+        // A store in memory waits for nothing.
+        let user = accounts.create_user("somebody", Timestamp::from_micros(0)).now_or_never().unwrap().unwrap().id;
+        let node = Antiphon::builder(store, vault)
+            .provider("p", PuppetProvider::default())
+            .models(["m", "org/name"].into_iter().map(model).collect())
+            .limits(limits)
+            .token_counter(ByteCounter)
+            .responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() })
+            .start()
+            .unwrap();
         let state = HttpState {
             backend: Arc::clone(&backend) as Arc<dyn Backend>,
-            admission: Arc::new(admission),
-            authenticator: Arc::new(OneKey(UserId::new())),
+            admission: Arc::clone(node.admission()),
+            authenticator: Arc::new(OneKey(user)),
             options: Arc::new(options),
             in_flight: InFlight::default(),
         };
-        Self { backend, state }
+        Self { backend, node, user, state }
     }
 
     /// What a server of this API needs.

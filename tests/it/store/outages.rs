@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use antiphon::store::{Error, GroupCommit, ResponseStore, SqlOptions, SqlStore};
+use antiphon::store::{Error, GroupCommit, ResponseStore, SqlStore, StoreOptions};
 use sea_orm::{ConnectionTrait, TransactionOptions, TransactionTrait};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 async fn impatient(database: &TestDatabase) -> SqlStore {
     let patience = Duration::from_millis(150);
     let options =
-        SqlOptions { statement_timeout: patience, acquire_timeout: patience, ..SqlOptions::new(&database.url) };
+        StoreOptions { statement_timeout: patience, acquire_timeout: patience, ..StoreOptions::new(&database.url) };
     SqlStore::connect(options).await.unwrap()
 }
 

@@ -6,19 +6,18 @@ use actix_web::dev::ServerHandle;
 use antiphon::{
     Antiphon, Clock, SystemClock,
     access::{AccountService, Authenticator},
-    actors::{DeliveryMode, EstimateTokens, ProviderOptions},
-    admission::{Model, PromptCounter, RequestContext},
-    domain::{DisconnectMode, Encoding, Fact, Prompt, ResponseOptions, RetryPolicy, Target, View},
+    actors::{DeliveryMode, ProviderOptions},
+    admission::{Model, RequestContext},
+    domain::{DisconnectMode, Encoding, Fact, ResponseOptions, RetryPolicy, Target, View},
     http::{HttpOptions, HttpState, ServerOptions, serve},
     journal::Log,
-    protocol::{CreateResponse, FunctionTool, ResponseId, TextFormat, Tool, UserId},
+    protocol::{CreateResponse, FunctionTool, ResponseId, Tool, UserId},
     provider::Provider,
-    store::{ResponseRow, ResponseStore, SqlOptions, SqlStore},
-    tokens::TokenError,
+    store::{ResponseRow, ResponseStore, SqlStore, StoreOptions},
+    tokens::{TokenCounter, TokenError},
     vault::{KeyRing, Vault},
 };
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 
 use super::{capture::PATIENCE, client::Client};
@@ -39,19 +38,9 @@ pub(crate) struct Served {
 #[derive(Debug)]
 struct Uncounted;
 
-impl EstimateTokens for Uncounted {
-    fn estimate(&self, _: Encoding, _: String) -> BoxFuture<'static, u64> {
-        Box::pin(async { 0 })
-    }
-}
-
 #[async_trait]
-impl PromptCounter for Uncounted {
-    async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
-        Ok(0)
-    }
-
-    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+impl TokenCounter for Uncounted {
+    async fn count(&self, _: Encoding, _: &[&str]) -> Result<u64, TokenError> {
         Ok(0)
     }
 }
@@ -61,7 +50,7 @@ impl Served {
     pub(crate) async fn start(provider: impl Provider) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
-        let store = Arc::new(SqlStore::connect(SqlOptions::new(&url)).await.unwrap());
+        let store = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.unwrap());
         store.migrate().await.unwrap();
         let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
         let accounts = AccountService::new(store.clone(), vault.clone());
@@ -72,8 +61,7 @@ impl Served {
         let antiphon = Antiphon::builder(store.clone(), vault.clone())
             .limited_provider("upstream", Arc::new(provider), limits)
             .model(model())
-            .tokens(Uncounted)
-            .counter(Uncounted)
+            .token_counter(Uncounted)
             .responses(ResponseOptions { grace: Duration::from_secs(60), arbiters: 1, ..ResponseOptions::default() })
             .start()
             .unwrap();

@@ -40,8 +40,8 @@ fn every_warning_and_every_cause_is_explained_to_those_who_run_the_server() {
     for source in production() {
         for line in lines(&source.text) {
             found += 1;
-            // What is dangerous about a configuration is told in sentences of its own.
-            if line != "{danger}" && !page.contains(&format!("`{line}`")) {
+            // The warnings about a dangerous configuration are sentences of their own.
+            if line != "{warning}" && !page.contains(&format!("`{line}`")) {
                 missing.push(format!("{}: {line}", source.path));
             }
         }

@@ -19,10 +19,16 @@ use antiphon_protocol::{FunctionCallOutput, Item};
 ///
 /// A call has one output: a second one of its id answers another call, or none. A turn is a stretch of items that the
 /// model wrote, without an item of a client in between. Whether a call is complete does not matter.
-#[derive(Debug)]
 pub struct CallPairs<'a> {
     outputs: HashMap<usize, (usize, &'a FunctionCallOutput)>,
     calls: HashMap<usize, usize>,
+}
+
+// What functions answered is content, and content is in no log.
+impl std::fmt::Debug for CallPairs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallPairs").field("calls", &self.calls).finish_non_exhaustive()
+    }
 }
 
 impl<'a> CallPairs<'a> {
@@ -117,8 +123,8 @@ impl<'a> OpenCalls<'a> {
     /// The first open call of that id that is fit.
     fn take_first(&mut self, id: &str, is_fit: impl Fn(usize) -> bool) -> Option<usize> {
         self.by_id.get_mut(id)?.iter_mut().find_map(|OpenTurn { calls, .. }| {
-            let place = calls.iter().position(|call| is_fit(*call))?;
-            calls.remove(place)
+            let first = calls.iter().position(|call| is_fit(*call))?;
+            calls.remove(first)
         })
     }
 }

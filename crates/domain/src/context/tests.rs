@@ -7,15 +7,15 @@ use antiphon_protocol::{
 
 /// Items in short: `user`, `said` and `cut said` (the model's), `call ID`, `cut call ID`, `out ID`.
 fn items(short: &[&str]) -> Vec<Item> {
-    short.iter().enumerate().map(|(place, short)| item(place, short)).collect()
+    short.iter().enumerate().map(|(position, short)| item(position, short)).collect()
 }
 
-fn item(place: usize, short: &str) -> Item {
+fn item(position: usize, short: &str) -> Item {
     let (status, short) = match short.strip_prefix("cut ") {
         Some(short) => (ItemStatus::Incomplete, short),
         None => (ItemStatus::Completed, short),
     };
-    let (id, extra) = (ItemId::from(format!("item_{place}")), Extra::new());
+    let (id, extra) = (ItemId::from(format!("item_{position}")), Extra::new());
     match short.split_once(' ') {
         Some(("call", call_id)) => Item::FunctionCall(FunctionCall {
             id,

@@ -3,7 +3,7 @@
 use super::{
     AttemptReport, Run, RunEffect, RunNote,
     machine::take_state,
-    replay::ReplayDiverged,
+    replay::{ReplayDiverged, ReplayFilter},
     state::{Reading, RunState},
 };
 use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent};
@@ -67,8 +67,11 @@ impl Run {
         let mut batch = ScreenedBatch::default();
         for event in events {
             if let ProviderEvent::Usage(usage) = event {
-                // Some report with every word, and only the last report counts.
-                batch.usage = Some(usage);
+                // Some report with every word, and only the last report counts. What is replayed was recorded then.
+                let is_replayed = reading.filter.as_ref().is_some_and(ReplayFilter::is_replaying);
+                if !is_replayed || self.transcript.reported_usage(reading.call.attempt).is_none() {
+                    batch.usage = Some(usage);
+                }
                 continue;
             }
             match self.screen(reading, event) {

@@ -81,18 +81,22 @@ pub(super) struct ReplayFilter {
 pub(super) struct ReplayDiverged;
 
 impl ReplayFilter {
+    /// Whether something that was received before has not been replayed yet.
+    pub(super) fn is_replaying(&self) -> bool {
+        self.replayed.events < self.known.events
+    }
+
     /// The event if it is new; none if it was received before. No new event is let through before all that was
     /// received has been replayed, word for word.
     ///
     /// # Errors
     /// [`ReplayDiverged`], as soon as that is known.
     pub(super) fn take_new(&mut self, event: ProviderEvent) -> Result<Option<ProviderEvent>, ReplayDiverged> {
-        if self.replayed.events == self.known.events {
+        if !self.is_replaying() {
             return Ok(Some(event));
         }
         self.replayed.add(&event);
-        let is_whole = self.replayed.events == self.known.events;
-        if is_whole && self.replayed.digest() != self.known.digest() {
+        if !self.is_replaying() && self.replayed.digest() != self.known.digest() {
             return Err(ReplayDiverged);
         }
         Ok(None)

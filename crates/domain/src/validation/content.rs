@@ -1,9 +1,7 @@
 //! The content of input items.
 
-use super::{Violation, input::Draft};
-use antiphon_protocol::{
-    ContentParam, ContentPart, Extra, InputPart, ItemId, ItemStatus, OutputText, Reasoning, ReasoningText, SummaryText,
-};
+use super::Violation;
+use antiphon_protocol::{ContentParam, ContentPart, InputPart, OutputText};
 
 /// Part types of the API that this server can't put into a prompt.
 const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio", "computer_screenshot"];
@@ -57,26 +55,8 @@ pub(super) fn arguments_of(arguments: Option<ContentParam>, path: &str) -> Resul
     }
 }
 
-pub(super) fn reasoning_of(
-    draft: &Draft<'_>,
-    (id, status): (ItemId, ItemStatus),
-    encrypted_content: Option<String>,
-    summary: Option<ContentParam>,
-    content: Option<ContentParam>,
-) -> Result<Reasoning, Violation> {
-    let summary = thoughts(summary, &draft.at("summary"), "summary_text")?;
-    let content = thoughts(content, &draft.at("content"), "reasoning_text")?;
-    Ok(Reasoning {
-        id,
-        summary: summary.into_iter().map(|text| SummaryText { text }).collect(),
-        content: content.into_iter().map(|text| ReasoningText { text }).collect(),
-        encrypted_content,
-        status,
-        extra: Extra::new(),
-    })
-}
-
-fn thoughts(parts: Option<ContentParam>, path: &str, kind: &str) -> Result<Vec<String>, Violation> {
+/// The texts of a thought, or of its summary.
+pub(super) fn thoughts(parts: Option<ContentParam>, path: &str, kind: &str) -> Result<Vec<String>, Violation> {
     match parts {
         None => Ok(Vec::new()),
         Some(ContentParam::Parts(parts)) => each(parts, path, |part, path| text_of(part, path, &[kind])),
@@ -91,7 +71,7 @@ fn each<T>(
     path: &str,
     read: impl Fn(InputPart, &str) -> Result<T, Violation>,
 ) -> Result<Vec<T>, Violation> {
-    parts.into_iter().enumerate().map(|(place, part)| read(part, &format!("{path}[{place}]"))).collect()
+    parts.into_iter().enumerate().map(|(position, part)| read(part, &format!("{path}[{position}]"))).collect()
 }
 
 fn text_of(part: InputPart, path: &str, kinds: &[&str]) -> Result<String, Violation> {

@@ -2,13 +2,13 @@
 
 use super::{
     Violation,
-    content::{arguments_of, assistant_parts, client_parts, output_text, reasoning_of},
+    content::{arguments_of, assistant_parts, client_parts, output_text, thoughts},
     metadata::check_chars,
 };
 use crate::LimitOptions;
 use antiphon_protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message,
-    ResponseId, Role,
+    Reasoning, ReasoningText, ResponseId, Role, SummaryText,
 };
 
 /// Item types of the API that this server can't put into a prompt.
@@ -43,8 +43,8 @@ const UNSUPPORTED_KINDS: [&str; 27] = [
 ];
 
 /// One input item and where it stands.
-pub(super) struct Draft<'a> {
-    pub(super) path: String,
+struct Draft<'a> {
+    path: String,
     response: ResponseId,
     position: u32,
     limits: &'a LimitOptions,
@@ -106,7 +106,16 @@ impl Draft<'_> {
 
     fn reasoning(&self, item: InputItem) -> Result<Item, Violation> {
         let (id, status) = (self.id("rs_", item.id)?, self.status(item.status.as_deref())?);
-        reasoning_of(self, (id, status), item.encrypted_content, item.summary, item.content).map(Item::Reasoning)
+        let summary = thoughts(item.summary, &self.at("summary"), "summary_text")?;
+        let content = thoughts(item.content, &self.at("content"), "reasoning_text")?;
+        Ok(Item::Reasoning(Reasoning {
+            id,
+            summary: summary.into_iter().map(|text| SummaryText { text }).collect(),
+            content: content.into_iter().map(|text| ReasoningText { text }).collect(),
+            encrypted_content: item.encrypted_content,
+            status,
+            extra: Extra::new(),
+        }))
     }
 
     fn function_call(&self, item: InputItem) -> Result<Item, Violation> {
@@ -130,7 +139,7 @@ impl Draft<'_> {
     }
 
     /// The path of one of the item's keys.
-    pub(super) fn at(&self, key: &str) -> String {
+    fn at(&self, key: &str) -> String {
         format!("{}.{key}", self.path)
     }
 

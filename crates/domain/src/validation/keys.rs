@@ -1,4 +1,4 @@
-//! Objects that come in several forms, read key by key.
+//! Reads objects of a request key by key.
 
 use serde_json::{Map, Value};
 

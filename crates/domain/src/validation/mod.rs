@@ -1,4 +1,4 @@
-//! From what a client wrote to what it asked for, or to the first parameter that can't be honoured.
+//! Checks the body of a request: makes the request of it, or names the first parameter that can't be honoured.
 
 mod content;
 mod input;

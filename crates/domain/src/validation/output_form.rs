@@ -1,4 +1,4 @@
-//! What form the text is to have, how hard the model is to think, and what else the answer is to hold.
+//! The parameters of the output: `text`, `reasoning`, `top_logprobs` and `include`.
 
 use super::{Violation, keys::Keys, metadata::json_length};
 use crate::{LimitOptions, Request};
@@ -11,7 +11,7 @@ const SUMMARIES: [&str; 3] = ["auto", "concise", "detailed"];
 /// What can be asked for beside the text.
 const INCLUDES: [&str; 2] = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING];
 
-/// What can be asked for and concerns kinds of items which a response of this server never has.
+/// What can be asked for without effect: it concerns kinds of items that no response of this server has.
 const VACUOUS_INCLUDES: [&str; 6] = [
     "file_search_call.results",
     "web_search_call.results",

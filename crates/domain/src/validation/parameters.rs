@@ -1,4 +1,4 @@
-//! The parameters that have an effect.
+//! The order in which the parameters are checked.
 
 use serde::Serialize;
 
@@ -16,7 +16,8 @@ use antiphon_protocol::{CreateResponse, Item, ResponseId};
 /// A request in which every parameter can be honoured, with what belongs to it and does not travel with it.
 #[derive(Clone, PartialEq)]
 pub struct ValidatedRequest {
-    /// The request. Its model is not looked up yet: until then its limit of output tokens is the one of all requests.
+    /// The request. Its model is not looked up yet: until then its `max_output_tokens` is what the client asked for, else
+    /// the most that any request may have.
     pub request: Request,
     /// The input, each item with its id.
     pub input: Vec<Item>,

@@ -43,8 +43,8 @@ pub(super) fn tools_of(create: &CreateResponse, limits: &LimitOptions) -> Result
     }
     let mut names = HashSet::new();
     let mut tools = Vec::with_capacity(given.len());
-    for (place, tool) in given.iter().enumerate() {
-        let keys = Keys::of(tool, format!("tools[{place}]"))?;
+    for (position, tool) in given.iter().enumerate() {
+        let keys = Keys::of(tool, format!("tools[{position}]"))?;
         let tool = tool_of(&keys)?;
         if !names.insert(tool.name().to_owned()) {
             return Err(Violation::invalid(keys.at("name"), "another tool has this name"));
@@ -131,8 +131,8 @@ fn allowed_tools(keys: &Keys<'_>, tools: &[Tool]) -> Result<Vec<AllowedTool>, Vi
     let allowed = keys.get("tools").ok_or_else(|| Violation::missing(&path))?;
     let allowed = allowed.as_array().filter(|allowed| !allowed.is_empty());
     let allowed = allowed.ok_or_else(|| Violation::invalid(&path, "expected an array of at least one tool"))?;
-    let allowed = allowed.iter().enumerate().map(|(place, tool)| {
-        let keys = Keys::of(tool, format!("{path}[{place}]"))?;
+    let allowed = allowed.iter().enumerate().map(|(position, tool)| {
+        let keys = Keys::of(tool, format!("{path}[{position}]"))?;
         check_kind(&keys)?;
         Ok(AllowedTool::Function { name: one_of(&keys, tools)? })
     });

@@ -6,6 +6,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{LocalBoxStream, StreamExt as _};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 
 use super::{decoder::AnthropicDecoder, request};
 use crate::http::{Decode, Dialect, HttpUpstream};
@@ -63,7 +64,8 @@ impl Provider for Anthropic {
 }
 
 /// How models are told to think: those since Claude Opus 4.7 refuse the older form, and those before 4.6 know no other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThinkingForm {
     /// `thinking: adaptive`, with an effort.
     #[default]

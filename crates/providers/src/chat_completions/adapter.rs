@@ -5,6 +5,7 @@ use std::fmt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use reqwest::header::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 
 use super::{decoder::ChatDecoder, request::ChatBody};
 use crate::http::{Decode, Dialect, HttpUpstream, bearer};
@@ -17,7 +18,8 @@ pub struct ChatCompletions(HttpUpstream);
 
 /// The request field that limits the output: OpenAI refuses the old name for its newer models, and some other
 /// servers know no other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutputLimitField {
     /// `max_completion_tokens`.
     #[default]

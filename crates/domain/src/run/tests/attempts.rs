@@ -226,3 +226,37 @@ fn whatever_follows_the_finish_of_a_provider_the_response_completes() {
         assert_eq!(performer.count(reported), 1);
     }
 }
+
+fn used(output_tokens: u64) -> ProviderEvent {
+    ProviderEvent::Usage(Usage { output_tokens, ..Usage::default() })
+}
+
+fn reported(performer: &Performer) -> Vec<u64> {
+    let report = |fact: &Fact| {
+        let Fact::Provider { event: ProviderEvent::Usage(usage), .. } = fact else { return None };
+        Some(usage.output_tokens)
+    };
+    performer.log.iter().filter_map(report).collect()
+}
+
+#[test]
+fn usage_is_recorded_when_it_is_reported_and_only_if_it_says_something_new() {
+    let mut performer = reading(setup());
+    performer.says([opened(), used(1)]);
+    performer.says([text("Hel"), used(1)]);
+    performer.says([used(2), text("lo"), used(3)]);
+    assert_eq!(reported(&performer), [1, 3]);
+}
+
+#[test]
+fn a_replay_takes_back_no_usage_that_was_reported_later() {
+    let mut performer = reading(reattachable());
+    performer.says([opened(), used(1), text("Hel")]);
+    performer.says([text("lo"), used(2)]);
+    performer.fails(Cause::UpstreamClosed, None);
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    performer.says([opened(), used(1), text("Hel")]);
+    assert_eq!(reported(&performer), [1, 2]);
+    performer.says([text("lo"), used(2), text("!"), used(3)]);
+    assert_eq!(reported(&performer), [1, 2, 3]);
+}

@@ -20,7 +20,7 @@ use crate::{
     Attempt, Cause, DisconnectPolicy, Fact, Failure, FinishReason, Jitter, ProviderEvent, Request, RetryPolicy,
     RunPolicy, Target, Timestamp, ToolAccess, ToolPolicy, Transcript, Verdict,
 };
-use antiphon_protocol::{FunctionTool, ResponseId, Status, Tool};
+use antiphon_protocol::{FunctionTool, ResponseId, Status, Tool, Usage};
 
 pub(super) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 pub(super) const FIRST: Attempt = Attempt::FIRST;

@@ -1,36 +1,25 @@
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-use std::{sync::Arc, time::Duration};
+//! Which model a request is asked at, and where else.
 
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Fallback, Model, ModelCatalog};
-use crate::actors::{History, HistoryError};
-use crate::admission::{Admission, Histories, PromptCounter, Refusal, RequestContext};
-use crate::domain::{DisconnectMode, Encoding, LimitOptions, Prompt, Target};
-use crate::protocol::{ResponseId, TextFormat, Tool, UserId};
-use crate::tokens::TokenError;
+use super::Stage;
+use crate::admission::{Fallback, Model, ModelCatalog, Refusal};
+use crate::domain::{Encoding, LimitOptions, Prompt, Target};
+use crate::tokens::{TokenCounter, TokenError};
 
-/// Nothing was said before, and every prompt has a hundred tokens.
+/// Every prompt has a hundred tokens.
 #[derive(Debug)]
 struct AHundred;
 
 #[async_trait]
-impl PromptCounter for AHundred {
-    async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
-        Ok(100)
-    }
-
-    async fn definition_tokens(&self, _: Encoding, _: &[Tool], _: &TextFormat) -> Result<u32, TokenError> {
+impl TokenCounter for AHundred {
+    async fn count(&self, _: Encoding, _: &[&str]) -> Result<u64, TokenError> {
         Ok(0)
     }
-}
 
-#[async_trait]
-impl Histories for AHundred {
-    async fn history(&self, _: UserId, _: ResponseId, _: usize) -> Result<History, HistoryError> {
-        Err(HistoryError::NotFound)
+    async fn prompt_tokens(&self, _: Encoding, _: &Prompt) -> Result<u32, TokenError> {
+        Ok(100)
     }
 }
 
@@ -53,22 +42,13 @@ fn model(id: &str, fallbacks: &[(&str, u32)]) -> Model {
 }
 
 /// Where a request would be asked, as provider and model.
-async fn asked(catalog: ModelCatalog, body: serde_json::Value) -> Result<Vec<(String, String)>, Refusal> {
-    let admission = Admission {
-        models: Arc::new(catalog),
-        limits: LimitOptions::default(),
-        disconnect: DisconnectMode::Grace,
-        grace: Duration::from_secs(10),
-        histories: Arc::new(AHundred),
-        counter: Arc::new(AHundred),
-    };
-    let asked =
-        RequestContext { request_id: "req".to_owned(), caller: "key".to_owned(), disconnect: None, idempotency: None };
-    let admitted = admission.plan(UserId::new(), serde_json::from_value(body).unwrap(), asked).await?;
-    Ok(admitted.plan.targets.into_iter().map(|target| (target.provider, target.model)).collect())
+async fn asked(catalog: ModelCatalog, keys: serde_json::Value) -> Result<Vec<(String, String)>, Refusal> {
+    let stage = Stage::start(catalog, LimitOptions::default(), AHundred).await;
+    let targets = stage.plan(keys).await?.plan.targets;
+    Ok(targets.into_iter().map(|target| (target.provider, target.model)).collect())
 }
 
-fn places(names: &[(&str, &str)]) -> Vec<(String, String)> {
+fn targets(names: &[(&str, &str)]) -> Vec<(String, String)> {
     names.iter().map(|(provider, model)| ((*provider).to_owned(), (*model).to_owned())).collect()
 }
 
@@ -82,7 +62,7 @@ async fn fallbacks_without_room_for_prompt_and_output_are_left_out() {
         let body = json!({ "model": "m", "input": "Hi.", "max_output_tokens": output });
         let names: Vec<_> = names.into_iter().map(|name| ("other", name)).collect();
         let expected = [vec![("own", "upstream-m")], names].concat();
-        assert_eq!(asked(catalog.clone(), body).await.unwrap(), places(&expected), "{output}");
+        assert_eq!(asked(catalog.clone(), body).await.unwrap(), targets(&expected), "{output}");
     }
 }
 
@@ -94,8 +74,8 @@ async fn a_name_that_nobody_has_goes_on_to_the_provider_that_takes_any() {
     assert!(matches!(refusal, Refusal::UnknownModel { model } if model == "org/new"));
     let catalog = || named().with_any(model("*", &[("spare", 10_000)]));
     let passed = asked(catalog(), body("org/new")).await.unwrap();
-    assert_eq!(passed, places(&[("own", "org/new"), ("other", "spare")]));
-    assert_eq!(asked(catalog(), body("m")).await.unwrap(), places(&[("own", "upstream-m")]));
+    assert_eq!(passed, targets(&[("own", "org/new"), ("other", "spare")]));
+    assert_eq!(asked(catalog(), body("m")).await.unwrap(), targets(&[("own", "upstream-m")]));
     let found = catalog().get("org/new").unwrap().into_owned();
     assert_eq!((found.id.as_str(), found.encoding), ("org/new", Encoding::Cl100kBase));
     assert!(catalog().get("").is_none());

@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::domain::{Encoding, LimitOptions, ResponseOptions, Target};
-
-#[cfg(test)]
-mod tests;
+use super::{Encoding, LimitOptions, ResponseOptions, Target};
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]

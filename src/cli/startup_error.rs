@@ -1,4 +1,4 @@
-//! What keeps a command from its work, where people can do something about it.
+//! Errors that keep a command from starting its work.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,20 +6,20 @@ use std::path::PathBuf;
 
 use crate::store;
 
-/// What keeps a command from its work, where people can do something about it. `report` says what.
+/// An error that keeps a command from starting its work and that people can do something about; `report` says what.
 #[derive(Debug, thiserror::Error)]
-pub enum Obstacle {
-    /// Somebody else has the port.
+pub enum StartupError {
+    /// Another program uses the port.
     #[error("another program listens on {0} already")]
     AddressInUse(SocketAddr),
-    /// The address is another machine's, or nobody's.
-    #[error("{0} is no address of this machine")]
+    /// The address is not one of this machine's.
+    #[error("{0} is not an address of this machine")]
     AddressElsewhere(SocketAddr),
     /// The system keeps the port for others.
     #[error("this user may not listen on {0}")]
     AddressForbidden(SocketAddr),
     /// The socket can't be opened for another reason.
-    #[error("the address {address} can't be listened on")]
+    #[error("the server can't listen on {address}")]
     Address {
         /// The address.
         address: SocketAddr,
@@ -69,7 +69,7 @@ pub enum Obstacle {
     #[error("there is no key ring at '{}', and no user in the database", .0.display())]
     NotBegun(PathBuf),
     /// There is no API key of the id that was given, which may have been a whole key.
-    #[error("there is no key of that id")]
+    #[error("there is no API key with that id")]
     NoSuchKey,
     /// There is no key file, and the database has content that was sealed with its keys.
     #[error("there is no key file at '{}', and the database can't be read without it", .0.display())]
@@ -83,8 +83,8 @@ fn told(process: Option<u32>) -> String {
     process.map_or_else(String::new, |process| format!(" (process {process})"))
 }
 
-impl Obstacle {
-    /// Why an address can't be listened on.
+impl StartupError {
+    /// The error for an address that the server can't listen on.
     #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
     pub(super) fn at(address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {

@@ -1,13 +1,13 @@
-//! What somebody may have meant who wrote a word that there is not.
+//! Suggestions for words that there are not.
 
-/// The word of these that is so near to `word` that it was probably meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = plain(word);
+/// The known word that is so near to `word` that it was probably meant.
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = normalized(word);
     let letters = word.chars().count();
-    let distance = |known: &'a str| (strsim::damerau_levenshtein(&word, &plain(known)), known);
+    let distance = |known: &'a str| (strsim::damerau_levenshtein(&word, &normalized(known)), known);
     let all: Vec<(usize, &str)> = known.into_iter().map(distance).collect();
     let (distance, found) = *all.iter().min_by_key(|(distance, _)| *distance)?;
-    let mut longer = all.iter().filter(|(_, known)| letters > 3 && plain(known).contains(&word));
+    let mut longer = all.iter().filter(|(_, known)| letters > 3 && normalized(known).contains(&word));
     match (distance <= (letters / 3).max(1) && letters > 0, longer.next(), longer.next()) {
         (true, _, _) => Some(found),
         (false, Some((_, only)), None) => Some(only),
@@ -15,15 +15,15 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     }
 }
 
-/// Whoever writes one underscore for two, a dash for an underscore or capitals means the same word.
-fn plain(word: &str) -> String {
+/// The word in small letters, without what is often confused: underscores, dashes and dots.
+fn normalized(word: &str) -> String {
     let letters = word.chars().filter(|letter| !matches!(letter, '_' | '-' | '.'));
     letters.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::closest;
 
     #[test]
     fn a_word_is_taken_for_a_near_one_and_not_for_a_far_one() {
@@ -40,7 +40,7 @@ mod tests {
             ("x", None),
             ("", None),
         ] {
-            assert_eq!(nearest(word, known), meant, "{word}");
+            assert_eq!(closest(word, known), meant, "{word}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// Nowhere: it is the server's own.
+pub enum ValueSource {
+    /// Nowhere: it is the default.
     Default,
     /// In the configuration file.
     File {
@@ -18,7 +18,7 @@ pub enum Origin {
     Variable(String),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),

@@ -1,48 +1,49 @@
-//! What is dangerous about a configuration that is valid. The server says so when it starts.
+//! Warnings about a valid configuration that is dangerous, which the server logs when it starts.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::config::{Config, Origin, Provider, StoreSync};
+use crate::config::{Config, ConfiguredProvider, ValueSource};
+use crate::store::StoreSync;
 
-/// A sentence for each danger, for a server that listens at `address`.
-pub(super) fn of(config: &Config, address: SocketAddr) -> Vec<String> {
-    let mut dangers = Vec::new();
+/// Lists the dangers, a sentence each, of a server that listens at `address`.
+pub(super) fn list(config: &Config, address: SocketAddr) -> Vec<String> {
+    let mut warnings = Vec::new();
     if !address.ip().is_loopback() {
-        dangers.push(format!(
+        warnings.push(format!(
             "other machines can reach {address}, and the server speaks no TLS: put a proxy in front of it that does, or \
              keys and conversations travel in the clear"
         ));
     }
-    if config.store.sync == StoreSync::Normal {
-        dangers.push(
+    if config.store.options.sync == StoreSync::Normal {
+        warnings.push(
             "store.sync is \"normal\": the loss of power can take the last things that clients have already seen"
                 .to_owned(),
         );
     }
     if let Some(file) = file_with_open_password(config) {
-        dangers.push(format!(
+        warnings.push(format!(
             "{file} has the password of the database (store.url), and others than its owner can read it: chmod 600, or \
              put the URL in store.url_file or ANTIPHON_STORE__URL, and change the password"
         ));
     }
     for (name, provider) in &config.providers {
-        let Provider::Upstream(section) = provider else { continue };
-        if section.api_key.is_some() && is_in_the_clear(&section.base_url) {
-            dangers.push(format!(
+        let ConfiguredProvider::Upstream(upstream) = provider else { continue };
+        if upstream.api_key.is_some() && is_in_the_clear(&upstream.base_url) {
+            warnings.push(format!(
                 "providers.{name} has a key and a base_url without TLS on another machine: the key travels in the clear"
             ));
         }
     }
-    dangers
+    warnings
 }
 
 /// The configuration's file, if the database's password is in it and others than its owner can read it.
 fn file_with_open_password(config: &Config) -> Option<String> {
     let is_url = |section: &str, key: &str| (section, key) == ("store", "url");
     let url = config.settings.iter().find(|setting| is_url(&setting.section, &setting.key))?;
-    let is_written_there = matches!(url.origin, Origin::File { .. }) && config.store.url_has_password();
+    let is_written_there = matches!(url.source, ValueSource::File { .. }) && config.store.url_has_password();
     let file = config.file.as_ref().filter(|_| is_written_there)?;
     // What is not there any more can't be read by others.
     let mode = fs::metadata(file).ok()?.permissions().mode();
@@ -59,11 +60,11 @@ fn is_in_the_clear(base_url: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 mod tests {
-    use super::of;
+    use super::list;
     use crate::cli::tests::configured;
 
     fn told(lines: &str, address: &str) -> Vec<String> {
-        of(&configured(lines), address.parse().expect("an address"))
+        list(&configured(lines), address.parse().expect("an address"))
     }
 
     #[test]
@@ -89,7 +90,7 @@ mod tests {
             fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its owner");
             let variables = variable.map(|url| ("ANTIPHON_STORE__URL".to_owned(), url.to_owned()));
             let environment: Environment = variables.into_iter().collect();
-            of(&Config::load(Some(file.path()), &environment).expect("valid"), ([127, 0, 0, 1], 1).into())
+            list(&Config::load(Some(file.path()), &environment).expect("valid"), ([127, 0, 0, 1], 1).into())
         };
         let with_password = "[store]\nurl = \"postgres://u:canary@h/d\"";
         let open = told(with_password, 0o644, None);

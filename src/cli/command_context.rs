@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::{DataDir, Obstacle};
+use super::{DataDir, StartupError};
 use crate::access::{AccountService, ServiceError};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -17,16 +17,16 @@ pub(super) const DEFAULT_USER: &str = "default";
 
 /// The database with its tables up to date, and the vault that opens what is in it.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(super) struct CommandContext {
     pub(super) store: Arc<SqlStore>,
     pub(super) vault: Vault,
     pub(super) service: AccountService,
-    /// What people are told where this is a new database, or a new key ring.
+    /// A sentence about the new database or key ring, if this made one.
     pub(super) begun: Option<String>,
 }
 
-impl Site {
-    /// Opens what is there, and makes what is not.
+impl CommandContext {
+    /// Opens the database and the key ring, and makes those that are not there.
     pub(super) async fn open(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
         // Where that can't be seen, opening it says why.
         let is_new = missing_file(config, data_dir).is_ok_and(|file| file.is_some());
@@ -45,15 +45,15 @@ impl Site {
         Self::unlocked(config, data_dir, store, ring, begun).await
     }
 
-    /// Opens what is there, and makes nothing.
+    /// Opens the database and the key ring; fails if one is not there.
     pub(super) async fn find(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
         if let Some(path) = missing_file(config, data_dir)? {
-            return Err(Obstacle::NoDatabase(whole(&path)).into());
+            return Err(StartupError::NoDatabase(whole(&path)).into());
         }
         let store = connect(config, data_dir).await?;
         match open_ring(config, data_dir, &*store).await? {
             Ring::Opened(ring) => Self::unlocked(config, data_dir, store, ring, None).await,
-            Ring::Missing(path) => Err(Obstacle::NotBegun(whole(&path)).into()),
+            Ring::Missing(path) => Err(StartupError::NotBegun(whole(&path)).into()),
         }
     }
 
@@ -67,7 +67,7 @@ impl Site {
         let vault = Vault::new(ring, Arc::clone(&store) as _);
         vault.check().await.map_err(|error| match error {
             vault::Error::Tampered | vault::Error::UnknownKeyVersion(_) => {
-                anyhow::Error::new(Obstacle::RingOfAnother(config.store.place(data_dir.path())))
+                anyhow::Error::new(StartupError::RingOfAnother(config.store.place(data_dir.path())))
             }
             other @ (vault::Error::TooLarge { .. }
             | vault::Error::NoDataKey(_)
@@ -91,25 +91,25 @@ impl Site {
 }
 
 /// The file of the database, if that is one that is not there.
-fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, Obstacle> {
-    let Some(path) = config.store.sql_options(data_dir.path()).sqlite_file() else { return Ok(None) };
+fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, StartupError> {
+    let Some(path) = config.store.options(data_dir.path()).sqlite_file() else { return Ok(None) };
     match path.try_exists() {
         Ok(is_there) => Ok((!is_there).then_some(path)),
-        Err(source) => Err(Obstacle::DataDir { path, source }),
+        Err(source) => Err(StartupError::DataDir { path, source }),
     }
 }
 
-/// The path from the root on: who is in the wrong directory sees it.
+/// The path from the root on, so that a wrong working directory can be seen.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Connects to the database and brings its tables up to date.
 pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
-    let store = SqlStore::connect(config.store.sql_options(data_dir.path())).await;
+    let store = SqlStore::connect(config.store.options(data_dir.path())).await;
     let place = || config.store.place(data_dir.path());
-    let store = store.map_err(|source| Obstacle::Database { place: place(), source })?;
-    store.migrate().await.map_err(|source| Obstacle::Tables { place: place(), source })?;
+    let store = store.map_err(|source| StartupError::Database { place: place(), source })?;
+    store.migrate().await.map_err(|source| StartupError::Tables { place: place(), source })?;
     Ok(Arc::new(store))
 }
 
@@ -124,7 +124,7 @@ enum Ring {
 async fn open_ring(config: &Config, data_dir: &DataDir, accounts: &dyn AccountStore) -> anyhow::Result<Ring> {
     match KeyRing::open(config.vault.source(data_dir.path())) {
         Err(RingError::Missing(path)) if accounts.data_keys().await?.is_empty() => Ok(Ring::Missing(path)),
-        Err(RingError::Missing(path)) => Err(Obstacle::RingLost(path).into()),
+        Err(RingError::Missing(path)) => Err(StartupError::RingLost(path).into()),
         opened => Ok(Ring::Opened(opened?)),
     }
 }

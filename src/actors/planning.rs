@@ -1,0 +1,95 @@
+//! What the provider of a response is asked, and where: planned when the response is accepted, and once more by a
+//! process that finds it in the store.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{HistoryError, Node, history, open_item};
+use crate::domain::{Cause, Model, PromptParts, RunPlan};
+use crate::protocol::{Item, ResponseId};
+use crate::refusal::Refusal;
+use crate::store::{ItemQuery, ItemSide, SortOrder};
+use crate::tokens::{FittedPrompt, PromptBudget, PromptError, TokenCounter};
+use crate::vault::ResponseKey;
+
+/// How long is waited between two looks at a database that is away.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// More items than the body of a request can hold.
+const MOST_ITEMS: u32 = 1 << 30;
+
+/// What a response goes on from.
+#[derive(Clone, Copy)]
+pub(crate) struct Conversation<'a> {
+    /// What was said before, oldest first.
+    pub(crate) history: &'a [Item],
+    /// The input of its request.
+    pub(crate) input: &'a [Item],
+}
+
+/// Fills in what a plan says of its provider: the prompt, its tokens, the tokenizer, and the targets with room for it.
+///
+/// # Errors
+/// [`PromptError`], if no prompt fits the model.
+pub(crate) async fn plan_prompt(
+    counter: &dyn TokenCounter,
+    model: &Model,
+    Conversation { history, input }: Conversation<'_>,
+    plan: &mut RunPlan,
+) -> Result<(), PromptError> {
+    let request = Arc::clone(&plan.request);
+    let parts = PromptParts { response: plan.id, request: &request, history, input };
+    let FittedPrompt { prompt, tokens } = PromptBudget::of(counter, model, &request).await?.fit(&parts).await?;
+    plan.prompt = Arc::new(prompt);
+    plan.prompt_tokens = tokens;
+    plan.encoding = model.encoding;
+    plan.targets = model.targets(tokens.saturating_add(request.max_output_tokens));
+    Ok(())
+}
+
+/// Plans an accepted response once more from what the store holds of it, as soon as the database answers.
+///
+/// # Errors
+/// The cause that the response ends with.
+pub(crate) async fn rebuild_plan(node: Arc<Node>, mut plan: RunPlan) -> Result<RunPlan, Cause> {
+    let model = node.models.get(&plan.request.model).ok_or(Cause::ModelUnavailable)?;
+    let (history, input) = loop {
+        match read(&node, &plan).await {
+            Ok(read) => break read,
+            Err(HistoryError::Read(Refusal::DatabaseUnavailable)) => tokio::time::sleep(PAUSE).await,
+            Err(HistoryError::NotFound | HistoryError::StillRunning) => return Err(Cause::HistoryUnavailable),
+            Err(HistoryError::Read(_)) => return Err(Cause::InternalError),
+        }
+    };
+    let accepted_tokens = plan.prompt_tokens;
+    let conversation = Conversation { history: &history, input: &input };
+    if let Err(error) = plan_prompt(node.token_counter.as_ref(), &model, conversation, &mut plan).await {
+        tracing::warn!(response.id = %plan.id, error = %error, "an accepted response can't be run any more");
+        return Err(match error {
+            PromptError::TooLong { .. } => Cause::ContextLengthExceeded,
+            PromptError::Uncountable => Cause::InternalError,
+        });
+    }
+    // The store has the count of its acceptance.
+    plan.prompt_tokens = accepted_tokens;
+    let _unsupported = node.keep_able(&mut plan.targets, &plan.request);
+    if plan.targets.is_empty() { Err(Cause::ModelUnavailable) } else { Ok(plan) }
+}
+
+/// The history and the input of an accepted response.
+async fn read(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), HistoryError> {
+    let history = match plan.request.previous_response_id {
+        Some(previous) => history(node, plan.user, previous).await?.items,
+        None => Vec::new(),
+    };
+    let key = node.vault.user_key(plan.user).await.map_err(Refusal::from)?.response_key(plan.id);
+    let input = input(node, &key, plan.id).await.map_err(HistoryError::Read)?;
+    Ok((history, input))
+}
+
+/// All of it at once: items of clients may share an id, and then pages would miss some.
+async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
+    let query =
+        ItemQuery { response: id, side: ItemSide::Input, order: SortOrder::Ascending, after: None, limit: MOST_ITEMS };
+    let page = node.store.responses.items(query).await?;
+    page.items.iter().map(|item| open_item(key, item)).collect()
+}
