@@ -1,7 +1,7 @@
 //! Runs responses of language models as supervised actors, so that every accepted response ends in one true
 //! state that can be read again.
 //!
-//! This is the library that the `antiphon` server is made of. It is for programs that want its promise inside
+//! This is the library that the `antiphon` server is made of. It is for programs that want its guarantee inside
 //! their own: whatever crashes, hangs or disconnects, a response reaches exactly one of `completed`, `failed`,
 //! `incomplete` and `cancelled`, and what anyone saw of a stored one is a prefix of what everyone can read later.
 //!
@@ -9,7 +9,7 @@
 //!  your code, or the HTTP API                       another thread, client or operator
 //!      | User::respond(request)                          | User::cancel(id)
 //!      v                                                 v
-//!  ResponseRegistry     one per node: knows what runs, settles what lost its supervisor
+//!  ResponseRegistry     one per node: lists what runs, settles what lost its supervisor
 //!      |
 //!      v
 //!  ResponseSupervisor   one per response: owns its Transcript and alone decides its ending
@@ -38,7 +38,7 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // Where responses are kept, what encrypts them, and who answers.
+//! // The store of the responses, the vault that encrypts them, and the provider that answers.
 //! let store = Arc::new(MemoryStore::new());
 //! let vault = Vault::new(KeyRing::generate()?, store.clone());
 //! let antiphon = Antiphon::builder(store, vault)
@@ -46,7 +46,7 @@
 //!     .model(Model::new("eliza", Target::new("local", "eliza")))
 //!     .start()?;
 //!
-//! // Durable when this returns; from here on it ends whatever becomes of us.
+//! // Durable when this returns; it reaches an ending from here on, whatever happens to this program.
 //! let ada = antiphon.user_named("ada").await?;
 //! let mut events = ada.respond(CreateResponse::text("eliza", "I feel calm today.")).await?;
 //! while let Some(event) = events.next().await {
@@ -81,7 +81,7 @@
 //!
 //! # How the modules hang together
 //!
-//! - [`protocol`] is what goes over the wire, [`domain`] what is true of a response; neither does IO.
+//! - [`protocol`] is the data on the wire, [`domain`] the rules for responses; neither does IO.
 //! - The ports are traits: [`provider::Provider`], those of [`store::Store`], [`tokens::TokenCounter`]
 //!   and [`Clock`]. Each has an implementation here.
 //! - [`vault`] encrypts all content before a store sees it; [`journal`] turns facts into encrypted segments and back;

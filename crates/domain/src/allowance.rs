@@ -2,8 +2,8 @@
 
 use super::ProviderEvent;
 
-/// The bytes of output that are still allowed. What the client sees and what is stored are cut at the same
-/// byte, because both fold what passed here.
+/// The bytes of output that are still allowed. What the client sees and what is stored are cut at the same byte,
+/// because both fold the events that passed the allowance.
 #[derive(Debug, Clone, Copy)]
 pub struct OutputAllowance {
     left: usize,

@@ -6,10 +6,9 @@ use antiphon_protocol::{ResponseId, UserId};
 
 use crate::ResponseOptions;
 
-/// The background responses of a node: who runs, and who waits in which order.
+/// The background responses of a node: which run, and which wait in which order.
 ///
-/// First come, first served, but for users who have as many running as they may: those who came after them do
-/// not wait for that.
+/// First come, first served, except that the responses of a user who has as many running as allowed are passed over.
 #[derive(Debug)]
 pub struct BackgroundLine {
     most_running: usize,
@@ -21,7 +20,7 @@ pub struct BackgroundLine {
 }
 
 impl BackgroundLine {
-    /// Nobody runs and nobody waits.
+    /// Makes an empty queue.
     #[must_use]
     pub fn new(options: &ResponseOptions) -> Self {
         Self {
@@ -34,11 +33,11 @@ impl BackgroundLine {
         }
     }
 
-    /// Takes the last place in the line. False, and nothing is taken, if the line is full; whoever could begin at
-    /// once does not count as waiting.
+    /// Appends a response to the queue. Returns false and changes nothing if the queue is full; a response that could
+    /// begin at once is always taken.
     #[must_use]
     pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
-        // Whoever waits although there is room has as many running as it may: that holds up nobody else.
+        // There can be room although responses wait: those belong to users who have as many running as allowed.
         if !self.has_room(user) && self.waiting.len() >= self.most_waiting {
             return false;
         }
@@ -46,20 +45,19 @@ impl BackgroundLine {
         true
     }
 
-    /// Takes the place in the line that its age gives it, however long the line is: it was accepted by an earlier
-    /// process. Ids tell the age.
+    /// Inserts a response that an earlier process accepted by its age, however long the queue is. Ids sort by age.
     pub fn rejoin(&mut self, id: ResponseId, user: UserId) {
         let place = self.waiting.partition_point(|(waiting, _)| *waiting < id);
         self.waiting.insert(place, (id, user));
     }
 
-    /// Counts as running from now on, however many run: a provider is at work for it.
+    /// Counts a response as running, however many run: a provider works on it already.
     pub fn go_on(&mut self, id: ResponseId, user: UserId) {
         self.running.insert(id, user);
         *self.of_user.entry(user).or_default() += 1;
     }
 
-    /// The next one that may begin; it counts as running from now on.
+    /// Returns the next response that may begin, and counts it as running.
     pub fn begin_next(&mut self) -> Option<ResponseId> {
         if self.running.len() >= self.most_running {
             return None;
@@ -70,7 +68,7 @@ impl BackgroundLine {
         Some(id)
     }
 
-    /// It runs and waits no more, whatever it did.
+    /// Removes a response, whether it ran or waited.
     pub fn leave(&mut self, id: ResponseId) {
         let Some(user) = self.running.remove(&id) else {
             return self.waiting.retain(|(waiting, _)| *waiting != id);

@@ -1,4 +1,4 @@
-//! The circuit breaker: a provider that is down is left alone for a while, then asked carefully.
+//! The circuit breaker: a provider that is down is not asked for a while, then by a probe.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct BreakerPolicy {
     pub failures_on_trial: u32,
     /// How long it stays open the first time. This doubles with each failed probe.
     pub cool_down: Duration,
-    /// How long it stays open at most. A probe that says nothing for this long no longer keeps others out.
+    /// How long it stays open at most. A probe without an outcome for this long no longer keeps others out.
     pub longest_cool_down: Duration,
 }
 
@@ -32,23 +32,23 @@ impl Default for BreakerPolicy {
     }
 }
 
-/// What a breaker says to somebody who wants to ask the provider.
+/// The answer of a breaker to whoever wants to ask the provider.
 #[derive(Debug)]
 #[must_use]
 pub enum Admit {
-    /// Ask.
+    /// The provider may be asked.
     Yes(Permission),
-    /// Ask: the answer decides for all others.
+    /// The provider may be asked as a probe: the outcome decides for all others.
     Probe(Permission),
-    /// Do not ask.
+    /// The provider may not be asked.
     No {
         /// It is worth coming back after this time.
         retry_after: Duration,
     },
 }
 
-/// The right to ask the provider once. Its holder tells the breaker how that went, or gives it up; a permission that
-/// is lost without a word holds nobody up for longer than the longest cool-down.
+/// The permission to ask the provider once. Its holder reports the outcome, or gives the permission up; one that is
+/// lost without a report keeps others out for the longest cool-down at most.
 #[derive(Debug)]
 #[must_use]
 pub struct Permission {
@@ -60,14 +60,14 @@ pub struct Permission {
 /// What a breaker does now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// Everybody may ask.
+    /// The provider may be asked.
     Closed,
-    /// Nobody may ask.
+    /// The provider may not be asked.
     Open {
-        /// For this long. Zero: the next one who asks is the probe.
+        /// How long this lasts. Zero: the next attempt is the probe.
         retry_after: Duration,
     },
-    /// One is asking, the others wait for the outcome.
+    /// A probe is under way, and all others are refused until its outcome is known.
     HalfOpen,
 }
 
@@ -80,11 +80,11 @@ enum State {
 
 /// What an outcome says about the provider.
 enum Sign {
-    /// It lives: it decided something about the request.
+    /// The provider works: it decided about the request.
     Life,
-    /// It does not do its work.
+    /// The provider does not work.
     Fault,
-    /// Nothing.
+    /// Nothing about the provider.
     Neither,
 }
 
@@ -137,7 +137,7 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// A closed breaker, on trial: it has seen nothing of the provider.
+    /// Makes a closed breaker that knows nothing of the provider yet.
     #[must_use]
     pub const fn new(policy: BreakerPolicy) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl Breaker {
         }
     }
 
-    /// May the provider be asked?
+    /// Asks whether an attempt may be made.
     pub fn admit(&mut self, now: Timestamp) -> Admit {
         self.mend_clock(now);
         let left = match self.state {
@@ -172,8 +172,8 @@ impl Breaker {
         }
     }
 
-    /// The provider answered with a success and will stream. A probe has done its work with that: the others need
-    /// not wait for the end of its stream.
+    /// The provider answered with a success and will stream. That is all that a probe has to find out: others need not
+    /// wait for the end of its stream.
     pub const fn answered(&mut self, permission: &mut Permission) {
         if permission.period != self.period || permission.answered {
             return;
@@ -226,7 +226,7 @@ impl Breaker {
     /// The attempt ended without saying anything about the provider: it was cancelled, or failed on this side.
     ///
     /// A probe that is given up is neither a success nor a failure: the cool-down is over as it was, and the next one
-    /// who asks is the next probe. Impatient clients can so neither close the breaker nor keep it open.
+    /// who asks is the next probe. So clients that leave early can neither close the breaker nor keep it open.
     pub const fn given_up(&mut self, permission: Permission) {
         if let State::HalfOpen { since, .. } = self.state
             && self.is_the_probe(&permission)

@@ -28,7 +28,7 @@ macro_rules! causes {
                 match self { $(Self::$name => $code,)* }
             }
 
-            /// What people are told; no detail of the inside.
+            /// The message for people, without internal detail.
             #[must_use]
             pub const fn message(self) -> &'static str {
                 match self { $(Self::$name => $message,)* }
@@ -68,7 +68,7 @@ causes! {
     UpstreamClosed = "upstream_closed", "server_error", "The model provider closed the stream before its end.";
     /// The output is larger than this server allows.
     ContentTooLarge = "content_too_large", "server_error", "The output is larger than this server allows.";
-    /// The response took longer than it may.
+    /// The response reached its deadline.
     DeadlineExceeded = "deadline_exceeded", "server_error", "The response took longer than it may.";
     /// A part of this server failed.
     InternalError = "internal_error", "server_error", "The server had an error while working on the response.";
@@ -78,11 +78,11 @@ causes! {
     DatabaseUnavailable = "database_unavailable", "server_error", "The server's database was not available.";
     /// The prompt is longer than the model's context, by the provider's own count.
     ContextLengthExceeded = "context_length_exceeded", "context_length_exceeded", "The input is longer than the model's context.";
-    /// The provider failed so often that it is left alone for a while.
+    /// The provider failed so often that its circuit breaker is open.
     ProviderCircuitOpen = "provider_circuit_open", "server_error", "The model provider failed repeatedly and is not called for a while.";
-    /// No place was free at the provider within the queue timeout.
+    /// No slot became free at the provider within the queue timeout.
     QueueTimeout = "queue_timeout", "rate_limit_exceeded", "No place became free at the model provider in time.";
-    /// What the response goes on from was deleted before it could begin.
+    /// The previous response was deleted before this one could begin.
     HistoryUnavailable = "history_unavailable", "invalid_prompt", "What the response goes on from is no longer there.";
     /// The model was taken out of the configuration before the response could begin.
     ModelUnavailable = "model_unavailable", "server_error", "The model is no longer available.";

@@ -1,4 +1,4 @@
-//! What of a conversation goes into a prompt.
+//! The part of a conversation that goes into a prompt.
 
 mod pairs;
 #[cfg(test)]
@@ -11,19 +11,19 @@ use serde::de::IgnoredAny;
 
 use antiphon_protocol::{FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId, Role};
 
-/// What the model is told of a call that nobody answered.
+/// The output that a prompt has for a function call without one.
 pub const UNANSWERED_CALL: &str = "This call was not answered.";
 
-/// Why a conversation can't go on with an input.
+/// Why an input can't continue a conversation.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incoherent {
-    /// The input answers a call that nobody made.
+    /// The input has an output without a function call.
     #[error("No tool call found for function call output with call_id {0}.")]
     OutputWithoutCall(String),
-    /// The input answers a call that has its answer.
+    /// The input has a second output for a function call.
     #[error("There is more than one output for function call {0}.")]
     AnsweredTwice(String),
-    /// The input has a call without its answer.
+    /// The input has a function call without an output.
     #[error("No tool output found for function call {0}.")]
     CallWithoutOutput(String),
 }
@@ -39,14 +39,14 @@ impl std::fmt::Debug for Incoherent {
     }
 }
 
-/// Checks that each answer of the input has a call of its own, anywhere in the history or the input, and that each
-/// call of the input is answered in it.
+/// Checks that each output in the input has a call of its own, in the history or the input, and that each call in the
+/// input has an output there.
 ///
-/// A call needs no answer where the model was interrupted, as its incomplete items tell: who sends back what a
-/// cancelled response said can go on, as one that names that response can.
+/// A call needs no output if the model was interrupted, which its incomplete items show. So a client that sends the
+/// output of a cancelled response back can continue it, like one that names that response.
 ///
 /// # Errors
-/// The first answer that is alone, else the first such call.
+/// The first output without a call, else the first call without an output.
 pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
     let pairs = CallPairs::of(history, input);
     let of_input = || input.iter().zip(history.len()..);
@@ -62,8 +62,8 @@ pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
     alone.map_or(Ok(()), |id| Err(Incoherent::CallWithoutOutput(id.to_owned())))
 }
 
-/// Whether each item is one that a model wrote before it was interrupted: part of a stretch of the model's items of
-/// which one is not whole.
+/// Tells for each item whether a model wrote it before it was interrupted: it is part of a stretch of the model's
+/// items of which one is incomplete.
 fn interrupted(items: &[Item]) -> Vec<bool> {
     let stretches = items.chunk_by(|one, next| is_of_model(one) == is_of_model(next));
     let is_cut = |item: &Item| status_of_models(item).is_some_and(|status| status != ItemStatus::Completed);
@@ -86,11 +86,11 @@ fn status_of_models(item: &Item) -> Option<ItemStatus> {
     }
 }
 
-/// Makes of a history and an input a conversation that providers accept: behind each turn of the model stand the
-/// outputs of its calls, in their order. A call that nobody answered gets an output that says so, and an output without
-/// a call is left out.
+/// Makes a conversation that providers accept from a history and an input: each turn of the model is followed by the
+/// outputs of its calls, in their order. A call without an output gets one that says so, and an output without a call
+/// is left out.
 ///
-/// [`CallPairs`] of what comes out are those of what went in.
+/// The result has the same [`CallPairs`] as the history and the input.
 #[must_use]
 pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Vec<Item> {
     let pairs = CallPairs::of(history, input);
@@ -115,8 +115,8 @@ pub fn close_calls(response: ResponseId, history: &[Item], input: &[Item]) -> Ve
     closed
 }
 
-/// From which item of a history on everything belongs to the current turn: the calls that the input answers, with
-/// what the model wrote right before them.
+/// The position in the history at which the current turn begins: the calls that the input answers, with what the model
+/// wrote right before them.
 #[must_use]
 pub fn current_turn(history: &[Item], input: &[Item]) -> usize {
     let pairs = CallPairs::of(history, input);
@@ -136,8 +136,8 @@ fn sendable(call: &FunctionCall) -> FunctionCall {
     call
 }
 
-/// From which item of a history on there is room, given what each item and everything else costs in tokens.
-/// None if there is no room for everything else alone.
+/// The position of the oldest item of a history that fits, given what each item and everything else costs in tokens.
+/// None if everything else alone does not fit.
 #[must_use]
 pub fn newest_that_fit(costs: &[u32], fixed: u32, budget: u32) -> Option<usize> {
     let mut room = budget.checked_sub(fixed)?;
@@ -152,7 +152,7 @@ pub fn newest_that_fit(costs: &[u32], fixed: u32, budget: u32) -> Option<usize> 
     Some(first)
 }
 
-/// How many tokens may come out if the client does not say: the model's default, but never more than half of
+/// How many output tokens are allowed if the client sets no limit: the model's default, but never more than half of
 /// its window, so that there is room for a prompt.
 #[must_use]
 pub fn default_output_tokens(context_window: u32, default: u32) -> u32 {

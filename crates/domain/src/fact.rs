@@ -8,14 +8,14 @@ use antiphon_protocol::ResponseId;
 /// Which call of a provider a fact belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Counts the provider calls that go on from one another (tools answer in between), from 1.
+    /// The number of the turn, from 1. A turn begins with the prompt, or when tools have answered the one before.
     pub turn: u16,
-    /// Counts the tries of one turn, from 1.
+    /// The number of the attempt within its turn, from 1.
     pub number: u16,
 }
 
 impl Attempt {
-    /// The first try of the first turn.
+    /// The first attempt of the first turn.
     pub const FIRST: Self = Self { turn: 1, number: 1 };
 }
 
@@ -30,124 +30,124 @@ pub enum Limit {
     Turns,
 }
 
-/// One thing that happened to a response: what its providers said, and what this server did and decided.
+/// One thing that happened to a response: what its providers sent, and what this server did and decided.
 ///
-/// The log of a response is a sequence of these and nothing else; whatever anybody reads of a response
-/// is a fold over it. Encoded with `postcard`: the order of variants and fields is part of the format,
-/// new variants go to the end.
+/// The log of a response is a sequence of facts and nothing else; all that can be read of a response is a fold over
+/// its log. Encoded with `postcard`: the order of variants and fields is part of the format, new variants go to the
+/// end.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum Fact {
     /// The response was accepted. Always the first fact.
     Accepted {
         /// The response.
         id: ResponseId,
-        /// When.
+        /// The time.
         at: Timestamp,
         /// What was asked for.
         #[serde(with = "json_text")]
         request: Box<Request>,
     },
-    /// What the run is held to. Follows the first fact; clients see nothing of it.
+    /// The policy of the run was set. Follows the first fact; clients do not see it.
     RunPolicySet {
         /// The run policy.
         #[serde(with = "json_text")]
         run_policy: Box<RunPolicy>,
     },
-    /// When the response is over at the latest. Stands before the first call of a provider.
+    /// The deadline of the response was set. Precedes the first call of a provider.
     DeadlineSet {
-        /// When.
+        /// The deadline.
         at: Timestamp,
     },
     /// A provider is about to be called.
     AttemptOpening {
-        /// Which call.
+        /// The call.
         attempt: Attempt,
-        /// When.
+        /// The time.
         at: Timestamp,
         /// The provider's name in the configuration.
         provider: String,
         /// The model's name at the provider.
         model: String,
     },
-    /// The provider said something.
+    /// The provider sent an event.
     Provider {
-        /// In which call.
+        /// The call.
         attempt: Attempt,
-        /// What it said.
+        /// The event.
         event: ProviderEvent,
     },
     /// The call of the provider failed. Another attempt may follow.
     ProviderFailed {
-        /// Which call.
+        /// The call.
         attempt: Attempt,
-        /// Why.
+        /// The cause.
         cause: Cause,
     },
     /// This server began to run a function call.
     ToolStarted {
-        /// Which call of the provider.
+        /// The call of the provider.
         attempt: Attempt,
         /// Which of its function calls.
         call: CallIndex,
     },
     /// A tool that this server ran answered.
     ToolAnswered {
-        /// Which call of the provider.
+        /// The call of the provider.
         attempt: Attempt,
         /// Which of its function calls.
         call: CallIndex,
         /// The answer.
         output: String,
     },
-    /// A tool that this server ran failed; the model is told.
+    /// A tool that this server ran failed; the model gets the error.
     ToolFailed {
-        /// Which call of the provider.
+        /// The call of the provider.
         attempt: Attempt,
         /// Which of its function calls.
         call: CallIndex,
-        /// What the model is told.
+        /// The error text for the model.
         message: String,
     },
     /// A limit of this server was reached.
     LimitReached {
-        /// Which.
+        /// The limit.
         limit: Limit,
     },
-    /// Somebody asked to cancel.
+    /// A cancel was requested.
     CancelRequested {
-        /// When.
+        /// The time.
         at: Timestamp,
     },
     /// The last client left and did not come back.
     ClientLost {
-        /// When.
+        /// The time.
         at: Timestamp,
     },
     /// The process that ran the response is gone.
     NodeLost {
-        /// When.
+        /// The time.
         at: Timestamp,
     },
-    /// The response took longer than it may.
+    /// The response reached its deadline.
     DeadlinePassed {
-        /// When.
+        /// The time.
         at: Timestamp,
     },
     /// A part of this server that the response needs failed for good.
     ServerFailed {
-        /// When.
+        /// The time.
         at: Timestamp,
-        /// Why.
+        /// The cause.
         cause: Cause,
     },
-    /// Nothing more will come: the fold decides the ending by what is there. Always the last fact.
+    /// The log is complete: the fold decides the ending by the facts before this one. Always the last fact.
     Ended {
-        /// When.
+        /// The time.
         at: Timestamp,
     },
     /// A turn is about to finish with function calls that this server runs: it is not the last turn.
     ServerCallsRequired {
-        /// Which call of the provider.
+        /// The call of the provider.
         attempt: Attempt,
         /// Which of its function calls.
         calls: Vec<CallIndex>,
@@ -179,8 +179,8 @@ impl Fact {
         }
     }
 
-    /// The fact's name, for logs: facts carry content and have no other printable form. What a provider said has the
-    /// name of its event.
+    /// The fact's name, for logs: facts carry content and have no other printable form. A fact that wraps a provider
+    /// event has the name of the event.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 /// Why a provider says it stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FinishReason {
-    /// It had said all.
+    /// The answer is complete.
     Stop,
-    /// It reached the most tokens it may write.
+    /// The limit of output tokens was reached.
     Length,
-    /// Its own filter cut it.
+    /// The provider's content filter cut the answer.
     ContentFilter,
-    /// It wants tools called.
+    /// The model called tools.
     ToolCalls,
-    /// Another word of the provider's own, kept as it came; counts as `Stop`.
+    /// Another reason, as the provider wrote it; counts as `Stop`.
     Other(String),
 }
 

@@ -1,4 +1,4 @@
-//! Telling a repeated request from another one.
+//! Recognizing a repeated request.
 
 /// What is kept of an idempotency key and of the request that came with it: digests under a secret of the server,
 /// so that a copy of the database tells neither.

@@ -7,10 +7,10 @@ use std::time::Duration;
 pub struct Jitter(u32);
 
 impl Jitter {
-    /// The smallest fraction: nothing.
+    /// The smallest fraction: zero.
     pub const LEAST: Self = Self(0);
 
-    /// The largest fraction: all but a step.
+    /// The largest fraction: one step below 1.
     pub const MOST: Self = Self(u32::MAX);
 
     /// The fraction that these random bits stand for.

@@ -26,7 +26,7 @@ pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer:
 /// events.
 const DEEPEST: usize = 64;
 
-/// Whether a value is nested deeper than it could be read again.
+/// Whether a value is nested too deeply to be read back.
 pub(super) fn is_too_deep(value: &Value) -> bool {
     is_deeper_than(value, DEEPEST)
 }

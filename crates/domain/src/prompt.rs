@@ -1,4 +1,4 @@
-//! What a provider is asked.
+//! The prompt that a provider is sent.
 
 use super::{Request, ToolOffer, close_calls, current_turn};
 use antiphon_protocol::{Item, ResponseId};
@@ -12,12 +12,12 @@ pub struct Prompt {
     pub items: Vec<Item>,
 }
 
-/// What the model is told when it can call no more tools of this server.
+/// The note to the model when it can call no more tools of this server.
 const TOOLS_EXHAUSTED: &str = "No more tools can be called. Answer with what is known.";
 
 impl Prompt {
     /// The prompt of a later turn: after this one comes the output so far, and, where the model can call no more tools
-    /// of this server, a word about that.
+    /// of this server, a note that says so.
     #[must_use]
     pub fn continued(&self, output: &[Item], tools: ToolOffer) -> Self {
         let mut items = self.items.clone();
@@ -41,7 +41,7 @@ pub struct PromptParts<'a> {
     pub response: ResponseId,
     /// What was asked for: instructions stand in the prompt; tools and the schema of the answer stand beside it.
     pub request: &'a Request,
-    /// What was said before, oldest first.
+    /// The history, oldest first.
     pub history: &'a [Item],
     /// The input of the request. Never shortened.
     pub input: &'a [Item],
@@ -63,7 +63,7 @@ impl PromptParts<'_> {
         Prompt { instructions: self.request.instructions.clone(), items }
     }
 
-    /// From which item of the history on everything belongs to the current turn, and is never left out.
+    /// The position in the history at which the current turn begins, which is never left out.
     #[must_use]
     pub fn current_turn(&self) -> usize {
         current_turn(self.history, self.input)

@@ -1,4 +1,4 @@
-//! What a provider said.
+//! The events that providers send.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,19 +6,19 @@ use serde_json::Value;
 use super::{FinishReason, json_text};
 use antiphon_protocol::{Extra, LogProb, Usage};
 
-/// Which of the function calls, or of the items of unknown kinds, of one attempt, as the provider counts them.
+/// The number of a function call, or of an item of unknown kind, within one attempt, as the provider counts them.
 pub type CallIndex = u32;
 
-/// One thing that a provider said in one attempt.
+/// One event that a provider sent in one attempt.
 ///
-/// Providers speak in these, the log of a response keeps them as they are, and the fold makes the stream's events
-/// of them. Encoded with `postcard`: the order of variants and fields is part of the format, new variants go to the
-/// end.
+/// Adapters translate the streams of providers into these events, the log of a response keeps them unchanged, and the
+/// fold makes the events for clients from them. Encoded with `postcard`: the order of variants and fields is part of
+/// the format, new variants go to the end.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum ProviderEvent {
     /// The provider answered with a success and will stream.
     Opened {
-        /// Its own id of its response, where it gives one this early.
+        /// The provider's own id of its response, if it sends one this early.
         provider_response_id: Option<String>,
     },
     /// A piece of text.
@@ -57,17 +57,17 @@ pub enum ProviderEvent {
         /// The encrypted reasoning.
         encrypted_content: String,
     },
-    /// The content part that is being written is whole; more of the same kind is another part.
+    /// The open content part is complete; further text of the same kind begins another part.
     ContentPartFinished,
-    /// The message or reasoning item that is being written is whole; more of the same kind is another item.
+    /// The open message or reasoning item is complete; further text of the same kind begins another item.
     ItemFinished {
-        /// What else the provider says of it.
+        /// The other fields that the provider sent for it.
         #[serde(with = "json_text")]
         extra: Extra,
     },
     /// A function call began.
     FunctionCallStarted {
-        /// Which of the calls.
+        /// The call's number.
         call: CallIndex,
         /// The provider's id of it.
         call_id: String,
@@ -76,30 +76,30 @@ pub enum ProviderEvent {
     },
     /// A piece of a function call's arguments.
     FunctionCallArguments {
-        /// Which of the calls.
+        /// The call's number.
         call: CallIndex,
         /// Argument text; never empty.
         text: String,
     },
-    /// A function call is whole. Providers that do not say so leave that to the end.
+    /// A function call is complete. Where a provider does not report this, its calls are completed at the end.
     FunctionCallFinished {
-        /// Which of the calls.
+        /// The call's number.
         call: CallIndex,
-        /// What else the provider says of it.
+        /// The other fields that the provider sent for it.
         #[serde(with = "json_text")]
         extra: Extra,
     },
     /// An item of a kind that this server does not know began.
     OtherItemStarted {
-        /// Which of such items of this attempt.
+        /// The item's number among those of this attempt.
         item: CallIndex,
         /// The item as it came, with its `type`.
         #[serde(with = "json_text")]
         fields: Extra,
     },
-    /// Something happened to such an item that the contract has an event for.
+    /// An event about such an item, of a type that the API defines.
     OtherItemEvent {
-        /// Which of such items.
+        /// The item's number.
         item: CallIndex,
         /// The event's type.
         event: String,
@@ -107,21 +107,21 @@ pub enum ProviderEvent {
         #[serde(with = "json_text")]
         fields: Extra,
     },
-    /// Such an item is whole.
+    /// Such an item is complete.
     OtherItemFinished {
-        /// Which of such items.
+        /// The item's number.
         item: CallIndex,
         /// The item as it came, with its `type`.
         #[serde(with = "json_text")]
         fields: Extra,
     },
-    /// What the attempt used so far. A later report replaces it.
+    /// The tokens that the attempt has used so far. A later report replaces it.
     Usage(Usage),
-    /// The provider said that it is finished. Usage may still follow.
+    /// The provider reported that it is finished. Usage may still follow.
     Finished(FinishReason),
 }
 
-/// What of an event counts as output.
+/// The content of an event that counts as output.
 enum Payload<'a> {
     Nothing,
     Text(&'a str, &'a [LogProb]),
@@ -185,7 +185,7 @@ impl ProviderEvent {
         }
     }
 
-    /// Whether the event holds JSON that is nested deeper than it could be read again.
+    /// Whether the event holds JSON that is nested too deeply to be read back.
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
         match self.payload() {
@@ -194,8 +194,8 @@ impl ProviderEvent {
         }
     }
 
-    /// The beginning of the event with that many bytes of text at most, never cut inside of a character; none of an
-    /// event that can't be cut.
+    /// Returns the event with its text cut to that many bytes at most, never inside of a character; none for an event
+    /// that can't be cut.
     #[must_use]
     pub fn cut(mut self, bytes: usize) -> Option<Self> {
         let text = match &mut self {

@@ -17,7 +17,7 @@ pub struct Request {
     pub model: String,
     /// Instructions of this request alone.
     pub instructions: Option<String>,
-    /// The response that this one goes on from.
+    /// The previous response, which this one continues.
     pub previous_response_id: Option<ResponseId>,
     /// The client's own notes.
     pub metadata: BTreeMap<String, String>,
@@ -68,7 +68,7 @@ pub struct Request {
 impl Request {
     /// Asks for the probabilities of the text's tokens.
     pub const INCLUDE_LOGPROBS: &'static str = "message.output_text.logprobs";
-    /// Asks for thoughts that only the provider can read.
+    /// Asks for reasoning in a form that only the provider can read.
     pub const INCLUDE_ENCRYPTED_REASONING: &'static str = "reasoning.encrypted_content";
 
     /// A stored foreground request in which everything else is at its default.
@@ -99,8 +99,8 @@ impl Request {
         }
     }
 
-    /// The Response object of a request that nothing has come of yet: every parameter echoed, those that were left to the
-    /// provider by the API's defaults.
+    /// The Response object of a request without any output yet. Every parameter is echoed; those that are left to the
+    /// provider have the API's defaults.
     #[must_use]
     pub fn new_response(&self, id: ResponseId, created_at: i64) -> Response {
         Response {
@@ -139,7 +139,7 @@ impl Request {
         }
     }
 
-    /// Whether the answer is to hold that, by the API's own word.
+    /// Whether `include` has that value.
     #[must_use]
     pub fn includes(&self, what: &str) -> bool {
         self.include.iter().any(|included| included == what)
@@ -151,7 +151,7 @@ impl Request {
         self.includes(Self::INCLUDE_LOGPROBS).then_some(self.top_logprobs)
     }
 
-    /// Whether thoughts that only the provider can read are asked for.
+    /// Whether reasoning in a form that only the provider can read is asked for.
     #[must_use]
     pub fn wants_encrypted_reasoning(&self) -> bool {
         self.includes(Self::INCLUDE_ENCRYPTED_REASONING)
@@ -170,8 +170,8 @@ impl Request {
         }
     }
 
-    /// Whether the model may call a function of that name. What a client forbade is a hard limit, whatever its
-    /// provider makes of it.
+    /// Whether the model may call a function of that name. A call of any other function is refused, even if the
+    /// provider lets it through.
     #[must_use]
     pub fn may_call(&self, name: &str) -> bool {
         let offered = || self.tools.iter().any(|tool| tool.name() == name);

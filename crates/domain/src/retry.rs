@@ -54,7 +54,7 @@ pub enum FailureClass {
     Unknown,
     /// This target cannot serve the request. The next one may.
     Refused,
-    /// The request is at fault, or this server is. No target mends that.
+    /// The request is at fault, or this server is. No other target would help.
     Rejected,
 }
 
@@ -116,7 +116,7 @@ impl Failure {
         Self { cause, class: FailureClass::of(cause, status), provider_status: status, retry_after }
     }
 
-    /// Whether the provider itself said that it failed, or said what makes no sense.
+    /// Whether the provider itself reported that it failed, or broke its protocol.
     #[must_use]
     pub const fn is_reported_by_provider(&self) -> bool {
         matches!(self.cause, Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded)
@@ -133,12 +133,12 @@ impl Failure {
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The same target is asked again.
+    /// Ask the same target again.
     Retry {
         /// After this wait.
         after: Duration,
     },
-    /// Another target is asked, at once.
+    /// Ask another target, at once.
     Fallback {
         /// Which one, from 0.
         target: usize,
@@ -150,14 +150,14 @@ pub enum Next {
 /// What follows for a call whose connection failed, at a provider that works on without a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reattach {
-    /// It is listened to again.
+    /// Listen to the call again.
     Again {
         /// After this wait.
         after: Duration,
     },
-    /// It may go on, but it was not found again often enough.
+    /// Nothing: the call may still run, but too many tries to listen to it failed.
     GivenUp,
-    /// It has failed at the provider.
+    /// Nothing: the call has failed at the provider.
     Pointless,
 }
 
@@ -172,7 +172,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// Nothing was tried; there are that many targets.
+    /// Makes the state of a turn without attempts that has that many targets.
     #[must_use]
     pub const fn at(targets: usize) -> Self {
         Self { targets, target: 0, retries: 0, opened: 0, output_began: false }
@@ -202,19 +202,19 @@ impl Attempts {
         self.target
     }
 
-    /// An attempt opens: its number in the turn, from 1.
+    /// Opens an attempt and returns its number in the turn, from 1.
     #[must_use]
     pub fn open(&mut self) -> u16 {
         self.opened = self.opened.saturating_add(1);
         self.opened
     }
 
-    /// There was output that a client may have seen. From now on nothing is tried again: text would be said twice.
+    /// Records that a client may have seen output. From now on nothing is tried again, since text would come twice.
     pub const fn output_began(&mut self) {
         self.output_began = true;
     }
 
-    /// What the policy decided is done.
+    /// Records that the decision of the policy is carried out.
     pub const fn follow(&mut self, next: Next) {
         match next {
             Next::Retry { .. } => self.retries = self.retries.saturating_add(1),
@@ -228,7 +228,7 @@ impl Attempts {
 }
 
 impl RetryPolicy {
-    /// What follows a failure. `may_retry` is the word of the target's retry budget: it is asked, and may spend, only
+    /// What follows a failure. `may_retry` asks the target's retry budget; it is called, and may spend a retry, only
     /// where a retry would follow.
     ///
     /// A wait is at most a minute, and random up to a ceiling that doubles, so that many callers do not come back
@@ -265,8 +265,9 @@ impl RetryPolicy {
         }
     }
 
-    /// What follows for a call that its provider works on without a listener, after so many times in vain. Only a
-    /// connection that was lost or refused for now is worth another one: what the provider said stands.
+    /// Decides what follows for a call that its provider works on without a listener, after that many failed tries to
+    /// listen again. Only a connection that was lost or refused for now is tried again: an error that the provider
+    /// reported is final.
     #[must_use]
     pub fn reattach_after(&self, times: u32, failure: &Failure, jitter: Jitter) -> Reattach {
         let lost = match failure.class {

@@ -7,7 +7,7 @@ use super::Timestamp;
 #[cfg(test)]
 mod tests;
 
-/// How many retries may happen within a time. Whole numbers only: a boundary is where it is.
+/// How many retries may happen within a time. Whole numbers only, so that limits are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryBudgetPolicy {
     /// Retries that are allowed within the window however few requests there are.
@@ -45,22 +45,22 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// A budget that saw nothing yet.
+    /// Makes a budget without any attempts.
     #[must_use]
     pub const fn new(policy: RetryBudgetPolicy) -> Self {
         Self { policy, slices: [Slice { first_attempts: 0, retries: 0 }; SLICES], newest: i64::MIN }
     }
 
-    /// A first attempt pays in.
+    /// Counts a first attempt, which pays into the budget.
     pub fn first_attempt(&mut self, now: Timestamp) {
         let slice = self.current(now);
         slice.first_attempts = slice.first_attempts.saturating_add(1);
     }
 
-    /// Takes a retry out. False, and nothing is taken, where none is left.
+    /// Takes a retry out of the budget. Returns false and takes nothing if none is left.
     #[must_use]
     pub fn retry(&mut self, now: Timestamp) -> bool {
-        // First, so that what is too old no longer counts.
+        // The window slides first, so that what is too old no longer counts.
         let _ = self.current(now);
         let total = |count: fn(&Slice) -> u32| self.slices.iter().map(|slice| u64::from(count(slice))).sum::<u64>();
         let earned = total(|slice| slice.first_attempts).saturating_mul(u64::from(self.policy.per_thousand)) / 1_000;
@@ -72,8 +72,8 @@ impl RetryBudget {
         true
     }
 
-    /// The slice that now is in. A clock that was set back a little counts in the newest slice; one that was set back
-    /// by more than the window begins anew, so that old retries do not count for as long as the clock was ahead.
+    /// The slice that contains now. A clock that was set back a little counts in the newest slice; one that was set
+    /// back by more than the window begins anew, so that old retries do not count for as long as the clock was ahead.
     fn current(&mut self, now: Timestamp) -> &mut Slice {
         let step = i64::try_from(self.policy.window.as_micros() / SLICES as u128).unwrap_or(i64::MAX).max(1);
         let slice = now.as_micros().div_euclid(step);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Idempotency, Prompt, Request, RunPolicy, Timeouts, ToolPolicy};
 use antiphon_protocol::{Item, ResponseId, UserId};
 
-/// What admission hands to the actors: validated, counted, with its history loaded.
+/// An accepted request as admission hands it to the actors: validated, counted, with its history loaded.
 #[derive(Debug, Clone)]
 pub struct RunPlan {
     /// The new response.
@@ -68,7 +68,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// A model at a provider that may take as long as providers may by default.
+    /// Makes a target with the default timeouts.
     #[must_use]
     pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
         Self { provider: provider.into(), model: model.into(), timeouts: Timeouts::default() }

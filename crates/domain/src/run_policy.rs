@@ -45,7 +45,7 @@ impl Default for ToolPolicy {
 }
 
 impl ToolPolicy {
-    /// Whether there is any tool that this server runs.
+    /// Whether this server runs any tool for the response.
     #[must_use]
     pub fn are_any(&self) -> bool {
         !self.server_tools.is_empty()
@@ -57,7 +57,7 @@ impl ToolPolicy {
         self.server_tools.contains_key(name)
     }
 
-    /// What the tool of that name does, if this server runs it.
+    /// The effect of the tool of that name, if this server runs it.
     #[must_use]
     pub fn access(&self, name: &str) -> Option<ToolAccess> {
         self.server_tools.get(name).copied()

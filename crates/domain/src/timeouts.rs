@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::options::duration;
 
-/// How long a provider may take. Each is the longest wait, and has a cause of its own for a response that exceeds it.
+/// How long a provider may take. Each timeout that runs out is a cause of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
@@ -16,7 +16,7 @@ pub struct Timeouts {
     /// From the call to the headers of its answer, connecting included.
     #[serde(rename = "first_byte_timeout", with = "duration")]
     pub first_byte: Duration,
-    /// Between two events, once the headers are there. Comments and pieces of events are none.
+    /// Between two events, once the headers are there. Comments and incomplete events do not count.
     #[serde(rename = "idle_timeout", with = "duration")]
     pub idle: Duration,
     /// For all of a response, from its first attempt on.

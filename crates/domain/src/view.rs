@@ -1,10 +1,10 @@
-//! What one reader asked to see: a pure function of the events.
+//! The form in which one client gets the events: a pure function of them.
 
 use bytes::Bytes;
 
 use antiphon_protocol::{ResponseEvent, ResponseId};
 
-/// How a reader wants the events.
+/// The form in which a client wants the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct View {
     /// Whether delta events carry padding of varying length, so that their sizes on the wire tell less
@@ -12,7 +12,7 @@ pub struct View {
     pub include_obfuscation: bool,
 }
 
-/// One event as it goes to every reader with the plain view: encoded once, shared by all.
+/// One event as every client with the plain view gets it: encoded once, shared by all.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The event's number.
@@ -38,16 +38,16 @@ impl Frame {
         Self { sequence_number: event.sequence_number(), is_delta: event.delta().is_some(), bytes: bytes.into() }
     }
 
-    /// The event that [`encode`](Self::encode) made these bytes of, whatever view they were seen through.
+    /// Decodes the event from bytes that [`encode`](Self::encode) made, with any view applied.
     ///
     /// # Errors
-    /// If they are no such bytes.
+    /// If the bytes are not of that form.
     pub fn decode(bytes: &[u8]) -> Result<ResponseEvent, serde_json::Error> {
         let data = bytes.splitn(2, |byte| *byte == b'\n').nth(1).and_then(|data| data.strip_prefix(b"data: "));
         serde_json::from_slice(data.unwrap_or_default())
     }
 
-    /// The frame as a reader with this view gets it.
+    /// The frame as a client with this view gets it.
     #[must_use]
     pub fn viewed(&self, view: View, response: ResponseId) -> Bytes {
         if !(view.include_obfuscation && self.is_delta) {

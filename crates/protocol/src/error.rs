@@ -12,7 +12,7 @@ pub struct ErrorEnvelope {
 /// What went wrong, in the four keys that clients read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErrorBody {
-    /// For people.
+    /// The message for people.
     pub message: String,
     /// The class of the error.
     #[serde(rename = "type")]
@@ -23,7 +23,7 @@ pub struct ErrorBody {
     pub code: Option<&'static str>,
 }
 
-/// The `error` stream event: only where no Response object can say it.
+/// The `error` stream event, which is sent only where no Response object can carry the error.
 ///
 /// It has both shapes that clients expect, the flat one and the nested one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,7 +33,7 @@ pub struct ErrorEvent {
     pub sequence_number: u64,
     /// The error itself, from a closed list.
     pub code: Option<&'static str>,
-    /// For people.
+    /// The message for people.
     pub message: String,
     /// The request parameter at fault.
     pub param: Option<String>,

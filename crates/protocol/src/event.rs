@@ -63,7 +63,7 @@ pub enum ResponseEvent {
     OutputItemAdded {
         /// The event's number.
         sequence_number: u64,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
         /// The item as of this event.
         item: Box<Item>,
@@ -73,7 +73,7 @@ pub enum ResponseEvent {
     OutputItemDone {
         /// The event's number.
         sequence_number: u64,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
         /// The item as of this event.
         item: Box<Item>,
@@ -85,9 +85,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// The part as of this event.
         part: ContentPart,
@@ -99,9 +99,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// The part as of this event.
         part: ContentPart,
@@ -113,9 +113,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// What arrived.
         delta: String,
@@ -129,9 +129,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// The whole text.
         text: String,
@@ -145,25 +145,25 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
-        /// The note's place in the part.
+        /// The note's position in the part.
         annotation_index: u32,
         /// The note.
         annotation: Extra,
     },
-    /// Words of a refusal arrived.
+    /// A piece of a refusal arrived.
     #[serde(rename = "response.refusal.delta")]
     RefusalDelta {
         /// The event's number.
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// What arrived.
         delta: String,
@@ -175,65 +175,65 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// The whole refusal.
         refusal: String,
     },
-    /// A piece of thought arrived.
+    /// A piece of reasoning arrived.
     #[serde(rename = "response.reasoning_text.delta")]
     ReasoningTextDelta {
         /// The event's number.
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// What arrived.
         delta: String,
     },
-    /// A thought is whole, or was cut.
+    /// A reasoning text is complete, or was cut.
     #[serde(rename = "response.reasoning_text.done")]
     ReasoningTextDone {
         /// The event's number.
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The part's place in the item.
+        /// The part's position in the item.
         content_index: u32,
         /// The whole text.
         text: String,
     },
-    /// A summary of a thought began.
+    /// A summary of the reasoning began.
     #[serde(rename = "response.reasoning_summary_part.added")]
     ReasoningSummaryPartAdded {
         /// The event's number.
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The summary's place in the item.
+        /// The summary's position in the item.
         summary_index: u32,
         /// The summary as of this event.
         part: SummaryText,
     },
-    /// A summary of a thought ended.
+    /// A summary of the reasoning ended.
     #[serde(rename = "response.reasoning_summary_part.done")]
     ReasoningSummaryPartDone {
         /// The event's number.
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The summary's place in the item.
+        /// The summary's position in the item.
         summary_index: u32,
         /// The summary as of this event.
         part: SummaryText,
@@ -245,9 +245,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The summary's place in the item.
+        /// The summary's position in the item.
         summary_index: u32,
         /// What arrived.
         delta: String,
@@ -259,9 +259,9 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
-        /// The summary's place in the item.
+        /// The summary's position in the item.
         summary_index: u32,
         /// The whole text.
         text: String,
@@ -273,7 +273,7 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
         /// What arrived.
         delta: String,
@@ -285,7 +285,7 @@ pub enum ResponseEvent {
         sequence_number: u64,
         /// The item.
         item_id: ItemId,
-        /// The item's place in the output.
+        /// The item's position in the output.
         output_index: u32,
         /// The function.
         name: String,
@@ -408,7 +408,7 @@ pub struct OtherEvent {
     pub sequence_number: u64,
     /// The item.
     pub item_id: ItemId,
-    /// The item's place in the output.
+    /// The item's position in the output.
     pub output_index: u32,
     /// Everything else.
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! The ids of the API: a prefix that tells the kind, and the 32 hex digits of a UUID.
+//! The ids of the API: a prefix for the kind, and the 32 hex digits of a UUID.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -106,8 +106,8 @@ prefixed_id! {
 
 /// An item of a response's input or output.
 ///
-/// Ids of our own derive from the response's id and the item's place, so that every fold of a log gives
-/// the same ones. A client may bring its own ids for input items; these are kept as they are.
+/// Ids of our own derive from the response's id and the item's position, so that every fold of a log gives the same
+/// ones. A client may bring its own ids for input items; these are kept as they are.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ItemId(Arc<str>);

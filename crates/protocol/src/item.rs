@@ -13,13 +13,13 @@ pub type Extra = Map<String, Value>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
-    /// Something said.
+    /// A message.
     Message(Message),
-    /// What a model thought before it spoke.
+    /// The reasoning of a model before its answer.
     Reasoning(Reasoning),
-    /// A model's wish to have a function called.
+    /// A function call that a model made.
     FunctionCall(FunctionCall),
-    /// What a called function answered.
+    /// The output of a called function.
     FunctionCallOutput(FunctionCallOutput),
     /// An item of a kind that this server does not know, as its provider wrote it.
     #[serde(untagged)]
@@ -40,19 +40,19 @@ impl Item {
     }
 }
 
-/// Whether an item is whole.
+/// Whether an item is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemStatus {
     /// More of it may come.
     InProgress,
-    /// All of it is there.
+    /// It is complete.
     Completed,
     /// It was cut.
     Incomplete,
 }
 
-/// Who speaks.
+/// The role of a message's author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -66,18 +66,18 @@ pub enum Role {
     Assistant,
 }
 
-/// Something said by one of the roles.
+/// A message by one of the roles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// The message's id.
     pub id: ItemId,
-    /// Who speaks.
+    /// The role of a message's author.
     pub role: Role,
-    /// Whether the message is whole.
+    /// Whether the message is complete.
     pub status: ItemStatus,
-    /// What is said, in order.
+    /// The parts, in order.
     pub content: Vec<ContentPart>,
-    /// What else its provider or client says of it.
+    /// The other fields that its provider or client sent.
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -98,9 +98,9 @@ pub enum ContentPart {
         /// The refusal's words.
         refusal: String,
     },
-    /// What a model thought; a part of reasoning items and of their events only.
+    /// Reasoning of a model; a part of reasoning items and of their events only.
     ReasoningText {
-        /// The thought.
+        /// The text.
         text: String,
     },
 }
@@ -130,22 +130,22 @@ pub struct OutputText {
     pub logprobs: Vec<LogProb>,
 }
 
-/// What a model thought before it spoke.
+/// The reasoning of a model before its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reasoning {
     /// The item's id.
     pub id: ItemId,
-    /// Summaries of the thought; required by clients, empty where a provider gives none.
+    /// Summaries of the reasoning; required by clients, empty where a provider gives none.
     pub summary: Vec<SummaryText>,
-    /// The thought itself.
+    /// The reasoning itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<ReasoningText>,
-    /// The thought in a form that only its provider can read, to be given back with the next request.
+    /// The reasoning in a form that only its provider can read, to be given back with the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted_content: Option<String>,
-    /// Whether the item is whole.
+    /// Whether the item is complete.
     pub status: ItemStatus,
-    /// What else its provider or client says of it.
+    /// The other fields that its provider or client sent.
     #[serde(flatten)]
     pub extra: Extra,
 }
@@ -154,7 +154,7 @@ pub struct Reasoning {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "reasoning_text")]
 pub struct ReasoningText {
-    /// The thought.
+    /// The text.
     pub text: String,
 }
 
@@ -166,7 +166,7 @@ pub struct SummaryText {
     pub text: String,
 }
 
-/// A model's wish to have a function called.
+/// A function call that a model made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionCall {
     /// The item's id.
@@ -177,23 +177,23 @@ pub struct FunctionCall {
     pub name: String,
     /// The arguments, JSON as text.
     pub arguments: String,
-    /// Whether the call is whole.
+    /// Whether the call is complete.
     pub status: ItemStatus,
-    /// What else its provider or client says of it.
+    /// The other fields that its provider or client sent.
     #[serde(flatten)]
     pub extra: Extra,
 }
 
-/// What a called function answered.
+/// The output of a called function.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionCallOutput {
     /// The item's id.
     pub id: ItemId,
-    /// The call that this answers.
+    /// The call that the output belongs to.
     pub call_id: String,
-    /// The answer.
+    /// The output.
     pub output: String,
-    /// Whether the answer is whole.
+    /// Whether the output is complete.
     pub status: ItemStatus,
 }
 

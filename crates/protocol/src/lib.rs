@@ -1,6 +1,6 @@
 //! What goes over the wire: ids, items, the Response object, stream events, error bodies.
 //!
-//! Plain data with its serde form and no behaviour beyond it. Imports nothing of this crate.
+//! Plain data with its serde form and no behaviour beyond it. Imports no other crate of this project.
 
 mod error;
 mod event;

@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct TextConfig {
     /// Plain text, JSON, or JSON by a schema.
     pub format: TextFormat,
-    /// How much to say; none leaves it to the provider.
+    /// The verbosity; none leaves it to the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verbosity: Option<Verbosity>,
 }
@@ -50,19 +50,19 @@ impl fmt::Debug for TextFormat {
     }
 }
 
-/// How much to say.
+/// The verbosity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verbosity {
-    /// Little.
+    /// A short text.
     Low,
-    /// Neither little nor much.
+    /// A text of medium length.
     Medium,
-    /// Much.
+    /// A long text.
     High,
 }
 
-/// How hard the model is to think, and whether it is to say what it thought. Both keys, always.
+/// The effort of the reasoning, and whether a summary of it is wanted. Both keys, always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasoningConfig {
     /// One of OpenAI's words for the effort, passed on as it is; none leaves it to the provider.

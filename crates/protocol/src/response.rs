@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ContentPart, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
 
-/// Where a response is in its life.
+/// The status of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -14,13 +14,13 @@ pub enum Status {
     Queued,
     /// Begun.
     InProgress,
-    /// Ended with all the provider had to say.
+    /// Ended after the provider reported that it is finished.
     Completed,
     /// Ended by an error.
     Failed,
-    /// Ended before the provider had said all.
+    /// Ended before the answer was complete.
     Incomplete,
-    /// Ended because somebody asked for it.
+    /// Ended by a cancel.
     Cancelled,
 }
 
@@ -29,7 +29,7 @@ impl Status {
     pub const ALL: [Self; 6] =
         [Self::Queued, Self::InProgress, Self::Completed, Self::Failed, Self::Incomplete, Self::Cancelled];
 
-    /// Whether nothing can follow.
+    /// Whether the status is final.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         match self {
@@ -67,7 +67,7 @@ pub struct Response {
     pub object: Cow<'static, str>,
     /// When it was accepted, in seconds of the Unix epoch.
     pub created_at: i64,
-    /// Where it is in its life.
+    /// The status.
     pub status: Status,
     /// When it was completed, in seconds of the Unix epoch; null for every other ending.
     pub completed_at: Option<i64>,
@@ -83,7 +83,7 @@ pub struct Response {
     pub usage: Option<Usage>,
     /// The instructions of this request; not inherited by the next.
     pub instructions: Option<String>,
-    /// The response that this one goes on from.
+    /// The previous response, which this one continues.
     pub previous_response_id: Option<ResponseId>,
     /// Whether it runs without a client.
     pub background: bool,
@@ -128,7 +128,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The words of all messages, one after the other.
+    /// The text of all messages, one after the other.
     #[must_use]
     pub fn output_text(&self) -> String {
         let messages =
@@ -145,7 +145,7 @@ impl Response {
 pub struct ResponseFailure {
     /// OpenAI's code for it.
     pub code: Cow<'static, str>,
-    /// For people.
+    /// The message for people.
     pub message: String,
     /// The cause, by this server's own name for it.
     #[serde(rename = "type")]

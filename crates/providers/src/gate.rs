@@ -1,4 +1,4 @@
-//! The gate in front of a provider: so many at once, so many in line, first in first out.
+//! The gate in front of a provider: it limits how many use the provider at once and how many wait, first in first out.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,15 +14,15 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 #[cfg(test)]
 mod tests;
 
-/// How many may use a provider, and how many may wait for it.
+/// The most callers that use a provider, and that wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateLimits {
-    /// The most that use it at the same time.
+    /// The most callers that use it at the same time.
     pub max_concurrent: NonZeroUsize,
-    /// The most that wait in line; those that use it do not count. Zero: nobody waits.
+    /// The most callers that wait in the queue; those that use it do not count. Zero: no caller waits.
     pub max_queue: usize,
-    /// The most that use it or wait under the same key; none for no such limit.
+    /// The most callers under the same key that use it or wait; none for no such limit.
     pub max_concurrent_per_key: Option<NonZeroUsize>,
 }
 
@@ -33,13 +33,13 @@ impl Default for GateLimits {
     }
 }
 
-/// Why somebody was not even let into the line.
+/// Why a caller was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GateRefusal {
-    /// All slots are taken and the line is full.
-    #[error("the line is full")]
+    /// All slots are taken and the queue is full.
+    #[error("the queue is full")]
     QueueFull,
-    /// As many as may are in under this key already.
+    /// The limit of callers under this key is reached.
     #[error("too many requests under this key are running or waiting")]
     KeyBusy,
 }
@@ -55,26 +55,26 @@ impl GateRefusal {
     }
 }
 
-/// What a gate counts, at one moment.
+/// The counts of a gate, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateFigures {
-    /// How many have a slot. A slot that was handed to somebody who has not noticed yet counts.
+    /// How many callers have a slot. One that was handed over counts, even if its new owner has not been polled yet.
     pub running: usize,
-    /// How many wait in line.
+    /// How many callers wait in the queue.
     pub waiting: usize,
-    /// How many keys those are.
+    /// How many keys those callers have.
     pub keys: usize,
-    /// How many were refused since the start because the line was full.
+    /// How many callers were refused since the start because the queue was full.
     pub refused_queue_full: u64,
-    /// How many were refused since the start because their key was busy.
+    /// How many callers were refused since the start because their key was busy.
     pub refused_key_busy: u64,
 }
 
 /// The gate in front of a provider. Clones are the same gate; any thread and any runtime may use it.
 ///
-/// A slot that becomes free goes to the first in line at that moment, whether or not it has been woken yet, so nobody
-/// overtakes. Slots and places in line are given back when their values are dropped, also by a panic or an aborted
-/// task.
+/// A slot that becomes free goes to the first in the queue at that moment, whether or not it has been woken yet, so no
+/// caller overtakes another. Slots and positions in the queue are given back when their values are dropped, also by a
+/// panic or an aborted task.
 #[derive(Clone)]
 pub struct Gate {
     inner: Arc<GateState>,
@@ -82,41 +82,41 @@ pub struct Gate {
 
 struct GateState {
     limits: GateLimits,
-    /// Fair: it hands a slot that is given back to its first waiter.
+    /// The semaphore is fair: it hands a slot that is given back to its first waiter.
     slots: Arc<Semaphore>,
     book: Mutex<Book>,
 }
 
-/// Who is in.
+/// The counts of the callers that have entered.
 #[derive(Default)]
 struct Book {
-    /// All that run or wait.
+    /// All callers that have a slot or wait.
     entered: usize,
-    /// The same by key. A key with nobody in is not there.
+    /// The same by key. A key without callers is not in the map.
     keys: HashMap<Arc<str>, usize>,
     refused_queue_full: u64,
     refused_key_busy: u64,
 }
 
 impl Gate {
-    /// An empty gate.
+    /// Makes an empty gate.
     #[must_use]
     pub fn new(limits: GateLimits) -> Self {
         let slots = Arc::new(Semaphore::new(limits.slots()));
         Self { inner: Arc::new(GateState { limits, slots, book: Mutex::default() }) }
     }
 
-    /// Takes a slot, or else the last place in line, at once.
+    /// Takes a slot at once, or else the last position in the queue.
     ///
     /// # Errors
-    /// If the key is busy, or else if the line is full.
+    /// If the key is busy, or else if the queue is full.
     pub fn enter(&self, key: &str) -> Result<Ticket, GateRefusal> {
         let entry = self.inner.entry(key)?;
         Ok(Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry })
     }
 
-    /// Takes a slot, or else the last place in line, at once and whatever the limits of line and key say: for those
-    /// whose number is bounded in another way.
+    /// Takes a slot at once, or else the last position in the queue, without regard to the limits of queue and key:
+    /// for callers whose number is bounded in another way.
     pub fn line_up(&self, key: &str) -> Ticket {
         let entry = self.inner.count_in(&mut self.inner.book.lock(), key);
         Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry }
@@ -138,7 +138,7 @@ impl Gate {
     }
 }
 
-// Keys say who asks.
+// Keys name callers.
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("limits", &self.inner.limits).field("figures", &self.figures()).finish()
@@ -195,7 +195,7 @@ impl Book {
         }
     }
 
-    /// Memory follows the keys that are in, not the most that ever were.
+    /// The map shrinks, so that its memory follows the keys that are in it now.
     fn shrink(&mut self) {
         const SMALL: usize = 64;
         let (used, capacity) = (self.keys.len(), self.keys.capacity());
@@ -205,7 +205,7 @@ impl Book {
     }
 }
 
-/// One line of the book; dropping it crosses it out.
+/// One entry of the book; dropping it removes the entry.
 struct GateEntry {
     inner: Arc<GateState>,
     key: Arc<str>,
@@ -225,7 +225,7 @@ enum SlotOrTurn {
 }
 
 impl SlotOrTurn {
-    /// An acquisition takes its slot or its place in the semaphore's line when it is first polled, so it is polled
+    /// An acquisition takes its slot or its position in the semaphore's queue when it is first polled, so it is polled
     /// here. Unconstrained: a task that has used up its budget would be told to wait even if there is a slot.
     fn take(slots: &Arc<Semaphore>) -> Self {
         let mut line: WaitInLine = Box::pin(tokio::task::unconstrained(Arc::clone(slots).acquire_owned()));
@@ -241,10 +241,10 @@ fn never_closed(slot: Result<OwnedSemaphorePermit, AcquireError>) -> OwnedSemaph
     slot.expect("the semaphore is open")
 }
 
-/// A slot, or a place in line for one. Dropping it gives either back.
+/// A slot, or a position in the queue for one. Dropping it gives either back.
 #[must_use]
 pub struct Ticket {
-    // Given back before the book is changed, so that the line is never longer than the book says.
+    // Given back before the book is changed, so that the queue is never longer than the book says.
     slot: SlotOrTurn,
     entry: GateEntry,
 }
@@ -259,7 +259,7 @@ impl Ticket {
         }
     }
 
-    /// Waits for a slot. Dropping the future leaves the line.
+    /// Waits for a slot. Dropping the future leaves the queue.
     pub async fn granted(self) -> Permit {
         let Self { slot, entry } = self;
         let slot = match slot {
@@ -276,7 +276,7 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// A slot. Dropping it hands it to the first in line.
+/// A slot. Dropping it hands it to the first in the queue.
 #[must_use]
 pub struct Permit {
     // Given back before the book is changed, as with the ticket.

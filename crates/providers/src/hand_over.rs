@@ -1,17 +1,17 @@
-//! Letting go of a call without ending it.
+//! Dropping a call without ending the provider's work.
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-/// Says what dropping a call's stream means to a provider that works on without a listener: that its work is to
-/// end, unless somebody else is to go on with it. Clones are the same.
+/// The choice what dropping a call's stream means for a provider that works on without a listener: its work is
+/// cancelled, unless it is handed over to another listener. Clones share the choice.
 #[derive(Debug, Clone, Default)]
 pub struct HandOver(Arc<AtomicBool>);
 
 impl HandOver {
-    /// From now on the provider's work outlives the stream.
+    /// Lets the provider's work outlive the stream from now on.
     pub fn arrange(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! The port to model providers, and its adapters.
 //!
-//! A provider is asked once per attempt and answers with a stream of what it said. It knows nothing of
-//! responses, logs or clients. Imports `protocol` and `domain` only.
+//! A provider is asked once per attempt and answers with a stream of events. It knows nothing of responses, logs or
+//! clients. Imports `protocol` and `domain` only.
 
 mod anthropic;
 mod chat_completions;
@@ -49,17 +49,17 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
     /// Whether a call goes on at the provider when its listener is lost, so that [`reattach`](Self::reattach) can
-    /// hear the rest of it.
+    /// receive the rest of it.
     fn can_reattach(&self) -> bool {
         false
     }
 
-    /// Listens again to a call that [`open`](Self::open) once made, by the id that [`ProviderEvent::Opened`] told.
-    /// The request is that of the call; the provider is not asked to do anything again.
+    /// Listens again to a call that [`open`](Self::open) once made, by the id that [`ProviderEvent::Opened`] had. The
+    /// request is that of the call; the provider does no work again.
     ///
-    /// The stream tells the whole call from its beginning, in the same events as the first time: whoever has heard
-    /// some of it already can tell by counting. Dropping it, also before it was polled, means what dropping the first
-    /// one meant. A stream that ended because its connection failed leaves the provider's work alone: it can be
+    /// The stream replays the whole call from its beginning, in the same events as the first time, so that events that
+    /// were received before can be recognized. Dropping it, even before it was polled, has the same effect as dropping
+    /// the first one. A stream that ended because its connection failed leaves the provider's work alone: it can be
     /// listened to once more.
     fn reattach(
         &self,
@@ -75,14 +75,14 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Finds out whether the provider can be reached and takes its key, without having it work. Decides
-    /// nothing: what it finds is told to people.
+    /// Finds out whether the provider can be reached and takes its key, without having it work. The result is only
+    /// reported to people and decides nothing.
     fn probe(&self, _timeouts: Timeouts) -> LocalBoxFuture<'static, Result<(), Error>> {
         future::ready(Ok(())).boxed_local()
     }
 }
 
-/// Why a call of a provider failed. Texts of a provider may quote content, so none is kept.
+/// Why a call of a provider failed. Error texts of a provider may quote content, so none is kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No connection.
@@ -95,7 +95,7 @@ pub enum Error {
     #[error("the provider did not answer in time")]
     FirstByteTimeout,
     /// Nothing more came in time.
-    #[error("the provider fell silent")]
+    #[error("the provider sent no further event in time")]
     IdleTimeout,
     /// An answer that is no success.
     #[error("the provider answered with status {status}")]
@@ -104,10 +104,10 @@ pub enum Error {
         status: u16,
         /// The wait that the provider asked for, as it gave it.
         retry_after: Option<std::time::Duration>,
-        /// What its error was about, as far as that could be read.
+        /// The kind of its error, as far as that could be read.
         report: Report,
     },
-    /// Something that is not the provider's protocol.
+    /// An answer that violates the provider's protocol.
     #[error("the provider broke its protocol: {what}")]
     Protocol {
         /// What was wrong; never a quote.
@@ -121,7 +121,7 @@ pub enum Error {
     Closed,
 }
 
-/// What an error of a provider's own is about. Its words are not kept: they may quote content.
+/// The kind of an error that a provider reports. Its text is not kept: it may quote content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Report {
     /// Too many requests, or too many tokens.

@@ -1,11 +1,11 @@
-//! What a provider is asked.
+//! The request to a provider.
 
 use std::{fmt, sync::Arc};
 
 use super::HandOver;
 use antiphon_domain::{Prompt, Request, Target};
 
-/// What a provider is asked: a request and its prompt, shared with whoever runs the response, and where they go.
+/// The request to a provider: the client's request and its prompt, both shared with the run, and the target.
 #[derive(Clone)]
 pub struct ProviderRequest {
     /// The id that ties together the client's request, this server's logs and the provider's.
@@ -21,7 +21,7 @@ pub struct ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// A request with an empty id whose work ends with its stream.
+    /// Makes a request with an empty id whose work ends with its stream.
     #[must_use]
     pub fn new(target: Target, request: impl Into<Arc<Request>>, prompt: impl Into<Arc<Prompt>>) -> Self {
         Self {

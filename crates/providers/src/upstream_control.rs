@@ -1,4 +1,4 @@
-//! What stands between this server and one provider: its gate, its circuit breaker, its retry budget.
+//! The controls between this server and one provider: its gate, its circuit breaker, its retry budget.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -18,15 +18,15 @@ mod tests;
 /// How one provider is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpstreamPolicy {
-    /// How many may use it at once, and wait for it.
+    /// The most callers that use it at once, and that wait for it.
     pub gate: GateLimits,
-    /// When it is left alone.
+    /// When it is not asked, since it is down.
     pub breaker: BreakerPolicy,
     /// How many retries it is sent.
     pub retry_budget: RetryBudgetPolicy,
 }
 
-/// The provider is left alone, since it is down.
+/// The circuit breaker of the provider is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the provider is not asked for now, since it is down")]
 pub struct BreakerOpen {
@@ -54,8 +54,8 @@ pub fn random_jitter() -> Jitter {
     Jitter::from_bits((bits >> u32::BITS) as u32)
 }
 
-/// What stands in front of one provider. Clones are the same one; any thread may use it, and none waits for another
-/// for longer than a few additions take.
+/// The gate, circuit breaker and retry budget of one provider. Clones share them; any thread may use them, and locks
+/// are held for a few additions only.
 #[derive(Clone)]
 pub struct UpstreamControl {
     gate: Gate,
@@ -69,7 +69,8 @@ struct ControlState {
 }
 
 impl UpstreamControl {
-    /// Nobody is in, and nothing is known of the provider yet. [`random_jitter`] is the source to use; tests fix it.
+    /// Makes the controls of a provider that is not in use and of which nothing is known. [`random_jitter`] is the
+    /// source to use; tests fix it.
     #[must_use]
     pub fn new(policy: UpstreamPolicy, jitter: JitterSource) -> Self {
         let inner = ControlState {
@@ -80,39 +81,39 @@ impl UpstreamControl {
         Self { gate: Gate::new(policy.gate), inner: Arc::new(inner) }
     }
 
-    /// Takes a slot of the gate, or else the last place in its line, at once.
+    /// Takes a slot of the gate at once, or else the last position in its queue.
     ///
     /// # Errors
-    /// If the key is busy, or else if the line is full.
+    /// If the key is busy, or else if the queue is full.
     pub fn enter(&self, key: &str) -> Result<Ticket, GateRefusal> {
         self.gate.enter(key)
     }
 
-    /// Takes a slot of the gate, or else the last place in its line, however long that is: for those whose number is
-    /// bounded in another way.
+    /// Takes a slot of the gate at once, or else the last position in its queue, however long that is: for callers
+    /// whose number is bounded in another way.
     pub fn line_up(&self, key: &str) -> Ticket {
         self.gate.line_up(key)
     }
 
-    /// May this response ask the provider for the first time? That pays into the retry budget.
+    /// Asks whether this response may make its first attempt at the provider, which pays into the retry budget.
     ///
     /// # Errors
-    /// If the breaker is open, or half-open and somebody else's probe is under way.
+    /// If the breaker is open, or half-open with a probe under way.
     pub fn admit(&self, now: Timestamp) -> Result<Pass, BreakerOpen> {
         let pass = self.pass(now)?;
         self.inner.budget.lock().first_attempt(now);
         Ok(pass)
     }
 
-    /// May this response ask the provider again, as [`Self::may_retry`] allowed?
+    /// Asks whether this response may make another attempt, which [`Self::may_retry`] allowed.
     ///
     /// # Errors
-    /// If the breaker is open, or half-open and somebody else's probe is under way.
+    /// If the breaker is open, or half-open with a probe under way.
     pub fn readmit(&self, now: Timestamp) -> Result<Pass, BreakerOpen> {
         self.pass(now)
     }
 
-    /// Takes a retry out of the budget. False, and nothing is taken, where none is left.
+    /// Takes a retry out of the budget. Returns false and takes nothing if none is left.
     #[must_use]
     pub fn may_retry(&self, now: Timestamp) -> bool {
         self.inner.budget.lock().retry(now)
@@ -146,12 +147,12 @@ impl fmt::Debug for UpstreamControl {
     }
 }
 
-/// The right to ask the provider once. Dropping it without a word says nothing about the provider: the attempt was
-/// cancelled, or its actor failed. If it was a probe, the next one who asks is the probe then.
+/// The permission to ask the provider once. Dropping it without an outcome says nothing about the provider: the
+/// attempt was cancelled, or its actor failed. If it was a probe, the next attempt is the probe.
 #[must_use]
 pub struct Pass {
     inner: Arc<ControlState>,
-    /// None once the outcome is told.
+    /// None once the outcome is reported.
     permission: Option<Permission>,
 }
 

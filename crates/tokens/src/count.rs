@@ -7,13 +7,13 @@ use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
 use super::slices::slices;
 use antiphon_domain::Encoding;
 
-/// Why there is no count.
+/// Why a text could not be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// More tokens than any column, budget or context holds.
     #[error("there are more than {} tokens", i32::MAX)]
     TooMany,
-    /// The tokenizer panicked on the text. It goes on serving others.
+    /// The tokenizer panicked on the text. It still serves other texts.
     #[error("the tokenizer failed")]
     Failed,
 }
@@ -44,7 +44,7 @@ pub(super) fn checked(tokens: u64) -> Result<u32, TokenError> {
     i32::try_from(tokens).map(i32::cast_unsigned).map_err(|_| TokenError::TooMany)
 }
 
-/// What is counted without letting others in between: about a slice of text, in one or many pieces.
+/// The work that is done without a pause for others: about a slice of text, in one or many pieces.
 fn turns<'a>(texts: &'a [&str]) -> impl Iterator<Item = Vec<String>> + use<'a> {
     let mut pieces = texts.iter().flat_map(|text| slices(text)).peekable();
     std::iter::from_fn(move || {

@@ -8,7 +8,7 @@ use antiphon_protocol::{ContentPart, Item, Message, TextFormat, Tool};
 /// `tokens_per_message` of all chat models since gpt-4-0613.
 pub(super) const PER_MESSAGE: u64 = 3;
 
-/// Tokens that prime the model's reply, from the same place.
+/// Tokens that prime the model's reply, from the same source.
 pub(super) const PER_REPLY: u64 = 3;
 
 /// What stands beside the prompt, as JSON: the tools' definitions and the schema of the answer.
@@ -45,7 +45,7 @@ pub(super) fn texts(prompt: &Prompt) -> Vec<&str> {
             Item::Reasoning(reasoning) => texts.extend(reasoning.content.iter().map(|part| part.text.as_str())),
             Item::FunctionCall(call) => texts.extend([call.name.as_str(), call.arguments.as_str()]),
             Item::FunctionCallOutput(output) => texts.push(&output.output),
-            // What its provider makes of it is not known here.
+            // How its provider puts such an item into the prompt is not known here.
             Item::Other(_) => {}
         }
     }

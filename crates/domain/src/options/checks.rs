@@ -12,7 +12,7 @@ pub struct OptionError {
     pub reason: String,
 }
 
-/// Collects what is wrong with the values of one struct of options.
+/// Collects the invalid values of one struct of options.
 #[derive(Debug, Default)]
 pub struct OptionChecks {
     errors: Vec<OptionError>,
@@ -33,12 +33,12 @@ impl OptionChecks {
         }
     }
 
-    /// Adds what a check says of a value.
+    /// Adds the result of a check of a value.
     pub fn result(&mut self, key: &'static str, checked: Result<(), String>) {
         self.errors.extend(checked.err().map(|reason| OptionError { key, reason }));
     }
 
-    /// Ends the checks: everything that was refused, in the order of the checks.
+    /// Returns everything that was refused, in the order of the checks.
     #[must_use]
     pub fn into_errors(self) -> Vec<OptionError> {
         self.errors

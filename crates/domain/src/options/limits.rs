@@ -8,7 +8,7 @@ use super::{OptionChecks, OptionError, size};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitOptions {
-    /// The most bytes of a request's input as JSON; and of its instructions as JSON.
+    /// The most bytes of a request's input as JSON. Its instructions may have as many.
     #[serde(with = "size")]
     pub input_bytes: usize,
     /// The most pairs of a request's metadata.

@@ -10,7 +10,7 @@ use super::{OptionChecks, OptionError, duration, size, word};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseOptions {
-    /// What happens to a foreground response when its last client leaves, where its request does not say.
+    /// What happens to a foreground response when its last client leaves, unless its request sets that.
     #[serde(deserialize_with = "word::deserialize")]
     pub disconnect: DisconnectMode,
     /// How long a response waits for a client that left, with [`DisconnectMode::Grace`].
@@ -19,7 +19,7 @@ pub struct ResponseOptions {
     /// The most bytes of text of one response.
     #[serde(with = "size")]
     pub max_output_bytes: usize,
-    /// The most output tokens of a response that does not say, and whose model does not either.
+    /// The most output tokens of a response, unless its request or its model sets a limit.
     pub default_max_output_tokens: u32,
     /// How often a parent asks its children for a sign of life.
     #[serde(with = "duration")]
@@ -35,20 +35,20 @@ pub struct ResponseOptions {
     pub arbiters: usize,
     /// The most background responses that run at the same time on a node.
     pub background_concurrency: usize,
-    /// The most of them that are one user's.
+    /// The most background responses of one user that run at the same time.
     pub background_concurrency_per_user: usize,
     /// The most background responses that wait for their turn; one more is refused at once.
     pub background_queue: usize,
-    /// How long a new response waits for a database that is away before its client is told to come back; never longer
-    /// than `outage_patience`.
+    /// How long a new response waits for a database that is away before its request is refused; never longer than
+    /// `outage_patience`.
     #[serde(skip)]
     pub admission_patience: Duration,
     /// How long a running response waits for a database that is away before its provider is stopped. In a
     /// configuration this is `store.outage_patience`.
     #[serde(skip)]
     pub outage_patience: Duration,
-    /// How long a client may read nothing of what is there for it before it is cut. In a configuration this is
-    /// `http.client_stall_timeout`.
+    /// How long a client may read nothing although events wait for it, before its connection is closed. In a
+    /// configuration this is `http.client_stall_timeout`.
     #[serde(skip)]
     pub client_stall_timeout: Duration,
     /// How many bytes of output may be on their way from the provider to the database.
@@ -75,8 +75,7 @@ pub enum DisconnectMode {
 }
 
 impl ResponseOptions {
-    /// How many signs of life an actor may miss in a row before it counts as hung: those that `hang_after` has room
-    /// for.
+    /// How many signs of life an actor may miss in a row before it counts as hung: as many as fit into `hang_after`.
     #[must_use]
     pub fn missed_beats(&self) -> u32 {
         let beats = self.hang_after.as_nanos().checked_div(self.heartbeat.as_nanos()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Words of a fixed set. The error for another word lists those that there are.
+//! Words of a fixed set. The error for any other word lists the valid ones.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, Error as _};

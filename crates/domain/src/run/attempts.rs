@@ -1,4 +1,5 @@
-//! One attempt after another: a slot at the provider, the breaker's word, the opening, and what follows a failure.
+//! One attempt after another: a slot at the provider, the breaker's permission, the opening, and what follows a
+//! failure.
 
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ impl Run {
         }
     }
 
-    /// Asks for a slot at the target that is next. A background response was accepted to wait, and those that wait like
-    /// it are bounded by the slots of the background; nobody waits with it.
+    /// Asks for a slot at the target that is next. A background response may wait however long the queue is: its own
+    /// limits bound how many wait so, and no client waits with it.
     pub(super) fn request_slot(&mut self, turn: TurnState) {
         let queue = if self.is_background() { SlotQueue::Unbounded } else { SlotQueue::Bounded };
         self.await_slot(AwaitingSlot { turn, purpose: SlotPurpose::Open }, queue);
@@ -151,7 +152,7 @@ impl Run {
         self.state = RunState::Reading(Reading { turn, call, filter: None });
     }
 
-    /// The target was not even asked: it is not waited for, but the next one may be asked.
+    /// Goes on after a target that was not asked: it is not waited for, but the next one may be asked.
     fn target_not_asked(&mut self, mut turn: TurnState, failure: &Failure) {
         let next = self.next(&turn, failure, Jitter::LEAST, true);
         turn.attempts.follow(next);
@@ -164,7 +165,7 @@ impl Run {
                 let was_asked = turn.attempts.has_opened();
                 self.state = RunState::AwaitingSlot(AwaitingSlot { turn, purpose: SlotPurpose::Open });
                 if was_asked {
-                    // What an attempt before failed of says more.
+                    // The failure of an earlier attempt says more.
                     self.finish(Vec::new());
                 } else {
                     self.hint = RetryHint { provider_status: None, retry_after: failure.retry_after };
@@ -179,7 +180,7 @@ impl Run {
         target.retry.next(&turn.attempts, failure, jitter, || may_retry)
     }
 
-    /// Nothing more comes of the attempt.
+    /// Handles the end of an attempt.
     pub(super) fn provider_ended(&mut self, attempt: Attempt, failure: Failure, jitter: Jitter) {
         let Some(reading) = take_state!(self, Reading) else { return };
         if reading.call.attempt != attempt {
@@ -215,7 +216,7 @@ impl Run {
             self.effects.push(RunEffect::CancelAtProvider { target, provider_response_id });
         }
         let reading = Reading { turn, call, filter };
-        // What the provider said itself is why it ends; that it could not be found again is not.
+        // An error that the provider reported is the cause; that the call could not be reached again is not.
         if reading.call.origin == CallOrigin::Recovered && !failure.is_reported_by_provider() {
             self.state = RunState::Reading(reading);
             self.interrupt();
@@ -235,7 +236,7 @@ impl Run {
         }
         let next = match call.origin {
             CallOrigin::Own => self.next(&turn, failure, jitter, true),
-            // Its provider may have worked before, and nobody knows what of it was seen.
+            // The provider may have worked before, and it is not known what clients have seen of that.
             CallOrigin::Recovered => Next::GiveUp,
         };
         let waiting = AwaitingRetry { turn, attempt: call.attempt, failure: *failure, after: Duration::ZERO };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{ClientEvent, ClientNeed, Run, Timer};
 use crate::{DisconnectPolicy, Fact};
 
-/// Counts the clients of one response.
+/// The number of a client among those of one response.
 pub type ClientId = u64;
 
 /// The clients that are there.
@@ -16,7 +16,7 @@ pub(super) struct ConnectedClients(BTreeMap<ClientId, ConnectedClient>);
 struct ConnectedClient {
     /// Events are being emitted to it.
     emitting: bool,
-    /// It has not got all that it wanted.
+    /// The client has not received all events that it asked for.
     wants_events: bool,
 }
 
@@ -26,8 +26,8 @@ impl ConnectedClients {
         self.0.insert(client, ConnectedClient { emitting: wants_events, wants_events });
     }
 
-    /// Whether no client needs the run any more. A client whose emitter failed can read the log of a stored response;
-    /// of another one only the run has the events.
+    /// Whether no client needs the run any more. A client whose emitter failed can read a stored response from its
+    /// log; the events of any other response are in the run alone.
     pub(super) fn are_served(&self, stored: bool) -> bool {
         self.0.values().all(|client| !client.emitting && (stored || !client.wants_events))
     }
@@ -64,7 +64,7 @@ impl Run {
         self.leave_when_served();
     }
 
-    /// Nobody listens to a foreground response: its disconnect policy decides.
+    /// Applies the disconnect policy of a foreground response whose last client has left.
     pub(super) fn last_client_left(&mut self) {
         match self.setup.policy.disconnect {
             DisconnectPolicy::Continue => {}
@@ -73,7 +73,8 @@ impl Run {
         }
     }
 
-    /// A client can come back to a response that can be read, if it has learned its id or has a key.
+    /// Whether a client can come back: the response can be read later, and the client knows its id or has an
+    /// idempotency key.
     fn client_can_return(&self) -> bool {
         let is_known = self.durable > 0 || self.setup.claims_key;
         self.setup.request.store && self.setup.policy.resumable && is_known

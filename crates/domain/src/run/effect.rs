@@ -1,4 +1,4 @@
-//! What a run wants done.
+//! The effects that a run asks for.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use super::UsageEstimates;
 use crate::{Attempt, CallIndex, Cause, Fact, UnreportedTurn};
 use antiphon_protocol::ResponseEvent;
 
-/// Something that a run wants done. Effects are performed in their order; those that are answered say by which event.
+/// Something that a run asks its owner to do. Effects are performed in their order; those that are answered name the
+/// event.
 #[derive(Debug, Clone)]
 pub enum RunEffect {
     /// These facts are to become durable. They are folded already.
@@ -16,11 +17,11 @@ pub enum RunEffect {
         /// The number.
         facts: u64,
     },
-    /// Every client is told of a success from now on.
+    /// Clients may be told of a success from now on.
     PromiseSuccess,
-    /// Whoever asked for the response is told that it is accepted.
+    /// The caller is told that the response is accepted.
     AcceptAdmission,
-    /// Whoever asked for the response is told that it is not accepted.
+    /// The caller is told that the response is refused.
     RefuseAdmission(AdmissionFailure),
     /// Builds the prompt of a turn. Answered by `PromptBuilt` or `PromptFailed`.
     BuildPrompt {
@@ -38,7 +39,7 @@ pub enum RunEffect {
     RequestSlot {
         /// Which target, from 0.
         target: usize,
-        /// Where it waits.
+        /// The queue to wait in.
         queue: SlotQueue,
         /// How long it waits at most; without one, for ever.
         patience: Option<Duration>,
@@ -79,7 +80,7 @@ pub enum RunEffect {
     StopReading,
     /// Closes the connection to the provider, and lets its work go on.
     DetachCall,
-    /// Cancels a call that nobody listens to at its provider.
+    /// Cancels a call without a listener at its provider.
     CancelAtProvider {
         /// Which target, from 0.
         target: usize,
@@ -107,7 +108,7 @@ pub enum RunEffect {
     ReleaseBackgroundSlot,
     /// Estimates the tokens of these turns. Answered by `UsageEstimated`.
     EstimateUsage(Vec<UnreportedTurn>),
-    /// Keeps every client from being told of a success, unless one was. Answered by `SuccessWithdrawn`.
+    /// Withdraws the success, unless a client was told of it already. Answered by `SuccessWithdrawn`.
     WithdrawSuccess,
     /// The ending, which is folded already, is to become durable with all facts before it.
     StoreEnding {
@@ -116,21 +117,21 @@ pub enum RunEffect {
         /// Whether the response gives its idempotency key back.
         releases_key: bool,
     },
-    /// What the database refused is submitted again.
+    /// The entries that the database refused are submitted again.
     RetryStore,
     /// The ending is durable: every client may be told.
     Conclude,
-    /// Whoever asked to cancel is told how the response ended.
+    /// The callers that asked to cancel are told how the response ended.
     AnswerCancels,
-    /// Whoever asked to cancel is told that the database can't confirm it.
+    /// The callers that asked to cancel are told that the database can't confirm it.
     RefuseCancels,
-    /// Leaves the response to whoever owns it next. The last effect.
+    /// Hands the response over to its next owner. The last effect.
     HandOver,
     /// All is done. The last effect.
     Leave,
     /// The run can't go on here: the response is to be recovered. The last effect.
     Abandon,
-    /// Something that is worth a line in the log.
+    /// Something that is written to the server's log.
     Note(RunNote),
 }
 
@@ -159,9 +160,9 @@ pub enum AdmissionFailure {
 /// Where a response waits for a slot at a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SlotQueue {
-    /// In the line that is refused when it is full.
+    /// In the bounded queue: the response is refused when that is full.
     Bounded,
-    /// In the line however long it is: those that wait there are bounded elsewhere.
+    /// In the same queue however long it is: the number of those that wait so is bounded elsewhere.
     Unbounded,
 }
 
@@ -174,7 +175,7 @@ pub enum AttemptKind {
     Retry,
 }
 
-/// What a circuit breaker is told of an attempt.
+/// The outcome of an attempt, for the circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptReport {
     /// The provider answered with a success and will stream.
@@ -183,7 +184,7 @@ pub enum AttemptReport {
     Succeeded,
     /// It failed.
     Failed(Cause),
-    /// It was given up, which says nothing of the provider.
+    /// It was given up, which says nothing about the provider.
     GivenUp,
 }
 
@@ -192,7 +193,7 @@ pub enum AttemptReport {
 pub enum Timer {
     /// The pause before another attempt.
     Pause,
-    /// The longest life of the response.
+    /// The time that the response may take.
     Deadline,
     /// How long a response waits for a client to come back.
     Grace,
@@ -232,10 +233,10 @@ impl std::fmt::Debug for ToolCallRequest {
     }
 }
 
-/// Something that is worth a line in the log.
+/// Something that is written to the server's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunNote {
-    /// How the response ends is decided, and no entry of the log says so yet.
+    /// The ending is decided, and not stored yet.
     EndingDecided,
     /// An event of a replayed call was received before.
     EventReplayed,
@@ -253,6 +254,6 @@ pub enum RunNote {
     CallRecovered,
     /// The database is away for longer than the response waits.
     DatabaseAway,
-    /// The response is left to another process.
+    /// The response is handed over to another process.
     HandedOver,
 }

@@ -5,17 +5,17 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{ClientId, RunTarget, Timer};
 use crate::{Attempt, CallIndex, Cause, Failure, Jitter, ProviderEvent};
 
-/// Something that happened to a run. One that makes no sense in the run's state, a late answer for example, changes
+/// Something that happened to a run. An event that does not fit the run's state, a late answer for example, changes
 /// nothing.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
-    /// Everything is in place to begin. Comes once, and first but for clients.
+    /// The run can begin. Comes once, and only events about clients may precede it.
     Started,
     /// The queue of background responses lets the response begin.
     BackgroundSlotGranted,
     /// The prompt is built.
     PromptBuilt {
-        /// Where providers are asked from now on, if that was found out with it.
+        /// The targets from now on, if they were determined with the prompt.
         targets: Option<Vec<RunTarget>>,
     },
     /// The prompt can't be built.
@@ -25,7 +25,7 @@ pub enum RunEvent {
     },
     /// The response has a slot at the provider.
     SlotGranted,
-    /// The line for slots is full.
+    /// The queue for slots is full.
     SlotRefused,
     /// No slot became free in time.
     SlotTimedOut,
@@ -42,20 +42,20 @@ pub enum RunEvent {
     RetryAllowed,
     /// The retry budget is used up.
     RetryDenied,
-    /// The provider said something.
+    /// The provider sent events.
     ProviderSaid {
         /// In which attempt.
         attempt: Attempt,
-        /// What it said in one read.
+        /// The events of one read.
         events: Vec<ProviderEvent>,
     },
-    /// Nothing more comes of an attempt.
+    /// An attempt has ended.
     ProviderEnded {
         /// Which attempt.
         attempt: Attempt,
-        /// What it failed of, unless the provider had finished before.
+        /// Why it failed; none if the provider had finished.
         failure: Failure,
-        /// For the wait before another attempt.
+        /// The random part of the wait before another attempt.
         jitter: Jitter,
     },
     /// A tool that this server ran is done.
@@ -64,19 +64,19 @@ pub enum RunEvent {
         attempt: Attempt,
         /// Which of its function calls.
         call: CallIndex,
-        /// What it gave.
+        /// The result.
         result: ToolResult,
     },
     /// A timer has run out.
     TimerFired(Timer),
     /// The tokens that no provider reported are estimated.
     UsageEstimated(UsageEstimates),
-    /// Whether it could be kept from every client that the response is a success.
+    /// Answers `WithdrawSuccess`.
     SuccessWithdrawn {
-        /// No client was told before.
+        /// Whether no client had been told of a success.
         in_time: bool,
     },
-    /// The store answered, or did not.
+    /// The store answered, or failed to answer in time.
     Store(StoreEvent),
     /// A client came or went.
     Client {
@@ -85,11 +85,11 @@ pub enum RunEvent {
         /// What it did.
         event: ClientEvent,
     },
-    /// Somebody wants something of the run.
+    /// A command to the run.
     Command(RunCommand),
 }
 
-/// What the store said of a response.
+/// The answer of the store about a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreEvent {
     /// The response is accepted, and all facts below this number are durable.
@@ -108,9 +108,9 @@ pub enum StoreEvent {
     Refused,
     /// The response is not this run's own.
     OwnershipLost(Disowned),
-    /// Nothing became durable for so long though something should have.
+    /// Nothing has become durable for a while, although facts wait for it.
     Silent {
-        /// How long.
+        /// How long that has lasted.
         waited: Duration,
     },
 }
@@ -129,15 +129,15 @@ pub enum Disowned {
 pub enum ClientEvent {
     /// It came.
     Joined(ClientNeed),
-    /// It has all that it wanted.
+    /// It has received all that it asked for.
     Served,
     /// What emits events to it has ended.
     EmitterEnded,
-    /// It is gone, or was cut.
+    /// It is gone, or its connection was closed.
     Left,
 }
 
-/// What a client needs of a run.
+/// The part of a run that a client needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientNeed {
     /// The events.
@@ -146,7 +146,7 @@ pub enum ClientNeed {
     Ending,
 }
 
-/// What somebody wants of a run.
+/// A command to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunCommand {
     /// The response is to be cancelled.
@@ -157,12 +157,12 @@ pub enum RunCommand {
     LeaveQueue,
 }
 
-/// What a tool gave.
+/// The result of a tool.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ToolResult {
     /// Its output.
     Answered(String),
-    /// It failed; this is what the model is told.
+    /// It failed with this error text for the model.
     Failed(String),
 }
 
@@ -176,7 +176,7 @@ impl std::fmt::Debug for ToolResult {
     }
 }
 
-/// The output tokens of turns whose provider reported none, as near as can be told.
+/// The output tokens of turns whose provider reported none, as an estimate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageEstimates {
     /// By the turn's number.

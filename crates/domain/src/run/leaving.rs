@@ -1,4 +1,4 @@
-//! Commands, what becomes of the work that is under way, and leaving a response to another process.
+//! Commands, stopping the work that is under way, and handing a response over to another process.
 
 use super::{
     AttemptReport, Recovery, Run, RunCommand, RunEffect, RunNote, Timer,
@@ -18,14 +18,14 @@ impl Run {
             }
             RunCommand::LeaveQueue => {
                 if self.transcript.recovery() == Recovery::Run {
-                    // One that can't be left goes on, and ends at the latest when the node does.
+                    // A response that can't be handed over goes on, and ends when the node does at the latest.
                     let _left = self.hand_over();
                 }
             }
         }
     }
 
-    /// Who asked is answered once the ending is durable, whichever it is.
+    /// Cancels the response. The caller gets its answer once the ending is durable, whichever it is.
     fn cancel(&mut self) {
         if matches!(self.state, RunState::Over) {
             self.effects.push(RunEffect::AnswerCancels);
@@ -36,8 +36,8 @@ impl Run {
         }
     }
 
-    /// Leaves the response to whoever owns it next, if that can go on with it. What is not durable yet is done again
-    /// then. False if it can't be left.
+    /// Hands the response over to its next owner. What is not durable yet is done again there. Returns false if the
+    /// response can't be resumed from what is stored.
     fn hand_over(&mut self) -> bool {
         if !self.can_be_left() {
             return false;
@@ -67,7 +67,7 @@ impl Run {
             }
     }
 
-    /// Whether the log alone tells how to find the call of the provider again.
+    /// Whether the log alone is enough to find the call of the provider again.
     fn is_traceable(&self) -> bool {
         let call = match &self.state {
             RunState::Reading(reading) => &reading.call,
@@ -94,7 +94,7 @@ impl Run {
         call.received.is_some() && call.traceable_from.is_some_and(|facts| facts <= self.durable)
     }
 
-    /// Stops all work of a state whose response ends: a call that nobody listens to is cancelled at its provider.
+    /// Stops all work of a state whose response ends. A call that has no listener is cancelled at its provider.
     pub(super) fn stop_work(&mut self, state: &RunState) {
         self.stop_own_work(state);
         if let RunState::AwaitingSlot(waiting) = state
@@ -120,7 +120,7 @@ impl Run {
         self.release_turn(state);
     }
 
-    /// Gives back what a state holds, but for the connection to the provider.
+    /// Releases all that a state holds, except for the connection to the provider.
     fn release_turn(&mut self, state: &RunState) {
         match state {
             RunState::New
@@ -155,7 +155,7 @@ impl Run {
         }
     }
 
-    /// Leaves once the ending is durable and no client needs the run any more.
+    /// Ends the run once the ending is durable and no client needs it any more.
     pub(super) fn leave_when_served(&mut self) {
         if matches!(self.state, RunState::Over) && self.clients.are_served(self.setup.request.store) {
             self.state = RunState::Closed;

@@ -48,27 +48,27 @@ pub struct Run {
     pub(super) effects: Vec<RunEffect>,
 }
 
-/// Whether a response is accepted.
+/// The state of a response's admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AdmissionState {
-    /// It is not durable yet, and who asked for it waits.
+    /// The response is not durable yet, and its caller waits.
     Pending,
-    /// It is not durable yet, and who asked for it was told that it is not accepted.
+    /// The response is not durable yet, and its caller was told that it is refused.
     Refused,
-    /// It is durable.
+    /// The response is durable.
     Accepted,
 }
 
 /// Whether a run still waits for the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DatabaseState {
-    /// It does.
+    /// The run still waits.
     Awaited,
-    /// It has waited too long, and its clients were told so.
+    /// The run has waited too long, and its clients were told so.
     GivenUp,
 }
 
-/// What a client whose response failed is told about coming back.
+/// The hints that a client of a failed response gets about trying again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryHint {
     /// The HTTP status that the provider answered the last attempt with, if it failed so.
@@ -77,7 +77,7 @@ pub struct RetryHint {
     pub retry_after: Option<Duration>,
 }
 
-/// How far a run is, as its clients are told.
+/// The progress of a run, as its clients see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunPhase {
     /// No provider has answered.
@@ -95,7 +95,7 @@ pub enum RunPhase {
 pub struct ResumedRun {
     /// The fold of its log, all of which is durable.
     pub transcript: Transcript,
-    /// What its providers said, as far as the log has it.
+    /// The provider events that its log holds.
     pub said: Vec<Fact>,
 }
 
@@ -116,7 +116,7 @@ impl Run {
         Self { durable, ..run }.having_received(said)
     }
 
-    /// Takes in what providers said before. All of it was within the allowance then.
+    /// Applies what providers sent to an earlier process. All of it was within the allowance.
     fn having_received(mut self, said: Vec<Fact>) -> Self {
         let lost = self.transcript.lost_call().map(|call| call.attempt);
         let mut received = Vec::new();
@@ -153,7 +153,7 @@ impl Run {
         }
     }
 
-    /// Takes in what happened at that time, and says what is to be done.
+    /// Handles an event that happened at that time, and returns the effects to perform.
     #[must_use]
     pub fn handle(&mut self, now: Timestamp, event: RunEvent) -> Vec<RunEffect> {
         self.now = now;
@@ -198,7 +198,7 @@ impl Run {
         }
     }
 
-    /// Records that the response is accepted, and takes the first steps: what can be had at once is recorded with it.
+    /// Records that the response is accepted, and takes the first steps: what is known at once is recorded with it.
     fn accept(&mut self) {
         let RunSetup { id, request, policy, .. } = &self.setup;
         let accepted = Fact::Accepted { id: *id, at: self.now, request: Box::new((**request).clone()) };
@@ -232,9 +232,9 @@ impl Run {
         }
     }
 
-    /// Does what follows by the log of a response that an earlier process left.
+    /// Continues as the log of a response that an earlier process left demands.
     fn recover(&mut self, received: &[ProviderEvent]) {
-        // Whatever becomes of it, the state is an undecided one that holds nothing.
+        // In every case the state is an undecided one that holds nothing.
         self.state = RunState::Queued;
         match self.transcript.recovery() {
             Recovery::Run => {}
@@ -266,13 +266,13 @@ impl Run {
         &self.transcript
     }
 
-    /// What clients are told about coming back if the response failed.
+    /// The hints that clients get about trying again if the response failed.
     #[must_use]
     pub const fn hint(&self) -> RetryHint {
         self.hint
     }
 
-    /// How far the run is.
+    /// The progress of the run.
     #[must_use]
     pub fn phase(&self) -> RunPhase {
         if matches!(self.state, RunState::Over | RunState::Closed) && self.transcript.ended().is_some() {
@@ -286,7 +286,7 @@ impl Run {
         }
     }
 
-    /// Whether a client may join. One that was there before may come back to what others can't see.
+    /// Whether a client may join. One that was there before may come back even where no new one may join.
     #[must_use]
     pub fn admits_client(&self, returning: bool) -> bool {
         returning || (self.setup.request.store && self.admission != AdmissionState::Pending)
@@ -342,8 +342,7 @@ impl Run {
         self.finish(vec![Fact::NodeLost { at: self.now }]);
     }
 
-    /// Ends the response: these facts are its last ones, and the fold decides what they mean. All work for it stops at
-    /// once.
+    /// Ends the response with these facts; the fold decides the ending by them. All work for it stops at once.
     pub(super) fn finish(&mut self, last: Vec<Fact>) {
         if !self.state.is_undecided() {
             return;

@@ -1,4 +1,4 @@
-//! What a provider says: screened, then recorded.
+//! The events of a provider: screened, then recorded.
 
 use super::{
     AttemptReport, Run, RunEffect, RunNote,
@@ -12,23 +12,23 @@ use antiphon_protocol::Usage;
 /// The most items and parts of items that one response may have.
 const MAX_PIECES: usize = 4_096;
 
-/// What becomes of an event of a provider.
+/// The result of screening a provider's event.
 enum Screened {
-    /// It was received before.
+    /// The event was received before.
     Known,
-    /// It is new and allowed.
+    /// The event is new and allowed.
     Passed(ProviderEvent),
-    /// It is the last one: the response ends with this fact, after as much of the event as is allowed.
+    /// The event is the last one: the response ends with this fact, after as much of the event as is allowed.
     Stopped(Option<ProviderEvent>, Fact),
 }
 
-/// What is let through of one read.
+/// The events of one read that passed the screening, as facts.
 #[derive(Default)]
 struct ScreenedBatch {
     facts: Vec<Fact>,
     usage: Option<Usage>,
     opened: bool,
-    /// What the response ends with, if it does.
+    /// The fact that the response ends with, if it ends here.
     last: Option<Fact>,
 }
 
@@ -51,7 +51,7 @@ impl Run {
         self.note_received(&mut reading, opened);
         let began = pieces_before == reading.turn.pieces_before && self.transcript.pieces() > pieces_before;
         if began && !self.setup.policy.tools.are_any() {
-            // Nothing is tried again, and no turn follows: the prompt is of no more use.
+            // Nothing is tried again, and no turn follows: the prompt is no longer needed.
             self.effects.push(RunEffect::DropPrompt);
         }
         self.state = RunState::Reading(reading);
@@ -67,7 +67,8 @@ impl Run {
         let mut batch = ScreenedBatch::default();
         for event in events {
             if let ProviderEvent::Usage(usage) = event {
-                // Some report with every word, and only the last report counts. What is replayed was recorded then.
+                // Some providers report usage with every chunk; only the last report counts. A report that is replayed
+                // was recorded the first time.
                 let is_replayed = reading.filter.as_ref().is_some_and(ReplayFilter::is_replaying);
                 if !is_replayed || self.transcript.reported_usage(reading.call.attempt).is_none() {
                     batch.usage = Some(usage);
@@ -126,7 +127,7 @@ impl Run {
         self.setup.policy.tools.runs(name).then_some(*call)
     }
 
-    /// What is known by now of the call whose events were recorded.
+    /// Updates what is known of the call whose events were recorded.
     fn note_received(&mut self, reading: &mut Reading, opened: bool) {
         if opened {
             self.opened = true;
@@ -139,8 +140,8 @@ impl Run {
     }
 }
 
-/// Adds the event to what is recorded. Where the turn ends with calls that this server runs, the log says so before the
-/// end of the turn: the turn is then not the last one.
+/// Adds the event to what is recorded. If the turn ends with calls that this server runs, a fact before its end says
+/// so: the turn is then not the last one.
 fn let_through(reading: &mut Reading, event: ProviderEvent, batch: &mut ScreenedBatch) {
     let call = &mut reading.call;
     call.reattached = 0;
@@ -157,7 +158,7 @@ fn let_through(reading: &mut Reading, event: ProviderEvent, batch: &mut Screened
     batch.facts.push(Fact::Provider { attempt, event });
 }
 
-/// What a provider said makes no sense.
+/// The fact that a provider broke its protocol.
 const fn nonsense(attempt: Attempt) -> Fact {
     Fact::ProviderFailed { attempt, cause: Cause::ProviderProtocolError }
 }

@@ -1,11 +1,11 @@
-//! What becomes of a response whose process is gone: a table over how far its log goes.
+//! The recovery of a response whose process is gone: a table over how far its log goes.
 
 use crate::{Attempt, Cause, DisconnectPolicy, Fact, RunPolicy, ServerCalls, Timestamp, Transcript, Verdict};
 
 /// How far a response is, by its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunProgress {
-    /// How it ends is decided.
+    /// The ending is decided.
     Decided,
     /// No provider was asked.
     NothingOpened,
@@ -19,7 +19,7 @@ pub enum RunProgress {
     BetweenTurns(Attempt),
 }
 
-/// What whoever takes over a response does with it.
+/// The action of whoever takes over a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
     /// End it: the fold decides how.
@@ -54,14 +54,14 @@ pub enum SettleReason {
     SupervisorFailed,
     /// The process, or the registry, that ran it is gone.
     NodeLost,
-    /// Somebody asked to cancel it.
+    /// A cancel was requested.
     Cancelled,
 }
 
-/// Who would see the end of a response.
+/// The client that would see the end of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Audience {
-    /// Nobody has to: it runs in the background.
+    /// None: it runs in the background.
     Background,
     /// Its client, who can come back.
     Returning,
@@ -101,8 +101,8 @@ const fn foreground(policy: &RunPolicy) -> Audience {
 }
 
 impl Recovery {
-    /// Whether a response is taken over, for that reason, rather than ended. One that is cancelled is listened to again
-    /// since its provider is still to be stopped.
+    /// Whether a response is taken over, for that reason, rather than ended. One that is cancelled is listened to
+    /// again because its provider has to be stopped.
     #[must_use]
     pub const fn resumes(&self, reason: SettleReason) -> bool {
         match (self, reason) {
@@ -118,7 +118,7 @@ impl Recovery {
 }
 
 impl SettleReason {
-    /// What the log says of it.
+    /// The fact that the log gets for this reason.
     #[must_use]
     pub const fn fact(self, at: Timestamp) -> Fact {
         match self {
@@ -128,7 +128,7 @@ impl SettleReason {
         }
     }
 
-    /// How a response ends for it that has no log, or none that can be read.
+    /// The cause of the ending if the response has no readable log.
     #[must_use]
     pub const fn verdict(self) -> Verdict {
         match self {

@@ -9,8 +9,8 @@ use crate::ProviderEvent;
 
 /// How much of a provider's call was received so far, and a fingerprint of it.
 ///
-/// Two hashes of the events as JSON, 128 bits together. They tell a provider that errs from one that does not; they
-/// defend against nobody, since a provider may say what it wants in the first place.
+/// Two hashes of the events as JSON, 128 bits together. They detect mistakes of a provider. They need not resist an
+/// attack, since a provider can send what it wants in any case.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReplayFingerprint {
     events: u64,
@@ -41,16 +41,16 @@ impl io::Write for Hashes {
 }
 
 impl ReplayFingerprint {
-    /// This was received too.
+    /// Adds an event that was received.
     pub(super) fn add(&mut self, event: &ProviderEvent) {
         // Nothing fails here: keys are strings, and hashing takes everything.
         let _written = serde_json::to_writer(&mut self.hashes, event);
-        // Tells two events from one that is as long.
+        // Separates two events from a single one of the same length.
         self.hashes.0.iter_mut().for_each(|hash| hash.write_u8(0xff));
         self.events += 1;
     }
 
-    /// The call is replayed, from its beginning.
+    /// Makes the filter for a replay of the call from its beginning.
     pub(super) fn replay(&self) -> ReplayFilter {
         ReplayFilter { known: self.clone(), replayed: Self::default() }
     }
@@ -69,7 +69,7 @@ impl<'a> FromIterator<&'a ProviderEvent> for ReplayFingerprint {
     }
 }
 
-/// Lets through what is new of a call that is replayed.
+/// A filter that lets through what is new of a call that is replayed.
 #[derive(Debug)]
 pub(super) struct ReplayFilter {
     known: ReplayFingerprint,
@@ -81,16 +81,16 @@ pub(super) struct ReplayFilter {
 pub(super) struct ReplayDiverged;
 
 impl ReplayFilter {
-    /// Whether something that was received before has not been replayed yet.
+    /// Whether the replay has not reached the end of what was received before.
     pub(super) fn is_replaying(&self) -> bool {
         self.replayed.events < self.known.events
     }
 
-    /// The event if it is new; none if it was received before. No new event is let through before all that was
+    /// Returns the event if it is new; none if it was received before. No new event is let through before all that was
     /// received has been replayed, word for word.
     ///
     /// # Errors
-    /// [`ReplayDiverged`], as soon as that is known.
+    /// [`ReplayDiverged`], as soon as a difference is found.
     pub(super) fn take_new(&mut self, event: ProviderEvent) -> Result<Option<ProviderEvent>, ReplayDiverged> {
         if !self.is_replaying() {
             return Ok(Some(event));

@@ -12,11 +12,12 @@ pub struct RunSetup {
     pub id: ResponseId,
     /// What was asked for.
     pub request: Arc<Request>,
-    /// What the run is held to beside the request.
+    /// The policy of the run.
     pub policy: RunPolicy,
-    /// How long it waits, and how much it may say.
+    /// How long it waits, and how much output it may have.
     pub limits: RunLimits,
-    /// Where providers are asked, in this order. Empty where that comes with the prompt, which is still to be built.
+    /// The targets, in the order in which they are asked. Empty if they come with the prompt, which is still to be
+    /// built.
     pub targets: Vec<RunTarget>,
     /// Whether the response claims an idempotency key with its admission.
     pub claims_key: bool,

@@ -25,7 +25,7 @@ pub(super) enum RunState {
     AwaitingBreaker(AwaitingBreaker),
     /// The opening of an attempt becomes durable. The breaker's pass is held from here to the end of the attempt.
     Opening(Opening),
-    /// The provider works.
+    /// The provider is working, and its events are read.
     Reading(Reading),
     /// The retry budget is asked.
     AwaitingRetry(AwaitingRetry),
@@ -61,12 +61,12 @@ impl RunState {
     }
 }
 
-/// One turn: what a provider is asked once, and tried again until it answers.
+/// One turn: one prompt, and the attempts until a provider answers it.
 #[derive(Debug)]
 pub(super) struct TurnState {
     /// Its number, from 1.
     pub(super) number: u16,
-    /// What was tried in it.
+    /// The attempts of the turn.
     pub(super) attempts: Attempts,
     /// How many pieces of output there were before it.
     pub(super) pieces_before: usize,
@@ -77,7 +77,7 @@ pub(super) struct TurnState {
 pub(super) struct ProviderCallState {
     pub(super) attempt: Attempt,
     pub(super) origin: CallOrigin,
-    /// What was received of it, where it can be listened to again.
+    /// The fingerprint of what was received of it, if it can be listened to again.
     pub(super) received: Option<ReplayFingerprint>,
     /// How often it was listened to again since anything new was received.
     pub(super) reattached: u32,
@@ -92,11 +92,11 @@ pub(super) struct ProviderCallState {
 pub(super) enum CallOrigin {
     /// This run.
     Own,
-    /// An earlier process. It is listened to, and nothing is asked again.
+    /// An earlier process. The call is only listened to: no provider is asked again.
     Recovered,
 }
 
-/// A call that lost its listener, and goes on at its provider.
+/// A call that lost its listener while its provider works on.
 #[derive(Debug)]
 pub(super) struct DetachedCall {
     pub(super) call: ProviderCallState,
@@ -136,7 +136,7 @@ pub(super) struct Opening {
 pub(super) struct Reading {
     pub(super) turn: TurnState,
     pub(super) call: ProviderCallState,
-    /// Keeps back what was received before, while a call is replayed.
+    /// The filter that leaves out what was received before, while a call is replayed.
     pub(super) filter: Option<ReplayFilter>,
 }
 
@@ -185,12 +185,12 @@ pub(super) struct OpeningTool {
 /// How far an ending is.
 #[derive(Debug)]
 pub(super) enum Settling {
-    /// The admission is to become durable first.
+    /// The admission has to become durable first.
     AwaitingAdmission(Vec<Fact>),
     /// The usage is being estimated.
     Estimating(Vec<Fact>),
-    /// It is found out whether a client was told of a success.
+    /// The run waits to learn whether a client was told of a success.
     Withdrawing(UsageEstimates),
-    /// It is to become durable.
+    /// The ending waits to become durable.
     Storing,
 }

@@ -1,4 +1,4 @@
-//! What the store says, and how an ending becomes durable.
+//! The answers of the store, and how an ending becomes durable.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use antiphon_protocol::Status;
 const STORE_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 impl Run {
-    /// Once the ending is durable the store has nothing more to say.
+    /// Answers of the store that come after the ending is durable change nothing.
     pub(super) fn store_event(&mut self, event: StoreEvent) {
         if matches!(self.state, RunState::Over) {
             return;
@@ -40,7 +40,7 @@ impl Run {
             AdmissionState::Refused => {}
             AdmissionState::Pending => {
                 if self.is_background() {
-                    // Its client is told so at once, whatever becomes of it.
+                    // The client of a background response is told of its success at once, however it ends.
                     self.effects.push(RunEffect::PromiseSuccess);
                 }
                 self.effects.push(RunEffect::AcceptAdmission);
@@ -96,7 +96,7 @@ impl Run {
         self.effects.push(RunEffect::Leave);
     }
 
-    /// The run can't go on here. Whoever recovers the response decides how it ends.
+    /// The run can't go on here. The recovery of the response decides how it ends.
     fn abandon(&mut self) {
         self.stop_everything();
         self.effects.push(RunEffect::Abandon);
@@ -108,7 +108,7 @@ impl Run {
         self.stop_all_timers();
     }
 
-    /// Answers who waits for the admission. False if nobody does any more.
+    /// Refuses the admission. Returns false if no caller waits for it any more.
     fn refuse_admission(&mut self, failure: AdmissionFailure) -> bool {
         let pending = self.admission == AdmissionState::Pending;
         if pending {
@@ -135,7 +135,8 @@ impl Run {
         self.effects.extend([RunEffect::AnnounceUnavailable, RunEffect::RefuseCancels]);
     }
 
-    /// Brings the ending about: the admission first, then the usage that no provider reported, then the last facts.
+    /// Takes the steps to the ending: the admission first, then the usage that no provider reported, then the last
+    /// facts.
     pub(super) fn settle(&mut self, last: Vec<Fact>) {
         if self.admission != AdmissionState::Accepted {
             self.state = RunState::Settling(Settling::AwaitingAdmission(last));
@@ -188,7 +189,7 @@ impl Run {
         self.state = RunState::Settling(Settling::Storing);
     }
 
-    /// The ending is durable: everybody may see it.
+    /// Shows the ending, which is durable now.
     fn conclude(&mut self) {
         if !matches!(self.state, RunState::Settling(Settling::Storing)) {
             return;

@@ -9,17 +9,17 @@ use super::{
 };
 use crate::{Attempt, Attempts, CallIndex, Fact, Limit, ServerCallState, ServerCalls, ToolAccess};
 
-/// What the model is told of a call that is not run since the most calls are reached.
+/// The output of a call that is not run because the limit of calls is reached.
 const NO_MORE_TOOLS: &str = "No more tools can be called for this response.";
 
-/// What the model is told of a tool that was running when its process ended, and may not be run again.
+/// The output of a tool that was running when its process ended, and may not be run again.
 const TOOL_INTERRUPTED: &str = "The server stopped while the tool was running. Whether it had an effect is not known.";
 
-/// What follows the output of a tool that was cut.
+/// The notice after a tool's output that was cut.
 const CUT_NOTICE: &str = "\n[The rest of the output was cut.]";
 
 impl Run {
-    /// The limit that the model was told of at the beginning of that turn, if one was reached.
+    /// The limit that the prompt of that turn told the model of, if one was reached.
     pub(super) fn tools_exhausted(&self, turn: u16) -> Option<Limit> {
         if turn >= self.setup.policy.tools.max_turns {
             return Some(Limit::Turns);
@@ -32,7 +32,7 @@ impl Run {
         usize::try_from(most.saturating_sub(self.transcript.tools_started())).unwrap_or(usize::MAX)
     }
 
-    /// The provider has said all of a turn. It was the last one, unless it called tools of this server.
+    /// Ends a turn whose provider is finished. It was the last one, unless it called tools of this server.
     pub(super) fn turn_finished(&mut self, reading: Reading) {
         let calls = self.transcript.server_calls().cloned();
         let attempt = reading.call.attempt;
@@ -48,7 +48,8 @@ impl Run {
         self.begin_tools(reading.turn, &calls);
     }
 
-    /// The model is told once that it can call no more tools; if it does all the same, the response ends.
+    /// Begins the tools of a turn. The model is told once that it can call no more of them; if it does all the same,
+    /// the response ends.
     fn begin_tools(&mut self, turn: TurnState, calls: &ServerCalls) {
         let exhausted = self.tools_exhausted(turn.number);
         self.schedule_tools(turn, calls);
@@ -76,7 +77,7 @@ impl Run {
                 self.record(vec![Fact::ToolFailed { attempt, call, message: NO_MORE_TOOLS.to_owned() }]);
                 continue;
             }
-            // It may have an effect as soon as it runs, so that it runs must be in the log before.
+            // A tool may have effects as soon as it runs, so its start must be in the log before.
             self.record(vec![Fact::ToolStarted { attempt, call }]);
             tools.opening.push(OpeningTool { call, barrier: self.transcript.facts() });
         }
@@ -86,7 +87,7 @@ impl Run {
         if !done {
             self.proceed_when_durable();
         } else if self.transcript.is_finished() {
-            // The client has calls to answer too.
+            // The client has calls of the same turn to answer, so the response ends here.
             self.finish(Vec::new());
         } else {
             self.next_turn(turn.0, turn.1);
@@ -126,14 +127,14 @@ impl Run {
         self.continue_tools();
     }
 
-    /// The next turn goes on from all that was said so far, at the target that answered last.
+    /// Begins the next turn, from all output so far and at the target that answered last.
     pub(super) fn next_turn(&mut self, number: u16, target: usize) {
         let attempts = Attempts::at(self.setup.targets.len()).from_target(target);
         let pieces_before = self.transcript.pieces();
         self.build_prompt(TurnState { number: number.saturating_add(1), attempts, pieces_before });
     }
 
-    /// Goes on with the tools of an earlier process. One that was running runs again only if that changes nothing.
+    /// Resumes the tools of an earlier process. One that was running runs again only if it is read-only.
     pub(super) fn recover_tools(&mut self, calls: &ServerCalls) {
         self.watch_deadline();
         let attempt = calls.attempt;
@@ -161,7 +162,7 @@ impl Run {
     }
 }
 
-/// At most that many bytes of a tool's output, with a notice if some are missing.
+/// Cuts a tool's output to that many bytes, with a notice if any are missing.
 fn cut(mut output: String, most: usize) -> String {
     if output.len() > most {
         output.truncate(output.floor_char_boundary(most.saturating_sub(CUT_NOTICE.len())));

@@ -3,12 +3,12 @@
 use crate::{Cause, FinishReason, Limit};
 use antiphon_protocol::Status;
 
-/// What settles how a response ends. The first one in the log counts.
+/// The reason that decides how a response ends. The first one in the log counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The provider said that it is finished.
+    /// The provider reported that it is finished.
     Finished(FinishReason),
-    /// Somebody asked to cancel.
+    /// A cancel was requested.
     Cancelled,
     /// The last client left.
     ClientLost,
@@ -50,7 +50,7 @@ impl Verdict {
 
     fn finish_reason(&self) -> Option<String> {
         match self {
-            // A word of anybody's provider, and it goes into a column: PostgreSQL's text has no NUL.
+            // A provider's word goes into a column, and PostgreSQL's text can't hold NUL.
             Self::Finished(reason) => Some(reason.as_str().chars().filter(|char| !char.is_control()).collect()),
             Self::Cancelled => Some("cancelled".to_owned()),
             Self::ClientLost | Self::ToolLimit(_) | Self::Failed(_) => None,

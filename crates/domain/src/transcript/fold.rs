@@ -9,7 +9,7 @@ use super::{
 use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
 use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
-/// A response as far as its facts go.
+/// The state of a response, folded from its facts.
 ///
 /// Deterministic and synchronous; applying a fact costs as much as the fact is long. However the facts are
 /// cut into batches, what comes out is the same. Facts that make no sense where they stand (late ones of an
@@ -58,7 +58,7 @@ pub(super) struct ProviderCall {
 }
 
 impl Transcript {
-    /// A response of which nothing is known but its id.
+    /// Makes the state of a response before its first fact.
     #[must_use]
     pub fn new(id: ResponseId) -> Self {
         Self {
@@ -126,7 +126,8 @@ impl Transcript {
         }
     }
 
-    /// What a provider said. What it cost counts whenever it says so; its output counts while its attempt runs.
+    /// Applies an event of a provider. Usage counts whenever it is reported; output counts only while its attempt
+    /// runs.
     fn apply_provider_event(&mut self, attempt: Attempt, event: ProviderEvent, events: &mut Vec<ResponseEvent>) {
         let is_running = self.is_running(attempt);
         let (output, unscored) = (&mut self.output, Vec::new());
@@ -201,7 +202,7 @@ impl Transcript {
         }
     }
 
-    /// The call of a provider that was at work when the log ended, if it told its id.
+    /// The provider's call that was running when the log ended, if the provider sent its id.
     #[must_use]
     pub fn lost_call(&self) -> Option<LostCall> {
         let attempt = self.attempt.as_ref().map(|state| state.attempt).filter(|attempt| self.is_running(*attempt))?;
@@ -236,7 +237,7 @@ impl Transcript {
         self.attempt.as_ref().filter(|state| state.attempt == attempt)?.finished.as_ref()
     }
 
-    /// Whether the provider said, in that attempt, all that it had to say.
+    /// Whether the provider reported in that attempt that it is finished.
     #[must_use]
     pub fn has_finished(&self, attempt: Attempt) -> bool {
         self.finish_reason(attempt).is_some()
@@ -257,7 +258,7 @@ impl Transcript {
         }
     }
 
-    /// This server answers the calls of a finished turn itself: another turn follows.
+    /// Takes back that a finished turn was the last one: this server runs its calls, and another turn follows.
     pub(super) fn go_on_after(&mut self, attempt: Attempt) {
         let current = self.attempt.as_ref().is_some_and(|state| state.attempt == attempt);
         if current && matches!(self.verdict, Some(Verdict::Finished(_))) {

@@ -14,26 +14,26 @@ pub struct ServerCalls {
     calls: BTreeMap<CallIndex, ServerCallState>,
 }
 
-/// How far such a call is.
+/// The progress of such a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerCallState {
-    /// It is to run.
+    /// The call has not begun.
     Required,
-    /// It runs, or may have run.
+    /// The call runs, or may have run.
     Started,
-    /// It has its output.
+    /// The call has its output.
     Ended,
 }
 
 impl ServerCalls {
-    /// These calls are to run.
+    /// Makes the state of calls of which none has begun.
     #[must_use]
     pub fn required(attempt: Attempt, calls: impl IntoIterator<Item = CallIndex>) -> Self {
         let calls = calls.into_iter().map(|call| (call, ServerCallState::Required)).collect();
         Self { attempt, calls }
     }
 
-    /// The calls that are that far, in the order in which the model made them.
+    /// The calls with that progress, in the order in which the model made them.
     pub fn in_state(&self, state: ServerCallState) -> impl Iterator<Item = CallIndex> {
         self.calls.iter().filter(move |(_, is)| **is == state).map(|(call, _)| *call)
     }
@@ -54,7 +54,7 @@ impl ServerCalls {
         self.calls.contains_key(&call)
     }
 
-    /// A call is that far. False if it was already, or is none of these.
+    /// Records the progress of a call. Returns false if that changes nothing, or the call is none of these.
     fn advance(&mut self, call: CallIndex, state: ServerCallState) -> bool {
         let before = self.calls.get_mut(&call).filter(|before| **before != ServerCallState::Ended);
         before.is_some_and(|before| std::mem::replace(before, state) != state)
@@ -68,8 +68,8 @@ impl Transcript {
         }
     }
 
-    /// A tool began to run. In logs that do not say which calls are this server's, that is what keeps a turn from being
-    /// the last one.
+    /// Records that a tool began to run. In logs that do not list the calls of this server, only this shows that the
+    /// turn is not the last one.
     pub(super) fn tool_started(&mut self, attempt: Attempt, call: CallIndex) {
         match self.server_calls.as_mut().filter(|calls| calls.attempt == attempt) {
             Some(calls) => self.tools_started += u32::from(calls.advance(call, ServerCallState::Started)),
@@ -77,7 +77,8 @@ impl Transcript {
         }
     }
 
-    /// A tool has its output. Where all have theirs and the client has calls to answer too, the turn is the last one.
+    /// Records that a tool has its output. Once all have theirs, the turn is the last one if the client has calls to
+    /// answer too.
     pub(super) fn tool_ended(&mut self, attempt: Attempt, call: CallIndex) {
         let Some(calls) = self.server_calls.as_mut().filter(|calls| calls.attempt == attempt) else { return };
         calls.advance(call, ServerCallState::Ended);

@@ -25,19 +25,19 @@ impl Transcript {
         self.created.as_ref().map(|created| &*created.request)
     }
 
-    /// What the run is held to, once that is known.
+    /// The policy of the run, once it is known.
     #[must_use]
     pub fn run_policy(&self) -> Option<&RunPolicy> {
         self.run_policy.as_deref()
     }
 
-    /// When the response is over at the latest, once that is set.
+    /// The deadline of the response, once it is set.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
 
-    /// Where the response is in its life.
+    /// The status of the response.
     #[must_use]
     pub fn status(&self) -> Status {
         match (&self.ended, &self.attempt, self.request()) {
@@ -53,13 +53,13 @@ impl Transcript {
         self.ended.as_ref()
     }
 
-    /// What settles the ending, once something does.
+    /// The verdict that decides the ending, once there is one.
     #[must_use]
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }
 
-    /// Whether a provider said all that it had to say.
+    /// Whether the response ends because a provider is finished.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.verdict, Some(Verdict::Finished(_)))
@@ -99,7 +99,7 @@ impl Transcript {
         self.calls.values().filter_map(|call| call.usage).reduce(Usage::plus)
     }
 
-    /// What the provider reported last of that attempt, if anything.
+    /// The usage that the provider reported last for that attempt, if any.
     #[must_use]
     pub fn reported_usage(&self, attempt: Attempt) -> Option<Usage> {
         self.calls.get(&attempt).and_then(|call| call.usage)
@@ -139,8 +139,8 @@ fn failure(ending: &Ending) -> Option<ResponseFailure> {
     })
 }
 
-/// The one event that says how a response ended. The contract has no event for cancelled: it is a failed
-/// stream whose response says `cancelled`.
+/// The one event that says how a response ended. The API has no event for cancelled: it is a failed stream whose
+/// response has the status `cancelled`.
 pub(super) fn terminal_event(sequence_number: u64, response: Box<Response>) -> ResponseEvent {
     match response.status {
         Status::Completed => ResponseEvent::Completed { sequence_number, response },

@@ -22,7 +22,7 @@ impl std::fmt::Debug for UnreportedTurn {
 }
 
 impl Transcript {
-    /// The turns in which a model wrote something, and no provider reported what that took.
+    /// The turns in which a model wrote something and no provider reported usage.
     #[must_use]
     pub fn unreported_turns(&self) -> Vec<UnreportedTurn> {
         let mut turns = BTreeMap::new();
@@ -40,7 +40,7 @@ impl Transcript {
     }
 }
 
-/// All that a model wrote, in order, whatever it is part of.
+/// All text that a model wrote, in order: messages, reasoning and arguments alike.
 fn written(items: &[Item]) -> String {
     let mut written = String::new();
     for item in items {

@@ -6,7 +6,7 @@ use antiphon_protocol::{ContentParam, ContentPart, InputPart, OutputText};
 /// Part types of the API that this server can't put into a prompt.
 const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio", "computer_screenshot"];
 
-/// What a user, a developer or the system says.
+/// The content of a message by a user, a developer or the system.
 pub(super) fn client_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
     match content {
         ContentParam::Text(text) => Ok(vec![ContentPart::InputText { text }]),
@@ -17,7 +17,7 @@ pub(super) fn client_parts(content: ContentParam, path: &str) -> Result<Vec<Cont
     }
 }
 
-/// What the model said: written by clients as a text, as the parts that it came in, or as input parts.
+/// The content of a model's message: clients write it as a text, as the parts that it came in, or as input parts.
 pub(super) fn assistant_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
     match content {
         ContentParam::Text(text) => Ok(vec![written(text)]),

@@ -82,7 +82,7 @@ pub(super) fn top_logprobs_of(create: &CreateResponse) -> Result<u8, Violation> 
     u8::try_from(asked).ok().filter(|_| asked <= MAX_TOP_LOGPROBS).ok_or_else(refusal)
 }
 
-/// What else the answer is to hold, each thing once. Who asks for alternatives of tokens wants to have them.
+/// The values of `include`, each once. A request with `top_logprobs` always includes the probabilities.
 pub(super) fn include_of(create: &CreateResponse, top_logprobs: u8) -> Result<Vec<String>, Violation> {
     let given = create.include.as_deref().unwrap_or_default();
     check_include(given)?;

@@ -21,7 +21,7 @@ pub struct ValidatedRequest {
     pub request: Request,
     /// The input, each item with its id.
     pub input: Vec<Item>,
-    /// The most tokens that may come out, where the client said it.
+    /// The limit of output tokens, if the client set one.
     pub max_output_tokens: Option<u32>,
     /// Whether the answer is a stream of events.
     pub stream: bool,

@@ -65,7 +65,7 @@ fn tool_of(keys: &Keys<'_>) -> Result<Tool, Violation> {
     }))
 }
 
-/// That a tool is a function.
+/// Checks that a tool is a function.
 fn check_kind(keys: &Keys<'_>) -> Result<(), Violation> {
     match keys.required_text("type")? {
         "function" => Ok(()),

@@ -8,7 +8,7 @@ use super::Violation;
 use antiphon_protocol::CreateResponse;
 
 pub(super) fn check_unsupported(create: &CreateResponse) -> Result<(), Violation> {
-    // What runs without a client is read later, or by nobody.
+    // A background response that is not stored could never be read.
     refuse_if("background", create.background == Some(true) && create.store == Some(false))?;
     refuse_if("conversation", create.conversation.is_some())?;
     refuse_if("prompt", create.prompt.is_some())?;

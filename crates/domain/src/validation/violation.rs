@@ -18,7 +18,7 @@ pub struct Violation {
 /// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offence {
-    /// A value that is no value of the parameter.
+    /// A value that the parameter can't have.
     Invalid,
     /// A parameter that must be there is not.
     Missing,
@@ -26,7 +26,7 @@ pub enum Offence {
     Unsupported,
     /// It is larger than this server allows.
     TooLarge,
-    /// The response to go on from does not exist.
+    /// The previous response does not exist.
     PreviousNotFound,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Debug for Violation {
 }
 
 impl Violation {
-    /// A value that is no value of the parameter.
+    /// A value that the parameter can't have.
     #[must_use]
     pub fn invalid(param: impl Into<String>, why: impl fmt::Display) -> Self {
         let param = param.into();
@@ -69,7 +69,7 @@ impl Violation {
         Self { param, offence: Offence::TooLarge, message }
     }
 
-    /// The response to go on from does not exist.
+    /// The previous response does not exist.
     #[must_use]
     pub fn previous_not_found(id: impl fmt::Display) -> Self {
         Self {

@@ -21,7 +21,7 @@ pub struct CreateResponse {
     pub input: Option<Input>,
     /// Instructions of this request alone.
     pub instructions: Option<String>,
-    /// The response to go on from.
+    /// The response to continue.
     pub previous_response_id: Option<String>,
     /// The client's own notes.
     pub metadata: Option<BTreeMap<String, String>>,
@@ -37,7 +37,7 @@ pub struct CreateResponse {
     pub store: Option<bool>,
     /// Whether the answer is a stream of events; false if not given.
     pub stream: Option<bool>,
-    /// How the stream is to be.
+    /// The options of the stream.
     pub stream_options: Option<StreamOptions>,
     /// Deprecated by OpenAI; echoed.
     pub user: Option<String>,
@@ -51,7 +51,7 @@ pub struct CreateResponse {
     pub service_tier: Option<String>,
     /// Whether to run without a client.
     pub background: Option<bool>,
-    /// The conversation to go on in.
+    /// The conversation to continue.
     pub conversation: Option<Value>,
     /// A prompt template.
     pub prompt: Option<Value>,
@@ -80,7 +80,7 @@ pub struct CreateResponse {
 }
 
 impl CreateResponse {
-    /// A request that says a text to a model and leaves everything else at its default.
+    /// A request with a text as its input and everything else at its default.
     #[must_use]
     pub fn text(model: impl Into<String>, text: impl Into<String>) -> Self {
         Self { model: Some(model.into()), input: Some(Input::Text(text.into())), ..Self::default() }
@@ -97,7 +97,7 @@ impl fmt::Debug for CreateResponse {
     }
 }
 
-/// How a stream is to be.
+/// The options of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamOptions {

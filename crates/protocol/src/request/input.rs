@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Input {
-    /// What the user says.
+    /// A text by the user.
     Text(String),
     /// Items of a conversation, oldest first.
     Items(Vec<InputItem>),
@@ -25,19 +25,19 @@ pub struct InputItem {
     /// The client's id of the item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Whether the item is whole.
+    /// Whether the item is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Who speaks, in a message.
+    /// The role of a message's author.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Which part of an answer a message of the model's was: `commentary` or `final_answer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// What is said or thought.
+    /// The content of a message or reasoning item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<ContentParam>,
-    /// The function call that is meant.
+    /// The id of the function call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call_id: Option<String>,
     /// The function.
@@ -46,13 +46,13 @@ pub struct InputItem {
     /// The function's arguments, JSON as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<ContentParam>,
-    /// What the function answered.
+    /// The output of the function.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<ContentParam>,
-    /// Summaries of a thought.
+    /// Summaries of the reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<ContentParam>,
-    /// A thought that only its provider can read.
+    /// Reasoning in a form that only its provider can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted_content: Option<String>,
 }
@@ -86,7 +86,7 @@ pub struct InputPart {
 
 macro_rules! hidden {
     ($($name:ident),*) => {$(
-        // What clients say is content, and content is in no log.
+        // What clients send is content, and content is in no log.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name)).finish_non_exhaustive()

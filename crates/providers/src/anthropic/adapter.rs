@@ -13,7 +13,7 @@ use crate::http::{Decode, Dialect, HttpUpstream};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::{Request, Timeouts};
 
-/// The version of the protocol that is spoken; the provider keeps old ones as they were.
+/// The version of the protocol; the provider keeps old versions unchanged.
 const VERSION: &str = "2023-06-01";
 
 /// A provider that speaks Anthropic's Messages API.
@@ -29,7 +29,7 @@ impl Anthropic {
         Self::with_thinking_form(options, ThinkingForm::default())
     }
 
-    /// The same, for models that want to be told in another form how much to think.
+    /// As [`new`](Self::new), for models that take the amount of thinking in another form.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -63,7 +63,8 @@ impl Provider for Anthropic {
     }
 }
 
-/// How models are told to think: those since Claude Opus 4.7 refuse the older form, and those before 4.6 know no other.
+/// The form in which thinking is asked for: models since Claude Opus 4.7 refuse the older form, and those before 4.6
+/// know no other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThinkingForm {

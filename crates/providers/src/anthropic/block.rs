@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 128;
 /// The longest id that is taken, in bytes.
 pub(super) const LONGEST_ID: usize = 256;
 
-/// In front of the kinds of blocks that this server does not know.
+/// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
 
 /// A block that was started.
@@ -47,9 +47,9 @@ pub(super) enum OpenBlock {
 
 /// What is known of a call whose block was stopped.
 pub(super) enum StoppedBlock {
-    /// No call, or one that is settled: whole and told to be so, or broken.
+    /// No call, or one that is settled: complete and reported so, or broken.
     Settled,
-    /// A call without arguments. Whether it was cut before them, the next event tells.
+    /// A call without arguments. The next event shows whether it was cut before them.
     WithoutArguments(CallIndex),
 }
 
@@ -96,7 +96,7 @@ impl OpenBlock {
         }
     }
 
-    /// Takes a piece of the block. Pieces of kinds that are not known are nothing.
+    /// Takes a piece of the block. Pieces of unknown kinds are ignored.
     pub(super) fn delta(&mut self, delta: BlockDelta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         match (self, delta) {
             (Self::Text { said }, BlockDelta::TextDelta { text }) => {
@@ -131,7 +131,8 @@ impl OpenBlock {
         Ok(())
     }
 
-    /// The block is over. Parts of one message, but thoughts of their own: each has its own seal.
+    /// Ends the block. Text blocks are parts of one message; each thinking block is a reasoning item of its own, since
+    /// it has its own signature.
     pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
         match self {
             Self::Text { said } => events.extend(said.then_some(ProviderEvent::ContentPartFinished)),
@@ -156,8 +157,8 @@ impl OpenBlock {
     }
 }
 
-/// A limit of the output cuts the model anywhere, and its block is stopped all the same: only arguments that are
-/// JSON are whole.
+/// The output limit can cut the model anywhere, and its block is stopped all the same: only arguments that are JSON
+/// are complete.
 fn stop_call(
     call: CallIndex,
     arguments: String,

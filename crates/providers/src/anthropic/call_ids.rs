@@ -10,9 +10,9 @@ const HASH_BYTES: usize = 16;
 
 /// Gives each call of a conversation an id that the protocol takes and that no other call of it has.
 ///
-/// An id that fits is kept. One with other characters (other providers made it), and one that was there before
-/// (some servers count from the start in each answer), is replaced by a hash of it and of how often it was there:
-/// the same conversation always gets the same ids.
+/// An id that fits is kept. One with other characters (made by another provider), and one that came before (some
+/// servers count from the start in each answer), is replaced by a hash of it and of how often it came: the same
+/// conversation always gets the same ids.
 #[derive(Default)]
 pub(super) struct AnthropicCallIds<'a> {
     seen: HashMap<&'a str, u64>,

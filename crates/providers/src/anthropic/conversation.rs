@@ -8,22 +8,22 @@ use super::{call_ids::AnthropicCallIds, seal::Seal};
 use antiphon_domain::{CallPairs, Prompt, UNANSWERED_CALL};
 use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
 
-/// What the whole conversation comes to.
+/// The whole conversation in the protocol's form.
 pub(super) struct AnthropicConversation<'a> {
     /// Instructions and the messages of developers, in order, with an empty line between them.
     pub(super) system: Option<String>,
-    /// The turns. Neighbours have different speakers, and none is empty.
+    /// The turns. Adjacent ones have different roles, and none is empty.
     pub(super) turns: Vec<ConversationTurn<'a>>,
 }
 
-/// What one side says until the other does.
+/// One turn: the blocks of one role until those of the other.
 #[derive(Serialize)]
 pub(super) struct ConversationTurn<'a> {
     role: TurnRole,
     content: Vec<MessageBlock<'a>>,
 }
 
-/// The protocol has no other.
+/// The roles of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum TurnRole {
@@ -80,16 +80,16 @@ impl<'a> AnthropicConversation<'a> {
                 Item::Message(message) => match message.role {
                     Role::Developer | Role::System => system.extend(texts(message)),
                     Role::User => {
-                        texts(message).for_each(|text| writer.say(TurnRole::User, MessageBlock::Text { text }))
+                        texts(message).for_each(|text| writer.add(TurnRole::User, MessageBlock::Text { text }))
                     }
                     Role::Assistant => {
-                        texts(message).for_each(|text| writer.say(TurnRole::Assistant, MessageBlock::Text { text }));
+                        texts(message).for_each(|text| writer.add(TurnRole::Assistant, MessageBlock::Text { text }));
                     }
                 },
                 Item::FunctionCall(call) => writer.call(position, call),
                 Item::FunctionCallOutput(_) => writer.output(position),
                 Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought)),
-                // Its provider alone would know what it is.
+                // Only its own provider could read such an item.
                 Item::Other(_) => {}
             }
         }
@@ -97,8 +97,8 @@ impl<'a> AnthropicConversation<'a> {
         Self { system: (!system.is_empty()).then(|| system.join("\n\n")), turns: writer.finish() }
     }
 
-    /// Whether the model can think before it goes on. It cannot where it goes on from its own words, nor where it
-    /// goes on from answers to calls that it made without a thought: the protocol refuses both.
+    /// Whether thinking can be asked for. The protocol refuses it if the model continues its own text, or continues
+    /// from answers to calls that it made without thinking.
     pub(super) fn takes_a_thought(&self) -> bool {
         let asks = |turn: &ConversationTurn<'_>| turn.role == TurnRole::User && !turn.begins_with_a_result();
         let work = self.turns.iter().rposition(asks).map_or(0, |asked| asked + 1);
@@ -121,7 +121,7 @@ impl ConversationTurn<'_> {
 struct ConversationWriter<'a> {
     turns: Vec<ConversationTurn<'a>>,
     pairs: CallPairs<'a>,
-    /// Thoughts that wait for what they led to: a turn cannot end with one.
+    /// Thinking blocks that wait for the block that follows them: a turn cannot end with one.
     thoughts: Vec<MessageBlock<'a>>,
     /// The calls of the turn that is being written.
     calls: Vec<WrittenCall<'a>>,
@@ -140,18 +140,18 @@ impl<'a> ConversationWriter<'a> {
         Self { turns: Vec::new(), pairs, thoughts: Vec::new(), calls: Vec::new(), ids: AnthropicCallIds::default() }
     }
 
-    fn say(&mut self, speaker: TurnRole, block: MessageBlock<'a>) {
-        match speaker {
+    fn add(&mut self, role: TurnRole, block: MessageBlock<'a>) {
+        match role {
             TurnRole::User => {
                 self.answer_calls();
                 self.thoughts.clear();
-                self.push(speaker, block);
+                self.push(role, block);
             }
             TurnRole::Assistant => {
                 for thought in std::mem::take(&mut self.thoughts) {
-                    self.push(speaker, thought);
+                    self.push(role, thought);
                 }
-                self.push(speaker, block);
+                self.push(role, block);
             }
         }
     }
@@ -160,10 +160,11 @@ impl<'a> ConversationWriter<'a> {
         let id = self.ids.next(&call.call_id);
         self.calls.push(WrittenCall { id: id.clone(), position, output: self.pairs.output_of(position) });
         let input = ToolInput(object(&call.arguments));
-        self.say(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input });
+        self.add(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input });
     }
 
-    /// The output at this position belongs here, or has been given already, right behind its call.
+    /// Writes the outputs of the turn's calls if the output at this position is one of them. Any other was written
+    /// already, right behind its call.
     fn output(&mut self, position: usize) {
         let call = self.pairs.position_of_call(position);
         if call.is_some_and(|answered| self.calls.iter().any(|call| call.position == answered)) {
@@ -171,7 +172,7 @@ impl<'a> ConversationWriter<'a> {
         }
     }
 
-    /// Ends the model's turn with the answers to its calls, in the order of the calls.
+    /// Ends the model's turn with the outputs of its calls, in the order of the calls.
     fn answer_calls(&mut self) {
         for WrittenCall { id: tool_use_id, output, .. } in std::mem::take(&mut self.calls) {
             self.thoughts.clear();
@@ -192,7 +193,7 @@ impl<'a> ConversationWriter<'a> {
 
     fn finish(mut self) -> Vec<ConversationTurn<'a>> {
         self.answer_calls();
-        // The protocol refuses to go on from white space.
+        // The protocol refuses a last message that ends with white space.
         if let Some(ConversationTurn { role: TurnRole::Assistant, content }) = self.turns.last_mut()
             && let Some(MessageBlock::Text { text }) = content.last_mut()
         {
@@ -202,12 +203,12 @@ impl<'a> ConversationWriter<'a> {
     }
 }
 
-/// What a message says; the protocol takes no text without a word.
+/// The texts of a message; the protocol takes none that are blank.
 fn texts(message: &Message) -> impl Iterator<Item = &str> {
     message.content.iter().filter_map(text).filter(|text| has_words(text))
 }
 
-/// A refusal is what the model said, like anything else.
+/// A refusal is sent as text of the model.
 fn text(part: &ContentPart) -> Option<&str> {
     match part {
         ContentPart::InputText { text } => Some(text),
@@ -225,7 +226,7 @@ fn object(arguments: &str) -> Option<&RawValue> {
     serde_json::from_str(arguments).ok().filter(|value: &&RawValue| value.get().starts_with('{'))
 }
 
-/// The thought in the provider's own form, if it is one of this provider's.
+/// The reasoning in the provider's own form, if it came from this provider.
 fn sealed(thought: &Reasoning) -> Option<MessageBlock<'_>> {
     match Seal::read(thought.encrypted_content.as_deref()?)? {
         Seal::Signature(signature) => {

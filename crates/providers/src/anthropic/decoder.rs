@@ -95,7 +95,7 @@ impl AnthropicDecoder {
         let id = id.filter(|id| !id.is_empty());
         let provider_response_id = id.map(|id| word(id, LONGEST_ID, "a message without a proper id")).transpose()?;
         self.started = true;
-        // Says what the prompt cost; what is said of the output is not all.
+        // The usage of the prompt; its count of the output is not final.
         self.counts = usage.unwrap_or_default();
         events.push(ProviderEvent::Opened { provider_response_id });
         Ok(())
@@ -153,7 +153,7 @@ impl AnthropicDecoder {
         Ok(())
     }
 
-    /// The call without arguments was meant so.
+    /// Completes a call that has no arguments.
     fn settle(&mut self, events: &mut Vec<ProviderEvent>) {
         let call = self.unsettled.take();
         events.extend(call.map(|call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }));
@@ -195,7 +195,7 @@ fn finish(reason: String) -> Result<FinishReason, Error> {
         "max_tokens" | "model_context_window_exceeded" => Ok(FinishReason::Length),
         "tool_use" => Ok(FinishReason::ToolCalls),
         "refusal" => Ok(FinishReason::ContentFilter),
-        // `pause_turn` among them: only tools of the provider's own, which are never asked for, make it pause.
+        // `pause_turn` is among these: it comes only with the provider's own tools, which are never asked for.
         _ => word(reason, LONGEST_REASON, "a reason to finish that is no word").map(FinishReason::Other),
     }
 }

@@ -34,7 +34,7 @@ pub(super) enum AnthropicEvent {
         #[serde(default)]
         error: Value,
     },
-    /// The protocol reserves the right to have more.
+    /// Any other event: the protocol reserves the right to add some.
     #[serde(other)]
     Unknown,
 }
@@ -76,7 +76,7 @@ pub(super) struct MessageChange {
     pub(super) stop_reason: Option<String>,
 }
 
-/// Counts of tokens. Each is cumulative; one that is not there is as it was.
+/// Counts of tokens. Each is cumulative; one that is missing has not changed.
 #[derive(Clone, Copy, Default, Deserialize)]
 pub(super) struct TokenCounts {
     #[serde(default)]
@@ -98,7 +98,7 @@ struct OutputCounts {
 }
 
 impl TokenCounts {
-    /// These counts, and the earlier ones where there is none.
+    /// Returns these counts, with the earlier ones where one is missing.
     pub(super) fn after(self, earlier: Self) -> Self {
         Self {
             input_tokens: self.input_tokens.or(earlier.input_tokens),
@@ -109,8 +109,8 @@ impl TokenCounts {
         }
     }
 
-    /// None where nothing is said of the output. What went through the cache is no part of the protocol's own
-    /// count of the input.
+    /// None if the output was not counted. The protocol's own count of the input does not include what was read from
+    /// the cache or written to it.
     pub(super) fn usage(self) -> Option<Usage> {
         let output_tokens = self.output_tokens?;
         let cached_tokens = self.cache_read_input_tokens.unwrap_or_default();

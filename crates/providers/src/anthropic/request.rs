@@ -1,4 +1,4 @@
-//! The body of a request, built from nothing out of what the port asks.
+//! The body of a request, built from the port's request alone.
 
 use std::collections::BTreeSet;
 
@@ -124,8 +124,7 @@ impl<'a> AnthropicBody<'a> {
     }
 }
 
-/// What the request asks for and the protocol has no form for. Leaving it out would be an answer to another
-/// question.
+/// The first parameter that the protocol has no form for. Leaving it out would answer another request.
 pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
     if request.wanted_logprobs().is_some() {
         return Some("top_logprobs");
@@ -135,7 +134,7 @@ pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
     }
     match request.text.verbosity {
         Some(Verbosity::Low | Verbosity::High) => return Some("text.verbosity"),
-        // What it does anyway.
+        // The default of the protocol.
         Some(Verbosity::Medium) | None => {}
     }
     match request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()) {
@@ -144,8 +143,8 @@ pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// The tools that may be called. The protocol wants tools wherever the conversation has calls: where none may be
-/// called, those that were are named.
+/// The tools that may be called. The protocol wants tools wherever the conversation has calls: if none may be called,
+/// those that were called are sent.
 fn tools<'a>(request: &'a Request, prompt: &'a Prompt) -> Vec<ToolParam<'a>> {
     let tools = request.callable_tools();
     if tools.is_empty() {
@@ -176,7 +175,7 @@ fn tool(tool: &Tool) -> ToolParam<'_> {
     ToolParam { name, description: description.as_deref(), input_schema: input_schema(parameters.as_ref()) }
 }
 
-/// The protocol wants to be told that arguments are an object, even where nothing else is said of them.
+/// The protocol requires the schema of arguments to be that of an object, even if it says nothing else.
 fn input_schema(parameters: Option<&Value>) -> Value {
     match parameters {
         None | Some(Value::Null) => json!({ "type": "object" }),
@@ -209,8 +208,8 @@ fn effort(request: &Request) -> Option<&str> {
     request.reasoning.as_ref()?.effort.as_deref().filter(|effort| share(effort).is_some())
 }
 
-/// None where the model is not to think, where a call is forced, which the protocol lets no thought precede, and
-/// where the output has no room for the least thought.
+/// None if the model is not to think, if a call is forced (the protocol then allows no thinking), and if the output
+/// has no room for the least thinking.
 fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
     let is_forced = match &request.tool_choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => {
@@ -232,7 +231,7 @@ fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
     }
 }
 
-/// How much of the output may be thought, in eighths.
+/// The share of the output that may be thinking, in eighths.
 fn share(effort: &str) -> Option<u32> {
     match effort {
         "low" => Some(2),
@@ -252,7 +251,7 @@ fn output_config(request: &Request, form: ThinkingForm) -> Option<OutputConfig> 
     (effort.is_some() || format.is_some()).then_some(OutputConfig { effort, format })
 }
 
-/// The schema's name and strictness have no place here: the text always follows the schema.
+/// The protocol has no fields for the schema's name and strictness: the text always follows the schema.
 fn output_format(format: &TextFormat) -> Option<OutputFormat> {
     let TextFormat::JsonSchema { schema, description, .. } = format else { return None };
     let mut schema = schema.clone();

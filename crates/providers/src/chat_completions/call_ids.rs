@@ -6,12 +6,13 @@ use crate::ProviderRequest;
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Item;
 
-/// Makes ids that depend on nothing but the request and the call's place in its answer, so that the same bytes give
+/// Makes ids that depend on nothing but the request and the call's position in its answer, so that the same bytes give
 /// the same events.
 pub(super) struct ChatCallIds(Uuid);
 
 impl ChatCallIds {
-    /// For the answer to that request. The calls of its prompt count too: in a conversation no id may come twice.
+    /// Makes the ids for the answer to that request. They differ from those in its prompt: in a conversation no id may
+    /// come twice.
     pub(super) fn of(asked: &ProviderRequest) -> Self {
         let mut name = asked.request_id.clone();
         for item in &asked.prompt.items {

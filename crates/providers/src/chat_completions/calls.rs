@@ -1,7 +1,7 @@
 //! Puts the pieces of tool calls together.
 //!
-//! By the protocol a call has an index, the first piece of it an id and the name, and all pieces some of the
-//! arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
+//! In the protocol each piece of a call has its index, the first piece has the id and the name, and all pieces have
+//! parts of the arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
 
 use super::call_ids::ChatCallIds;
 use super::chunk::{CallDelta, FunctionDelta};
@@ -33,8 +33,8 @@ struct StreamedCall {
     held: String,
     arguments_bytes: usize,
     arguments: JsonExtent,
-    /// Whether the port knows of it.
-    told: bool,
+    /// Whether the call was reported.
+    reported: bool,
 }
 
 /// A piece of a call. None of the texts is empty.
@@ -56,7 +56,7 @@ impl StreamedCalls {
         self.calls.len()
     }
 
-    /// Takes a piece. A call is told of with its first arguments: until then its name can grow.
+    /// Takes a piece. A call is reported with its first arguments: until then its name can grow.
     ///
     /// # Errors
     /// [`Error::Protocol`] where a bound is passed.
@@ -69,35 +69,35 @@ impl StreamedCalls {
         let Some(call) = self.calls.get_mut(place) else { return Ok(()) };
         if let Some(text) = call.absorb(piece)? {
             events.push(arguments(place, text));
-        } else if argued && !call.name.is_empty() && !call.told {
-            // Calls begin in the order in which they were named.
-            self.tell_named(place + 1, events);
+        } else if argued && !call.name.is_empty() && !call.reported {
+            // Calls are reported in the order in which they began.
+            self.report_named(place + 1, events);
         }
         Ok(())
     }
 
-    /// Something else is said: what is known of calls comes first.
+    /// Reports the calls that have names, before other output follows.
     pub(super) fn make_way(&mut self, events: &mut Vec<ProviderEvent>) {
-        self.tell_named(self.calls.len(), events);
+        self.report_named(self.calls.len(), events);
     }
 
-    /// The provider is finished. Calls without arguments are told of now.
+    /// Ends the answer of a provider that is finished. Calls without arguments are reported now.
     ///
     /// # Errors
     /// [`Error::Protocol`] for a call that has no name, unless the answer was cut there.
     pub(super) fn finish(&mut self, reason: &FinishReason, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        self.tell_named(self.calls.len(), events);
+        self.report_named(self.calls.len(), events);
         let cut = match reason {
             FinishReason::Length | FinishReason::ContentFilter => true,
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => false,
         };
-        if !cut && self.calls.iter().any(|call| !call.told) {
+        if !cut && self.calls.iter().any(|call| !call.reported) {
             return Err(Error::Protocol { what: "a tool call without a name" });
         }
         Ok(())
     }
 
-    /// The call that the piece goes on with.
+    /// The call that the piece belongs to.
     fn find(&self, piece: &CallPiece) -> Option<usize> {
         let last = || self.calls.len().checked_sub(1);
         let known = |is_it: &dyn Fn(&StreamedCall) -> bool| self.calls.iter().rposition(is_it);
@@ -123,15 +123,15 @@ impl StreamedCalls {
         Ok(place)
     }
 
-    /// Tells of the calls up to there that have names.
-    fn tell_named(&mut self, end: usize, events: &mut Vec<ProviderEvent>) {
+    /// Reports the calls before position `end` that have names.
+    fn report_named(&mut self, end: usize, events: &mut Vec<ProviderEvent>) {
         for place in 0..end {
-            if self.calls.get(place).is_none_or(|call| call.told || call.name.is_empty()) {
+            if self.calls.get(place).is_none_or(|call| call.reported || call.name.is_empty()) {
                 continue;
             }
             let call_id = self.id(place);
             let Some(call) = self.calls.get_mut(place) else { return };
-            call.told = true;
+            call.reported = true;
             events.push(ProviderEvent::FunctionCallStarted { call: number(place), call_id, name: call.name.clone() });
             let held = std::mem::take(&mut call.held);
             if !held.is_empty() {
@@ -140,16 +140,16 @@ impl StreamedCalls {
         }
     }
 
-    /// The id that the provider gave, if no call that was told of has it.
+    /// The id that the provider gave, if no reported call has it; else one of this server's.
     fn id(&self, place: usize) -> String {
         let given = self.calls.get(place).and_then(|call| call.id.as_ref());
-        let is_taken = |id: &&String| self.calls.iter().any(|call| call.told && call.id.as_ref() == Some(id));
+        let is_taken = |id: &&String| self.calls.iter().any(|call| call.reported && call.id.as_ref() == Some(id));
         given.filter(|id| !is_taken(id)).cloned().unwrap_or_else(|| self.ids.make(number(place)))
     }
 }
 
 impl StreamedCall {
-    /// Whether the piece begins another call, though index, id or place are this one's.
+    /// Whether the piece begins another call, although its index or position are those of this one.
     fn is_left_for(&self, piece: &CallPiece) -> bool {
         let is_same = self.id.is_some() && self.id == piece.id;
         let is_other = self.id.is_some() && piece.id.is_some() && !is_same;
@@ -157,7 +157,7 @@ impl StreamedCall {
         match &piece.name {
             _ if is_same => false,
             Some(_) if is_other => true,
-            // Said again, with nothing to it.
+            // A repeated name without anything new.
             Some(name) if argued && *name == self.name && piece.arguments.is_none() => false,
             Some(_) if piece.index.is_none() => !self.name.is_empty(),
             Some(name) => argued && !self.name.is_empty() && (*name != self.name || self.arguments.is_whole()),
@@ -166,11 +166,11 @@ impl StreamedCall {
         }
     }
 
-    /// Takes the piece in; gives back arguments that can be passed on at once.
+    /// Adds the piece; returns arguments that can be passed on at once.
     fn absorb(&mut self, piece: CallPiece) -> Result<Option<String>, Error> {
         let CallPiece { index, id, name, arguments } = piece;
         self.index = self.index.or(index);
-        if !self.told {
+        if !self.reported {
             if self.id.is_none() {
                 self.id = id;
             }
@@ -184,7 +184,7 @@ impl StreamedCall {
         self.arguments_bytes += text.len();
         bound(self.arguments_bytes, LONGEST_ARGUMENTS, "the arguments of a tool call are too long")?;
         self.arguments.follow(&text);
-        if self.told {
+        if self.reported {
             return Ok(Some(text));
         }
         self.held.push_str(&text);

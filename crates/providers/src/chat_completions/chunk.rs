@@ -45,7 +45,7 @@ pub(super) struct ChunkDelta {
     pub(super) function_call: Option<FunctionDelta>,
 }
 
-/// What is said, as text or in parts.
+/// The content, as text or in parts.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum DeltaContent {
@@ -53,14 +53,14 @@ pub(super) enum DeltaContent {
     Parts(Vec<DeltaPart>),
 }
 
-/// A part of what is said.
+/// A part of the content.
 #[derive(Deserialize)]
 pub(super) struct DeltaPart {
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
     pub(super) text: Option<String>,
     pub(super) refusal: Option<String>,
-    /// Mistral's thoughts.
+    /// Mistral's form of reasoning.
     pub(super) thinking: Option<DeltaContent>,
 }
 
@@ -117,13 +117,12 @@ struct Extension {
 }
 
 impl Chunk {
-    /// None for what has not the form of a chunk. Only objects have: a list would be read as the fields in their
-    /// order.
+    /// Reads a chunk; none for anything but an object, since serde would read a list as the fields in their order.
     pub(super) fn parse(data: &str) -> Option<Self> {
         data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
     }
 
-    /// Whether the chunk as a whole is an error, in any of the shapes that are about.
+    /// Whether the chunk as a whole is an error, in any of the forms that servers use.
     pub(super) fn is_error(&self) -> bool {
         self.error.is_some()
             || self.object.as_deref() == Some("error")
@@ -138,7 +137,7 @@ impl Chunk {
     }
 }
 
-/// What an error is about that stands in `data`: the object under `error`, or all of it.
+/// The kind of the error in `data`: that of the object under `error`, or of all of it.
 pub(super) fn reported(data: &str) -> Report {
     let Ok(document) = serde_json::from_str::<Value>(data) else { return Report::default() };
     report_of(document.get("error").filter(|error| !error.is_null()).unwrap_or(&document))
@@ -155,7 +154,7 @@ impl DeltaContent {
 }
 
 impl LogProbs {
-    /// Those of the text; the ones of a refusal have no place in a response.
+    /// The probabilities of the text; a response can't hold those of a refusal.
     pub(super) fn of_text(self) -> Vec<LogProb> {
         self.content.into_iter().flatten().map(TokenLogProb::known).collect()
     }

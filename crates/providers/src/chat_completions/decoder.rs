@@ -22,7 +22,7 @@ pub(super) struct ChatDecoder {
     finished: bool,
 }
 
-/// What the answer may hold beside words.
+/// The optional parts that the answer may have.
 struct Wanted {
     calls: bool,
     logprobs: bool,
@@ -58,7 +58,7 @@ impl Decode for ChatDecoder {
 }
 
 impl ChatDecoder {
-    /// For the answer to that request.
+    /// Makes the decoder of the answer to that request.
     pub(super) fn new(asked: &ProviderRequest) -> Self {
         let request = &asked.request;
         Self {
@@ -82,7 +82,7 @@ impl ChatDecoder {
         Ok(())
     }
 
-    /// Some servers report with every chunk; what says nothing new is not passed on.
+    /// Some servers report usage with every chunk; a repeated report is not passed on.
     fn report_usage(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) {
         if let Some(usage) = chunk.take_usage().filter(|usage| self.usage != Some(*usage)) {
             self.usage = Some(usage);
@@ -124,7 +124,7 @@ impl ChatDecoder {
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta)?;
         let words = delta.take_words();
-        // Those of thoughts and calls have no place in a response.
+        // A response can't hold the probabilities of reasoning and calls.
         let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
             self.text.score(logprobs.map(LogProbs::of_text).unwrap_or_default());
@@ -143,17 +143,17 @@ impl ChatDecoder {
     }
 
     fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
-        let is_heard = match &words {
-            ChatWords::Text(text) => self.text.is_heard(text),
+        let is_visible = match &words {
+            ChatWords::Text(text) => self.text.is_visible(text),
             ChatWords::Sealed(_) => self.wanted.sealed,
             ChatWords::Thought(_) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
         };
-        if is_heard {
+        if is_visible {
             self.calls.make_way(events);
         }
         match words {
-            ChatWords::Text(text) => self.text.say(&text, events),
-            ChatWords::Sealed(encrypted_content) if is_heard => {
+            ChatWords::Text(text) => self.text.push(&text, events),
+            ChatWords::Sealed(encrypted_content) if is_visible => {
                 self.text.think();
                 events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
             }
@@ -186,7 +186,7 @@ fn pieces(delta: &mut ChunkDelta) -> Result<Vec<CallPiece>, Error> {
     Ok(pieces)
 }
 
-/// Words for an inference that broke off are errors: what was said is not all.
+/// Finish reasons that stand for an aborted inference are errors: the answer is not complete.
 fn finish(reason: String) -> Result<FinishReason, Error> {
     match reason.as_str() {
         "stop" => Ok(FinishReason::Stop),

@@ -1,4 +1,4 @@
-//! The conversation, as the protocol wants it told.
+//! The conversation in the form that the protocol expects.
 //!
 //! Items come in the order in which things happened. Servers of this protocol want the answers to the calls of a
 //! message right behind it, one for each call and nothing in between, and refuse anything else.
@@ -74,8 +74,8 @@ pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
             Item::Message(message) => conversation.message(message),
             Item::FunctionCall(call) => conversation.call(position, call),
             Item::FunctionCallOutput(_) => conversation.output(position),
-            // A thought is the model's own, and the protocol has no agreed place to give it back: some servers
-            // refuse a request that tries, others put the thought into the prompt as if it had been said.
+            // The protocol has no agreed field for giving reasoning back: some servers refuse a request that has it,
+            // others put it into the prompt as if it were text.
             Item::Reasoning(_) | Item::Other(_) => {}
         }
     }
@@ -93,7 +93,7 @@ enum ChatEntry<'a> {
     Other(ChatMessage<'a>),
 }
 
-/// What the model said in one go.
+/// One message of the model: its text, and the calls right behind it.
 #[derive(Default)]
 struct AssistantTurn<'a> {
     content: Option<String>,
@@ -116,7 +116,7 @@ impl<'a> ChatConversation<'a> {
             Role::Developer | Role::System => ChatEntry::Other(ChatMessage::System { content: content() }),
             Role::User => ChatEntry::Other(ChatMessage::User { content: content() }),
             Role::Assistant => match (joined(message, text), joined(message, refusal)) {
-                // It was cut before its first word.
+                // The message was cut before any text.
                 (None, None) => return,
                 (content, refusal) => {
                     ChatEntry::Assistant(AssistantTurn { content, refusal, ..AssistantTurn::default() })
@@ -129,7 +129,8 @@ impl<'a> ChatConversation<'a> {
         let call = PairedCall { position, call, output: self.pairs.output_of(position) };
         match self.entries.last_mut() {
             Some(ChatEntry::Assistant(turn)) if !turn.is_answered => turn.calls.push(call),
-            // A call that follows an output was made in the light of it.
+            // A call that follows an output was made with that output in the prompt, so it belongs to the next
+            // message.
             Some(ChatEntry::Assistant(_) | ChatEntry::Other(_)) | None => {
                 let turn = AssistantTurn { calls: vec![call], ..AssistantTurn::default() };
                 self.entries.push(ChatEntry::Assistant(turn));

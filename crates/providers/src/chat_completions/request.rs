@@ -1,4 +1,4 @@
-//! The body of a request, built from nothing out of what the port asks.
+//! The body of a request, built from the port's request alone.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -107,7 +107,7 @@ impl<'a> ChatBody<'a> {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
         };
-        // Servers refuse words about tools where there are none.
+        // Servers refuse tool options in a request without tools.
         let tools = request.callable_tools();
         let has_tools = !tools.is_empty();
         Self {
@@ -137,10 +137,10 @@ fn tool(tool: &Tool) -> ChatTool<'_> {
     ChatTool { function: ChatFunction { name, description, parameters, strict: *strict } }
 }
 
-/// None for what every server does of itself.
+/// None for what every server does by default.
 fn tool_choice(choice: &ToolChoice) -> Option<ChatToolChoice<'_>> {
     match choice {
-        // Tools that may not be called are not in the request, so that only the mode is left to say.
+        // Tools that may not be called are not in the request, so only the mode is left to send.
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => match mode {
             ToolMode::Auto => None,
             ToolMode::None | ToolMode::Required => Some(ChatToolChoice::Mode(*mode)),

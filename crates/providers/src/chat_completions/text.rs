@@ -4,7 +4,7 @@ use crate::ProviderEvent;
 use antiphon_protocol::LogProb;
 
 /// Passes text on, but for white space at the beginning of a message: some servers send a line break or two between
-/// a thought and a call, and a message of nothing else would be one that the model never wrote.
+/// reasoning and a call, which must not become a message of its own.
 #[derive(Default)]
 pub(super) struct ChatText {
     /// Whether the message has begun that the next piece belongs to.
@@ -16,19 +16,19 @@ pub(super) struct ChatText {
 }
 
 impl ChatText {
-    /// Takes probabilities of text that comes with them or later.
+    /// Adds probabilities of text that comes with them or later.
     pub(super) fn score(&mut self, logprobs: Vec<LogProb>) {
         self.logprobs.extend(logprobs);
     }
 
-    /// Whether a piece is the beginning of a message, or goes on with one.
-    pub(super) fn is_heard(&self, text: &str) -> bool {
+    /// Whether a piece begins a message or continues one.
+    pub(super) fn is_visible(&self, text: &str) -> bool {
         self.begun || !text.trim_start().is_empty()
     }
 
     /// Takes a piece of text.
-    pub(super) fn say(&mut self, text: &str, events: &mut Vec<ProviderEvent>) {
-        self.begun = self.is_heard(text);
+    pub(super) fn push(&mut self, text: &str, events: &mut Vec<ProviderEvent>) {
+        self.begun = self.is_visible(text);
         self.held.push_str(text);
         if self.begun {
             let (text, logprobs) = (std::mem::take(&mut self.held), std::mem::take(&mut self.logprobs));
@@ -36,17 +36,17 @@ impl ChatText {
         }
     }
 
-    /// A refusal is a part of the message: what follows it does not begin one.
+    /// Notes a refusal, which is part of the message: what follows it does not begin one.
     pub(super) fn refuse(&mut self) {
         self.begun = true;
     }
 
-    /// A thought ends the message. White space from before it can still be the beginning of the next.
+    /// Notes reasoning, which ends the message. White space from before it can still be the beginning of the next.
     pub(super) fn think(&mut self) {
         self.begun = false;
     }
 
-    /// A call, or the end, ends the message and is no beginning of another.
+    /// Notes a call or the end of the answer, which ends the message. White space from before it is dropped.
     pub(super) fn end(&mut self) {
         *self = Self::default();
     }

@@ -51,19 +51,19 @@ impl ChunkUsage {
         Some(Usage {
             input_tokens,
             input_tokens_details: InputTokensDetails {
-                cached_tokens: told(cached.into_iter().chain([self.cache_read_input_tokens])),
-                cache_write_tokens: told(written),
+                cached_tokens: first_count(cached.into_iter().chain([self.cache_read_input_tokens])),
+                cache_write_tokens: first_count(written),
             },
             output_tokens,
             output_tokens_details: OutputTokensDetails {
-                reasoning_tokens: told([completion.reasoning_tokens, self.reasoning_tokens]),
+                reasoning_tokens: first_count([completion.reasoning_tokens, self.reasoning_tokens]),
             },
             total_tokens: self.total_tokens.filter(|total| *total > 0).unwrap_or(sum),
         })
     }
 }
 
-/// The first count that is told under any of its names. Servers that write several write the same, or zero.
-fn told(counts: impl IntoIterator<Item = Option<u64>>) -> u64 {
+/// The first count that is not zero among its names. Servers that write several write the same, or zero.
+fn first_count(counts: impl IntoIterator<Item = Option<u64>>) -> u64 {
     counts.into_iter().flatten().find(|count| *count > 0).unwrap_or_default()
 }

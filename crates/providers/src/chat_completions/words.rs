@@ -1,20 +1,20 @@
-//! What a delta says beside calls: thoughts, text and refusals, in the order in which they go on.
+//! The content of a delta beside calls: reasoning, text and refusals, in the order in which they are passed on.
 
 use super::chunk::{ChunkDelta, DeltaContent, DeltaPart, Detail};
 
-/// A piece of speech. None of the texts is empty.
+/// A piece of content. None of the texts is empty.
 pub(super) enum ChatWords {
     Thought(String),
-    /// A piece of a summary of what was thought, with the summary's number.
+    /// A piece of a summary of the reasoning, with the summary's number.
     Summary(u32, String),
-    /// A thought in a form that only the provider can read.
+    /// Reasoning in a form that only the provider can read.
     Sealed(String),
     Text(String),
     Refusal(String),
 }
 
 impl ChunkDelta {
-    /// Takes what is said out of the delta.
+    /// Takes the content out of the delta.
     pub(super) fn take_words(&mut self) -> Vec<ChatWords> {
         let mut words = self.take_thoughts();
         match self.content.take() {
@@ -26,13 +26,13 @@ impl ChunkDelta {
         words
     }
 
-    /// Servers that write a thought under several names write the same each time. The details say most about it,
-    /// but those of some chunks hold only a seal, or a signature.
+    /// Servers that write reasoning under several names write the same each time. The details are the most complete
+    /// form, but those of some chunks hold only the encrypted form, or a signature.
     fn take_thoughts(&mut self) -> Vec<ChatWords> {
         let mut thoughts: Vec<ChatWords> =
             self.reasoning_details.take().into_iter().flatten().filter_map(Detail::words).collect();
-        let is_told = thoughts.iter().any(|thought| matches!(thought, ChatWords::Thought(_) | ChatWords::Summary(..)));
-        if !is_told {
+        let has_text = thoughts.iter().any(|thought| matches!(thought, ChatWords::Thought(_) | ChatWords::Summary(..)));
+        if !has_text {
             let names = [self.reasoning_content.take(), self.reasoning.take()];
             let thought = names.into_iter().flatten().find_map(present).map(ChatWords::Thought);
             thoughts.splice(..0, thought);
@@ -56,7 +56,7 @@ impl Detail {
 }
 
 impl DeltaPart {
-    /// None for kinds that are no words: pictures, references.
+    /// None for parts that are not text: pictures, references.
     fn words(self) -> Option<ChatWords> {
         match self.kind.as_deref() {
             Some("text" | "output_text") | None => self.text.and_then(present).map(ChatWords::Text),

@@ -14,10 +14,10 @@ const MOST_MEMORIES: usize = 8;
 
 /// What ELIZA answers to the last of the user's messages, after all those before it.
 pub(super) fn reply(messages: &[&str]) -> String {
-    let heard = messages.len().saturating_sub(MOST_MESSAGES);
+    let skipped = messages.len().saturating_sub(MOST_MESSAGES);
     let mut listener = Listener::default();
     let mut answer = GREETING.to_owned();
-    for message in &messages[heard..] {
+    for message in &messages[skipped..] {
         answer = listener.answer(message);
     }
     answer

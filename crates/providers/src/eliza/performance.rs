@@ -8,14 +8,14 @@ use antiphon_tokens::{TokenError, count_blocking, prompt_tokens_blocking};
 /// The vocabulary in which ELIZA counts.
 const ENCODING: Encoding = Encoding::O200kBase;
 
-/// What is said, word by word, each with the blank after it.
+/// The answer, word by word, each with the blank after it.
 pub(super) struct Performance {
     pub(super) words: Vec<String>,
     pub(super) usage: Usage,
     pub(super) reason: FinishReason,
 }
 
-/// Thinks of an answer of at most that many tokens. Counts, so it is for a thread that may be held.
+/// Makes an answer of at most that many tokens. It counts tokens, so it must run on a thread that may block.
 pub(super) fn perform(prompt: &Prompt, max_output_tokens: u32) -> Result<Performance, TokenError> {
     let answer = reply(&said_by_user(prompt).iter().map(String::as_str).collect::<Vec<_>>());
     let mut words: Vec<String> = answer.split_inclusive(' ').map(str::to_owned).collect();

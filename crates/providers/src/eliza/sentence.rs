@@ -34,8 +34,8 @@ const SPELLED_OUT: &[(&str, &[&str])] = &[
 
 /// The sentences of a message, each a list of words; sentences without a word are left out.
 pub(super) fn sentences(message: &str) -> Vec<Vec<Word>> {
-    let heard: String = message.chars().take(MOST_CHARS).collect();
-    heard.split(ends_sentence).map(words).filter(|words| !words.is_empty()).collect()
+    let shortened: String = message.chars().take(MOST_CHARS).collect();
+    shortened.split(ends_sentence).map(words).filter(|words| !words.is_empty()).collect()
 }
 
 fn ends_sentence(char: char) -> bool {

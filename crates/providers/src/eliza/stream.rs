@@ -19,7 +19,7 @@ pub struct Eliza {
 }
 
 impl Eliza {
-    /// With a pause between words.
+    /// Makes the provider with that pause between words.
     #[must_use]
     pub fn new(pause: Duration) -> Self {
         Self { pause }
@@ -27,7 +27,7 @@ impl Eliza {
 }
 
 impl Default for Eliza {
-    /// At the pace of a person who types very fast.
+    /// Makes the provider with the pace of a person who types very fast.
     fn default() -> Self {
         Self::new(PAUSE)
     }
@@ -76,7 +76,7 @@ fn speak(mut words: vec::IntoIter<String>, last: Vec<ProviderEvent>) -> (Result<
     }
 }
 
-/// Off this thread: counting tokens takes its time, and loading the vocabulary more.
+/// The answer is made on another thread: counting tokens takes long, and loading the vocabulary longer.
 async fn think(request: ProviderRequest) -> Result<Performance, Error> {
     let thought =
         tokio::task::spawn_blocking(move || perform(&request.prompt, request.request.max_output_tokens)).await;

@@ -1,4 +1,4 @@
-//! One call: sends the request, reads the answer, keeps the times.
+//! One call: sends the request, reads the answer, enforces the timeouts.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::{Flow, failure, report::error_document, retry_after::retry_after};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
 use antiphon_domain::Timeouts;
 
-/// How many buffers that are there already make one batch.
+/// The most buffers that are read as one batch, of those that are there already.
 const BUFFERS_PER_BATCH: usize = 32;
 
-/// How long usage and end mark may take after the reason to finish; without them all is said anyway.
+/// How long usage and end mark may take after the finish reason. The answer is complete without them.
 const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the body of an error is waited for: what it is about is good to know, and no more.
+/// How long the body of an error is waited for. It only makes the error more precise.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much of an answer that is no stream is read to find out whether it is an error.
@@ -32,11 +32,11 @@ const MOST_OF_A_DOCUMENT: usize = 64 << 10;
 pub(super) type Batch = Vec<ProviderEvent>;
 type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
 
-/// What the provider is asked.
+/// The kinds of calls.
 pub(super) enum Question {
-    /// To work on the request.
+    /// Asks the provider to work on the request.
     Work,
-    /// To tell again, from its beginning, what is at that URL.
+    /// Asks the provider to replay, from its beginning, the stream at that URL.
     Again(Url),
 }
 
@@ -50,9 +50,9 @@ struct Answer {
     reads: Reads,
     decoder: StreamDecoder,
     idle_timeout: Duration,
-    /// When the next event must be there. Comments and pieces of events do not put it off.
+    /// When the next event must be there. Comments and incomplete events do not extend it.
     idle_until: Instant,
-    /// When the wait for what may follow the reason to finish is over.
+    /// When the wait for what may follow the finish reason is over.
     trailer_until: Option<Instant>,
 }
 
@@ -85,7 +85,7 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, CallState)> {
     end.err().map(|error| (Err(error), CallState::Ending(Ok(()))))
 }
 
-/// The answer, and whether its decoder tells of the opening.
+/// Sends the request; returns the answer, and whether its decoder reports the opening.
 async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
     let Timeouts { first_byte, idle, .. } = request.target.timeouts;
     let sent = timeout(first_byte, send(site, request, question)?).await;
@@ -97,7 +97,7 @@ async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Questi
         return Err(Error::Status { status, retry_after, report: error_document(&body).unwrap_or_default() });
     }
     if !may_be_events(&response) {
-        // Some servers report errors so.
+        // Some servers report errors with a success status.
         let body = timeout(idle, beginning(response)).await.unwrap_or_default();
         let no_stream = Error::Protocol { what: "the answer is no event stream" };
         return Err(error_document(&body).map_or(no_stream, Error::Reported));
@@ -135,7 +135,7 @@ fn send(
     Ok(asked.headers(headers).send())
 }
 
-/// Ids come out of headers or are made here; what no header can hold is not worth a failed response.
+/// Ids come from headers or are made here. One that no header can hold is left out rather than failing the response.
 fn name_request(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
@@ -168,11 +168,11 @@ pub(super) async fn probe(site: &UpstreamSite, timeouts: Timeouts) -> Result<(),
     }
 }
 
-/// Ends work at the provider, by the URL of that.
+/// Cancels work at the provider, by its URL.
 pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, timeouts: Timeouts) -> Result<(), Error> {
     let mut headers = plain_headers(site);
     name_request(&mut headers, request_id);
-    // Some servers want a length of every POST.
+    // Some servers require a length with every POST.
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     let asked = client(site, timeouts)?.post(url).headers(headers).send();
     let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
@@ -183,14 +183,14 @@ pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, time
     Err(Error::Status { status: status.as_u16(), retry_after: None, report: Report::Other })
 }
 
-/// Servers that name no type at all are given the benefit of the doubt.
+/// An answer without a content type counts as a stream.
 fn may_be_events(response: &Response) -> bool {
     let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return true };
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
-/// The first bytes of a body, or what came of them before the connection was lost.
+/// Reads the first bytes of a body, or those that came before the connection was lost.
 async fn beginning(response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     let mut reads = response.bytes_stream();
@@ -204,7 +204,7 @@ async fn beginning(response: Response) -> Vec<u8> {
     body
 }
 
-/// Reads until there is something to tell.
+/// Reads until there are events or the answer ends.
 async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, CallState)> {
     loop {
         let (batch, end) = answer.next_batch().await;
@@ -233,7 +233,7 @@ impl Answer {
         (batch, end)
     }
 
-    /// How long is waited for more.
+    /// When the wait for more bytes ends.
     fn patience(&mut self) -> Instant {
         if !self.decoder.finished() {
             return self.idle_until;

@@ -10,7 +10,7 @@ use tokio::runtime::{self, Handle};
 
 use super::UpstreamError;
 
-/// What all clients of one upstream have in common.
+/// The settings that all clients of one upstream share.
 #[derive(Debug)]
 pub(super) struct ClientRecipe {
     pub(super) tls: ClientConfig,
@@ -48,7 +48,7 @@ impl ClientRecipe {
     /// The client of this recipe and connect timeout that belongs to the current runtime and thread; built at
     /// first use.
     ///
-    /// Clients whose upstream is gone go with the next one that is built.
+    /// Clients of upstreams that are gone are dropped when the next one is built.
     pub(super) fn local(self: &Arc<Self>, connect_timeout: Duration) -> Result<Client, UpstreamError> {
         let runtime = Handle::current().id();
         CLIENTS.with_borrow_mut(|clients| {

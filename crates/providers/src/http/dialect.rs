@@ -1,4 +1,4 @@
-//! What a call has to know of the protocol that it speaks.
+//! The parts of a protocol that a call needs.
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -19,7 +19,7 @@ pub(crate) trait Dialect: Send + Sync + 'static {
         HeaderMap::new()
     }
 
-    /// The body of a request, built from nothing out of what the port asks.
+    /// The body of a request, built from the port's request alone.
     ///
     /// # Errors
     /// If it can't be written as JSON.
@@ -28,34 +28,33 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     /// A decoder for the answer to a request.
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode>;
 
-    /// How calls are heard again and ended that go on without a listener; none where closing the connection ends a
-    /// call.
+    /// How calls that go on without a listener are replayed and cancelled; none if closing the connection ends a call.
     fn detached(&self) -> Option<&dyn Detached> {
         None
     }
 }
 
-/// A protocol whose calls go on at the provider without a listener, under an id that it tells.
+/// A protocol whose calls go on at the provider without a listener, under an id that the provider sends.
 pub(crate) trait Detached {
-    /// Where the stream of a call is told again from its beginning; calls are made at `calls`.
+    /// The URL that replays the stream of a call from its beginning; `calls` is the one that calls are made at.
     fn replay_url(&self, calls: &Url, request: &ProviderRequest, id: &UpstreamId) -> Url;
 
-    /// Where a call is ended, by a POST without a body.
+    /// The URL that cancels a call, by a POST without a body.
     fn cancel_url(&self, calls: &Url, id: &UpstreamId) -> Url;
 }
 
 /// Reads the events of one answer.
 pub(crate) trait Decode {
-    /// Takes an event and adds what it says.
+    /// Decodes an event and appends what it holds.
     ///
     /// # Errors
-    /// What the provider did wrong or reported; what it said before is there all the same.
+    /// The fault or reported error of the provider; the events before it are appended all the same.
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error>;
 
-    /// Whether the provider has said that it is finished: at most usage and an end mark can follow.
+    /// Whether the provider has reported that it is finished: at most usage and an end mark can follow.
     fn finished(&self) -> bool;
 
-    /// Whether the decoder tells of the opening itself, because its protocol begins with an event that has the
+    /// Whether the decoder reports the opening itself, because its protocol begins with an event that has the
     /// provider's own id.
     fn opens(&self) -> bool {
         false
@@ -65,7 +64,7 @@ pub(crate) trait Decode {
 /// Whether more can follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// It can.
+    /// More can follow.
     Open,
     /// The provider's end mark was seen.
     Done,

@@ -1,7 +1,7 @@
 //! Calls over HTTP, the same for every protocol that providers speak.
 //!
-//! A [`Dialect`] says what a request looks like and what an answer's events mean: pure, synchronous. What is
-//! here carries the bytes, keeps the times and holds the bounds.
+//! A [`Dialect`] says what a request looks like and what an answer's events mean: pure, synchronous. The rest of this
+//! module transfers the bytes and enforces timeouts and limits.
 
 mod call;
 mod client;

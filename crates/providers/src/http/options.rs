@@ -1,4 +1,4 @@
-//! What an upstream needs to be told, and what can be wrong with it.
+//! The options of an upstream, and what can be wrong with them.
 
 use secrecy::SecretString;
 
@@ -23,7 +23,7 @@ impl UpstreamOptions {
     }
 }
 
-/// Why an upstream cannot be set up. Says nothing of the key itself.
+/// Why an upstream cannot be set up. Never quotes the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamError {
     /// The base URL is no URL.
@@ -32,16 +32,16 @@ pub enum UpstreamError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// The key holds what no HTTP header may hold.
-    #[error("the API key holds a character that cannot be sent, or none at all; look for a line break at its end")]
+    /// The key is empty, or has a character that no HTTP header may have.
+    #[error("the API key is empty or has a character that cannot be sent; look for a line break at its end")]
     InvalidApiKey,
-    /// The base URL is `https` and the system has no certificates to check the server's by.
+    /// The base URL is `https` and the system has no certificates to check the server's with.
     #[error("no CA certificates were found on this system; install its ca-certificates package")]
     NoRootCertificates,
     /// The HTTP client could not be built.
     #[error("the HTTP client could not be built: {reason}")]
     Client {
-        /// What the client's library says.
+        /// The error of the client's library.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What an error document of a provider is about. Its words are not kept: they may quote content.
+//! The kind of error that an error document of a provider reports. Its text is not kept: it may quote content.
 
 use serde_json::Value;
 
@@ -18,8 +18,8 @@ const WORDS: [(&str, Report); 10] = [
     ("timeout_error", Report::Overloaded),
 ];
 
-/// What the error object is about: its `code` counts more than its `type`. Either may be a word or, as a number or
-/// as text, a status of HTTP.
+/// The kind of an error object: its `code` counts more than its `type`. Either may be a word or, as a number or as
+/// text, a status of HTTP.
 pub(crate) fn report_of(error: &Value) -> Report {
     let known = |key| match error.get(key)? {
         Value::String(word) => of_word(word).or_else(|| of_status(word.parse().ok()?)),
@@ -33,7 +33,7 @@ fn of_word(word: &str) -> Option<Report> {
     WORDS.iter().find(|(known, _)| *known == word).map(|(_, report)| *report)
 }
 
-/// What servers write who pass on the status of another.
+/// The kind of an error that is named by an HTTP status, as in servers that pass on the error of another one.
 fn of_status(status: u64) -> Option<Report> {
     match status {
         429 => Some(Report::RateLimited),

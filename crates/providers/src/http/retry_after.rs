@@ -6,11 +6,11 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use antiphon_clock::{Clock, SystemClock};
 
-/// A longer wait than this is not worth telling apart from it.
+/// The longest wait that is read. A longer one counts as this one.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads `Retry-After`: seconds, or a date, which counts from the answer's own `Date` where there is one. What is
-/// neither is as if it were not there.
+/// Reads `Retry-After`: seconds, or a date, which counts from the answer's own `Date` where there is one. Anything
+/// else is ignored.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

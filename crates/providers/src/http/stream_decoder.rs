@@ -18,7 +18,7 @@ impl StreamDecoder {
         Self { sse: SseDecoder::new(limits), dialect, frames: 0 }
     }
 
-    /// Whether the provider has said that it is finished.
+    /// Whether the provider has reported that it is finished.
     pub(crate) fn finished(&self) -> bool {
         self.dialect.finished()
     }
@@ -31,7 +31,7 @@ impl StreamDecoder {
     /// Takes bytes as they came and adds the events that they complete.
     ///
     /// # Errors
-    /// What the provider did wrong or reported; the events before it are there all the same.
+    /// The fault or reported error of the provider; the events before it are added all the same.
     pub(crate) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let mut frames = Vec::new();
         let result = self.sse.push(bytes, &mut frames);
@@ -47,7 +47,8 @@ impl StreamDecoder {
     /// Takes note of the end of the bytes.
     ///
     /// # Errors
-    /// Says why that was too early. None once the provider was finished: some servers send no end mark.
+    /// The reason why that was too early. There is no error once the provider was finished: some servers send no end
+    /// mark.
     pub(crate) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let mut frames = Vec::new();
         self.sse.end(&mut frames);

@@ -18,8 +18,8 @@ use antiphon_domain::Timeouts;
 
 /// A provider over HTTP, for calls.
 ///
-/// Requests are built from nothing: no header and no field of a client's request gets through that is not
-/// named by the dialect or here.
+/// Requests are built anew: no header and no field of a client's request gets through unless the dialect or this
+/// module names it.
 #[derive(Clone)]
 pub(crate) struct HttpUpstream(pub(super) Arc<UpstreamSite>);
 
@@ -42,7 +42,7 @@ impl HttpUpstream {
         let url = endpoint(&options.base_url, dialect.path())?;
         let models_url = endpoint(&options.base_url, "/models")?;
         let clients = ClientRecipe { tls: tls::client_config(url.scheme() == "https")? };
-        // Found out now, not at the first call.
+        // The client is built here so that a fault shows now, and not at the first call.
         clients.build(Timeouts::default().connect)?;
         let mut headers = dialect.headers();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -92,7 +92,7 @@ impl HttpUpstream {
         let work = self.can_reattach().then(|| DetachedWork::new(Arc::clone(&self.0), &request, id));
         let batches = call::start(Arc::clone(&self.0), request, question);
         match work {
-            Some(mut work) => batches.inspect(move |said| work.heard(said)).boxed_local(),
+            Some(mut work) => batches.inspect(move |said| work.observe(said)).boxed_local(),
             None => batches,
         }
     }
@@ -132,12 +132,12 @@ fn key_header(dialect: &dyn Dialect, key: &str) -> Option<(HeaderName, HeaderVal
     sendable.then(|| dialect.key_header(key)).flatten()
 }
 
-/// A key as OpenAI and its kin want it.
+/// A key as OpenAI and servers like it expect it.
 pub(crate) fn bearer(key: &str) -> Option<(HeaderName, HeaderValue)> {
     secret_header(AUTHORIZATION, &format!("Bearer {key}"))
 }
 
-/// A header whose value is in no log.
+/// A header value that is never logged.
 fn secret_header(name: HeaderName, value: &str) -> Option<(HeaderName, HeaderValue)> {
     let mut value = HeaderValue::from_str(value).ok()?;
     value.set_sensitive(true);

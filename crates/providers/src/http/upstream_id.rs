@@ -1,4 +1,4 @@
-//! A provider's own id of its response, as far as it can be asked by it.
+//! A provider's own id of its response, checked so that it can be part of a URL.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use crate::Error;
 /// The longest id, in bytes.
 const LONGEST: usize = 512;
 
-/// An id of ASCII letters, digits, `-` and `_`, which can stand in a path as it is. It comes from a provider: what is
-/// longer or has anything else in it could ask for something else than that response.
+/// An id of ASCII letters, digits, `-` and `_`, which can stand in a path as it is. It comes from a provider: a longer
+/// id, or one with other characters, could make the URL that of something else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UpstreamId(String);
 

@@ -13,8 +13,8 @@ use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::Timeouts;
 
-/// A provider that speaks OpenAI's Responses. It is asked to store nothing unless calls are to outlive their listener:
-/// each request brings all that the model is to know.
+/// A provider that speaks OpenAI's Responses. It is asked to store nothing, unless calls have to outlive their
+/// listener: each request brings all that the model is to know.
 #[derive(Clone)]
 pub struct Responses(HttpUpstream);
 
@@ -29,8 +29,8 @@ impl Responses {
 
     /// As [`new`](Self::new), for a provider that is to work in the background and to keep its responses, so that a
     /// call can be listened to again after its listener was lost. A call that is dropped before its end is cancelled
-    /// there by a request of its own; one that is dropped before the provider has told its id can't be, and is worked
-    /// on to its end.
+    /// there by a request of its own; one that is dropped before the provider has sent its id can't be, and runs there
+    /// to its end.
     ///
     /// # Errors
     /// As [`new`](Self::new).

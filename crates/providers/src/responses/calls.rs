@@ -28,7 +28,7 @@ pub(super) struct CallProgress {
 }
 
 impl ResponsesOutput {
-    /// Starts a call if its function is known: some servers tell that only at its end.
+    /// Starts a call if its function is known: some servers name it only at the end of the call.
     pub(super) fn start_call(
         &mut self,
         fields: &Extra,
@@ -90,7 +90,7 @@ impl ResponsesOutput {
             Some(Value::Null) | None => {}
             Some(_) => return Err(broken("arguments that are no text")),
         }
-        // A cut one stays open; the response's ending says what becomes of it.
+        // A call that was cut stays open; the response's ending decides about it.
         let extra = rest_unless_cut(fields, &OF_CALLS);
         events.extend(extra.map(|extra| ProviderEvent::FunctionCallFinished { call, extra }));
         Ok(())

@@ -67,7 +67,8 @@ impl ResponsesDecoder {
         }
     }
 
-    /// The provider's first word is that it answers, with its id of the response if it says so at once.
+    /// The first event reports that the provider answers, with its id of the response if the provider sends that at
+    /// once.
     fn open(&mut self, response: Option<&Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if !self.opened {
             let provider_response_id = response.map(|response| word(response, "id")).transpose()?.flatten();

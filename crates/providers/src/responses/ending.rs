@@ -19,8 +19,8 @@ pub(super) enum ResponsesOutcome {
 }
 
 impl ResponsesOutcome {
-    /// By the event and by the status of its response: where they differ, the worse of them is believed. The
-    /// contract has no event for cancelled.
+    /// Reads the ending from the event and from the status of its response: where they differ, the worse one counts.
+    /// The API has no event for cancelled.
     pub(super) fn of(event: &str, status: Option<&str>) -> Self {
         match (event, status) {
             (_, Some("cancelled")) => Self::Cancelled,
@@ -30,10 +30,10 @@ impl ResponsesOutcome {
         }
     }
 
-    /// Adds what the last event tells: items that did not come before, then usage.
+    /// Adds what is in the last event only: items that did not come before, then usage.
     ///
     /// # Errors
-    /// If the response did not come to an end of its own.
+    /// If the response failed or was cancelled.
     pub(super) fn end(
         self,
         output: &mut ResponsesOutput,
@@ -54,7 +54,7 @@ impl ResponsesOutcome {
                 match response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str()) {
                     Some("max_output_tokens") => Ok(FinishReason::Length),
                     Some("content_filter") => Ok(FinishReason::ContentFilter),
-                    // The provider gave up for a reason of its own: what was said is not all.
+                    // The provider stopped for a reason of its own: the answer is not complete.
                     Some(_) | None => Err(Error::Reported(Report::Other)),
                 }
             }
@@ -65,7 +65,7 @@ impl ResponsesOutcome {
 }
 
 impl ResponsesOutput {
-    /// Some servers tell items, or the ends of items, in the last event alone.
+    /// Adds the items of the last event: some servers send items, or the ends of items, only there.
     fn complete(&mut self, output: Vec<Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let known = self.recognize(&output);
         for (fields, known) in output.into_iter().zip(known) {
@@ -97,7 +97,7 @@ fn take_items(response: &mut Extra) -> Vec<Extra> {
     items.into_iter().filter_map(item).collect()
 }
 
-/// None where neither count is given: an empty object reports nothing.
+/// None if neither count is given: an empty object reports nothing.
 fn usage(usage: &Value) -> Option<Usage> {
     let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
     let (input, output) = (count("/input_tokens"), count("/output_tokens"));

@@ -1,4 +1,4 @@
-//! One event of a stream, looked into as far as it is understood.
+//! One event of a stream, and the parts of it that are understood.
 
 use serde_json::Value;
 
@@ -140,7 +140,7 @@ impl ResponsesEvent {
         }
     }
 
-    /// What the error is about: it stands in an object of its own, in the event itself, or in both.
+    /// The kind of the error, which is in an object of its own, in the event itself, or in both.
     pub(super) fn report(self) -> Report {
         match self.fields.get("error").map(report_of) {
             None | Some(Report::Other) => report_of(&Value::Object(self.fields)),
@@ -148,10 +148,10 @@ impl ResponsesEvent {
         }
     }
 
-    /// A place among items or parts.
+    /// A position among items or parts.
     ///
     /// # Errors
-    /// If there is none, or one that is too far out.
+    /// If it is missing or too large.
     pub(super) fn place(&self, key: &str) -> Result<u32, Error> {
         let place = self.fields.get(key).and_then(Value::as_u64).ok_or_else(|| broken("an event without its place"))?;
         bounded(place)
@@ -168,7 +168,7 @@ impl ResponsesEvent {
     /// A text that the event holds.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not a text.
     pub(super) fn take_text(&mut self, key: &str) -> Result<String, Error> {
         match self.fields.remove(key) {
             Some(Value::String(text)) => Ok(text),
@@ -177,7 +177,7 @@ impl ResponsesEvent {
     }
 }
 
-/// A place that is not too far out.
+/// A position that is not too large.
 pub(super) fn bounded(place: u64) -> Result<u32, Error> {
     let within = u32::try_from(place).ok().filter(|place| (*place as usize) < MOST_PLACES);
     within.ok_or_else(|| broken("a place that is too far out"))
@@ -202,7 +202,7 @@ pub(super) fn type_of(name: Option<&str>) -> Result<&str, Error> {
 /// An id or name; none where it is missing or empty.
 ///
 /// # Errors
-/// If it is too long, or no word.
+/// If it is too long, or not a word.
 pub(super) fn word(fields: &Extra, key: &str) -> Result<Option<String>, Error> {
     match text(fields, key) {
         None | Some("") => Ok(None),
@@ -217,7 +217,7 @@ pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
     fields
 }
 
-/// Probabilities of tokens. An entry that has not the form of one is left out: the text is there without it.
+/// Probabilities of tokens. An entry of another form is left out: the text is complete without it.
 pub(super) fn logprobs(value: Option<&Value>) -> Vec<LogProb> {
     let scored = |entry: &Value| {
         let (token, logprob) = score(entry)?;

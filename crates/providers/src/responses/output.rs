@@ -1,4 +1,4 @@
-//! The provider's output as far as it came: which items there are, and which of them is being written.
+//! The provider's output so far: which items there are, and which of them is open.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
-/// Fields of an event that say where it belongs, which this server says itself.
+/// The fields of an event that this server sets itself.
 const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_index"];
 
-/// The longest id of an item that is kept to know it again, in bytes.
+/// The longest id of an item that is kept, in bytes.
 const LONGEST_ID: usize = 512;
 
 /// The output so far.
@@ -29,7 +29,7 @@ pub(super) struct ResponsesOutput {
 
 /// One item of the output.
 pub(super) struct OutputItem {
-    /// Where the provider says that it stands.
+    /// The position that the provider gave.
     place: u32,
     pub(super) id: Option<String>,
     pub(super) kind: String,
@@ -37,7 +37,7 @@ pub(super) struct OutputItem {
     pub(super) done: bool,
 }
 
-/// What is to be known of an item of its kind.
+/// The state of an item, by its kind.
 pub(super) enum ItemBody {
     Parts(ItemParts),
     Call(CallProgress),
@@ -45,7 +45,8 @@ pub(super) enum ItemBody {
 }
 
 impl ResponsesOutput {
-    /// An event about an item, of a type that is known. What it means to an item that nobody here knows is not.
+    /// Handles an event of a known type about an item. For an item of an unknown kind it has no known meaning and is
+    /// passed on.
     pub(super) fn event(
         &mut self,
         about: ItemEventKind,
@@ -67,8 +68,7 @@ impl ResponsesOutput {
         }
     }
 
-    /// An event that only its item's kind gives a meaning: passed on with an item that nobody here knows,
-    /// nothing without one.
+    /// Passes on an event about an item of an unknown kind, and ignores any other.
     pub(super) fn report(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let Some(OutputItem { body: ItemBody::Other(item), done: false, .. }) = self.subject(&event) else {
             return Ok(());
@@ -82,7 +82,7 @@ impl ResponsesOutput {
         self.subject(event).is_some_and(|item| matches!(item.body, ItemBody::Other(_)))
     }
 
-    /// The item that an event says it is about.
+    /// The item that an event is about.
     fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
         let by_id = || {
             let id = text(&event.fields, "item_id")?;
@@ -94,7 +94,7 @@ impl ResponsesOutput {
         }
     }
 
-    /// The newest item at a place: servers that do not count put all at the same.
+    /// The newest item at a position: servers that do not count give all items the same one.
     pub(super) fn at(&self, place: u32) -> Option<usize> {
         self.items.iter().rposition(|item| item.place == place)
     }
@@ -119,7 +119,7 @@ impl ResponsesOutput {
         self.finish(position, fields, events)
     }
 
-    /// A new item, with what is known of it so far.
+    /// Adds a new item, with what is known of it so far.
     pub(super) fn begin(
         &mut self,
         place: u32,
@@ -138,7 +138,7 @@ impl ResponsesOutput {
         Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
     }
 
-    /// Begins a message or reasoning item of which no event said that it begins.
+    /// Begins a message or reasoning item whose beginning was not announced.
     pub(super) fn begin_with_parts(&mut self, place: u32, part_kind: ResponsesPartKind) -> Result<usize, Error> {
         let (kind, parts) = match part_kind.is_reasoning() {
             true => ("reasoning", ItemParts::reasoning()),
@@ -148,7 +148,7 @@ impl ResponsesOutput {
         Ok(self.add(OutputItem { place, id: None, kind: kind.to_owned(), body: ItemBody::Parts(parts), done: false }))
     }
 
-    /// Begins a function call of which no event said that it begins; its end says which it is.
+    /// Begins a function call whose beginning was not announced; its end has the function.
     pub(super) fn begin_call(&mut self, place: u32) -> Result<usize, Error> {
         let (kind, body) = ("function_call".to_owned(), ItemBody::Call(CallProgress::default()));
         self.check_room()?;
@@ -164,13 +164,13 @@ impl ResponsesOutput {
         self.items.len() - 1
     }
 
-    /// Begins an item at the first place where nothing can be.
+    /// Begins an item at the position after all others.
     pub(super) fn begin_last(&mut self, fields: &Extra, events: &mut Vec<ProviderEvent>) -> Result<usize, Error> {
         let after = self.items.iter().map(|item| u64::from(item.place) + 1).max().unwrap_or_default();
         self.begin(bounded(after)?, fields, events)
     }
 
-    /// An item is whole.
+    /// Completes an item.
     pub(super) fn finish(
         &mut self,
         position: usize,
@@ -199,14 +199,14 @@ impl ResponsesOutput {
     fn start_other(&mut self, fields: Extra, events: &mut Vec<ProviderEvent>) -> CallIndex {
         let item = self.others;
         self.others += 1;
-        // What is being said ends where something else begins.
+        // The open item ends where another one begins.
         self.open = None;
         events.push(ProviderEvent::OtherItemStarted { item, fields });
         item
     }
 
-    /// Which items of the final output are those that came: by id, and where ids change by the order of each
-    /// type. Positions by the final output's own order; none for an item that never came.
+    /// Finds which items of the final output have come before: by id, or by the order of each type where ids change.
+    /// Positions by the final output's own order; none for an item that never came.
     pub(super) fn recognize(&self, output: &[Extra]) -> Vec<Option<usize>> {
         let mut by_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let same_id = |fields: &Extra| {

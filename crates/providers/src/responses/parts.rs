@@ -1,4 +1,4 @@
-//! Messages and reasoning items. One part of one item is open at a time: the port knows no more than one.
+//! Messages and reasoning items. One part of one item is open at a time, as the port has it.
 
 use std::collections::BTreeMap;
 
@@ -33,13 +33,13 @@ pub(super) struct ItemParts {
 
 #[derive(Default)]
 struct OutputPart {
-    /// Whether anything of it came.
+    /// Whether any part of it came.
     has_text: bool,
     annotations: usize,
     done: bool,
 }
 
-/// Text of a part, and the part.
+/// The text of a part, and the part.
 struct PartText {
     position: usize,
     part_kind: ResponsesPartKind,
@@ -167,8 +167,8 @@ impl ResponsesOutput {
         Ok(())
     }
 
-    /// Ends the item if it is the open one; another item that came between has ended it otherwise. A cut item stays
-    /// open, and the response's ending says what becomes of it.
+    /// Ends the item if it is the open one; otherwise another item that came in between has ended it. A cut item stays
+    /// open, and the response's ending decides about it.
     fn finish_item(&mut self, position: usize, extra: Option<Extra>, events: &mut Vec<ProviderEvent>) {
         let is_open = self.open.is_some_and(|open| open.item == position);
         if let Some(extra) = extra.filter(|_| is_open) {
@@ -240,7 +240,8 @@ impl ResponsesOutput {
         Ok(())
     }
 
-    /// Opens a part. The protocol lets items take turns; to the port, the second turn of an item is another item.
+    /// Opens a part. The protocol lets items alternate; for the port, an item that is continued after another one is a
+    /// new item.
     fn open_part(&mut self, item: usize, part: Option<PartKey>, events: &mut Vec<ProviderEvent>) {
         let open = match self.open {
             Some(open) if open.item == item => open.part,
@@ -299,7 +300,7 @@ fn part_kind_of(part: &Extra) -> Option<ResponsesPartKind> {
     }
 }
 
-/// What else is said of an item; none if it was cut.
+/// The other fields of an item; none if it was cut.
 pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
     (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
 }

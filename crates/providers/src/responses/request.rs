@@ -1,4 +1,4 @@
-//! The body of a request, built from nothing out of what the port asks.
+//! The body of a request, built from the port's request alone.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub(super) struct ResponsesBody<'a> {
     input: Vec<Value>,
     stream: bool,
     store: bool,
-    /// Said only where it is so: servers that have no such thing know no such field.
+    /// Sent only if true: servers without the feature do not know the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<bool>,
     max_output_tokens: u32,
@@ -26,7 +26,7 @@ pub(super) struct ResponsesBody<'a> {
 }
 
 impl<'a> ResponsesBody<'a> {
-    /// A request for a response that, if it is to be `lasting`, the provider keeps and works on whoever listens.
+    /// A request for a response. If it is `lasting`, the provider keeps it and works on without a listener.
     ///
     /// # Errors
     /// If something can't be written as JSON.
@@ -43,7 +43,7 @@ impl<'a> ResponsesBody<'a> {
     }
 }
 
-/// What is said only where it is asked for.
+/// The fields that are sent only if the client asked for them.
 fn wishes(asked: &ProviderRequest) -> serde_json::Result<Map<String, Value>> {
     let ProviderRequest { request, prompt, .. } = asked;
     let mut wishes = Map::new();
@@ -76,8 +76,8 @@ fn tool(Tool::Function(function): &Tool) -> Value {
     Value::Object(tool)
 }
 
-/// Tools that are not allowed are not among those that are sent, so that the mode says the rest of such a choice,
-/// and says it to servers too that know only modes.
+/// Tools that are not allowed are not sent, so a choice of allowed tools becomes its mode. Servers that know only
+/// modes understand that too.
 fn tool_choice(choice: &ToolChoice) -> Value {
     match choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => match mode {
@@ -117,7 +117,7 @@ fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Op
     (!config.is_empty()).then_some(Value::Object(config))
 }
 
-/// What is wanted beside the usual, as `include` names it.
+/// The values of `include`.
 pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> {
     [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
 }
@@ -139,13 +139,13 @@ fn input_item(item: &Item) -> Option<Value> {
         Item::FunctionCallOutput(FunctionCallOutput { id: _, call_id, output, status: _ }) => {
             Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
         }
-        // What its fields mean is between the model and its provider, the status too.
+        // The fields, the status among them, are passed on as they are: only the provider knows their meaning.
         Item::Other(OtherItem { kind, .. }) if is_of_messages(kind) => None,
         Item::Other(OtherItem { id: _, kind, fields }) => Some(over(fields, json!({ "type": kind }))),
     }
 }
 
-/// None for a message that says nothing, of a model for example that was cut before its first word.
+/// None for an empty message, of a model for example that was cut before any text.
 fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<Value> {
     let by_model = *role == Role::Assistant;
     let content: Vec<Value> = content.iter().filter_map(|part| input_part(part, by_model)).collect();
@@ -176,13 +176,13 @@ fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
     }
 }
 
-/// Whether a seal or a kind of item comes from the Messages protocol, by the prefixes that this server gives them
-/// there: nobody else can make anything of it.
+/// Whether sealed reasoning or a kind of item comes from the Messages protocol, by the prefixes that this server gives
+/// them there. No other provider can read it.
 fn is_of_messages(word: &str) -> bool {
     ["anthropic.", "anthropic:"].iter().any(|prefix| word.starts_with(prefix))
 }
 
-/// None for a thought that is not sealed: a provider that stores nothing can't find it again.
+/// None for reasoning that is not sealed: a provider that stores nothing has no other copy of it.
 fn thought(reasoning: &Reasoning) -> Option<Value> {
     let sealed = reasoning.encrypted_content.as_deref().filter(|sealed| !is_of_messages(sealed))?;
     let summary: Vec<Value> =

@@ -4,7 +4,7 @@ use super::{Key, OutputBuilder, position, without_own};
 use crate::{Attempt, CallIndex};
 use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
 
-/// Where a function call stands in the output, and what became of it.
+/// A function call's position in the output, and its state.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FunctionCallState {
     pub(super) index: usize,
@@ -13,7 +13,7 @@ pub(super) struct FunctionCallState {
 }
 
 impl OutputBuilder {
-    /// A function call began. A second beginning of the same call is nothing.
+    /// Begins a function call. A second beginning of the same call is ignored.
     pub(in crate::transcript) fn start_call(
         &mut self,
         key: Key,
@@ -49,7 +49,7 @@ impl OutputBuilder {
         });
     }
 
-    /// A call is whole.
+    /// Completes a call.
     pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
@@ -58,7 +58,7 @@ impl OutputBuilder {
         self.close_call(index, ItemStatus::Completed, events);
     }
 
-    /// Adds what a call that this server ran gave.
+    /// Adds the output of a call that this server ran.
     pub(in crate::transcript) fn answer(
         &mut self,
         key: Key,
@@ -78,7 +78,7 @@ impl OutputBuilder {
         self.close_item(index, status, events);
     }
 
-    /// The call of that number, whatever became of it.
+    /// The call of that number, in whatever state it is.
     pub(in crate::transcript) fn function_call(&self, key: Key) -> Option<&FunctionCall> {
         match self.items.get(self.calls.get(&key)?.index)? {
             Item::FunctionCall(call) => Some(call),

@@ -1,4 +1,4 @@
-//! The output under construction: opens and closes items and their parts, and says so in events.
+//! The output under construction: opens and closes items and their parts, and makes the events about that.
 
 mod calls;
 mod others;
@@ -54,8 +54,7 @@ impl OutputBuilder {
         number
     }
 
-    /// Closes all that is open. Where the end came too early the last item is incomplete; how much of what
-    /// was open is, `cut` says.
+    /// Closes all that is open. `cut` decides which of it is incomplete.
     pub(super) fn close(&mut self, cut: Cut, events: &mut Vec<ResponseEvent>) {
         let mut open: Vec<usize> = self.calls.values().filter(|call| call.open).map(|call| call.index).collect();
         open.extend(self.others.values().filter(|other| other.open).map(|other| other.index));
@@ -97,7 +96,7 @@ impl OutputBuilder {
             Item::Reasoning(item) => item.status = status,
             Item::FunctionCall(item) => item.status = status,
             Item::FunctionCallOutput(item) => item.status = status,
-            // Its status is what its provider says.
+            // Such an item keeps the status that its provider gave it.
             Item::Other(_) => {}
         }
         let item = Box::new(item.clone());
@@ -110,7 +109,7 @@ impl OutputBuilder {
     }
 }
 
-/// What a provider adds to an item, without what is the item's own.
+/// The fields that a provider adds to an item, without those that this server sets itself.
 fn without_own(mut extra: Extra) -> Extra {
     const OWN: [&str; 10] =
         ["id", "type", "status", "role", "content", "summary", "encrypted_content", "call_id", "name", "arguments"];
@@ -120,14 +119,14 @@ fn without_own(mut extra: Extra) -> Extra {
     extra
 }
 
-/// How much of what is open was cut.
+/// Which open items are incomplete when the output is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// All is whole.
+    /// None: all are complete.
     Nothing,
-    /// Only the last item is not.
+    /// Only the last item.
     Last,
-    /// Whatever is open is not whole.
+    /// All of them.
     Everything,
 }
 

@@ -51,7 +51,7 @@ pub(super) struct OtherItemState {
 }
 
 impl OutputBuilder {
-    /// Such an item began. One without a type, and a second beginning, is nothing.
+    /// Begins an item of an unknown kind. One without a type, or that has begun already, is ignored.
     pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(Value::String(kind)) = fields.remove("type") else { return };
         if self.others.contains_key(&key) {
@@ -64,7 +64,7 @@ impl OutputBuilder {
         self.others.insert(key, OtherItemState { index, open: true });
     }
 
-    /// Something happened to it.
+    /// Passes on an event about such an item.
     pub(in crate::transcript) fn report_other(
         &mut self,
         key: Key,
@@ -92,7 +92,7 @@ impl OutputBuilder {
         }));
     }
 
-    /// It is whole.
+    /// Completes such an item.
     pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
         other.open = false;
@@ -105,7 +105,7 @@ impl OutputBuilder {
         self.close_item(index, ItemStatus::Completed, events);
     }
 
-    /// It ends without its provider's word.
+    /// Ends such an item that its provider did not complete.
     pub(super) fn cut_other(&mut self, index: usize, status: ItemStatus, events: &mut Vec<ResponseEvent>) {
         for other in self.others.values_mut().filter(|other| other.index == index) {
             other.open = false;

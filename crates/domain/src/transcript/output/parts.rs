@@ -101,7 +101,7 @@ impl OutputBuilder {
         });
     }
 
-    /// Keeps the open reasoning item, or one of its own, in a form that only its provider can read.
+    /// Adds the encrypted form, which only the provider can read, to the open reasoning item, or to a new one.
     pub(in crate::transcript) fn set_encrypted_content(
         &mut self,
         encrypted_content: String,
@@ -113,7 +113,7 @@ impl OutputBuilder {
         }
     }
 
-    /// The open part is whole.
+    /// Completes the open part.
     pub(in crate::transcript) fn finish_part(&mut self, events: &mut Vec<ResponseEvent>) {
         let Some(OpenItem { index, part }) = &mut self.open_item else { return };
         let index = *index;
@@ -122,7 +122,7 @@ impl OutputBuilder {
         }
     }
 
-    /// The open message or reasoning item is whole.
+    /// Completes the open message or reasoning item.
     pub(in crate::transcript) fn finish_item(&mut self, extra: Extra, events: &mut Vec<ResponseEvent>) {
         let Some(OpenItem { index, .. }) = self.open_item else { return };
         let extra = without_own(extra);
@@ -141,7 +141,7 @@ impl OutputBuilder {
         }
     }
 
-    /// The item whose last part the next piece goes to; opens them where they are not open yet.
+    /// Returns the item whose last part takes the next piece; opens item and part if they are not open yet.
     fn open_part(&mut self, kind: PartKind, events: &mut Vec<ResponseEvent>) -> usize {
         let index = self.item_of_kind(kind, events);
         let open = self.open_item.and_then(|item| item.part);

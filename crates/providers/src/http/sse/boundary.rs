@@ -13,7 +13,7 @@ impl Boundary {
         Self { line_is_empty: true, after_cr: false, frame_bytes: 0 }
     }
 
-    /// Counts `bytes`, and gives back how many of them lie within a frame limit of `most`.
+    /// Counts `bytes`, and returns how many of them lie within a frame limit of `most`.
     pub(super) fn within(&mut self, bytes: &[u8], most: usize) -> usize {
         for (at, byte) in bytes.iter().enumerate() {
             self.take(*byte);

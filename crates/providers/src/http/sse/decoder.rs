@@ -80,11 +80,11 @@ impl SseDecoder {
 
     /// Takes note of the end of the bytes and adds the event that it cut, if any.
     pub(crate) fn end(&mut self, frames: &mut Vec<SseFrame>) {
-        // A rest that is no UTF-8 was cut, like any other: it is no event.
+        // A rest that is not UTF-8 was cut, as any other rest was: it is no event.
         let _cut = self.parse(Bytes::from_static(b"\n\n"), false, frames);
     }
 
-    /// Whether bytes came and not one event with them: what was sent is something else.
+    /// Whether bytes came but not a single event: they are something else than an event stream.
     pub(crate) fn saw_only_noise(&self) -> bool {
         self.taken > 0 && self.frames == 0
     }
