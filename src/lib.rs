@@ -130,8 +130,9 @@ pub use antiphon_tokens as tokens;
 pub mod vault;
 
 pub use antiphon::{
-    Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, Events, Interruption, ReadFacts, RespondError,
-    StartError, StartResponse, User, WeakAntiphon,
+    AnsweredRequest, Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, DrainReport, Events,
+    InputItemsPage, InputItemsQuery, Interruption, ReadFacts, StartError, StartResponse, Subscription, User,
+    WeakAntiphon,
 };
 use antiphon_clock as clock;
 pub use antiphon_clock::{Clock, SystemClock};

@@ -50,6 +50,8 @@ impl ResponseOutcome {
 pub struct ClientStream {
     /// The response.
     pub id: ResponseId,
+    /// What the client is given of it.
+    pub mode: DeliveryMode,
     /// The state of the response. Closed without an ending if the actor that served the client failed: subscribe
     /// again.
     pub phase: watch::Receiver<ResponsePhase>,
@@ -76,7 +78,7 @@ impl ClientStream {
     }
 }
 
-/// What is delivered to a client.
+/// What a client is given of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryMode {
     /// The events after a point, as this view shows them.
@@ -105,5 +107,5 @@ pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) 
     let (sink, emissions) = mpsc::channel(buffer);
     let success_promise = SharedSuccessPromise::default();
     let client = ClientSink { phase: Arc::new(phase), sink, mode, success_promise: success_promise.clone() };
-    (client, ClientStream { id, phase: phases, emissions, success_promise })
+    (client, ClientStream { id, mode, phase: phases, emissions, success_promise })
 }

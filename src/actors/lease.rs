@@ -85,7 +85,7 @@ impl Streak {
 /// The thread that renews the lease. It runs on no arbiter, so that it notices when an arbiter hangs. It ends when
 /// this is dropped, after the call to the database that it may be in.
 #[derive(Debug)]
-pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<()>>);
+pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<bool>>);
 
 impl Heartbeat {
     /// Starts the thread. If another process turns out to use the node's name, `state` becomes failed.
@@ -117,14 +117,12 @@ impl Heartbeat {
         Ok(Self(give_up))
     }
 
-    /// Gives up the lease, so that other nodes can take over this node's responses at once. Returns when that is done
-    /// or has failed.
-    pub(crate) async fn give_up(&self) {
+    /// Gives the lease up: other nodes can take at once what this one has left. Whether it was this node's and is
+    /// given up now.
+    pub(crate) async fn give_up(&self) -> bool {
         let (reply, done) = oneshot::channel();
-        if self.0.send(reply).is_ok() {
-            // Without an answer the thread has ended, and the lease runs out.
-            let _gone = done.await;
-        }
+        // Without an answer the thread has ended, and the lease runs out.
+        self.0.send(reply).is_ok() && done.await.unwrap_or(false)
     }
 }
 
@@ -169,15 +167,14 @@ impl Lease {
     async fn keep(
         mut self,
         retry: Duration,
-        mut requests: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+        mut requests: mpsc::UnboundedReceiver<oneshot::Sender<bool>>,
         state: &watch::Sender<NodeState>,
     ) {
         let mut pause = retry;
         loop {
             match timeout(pause, requests.recv()).await {
                 Ok(Some(reply)) => {
-                    self.give_up().await;
-                    let _left = reply.send(());
+                    let _left = reply.send(self.give_up().await);
                     return;
                 }
                 Ok(None) => return,
@@ -213,13 +210,15 @@ impl Lease {
         beat
     }
 
-    async fn give_up(&self) {
-        let Some(epoch) = self.ownership.epoch() else { return };
-        match self.renew(epoch, Duration::ZERO).await {
+    async fn give_up(&self) -> bool {
+        let Some(epoch) = self.ownership.epoch() else { return false };
+        let given_up = self.renew(epoch, Duration::ZERO).await;
+        match &given_up {
             Ok(true) => tracing::info!("the node's lease is given up"),
             Ok(false) => tracing::warn!("the node's lease belongs to another process"),
             Err(error) => tracing::warn!(error = %error, "the node's lease could not be given up and ends by itself"),
         }
+        given_up.unwrap_or(false)
     }
 
     /// Renews the lease. A panic of the store counts as a failed renewal: without this thread the node would lose its

@@ -16,7 +16,6 @@ mod provider_reader;
 mod registry;
 mod response_supervisor;
 mod restarts;
-mod subscription;
 mod success_promise;
 mod upstream;
 
@@ -36,8 +35,5 @@ pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub(crate) use planning::{Conversation, plan_prompt};
 pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
 pub(crate) use response_supervisor::AdmissionSlot;
-pub use subscription::Subscription;
-#[cfg(test)]
-pub(crate) use success_promise::{SharedSuccessPromise, SuccessPromise};
 pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

@@ -48,6 +48,24 @@ pub enum Refusal {
     History(#[source] refusal::Refusal),
 }
 
+impl From<Refusal> for refusal::Refusal {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Violation(violation) => violation.into(),
+            Refusal::UnknownModel { model } => Violation::unknown_model(&model).into(),
+            Refusal::PreviousRunning { id } => Self::StillRunning(id),
+            Refusal::Incoherent(incoherent) => Violation::from(incoherent).into(),
+            Refusal::ContextTooLong { tokens, budget } => Violation::prompt_too_long(tokens, budget).into(),
+            Refusal::Uncountable => {
+                tracing::error!("a prompt's tokens could not be counted");
+                Self::Internal
+            }
+            Refusal::HistoryTooLong { most } => Violation::history_too_long(most).into(),
+            Refusal::History(refusal) => refusal,
+        }
+    }
+}
+
 impl From<PromptError> for Refusal {
     fn from(error: PromptError) -> Self {
         match error {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::Antiphon;
+use super::handle::{Antiphon, NodeParts};
 use crate::actors::{
     Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, ProviderOptions, Role,
     Upstream,
@@ -20,6 +20,7 @@ use crate::vault::Vault;
 
 /// A node could not be started.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// There are no threads to run on.
     #[error(transparent)]
@@ -59,8 +60,16 @@ pub struct Builder {
     responses: ResponseOptions,
 }
 
+impl Antiphon {
+    /// Puts a node together.
+    #[must_use]
+    pub fn builder(store: impl Into<Store>, vault: Vault) -> Builder {
+        Builder::new(store.into(), vault)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(store: Store, vault: Vault) -> Self {
+    fn new(store: Store, vault: Vault) -> Self {
         Self {
             name: "antiphon".to_owned(),
             store,
@@ -81,23 +90,22 @@ impl Builder {
         self
     }
 
-    /// Adds a provider under the name that models call it by, with limits as they are unless given. It takes the place
-    /// of one that was added under that name before.
+    /// Adds a provider under the name that models call it by, with the options that providers have by default. It takes
+    /// the place of one that was added under that name before. One that others hold too is given as an `Arc`.
     #[must_use]
     pub fn provider(self, name: impl Into<String>, provider: impl Provider) -> Self {
-        self.limited_provider(name, Arc::new(provider), ProviderOptions::default())
+        self.provider_with_options(name, provider, ProviderOptions::default())
     }
 
-    /// Adds a provider under the name that models call it by. It takes the place of one that was added under that name
-    /// before.
+    /// Adds a provider as [`provider`](Self::provider) does, with options of its own.
     #[must_use]
-    pub fn limited_provider(
+    pub fn provider_with_options(
         mut self,
         name: impl Into<String>,
-        provider: Arc<dyn Provider>,
-        limits: ProviderOptions,
+        provider: impl Provider,
+        options: ProviderOptions,
     ) -> Self {
-        self.upstreams.insert(name.into(), Upstream::new(provider, limits));
+        self.upstreams.insert(name.into(), Upstream::new(Arc::new(provider), options));
         self
     }
 
@@ -184,7 +192,8 @@ impl Builder {
             // Where the guardian gave up by itself it has said why.
             move |_| fail(&told, NodeFailure::Guardian),
         );
-        Ok(Antiphon::new(node, Arc::new(admission), (guardian, heartbeat), states))
+        let admission = Arc::new(admission);
+        Ok(Antiphon::new(NodeParts { _guardian: guardian, heartbeat, state: states, node, admission }))
     }
 
     fn check_models(&self) -> Result<(), StartError> {

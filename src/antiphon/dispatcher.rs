@@ -2,22 +2,22 @@
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use futures_util::FutureExt as _;
 use tracing::Span;
 
 use super::{
-    Antiphon, CancelResponse, ReadFacts, RespondError, StartResponse, WeakAntiphon,
+    Antiphon, CancelResponse, ReadFacts, StartResponse, Subscription, WeakAntiphon,
     fact_reader::{FactReader, Feed, LastWord, Patience},
-    handle::admit_error,
+    responses::without_user_key,
 };
 use crate::actors::{
-    ClientStream, DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
+    DeliveryMode, Label, ResponseOutcome, ResponsePhase, Role,
     supervision::{ActorIdentity, Child, spawn_on},
 };
-use crate::domain::View;
+use crate::domain::{View, Violation};
 use crate::journal::Log;
-use crate::protocol::{ResponseId, UserId};
+use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
 use crate::vault::UserKey;
 
@@ -38,11 +38,26 @@ pub struct Dispatcher {
 #[rtype(result = "()")]
 struct FactReaderExited(u64);
 
-impl Dispatcher {
-    pub(super) fn new(node: WeakAntiphon) -> Self {
-        Self { node, readers: HashMap::new(), next: 0 }
+impl Antiphon {
+    /// Where other actors send [`StartResponse`], [`CancelResponse`] and [`ReadFacts`]. Having it does not keep the node
+    /// alive; a message that is being answered does.
+    #[must_use]
+    pub fn addr(&self) -> Addr<Dispatcher> {
+        let handle = self.downgrade();
+        self.dispatcher(|node| {
+            spawn_on(
+                // Parts of the embedder's run there; what serves the whole node must not wait for them.
+                node.arbiters.of(Role::Dispatcher).unwrap_or_else(|| node.arbiters.root()),
+                &node.roster,
+                ActorIdentity { label: Label::node(Role::Dispatcher), span: Span::none() },
+                move |_| Dispatcher { node: handle, readers: HashMap::new(), next: 0 },
+                |exit| tracing::debug!(exit = ?exit, "the dispatcher ended"),
+            )
+        })
     }
+}
 
+impl Dispatcher {
     fn listen(&mut self, feed: Feed, id: ResponseId, ctx: &Context<Self>) -> Result<(), Refusal> {
         let antiphon = self.node.upgrade().ok_or(Refusal::Draining)?;
         let node = antiphon.node();
@@ -65,10 +80,10 @@ impl Actor for Dispatcher {
 }
 
 impl Handler<StartResponse> for Dispatcher {
-    type Result = ResponseActFuture<Self, Result<ResponseId, RespondError>>;
+    type Result = ResponseActFuture<Self, Result<ResponseId, Refusal>>;
 
     fn handle(&mut self, start: StartResponse, _: &mut Self::Context) -> Self::Result {
-        let started = guarded(begin(self.node.clone(), start), || Refusal::Internal.into());
+        let started = guarded(begin(self.node.clone(), start));
         Box::pin(started.into_actor(self).map(|started, dispatcher, ctx| {
             let (id, feed) = started?;
             if let Some(feed) = feed {
@@ -87,10 +102,10 @@ impl Handler<CancelResponse> for Dispatcher {
     fn handle(&mut self, CancelResponse { user, id }: CancelResponse, _: &mut Self::Context) -> Self::Result {
         let node = self.node.clone();
         let cancelled = async move {
-            let antiphon = node.upgrade().ok_or(Refusal::DatabaseUnavailable)?;
+            let antiphon = node.upgrade().ok_or(Refusal::Draining)?;
             antiphon.cancel(user, id).await
         };
-        Box::pin(guarded(cancelled, || Refusal::Internal).into_actor(self))
+        Box::pin(guarded(cancelled).into_actor(self))
     }
 }
 
@@ -99,7 +114,7 @@ impl Handler<ReadFacts> for Dispatcher {
 
     fn handle(&mut self, read: ReadFacts, _: &mut Self::Context) -> Self::Result {
         let id = read.id;
-        let found = guarded(join(self.node.clone(), read), || Refusal::Internal);
+        let found = guarded(join(self.node.clone(), read));
         Box::pin(found.into_actor(self).map(move |found, dispatcher, ctx| dispatcher.listen(found?, id, ctx)))
     }
 }
@@ -113,28 +128,29 @@ impl Handler<FactReaderExited> for Dispatcher {
 }
 
 /// A part of an embedder's that panics while it is asked takes this one answer with it, and not the address of all.
-async fn guarded<T, E>(work: impl Future<Output = Result<T, E>>, failed: impl FnOnce() -> E) -> Result<T, E> {
+async fn guarded<T>(work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a message could not be answered: a part of the node panicked");
-        Err(failed())
+        Err(Refusal::Internal)
     })
 }
 
-async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, Option<Feed>), RespondError> {
+async fn begin(node: WeakAntiphon, start: StartResponse) -> Result<(ResponseId, Option<Feed>), Refusal> {
     let StartResponse { user, request, facts } = start;
     let antiphon = node.upgrade().ok_or(Refusal::Draining)?;
     let Some(to) = facts else {
-        let reader = antiphon.user(user).start(request).await?;
-        return Ok((reader.id, None));
+        let stream = antiphon.user(user).start(request).await?;
+        return Ok((stream.id, None));
     };
     if request.store == Some(false) {
-        return Err(RespondError::NotStored);
+        return Err(Violation::invalid("store", "only a stored response has a log of facts").into());
     }
     // Before the response is there: it must not begin without its reader.
-    let key = antiphon.node().vault.user_key(user).await.map_err(admit_error)?;
-    let reader = antiphon.user(user).start(request).await?;
-    let id = reader.id;
-    Ok((id, Some(feed(&antiphon, (user, &key), (id, Some(reader)), LastWord::new(id, to, 0)))))
+    let key = antiphon.node().vault.user_key(user).await.map_err(without_user_key)?;
+    let stream = antiphon.user(user).start(request).await?;
+    let id = stream.id;
+    let subscription = antiphon.downgrade().subscription(user, stream);
+    Ok((id, Some(feed(&antiphon, &key, Some(subscription), LastWord::new(id, to, 0)))))
 }
 
 async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -> Result<Feed, Refusal> {
@@ -142,22 +158,21 @@ async fn join(node: WeakAntiphon, ReadFacts { user, id, from, to }: ReadFacts) -
     let key = antiphon.node().vault.user_key(user).await?;
     let at_end = antiphon.subscribe(user, id, DeliveryMode::Ending).await?;
     let has_ended = matches!(*at_end.phase.borrow(), ResponsePhase::Ended(_));
-    let reader = match has_ended {
+    let subscription = match has_ended {
         true => None,
-        false => Some(antiphon.subscribe(user, id, DeliveryMode::Events { view: View::default(), from: 0 }).await?),
+        false => {
+            let mode = DeliveryMode::Events { view: View::default(), from: 0 };
+            let stream = antiphon.subscribe(user, id, mode).await?;
+            Some(antiphon.downgrade().subscription(user, stream))
+        }
     };
-    Ok(feed(&antiphon, (user, &key), (id, reader), LastWord::new(id, to, from)))
+    Ok(feed(&antiphon, &key, subscription, LastWord::new(id, to, from)))
 }
 
-fn feed(
-    antiphon: &Antiphon,
-    (user, key): (UserId, &UserKey),
-    (id, reader): (ResponseId, Option<ClientStream>),
-    last_word: LastWord,
-) -> Feed {
-    let node = antiphon.node();
+fn feed(antiphon: &Antiphon, key: &UserKey, subscription: Option<Subscription>, last_word: LastWord) -> Feed {
+    let (node, id) = (antiphon.node(), last_word.response());
     Feed {
-        subscription: reader.map(|reader| antiphon.downgrade().subscription(user, reader, 0)),
+        subscription,
         log: Log::new(Arc::clone(&node.store.responses), key.response_key(id), id),
         patience: Patience { look: node.settings.heartbeat, stall: node.settings.client_stall_timeout },
         last_word,

@@ -7,10 +7,10 @@ use std::{
 
 use futures_util::{Stream, StreamExt};
 
-use super::User;
-use crate::actors::{Emission, Subscription};
+use super::{Antiphon, Subscription};
+use crate::actors::{ClientStream, Emission};
 use crate::domain::Frame;
-use crate::protocol::{Response, ResponseEvent, ResponseId};
+use crate::protocol::{Response, ResponseEvent, ResponseId, UserId};
 use crate::refusal::Refusal;
 
 /// The events of a response: each once, in order, none left out, each durable before it is here. It ends after the
@@ -21,15 +21,17 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub struct Events {
     subscription: Subscription,
-    user: User,
+    antiphon: Antiphon,
+    user: UserId,
     over: bool,
     /// The response of the terminal event.
     ended: Option<Box<Response>>,
 }
 
 impl Events {
-    pub(super) fn new(subscription: Subscription, user: User) -> Self {
-        Self { subscription, user, over: false, ended: None }
+    pub(super) fn new(antiphon: Antiphon, user: UserId, stream: ClientStream) -> Self {
+        let subscription = antiphon.subscription(user, stream);
+        Self { subscription, antiphon, user, over: false, ended: None }
     }
 
     /// The response.
@@ -64,7 +66,7 @@ impl Events {
         match self.ended {
             Some(response) => Ok(*response),
             // The terminal event lies before the first that was wanted.
-            None => self.user.retrieve(self.subscription.id()).await,
+            None => self.antiphon.retrieve(self.user, self.subscription.id()).await,
         }
     }
 

@@ -11,8 +11,8 @@ use std::{
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
 use tokio::time::{sleep, timeout};
 
-use super::{CommittedFacts, Interruption};
-use crate::actors::{Emission, Subscription, supervision::Exit};
+use super::{CommittedFacts, Interruption, Subscription};
+use crate::actors::{Emission, supervision::Exit};
 use crate::journal::{Log, SEGMENTS_A_PAGE};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
@@ -59,6 +59,10 @@ struct Told {
 impl LastWord {
     pub(super) fn new(response: ResponseId, to: Recipient<CommittedFacts>, next: u64) -> Self {
         Self(Arc::new(Told { response, to, next: next.into(), over: false.into() }))
+    }
+
+    pub(super) fn response(&self) -> ResponseId {
+        self.0.response
     }
 
     /// Says how the reader ended, unless it said so itself.

@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc};
 
 use actix::{Message, Recipient};
 
-use super::RespondError;
 use crate::actors::ResponseOutcome;
 use crate::domain::Fact;
 use crate::protocol::{CreateResponse, ResponseId, UserId};
@@ -12,7 +11,7 @@ use crate::refusal::Refusal;
 
 /// Have a request answered. Answered with the response's id once that is durable.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<ResponseId, RespondError>")]
+#[rtype(result = "Result<ResponseId, Refusal>")]
 pub struct StartResponse {
     /// Whose the response is.
     pub user: UserId,
@@ -85,6 +84,7 @@ pub enum CommittedFacts {
 
 /// Why no more facts are told. It says nothing about the response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Interruption {
     /// The recipient did not handle a message in time.
     #[error("the recipient did not handle a message in time")]

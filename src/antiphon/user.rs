@@ -4,27 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Antiphon, Events};
+use super::{AnsweredRequest, Antiphon, Events};
 use crate::access::{AccountService, ServiceError};
 use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome};
-use crate::admission::{self, Admitted, RequestContext};
+use crate::admission::RequestContext;
 use crate::domain::View;
 use crate::protocol::{CreateResponse, Response, ResponseId, UserId};
 use crate::refusal::Refusal;
-
-/// Why a request did not become a response: then there is none, or it will be settled as failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RespondError {
-    /// The request can't be run as it is.
-    #[error(transparent)]
-    Refused(#[from] admission::Refusal),
-    /// The node could not take it.
-    #[error(transparent)]
-    NotAdmitted(#[from] Refusal),
-    /// The facts of a response were asked for that is not to be stored.
-    #[error("only a stored response has a log of facts")]
-    NotStored,
-}
 
 /// What one user of a node can do. Cheap to clone; like any handle it keeps the node alive.
 #[derive(Debug, Clone)]
@@ -70,20 +56,19 @@ impl User {
     /// see [`ResponseOptions::disconnect`](crate::domain::ResponseOptions::disconnect). One in the background goes on.
     ///
     /// # Errors
-    /// [`RespondError::Refused`], [`RespondError::NotAdmitted`].
-    pub async fn respond(&self, request: CreateResponse) -> Result<Events, RespondError> {
-        let reader = self.start(request).await?;
-        Ok(self.follow(reader, 0))
+    /// [`Refusal`]: there is no response, or it will be settled as failed.
+    pub async fn respond(&self, request: CreateResponse) -> Result<Events, Refusal> {
+        let stream = self.start(request).await?;
+        Ok(self.follow(stream))
     }
 
-    /// The events of a reader of this user's whose next event is number `from`: for those who make a plan themselves
-    /// and give it to [`Antiphon::respond`], with an idempotency key, say.
+    /// The events of a stream of this user's: for those who ask the handle themselves, with an idempotency key, say.
     #[must_use]
-    pub fn follow(&self, reader: ClientStream, from: u64) -> Events {
-        Events::new(self.antiphon.subscription(self.id, reader, from), self.clone())
+    pub fn follow(&self, stream: ClientStream) -> Events {
+        Events::new(self.antiphon.clone(), self.id, stream)
     }
 
-    pub(super) async fn start(&self, request: CreateResponse) -> Result<ClientStream, RespondError> {
+    pub(super) async fn start(&self, request: CreateResponse) -> Result<ClientStream, Refusal> {
         let request = CreateResponse { stream: Some(true), ..request };
         let context = RequestContext {
             request_id: format!("req_{}", Uuid::now_v7().simple()),
@@ -91,8 +76,8 @@ impl User {
             disconnect: None,
             idempotency: None,
         };
-        let Admitted { plan, view, .. } = self.antiphon.admission().plan(self.id, request, context).await?;
-        Ok(self.antiphon.respond(plan, DeliveryMode::Events { view, from: 0 }).await?)
+        let mode = DeliveryMode::Events { view: View::of(&request), from: 0 };
+        self.antiphon.answer_request(self.id, request, context, mode).await.map(AnsweredRequest::into_stream)
     }
 
     /// The events of a stored response from number `from` on, running or long ended.
@@ -101,8 +86,8 @@ impl User {
     /// [`Refusal`].
     pub async fn events(&self, id: ResponseId, from: u64) -> Result<Events, Refusal> {
         let mode = DeliveryMode::Events { view: View::default(), from };
-        let reader = self.antiphon.subscribe(self.id, id, mode).await?;
-        Ok(self.follow(reader, from))
+        let stream = self.antiphon.subscribe(self.id, id, mode).await?;
+        Ok(self.follow(stream))
     }
 
     /// A stored response as of now.

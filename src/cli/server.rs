@@ -130,7 +130,7 @@ fn start_node(input: &ServeInput, providers: &[BuiltProvider<'_>]) -> anyhow::Re
         .limits(config.limits.clone())
         .responses(config.responses.clone());
     let builder = providers.iter().fold(builder, |builder, BuiltProvider { name, configured, provider }| {
-        builder.limited_provider(*name, Arc::clone(provider), configured.options())
+        builder.provider_with_options(*name, Arc::clone(provider), configured.options())
     });
     Ok(builder.start()?)
 }

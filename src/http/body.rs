@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest,
-    http::{StatusCode, header},
+    http::header,
     web::{self, Bytes, BytesMut},
 };
 use futures_util::StreamExt;
@@ -13,65 +13,62 @@ use super::{ApiError, HttpOptions};
 /// Bodies above this size are worked on off the thread that serves connections.
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
 
-/// Reads a body of JSON. The content type may be missing; if it is there, it must be JSON.
-pub(super) async fn read(
-    request: &HttpRequest,
-    payload: web::Payload,
-    options: &HttpOptions,
-) -> Result<Bytes, ApiError> {
-    check_media_type(request)?;
-    let read = collect(request, payload, options.body_limit);
-    tokio::time::timeout(options.body_timeout, read).await.map_err(|_| too_slow())?
-}
+/// The body of a request.
+pub(super) struct RequestBody(Bytes);
 
-/// Parses a body.
-pub(super) async fn json<T>(bytes: &Bytes) -> Result<T, ApiError>
-where
-    T: DeserializeOwned + Send + 'static,
-{
-    work_on(bytes, parse).await?
-}
-
-/// Does work whose time depends on the length of a body.
-pub(super) async fn work_on<T>(bytes: &Bytes, work: impl FnOnce(&[u8]) -> T + Send + 'static) -> Result<T, ApiError>
-where
-    T: Send + 'static,
-{
-    if bytes.len() <= WORKED_ON_IN_PLACE {
-        return Ok(work(bytes));
+impl RequestBody {
+    /// Reads a body of JSON. The content type may be missing; if it is there, it must be JSON.
+    pub(super) async fn read(
+        request: &HttpRequest,
+        payload: web::Payload,
+        options: &HttpOptions,
+    ) -> Result<Self, ApiError> {
+        check_media_type(request)?;
+        let read = collect(request, payload, options.body_limit);
+        let read = tokio::time::timeout(options.body_timeout, read).await;
+        read.map_err(|_| ApiError::body_too_slow())?.map(Self)
     }
-    let bytes = bytes.clone();
-    web::block(move || work(&bytes)).await.map_err(|_| ApiError::internal())
+
+    /// What it holds.
+    pub(super) async fn json<T>(&self) -> Result<T, ApiError>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.work_on(parse).await?
+    }
+
+    /// Does work whose time depends on its length.
+    pub(super) async fn work_on<T>(&self, work: impl FnOnce(&[u8]) -> T + Send + 'static) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+    {
+        if self.0.len() <= WORKED_ON_IN_PLACE {
+            return Ok(work(&self.0));
+        }
+        let bytes = self.0.clone();
+        web::block(move || work(&bytes)).await.map_err(|_| ApiError::internal())
+    }
 }
 
 async fn collect(request: &HttpRequest, mut payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
-        return Err(too_large(limit));
+        return Err(ApiError::body_too_large(limit));
     }
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::request(StatusCode::BAD_REQUEST, "The request's body was cut."))?;
+        let chunk = chunk.map_err(|_| ApiError::bad_request("The request's body was cut."))?;
         if body.len() + chunk.len() > limit {
-            return Err(too_large(limit));
+            return Err(ApiError::body_too_large(limit));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
 
-fn too_slow() -> ApiError {
-    ApiError::request(StatusCode::REQUEST_TIMEOUT, "The request's body took too long to arrive.")
-}
-
-fn too_large(limit: usize) -> ApiError {
-    let message = format!("The request's body is too large: at most {limit} bytes are allowed.");
-    ApiError::request(StatusCode::PAYLOAD_TOO_LARGE, message).code("request_too_large")
-}
-
 fn check_media_type(request: &HttpRequest) -> Result<(), ApiError> {
-    let unsupported = |message| Err(ApiError::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    let unsupported = |message| Err(ApiError::unsupported_media_type(message));
     let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
     let essence = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
     if essence.is_some_and(|essence| essence != "application/json" && !essence.ends_with("+json")) {
@@ -85,7 +82,7 @@ fn check_media_type(request: &HttpRequest) -> Result<(), ApiError> {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if bytes.trim_ascii().is_empty() {
-        return Err(ApiError::request(StatusCode::BAD_REQUEST, "The request has no body; expected a JSON object."));
+        return Err(ApiError::bad_request("The request has no body; expected a JSON object."));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -98,7 +95,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 
 fn malformed(error: &serde_json::Error) -> ApiError {
     let message = format!("The request's body is not valid JSON (line {}, column {}).", error.line(), error.column());
-    ApiError::request(StatusCode::BAD_REQUEST, message)
+    ApiError::bad_request(message)
 }
 
 fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
@@ -106,14 +103,9 @@ fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
         return malformed(error);
     }
     let expected = expected(&error.to_string());
-    let (param, place) = match path {
-        "." | "" | "?" => (None, "The request's body is not valid".to_owned()),
-        path => (Some(path), format!("Invalid type for '{path}'")),
-    };
-    let error = ApiError::request(StatusCode::BAD_REQUEST, format!("{place}: expected {expected}."));
-    match param {
-        Some(param) => error.param(param),
-        None => error,
+    match path {
+        "." | "" | "?" => ApiError::bad_request(format!("The request's body is not valid: expected {expected}.")),
+        path => ApiError::parameter(path, format!("Invalid type for '{path}': expected {expected}.")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Errors as clients see them: the one place that knows status codes.
+//! Errors as clients see them. With `refusals`, the one place that knows their status codes.
 
 use std::{fmt, time::Duration};
 
@@ -11,13 +11,13 @@ use crate::protocol::{ErrorBody, ErrorEnvelope};
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
-    retry: Retry,
+    retry: RetryAdvice,
     allow: Option<&'static str>,
 }
 
 /// What clients are told about trying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retry {
+pub(super) enum RetryAdvice {
     /// Nothing: they know by the status.
     Unsaid,
     /// It would be the same again.
@@ -29,7 +29,7 @@ pub(super) enum Retry {
 impl ApiError {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = ErrorBody { message: message.into(), kind, param: None, code: None };
-        Self { status, body, retry: Retry::Unsaid, allow: None }
+        Self { status, body, retry: RetryAdvice::Unsaid, allow: None }
     }
 
     /// The client's own mistake.
@@ -37,9 +37,30 @@ impl ApiError {
         Self::new(status, "invalid_request_error", message)
     }
 
+    /// A request that can't be read.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::request(StatusCode::BAD_REQUEST, message)
+    }
+
     /// A parameter that can't be honoured.
     pub(super) fn parameter(param: &str, message: impl Into<String>) -> Self {
-        Self::request(StatusCode::BAD_REQUEST, message).param(param)
+        Self::bad_request(message).param(param)
+    }
+
+    /// A body that took too long to arrive.
+    pub(super) fn body_too_slow() -> Self {
+        Self::request(StatusCode::REQUEST_TIMEOUT, "The request's body took too long to arrive.")
+    }
+
+    /// A body of more than `limit` bytes.
+    pub(super) fn body_too_large(limit: usize) -> Self {
+        let message = format!("The request's body is too large: at most {limit} bytes are allowed.");
+        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).code("request_too_large")
+    }
+
+    /// A body of a kind that is not read.
+    pub(super) fn unsupported_media_type(message: &'static str) -> Self {
+        Self::request(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
     /// There is no such route.
@@ -57,7 +78,7 @@ impl ApiError {
     pub(super) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server had an error.")
             .code("server_error")
-            .retry(Retry::Never)
+            .retry(RetryAdvice::Never)
     }
 
     /// The database is away.
@@ -69,7 +90,7 @@ impl ApiError {
     pub(super) fn unavailable(code: &'static str, message: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", message)
             .code(code)
-            .retry(Retry::After(Duration::from_secs(1)))
+            .retry(RetryAdvice::After(Duration::from_secs(1)))
     }
 
     /// An error that the framework answered with, of which only the status is told.
@@ -90,7 +111,7 @@ impl ApiError {
         self
     }
 
-    pub(super) fn retry(mut self, retry: Retry) -> Self {
+    pub(super) fn retry(mut self, retry: RetryAdvice) -> Self {
         self.retry = retry;
         self
     }
@@ -138,7 +159,7 @@ impl ResponseError for ApiError {
     }
 }
 
-impl Retry {
+impl RetryAdvice {
     fn write(self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Unsaid => {}

@@ -1,10 +1,9 @@
 //! The HTTP API: from the socket to the actors' handle and back.
 //!
-//! One endpoint a file under `endpoints`. [`ApiError`] alone knows status codes. Imports everything but
-//! adapters; nothing imports it but `main`, embedders and tests.
+//! One endpoint a file under `endpoints`. `error` and `refusals` alone know the status codes of errors. Imports everything
+//! but adapters; nothing imports it but `main`, embedders and tests.
 
 mod authentication;
-mod backend;
 mod body;
 mod disconnect;
 mod endpoints;
@@ -19,7 +18,6 @@ mod path;
 mod query;
 mod refusals;
 mod request_id;
-mod routes;
 mod server;
 mod sse;
 mod state;
@@ -27,11 +25,10 @@ mod state;
 mod tests;
 
 pub use authentication::Authenticate;
-pub use backend::Backend;
+pub use endpoints::{health, scope};
 pub use error::ApiError;
 pub use in_flight::InFlight;
 pub use options::{HttpOptions, ServerOptions};
 pub use page::page;
-pub use routes::{health, scope};
 pub use server::serve;
 pub use state::HttpState;

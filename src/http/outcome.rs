@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{ApiError, HttpState, error::Retry};
+use super::{ApiError, HttpState, error::RetryAdvice};
 use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
 use crate::protocol::{Response, Status, UserId};
 use crate::refusal::Refusal;
 
-/// How often a reader that was lost is replaced before the request is given up.
-const MOST_READERS: u32 = 5;
+/// How often a stream that was lost is replaced before the request is given up.
+const MOST_STREAMS: u32 = 5;
 
 /// Waits until the status line of a stream is known: the first of the provider's answer, the response's
 /// ending, and the longest wait.
@@ -16,30 +16,30 @@ const MOST_READERS: u32 = 5;
 /// # Errors
 /// If the response failed and nothing came out: then this is the answer, and there is no stream. Unless another client
 /// has begun to stream the response before.
-pub(super) async fn status_line(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
-    let mut phases = reader.phase.clone();
+pub(super) async fn status_line(stream: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+    let mut phases = stream.phase.clone();
     let decided = phases.wait_for(|phase| !matches!(phase, ResponsePhase::Opening));
-    // Where what served the reader is gone, or time is up, the stream will tell.
+    // Where what served the stream is gone, or time is up, the stream will tell.
     if let Ok(Ok(phase)) = tokio::time::timeout(state.options.header_wait, decided).await {
         match &*phase {
-            ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !reader.has_begun_success() => {
+            ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !stream.has_begun_success() => {
                 return Err(failed(outcome, state));
             }
             ResponsePhase::Unavailable => return Err(ApiError::database_unavailable()),
             ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) => {}
         }
     }
-    if reader.begin_success() { Ok(()) } else { silent_failure(reader, user, state).await }
+    if stream.begin_success() { Ok(()) } else { silent_failure(stream, user, state).await }
 }
 
 /// Waits for the ending of a response that is about to fail without a word.
-async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
-    match ended(reader).await? {
+async fn silent_failure(stream: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
+    match ended(stream).await? {
         Some(outcome) if is_bare_failure(&outcome) => Err(failed(&outcome, state)),
         // Somebody else has ended it, in another way.
         Some(_) => Ok(()),
         None => {
-            let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await?;
+            let resumed = state.antiphon.resume(user, stream.id, DeliveryMode::Ending).await?;
             ending(resumed, user, state).await.map(drop)
         }
     }
@@ -47,9 +47,11 @@ async fn silent_failure(reader: &mut ClientStream, user: UserId, state: &HttpSta
 
 /// The failure of a response that had ended before its client came, if that is all that can be told. To ask again is of
 /// no use.
-pub(super) fn failed_before(reader: &ClientStream, state: &HttpState) -> Option<ApiError> {
-    match &*reader.phase.borrow() {
-        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => Some(failed(outcome, state).retry(Retry::Never)),
+pub(super) fn failed_before(stream: &ClientStream, state: &HttpState) -> Option<ApiError> {
+    match &*stream.phase.borrow() {
+        ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => {
+            Some(failed(outcome, state).retry(RetryAdvice::Never))
+        }
         ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) | ResponsePhase::Unavailable => None,
     }
 }
@@ -59,31 +61,31 @@ pub(super) fn failed_before(reader: &ClientStream, state: &HttpState) -> Option<
 /// # Errors
 /// If it failed and nothing came out, or if its ending can't be known now.
 pub(super) async fn ending(
-    mut reader: ClientStream,
+    mut stream: ClientStream,
     user: UserId,
     state: &HttpState,
 ) -> Result<Arc<Response>, ApiError> {
-    for _ in 0..MOST_READERS {
-        if let Some(outcome) = ended(&mut reader).await? {
+    for _ in 0..MOST_STREAMS {
+        if let Some(outcome) = ended(&mut stream).await? {
             if is_bare_failure(&outcome) {
                 return Err(failed(&outcome, state));
             }
             return Ok(Arc::clone(&outcome.response));
         }
-        let resumed = state.backend.resume(user, reader.id, DeliveryMode::Ending).await;
-        reader = resumed.map_err(|refusal| {
-            tracing::error!(response.id = %reader.id, error = %refusal, "http.reader.lost");
+        let resumed = state.antiphon.resume(user, stream.id, DeliveryMode::Ending).await;
+        stream = resumed.map_err(|refusal| {
+            tracing::error!(response.id = %stream.id, error = %refusal, "http.reader.lost");
             if refusal == Refusal::NotFound { ApiError::internal() } else { refusal.into() }
         })?;
     }
-    tracing::error!(response.id = %reader.id, "http.readers.keep_failing");
+    tracing::error!(response.id = %stream.id, "http.readers.keep_failing");
     Err(ApiError::internal())
 }
 
-/// The response's outcome; none if what served the reader is gone.
-async fn ended(reader: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>, ApiError> {
+/// The response's outcome; none if what served the stream is gone.
+async fn ended(stream: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>, ApiError> {
     let decided =
-        reader.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_) | ResponsePhase::Unavailable)).await;
+        stream.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_) | ResponsePhase::Unavailable)).await;
     match decided.as_deref() {
         Ok(ResponsePhase::Ended(outcome)) => Ok(Some(Arc::clone(outcome))),
         Ok(ResponsePhase::Unavailable) => Err(ApiError::database_unavailable()),

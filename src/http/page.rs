@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{StatusCode, header},
+    http::header,
     web::{self, ServiceConfig},
 };
 use ring::digest;
 
-use super::routes::only;
+use super::endpoints::only;
 
 /// Nothing is run, shown or asked for that does not come from this server, and nothing is put into the page
 /// as markup but by the one policy that sanitizes it.
@@ -35,7 +35,7 @@ impl Asset {
     /// The file, or that the client has it already.
     fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let known = self.is_known(request);
-        let mut answer = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+        let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         answer
             .insert_header(header::ETag(self.etag.clone()))
             .insert_header((header::CACHE_CONTROL, "no-cache"))

@@ -13,7 +13,7 @@ impl Query {
         let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
         pairs
             .map(|pairs| Self(pairs.into_inner()))
-            .map_err(|_| ApiError::request(actix_web::http::StatusCode::BAD_REQUEST, "The query string can't be read."))
+            .map_err(|_| ApiError::bad_request("The query string can't be read."))
     }
 
     /// The last value of a key; an empty one counts as none.

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::error::{ApiError, Retry};
+use super::error::{ApiError, RetryAdvice};
 use crate::access::AuthError;
 use crate::actors::ResponseOutcome;
-use crate::admission;
 use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
 use crate::refusal::Refusal;
@@ -25,48 +24,13 @@ impl From<Violation> for ApiError {
             Offence::Unsupported => error(StatusCode::BAD_REQUEST).code("unsupported_parameter"),
             Offence::TooLarge => error(StatusCode::PAYLOAD_TOO_LARGE).code("request_too_large"),
             Offence::PreviousNotFound => error(StatusCode::BAD_REQUEST).code("previous_response_not_found"),
-        }
-    }
-}
-
-impl From<admission::Refusal> for ApiError {
-    fn from(refusal: admission::Refusal) -> Self {
-        use admission::Refusal;
-        match refusal {
-            Refusal::Violation(violation) => violation.into(),
-            Refusal::UnknownModel { model } => Self::unknown_model(&model),
-            Refusal::PreviousRunning { id } => Self::still_running(id),
-            Refusal::Incoherent(incoherent) => Self::parameter("input", incoherent.to_string()),
-            Refusal::ContextTooLong { tokens, budget } => {
-                let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
-                Self::context_too_long(format!(
-                    "The prompt has {tokens}, but the model's context window leaves room for {budget}."
-                ))
-            }
-            Refusal::HistoryTooLong { most } => Self::context_too_long(format!(
-                "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
-            )),
-            Refusal::Uncountable => {
-                tracing::error!("http.prompt.uncountable");
-                Self::internal()
-            }
-            Refusal::History(refusal) => refusal.into(),
+            Offence::UnknownModel => error(StatusCode::NOT_FOUND).code("model_not_found"),
+            Offence::ContextTooLong => error(StatusCode::PAYLOAD_TOO_LARGE).code("context_length_exceeded"),
         }
     }
 }
 
 impl ApiError {
-    pub(super) fn unknown_model(model: &str) -> Self {
-        let model: String = model.chars().take(100).collect();
-        Self::request(StatusCode::NOT_FOUND, format!("The requested model '{model}' does not exist."))
-            .param("model")
-            .code("model_not_found")
-    }
-
-    fn context_too_long(message: String) -> Self {
-        Self::request(StatusCode::PAYLOAD_TOO_LARGE, message).param("input").code("context_length_exceeded")
-    }
-
     /// This server is about to stop; another one, or its next start, will do.
     fn restarting() -> Self {
         Self::unavailable("server_is_overloaded", "The server is restarting. Please retry.")
@@ -80,7 +44,7 @@ impl ApiError {
         };
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", message)
             .code(code)
-            .retry(Retry::After(retry_after))
+            .retry(RetryAdvice::After(retry_after))
     }
 
     pub(super) fn response_not_found(id: impl std::fmt::Display) -> Self {
@@ -97,12 +61,12 @@ impl ApiError {
         Self::request(StatusCode::CONFLICT, message)
             .param("previous_response_id")
             .code("conversation_locked")
-            .retry(Retry::After(BUSY))
+            .retry(RetryAdvice::After(BUSY))
     }
 
     /// The response of an idempotency key can't be given again.
     fn idempotency_conflict(code: &'static str, message: &'static str) -> Self {
-        Self::request(StatusCode::CONFLICT, message).code(code).retry(Retry::Never)
+        Self::request(StatusCode::CONFLICT, message).code(code).retry(RetryAdvice::Never)
     }
 }
 
@@ -160,7 +124,7 @@ impl ApiError {
     pub(super) fn key_in_use() -> Self {
         Self::request(StatusCode::CONFLICT, "Another request with this Idempotency-Key is under way. Please retry.")
             .code("idempotency_key_in_use")
-            .retry(Retry::After(BUSY))
+            .retry(RetryAdvice::After(BUSY))
     }
 
     /// A response that failed before its client was told anything.
@@ -174,9 +138,9 @@ impl ApiError {
         let status = status_of(cause, outcome);
         let retry = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                outcome.retry_after.map_or(Retry::Unsaid, |wait| Retry::After(wait.min(longest_wait)))
+                outcome.retry_after.map_or(RetryAdvice::Unsaid, |wait| RetryAdvice::After(wait.min(longest_wait)))
             }
-            _ => Retry::Never,
+            _ => RetryAdvice::Never,
         };
         Self::new(status, cause.as_str(), cause.message()).code(cause.code()).retry(retry)
     }

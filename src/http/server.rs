@@ -7,10 +7,10 @@ use actix_web_lab::middleware::CatchPanic;
 
 use super::{
     HttpState, ServerOptions,
+    endpoints::{health, scope},
     envelope::no_route,
     page::page,
     request_id::identify,
-    routes::{health, scope},
 };
 
 /// Serves the API under `/v1`, `/health`, and the page at `/` if the options say so, on a listener. The server runs as

@@ -1,6 +1,6 @@
 //! A response's events as the body of an answer.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
     HttpResponse,
@@ -11,8 +11,8 @@ use futures_util::stream;
 use tracing::Instrument;
 
 use super::{ApiError, HttpState};
-use crate::actors::{ClientStream, Emission, Subscription};
-use crate::domain::View;
+use crate::actors::{ClientStream, Emission};
+use crate::antiphon::Subscription;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ErrorEvent, UserId};
 
@@ -22,15 +22,10 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 /// Frames that are ready share a write up to this size.
 const SHARED_WRITE: usize = 16 * 1024;
 
-/// The answer that streams what a reader gets, from event number `from` on.
-pub(super) fn answer(reader: ClientStream, state: &HttpState, user: UserId, (view, from): (View, u64)) -> HttpResponse {
-    let (backend, id) = (Arc::clone(&state.backend), reader.id);
-    let resume = move |mode| {
-        let backend = Arc::clone(&backend);
-        async move { backend.resume(user, id, mode).await }
-    };
+/// The answer that streams what a client gets.
+pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> HttpResponse {
     let body = SseBody {
-        subscription: Subscription::new(reader, (view, from), resume),
+        subscription: state.antiphon.subscription(user, stream),
         keep_alive: state.options.keep_alive,
         over: false,
         span: tracing::Span::current(),

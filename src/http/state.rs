@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, Backend, HttpOptions, InFlight};
-use crate::admission::Admission;
+use super::{Authenticate, HttpOptions, InFlight};
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HttpState {
-    /// Runs responses.
-    pub backend: Arc<dyn Backend>,
-    /// Makes plans of requests.
-    pub admission: Arc<Admission>,
+    /// The node that runs the responses.
+    pub antiphon: Antiphon,
     /// Tells who sends a request.
     pub authenticator: Arc<dyn Authenticate>,
     /// How the API behaves.
@@ -26,8 +23,7 @@ impl HttpState {
     #[must_use]
     pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, options: HttpOptions) -> Self {
         Self {
-            backend: Arc::new(antiphon.clone()),
-            admission: Arc::clone(antiphon.admission()),
+            antiphon: antiphon.clone(),
             authenticator: Arc::new(authenticator),
             options: Arc::new(options),
             in_flight: InFlight::default(),

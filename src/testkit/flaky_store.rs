@@ -28,6 +28,8 @@ struct FlakyState {
     unknown_outcomes: u32,
     commits: Vec<usize>,
     before_renewals: Option<RenewalHook>,
+    /// What the next look-ups of idempotency keys find, and how many of them.
+    stale_key: (usize, Option<IdempotencyRecord>),
 }
 
 #[derive(Clone)]
@@ -98,6 +100,11 @@ impl FlakyStore {
     /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
+    }
+
+    /// The next `times` look-ups of an idempotency key find this, as in a replica of the database that lags behind.
+    pub fn lag_idempotency_keys(&self, times: usize, found: Option<IdempotencyRecord>) {
+        self.state.lock().stale_key = (times, found);
     }
 
     /// How many commits were made, including those with a lost answer.
@@ -212,6 +219,10 @@ impl NodeStore for FlakyStore {
 #[async_trait]
 impl IdempotencyKeyStore for FlakyStore {
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error> {
+        if let (times @ 1.., found) = &mut self.state.lock().stale_key {
+            *times -= 1;
+            return Ok(*found);
+        }
         self.here()?.idempotency_keys.idempotency_key(user, key).await
     }
 

@@ -217,7 +217,7 @@ fn start(
     let node = Antiphon::builder(store.whole(), vault.clone()).token_counter(WordCounter(gate));
     let node = providers
         .into_iter()
-        .fold(node, |node, (name, provider)| node.limited_provider(name, Arc::new(provider.clone()), limits));
+        .fold(node, |node, (name, provider)| node.provider_with_options(name, provider.clone(), limits));
     let model = Model::new("puppet", Target::new("puppet", "puppet-1"));
     node.model(model).responses(ResponseOptions { arbiters: 1, ..options.clone() }).start().expect("a node")
 }

@@ -83,8 +83,9 @@ impl Listener {
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let options = ResponseOptions { arbiters: 1, ..ResponseOptions::default() };
         let builder = Antiphon::builder(sql, vault).token_counter(WordCounter).clock(Stopped).responses(options);
-        let builder =
-            answers().into_keys().fold(builder, |builder, name| builder.limited_provider(name, chat.clone(), limits));
+        let builder = answers()
+            .into_keys()
+            .fold(builder, |builder, name| builder.provider_with_options(name, chat.clone(), limits));
         let antiphon = builder.start().unwrap();
         Self { provider, antiphon, user, _folder: folder }
     }

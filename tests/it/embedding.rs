@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    Antiphon, Builder, Refusal, RespondError, StartError, User,
-    admission::{self, Model},
-    domain::{ResponseOptions, Target},
+    Antiphon, Builder, Refusal, StartError, User,
+    admission::Model,
+    domain::{Offence, ResponseOptions, Target},
     protocol::{CreateResponse, ResponseEvent, Status},
     store::MemoryStore,
     testkit::PuppetProvider,
@@ -93,7 +93,8 @@ async fn a_request_that_cannot_be_run_calls_no_provider() {
     let puppet = PuppetProvider::default();
     let (_antiphon, ada) = node(&puppet).await;
     let unknown = ada.respond(CreateResponse::text("n", "Why?")).await.unwrap_err();
-    assert!(matches!(unknown, RespondError::Refused(admission::Refusal::UnknownModel { .. })), "{unknown:?}");
+    let is_unknown = |refusal: &Refusal| matches!(refusal, Refusal::Invalid(v) if v.offence == Offence::UnknownModel);
+    assert!(is_unknown(&unknown) && !unknown.is_retryable(), "{unknown:?}");
     let hot = CreateResponse { temperature: Some(9.0), ..question() };
     let refused = ada.respond(hot).await.unwrap_err();
     assert!(refused.to_string().contains("temperature"), "{refused}");

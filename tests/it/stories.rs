@@ -448,7 +448,7 @@ async fn draining_lets_responses_finish_and_takes_no_new_ones() {
     let draining = node.antiphon.drain(Duration::from_secs(60));
     tokio::pin!(draining);
     tokio::select! {
-        () = &mut draining => unreachable!("a response runs"),
+        _ = &mut draining => unreachable!("a response runs"),
         () = tokio::task::yield_now() => {}
     }
     assert_eq!(node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err(), Refusal::Draining);
@@ -456,7 +456,8 @@ async fn draining_lets_responses_finish_and_takes_no_new_ones() {
     call.finish();
     drop(call);
     client.read_all().await;
-    draining.await;
+    let report = draining.await;
+    assert_eq!((report.unfinished, report.is_complete, report.is_lease_released), (0, true, true));
     assert_eq!(node.antiphon.retrieve(node.user, client.id).await.unwrap().status, Status::Completed);
 }
 
@@ -466,8 +467,8 @@ async fn what_does_not_finish_while_draining_is_ended_as_interrupted() {
     let mut client = node.respond(node.plan()).await;
     let call = node.provider.asked().await;
     call.open();
-    node.antiphon.drain(Duration::from_millis(10)).await;
-    client.read_all().await;
+    let (report, ()) = tokio::join!(node.antiphon.drain(Duration::from_millis(10)), client.read_all());
+    assert_eq!((report.unfinished, report.is_complete, report.is_lease_released), (1, true, true));
     let response = node.antiphon.retrieve(node.user, client.id).await.unwrap();
     assert_eq!(response.error.unwrap().kind, "server_interrupted");
 }

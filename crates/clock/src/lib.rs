@@ -1,11 +1,19 @@
 //! The port to the time of day.
 
+use std::sync::Arc;
+
 use antiphon_domain::Timestamp;
 
 /// The time of day, for the timestamps of facts and rows. Timers run on the runtime's own clock.
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        self.as_ref().now()
+    }
 }
 
 /// The machine's own clock.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use antiphon_protocol::{ResponseEvent, ResponseId};
+use antiphon_protocol::{CreateResponse, ResponseEvent, ResponseId};
 
 /// The form in which a client wants the events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,15 @@ pub struct View {
     /// Whether delta events carry padding of varying length, so that their sizes on the wire tell less
     /// about the text.
     pub include_obfuscation: bool,
+}
+
+impl View {
+    /// The form in which a request wants its events.
+    #[must_use]
+    pub fn of(request: &CreateResponse) -> Self {
+        let options = request.stream_options.as_ref();
+        Self { include_obfuscation: options.and_then(|options| options.include_obfuscation).unwrap_or(false) }
+    }
 }
 
 /// One event as every client with the plain view gets it: encoded once, shared by all.

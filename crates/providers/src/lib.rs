@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod request;
 mod responses;
+mod shared;
 mod upstream_control;
 
 use std::fmt;
@@ -30,7 +31,9 @@ pub use hand_over::HandOver;
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use request::ProviderRequest;
+// What the options hold a key in.
 pub use responses::Responses;
+pub use secrecy::SecretString;
 pub use upstream_control::{
     BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,
 };

@@ -40,6 +40,7 @@ impl NodeState {
 
 /// Why a node can't go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NodeFailure {
     /// The journal writer ended too often.
     #[error("the journal writer ended three times within a minute")]

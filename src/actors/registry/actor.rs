@@ -194,10 +194,11 @@ impl ResponseRegistry {
 }
 
 impl Handler<Drain> for ResponseRegistry {
-    type Result = ();
+    type Result = usize;
 
-    fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) {
+    fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) -> usize {
         self.draining = true;
+        let running = self.running.len();
         for child in self.running.values() {
             if now {
                 child.addr().do_send(StopRun);
@@ -207,6 +208,7 @@ impl Handler<Drain> for ResponseRegistry {
         }
         self.drained.push(reply);
         self.report_drained();
+        running
     }
 }
 

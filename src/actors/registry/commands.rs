@@ -63,10 +63,11 @@ pub(crate) struct Delete {
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// Stops taking new responses. Answered once none runs any more; with `now`, those that run are ended.
+/// Take no new responses. Answered at once with how many run; with `now`, those are ended.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "usize")]
 pub(crate) struct Drain {
     pub(crate) now: bool,
+    /// Told once none runs any more.
     pub(crate) reply: oneshot::Sender<()>,
 }

@@ -1,22 +1,16 @@
 //! `POST /v1/responses`
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    web::{self, Bytes},
-};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::actors::{ClientStream, DeliveryMode};
-use crate::admission::{Admitted, RequestContext};
+use crate::admission::RequestContext;
+use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
 use crate::http::{
-    ApiError, HttpState, authentication::Authenticated, body, disconnect::disconnect_mode,
+    ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
-use crate::protocol::{CreateResponse, ResponseId, UserId};
-use crate::refusal::Refusal;
-
-/// How often a request claims a key that others claim and give back at the same time.
-const MOST_CLAIMS: usize = 5;
+use crate::protocol::{CreateResponse, UserId};
 
 /// Makes a response, and answers with its events or, once it has ended, with the object. One in the background is
 /// answered as soon as it is durable. A request that repeats another, by its `Idempotency-Key`, is answered with the
@@ -27,112 +21,98 @@ pub(in crate::http) async fn create_response(
     payload: web::Payload,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
+    let user = principal.user;
     let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let bytes = body::read(&request, payload, &state.options).await?;
-    let idempotency = digests(principal.user, key, &bytes, &state).await?;
-    let (request_id, caller) = (RequestId::of(&request).0, principal.key_id);
-    let context = RequestContext { request_id, caller, disconnect, idempotency };
-    for _ in 0..MOST_CLAIMS {
-        if let Some(answer) = repeated(principal.user, idempotency.as_ref(), &bytes, &state).await? {
-            return Ok(answer);
-        }
-        let create: CreateResponse = body::json(&bytes).await?;
-        let admitted = state.admission.plan(principal.user, create, context.clone()).await?;
-        if let Some(answer) = first(principal.user, admitted, &state).await? {
-            return Ok(answer);
+    let body = RequestBody::read(&request, payload, &state.options).await?;
+    let idempotency = digests(user, key, &body, &state).await?;
+    let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
+    let context =
+        RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
+    let form = AnswerForm::of(&create);
+    match state.antiphon.answer_request(user, create, context, form.mode()).await? {
+        AnsweredRequest::Started(stream) => form.answer(stream, user, &state).await,
+        AnsweredRequest::Repeated(stream) => {
+            tracing::info!(response.id = %stream.id, "http.response.attached");
+            match outcome::failed_before(&stream, &state).filter(|_| form == AnswerForm::WhenEnded) {
+                Some(error) => Err(error),
+                None => form.answer(stream, user, &state).await,
+            }
         }
     }
-    Err(ApiError::key_in_use())
 }
 
 async fn digests(
     user: UserId,
     key: Option<String>,
-    bytes: &Bytes,
+    body: &RequestBody,
     state: &HttpState,
 ) -> Result<Option<Idempotency>, ApiError> {
     let Some(key) = key else { return Ok(None) };
-    let backend = state.backend.clone();
-    body::work_on(bytes, move |body| backend.idempotency(user, &key, body)).await.map(Some)
+    let antiphon = state.antiphon.clone();
+    body.work_on(move |body| antiphon.idempotency(user, &key, body)).await.map(Some)
 }
 
-/// The answer to a request that repeats another; none if it does not.
-async fn repeated(
+async fn parsed(
     user: UserId,
+    body: &RequestBody,
     idempotency: Option<&Idempotency>,
-    bytes: &Bytes,
     state: &HttpState,
-) -> Result<Option<HttpResponse>, ApiError> {
-    let Some(idempotency) = idempotency else { return Ok(None) };
-    let Some(id) = state.backend.claimed(user, idempotency).await? else { return Ok(None) };
-    // The body is that of the first request, which was found to be good.
-    let create: CreateResponse = body::json(bytes).await?;
-    let form = Form::of(&create);
-    let Some(reader) = state.backend.attach(user, id, form.mode()).await? else { return Ok(None) };
-    tracing::info!(response.id = %id, "http.response.attached");
-    if !form.stream
-        && !form.background
-        && let Some(error) = outcome::failed_before(&reader, state)
-    {
-        return Err(error);
+) -> Result<CreateResponse, ApiError> {
+    let parsed = body.json().await;
+    if let (Err(_), Some(idempotency)) = (&parsed, idempotency) {
+        // That its key was used for another request weighs more than that this one can't be read.
+        state.antiphon.claimed(user, idempotency).await?;
     }
-    form.answer(reader, (user, id), state).await.map(Some)
+    parsed
 }
 
-/// The answer to a new request; none if another one has claimed its key.
-async fn first(user: UserId, admitted: Admitted, state: &HttpState) -> Result<Option<HttpResponse>, ApiError> {
-    let Admitted { plan, stream, view } = admitted;
-    tracing::info!(response.id = %plan.id, model.provider = plan.targets.first().map(|target| &target.provider), "http.response.admitted");
-    let (id, form) = (plan.id, Form { stream, background: plan.request.background, view });
-    match state.backend.respond(plan, form.mode()).await {
-        Ok(reader) => form.answer(reader, (user, id), state).await.map(Some),
-        Err(Refusal::IdempotencyKeyInUse) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// What a client is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnswerForm {
+    /// The object, once the response has ended.
+    WhenEnded,
+    /// The object as of now, which still waits or runs.
+    AtOnce,
+    /// The events, as soon as it is known that there are any.
+    Events(View),
+    /// The events, whatever becomes of the response.
+    BackgroundEvents(View),
 }
 
-/// The form in which a client wants its answer.
-struct Form {
-    stream: bool,
-    background: bool,
-    view: View,
-}
-
-impl Form {
+impl AnswerForm {
     fn of(create: &CreateResponse) -> Self {
-        let options = create.stream_options.as_ref();
-        let include_obfuscation = options.and_then(|options| options.include_obfuscation).unwrap_or(false);
-        Self {
-            stream: create.stream.unwrap_or(false),
-            background: create.background.unwrap_or(false),
-            view: View { include_obfuscation },
+        match (create.background.unwrap_or(false), create.stream.unwrap_or(false)) {
+            (false, false) => Self::WhenEnded,
+            (true, false) => Self::AtOnce,
+            (false, true) => Self::Events(View::of(create)),
+            (true, true) => Self::BackgroundEvents(View::of(create)),
         }
     }
 
-    fn mode(&self) -> DeliveryMode {
-        if self.stream { DeliveryMode::Events { view: self.view, from: 0 } } else { DeliveryMode::Ending }
+    fn mode(self) -> DeliveryMode {
+        match self {
+            Self::WhenEnded | Self::AtOnce => DeliveryMode::Ending,
+            Self::Events(view) | Self::BackgroundEvents(view) => DeliveryMode::Events { view, from: 0 },
+        }
     }
 
-    async fn answer(
-        &self,
-        mut reader: ClientStream,
-        (user, id): (UserId, ResponseId),
-        state: &HttpState,
-    ) -> Result<HttpResponse, ApiError> {
-        if self.background && !self.stream {
-            // Who made it leaves at once; it minds nobody's leaving.
-            drop(reader);
-            let response = state.backend.retrieve(user, id).await;
-            return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?));
+    async fn answer(self, mut stream: ClientStream, user: UserId, state: &HttpState) -> Result<HttpResponse, ApiError> {
+        match self {
+            Self::WhenEnded => {
+                let response = outcome::ending(stream, user, state).await?;
+                Ok(HttpResponse::Ok().json(response.as_ref()))
+            }
+            Self::AtOnce => {
+                let id = stream.id;
+                let response = state.antiphon.retrieve(user, id).await;
+                Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?))
+            }
+            Self::Events(_) => {
+                outcome::status_line(&mut stream, user, state).await?;
+                Ok(sse::answer(stream, user, state))
+            }
+            Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, state)),
         }
-        if !self.stream {
-            let response = outcome::ending(reader, user, state).await?;
-            return Ok(HttpResponse::Ok().json(response.as_ref()));
-        }
-        if !self.background {
-            outcome::status_line(&mut reader, user, state).await?;
-        }
-        Ok(sse::answer(reader, state, user, (self.view, 0)))
     }
 }

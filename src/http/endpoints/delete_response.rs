@@ -20,6 +20,6 @@ pub(in crate::http) async fn delete_response(
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
     let id = response_id(&request)?;
-    state.backend.delete(principal.user, id).await.map_err(|refusal| ApiError::about(id, refusal))?;
+    state.antiphon.delete(principal.user, id).await.map_err(|refusal| ApiError::about(id, refusal))?;
     Ok(HttpResponse::Ok().json(Deleted { id, object: "response", deleted: true }))
 }

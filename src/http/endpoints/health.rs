@@ -49,7 +49,7 @@ pub(in crate::http) async fn live() -> HttpResponse {
 /// Whether new responses can be taken: asks the database each time. Providers are not asked; what is known of them
 /// is what their last answers said. With all of them down the server is not ready.
 pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpResponse, ApiError> {
-    match state.backend.ready().await {
+    match state.antiphon.ready().await {
         Ok(true) => providers(&state),
         Ok(false) => Err(ApiError::unavailable("server_is_overloaded", "The server is not ready.")),
         Err(error) => {
@@ -60,7 +60,7 @@ pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpRe
 }
 
 fn providers(state: &HttpState) -> Result<HttpResponse, ApiError> {
-    let providers: Vec<ProviderState> = state.backend.providers().into_iter().map(ProviderState::new).collect();
+    let providers: Vec<ProviderState> = state.antiphon.providers().into_iter().map(ProviderState::new).collect();
     let down = providers.iter().filter(|provider| provider.state == "down").count();
     if down > 0 && down == providers.len() {
         return Err(ApiError::unavailable("server_is_overloaded", "No model provider can be reached."));

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
+use crate::antiphon::{InputItemsPage, InputItemsQuery};
 use crate::domain::validate_include;
 use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query};
 use crate::protocol::{Item, ItemId};
@@ -12,7 +13,7 @@ const DEFAULT_LIMIT: u32 = 20;
 const MAX_LIMIT: u32 = 100;
 
 #[derive(Serialize)]
-struct Page {
+struct ItemList {
     object: &'static str,
     first_id: Option<ItemId>,
     last_id: Option<ItemId>,
@@ -30,13 +31,11 @@ pub(in crate::http) async fn input_items(
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
     let after = query.get("after").map(|after| ItemId::from(after.to_owned()));
-    let page = (order(&query)?, after, limit(&query)?);
-    let page = state.backend.input_items(principal.user, id, page).await;
-    let (data, has_more) = page
-        .map_err(|refusal| ApiError::about(id, refusal))?
-        .ok_or_else(|| ApiError::parameter("after", "Invalid value for 'after': there is no such item in the list."))?;
-    let (first_id, last_id) = (data.first().map(|item| item.id().clone()), data.last().map(|item| item.id().clone()));
-    Ok(HttpResponse::Ok().json(Page { object: "list", first_id, last_id, has_more, data }))
+    let query = InputItemsQuery { order: order(&query)?, after, limit: limit(&query)? };
+    let page = state.antiphon.input_items(principal.user, id, query).await;
+    let InputItemsPage { items, has_more } = page.map_err(|refusal| ApiError::about(id, refusal))?;
+    let (first_id, last_id) = (items.first().map(|item| item.id().clone()), items.last().map(|item| item.id().clone()));
+    Ok(HttpResponse::Ok().json(ItemList { object: "list", first_id, last_id, has_more, data: items }))
 }
 
 fn order(query: &Query) -> Result<SortOrder, ApiError> {

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::admission::Model;
+use crate::domain::{Model, Violation};
 use crate::http::{ApiError, HttpState, authentication::Authenticated};
 
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ pub(in crate::http) async fn list_models(
     _: Authenticated,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let data = state.admission.models().iter().map(ModelObject::from).collect();
+    let data = state.antiphon.admission().models().iter().map(ModelObject::from).collect();
     Ok(HttpResponse::Ok().json(ModelList { object: "list", data }))
 }
 
@@ -41,7 +41,7 @@ pub(in crate::http) async fn retrieve_model(
     _: Authenticated,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, ApiError> {
-    let name: String = request.match_info().load().map_err(|_| ApiError::unknown_model(""))?;
-    let model = state.admission.models().get(&name).ok_or_else(|| ApiError::unknown_model(&name))?;
+    let name: String = request.match_info().load().map_err(|_| Violation::unknown_model(""))?;
+    let model = state.antiphon.admission().models().get(&name).ok_or_else(|| Violation::unknown_model(&name))?;
     Ok(HttpResponse::Ok().json(ModelObject::from(&*model)))
 }

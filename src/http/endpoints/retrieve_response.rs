@@ -16,12 +16,12 @@ pub(in crate::http) async fn retrieve_response(
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
     if !query.flag("stream")? {
-        let response = state.backend.retrieve(principal.user, id).await;
+        let response = state.antiphon.retrieve(principal.user, id).await;
         return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?));
     }
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
-    let reader = state.backend.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
-    let reader = reader.map_err(|refusal| ApiError::about(id, refusal))?;
-    Ok(sse::answer(reader, &state, principal.user, (view, from)))
+    let stream = state.antiphon.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
+    let stream = stream.map_err(|refusal| ApiError::about(id, refusal))?;
+    Ok(sse::answer(stream, principal.user, &state))
 }

@@ -1,24 +1,24 @@
-//! Requests that are refused: each with its status, its parameter and the envelope, and before anything
-//! reached the backend.
+//! Requests that are refused: each with its status, its parameter and the envelope, and before anything was stored.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 use actix_web::{ResponseError, test::TestRequest, web};
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::fixture::{Api, KEY, outcome};
-use crate::actors::DeliveryMode;
-use crate::admission::RequestContext;
-use crate::domain::DisconnectMode;
-use crate::http::ApiError;
-use crate::protocol::{CreateResponse, ResponseId, Status};
-use crate::refusal::Refusal;
+use super::fixture::{Api, ApiOptions, KEY, impatient, request};
+use crate::actors::{Label, NodeFailure, ProviderOptions, Role, supervision::Fault};
+use crate::domain::FinishReason;
+use crate::http::{ApiError, error::RetryAdvice};
+use crate::protocol::{ResponseId, Status};
+use crate::provider::{Error, GateLimits, ProviderEvent};
+use crate::testkit::Call;
 
 /// Sends a body as it is, and checks that nothing was admitted.
 async fn refused(api: &Api, body: &str) -> (u16, Option<String>, Option<String>) {
     let request = TestRequest::post().uri("/v1/responses").insert_header(("content-type", "application/json"));
     let answer = api.send(request.set_payload(body.to_owned())).await;
-    assert!(api.backend.plans.lock().is_empty(), "{body}");
+    assert_eq!((api.store.commits(), api.provider.unheard()), (0, 0), "{body}");
     answer.error()
 }
 
@@ -28,7 +28,7 @@ fn parameter(param: &str) -> (u16, Option<String>, Option<String>) {
 
 #[actix_web::test]
 async fn bodies_that_are_no_request_are_refused() {
-    let api = Api::new();
+    let api = Api::new().await;
     for body in [
         "",
         "  ",
@@ -49,7 +49,7 @@ async fn bodies_that_are_no_request_are_refused() {
 
 #[actix_web::test]
 async fn a_wrong_type_is_named_by_its_path() {
-    let api = Api::new();
+    let api = Api::new().await;
     for (keys, param) in [
         (json!({"model": 5}), "model"),
         (json!({"input": 5}), "input"),
@@ -80,7 +80,7 @@ async fn a_wrong_type_is_named_by_its_path() {
 
 #[actix_web::test]
 async fn an_error_does_not_quote_what_was_sent() {
-    let api = Api::new();
+    let api = Api::new().await;
     let body = json!({"model": "m", "input": "x", "temperature": "CANARY".repeat(1_000)});
     let answer = api.create(body).await;
     assert!(!answer.text.contains("CANARY"));
@@ -89,7 +89,7 @@ async fn an_error_does_not_quote_what_was_sent() {
 
 #[actix_web::test]
 async fn what_is_missing_unknown_or_not_supported_has_its_code() {
-    let api = Api::new();
+    let api = Api::new().await;
     let previous = ResponseId::new().to_string();
     for (body, status, code, param) in [
         (json!({"input": "x"}), 400, "missing_required_parameter", "model"),
@@ -124,51 +124,79 @@ async fn what_is_missing_unknown_or_not_supported_has_its_code() {
 
 #[actix_web::test]
 async fn a_parameter_is_checked_before_the_model_is_looked_up() {
-    let api = Api::new();
+    let api = Api::new().await;
     let body = json!({"model": "none", "input": "x", "temperature": 3});
     assert_eq!(refused(&api, &body.to_string()).await, parameter("temperature"));
 }
 
 #[actix_web::test]
 async fn a_previous_response_that_runs_is_a_conflict_that_passes() {
-    let api = Api::new();
-    let context = RequestContext {
-        request_id: "req".to_owned(),
-        caller: "key".to_owned(),
-        disconnect: Some(DisconnectMode::Continue),
-        idempotency: None,
-    };
-    let planned = api.node.admission().plan(api.user, CreateResponse::text("m", "x"), context).await.unwrap();
-    let running = api.node.respond(planned.plan, DeliveryMode::Ending).await.unwrap();
-    let answer = api.create(json!({"model": "m", "input": "x", "previous_response_id": running.id})).await;
-    assert_eq!((answer.error().0, answer.header("retry-after"), answer.header("retry-after-ms")), (409, "1", "1000"));
+    let api = Api::new().await;
+    let (id, _call) = api.running().await;
+    let answer = api.create(json!({"model": "m", "input": "x", "previous_response_id": id})).await;
+    let locked = (409, Some("conversation_locked".to_owned()), Some("previous_response_id".to_owned()));
+    assert_eq!(answer.error(), locked);
+    assert_eq!((answer.header("retry-after"), answer.header("retry-after-ms")), ("1", "1000"));
 }
 
 #[actix_web::test]
-async fn a_server_that_stops_takes_nothing_and_says_when_to_come_back() {
-    let api = Api::new();
-    for error in [Refusal::Draining, Refusal::DatabaseUnavailable] {
-        *api.backend.admit_error.lock() = Some(error);
-        let answer = api.create(json!({"model": "m", "input": "x"})).await;
-        assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
+async fn a_server_that_stops_or_has_no_database_takes_nothing_and_says_when_to_come_back() {
+    let stopping = Api::new().await;
+    stopping.node.drain(Duration::ZERO).await;
+    let alone = Api::with(impatient()).await;
+    alone.store.go_away();
+    for (api, code) in [(&stopping, "server_is_overloaded"), (&alone, "database_unavailable")] {
+        let answer = api.create(request()).await;
+        assert_eq!((answer.error().0, answer.error().1.as_deref()), (503, Some(code)));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+}
+
+#[actix_web::test]
+async fn a_node_that_has_failed_is_not_blamed_on_its_database() {
+    let api = Api::new().await;
+    while !matches!(api.node.failed().now_or_never(), Some(NodeFailure::JournalWriter)) {
+        api.node.roster().inflict(Label::node(Role::JournalWriter), Fault::Panic).await;
+        tokio::task::yield_now().await;
+    }
+    let id = ResponseId::new();
+    for answer in [api.create(request()).await, api.post(&format!("/v1/responses/{id}/cancel")).await] {
+        assert_eq!((answer.error().0, answer.error().1.as_deref()), (503, Some("server_is_overloaded")));
+    }
+}
+
+#[actix_web::test]
+async fn a_lack_of_room_says_where_it_is_and_when_to_come_back() {
+    let one = NonZeroUsize::MIN;
+    for (code, gate) in [
+        ("queue_full", GateLimits { max_concurrent: one, max_queue: 0, max_concurrent_per_key: None }),
+        ("key_busy", GateLimits { max_concurrent: one, max_queue: 5, max_concurrent_per_key: Some(one) }),
+    ] {
+        let provider = ProviderOptions { gate, ..ApiOptions::default().provider };
+        let api = Api::with(ApiOptions { provider, ..ApiOptions::default() }).await;
+        let refused = async {
+            let _call = api.provider.asked().await;
+            api.create(request()).await
+        };
+        let answer = tokio::select! {
+            _ = api.create(request()) => unreachable!("its provider says nothing"),
+            answer = refused => answer,
+        };
+        assert_eq!(answer.error(), (429, Some(code.to_owned()), None));
+        assert_eq!((answer.header("retry-after"), answer.header("retry-after-ms")), ("1", "1000"));
     }
 }
 
 #[test]
-fn a_lack_of_room_says_where_it_is_and_when_to_come_back() {
-    for code in ["queue_full", "key_busy"] {
-        let refusal = ApiError::too_many(code, Duration::from_millis(1_500));
-        let answer = refusal.error_response();
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(answer.status().as_u16(), 429);
-        assert_eq!((header("retry-after"), header("retry-after-ms")), (Some("2".into()), Some("1500".into())));
-        assert_eq!(refusal.into_body().code, Some(code));
-    }
+fn a_wait_is_told_in_milliseconds_and_in_whole_seconds() {
+    let answer = ApiError::internal().retry(RetryAdvice::After(Duration::from_millis(1_500))).error_response();
+    let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!((header("retry-after"), header("retry-after-ms")), (Some("2".into()), Some("1500".into())));
 }
 
 #[actix_web::test]
 async fn only_a_good_key_gets_any_further() {
-    let api = Api::new();
+    let api = Api::new().await;
     let unauthorized = (401, Some("invalid_api_key".to_owned()), None);
     for key in [None, Some("bad"), Some("")] {
         for path in ["/v1/models", "/v1/models/m", "/v1/responses/odd", "/v1/responses/odd/input_items"] {
@@ -187,7 +215,7 @@ async fn only_a_good_key_gets_any_further() {
 
 #[actix_web::test]
 async fn paths_methods_and_types_that_are_not_there_have_the_envelope() {
-    let api = Api::new();
+    let api = Api::new().await;
     assert_eq!(api.get("/v1/nothing").await.error(), (404, None, None));
     assert_eq!(api.get("/nothing").await.error(), (404, None, None));
     for (request, allow) in [
@@ -212,7 +240,7 @@ async fn a_panic_is_a_server_error_in_the_envelope() {
     async fn broken() -> actix_web::HttpResponse {
         panic!("CANARY")
     }
-    let api = Api::new();
+    let api = Api::new().await;
     let routes = web::scope("/v1").route("/broken", web::get().to(broken));
     let answer = api.send_through(routes, None, TestRequest::get().uri("/v1/broken")).await;
     assert_eq!(answer.error(), (500, Some("server_error".to_owned()), None));
@@ -221,7 +249,7 @@ async fn a_panic_is_a_server_error_in_the_envelope() {
 
 #[actix_web::test]
 async fn ids_that_are_none_are_mistakes_and_ids_of_nothing_are_not_found() {
-    let api = Api::new();
+    let api = Api::new().await;
     let unknown = ResponseId::new().to_string();
     for (id, error) in [
         ("msg_1", parameter("response_id")),
@@ -246,8 +274,8 @@ async fn ids_that_are_none_are_mistakes_and_ids_of_nothing_are_not_found() {
 
 #[actix_web::test]
 async fn queries_that_make_no_sense_are_named() {
-    let api = Api::new();
-    let id = api.known();
+    let api = Api::new().await;
+    let id = api.completed().await;
     for (query, param) in [
         ("?stream=maybe", "stream"),
         ("?stream=true&starting_after=-1", "starting_after"),
@@ -266,27 +294,34 @@ async fn queries_that_make_no_sense_are_named() {
 
 #[actix_web::test]
 async fn a_response_that_has_ended_can_not_be_cancelled() {
-    let api = Api::new();
-    let path = format!("/v1/responses/{}/cancel", api.known());
-    let cancel = |answer| {
-        *api.backend.cancel.lock() = Some(answer);
-        api.send(TestRequest::post().uri(&path))
+    let api = Api::with(impatient()).await;
+    let failed = |call: &Call| {
+        call.open();
+        call.text("Some words.");
+        call.fail(Error::IdleTimeout);
     };
-    for status in [Status::Completed, Status::Failed, Status::Incomplete] {
+    let cut = |call: &Call| {
+        call.open();
+        call.events([ProviderEvent::Finished(FinishReason::Length)]);
+    };
+    for (id, status) in [
+        (api.completed().await, Status::Completed),
+        (api.ended(failed).await, Status::Failed),
+        (api.ended(cut).await, Status::Incomplete),
+    ] {
+        let answer = api.post(&format!("/v1/responses/{id}/cancel")).await;
+        assert_eq!(answer.error(), (400, None, None));
         let expected = format!("Cannot cancel a {} response.", status.as_str());
-        // Ended before it was asked, and ended while it was asked.
-        for answer in [Err(Refusal::AlreadyEnded(status)), Ok(outcome(status, None).into())] {
-            let answer = cancel(answer).await;
-            assert_eq!(answer.error().0, 400);
-            assert_eq!(answer.json()["error"]["message"], Value::from(expected.as_str()));
-        }
+        assert_eq!(answer.json()["error"]["message"], Value::from(expected.as_str()));
     }
-    assert_eq!(cancel(Err(Refusal::DatabaseUnavailable)).await.error().0, 503);
+    let id = api.completed().await;
+    api.store.go_away();
+    assert_eq!(api.post(&format!("/v1/responses/{id}/cancel")).await.error().0, 503);
 }
 
 #[actix_web::test]
 async fn the_disconnect_header_is_one_of_three_words() {
-    let api = Api::new();
+    let api = Api::new().await;
     let request = TestRequest::post().uri("/v1/responses").insert_header(("antiphon-disconnect", "perhaps"));
     let answer = api.send(request.set_json(json!({"model": "m", "input": "x"}))).await;
     assert_eq!(answer.error(), parameter("Antiphon-Disconnect"));

@@ -1,16 +1,10 @@
-//! The backend, and requests in one line.
+//! A node with an API over memory, and requests in one line.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
-    App, body,
+    App,
+    body::{BoxBody, MessageBody, to_bytes},
     dev::{HttpServiceFactory, ServiceResponse},
     http::{StatusCode, header::HeaderMap},
     middleware::from_fn,
@@ -18,144 +12,22 @@ use actix_web::{
     web,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::FutureExt;
-use parking_lot::Mutex;
-use serde_json::Value;
-use tokio::sync::{mpsc, watch};
+use futures_util::future::poll_fn;
+use serde_json::{Value, json};
 
-use crate::access::{AccountService, AuthError, Principal};
-use crate::actors::{
-    ClientStream, DeliveryMode, Emission, ResponseOutcome, ResponsePhase, SharedSuccessPromise, SuccessPromise,
-};
-use crate::admission::Model;
+use crate::access::{AuthError, Principal};
+use crate::actors::{DeliveryMode, ProviderOptions, ResponsePhase};
 use crate::antiphon::Antiphon;
-use crate::domain::{Cause, Encoding, Idempotency, LimitOptions, Prompt, ResponseOptions, RunPlan, Target, Timestamp};
-use crate::http::{
-    Authenticate, Backend, HttpOptions, HttpState, InFlight, envelope::no_route, health, request_id::identify, scope,
-};
-use crate::protocol::{Item, ItemId, Response, ResponseId, Status, TextConfig, ToolChoice, Truncation, UserId};
-use crate::provider::UpstreamHealth;
-use crate::refusal::Refusal;
-use crate::store::{self, MemoryStore, SortOrder};
-use crate::testkit::PuppetProvider;
+use crate::domain::{Encoding, Idempotency, Model, Prompt, ResponseOptions, RetryPolicy, RunPolicy, Target};
+use crate::http::{Authenticate, HttpOptions, HttpState, envelope::no_route, health, request_id::identify, scope};
+use crate::journal::Log;
+use crate::protocol::{ResponseEvent, ResponseId, UserId};
+use crate::store::MemoryStore;
+use crate::testkit::{Call, FlakyStore, ManualClock, PuppetProvider};
 use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
 
 pub(super) const KEY: &str = "sk-good";
-
-/// A backend that notes what it is asked and answers what the test gave it.
-#[derive(Debug, Default)]
-pub(super) struct FakeBackend {
-    pub(super) plans: Mutex<Vec<RunPlan>>,
-    pub(super) wishes: Mutex<Vec<DeliveryMode>>,
-    pub(super) resumed: Mutex<Vec<DeliveryMode>>,
-    pub(super) pages: Mutex<Vec<(SortOrder, Option<ItemId>, u32)>>,
-    /// Readers to hand out, in order.
-    pub(super) readers: Mutex<Vec<ClientStream>>,
-    /// Who has the idempotency key, whichever it is.
-    pub(super) claimed: Mutex<Option<ResponseId>>,
-    /// Who has it once a response was refused for it.
-    pub(super) claimed_by_admitting: Mutex<Option<ResponseId>>,
-    pub(super) attached: Mutex<Vec<DeliveryMode>>,
-    /// Whoever attaches finds that the key was given back.
-    pub(super) given_back: AtomicBool,
-    pub(super) key_always_taken: AtomicBool,
-    pub(super) admit_error: Mutex<Option<Refusal>>,
-    pub(super) cancel: Mutex<Option<Result<Arc<ResponseOutcome>, Refusal>>>,
-    /// The responses that exist.
-    pub(super) known: Mutex<Vec<ResponseId>>,
-    pub(super) providers: Mutex<BTreeMap<String, UpstreamHealth>>,
-}
-
-impl FakeBackend {
-    fn reader(&self) -> Result<ClientStream, Refusal> {
-        let mut readers = self.readers.lock();
-        if readers.is_empty() { Err(Refusal::NotFound) } else { Ok(readers.remove(0)) }
-    }
-
-    fn find(&self, id: ResponseId) -> Result<ResponseId, Refusal> {
-        self.known.lock().contains(&id).then_some(id).ok_or(Refusal::NotFound)
-    }
-}
-
-#[async_trait]
-impl Backend for FakeBackend {
-    async fn respond(&self, plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
-        self.known.lock().push(plan.id);
-        self.plans.lock().push(plan);
-        self.wishes.lock().push(mode);
-        if self.key_always_taken.load(Ordering::Relaxed) {
-            return Err(Refusal::IdempotencyKeyInUse);
-        }
-        if let Some(error) = self.admit_error.lock().take() {
-            *self.claimed.lock() = self.claimed_by_admitting.lock().take();
-            return Err(error);
-        }
-        self.reader().map_err(|_| Refusal::Internal)
-    }
-
-    fn idempotency(&self, _: UserId, _: &str, _: &[u8]) -> Idempotency {
-        Idempotency { key: [0; 32], fingerprint: [0; 32] }
-    }
-
-    async fn claimed(&self, _: UserId, _: &Idempotency) -> Result<Option<ResponseId>, Refusal> {
-        Ok(*self.claimed.lock())
-    }
-
-    async fn attach(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<Option<ClientStream>, Refusal> {
-        self.attached.lock().push(mode);
-        if self.given_back.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        Ok(Some(self.reader()?))
-    }
-
-    async fn subscribe(&self, _: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
-        self.find(id)?;
-        self.wishes.lock().push(mode);
-        self.reader()
-    }
-
-    async fn resume(&self, _: UserId, _: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
-        self.resumed.lock().push(mode);
-        self.reader()
-    }
-
-    async fn retrieve(&self, _: UserId, id: ResponseId) -> Result<Response, Refusal> {
-        Ok(response(self.find(id)?, Status::Completed, None))
-    }
-
-    async fn cancel(&self, _: UserId, _: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
-        self.cancel.lock().clone().unwrap_or(Err(Refusal::NotFound))
-    }
-
-    async fn delete(&self, _: UserId, id: ResponseId) -> Result<(), Refusal> {
-        self.find(id)?;
-        self.known.lock().retain(|known| *known != id);
-        Ok(())
-    }
-
-    async fn input_items(
-        &self,
-        _: UserId,
-        id: ResponseId,
-        page: (SortOrder, Option<ItemId>, u32),
-    ) -> Result<Option<(Vec<Item>, bool)>, Refusal> {
-        self.find(id)?;
-        let unknown = page.1.as_ref().is_some_and(|after| after.as_str() == "unknown");
-        self.pages.lock().push(page);
-        Ok((!unknown).then(|| (Vec::new(), false)))
-    }
-
-    fn providers(&self) -> BTreeMap<String, UpstreamHealth> {
-        self.providers.lock().clone()
-    }
-
-    async fn ready(&self) -> Result<bool, store::Error> {
-        Ok(true)
-    }
-}
 
 /// One token a byte of the prompt's items as JSON.
 #[derive(Debug)]
@@ -163,8 +35,8 @@ struct ByteCounter;
 
 #[async_trait]
 impl TokenCounter for ByteCounter {
-    async fn count(&self, _: Encoding, _: &[&str]) -> Result<u64, TokenError> {
-        Ok(0)
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        Ok(texts.iter().map(|text| text.len() as u64).sum())
     }
 
     async fn prompt_tokens(&self, _: Encoding, prompt: &Prompt) -> Result<u32, TokenError> {
@@ -186,13 +58,52 @@ impl Authenticate for OneKey {
     }
 }
 
-/// The API over a fake backend.
+/// What a test wants otherwise.
+#[derive(Debug)]
+pub(super) struct ApiOptions {
+    pub(super) http: HttpOptions,
+    pub(super) responses: ResponseOptions,
+    pub(super) provider: ProviderOptions,
+    /// Providers beside `p`, each with a model of its name.
+    pub(super) others: Vec<(&'static str, PuppetProvider)>,
+    pub(super) clock: Arc<ManualClock>,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        // A test that wants a second attempt says so.
+        let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
+        Self {
+            http: HttpOptions::default(),
+            responses: ResponseOptions { arbiters: 1, ..ResponseOptions::default() },
+            provider: ProviderOptions { retry, ..ProviderOptions::default() },
+            others: Vec::new(),
+            clock: Arc::default(),
+        }
+    }
+}
+
+/// Options with which a database that is away is soon given up, while no stall of a busy machine looks like a hang.
+pub(super) fn impatient() -> ApiOptions {
+    let patience = Duration::from_millis(40);
+    let options = ApiOptions::default();
+    let responses = ResponseOptions {
+        heartbeat: Duration::from_millis(20),
+        hang_after: Duration::from_secs(20),
+        admission_patience: patience,
+        outage_patience: patience,
+        ..options.responses
+    };
+    ApiOptions { responses, ..options }
+}
+
+/// The API of a node over a store in memory. Its provider `p` has the models `m` and `org/name`.
 pub(super) struct Api {
-    pub(super) backend: Arc<FakeBackend>,
-    /// What makes the plans.
     pub(super) node: Antiphon,
-    /// Who has the good key.
+    pub(super) store: Arc<FlakyStore>,
+    pub(super) provider: PuppetProvider,
     pub(super) user: UserId,
+    vault: Vault,
     state: HttpState,
 }
 
@@ -212,6 +123,10 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    pub(super) fn id(&self) -> ResponseId {
+        self.json()["id"].as_str().unwrap().parse().unwrap()
+    }
+
     /// Status, code and parameter of an error, which must have the envelope and the request id.
     #[track_caller]
     pub(super) fn error(&self) -> (u16, Option<String>, Option<String>) {
@@ -226,37 +141,71 @@ impl Answer {
     }
 }
 
-impl Api {
-    pub(super) fn new() -> Self {
-        Self::with(
-            HttpOptions { keep_alive: Duration::from_millis(20), ..HttpOptions::default() },
-            LimitOptions::default(),
-        )
+/// An answer whose body is read while it comes.
+pub(super) struct Streamed {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    body: BoxBody,
+    text: String,
+}
+
+impl Streamed {
+    fn new(answer: ServiceResponse<BoxBody>) -> Self {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Self { status, headers, body: answer.into_body(), text: String::new() }
     }
 
-    pub(super) fn with(options: HttpOptions, limits: LimitOptions) -> Self {
-        let backend = Arc::new(FakeBackend::default());
-        let store = Arc::new(MemoryStore::new());
-        let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
-        let accounts = AccountService::new(store.clone(), vault.clone());
-        // A store in memory waits for nothing.
-        let user = accounts.create_user("somebody", Timestamp::from_micros(0)).now_or_never().unwrap().unwrap().id;
-        let node = Antiphon::builder(store, vault)
-            .provider("p", PuppetProvider::default())
-            .models(["m", "org/name"].into_iter().map(model).collect())
-            .limits(limits)
-            .token_counter(ByteCounter)
-            .responses(ResponseOptions { arbiters: 1, ..ResponseOptions::default() })
-            .start()
-            .unwrap();
-        let state = HttpState {
-            backend: Arc::clone(&backend) as Arc<dyn Backend>,
-            admission: Arc::clone(node.admission()),
-            authenticator: Arc::new(OneKey(user)),
-            options: Arc::new(options),
-            in_flight: InFlight::default(),
-        };
-        Self { backend, node, user, state }
+    /// Reads more; false after the end.
+    async fn read(&mut self) -> bool {
+        let mut body = std::pin::Pin::new(&mut self.body);
+        let chunk = poll_fn(|task| body.as_mut().poll_next(task)).await;
+        chunk.map(|chunk| self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap())).is_some()
+    }
+
+    /// Reads until the body has so many of these.
+    pub(super) async fn read_until(&mut self, count: usize, text: &str) {
+        while self.text.matches(text).count() < count {
+            assert!(self.read().await, "the body ended: {}", self.text);
+        }
+    }
+
+    /// The id of the response, which its first event tells.
+    pub(super) async fn id(&mut self) -> ResponseId {
+        self.read_until(1, "\n\n").await;
+        let (_, id) = self.text.split_once("\"id\":\"").unwrap();
+        id.split('"').next().unwrap().parse().unwrap()
+    }
+
+    /// The whole body, once it has ended.
+    pub(super) async fn rest(mut self) -> Answer {
+        while self.read().await {}
+        Answer { status: self.status, headers: self.headers, text: self.text }
+    }
+}
+
+impl Api {
+    pub(super) async fn new() -> Self {
+        Self::with(ApiOptions::default()).await
+    }
+
+    pub(super) async fn with(options: ApiOptions) -> Self {
+        let memory = Arc::new(MemoryStore::new());
+        let store = Arc::new(FlakyStore::new(Arc::clone(&memory)));
+        let vault = Vault::new(KeyRing::generate().unwrap(), memory);
+        let provider = PuppetProvider::default();
+        let mut builder = Antiphon::builder(store.whole(), vault.clone())
+            .provider_with_options("p", provider.clone(), options.provider)
+            .models(["m", "org/name"].into_iter().map(|id| model(id, "p")).collect())
+            .responses(options.responses)
+            .clock(options.clock)
+            .token_counter(ByteCounter);
+        for (name, other) in options.others {
+            builder = builder.provider_with_options(name, other, options.provider).model(model(name, name));
+        }
+        let node = builder.start().unwrap();
+        let user = node.user_named("somebody").await.unwrap().id();
+        let state = HttpState::new(&node, OneKey(user), options.http);
+        Self { node, store, provider, user, vault, state }
     }
 
     /// What a server of this API needs.
@@ -280,6 +229,23 @@ impl Api {
         key: Option<&str>,
         request: TestRequest,
     ) -> Answer {
+        match self.answer(routes, key, request).await {
+            Ok(answer) => Streamed::new(answer).rest().await,
+            Err(error) => {
+                let answer = error.error_response();
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                let bytes = to_bytes(answer.into_body()).await.unwrap();
+                Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        routes: impl HttpServiceFactory + 'static,
+        key: Option<&str>,
+        request: TestRequest,
+    ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
         let app = App::new()
             .service(routes)
             .service(health(self.state.clone()))
@@ -291,124 +257,114 @@ impl Api {
             Some(key) => request.insert_header(("authorization", format!("Bearer {key}"))),
             None => request,
         };
-        match actix_web::dev::Service::call(&app, request.to_request()).await {
-            Ok(answer) => read(answer).await,
-            Err(error) => {
-                let answer = error.error_response();
-                let (status, headers) = (answer.status(), answer.headers().clone());
-                let bytes = body::to_bytes(answer.into_body()).await.unwrap();
-                Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
-            }
-        }
+        let answer = actix_web::dev::Service::call(&app, request.to_request()).await?;
+        Ok(answer.map_into_boxed_body())
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.send(TestRequest::get().uri(path)).await
     }
 
+    pub(super) async fn post(&self, path: &str) -> Answer {
+        self.send(TestRequest::post().uri(path)).await
+    }
+
     pub(super) async fn create(&self, body: Value) -> Answer {
-        self.send(TestRequest::post().uri("/v1/responses").set_json(body)).await
+        self.send(create(body)).await
     }
 
-    /// A response that exists.
-    pub(super) fn known(&self) -> ResponseId {
-        let id = ResponseId::new();
-        self.backend.known.lock().push(id);
-        id
+    /// Sends a request, and has the provider play its part once it is asked.
+    pub(super) async fn played(&self, request: TestRequest, play: impl FnOnce(&Call)) -> Answer {
+        let playing = async {
+            let call = self.provider.asked().await;
+            play(&call);
+        };
+        let (answer, ()) = tokio::join!(self.send(request), playing);
+        answer
     }
 
-    /// Gives the backend a reader and returns its other end.
-    pub(super) fn reader(&self) -> Feed {
-        let (phase, phases) = watch::channel(ResponsePhase::Opening);
-        let (sink, emissions) = mpsc::channel(64);
-        let (success_promise, shared) = (SuccessPromise::default(), SharedSuccessPromise::default());
-        shared.join(&success_promise);
-        let reader = ClientStream { id: ResponseId::new(), phase: phases, emissions, success_promise: shared };
-        self.backend.readers.lock().push(reader);
-        Feed { phase, sink, success_promise }
+    /// Begins to read a stream. Returns when the head of the answer is there.
+    pub(super) async fn stream(&self, request: TestRequest) -> Streamed {
+        Streamed::new(self.answer(scope("/v1", self.state.clone()), Some(KEY), request).await.unwrap())
+    }
+
+    /// Begins to read the stream of a new response whose provider has answered.
+    pub(super) async fn opened_stream(&self, body: Value) -> (Streamed, Call) {
+        let asked = async {
+            let call = self.provider.asked().await;
+            call.open();
+            call
+        };
+        tokio::join!(self.stream(create(body)), asked)
+    }
+
+    /// A response that ended as `play` has it end.
+    pub(super) async fn ended(&self, play: impl FnOnce(&Call)) -> ResponseId {
+        self.played(create(request()), play).await.id()
+    }
+
+    /// A response that has completed.
+    pub(super) async fn completed(&self) -> ResponseId {
+        self.ended(complete).await
+    }
+
+    /// A response that runs in the background, and its provider.
+    pub(super) async fn running(&self) -> (ResponseId, Call) {
+        let answer = self.create(json!({"model": "m", "input": "x", "background": true})).await;
+        (answer.id(), self.provider.asked().await)
+    }
+
+    /// Waits until a response is so far.
+    pub(super) async fn wait_for(&self, id: ResponseId, reached: impl FnMut(&ResponsePhase) -> bool) {
+        let mut client = self.node.resume(self.user, id, DeliveryMode::Ending).await.unwrap();
+        client.phase.wait_for(reached).await.unwrap();
+    }
+
+    /// Waits until a response has said this.
+    pub(super) async fn wait_for_text(&self, id: ResponseId, text: &str) {
+        let mut events = self.node.user(self.user).events(id, 0).await.unwrap();
+        while let Some(event) = events.next().await {
+            if matches!(event.unwrap(), ResponseEvent::OutputTextDelta { delta, .. } if delta == text) {
+                return;
+            }
+        }
+    }
+
+    /// How a stored response was accepted.
+    pub(super) async fn run_policy(&self, id: ResponseId) -> RunPolicy {
+        let key = self.vault.user_key(self.user).await.unwrap().response_key(id);
+        let (transcript, _) = Log::new(Arc::clone(&self.store) as _, key, id).fold().await.unwrap();
+        transcript.run_policy().unwrap().clone()
+    }
+
+    /// The digests of a key and of the body of that request.
+    pub(super) fn idempotency(&self, key: &str, body: &Value) -> Idempotency {
+        self.node.idempotency(self.user, key, body.to_string().as_bytes())
     }
 }
 
-async fn read(answer: ServiceResponse<impl body::MessageBody>) -> Answer {
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let bytes = body::to_bytes(answer.into_body()).await.map_err(|_| ()).unwrap();
-    Answer { status, headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+/// The least that a request can ask.
+pub(super) fn request() -> Value {
+    json!({"model": "m", "input": "x"})
 }
 
-/// The backend's end of a reader.
-pub(super) struct Feed {
-    pub(super) phase: watch::Sender<ResponsePhase>,
-    pub(super) sink: mpsc::Sender<Emission>,
-    pub(super) success_promise: SuccessPromise,
+pub(super) fn create(body: Value) -> TestRequest {
+    TestRequest::post().uri("/v1/responses").set_json(body)
 }
 
-impl Feed {
-    pub(super) fn frame(&self, sequence_number: u64) {
-        let bytes = Bytes::from(format!("event: e\ndata: {{\"sequence_number\":{sequence_number}}}\n\n"));
-        self.sink.try_send(Emission::Frame { sequence_number, bytes }).unwrap();
-    }
-
-    pub(super) fn end(self) {
-        self.sink.try_send(Emission::End).unwrap();
-    }
-
-    pub(super) fn ended(&self, status: Status, cause: Option<Cause>) {
-        self.phase.send_replace(ResponsePhase::Ended(Arc::new(outcome(status, cause))));
-    }
+/// Answers with a few words.
+pub(super) fn complete(call: &Call) {
+    call.open();
+    call.text("Hello.");
+    call.finish();
 }
 
-pub(super) fn outcome(status: Status, cause: Option<Cause>) -> ResponseOutcome {
-    let response = Arc::new(response(ResponseId::new(), status, None));
-    ResponseOutcome { status, cause, response, provider_status: None, retry_after: None }
-}
-
-fn model(id: &str) -> Model {
+fn model(id: &str, provider: &str) -> Model {
     Model {
-        id: id.to_owned(),
-        target: Target::new("p", format!("upstream-{id}")),
-        fallbacks: Vec::new(),
         context_window: 10_000,
-        encoding: Encoding::O200kBase,
-        default_output_tokens: 2_048,
         max_output_tokens: 100_000,
         owned_by: "tests".to_owned(),
         created: 1,
-    }
-}
-
-pub(super) fn response(id: ResponseId, status: Status, instructions: Option<String>) -> Response {
-    Response {
-        id,
-        object: "response".into(),
-        created_at: 1,
-        status,
-        completed_at: None,
-        error: None,
-        incomplete_details: None,
-        model: "m".to_owned(),
-        output: Vec::new(),
-        usage: None,
-        instructions,
-        previous_response_id: None,
-        background: false,
-        store: true,
-        metadata: BTreeMap::new(),
-        temperature: 1.0,
-        top_p: 1.0,
-        presence_penalty: 0.0,
-        frequency_penalty: 0.0,
-        top_logprobs: 0,
-        max_output_tokens: None,
-        max_tool_calls: None,
-        tools: Vec::new(),
-        tool_choice: ToolChoice::default(),
-        parallel_tool_calls: true,
-        text: TextConfig::default(),
-        reasoning: None,
-        truncation: Truncation::Disabled,
-        service_tier: "default".into(),
-        user: None,
-        safety_identifier: None,
-        prompt_cache_key: None,
+        ..Model::new(id, Target::new(provider, format!("upstream-{id}")))
     }
 }

@@ -1,4 +1,4 @@
-//! The API against a backend of which every answer is given.
+//! The API of a node whose store and provider do what a test wants.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

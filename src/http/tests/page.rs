@@ -8,8 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::fixture::Api;
-use crate::domain::LimitOptions;
+use super::fixture::{Api, ApiOptions};
 use crate::http::{HttpOptions, ServerOptions, serve};
 
 const FILES: [(&str, &str); 5] = [
@@ -26,8 +25,9 @@ struct Site {
 }
 
 impl Site {
-    fn start(page: bool) -> Self {
-        let api = Api::with(HttpOptions { page, ..HttpOptions::default() }, LimitOptions::default());
+    async fn start(page: bool) -> Self {
+        let http = HttpOptions { page, ..HttpOptions::default() };
+        let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
@@ -68,7 +68,7 @@ impl Answer {
 
 #[actix_web::test]
 async fn each_file_has_its_type_and_the_headers_that_hold_a_browser_to_the_rules() {
-    let site = Site::start(true);
+    let site = Site::start(true).await;
     for (path, content_type) in FILES {
         let answer = site.ask(&format!("GET {path}"), "").await;
         assert_eq!((answer.status(), answer.header("content-type")), ("200", content_type), "{path}");
@@ -88,7 +88,7 @@ async fn each_file_has_its_type_and_the_headers_that_hold_a_browser_to_the_rules
 
 #[actix_web::test]
 async fn a_browser_that_has_a_file_is_not_sent_it_again() {
-    let site = Site::start(true);
+    let site = Site::start(true).await;
     for (path, _) in FILES {
         let tag = site.ask(&format!("GET {path}"), "").await.header("etag").to_owned();
         for known in [tag.clone(), format!("W/{tag}"), format!("\"another\", {tag}"), "*".to_owned()] {
@@ -105,7 +105,7 @@ async fn a_browser_that_has_a_file_is_not_sent_it_again() {
 
 #[actix_web::test]
 async fn a_head_is_answered_as_a_get_without_its_body() {
-    let site = Site::start(true);
+    let site = Site::start(true).await;
     for (path, _) in FILES {
         let whole = site.ask(&format!("GET {path}"), "").await;
         let head = site.ask(&format!("HEAD {path}"), "").await;
@@ -118,7 +118,7 @@ async fn a_head_is_answered_as_a_get_without_its_body() {
 
 #[actix_web::test]
 async fn the_page_takes_no_path_but_its_own_and_can_be_switched_off() {
-    let site = Site::start(true);
+    let site = Site::start(true).await;
     for path in ["/index.html", "/app", "/app.js/", "/licenses", "/v1", "/v2/models", "//"] {
         let answer = site.ask(&format!("GET {path}"), "").await;
         assert_eq!((answer.status(), answer.header("content-type")), ("404", "application/json"), "{path}");
@@ -128,7 +128,7 @@ async fn the_page_takes_no_path_but_its_own_and_can_be_switched_off() {
     assert_eq!((answer.status(), answer.header("allow")), ("405", "get, head"));
     assert_eq!(site.ask("GET /v1/models", "").await.status(), "401");
     site.server.stop(false).await;
-    let without = Site::start(false);
+    let without = Site::start(false).await;
     for (path, _) in FILES {
         assert_eq!(without.ask(&format!("GET {path}"), "").await.status(), "404", "{path}");
     }

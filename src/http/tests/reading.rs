@@ -3,64 +3,61 @@
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fixture::{Api, KEY, outcome};
-use crate::actors::{DeliveryMode, Emission};
-use crate::domain::{BreakerState, Cause, DisconnectPolicy, LimitOptions, View};
+use super::fixture::{Api, ApiOptions, complete, create, request};
+use crate::domain::{BreakerPolicy, Cause, DisconnectPolicy, FinishReason};
 use crate::http::HttpOptions;
-use crate::protocol::{ItemId, ResponseId, Status};
-use crate::provider::{GateFigures, UpstreamHealth};
-use crate::store::SortOrder;
+use crate::protocol::{ItemId, ResponseId};
+use crate::provider::{Error, GateLimits, ProviderEvent, Report};
+use crate::testkit::{Call, PuppetProvider};
 
 #[actix_web::test]
 async fn a_request_becomes_a_plan_with_every_default() {
-    let api = Api::new();
-    api.reader().ended(Status::Completed, None);
+    let api = Api::new().await;
+    let mut asked = None;
+    let post = create(json!({"model": "m", "input": "hi", "unknown": 5})).insert_header(("x-request-id", "my-id"));
     let answer = api
-        .send(
-            TestRequest::post()
-                .uri("/v1/responses")
-                .insert_header(("x-request-id", "my-id"))
-                .set_json(json!({"model": "m", "input": "hi", "unknown": 5})),
-        )
+        .played(post, |call| {
+            asked = Some(call.request.clone());
+            complete(call);
+        })
         .await;
     assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (200, "my-id"));
     assert_eq!(answer.json()["object"], "response");
-    let plans = api.backend.plans.lock();
-    let plan = &plans[0];
-    assert_eq!((plan.request_id.as_str(), plan.targets[0].model.as_str()), ("my-id", "upstream-m"));
-    assert_eq!((plan.request.max_output_tokens, plan.request.store, plan.resumable), (2_048, true, false));
-    assert_eq!(plan.disconnect, DisconnectPolicy::Grace(Duration::from_secs(10)));
-    assert_eq!(plan.prompt.items, plan.input);
-    assert_eq!(*plan.input[0].id(), ItemId::of_input("msg_", plan.id, 0));
-    assert_eq!(*api.backend.wishes.lock(), [DeliveryMode::Ending]);
+    let asked = asked.unwrap();
+    assert_eq!((asked.request_id.as_str(), asked.target.model.as_str()), ("my-id", "upstream-m"));
+    assert_eq!((asked.request.max_output_tokens, asked.request.store), (2_048, true));
+    assert_eq!(asked.prompt.items.len(), 1);
+    assert_eq!(*asked.prompt.items[0].id(), ItemId::of_input("msg_", answer.id(), 0));
+    let policy = api.run_policy(answer.id()).await;
+    assert_eq!((policy.request_id.as_str(), policy.caller.as_str(), policy.resumable), ("my-id", "k", false));
+    assert_eq!(policy.disconnect, DisconnectPolicy::Grace(Duration::from_secs(10)));
 }
 
 #[actix_web::test]
 async fn a_response_in_the_background_is_answered_as_of_now() {
-    let api = Api::new();
+    let api = Api::new().await;
     // No provider has answered, and nothing says that it ended.
-    let _feed = api.reader();
     let answer = api.create(json!({"model": "m", "input": "hi", "background": true})).await;
-    let plans = api.backend.plans.lock();
-    assert_eq!((answer.status.as_u16(), &answer.json()["id"]), (200, &json!(plans[0].id)));
-    assert!(plans[0].request.background && plans[0].resumable);
+    assert_eq!((answer.status.as_u16(), &answer.json()["background"]), (200, &json!(true)));
+    assert!(["queued", "in_progress"].map(Value::from).contains(&answer.json()["status"]));
+    assert!(api.run_policy(answer.id()).await.resumable);
 }
 
 #[actix_web::test]
 async fn a_stream_of_a_response_in_the_background_does_not_wait_for_the_provider() {
-    let options = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
-    let api = Api::with(options, LimitOptions::default());
-    let feed = api.reader();
-    feed.sink.try_send(Emission::End).unwrap();
-    let answer = api.create(json!({"model": "m", "input": "hi", "background": true, "stream": true})).await;
-    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "data: [DONE]\n\n"));
+    let http = HttpOptions { header_wait: Duration::MAX, ..HttpOptions::default() };
+    let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
+    let stream = api.stream(create(json!({"model": "m", "input": "hi", "background": true, "stream": true}))).await;
+    assert_eq!(stream.status, 200);
+    complete(&api.provider.asked().await);
+    assert!(stream.rest().await.text.ends_with("data: [DONE]\n\n"));
 }
 
 #[actix_web::test]
 async fn request_ids_that_are_not_sane_are_replaced() {
-    let api = Api::new();
+    let api = Api::new().await;
     for id in ["", "with space", &"x".repeat(129)] {
         let answer = api.send(TestRequest::get().uri("/v1/models").insert_header(("x-request-id", id))).await;
         assert!(answer.header("x-request-id").starts_with("req_"), "{id}");
@@ -70,28 +67,41 @@ async fn request_ids_that_are_not_sane_are_replaced() {
     assert_eq!(answer.header("x-request-id"), longest);
 }
 
+/// Has the response end in this way, and how the client is answered then.
+struct Ending {
+    play: fn(&Call),
+    status: u16,
+    cause: Option<Cause>,
+}
+
 #[actix_web::test]
 async fn a_response_that_ended_is_answered_whole_or_as_its_error() {
-    for (status, cause, expected) in [
-        (Status::Completed, None, 200),
-        (Status::Cancelled, None, 200),
-        (Status::Incomplete, None, 200),
-        (Status::Failed, Some(Cause::ProviderUnreachable), 502),
-        (Status::Failed, Some(Cause::FirstByteTimeout), 504),
-        (Status::Failed, Some(Cause::ProviderRateLimited), 429),
-        (Status::Failed, Some(Cause::ServerInterrupted), 503),
-        (Status::Failed, Some(Cause::InternalError), 500),
+    fn failure(error: Error) -> impl FnOnce(&Call) {
+        move |call| call.fail(error)
+    }
+    let api = Api::new().await;
+    for Ending { play, status, cause } in [
+        Ending { play: complete, status: 200, cause: None },
+        Ending { play: |call| call.events([ProviderEvent::Finished(FinishReason::Length)]), status: 200, cause: None },
+        Ending { play: |call| failure(Error::Unreachable)(call), status: 502, cause: Some(Cause::ProviderUnreachable) },
+        Ending {
+            play: |call| failure(Error::FirstByteTimeout)(call),
+            status: 504,
+            cause: Some(Cause::FirstByteTimeout),
+        },
+        Ending {
+            play: |call| failure(Error::Status { status: 429, retry_after: None, report: Report::RateLimited })(call),
+            status: 429,
+            cause: Some(Cause::ProviderRateLimited),
+        },
+        Ending { play: Call::panic, status: 500, cause: Some(Cause::InternalError) },
     ] {
         for stream in [false, true] {
-            let api = Api::new();
-            let feed = api.reader();
-            feed.ended(status, cause);
-            feed.end();
-            let answer = api.create(json!({"model": "m", "input": "x", "stream": stream})).await;
-            assert_eq!(answer.status.as_u16(), expected, "{cause:?}");
-            if expected >= 400 {
+            let answer = api.played(create(json!({"model": "m", "input": "x", "stream": stream})), play).await;
+            assert_eq!(answer.status.as_u16(), status, "{cause:?}");
+            if status >= 400 {
                 assert_eq!(answer.error().1.as_deref(), cause.map(Cause::code));
-                let told = if [429, 503].contains(&expected) { "" } else { "false" };
+                let told = if [429, 503].contains(&status) { "" } else { "false" };
                 assert_eq!(answer.header("x-should-retry"), told);
             }
         }
@@ -99,37 +109,48 @@ async fn a_response_that_ended_is_answered_whole_or_as_its_error() {
 }
 
 #[actix_web::test]
+async fn a_response_that_is_cancelled_or_interrupted_meanwhile_is_answered_so() {
+    for stream in [false, true] {
+        let api = Api::new().await;
+        let body = || create(json!({"model": "m", "input": "x", "stream": stream}));
+        let cancelled = async {
+            let _call = api.provider.asked().await;
+            let live = api.node.roster().live();
+            let id = live.into_iter().find_map(|label| label.response).unwrap();
+            api.post(&format!("/v1/responses/{id}/cancel")).await
+        };
+        let (answer, cancelled) = tokio::join!(api.send(body()), cancelled);
+        assert_eq!((answer.status.as_u16(), cancelled.status.as_u16()), (200, 200));
+        assert_eq!(cancelled.json()["status"], "cancelled");
+        assert!(stream || answer.json() == cancelled.json());
+        let interrupted = async {
+            let _call = api.provider.asked().await;
+            api.node.drain(Duration::ZERO).await
+        };
+        let (answer, report) = tokio::join!(api.send(body()), interrupted);
+        assert_eq!(answer.error(), (503, Some(Cause::ServerInterrupted.code().to_owned()), None));
+        assert_eq!(answer.header("x-should-retry"), "");
+        assert_eq!((report.unfinished, report.is_complete, report.is_lease_released), (1, true, true));
+    }
+}
+
+#[actix_web::test]
 async fn the_providers_wait_is_passed_on_but_not_beyond_what_clients_accept() {
+    let api = Api::new().await;
     for (asked, told) in [(7, "7"), (3_600, "60")] {
-        let api = Api::new();
-        let mut outcome = outcome(Status::Failed, Some(Cause::ProviderRateLimited));
-        outcome.retry_after = Some(Duration::from_secs(asked));
-        let feed = api.reader();
-        feed.phase.send_replace(crate::actors::ResponsePhase::Ended(outcome.into()));
-        let answer = api.create(json!({"model": "m", "input": "x"})).await;
+        let busy =
+            Error::Status { status: 429, retry_after: Some(Duration::from_secs(asked)), report: Report::RateLimited };
+        let answer = api.played(create(request()), |call| call.fail(busy)).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, told));
     }
 }
 
 #[actix_web::test]
-async fn the_wait_for_an_ending_outlives_what_served_the_reader() {
-    let api = Api::new();
-    drop(api.reader());
-    api.reader().ended(Status::Completed, None);
-    let answer = api.create(json!({"model": "m", "input": "x"})).await;
-    assert_eq!(
-        (answer.status.as_u16(), api.backend.resumed.lock().as_slice()),
-        (200, [DeliveryMode::Ending].as_slice())
-    );
-}
-
-#[actix_web::test]
 async fn a_response_is_read_cancelled_and_deleted_once() {
-    let api = Api::new();
-    let id = api.known();
+    let api = Api::new().await;
+    let (id, _call) = api.running().await;
     let path = format!("/v1/responses/{id}");
     assert_eq!(api.get(&path).await.json()["id"], id.to_string());
-    *api.backend.cancel.lock() = Some(Ok(outcome(Status::Cancelled, None).into()));
     for _ in 0..2 {
         let cancel = TestRequest::post().uri(&format!("{path}/cancel"));
         let answer = api.send(cancel.insert_header(("content-type", "application/json"))).await;
@@ -144,8 +165,8 @@ async fn a_response_is_read_cancelled_and_deleted_once() {
 
 #[actix_web::test]
 async fn lists_of_what_to_include_are_read_in_every_form() {
-    let api = Api::new();
-    let path = format!("/v1/responses/{}", api.known());
+    let api = Api::new().await;
+    let path = format!("/v1/responses/{}", api.completed().await);
     for query in [
         "include=reasoning.encrypted_content",
         "include[]=reasoning.encrypted_content&include[]=file_search_call.results",
@@ -163,22 +184,35 @@ async fn lists_of_what_to_include_are_read_in_every_form() {
 
 #[actix_web::test]
 async fn input_items_are_paged() {
-    let api = Api::new();
-    let path = format!("/v1/responses/{}/input_items", api.known());
-    let answer = api.get(&path).await;
-    let empty = json!({"object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false});
-    assert_eq!(answer.json(), empty);
-    api.get(&format!("{path}?order=asc&after=msg_1&limit=1")).await;
-    api.get(&format!("{path}?limit=100")).await;
-    let after = Some(ItemId::from("msg_1".to_owned()));
-    let pages =
-        [(SortOrder::Descending, None, 20), (SortOrder::Ascending, after, 1), (SortOrder::Descending, None, 100)];
-    assert_eq!(*api.backend.pages.lock(), pages);
+    let api = Api::new().await;
+    let said = |text: String| json!({"role": "user", "content": text});
+    let input: Vec<_> = (0..25).map(|number| said(format!("{number}"))).collect();
+    let id = api.played(create(json!({"model": "m", "input": input})), complete).await.id();
+    let path = format!("/v1/responses/{id}/input_items");
+    let item = |position| ItemId::of_input("msg_", id, position).as_str().to_owned();
+    for (query, expected, has_more) in [
+        ("", (5..25).rev().collect::<Vec<_>>(), true),
+        ("?limit=100", (0..25).rev().collect(), false),
+        (&format!("?order=asc&after={}&limit=1", item(3)), vec![4], true),
+        (&format!("?after={}", item(2)), vec![1, 0], false),
+        (&format!("?after={}", item(0)), vec![], false),
+    ] {
+        let page = api.get(&format!("{path}{query}")).await.json();
+        let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+        let expected: Vec<_> = expected.into_iter().map(|position| json!(item(position))).collect();
+        assert_eq!(
+            (&page["object"], &page["has_more"], &ids),
+            (&json!("list"), &json!(has_more), &expected),
+            "{query}"
+        );
+        let ends = (ids.first().unwrap_or(&Value::Null), ids.last().unwrap_or(&Value::Null));
+        assert_eq!((&page["first_id"], &page["last_id"]), ends);
+    }
 }
 
 #[actix_web::test]
 async fn models_are_listed_and_may_have_slashes() {
-    let api = Api::new();
+    let api = Api::new().await;
     let ids: Vec<_> = api.get("/v1/models").await.json()["data"]
         .as_array()
         .unwrap()
@@ -195,7 +229,7 @@ async fn models_are_listed_and_may_have_slashes() {
 
 #[actix_web::test]
 async fn health_needs_no_key() {
-    let api = Api::new();
+    let api = Api::new().await;
     for path in ["/health/live", "/health/ready"] {
         let answer = api.send_as(None, TestRequest::get().uri(path)).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!("ok")));
@@ -204,57 +238,83 @@ async fn health_needs_no_key() {
 
 #[actix_web::test]
 async fn readiness_says_how_each_provider_is_doing_and_ends_with_the_last_of_them() {
-    let api = Api::new();
-    let health = |breaker| UpstreamHealth { breaker, gate: GateFigures { running: 2, waiting: 1, ..idle() } };
-    let down = BreakerState::Open { retry_after: Duration::from_secs(3) };
+    let [far, gone] = [PuppetProvider::default(), PuppetProvider::default()];
+    let mut options =
+        ApiOptions { others: vec![("far", far.clone()), ("gone", gone.clone())], ..ApiOptions::default() };
+    options.provider.breaker = BreakerPolicy { failures_on_trial: 1, ..BreakerPolicy::default() };
+    options.provider.gate = GateLimits { max_concurrent: 2.try_into().unwrap(), ..options.provider.gate };
+    let clock = std::sync::Arc::clone(&options.clock);
+    let api = Api::with(options).await;
     let ready = || api.send_as(None, TestRequest::get().uri("/health/ready"));
-    let providers = [("far", BreakerState::HalfOpen), ("gone", down), ("near", BreakerState::Closed)];
-    *api.backend.providers.lock() =
-        providers.into_iter().map(|(name, breaker)| (name.to_owned(), health(breaker))).collect();
-    let state = |name, state| json!({"name": name, "state": state, "running": 2, "waiting": 1});
-    let expected = [state("far", "trying"), state("gone", "down"), state("near", "up")];
-    assert_eq!(ready().await.json(), json!({"status": "degraded", "providers": expected}));
-    *api.backend.providers.lock() = [("gone".to_owned(), health(down))].into();
-    let answer = ready().await;
-    assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
+    let fails = async |name: &str, provider: &PuppetProvider| {
+        let failed = async { provider.asked().await.fail(Error::Unreachable) };
+        let (answer, ()) = tokio::join!(api.create(json!({"model": name, "input": "x"})), failed);
+        assert_eq!(answer.status, 502);
+    };
+    fails("far", &far).await;
+    // Far longer than a provider is left alone the first time.
+    clock.advance(Duration::from_secs(3_600));
+    fails("gone", &gone).await;
+    let body = || json!({"model": "m", "input": "x", "stream": true});
+    let (_first, _call) = api.opened_stream(body()).await;
+    let (_second, _other) = api.opened_stream(body()).await;
+    let waiting = async {
+        while api.node.providers()["p"].gate.waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        ready().await.json()
+    };
+    let seen = tokio::select! {
+        _ = api.create(request()) => unreachable!("both slots are taken"),
+        seen = waiting => seen,
+    };
+    let state =
+        |name, state, running, waiting| json!({"name": name, "state": state, "running": running, "waiting": waiting});
+    let expected = [state("far", "trying", 0, 0), state("gone", "down", 0, 0), state("p", "up", 2, 1)];
+    assert_eq!(seen, json!({"status": "degraded", "providers": expected}));
 }
 
-fn idle() -> GateFigures {
-    GateFigures { running: 0, waiting: 0, keys: 0, refused_queue_full: 0, refused_key_busy: 0 }
+#[actix_web::test]
+async fn a_server_none_of_whose_providers_can_be_reached_is_not_ready() {
+    let mut options = ApiOptions::default();
+    options.provider.breaker = BreakerPolicy { failures_on_trial: 1, ..BreakerPolicy::default() };
+    let api = Api::with(options).await;
+    api.played(create(request()), |call| call.fail(Error::Unreachable)).await;
+    let answer = api.send_as(None, TestRequest::get().uri("/health/ready")).await;
+    assert_eq!((answer.error().0, answer.header("retry-after")), (503, "1"));
 }
 
 #[actix_web::test]
 async fn the_disconnect_header_sets_the_policy() {
+    let api = Api::new().await;
     for (word, policy) in [
         ("continue", DisconnectPolicy::Continue),
         ("cancel", DisconnectPolicy::Cancel),
         ("grace", DisconnectPolicy::Grace(Duration::from_secs(10))),
     ] {
-        let api = Api::new();
-        api.reader().ended(Status::Completed, None);
-        let request = TestRequest::post().uri("/v1/responses").insert_header(("Antiphon-Disconnect", word));
-        api.send(request.set_json(json!({"model": "m", "input": "x"}))).await;
-        assert_eq!(api.backend.plans.lock()[0].disconnect, policy);
+        let answer = api.played(create(request()).insert_header(("Antiphon-Disconnect", word)), complete).await;
+        assert_eq!(api.run_policy(answer.id()).await.disconnect, policy);
     }
 }
 
 #[actix_web::test]
 async fn a_stream_begins_after_any_number() {
+    let api = Api::new().await;
+    let id = api.completed().await;
+    let whole = api.get(&format!("/v1/responses/{id}?stream=true")).await.text;
+    let after = |number: u64| {
+        let frames: Vec<_> =
+            whole.split_inclusive("\n\n").skip(usize::try_from(number).unwrap_or(usize::MAX)).collect();
+        if frames.is_empty() { "data: [DONE]\n\n".to_owned() } else { frames.concat() }
+    };
     for (query, from) in [("", 0), ("&starting_after=4", 5), ("&starting_after=18446744073709551615", u64::MAX)] {
-        let api = Api::new();
-        let id = api.known();
-        api.reader().end();
-        let path = format!("/v1/responses/{id}?stream=true&include_obfuscation=true{query}");
-        let answer =
-            api.send_as(Some(KEY), TestRequest::get().uri(&path).insert_header(("accept", "application/json")));
-        let answer = answer.await;
-        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "data: [DONE]\n\n"));
+        let path = format!("/v1/responses/{id}?stream=true{query}");
+        let answer = api.send(TestRequest::get().uri(&path).insert_header(("accept", "application/json"))).await;
+        assert_eq!((answer.status.as_u16(), &answer.text), (200, &after(from)), "{query}");
         assert_eq!(answer.header("content-type"), "text/event-stream; charset=utf-8");
-        assert_eq!(
-            *api.backend.wishes.lock(),
-            [DeliveryMode::Events { view: View { include_obfuscation: true }, from }]
-        );
     }
+    let padded = api.get(&format!("/v1/responses/{id}?stream=true&include_obfuscation=true")).await.text;
+    assert_eq!((padded.matches("\"obfuscation\":").count(), whole.matches("\"obfuscation\":").count()), (1, 0));
     let unknown = format!("/v1/responses/{}?stream=true", ResponseId::new());
-    assert_eq!(Api::new().get(&unknown).await.error().0, 404);
+    assert_eq!(api.get(&unknown).await.error().0, 404);
 }

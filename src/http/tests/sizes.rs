@@ -3,8 +3,7 @@
 use actix_web::test::TestRequest;
 use serde_json::json;
 
-use super::fixture::Api;
-use crate::domain::LimitOptions;
+use super::fixture::{Api, ApiOptions};
 use crate::http::HttpOptions;
 
 fn body_of(size: usize) -> String {
@@ -14,8 +13,8 @@ fn body_of(size: usize) -> String {
 
 #[actix_web::test]
 async fn a_body_is_read_up_to_its_limit_and_not_one_byte_further() {
-    let options = HttpOptions { body_limit: 100_000, ..HttpOptions::default() };
-    let api = Api::with(options, LimitOptions::default());
+    let settings = HttpOptions { body_limit: 100_000, ..HttpOptions::default() };
+    let api = Api::with(ApiOptions { http: settings, ..ApiOptions::default() }).await;
     for (size, status, code) in
         [(99_999, 404, "model_not_found"), (100_000, 404, "model_not_found"), (100_001, 413, "request_too_large")]
     {

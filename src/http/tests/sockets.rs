@@ -10,7 +10,6 @@ use tokio::{
 };
 
 use super::fixture::{Api, KEY};
-use crate::actors::ResponsePhase;
 use crate::http::{ServerOptions, serve};
 
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
@@ -40,24 +39,23 @@ async fn read_until(socket: &mut TcpStream, end: &str) -> String {
 
 #[actix_web::test]
 async fn a_client_that_hangs_up_on_a_silent_stream_is_noticed() {
-    let api = Api::new();
-    let feed = api.reader();
-    feed.phase.send_replace(ResponsePhase::Opened);
+    let api = Api::new().await;
     let (mut socket, server) = listening(&api).await;
     let body = json!({"model": "m", "input": "x", "stream": true}).to_string();
-    let request = head(&format!("content-length: {}", body.len())) + &body;
-    socket.write_all(request.as_bytes()).await.unwrap();
-    feed.frame(0);
-    read_until(&mut socket, "\"sequence_number\":0}\n\n").await;
+    let leave_at_once = format!("antiphon-disconnect: cancel\r\ncontent-length: {}", body.len());
+    socket.write_all((head(&leave_at_once) + &body).as_bytes()).await.unwrap();
+    let call = api.provider.asked().await;
+    call.open();
+    read_until(&mut socket, "event: response.in_progress\n").await;
     drop(socket);
-    // Nothing more is ever written; the reader is dropped all the same.
-    feed.sink.closed().await;
+    // Nothing more is ever written; the provider's connection is closed all the same.
+    call.closed().await;
     server.stop(false).await;
 }
 
 #[actix_web::test]
 async fn a_client_that_sends_too_much_can_still_read_why() {
-    let api = Api::new();
+    let api = Api::new().await;
     for length in ["content-length: 31457280", "transfer-encoding: chunked"] {
         let (socket, server) = listening(&api).await;
         let (mut reading, mut writing) = socket.into_split();
@@ -84,5 +82,5 @@ async fn a_client_that_sends_too_much_can_still_read_why() {
         assert_eq!(status, "HTTP/1.1 413", "{length}");
         server.stop(false).await;
     }
-    assert!(api.backend.plans.lock().is_empty());
+    assert_eq!(api.store.commits(), 0);
 }

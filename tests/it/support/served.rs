@@ -59,7 +59,7 @@ impl Served {
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let antiphon = Antiphon::builder(store.clone(), vault.clone())
-            .limited_provider("upstream", Arc::new(provider), limits)
+            .provider_with_options("upstream", provider, limits)
             .model(model())
             .token_counter(Uncounted)
             .responses(ResponseOptions { grace: Duration::from_secs(60), arbiters: 1, ..ResponseOptions::default() })

@@ -150,10 +150,7 @@ fn view(create: &CreateResponse, stream: bool) -> Result<View, Violation> {
         Some(_) if !stream => {
             Err(Violation::invalid("stream_options", "it is only allowed together with 'stream': true"))
         }
-        options => {
-            let wanted = options.and_then(|options| options.include_obfuscation);
-            Ok(View { include_obfuscation: wanted.unwrap_or(false) })
-        }
+        _ => Ok(View::of(create)),
     }
 }
 

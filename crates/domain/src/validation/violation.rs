@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::context::Incoherent;
+
+/// The longest name of a model that is quoted.
+const LONGEST_MODEL: usize = 100;
+
 /// The first thing that is wrong with a request. Its message may quote the request: it is for the client,
 /// not for logs.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +33,10 @@ pub enum Offence {
     TooLarge,
     /// The previous response does not exist.
     PreviousNotFound,
+    /// There is no such model.
+    UnknownModel,
+    /// The prompt has no room in the model's context.
+    ContextTooLong,
 }
 
 impl fmt::Debug for Violation {
@@ -77,5 +86,43 @@ impl Violation {
             offence: Offence::PreviousNotFound,
             message: format!("Previous response with id '{id}' not found."),
         }
+    }
+
+    /// There is no model of that name.
+    #[must_use]
+    pub fn unknown_model(name: &str) -> Self {
+        let name: String = name.chars().take(LONGEST_MODEL).collect();
+        Self {
+            param: "model".to_owned(),
+            offence: Offence::UnknownModel,
+            message: format!("The requested model '{name}' does not exist."),
+        }
+    }
+
+    /// The prompt has no room in the model's context. The number of its tokens is missing where they can't be counted.
+    #[must_use]
+    pub fn prompt_too_long(tokens: Option<u32>, budget: u32) -> Self {
+        let tokens = tokens.map_or_else(|| "too many tokens".to_owned(), |tokens| format!("{tokens} tokens"));
+        Self::context_too_long(format!(
+            "The prompt has {tokens}, but the model's context window leaves room for {budget}."
+        ))
+    }
+
+    /// The conversation has more items than are loaded.
+    #[must_use]
+    pub fn history_too_long(most: usize) -> Self {
+        Self::context_too_long(format!(
+            "The conversation has more than {most} items. Set 'truncation' to 'auto' to leave out the oldest."
+        ))
+    }
+
+    fn context_too_long(message: String) -> Self {
+        Self { param: "input".to_owned(), offence: Offence::ContextTooLong, message }
+    }
+}
+
+impl From<Incoherent> for Violation {
+    fn from(incoherent: Incoherent) -> Self {
+        Self { param: "input".to_owned(), offence: Offence::Invalid, message: incoherent.to_string() }
     }
 }
