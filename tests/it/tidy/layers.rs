@@ -53,9 +53,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ("vault", &["protocol", "store"]),
     ("access", &["domain", "protocol", "store", "vault"]),
     ("journal", &["domain", "protocol", "store", "vault"]),
-    ("refusal", &["domain", "journal", "protocol", "provider", "store", "vault"]),
+    ("refusal", &["domain", "journal", "protocol", "provider", "store", "tokens", "vault"]),
     ("actors", &["clock", "domain", "fault", "journal", "protocol", "provider", "refusal", "store", "tokens", "vault"]),
-    ("admission", &["actors", "domain", "protocol", "refusal", "tokens"]),
+    ("admission", &["actors", "domain", "protocol", "refusal"]),
     (
         "antiphon",
         &[
@@ -77,12 +77,11 @@ const MODULES: &[(&str, &[&str])] = &[
         "http",
         &["access", "actors", "admission", "antiphon", "domain", "fault", "protocol", "provider", "refusal", "store"],
     ),
-    ("config", &["domain", "http", "provider", "store", "vault"]),
+    ("config", &["actors", "domain", "http", "provider", "store", "vault"]),
     (
         "cli",
         &[
             "access",
-            "actors",
             "admission",
             "antiphon",
             "clock",
