@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use crate::domain::Violation;
+use crate::domain::{Incoherent, Violation};
 use crate::journal::LogError;
 use crate::protocol::{ResponseId, Status};
 use crate::provider::GateRefusal;
 use crate::store::{self, AccountError};
+use crate::tokens::PromptError;
 use crate::vault;
 
 /// How long to wait before another try where nothing else tells the time.
@@ -97,6 +98,24 @@ impl From<GateRefusal> for Refusal {
         match refusal {
             GateRefusal::QueueFull => Self::QueueFull,
             GateRefusal::KeyBusy => Self::KeyBusy,
+        }
+    }
+}
+
+impl From<Incoherent> for Refusal {
+    fn from(incoherent: Incoherent) -> Self {
+        Violation::from(incoherent).into()
+    }
+}
+
+impl From<PromptError> for Refusal {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::TooLong { tokens, limit } => Violation::prompt_too_long(tokens, limit).into(),
+            PromptError::Uncountable => {
+                tracing::error!("a prompt's tokens could not be counted");
+                Self::Internal
+            }
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Refusal;
-use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
+use crate::actors::{Conversation, History, Node, history, plan_prompt};
 use crate::domain::{
     DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
     ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
+use crate::refusal::Refusal;
 
 /// Makes plans of requests, with the models, limits and history of a node.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Admission {
         let Node { models, limits, token_counter, .. } = &*self.node;
         let id = ResponseId::new();
         let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
-        let model = models.get(&request.model).ok_or_else(|| Refusal::UnknownModel { model: request.model.clone() })?;
+        let model = models.get(&request.model).ok_or_else(|| Violation::unknown_model(&request.model))?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
         let history = self.history(user, &request).await?;
         check_calls(&history, &input)?;
@@ -103,20 +103,19 @@ impl Admission {
     async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
         let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
         let History { items, complete } =
-            history(&self.node, user, previous).await.map_err(|error| history_refusal(error, previous))?;
+            history(&self.node, user, previous).await.map_err(|refusal| without_history(refusal, previous))?;
         match request.truncation {
-            Truncation::Disabled if !complete => Err(Refusal::HistoryTooLong { most: self.node.limits.history_items }),
+            Truncation::Disabled if !complete => {
+                Err(Violation::history_too_long(self.node.limits.history_items).into())
+            }
             Truncation::Disabled | Truncation::Auto => Ok(items),
         }
     }
 }
 
-fn history_refusal(error: HistoryError, previous: ResponseId) -> Refusal {
-    match error {
-        HistoryError::NotFound => Violation::previous_not_found(previous).into(),
-        HistoryError::StillRunning => Refusal::PreviousRunning { id: previous },
-        HistoryError::Read(refusal) => Refusal::History(refusal),
-    }
+/// Why a request can't go on from a response. One that is not there is the request's fault.
+fn without_history(refusal: Refusal, previous: ResponseId) -> Refusal {
+    if refusal == Refusal::NotFound { Violation::previous_not_found(previous).into() } else { refusal }
 }
 
 fn output_tokens(asked: Option<u32>, model: &Model) -> Result<u32, Violation> {

@@ -4,10 +4,8 @@
 //! and of the actors the node, whose models, limits and history it plans with.
 
 mod admit;
-mod refusal;
 #[cfg(test)]
 mod tests;
 
 pub use crate::domain::{Fallback, Model, ModelCatalog};
 pub use admit::{Admission, Admitted, RequestContext};
-pub use refusal::Refusal;

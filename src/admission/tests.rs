@@ -7,18 +7,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Admitted, Model, ModelCatalog, Refusal, RequestContext};
+use super::{Admitted, Model, ModelCatalog, RequestContext};
 use crate::access::AccountService;
 use crate::actors::{DeliveryMode, ResponsePhase};
 use crate::antiphon::Antiphon;
 use crate::domain::{
     DisconnectPolicy, Encoding, Idempotency, LimitOptions, Offence, Prompt, Request, ResponseOptions, RunPlan, Target,
-    Timestamp, ToolPolicy,
+    Timestamp, ToolPolicy, Violation,
 };
 use crate::protocol::{
     ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
     Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
 };
+use crate::refusal::Refusal;
 use crate::store::MemoryStore;
 use crate::testkit::PuppetProvider;
 use crate::tokens::{TokenCounter, TokenError};
@@ -170,7 +171,7 @@ async fn a_prompt_over_its_budget_is_refused_unless_its_history_may_be_shortened
     assert_eq!(stage.plan(json!({"previous_response_id": previous})).await.unwrap().plan.prompt_tokens, 50);
     let previous = stage.said(turns(5)).await;
     let refusal = stage.plan(json!({"previous_response_id": previous})).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+    assert_eq!(refusal, Violation::prompt_too_long(Some(60), 50).into());
     // Three hundred, and more than can be counted.
     for turn_count in [5, 300, 600] {
         let previous = stage.said(turns(turn_count)).await;
@@ -189,7 +190,7 @@ async fn the_current_turn_is_never_shortened() {
     let input: Vec<_> = (0..6).map(|_| json!({"role": "user", "content": "now"})).collect();
     let keys = json!({"previous_response_id": previous, "truncation": "auto", "input": input});
     let refusal = stage.plan(keys).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+    assert_eq!(refusal, Violation::prompt_too_long(Some(60), 50).into());
 }
 
 #[tokio::test]
@@ -205,7 +206,7 @@ async fn the_calls_that_the_input_answers_are_never_left_out() {
     // None even for what was said since.
     let since = stage.said([vec![call("a")], turns(5)].concat()).await;
     let refusal = stage.plan(keys(since)).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(70), budget: 50 }), "{refusal:?}");
+    assert_eq!(refusal, Violation::prompt_too_long(Some(70), 50).into());
 }
 
 #[tokio::test]
@@ -224,7 +225,7 @@ async fn the_tools_that_may_be_called_count_and_are_never_left_out() {
     }
     let many: Value = (0..5).map(|n| json!({"type": "function", "name": format!("f{n}")})).collect();
     let refusal = stage.plan(json!({"tools": many, "truncation": "auto"})).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::ContextTooLong { tokens: Some(60), budget: 50 }), "{refusal:?}");
+    assert_eq!(refusal, Violation::prompt_too_long(Some(60), 50).into());
 }
 
 #[tokio::test]
@@ -259,7 +260,7 @@ async fn a_history_that_is_not_all_there_needs_leave_to_be_cut() {
     let stage = Stage::limited(10_000, LimitOptions { history_items: 2, ..LimitOptions::default() }).await;
     let previous = stage.said(turns(3)).await;
     let refusal = stage.plan(json!({"previous_response_id": previous})).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::HistoryTooLong { most: 2 }), "{refusal:?}");
+    assert_eq!(refusal, Violation::history_too_long(2).into());
     let auto = json!({"previous_response_id": previous, "truncation": "auto"});
     assert_eq!(stage.plan(auto).await.unwrap().plan.prompt.items.len(), 3);
 }
@@ -268,11 +269,11 @@ async fn a_history_that_is_not_all_there_needs_leave_to_be_cut() {
 async fn a_response_to_go_on_from_must_be_there_and_have_ended() {
     let stage = Stage::with_window(10_000).await;
     let refusal = stage.plan(json!({"previous_response_id": ResponseId::new()})).await.unwrap_err();
-    let Refusal::Violation(violation) = refusal else { unreachable!("{refusal:?}") };
+    let Refusal::Invalid(violation) = refusal else { unreachable!("{refusal:?}") };
     assert_eq!(violation.offence, Offence::PreviousNotFound);
     let running = stage.antiphon.respond(stage.accepted(turns(1)), DeliveryMode::Ending).await.unwrap();
     let refusal = stage.plan(json!({"previous_response_id": running.id})).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::PreviousRunning { id } if id == running.id), "{refusal:?}");
+    assert_eq!(refusal, Refusal::StillRunning(running.id));
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Stage;
-use crate::admission::{Fallback, Model, ModelCatalog, Refusal};
-use crate::domain::{Encoding, LimitOptions, Prompt, Target};
+use crate::admission::{Fallback, Model, ModelCatalog};
+use crate::domain::{Encoding, LimitOptions, Prompt, Target, Violation};
+use crate::refusal::Refusal;
 use crate::tokens::{TokenCounter, TokenError};
 
 /// Every prompt has a hundred tokens.
@@ -71,7 +72,7 @@ async fn a_name_that_nobody_has_goes_on_to_the_provider_that_takes_any() {
     let named = || [model("m", &[])].into_iter().collect::<ModelCatalog>();
     let body = |model: &str| json!({ "model": model, "input": "Hi." });
     let refusal = asked(named(), body("org/new")).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::UnknownModel { model } if model == "org/new"));
+    assert_eq!(refusal, Violation::unknown_model("org/new").into());
     let catalog = || named().with_any(model("*", &[("spare", 10_000)]));
     let passed = asked(catalog(), body("org/new")).await.unwrap();
     assert_eq!(passed, targets(&[("own", "org/new"), ("other", "spare")]));
