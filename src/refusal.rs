@@ -1,7 +1,7 @@
-//! Why something that was asked for is not done: one vocabulary for actors, handle and HTTP.
+//! The refusals of commands: one vocabulary for actors, handle and HTTP.
 //!
-//! What the ports report becomes a [`Refusal`] here, and is logged here: a refusal says what its caller can act on and
-//! no more. Imports `protocol`, `domain` and the ports.
+//! What the ports report becomes a [`Refusal`] here, and is logged here: a refusal has only what its caller can act
+//! on. Imports `protocol`, `domain` and the ports.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::store::{self, AccountError};
 use crate::tokens::PromptError;
 use crate::vault;
 
-/// How long to wait before another try where nothing else tells the time.
+/// How long to wait before another try if nothing else says how long.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Why something that was asked for is not done.
+/// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -29,13 +29,13 @@ pub enum Refusal {
     /// The response has ended in another way than the one that was asked for.
     #[error("the response is {} already", .0.as_str())]
     AlreadyEnded(Status),
-    /// The response to go on from has not ended.
-    #[error("the response to go on from has not ended")]
+    /// The response to continue has not ended.
+    #[error("the response to continue has not ended")]
     StillRunning(ResponseId),
-    /// Another response has the idempotency key. Nothing is left of this one.
+    /// Another response has the idempotency key. Nothing was written of this one.
     #[error("another response has the idempotency key")]
     IdempotencyKeyInUse,
-    /// The idempotency key came with another request before.
+    /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
     /// The response of the idempotency key has ended and was not stored.
@@ -44,19 +44,19 @@ pub enum Refusal {
     /// The response of the idempotency key was deleted.
     #[error("the response of the idempotency key was deleted")]
     IdempotencyResultDeleted,
-    /// Too many responses wait already: for the provider, or for their turn in the background.
+    /// Too many responses wait already for the provider or in the background queue.
     #[error("too many responses are waiting")]
     QueueFull,
     /// Too many responses of this caller run or wait already.
     #[error("too many responses of this caller are running or waiting")]
     KeyBusy,
-    /// The node is about to stop. Its next start, or another node, can do it.
+    /// The node is about to stop. It can do this after its next start, or another node can.
     #[error("the server is about to stop")]
     Draining,
     /// The database is not available. A cancel that is refused for this happens all the same.
     #[error("the database is not available")]
     DatabaseUnavailable,
-    /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) tells why.
+    /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) says why.
     #[error("the node has failed")]
     NodeFailed,
     /// A part of the server failed. The log has the details.
@@ -71,7 +71,7 @@ impl Refusal {
         self.retry_after().is_some()
     }
 
-    /// How long to wait before the same call is worth another try; none where it would be refused again.
+    /// How long to wait before the same call is worth another try; none if it would be refused again.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

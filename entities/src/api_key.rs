@@ -1,4 +1,4 @@
-//! What users show at the door.
+//! The API keys of users.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,9 +9,9 @@ pub struct Model {
     /// The public part of the key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    /// Whose it is.
+    /// The user whose key it is.
     pub user_id: String,
-    /// What people call it.
+    /// The key's name.
     pub name: String,
     /// The keyed hash of the secret part.
     pub hash: Vec<u8>,

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user_keys")]
 pub struct Model {
-    /// Whose key it is.
+    /// The user whose key it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
     /// The version of the key-encryption key.

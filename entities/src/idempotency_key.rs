@@ -1,4 +1,4 @@
-//! Which response belongs to an idempotency key: what a repeated request attaches to.
+//! The response of each idempotency key, which a repeated request attaches to.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,13 +6,13 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// Whose it is.
+    /// The user whose key it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
     /// A keyed digest of user and key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: Vec<u8>,
-    /// The response, which may be gone.
+    /// The response, which may be deleted.
     pub response: String,
     /// A keyed digest of the request's body.
     pub fingerprint: Vec<u8>,

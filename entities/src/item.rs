@@ -1,8 +1,8 @@
-//! What went into responses and what came out.
+//! The input and output items of responses.
 
 use sea_orm::entity::prelude::*;
 
-/// An item; it goes with its response.
+/// An item; it is deleted with its response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "items")]
 pub struct Model {
@@ -12,7 +12,7 @@ pub struct Model {
     /// `input` or `output`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub side: String,
-    /// Its place on that side, from 0.
+    /// Its position on that side, from 0.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i64,
     /// Its id, which clients may choose: not unique.

@@ -1,7 +1,7 @@
 //! The tables of Antiphon, one file each.
 //!
-//! Ids are text (a canonical, hyphenated, lower case UUID), times are microseconds of the Unix epoch, bytes
-//! are ciphertext or hashes. What the columns mean is said here; constraints are in the migrations.
+//! Ids are text (a canonical, hyphenated, lower case UUID), times are microseconds of the Unix epoch, bytes are
+//! ciphertext or hashes. The meaning of the columns is described here; constraints are in the migrations.
 
 pub mod api_key;
 pub mod data_key;

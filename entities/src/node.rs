@@ -11,7 +11,7 @@ pub struct Model {
     pub node: String,
     /// Its epoch, unique among all nodes.
     pub epoch: i64,
-    /// Until when it is taken to be at work, by the database's clock.
+    /// When the node's lease ends, by the database's clock.
     pub lease_until: i64,
 }
 

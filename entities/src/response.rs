@@ -9,25 +9,25 @@ pub struct Model {
     /// The response's id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub uuid: String,
-    /// Whose it is.
+    /// The user whose response it is.
     pub user_id: String,
     /// The node that owns it.
     pub node: String,
     /// The owner's epoch.
     pub epoch: i64,
-    /// Where it is in its life. A terminal status never changes.
+    /// Its status. A terminal status never changes.
     pub status: String,
     /// Why it did not complete.
     pub cause: Option<String>,
-    /// The provider's own word, or `cancelled`.
+    /// The provider's finish reason, or `cancelled`.
     pub finish_reason: Option<String>,
     /// The model that was asked for.
     pub model: String,
     /// Whether its content is kept.
     pub stored: bool,
-    /// Whether it runs without a client.
+    /// Whether it runs in the background, without a client.
     pub background: bool,
-    /// The response that it goes on from, which may be gone.
+    /// The response that it continues, which may be deleted.
     pub previous: Option<String>,
     /// The version of the fold that its log was written for.
     pub fold_version: i16,

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A segment of a log; it goes with its response.
+/// A segment of a log; it is deleted with its response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "segments")]
 pub struct Model {

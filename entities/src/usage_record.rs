@@ -1,4 +1,4 @@
-//! What was used: the ledger, which outlives responses and users.
+//! Usage records, for accounting. They outlive responses and users.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,13 +6,13 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "usage_records")]
 pub struct Model {
-    /// The response, which may be gone.
+    /// The response, which may be deleted.
     #[sea_orm(primary_key, auto_increment = false)]
     pub response: String,
     /// The turn, from 1.
     #[sea_orm(primary_key, auto_increment = false)]
     pub turn: i32,
-    /// Whose it was, who may be gone.
+    /// The user whose response it was; the user may be deleted.
     pub user_id: String,
     /// The provider that was called.
     pub provider: String,

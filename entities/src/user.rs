@@ -1,4 +1,4 @@
-//! Who may use the server.
+//! The users of the server.
 
 use sea_orm::entity::prelude::*;
 

@@ -15,7 +15,7 @@ impl MigrationTrait for Migration {
         for index in indexes() {
             manager.create_index(index).await?;
         }
-        // Partial: it holds what is live, however many responses there have ever been.
+        // A partial index: it holds only the responses that have not ended.
         let unsettled = "CREATE INDEX responses_unsettled ON responses (node, epoch) \
                          WHERE status IN ('queued', 'in_progress')";
         manager.get_connection().execute_unprepared(unsettled).await.map(drop)

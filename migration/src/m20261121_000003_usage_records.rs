@@ -1,4 +1,4 @@
-//! The ledger of what was used. It has no foreign keys, because it outlives what it speaks of.
+//! Usage records. They have no foreign keys, because they outlive responses and users.
 
 use sea_orm_migration::prelude::*;
 

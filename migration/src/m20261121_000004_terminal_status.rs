@@ -1,4 +1,4 @@
-//! The backstop of the one ending: the database itself refuses to change a terminal status.
+//! A trigger that makes the database refuse to change a terminal status.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;

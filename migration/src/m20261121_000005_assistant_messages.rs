@@ -1,4 +1,4 @@
-//! What the assistant said, as people who look into the database want it: a view.
+//! A view of the assistant's messages, for people who look into the database.
 
 use sea_orm_migration::prelude::*;
 

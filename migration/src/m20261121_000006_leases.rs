@@ -1,4 +1,4 @@
-//! Until when a node may be taken to be at work.
+//! The leases of nodes.
 
 use sea_orm_migration::prelude::*;
 

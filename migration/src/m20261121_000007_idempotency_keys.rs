@@ -12,7 +12,7 @@ impl MigrationTrait for Migration {
         let of_response =
             Index::create().name("idempotency_keys_response").table("idempotency_keys").col("response").to_owned();
         manager.create_index(of_response).await?;
-        // Partial: it holds what can be forgotten one day, however many keys are kept.
+        // A partial index: it holds only the keys that may expire.
         let loose = "CREATE INDEX idempotency_keys_loose ON idempotency_keys (created_at) WHERE NOT kept";
         manager.get_connection().execute_unprepared(loose).await.map(drop)
     }

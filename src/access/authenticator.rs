@@ -7,7 +7,7 @@ use crate::protocol::UserId;
 use crate::store::{AccountError, AccountStore};
 use crate::vault::Pepper;
 
-/// Finds out who sends a request.
+/// Authenticates requests.
 ///
 /// The key is looked up each time: a revoked one is refused from the next request on. There is no switch
 /// that lets a request pass without one.
@@ -17,7 +17,7 @@ pub struct Authenticator {
     pepper: Pepper,
 }
 
-/// Who sends a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// The user who owns the key.
@@ -26,7 +26,7 @@ pub struct Principal {
     pub key_id: String,
 }
 
-/// Why it is not known who sends a request.
+/// Why a request could not be authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// There is no such key, or it was revoked; the error does not say which.

@@ -69,7 +69,7 @@ impl AccountService {
     /// name meanwhile.
     pub async fn ensure_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
         match self.found_or_created(name, at).await {
-            // Somebody else was faster.
+            // Another process has added the user in the meantime.
             Err(ServiceError::Accounts(AccountError::NameTaken)) => self.found_or_created(name, at).await,
             ensured => ensured,
         }
@@ -82,7 +82,7 @@ impl AccountService {
         }
     }
 
-    /// Deletes a user with all that is theirs. False if there is no such user.
+    /// Deletes a user with everything that belongs to the user. False if there is no such user.
     ///
     /// # Errors
     /// [`ServiceError::Accounts`].

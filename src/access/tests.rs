@@ -102,8 +102,8 @@ async fn a_user_is_found_by_name_and_by_id() {
     }
 }
 
-/// What comes of ensuring a user whom somebody else adds between the look and the addition, with what the looks find.
-/// No other call is answered, that for the whole table neither.
+/// The result of ensuring a user that another process adds between the lookup and the insertion; `found` is what the
+/// lookups find. All other calls fail, also those that read the whole table.
 async fn ensured<const LOOKS: usize>(found: [Option<UserRecord>; LOOKS]) -> Result<UserRecord, ServiceError> {
     let vault = Vault::new(KeyRing::generate().unwrap(), Arc::new(MemoryStore::default()));
     AccountService::new(Arc::new(Away::racing(found)), vault).ensure_user("ada", NOW).await

@@ -8,16 +8,17 @@ use super::{client_emitter::Emission, success_promise::SharedSuccessPromise};
 use crate::domain::{Cause, View};
 use crate::protocol::{Response, ResponseId, Status};
 
-/// How far a response is, as far as its clients' status line depends on it.
+/// The state of a response, as far as the HTTP status of its clients depends on it.
 #[derive(Debug, Clone)]
 pub enum ResponsePhase {
     /// Accepted; no provider has answered yet.
     Opening,
     /// A provider streams.
     Opened,
-    /// It ended, and the ending is durable.
+    /// The response ended, and the ending is durable.
     Ended(Arc<ResponseOutcome>),
-    /// The database is away for longer than the response waits. The true ending can be read once it is back.
+    /// The database is unavailable for longer than the response waits. The ending can be read once it is available
+    /// again.
     Unavailable,
 }
 
@@ -32,12 +33,12 @@ pub struct ResponseOutcome {
     pub response: Arc<Response>,
     /// The status that the provider answered with, if that was the failure.
     pub provider_status: Option<u16>,
-    /// The wait that the provider asked for.
+    /// How long the provider asked to wait.
     pub retry_after: Option<Duration>,
 }
 
 impl ResponseOutcome {
-    /// Whether anything came out.
+    /// Whether the response has output.
     #[must_use]
     pub fn has_output(&self) -> bool {
         !self.response.output.is_empty()
@@ -51,24 +52,26 @@ pub struct ClientStream {
     pub id: ResponseId,
     /// What the client is given of it.
     pub mode: DeliveryMode,
-    /// How far it is. Closed without an ending if what served the reader failed: subscribe again.
+    /// The state of the response. Closed without an ending if the actor that served the client failed: subscribe
+    /// again.
     pub phase: watch::Receiver<ResponsePhase>,
-    /// Its events, unless only the ending was asked for. Closed without [`Emission::End`] if the emitter
-    /// failed or cut the client: subscribe again after the last event.
+    /// The events of the response, unless only the ending was asked for. Closed without [`Emission::End`] if the
+    /// emitter failed or disconnected the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
     pub(crate) success_promise: SharedSuccessPromise,
 }
 
 impl ClientStream {
-    /// To be asked before the client is told that its request is a success while the response has not ended: a response
-    /// that fails without output gives its idempotency key back for another run, and all its clients are to be told of
-    /// that failure. False if it has failed so: then [`phase`](Self::phase) soon says how.
+    /// Promises success to the client while the response still runs; to be called before a success status is sent. A
+    /// response that fails without output releases its idempotency key for another run, and then all its clients must
+    /// get the failure. False if the response has failed in that way: [`phase`](Self::phase) then soon has the
+    /// failure.
     #[must_use]
     pub fn begin_success(&self) -> bool {
         self.success_promise.succeed()
     }
 
-    /// Whether any client of the running response was told of a success.
+    /// Whether any client of the running response was promised success.
     #[must_use]
     pub fn has_begun_success(&self) -> bool {
         self.success_promise.has_succeeded()
@@ -80,16 +83,16 @@ impl ClientStream {
 pub enum DeliveryMode {
     /// The events after a point, as this view shows them.
     Events {
-        /// How.
+        /// The view.
         view: View,
         /// The number of the first event wanted.
         from: u64,
     },
-    /// Only how it ends.
+    /// Only the ending.
     Ending,
 }
 
-/// The other end of a [`ClientStream`], held by what serves it.
+/// The other end of a [`ClientStream`], held by the actor that serves the client.
 #[derive(Debug)]
 pub(crate) struct ClientSink {
     pub(crate) phase: Arc<watch::Sender<ResponsePhase>>,
@@ -98,7 +101,7 @@ pub(crate) struct ClientSink {
     pub(crate) success_promise: SharedSuccessPromise,
 }
 
-/// Both ends of a new reader.
+/// Both ends of a new client stream.
 pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
     let (phase, phases) = watch::channel(ResponsePhase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);

@@ -1,4 +1,4 @@
-//! What was said before: the items of a response and its ancestors.
+//! The history of a conversation: the items of a response and its ancestors.
 
 use super::Node;
 use crate::protocol::{Item, ResponseId, Status, UserId};
@@ -11,7 +11,7 @@ use crate::vault::{CiphertextContext, ResponseKey, UserKey};
 pub(crate) struct History {
     /// The newest ones, as many as the node loads.
     pub(crate) items: Vec<Item>,
-    /// Whether these are all.
+    /// Whether these are all items of the conversation.
     pub(crate) complete: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
     for row in &rows {
         for side in [ItemSide::Output, ItemSide::Input] {
-            // What a failed response said is not part of the conversation; what it was asked is.
+            // The output of a failed response is not part of the conversation; its input is.
             if side == ItemSide::Output && row.status == Status::Failed {
                 continue;
             }
@@ -72,12 +72,12 @@ impl NewestItems {
     }
 }
 
-/// A stored item as it was.
+/// Decrypts and parses a stored item.
 pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
     let context = CiphertextContext::Item { side: item.side, position: item.position };
     let json = key.open(context, &item.content)?;
     serde_json::from_slice(&json).map_err(|_| {
-        tracing::error!(response.id = %item.response, "a stored item is no item");
+        tracing::error!(response.id = %item.response, "a stored item can't be parsed");
         Refusal::Internal
     })
 }

@@ -1,4 +1,4 @@
-//! Who an actor of this crate is.
+//! The labels of this crate's actors.
 
 use std::fmt;
 
@@ -21,9 +21,9 @@ pub enum Role {
     PersistenceAccumulator,
     /// Writes the events of one response for one client.
     ClientEmitter,
-    /// Takes the messages of other actors for a node.
+    /// Receives the messages of other actors for a node.
     Dispatcher,
-    /// Tells one of them the facts of one response.
+    /// Delivers the facts of one response to another actor.
     FactReader,
 }
 
@@ -43,13 +43,13 @@ impl fmt::Display for Role {
     }
 }
 
-/// Which actor: its role, and the response that it works for. The [roster](super::supervision::Roster) of a node
-/// knows its actors by this.
+/// The role of an actor and the response that it works for. It identifies the actor in the node's
+/// [roster](super::supervision::Roster).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
-    /// What it is for.
+    /// The role of the actor.
     pub role: Role,
-    /// The response that it works for, if it is one response's.
+    /// The response that the actor works for; none for an actor of the whole node.
     pub response: Option<ResponseId>,
 }
 

@@ -1,4 +1,4 @@
-//! The node's lease: as long as it lasts, no other node takes this one's responses over.
+//! The node's lease. While it lasts, no other node takes over this node's responses.
 
 use std::{
     io,
@@ -18,38 +18,38 @@ use tokio::{
 use super::{NodeFailure, NodeState, node::Node, supervision::ArbiterTicks};
 use crate::store::{Error, NodeStore};
 
-/// How often a lease is renewed before it would end.
+/// How many renewals are tried within the length of a lease.
 const RENEWALS: u32 = 3;
 
-/// How often a lease is renewed, and how often the responses of nodes without one are looked for.
+/// The interval at which a lease is renewed, and at which responses of nodes without a lease are looked for.
 pub(crate) fn renewal_interval(lease: Duration) -> Duration {
     (lease / RENEWALS).max(Duration::from_millis(1))
 }
 
-/// What the node's actors and its heartbeat know of each other.
+/// The node's epoch and lease, shared by its actors and the thread that renews the lease.
 #[derive(Debug, Default)]
 pub(crate) struct NodeOwnership(Mutex<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    /// None while another is being taken: the database may have the next one already.
+    /// The epoch; none while the next one is being taken, because the database may have it already.
     epoch: Option<i64>,
     streak: Streak,
 }
 
 impl NodeOwnership {
-    /// Another epoch is about to be taken.
+    /// Clears the epoch before another one is taken.
     pub(crate) fn leave(&self) {
         self.0.lock().epoch = None;
     }
 
-    /// This epoch was taken.
+    /// Sets the epoch that was taken.
     pub(crate) fn enter(&self, epoch: i64) {
         self.0.lock().epoch = Some(epoch);
     }
 
-    /// Whether another node that has no lease is to blame for that itself: this one has renewed its own for
-    /// so long that the database was there for both.
+    /// Whether responses of nodes without a lease may be taken over. This node must have renewed its own lease for a
+    /// whole lease without a gap: only then was the database available for the other node to renew its lease too.
     pub(crate) fn may_take_over(&self, lease: Duration) -> bool {
         self.0.lock().streak.lasts(Instant::now(), lease)
     }
@@ -63,7 +63,7 @@ impl NodeOwnership {
     }
 }
 
-/// Renewals without a gap in which another node's lease could have run out: its first one and its last.
+/// A series of renewals (its first and its last) without a gap in which another node's lease could have run out.
 #[derive(Debug, Default)]
 struct Streak(Option<(Instant, Instant)>);
 
@@ -73,7 +73,7 @@ impl Streak {
         self.0 = Some((unbroken.map_or(now, |(first, _)| first), now));
     }
 
-    /// Whether it has lasted for a whole lease and goes on.
+    /// Whether the series has lasted for a whole lease and has not been broken.
     fn lasts(&self, now: Instant, lease: Duration) -> bool {
         let steady = |(first, last): (Instant, Instant)| {
             now.duration_since(first) >= lease && now.duration_since(last) <= lease / 2
@@ -82,16 +82,16 @@ impl Streak {
     }
 }
 
-/// The thread that renews the lease. It depends on no arbiter, so that a hung one can't keep it from seeing that.
-/// It ends with this, after the call to the database that it is in.
+/// The thread that renews the lease. It runs on no arbiter, so that it notices when an arbiter hangs. It ends when
+/// this is dropped, after the call to the database that it may be in.
 #[derive(Debug)]
 pub(crate) struct Heartbeat(mpsc::UnboundedSender<oneshot::Sender<bool>>);
 
 impl Heartbeat {
-    /// Starts the thread. Where another process turns out to have the node's name, `state` is told.
+    /// Starts the thread. If another process turns out to use the node's name, `state` becomes failed.
     pub(crate) fn start(node: &Node, state: watch::Sender<NodeState>) -> io::Result<Self> {
         let (give_up, requests) = mpsc::unbounded_channel();
-        // Not the node itself, which must end although a call takes long.
+        // The parts of the node, not the node itself: it must end even if a call takes long.
         let lease = Lease {
             node: node.name.clone(),
             nodes: Arc::clone(&node.store.nodes),
@@ -102,14 +102,14 @@ impl Heartbeat {
         };
         let retry = node.settings.heartbeat.min(renewal_interval(node.settings.lease));
         let (ready, started) = sync_channel(1);
-        // All of it: the store is not ours, and may open a socket here.
+        // All drivers are enabled: an embedder's store may open a socket on this runtime.
         let life = move || match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => {
                 if ready.send(Ok(())).is_ok() {
                     live(&state, || runtime.block_on(lease.keep(retry, requests, &state)));
                 }
             }
-            // Who started the thread waits for it.
+            // The caller of `start` waits for this.
             Err(error) => drop(ready.send(Err(error))),
         };
         std::thread::Builder::new().name("antiphon-lease".to_owned()).spawn(life)?;
@@ -121,12 +121,12 @@ impl Heartbeat {
     /// given up now.
     pub(crate) async fn give_up(&self) -> bool {
         let (reply, done) = oneshot::channel();
-        // Without an answer the thread is gone, and the lease ends by itself.
+        // Without an answer the thread has ended, and the lease runs out.
         self.0.send(reply).is_ok() && done.await.unwrap_or(false)
     }
 }
 
-/// Runs the thread to its end. A node does not go on without one that renews its lease, so a panic there is told.
+/// Runs the thread to its end. A node can't continue without renewing its lease, so a panic makes the node fail.
 fn live(state: &watch::Sender<NodeState>, life: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(life)).is_err() {
         tracing::error!("the thread that renews the node's lease panicked");
@@ -140,7 +140,7 @@ struct Lease {
     ownership: Arc<NodeOwnership>,
     ticks: ArbiterTicks,
     lasts: Duration,
-    /// What became of the last renewal.
+    /// The result of the last renewal.
     last: Result<(), Missed>,
 }
 
@@ -149,7 +149,7 @@ struct Lease {
 enum Missed {
     #[error(transparent)]
     Store(Error),
-    /// Its text may quote content.
+    /// The store panicked. The text of the panic may quote content and is dropped.
     #[error("the store panicked")]
     Panic,
 }
@@ -157,7 +157,7 @@ enum Missed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LeaseRenewal {
     Renewed,
-    /// There is no epoch yet, an arbiter gave no sign of life, or the database no answer.
+    /// There is no epoch yet, an arbiter did not respond, or the database did not answer.
     NotYet,
     /// The node has an epoch that this process did not take.
     Superseded,
@@ -203,7 +203,7 @@ impl Lease {
                 LeaseRenewal::Renewed
             }
             Ok(false) if self.ownership.epoch() == Some(epoch) => LeaseRenewal::Superseded,
-            // This process itself has taken another one meanwhile, or is about to.
+            // This process itself has taken another epoch meanwhile, or is about to.
             Ok(false) | Err(_) => LeaseRenewal::NotYet,
         };
         self.tell(renewed.map(drop));
@@ -215,13 +215,14 @@ impl Lease {
         let given_up = self.renew(epoch, Duration::ZERO).await;
         match &given_up {
             Ok(true) => tracing::info!("the node's lease is given up"),
-            Ok(false) => tracing::warn!("the node's lease is another process's"),
+            Ok(false) => tracing::warn!("the node's lease belongs to another process"),
             Err(error) => tracing::warn!(error = %error, "the node's lease could not be given up and ends by itself"),
         }
         given_up.unwrap_or(false)
     }
 
-    /// A panic of the store is a renewal that failed: without this thread the node would lose its lease unseen.
+    /// Renews the lease. A panic of the store counts as a failed renewal: without this thread the node would lose its
+    /// lease unnoticed.
     async fn renew(&self, epoch: i64, lasts: Duration) -> Result<bool, Missed> {
         let renewed = async { self.nodes.renew_lease(&self.node, epoch, lasts).await };
         match AssertUnwindSafe(renewed).catch_unwind().await {
@@ -230,7 +231,7 @@ impl Lease {
         }
     }
 
-    /// Once when an outage begins and once when it is over; every panic, which is nobody's outage.
+    /// Logs when an outage of the database begins and when it is over, and every panic of the store.
     fn tell(&mut self, renewed: Result<(), Missed>) {
         match (&renewed, &self.last) {
             (Err(Missed::Panic), _) => tracing::error!("the store panicked at the renewal of the node's lease"),
@@ -255,7 +256,7 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(12);
 
-    /// Renewals at these seconds; whether the streak lasts at `now`.
+    /// Whether the series lasts at second `now`, after renewals at these seconds.
     fn lasts(renewals: &[u64], now: u64) -> bool {
         let begin = Instant::now();
         let at = |second: u64| begin + Duration::from_secs(second);

@@ -1,4 +1,4 @@
-//! The actors: who runs what, who watches whom.
+//! The actors of a node and how they supervise each other.
 //!
 //! Imports `protocol`, `domain`, `journal` and the ports. Actors see providers and stores as traits.
 

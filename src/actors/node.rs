@@ -36,7 +36,7 @@ impl Node {
         targets.iter().map(run_target).collect()
     }
 
-    /// Takes the targets out whose provider can't honour a parameter of the request, and names the first such
+    /// Removes the targets whose provider can't honour a parameter of the request, and returns the first such
     /// parameter.
     pub(crate) fn keep_able(&self, targets: &mut Vec<Target>, request: &Request) -> Option<&'static str> {
         let mut refused = None;
@@ -68,13 +68,13 @@ impl Node {
 pub(crate) struct Node {
     /// The node's name in the database.
     pub(crate) name: String,
-    /// The record of all responses.
+    /// The store of all responses.
     pub(crate) store: Store,
     /// What opens and seals content.
     pub(crate) vault: Vault,
-    /// The way to the journal writer.
+    /// The handle to the journal writer.
     pub(crate) journal: Journal,
-    /// Its epoch and its lease.
+    /// The node's epoch and lease.
     pub(crate) ownership: Arc<NodeOwnership>,
     /// The providers by their names.
     pub(crate) upstreams: HashMap<String, Upstream>,
@@ -87,10 +87,10 @@ pub(crate) struct Node {
     pub(crate) limits: LimitOptions,
     /// Counts the tokens of prompts, and of outputs whose provider reports none.
     pub(crate) token_counter: Arc<dyn TokenCounter>,
-    /// The threads that the actors live on.
+    /// The threads that the actors run on.
     pub(crate) arbiters: Arbiters,
-    /// Who is alive.
+    /// The actors that run.
     pub(crate) roster: Roster<Label>,
-    /// How patient the actors are.
+    /// The timeouts and limits of responses.
     pub(crate) settings: ResponseOptions,
 }

@@ -1,4 +1,4 @@
-//! What the clients of a response are told first: a success or a failure.
+//! The promise of success: whether the clients of a response are told of success or of failure.
 
 use std::sync::{
     Arc, OnceLock,
@@ -9,18 +9,18 @@ const OPEN: u8 = 0;
 const SUCCESS: u8 = 1;
 const FAILURE: u8 = 2;
 
-/// Decided once for all clients of a response, by whoever comes first: who is about to tell a client of a success, or
-/// the response, which is about to fail without a word and lets its idempotency key go.
+/// A decision that is made once for all clients of a response, by the first of these: a connection that is about to
+/// send a success status, or the response, which is about to fail without output and to release its idempotency key.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SuccessPromise(Arc<AtomicU8>);
 
 impl SuccessPromise {
-    /// Decides for a success. False if it is decided otherwise.
+    /// Decides for success. False if failure is decided already.
     pub(crate) fn succeed(&self) -> bool {
         self.decide(SUCCESS)
     }
 
-    /// Decides for a failure. False if it is decided otherwise.
+    /// Decides for failure. False if success is decided already.
     pub(crate) fn fail(&self) -> bool {
         self.decide(FAILURE)
     }
@@ -35,15 +35,15 @@ impl SuccessPromise {
     }
 }
 
-/// The status line as a client's end has it: that of a running response once the client has its client. One that has
-/// ended has none any more: what could be told was told.
+/// The promise as a client stream has it: that of the running response once the client has joined it. For a response
+/// that has ended it stays empty, because nothing is left to decide.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedSuccessPromise(Arc<OnceLock<SuccessPromise>>);
 
 impl SharedSuccessPromise {
-    /// From now on this is the status line of that response. A second one changes nothing.
-    pub(crate) fn join(&self, line: &SuccessPromise) {
-        self.0.get_or_init(|| line.clone());
+    /// Takes the promise of the response that the client joined. A second one changes nothing.
+    pub(crate) fn join(&self, promise: &SuccessPromise) {
+        self.0.get_or_init(|| promise.clone());
     }
 
     pub(super) fn succeed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A provider as a node has it: with what stands in front of it.
+//! A provider with its gate, breaker and retry budget.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,19 +13,19 @@ use crate::provider::{GateLimits, Provider, UpstreamControl, UpstreamPolicy, ran
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderOptions {
-    /// How many may use it at once, and how many wait in line.
+    /// How many calls it gets at once, and how many wait in the queue.
     #[serde(rename = "..gate")]
     pub gate: GateLimits,
-    /// How long a foreground response waits in line.
+    /// How long a foreground response waits in the queue.
     #[serde(with = "duration")]
     pub queue_timeout: Duration,
-    /// How often and after which waits it is asked again.
+    /// How often a failed attempt is retried, and after which waits.
     #[serde(rename = "..retry")]
     pub retry: RetryPolicy,
-    /// When it is left alone.
+    /// When calls to it are suspended after failures.
     #[serde(skip)]
     pub breaker: BreakerPolicy,
-    /// How many retries it is sent in all.
+    /// How many retries it gets in all.
     #[serde(skip)]
     pub retry_budget: RetryBudgetPolicy,
 }
@@ -58,7 +58,7 @@ impl Default for ProviderOptions {
     }
 }
 
-/// A provider with what stands in front of it. Clones are the same one.
+/// A provider with its gate, breaker and retry budget. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
     pub(crate) provider: Arc<dyn Provider>,

@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::Fact;
 
-/// The version that segments are written in. A segment is of one version; a log may have segments of several, since
-/// a response that an older process began goes on in this one.
+/// The version that segments are written in. A segment is of one version; a log may have segments of several, because
+/// a response that an older process began is resumed in this one.
 const VERSION: u8 = 2;
 
-/// Bytes that are no facts of a version that this program knows.
+/// The error of bytes that hold no facts of a version that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the segment holds no facts of a known version")]
 pub struct CodecError;
@@ -18,7 +18,7 @@ pub struct CodecError;
 /// Appends a fact to the bytes of a segment; an empty buffer becomes a segment.
 ///
 /// # Errors
-/// Never for the facts of this crate; `postcard` can't know that.
+/// As `postcard` reports, which never happens for the facts of this crate.
 pub fn encode(fact: &Fact, segment: &mut Vec<u8>) -> Result<(), CodecError> {
     if segment.is_empty() {
         segment.push(VERSION);

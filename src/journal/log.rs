@@ -8,19 +8,19 @@ use crate::protocol::ResponseId;
 use crate::store::{self, ResponseStore, Segment};
 use crate::vault::{self, CiphertextContext, ResponseKey};
 
-/// How many segments are read at a time: what a reader that fell behind holds in memory.
+/// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
 pub const SEGMENTS_A_PAGE: usize = 16;
 
-/// A log could not be read.
+/// Why a log could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The database could not answer.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A segment does not open.
+    /// A segment can't be decrypted.
     #[error(transparent)]
     Vault(#[from] vault::Error),
-    /// A segment holds something else than facts.
+    /// A segment can't be decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
     /// Segments are missing.

@@ -1,4 +1,4 @@
-//! Between facts and the record: how facts become encrypted segments, and how a log is read again.
+//! Between facts and the store: how facts become encrypted segments, and how a log is read again.
 //!
 //! Imports `domain` and the ports `store` and `vault`.
 

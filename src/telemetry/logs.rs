@@ -1,10 +1,10 @@
 //! Logs without content.
 //!
-//! What this crate logs has ids, counts, causes and times, at every level. Libraries below it are not written
-//! that way: at their finer levels HTTP libraries print headers with keys and whole bodies, and database
-//! libraries print statements with values. So a second filter, which no configuration reaches, lets nothing of
-//! theirs pass that is finer than a cap: `log.filter = "trace"` opens this crate's levels and no others. The
-//! text of a panic can quote what was being handled (slicing a text does), so only its place is logged.
+//! What this crate logs has ids, counts, causes and times, at every level. Libraries below it are not written that
+//! way: at their finer levels HTTP libraries print headers with keys and whole bodies, and database libraries print
+//! statements with values. So a second filter, which can't be configured, lets nothing of theirs pass that is finer
+//! than a cap: `log.filter = "trace"` opens this crate's levels and no others. The text of a panic can quote what was
+//! being handled (slicing a text does), so only its place is logged.
 
 use std::io::IsTerminal as _;
 use std::panic;
@@ -23,10 +23,10 @@ use crate::config::{LogFormat, LogSection};
 /// Why logs could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
-    /// The filter makes no sense.
-    #[error("log.filter is not a filter")]
+    /// The filter is not valid.
+    #[error("log.filter is not a valid filter")]
     Filter(#[from] ParseError),
-    /// The process has set up its logs already.
+    /// The logs of the process are set up already.
     #[error("the logs are set up already")]
     Twice(#[from] TryInitError),
 }
@@ -37,7 +37,7 @@ pub enum InitError {
 /// # Errors
 /// [`InitError`].
 pub fn init(section: &LogSection) -> Result<(), InitError> {
-    // https://no-color.org: set to anything but nothing.
+    // https://no-color.org: set to anything but the empty text.
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::stderr().is_terminal() && !unwanted;
     Registry::default().with(lines(section, std::io::stderr, colours)?).try_init()?;
@@ -67,8 +67,8 @@ where
     })
 }
 
-/// The most that is ever logged, by target. A library that is not named may say what went on, but not with
-/// what; the libraries that handle statements and bodies may report errors and warnings of their own alone.
+/// The finest levels that are ever logged, by target. A library that is not named may log what happened, but not the
+/// data; libraries that handle statements and bodies may log only their errors and warnings.
 fn cap() -> Targets {
     let careful =
         ["sqlx", "sea_orm", "hyper", "h2", "reqwest", "rustls", "actix_http", "actix_web", "actix_server", "tower"];

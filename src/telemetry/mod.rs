@@ -1,4 +1,4 @@
-//! What the server tells about itself, and never about what is said through it.
+//! The logs of the server, without any content of requests and answers.
 
 mod logs;
 

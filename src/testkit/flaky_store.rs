@@ -1,4 +1,4 @@
-//! A store that can be told to fail.
+//! A store that can be made to fail.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::store::{
     NodeStore, ResponseRow, ResponseStore, Segment, Store,
 };
 
-/// A store in front of another that can be away, hold commits at a gate, and fail after it has committed.
+/// A store in front of another one. It can be unavailable, hold commits at a gate, and fail after it has committed.
 #[derive(Debug)]
 pub struct FlakyStore {
     inner: Store,
@@ -48,13 +48,13 @@ struct CommitGate {
 }
 
 impl FlakyStore {
-    /// A store that does what `inner` does until it is told otherwise.
+    /// A store that passes all calls to `inner` until a method of it says otherwise.
     #[must_use]
     pub fn new(inner: impl Into<Store>) -> Self {
         Self { inner: inner.into(), state: Mutex::default(), gate: watch::Sender::default() }
     }
 
-    /// The whole store, with the accounts of the store behind it: they are always there.
+    /// The whole store, with the accounts of the store behind it, which are always available.
     #[must_use]
     pub fn whole(self: &Arc<Self>) -> Store {
         Store {
@@ -66,37 +66,38 @@ impl FlakyStore {
         }
     }
 
-    /// From now on every call is [`Error::Unavailable`], commits at the gate too when they come through.
+    /// Makes every call from now on fail with [`Error::Unavailable`], also commits that wait at the gate, once it
+    /// opens.
     pub fn go_away(&self) {
         self.state.lock().away = true;
     }
 
-    /// From now on calls are answered again.
+    /// Makes calls succeed again.
     pub fn come_back(&self) {
         self.state.lock().away = false;
     }
 
-    /// From now on commits stop at the gate.
+    /// Closes the gate: commits wait there from now on.
     pub fn hold_commits(&self) {
         self.gate.send_modify(|gate| gate.shut = true);
     }
 
-    /// Opens the gate for the commits that wait and those that come.
+    /// Opens the gate for the commits that wait and those that follow.
     pub fn release_commits(&self) {
         self.gate.send_modify(|gate| gate.shut = false);
     }
 
-    /// Waits until a commit stands at the gate.
+    /// Waits until a commit waits at the gate.
     pub async fn commit_held(&self) {
         self.until(|gate| gate.waiting > 0).await;
     }
 
-    /// The next `times` commits are made, but answered with [`Error::Unavailable`].
+    /// Lets the next `times` commits be made, but answered with [`Error::Unavailable`].
     pub fn fail_after_commit(&self, times: u32) {
         self.state.lock().unknown_outcomes = times;
     }
 
-    /// From now on this is done before each renewal of a lease, where the renewal is made.
+    /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
     }
@@ -106,7 +107,7 @@ impl FlakyStore {
         self.state.lock().stale_key = (times, found);
     }
 
-    /// How many commits were made, those with a lost answer too.
+    /// How many commits were made, including those with a lost answer.
     #[must_use]
     pub fn commits(&self) -> usize {
         self.state.lock().commits.len()
@@ -124,7 +125,7 @@ impl FlakyStore {
 
     async fn until(&self, wanted: impl FnMut(&CommitGate) -> bool) {
         let mut gate = self.gate.subscribe();
-        // The sender lives as long as the store does, so that there is always an answer.
+        // The sender lives as long as the store, so this never fails.
         let _ = gate.wait_for(wanted).await;
     }
 
@@ -137,7 +138,7 @@ impl FlakyStore {
     }
 }
 
-/// Counts a commit that waits, even if its caller gives up.
+/// A commit that waits, counted until it is dropped, even if its caller gives up.
 struct WaitingCommit<'a>(&'a watch::Sender<CommitGate>);
 
 impl<'a> WaitingCommit<'a> {

@@ -19,10 +19,10 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Moves it on.
+    /// Moves the clock forward.
     ///
     /// # Panics
-    /// If the step is longer than time.
+    /// If the step does not fit into a timestamp.
     pub fn advance(&self, by: Duration) {
         let micros = i64::try_from(by.as_micros()).expect("a step within time");
         self.0.fetch_add(micros, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What the tests of this crate use, and what embedders may use for theirs.
+//! Helpers for the tests of this crate and of embedders.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 

@@ -15,8 +15,8 @@ use std::{
     },
 };
 
-/// Sets up a cluster in a temporary folder, says so, and takes it down when its standard input ends: that is,
-/// when the test process does, however it does.
+/// A script that sets up a cluster in a temporary folder, prints that it is ready, and stops it when standard input
+/// ends: that is, when the test process ends, in whatever way.
 const KEEPER: &str = r#"
 set -eu
 bin=$1 port=$2
@@ -41,7 +41,7 @@ pub struct Postgres {
     bin: PathBuf,
     port: u16,
     databases: AtomicU32,
-    // Its standard input is what keeps the server up.
+    // The server runs as long as the keeper's standard input is open.
     _keeper: Child,
 }
 
@@ -125,7 +125,7 @@ fn free_port() -> u16 {
     bound.unwrap_or_else(|error| panic!("no free port: {error}")).port()
 }
 
-/// PostgreSQL refuses to run as root; its package brings a user.
+/// A command that runs as the user of PostgreSQL's package, because PostgreSQL refuses to run as root.
 fn as_postgres() -> Command {
     let mut command = Command::new("runuser");
     command.args(["-u", "postgres", "--", "sh"]);

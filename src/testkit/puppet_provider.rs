@@ -1,4 +1,4 @@
-//! A provider whose every word a test says.
+//! A provider that a test controls event by event.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest};
 
 type Said = Result<Vec<ProviderEvent>, Error>;
 
-/// A provider that says what the test says, when the test says it.
+/// A provider that sends the events that the test gives it, when the test gives them.
 #[derive(Debug, Clone, Default)]
 pub struct PuppetProvider {
     shared: Arc<Shared>,
@@ -28,9 +28,9 @@ struct Shared {
 /// One call of the puppet. It ends when dropped, without an end mark.
 #[derive(Debug)]
 pub struct Call {
-    /// What the provider was asked.
+    /// The request of the call.
     pub request: ProviderRequest,
-    /// The id of the call that is listened to again; none for a call of its own.
+    /// The id of the call that was reattached; none for a new call.
     pub reattached: Option<String>,
     say: mpsc::UnboundedSender<Line>,
     heard: watch::Receiver<usize>,
@@ -43,13 +43,13 @@ enum Line {
 }
 
 impl PuppetProvider {
-    /// The same provider, whose calls can be listened to again.
+    /// A provider of the same kind whose calls can be reattached.
     #[must_use]
     pub fn reattachable(self) -> Self {
         Self { reattachable: true, ..self }
     }
 
-    /// How often it was asked and the test has not heard of it yet.
+    /// How many calls the test has not received yet.
     #[must_use]
     pub fn unheard(&self) -> usize {
         self.shared.calls.lock().len()
@@ -112,23 +112,23 @@ impl Call {
         self.events([ProviderEvent::Opened { provider_response_id: None }]);
     }
 
-    /// Answers with a success, and tells its id of the response.
+    /// Answers with a success and the provider's id of the response.
     pub fn open_as(&self, id: &str) {
         self.events([ProviderEvent::Opened { provider_response_id: Some(id.to_owned()) }]);
     }
 
-    /// Whether its work is to go on when nobody listens any more.
+    /// Whether the call must continue when its stream is dropped.
     #[must_use]
     pub fn handed_over(&self) -> bool {
         self.request.hand_over.is_arranged()
     }
 
-    /// Writes text.
+    /// Sends text.
     pub fn text(&self, text: &str) {
         self.events([ProviderEvent::Text { text: text.to_owned(), logprobs: Vec::new() }]);
     }
 
-    /// Says that it is finished.
+    /// Sends that the answer is finished.
     pub fn finish(&self) {
         self.events([ProviderEvent::Finished(FinishReason::Stop)]);
     }
@@ -138,41 +138,41 @@ impl Call {
         self.events([ProviderEvent::Usage(usage)]);
     }
 
-    /// Says several things at once.
+    /// Sends several events at once.
     pub fn events(&self, events: impl IntoIterator<Item = ProviderEvent>) {
         self.line(Line::Say(Ok(events.into_iter().collect())));
     }
 
-    /// Fails.
+    /// Fails the call.
     pub fn fail(&self, error: Error) {
         self.line(Line::Say(Err(error)));
     }
 
-    /// Panics while it is read.
+    /// Panics while the stream is read.
     pub fn panic(&self) {
         self.line(Line::Panic);
     }
 
-    /// How many of the things said were read.
+    /// How many of the events were read.
     #[must_use]
     pub fn heard(&self) -> usize {
         *self.heard.borrow()
     }
 
-    /// Waits until so many of the things said were read.
+    /// Waits until so many of the events were read.
     pub async fn wait_until_heard(&self, count: usize) {
-        // A call that is over is read no further, and the test says what it expected.
+        // A call that is over is not read any further; the test's own assertions then fail.
         let mut heard = self.heard.clone();
         let _over = heard.wait_for(|heard| *heard >= count).await;
     }
 
-    /// Waits until nobody listens any more: the provider's socket is closed.
+    /// Waits until the stream is dropped: the provider's socket is closed.
     pub async fn closed(&self) {
         self.say.closed().await;
     }
 
     fn line(&self, line: Line) {
-        // Nobody may listen any more; whether somebody should is the test's question.
+        // The stream may have been dropped; whether that is right is for the test to check.
         let _unheard = self.say.send(line);
     }
 }

@@ -1,4 +1,4 @@
-//! A client and the HTTP body that it reads: it subscribes again where it must, and comes back when told to.
+//! A client of a response, which subscribes again when its stream is lost.
 
 use crate::Antiphon;
 use crate::actors::{ClientStream, DeliveryMode, Emission};
@@ -14,9 +14,9 @@ pub struct TestClient {
     /// The response.
     pub id: ResponseId,
     reader: ClientStream,
-    /// The events so far, as they came.
+    /// The events so far, as they arrived.
     pub frames: Vec<String>,
-    /// Whether the end was seen.
+    /// Whether the end was received.
     pub ended: bool,
 }
 
@@ -49,7 +49,7 @@ impl TestClient {
         let mode = DeliveryMode::Events { view: View::default(), from: self.frames.len() as u64 };
         self.reader = loop {
             match self.antiphon.resume(self.user, self.id, mode).await {
-                // Whoever looks after it takes longer than a client waits: on a busy machine that may be.
+                // The recovery takes longer than a client waits, which can happen on a busy machine.
                 Err(Refusal::DatabaseUnavailable) => tokio::task::yield_now().await,
                 resumed => break resumed.expect("the response is still there"),
             }
@@ -74,7 +74,7 @@ impl TestClient {
     /// The text of all deltas so far.
     ///
     /// # Panics
-    /// If an event is no JSON.
+    /// If an event is not JSON.
     #[must_use]
     pub fn text(&self) -> String {
         let data = self.frames.iter().filter_map(|frame| frame.split_once("\ndata: "));

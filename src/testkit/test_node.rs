@@ -1,4 +1,4 @@
-//! A node for tests: a real database, a key ring, a user, and a provider on strings.
+//! A node for tests: a real database, a key ring, a user, and a puppet provider.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,15 +32,15 @@ pub fn impatient() -> ResponseOptions {
 pub struct TestNode {
     /// The node.
     pub antiphon: Antiphon,
-    /// What the node takes for its store.
+    /// The store of the node.
     pub store: Arc<FlakyStore>,
     /// The provider that plans call.
     pub provider: PuppetProvider,
-    /// Another one, `spare`, that they fall back to if told so.
+    /// Another provider, `spare`, for plans that have it as a fallback.
     pub spare: PuppetProvider,
-    /// The user whose the responses are.
+    /// The user whose responses they are.
     pub user: UserId,
-    /// What opens what the store has.
+    /// The vault that opens the content of the store.
     pub vault: Vault,
     /// The database's address.
     pub url: String,
@@ -52,14 +52,14 @@ pub struct TestNode {
     _folder: TempDir,
 }
 
-/// One token per word: cheap, and good enough to see that estimates arrive.
+/// An estimator of one token per word: cheap, and good enough to see that estimates arrive.
 #[derive(Debug)]
 struct WordCounter(watch::Receiver<bool>);
 
 #[async_trait]
 impl TokenCounter for WordCounter {
     async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
-        // The node that holds the gate may be gone; nobody waits for the count then.
+        // The node that holds the gate may be gone; then nothing waits for the count.
         let mut open = self.0.clone();
         let _gone = open.wait_for(|open| *open).await;
         Ok(texts.iter().map(|text| text.split_whitespace().count() as u64).sum())
@@ -72,12 +72,12 @@ impl TestNode {
     /// # Panics
     /// If it can't be started.
     pub async fn start(options: ResponseOptions) -> Self {
-        // A test that wants a second attempt says so.
+        // A test that wants a second attempt sets retries itself.
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         Self::start_limited(options, ProviderOptions { retry, ..ProviderOptions::default() }).await
     }
 
-    /// The same with limits for its provider.
+    /// A node over a fresh SQLite file, with limits for its provider.
     ///
     /// # Panics
     /// If it can't be started.
@@ -88,7 +88,7 @@ impl TestNode {
         Self::start_on(url, folder, (options, limits), PuppetProvider::default()).await
     }
 
-    /// The same with a provider whose calls go on when nobody listens.
+    /// A node over a fresh SQLite file, with a provider whose calls can be reattached.
     ///
     /// # Panics
     /// If it can't be started.
@@ -132,8 +132,8 @@ impl TestNode {
         }
     }
 
-    /// Lets go of the node as it runs and starts another one in its place. What still holds a handle of the former
-    /// one, a client for example, keeps it alive beside the new one.
+    /// Drops the running node and starts another one in its place. Anything that still holds a handle of the former
+    /// node, a client for example, keeps it alive beside the new one.
     ///
     /// # Panics
     /// If it can't be started.
@@ -172,7 +172,7 @@ impl TestNode {
         }
     }
 
-    /// Starts a response and listens to it.
+    /// Starts a response and subscribes to it.
     ///
     /// # Panics
     /// If it is not admitted.

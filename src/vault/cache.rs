@@ -11,8 +11,8 @@ use crate::protocol::UserId;
 /// How many users' keys are kept at most.
 const CAPACITY: usize = 10_000;
 
-/// How long a key is used before the database is asked again, so that a user who was deleted by another
-/// process is forgotten here as well.
+/// How long a key is used before it is read from the database again, so that the key of a user who was deleted by
+/// another process is dropped here as well.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// Two generations: when the young one is full it becomes the old one, whose unused keys are forgotten.

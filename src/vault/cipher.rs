@@ -1,4 +1,4 @@
-//! The one form of every ciphertext, and the one way to make and open it.
+//! The format of every ciphertext, and how it is made and opened.
 //!
 //! ```text
 //! format (1 byte) | key version (4 bytes, big endian) | nonce (12 bytes) | ciphertext | tag (16 bytes)

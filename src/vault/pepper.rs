@@ -18,8 +18,8 @@ impl Pepper {
         Bytes::copy_from_slice(hmac::sign(&self.0, secret).as_ref())
     }
 
-    /// HMAC-SHA-256 of these parts, all but the last of a fixed length, for one purpose: no other purpose, and no hash of
-    /// an API key, ever gives the same.
+    /// HMAC-SHA-256 of these parts, all but the last of a fixed length, for one purpose. Digests for different
+    /// purposes, and hashes of API keys, never coincide.
     pub(crate) fn digest(&self, purpose: &'static str, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         // No API key has a NUL.
@@ -31,7 +31,7 @@ impl Pepper {
         digest
     }
 
-    /// Whether it is the hash of that secret; takes as long for every answer.
+    /// Whether it is the hash of that secret, compared in constant time.
     pub(crate) fn verify(&self, secret: &[u8], hash: &[u8]) -> bool {
         hmac::verify(&self.0, secret, hash).is_ok()
     }

@@ -125,7 +125,7 @@ fn run(line: &str, timeout: Duration) -> Result<Zeroizing<String>, RingError> {
         .map_err(RingError::Command)?;
     let output = read_output(&mut child, timeout);
     if output.is_err() {
-        // It may have ended by itself in the meantime; the first error is the one that tells.
+        // It may have ended by itself in the meantime; the first error is the one to report.
         child.kill().ok();
     }
     let status = child.wait().map_err(RingError::Command)?;
@@ -142,7 +142,7 @@ fn read_output(child: &mut Child, timeout: Duration) -> Result<Zeroizing<String>
     thread::spawn(move || {
         let mut text = Zeroizing::new(String::new());
         let read = stdout.take(MAX_TEXT).read_to_string(&mut text);
-        // Nobody listens any more if the time is over.
+        // Nothing receives this after the timeout.
         sender.send(read.map(|_| text)).ok();
     });
     match receiver.recv_timeout(timeout) {

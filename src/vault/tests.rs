@@ -1,4 +1,4 @@
-//! The vault's promises: what was moved or changed does not open, and keys can be rotated in service.
+//! The vault's guarantees: a ciphertext that was moved or changed does not open, and keys can be rotated in service.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

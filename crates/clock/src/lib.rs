@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use antiphon_domain::Timestamp;
 
-/// Tells the time. Facts and rows are stamped by it; timers run on the runtime's own clock.
+/// The time of day, for the timestamps of facts and rows. Timers run on the runtime's own clock.
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;

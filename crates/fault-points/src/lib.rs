@@ -1,10 +1,10 @@
-//! Points between a fact and what follows from it, at which a test has the process die.
+//! Points between a step and what follows from it, at which a test can kill the process.
 //!
-//! Without the feature `fault-points` there is nothing here but names, and [`reach`] does nothing.
+//! Without the feature `fault-points` only the names exist, and [`reach`] does nothing.
 
 macro_rules! fault_points {
     ($($(#[doc = $doc:literal])+ $point:ident = $name:literal,)+) => {
-        /// Where the process can be made to die.
+        /// A point at which the process can be killed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FaultPoint { $($(#[doc = $doc])+ $point,)+ }
 
@@ -12,7 +12,7 @@ macro_rules! fault_points {
             /// All of them, in the order in which a response comes to them.
             pub const ALL: &'static [Self] = &[$(Self::$point,)+];
 
-            /// The name by which `FAULT_POINT` asks for it.
+            /// The name of the point in the variable `FAULT_POINT`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$point => $name,)+ }
@@ -33,63 +33,63 @@ fault_points! {
     GroupTaken = "group-taken",
     /// The group's transaction has begun.
     TransactionBegun = "transaction-begun",
-    /// The row of a new response is there.
+    /// The row of a new response is inserted.
     AdmissionRowInserted = "admission-row-inserted",
-    /// So is its claim of an idempotency key, if it makes one.
+    /// The new response's claim of an idempotency key is written, if it makes one.
     KeyClaimed = "key-claimed",
     /// All of a new response is written.
     AdmissionWritten = "admission-written",
     /// All of a group is written, and its transaction not committed.
     GroupWritten = "group-written",
-    /// It is committed, and nobody knows.
+    /// The group is committed, and its result is not received yet.
     GroupCommitted = "group-committed",
-    /// The journal writer knows, and has told nobody.
+    /// The journal writer has the result, and has answered no entry.
     GroupAnswered = "group-answered",
     /// The supervisor knows that the response is accepted, and the client does not.
     AdmissionAcknowledged = "admission-acknowledged",
 
-    /// An attempt is about to open, and no entry says so yet.
+    /// An attempt is about to open, and no entry has that yet.
     AttemptOpening = "attempt-opening",
-    /// A response that waited in line has its new status, in a transaction that is not committed.
+    /// A response that waited in the queue has its new status, in a transaction that is not committed.
     BeginningMarked = "beginning-marked",
-    /// The attempt's opening is durable, and the provider is not asked yet.
+    /// The attempt's opening is durable, and the provider is not called yet.
     AttemptDurable = "attempt-durable",
-    /// The reader has heard something of the provider, and the supervisor has not.
+    /// The reader has received events of the provider, and the supervisor has not.
     FactsHeard = "facts-heard",
-    /// The supervisor has heard that the provider answers, and has not recorded it.
+    /// The supervisor has received that the provider answers, and has not folded it.
     OpenedHeard = "opened-heard",
-    /// The supervisor has folded what the provider said.
+    /// The supervisor has folded the provider's events.
     FactsRecorded = "facts-recorded",
     /// Facts are encrypted, and not submitted.
     SegmentSealed = "segment-sealed",
     /// A segment is in the log, in a transaction that is not committed.
     SegmentInserted = "segment-inserted",
-    /// The supervisor knows that facts are durable, and has shown nothing.
+    /// The supervisor knows that facts are durable, and has published no events.
     SegmentAcknowledged = "segment-acknowledged",
-    /// Events are on the board, and no emitter has looked.
+    /// Events are in the frame buffer, and no emitter has read them.
     FramePublished = "frame-published",
     /// An event is on its way to the client's connection.
     FrameEmitted = "frame-emitted",
     /// The connection has an event, and has not written it.
     FrameTaken = "frame-taken",
 
-    /// Somebody has asked to cancel, and nothing follows yet.
+    /// A cancel command has arrived, and nothing follows yet.
     CancelHeard = "cancel-heard",
-    /// How the response ends is decided, and no entry says so.
+    /// How the response ends is decided, and no entry has that yet.
     EndingDecided = "ending-decided",
     /// The ending is encrypted, and not submitted.
     EndingSealed = "ending-sealed",
     /// The row has its terminal status, in a transaction that is not committed.
     StatusSet = "status-set",
-    /// So has the log its last segment.
+    /// The log has its last segment, in the same transaction.
     LastSegmentInserted = "last-segment-inserted",
-    /// So are the items of the output there.
+    /// The items of the output are inserted, in the same transaction.
     OutputInserted = "output-inserted",
-    /// So is the usage.
+    /// The usage is inserted, in the same transaction.
     UsageInserted = "usage-inserted",
-    /// A failure has given its idempotency key back.
+    /// A failed response has released its idempotency key, in the same transaction.
     KeyReleased = "key-released",
-    /// The supervisor knows that the ending is durable, and has told nobody.
+    /// The supervisor knows that the ending is durable, and has reported it to no client.
     EndingAcknowledged = "ending-acknowledged",
     /// The response is over, and its last events are not emitted.
     EndingConcluded = "ending-concluded",
@@ -98,24 +98,24 @@ fault_points! {
     DeletionBegun = "deletion-begun",
     /// Its row is gone, in a transaction that is not committed.
     RowDeleted = "row-deleted",
-    /// It is deleted, and nobody knows.
+    /// The response is deleted, and the caller is not answered yet.
     DeletionCommitted = "deletion-committed",
 
     /// A claim of a response that another process left is written, in a transaction that is not committed.
     ClaimWritten = "claim-written",
-    /// The response is this process's, and nothing is done about it yet.
+    /// An orphaned response belongs to this process, and is not recovered yet.
     LeftoverClaimed = "leftover-claimed",
-    /// Its ending is durable, and nobody knows.
+    /// The ending of an orphaned response is durable, and not reported yet.
     LeftoverSettled = "leftover-settled",
-    /// It can be gone on with, and has no supervisor yet.
+    /// An orphaned response can be resumed, and has no supervisor yet.
     LeftoverFound = "leftover-found",
-    /// Its provider's call is about to be heard again.
+    /// The lost call of an orphaned response is about to be reattached.
     CallReattached = "call-reattached",
-    /// A fact of that call is recognized.
+    /// An event of the reattached call is recognized as one that the log has.
     FactRecognized = "fact-recognized",
 }
 
-/// The process is at that point.
+/// Marks that the process is at that point; does nothing without the feature.
 #[cfg(not(feature = "fault-points"))]
 #[inline]
 pub fn reach(_: FaultPoint) {}
@@ -144,24 +144,24 @@ mod armed {
     #[derive(Debug)]
     struct Armed {
         point: FaultPoint,
-        /// How often it is still passed.
+        /// How many times the point is still passed before the process dies.
         left: AtomicU32,
     }
 
-    /// What [`VARIABLE`] says is no fault point.
+    /// The error of a [`VARIABLE`] that names no fault point.
     #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
     #[error("{VARIABLE}: '{0}' is no fault point, or none with a count from 1")]
     pub struct ArmError(String);
 
-    /// Has the process die where [`VARIABLE`] says. To be called once, at its start; without it no point does
-    /// anything.
+    /// Arms the point that [`VARIABLE`] names. To be called once, at the start of the process; without it no point
+    /// does anything.
     ///
     /// # Errors
-    /// If the variable is set and makes no sense.
+    /// If the variable is set and does not name a fault point, with a count from 1 if it has one.
     pub fn arm() -> Result<(), ArmError> {
         let Some(value) = env::var_os(VARIABLE) else { return Ok(()) };
         let (point, count) = parse(&value.to_string_lossy())?;
-        // Who comes second finds it armed.
+        // A second call changes nothing.
         ARMED.get_or_init(|| Armed { point, left: AtomicU32::new(count - 1) });
         Ok(())
     }
@@ -173,8 +173,8 @@ mod armed {
         point.zip(count).ok_or_else(|| ArmError(value.to_owned()))
     }
 
-    /// The process is at that point. If it was asked for, this is its end: at once, with no destructor run and nothing
-    /// flushed, as if it was killed.
+    /// Marks that the process is at that point. If the point is armed the process dies at once: no destructor runs
+    /// and nothing is flushed, as if it was killed.
     pub fn reach(point: FaultPoint) {
         let Some(armed) = ARMED.get().filter(|armed| armed.point == point) else { return };
         let passed = armed.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));

@@ -1,4 +1,4 @@
-//! Between columns and values. A value that this program never writes is an error.
+//! Conversions between columns and values. A value that this program never writes is an error.
 
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -31,8 +31,8 @@ fn uuid(text: &str, what: &'static str) -> Result<Uuid, Error> {
     Uuid::try_parse(text).ok().filter(|uuid| uuid.hyphenated().to_string() == text).ok_or(Error::Corrupt { what })
 }
 
-/// A count as the databases can hold it. A larger one can only be a provider's nonsense: it must not make
-/// the whole group fail, so it becomes the largest number there is.
+/// A count as the databases can hold it. A larger one can only be a provider's mistake; it must not make the whole
+/// group fail, so it becomes the largest number of the column.
 pub(super) fn bigint(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

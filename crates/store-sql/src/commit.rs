@@ -1,7 +1,7 @@
 //! Group commit: many entries, one transaction.
 //!
-//! No statement of a group may raise in the course of things, because PostgreSQL would abort the whole
-//! transaction: inserts do nothing where they conflict, and the count of rows says what happened.
+//! No statement of a group may fail in regular operation, because PostgreSQL would abort the whole transaction:
+//! inserts do nothing where they conflict, and the count of rows says what happened.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use antiphon_fault_points::{FaultPoint, reach};
 use antiphon_protocol::ResponseId;
 use antiphon_store::{CommitOutcome, Error, GroupCommit, JournalEntry};
 
-/// An entry, or what became of it, with its position in the group.
+/// An entry, or its outcome, with its position in the group.
 pub(super) type Numbered<T> = (usize, T);
 
 #[async_trait]
@@ -58,10 +58,10 @@ async fn commit(pools: &Pools, group: &[JournalEntry]) -> Result<Vec<CommitOutco
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-/// Those that claim an idempotency key come first, in the keys' order: two nodes that claim the same keys wait for
-/// each other, and never in a circle.
+/// Orders a round: entries that claim an idempotency key come first, in the order of the keys, so that two nodes that
+/// claim the same keys never deadlock.
 ///
-/// A key that is released in the same round is therefore still taken. Whoever claims it looks again.
+/// A key that is released in the same round is therefore still taken. The claiming response looks it up again.
 fn by_idempotency_keys(mut round: Vec<Numbered<&JournalEntry>>) -> Vec<Numbered<&JournalEntry>> {
     round.sort_by_key(|(_, entry)| match entry {
         JournalEntry::Admit(admission) => {
@@ -74,8 +74,9 @@ fn by_idempotency_keys(mut round: Vec<Numbered<&JournalEntry>>) -> Vec<Numbered<
     round
 }
 
-/// The n-th entries of every response form round n: responses have nothing in common but idempotency keys, so taking
-/// round after round gives the same as taking the entries one by one, and a round may be written at once.
+/// Splits a group into rounds: the n-th entries of every response form round n. Responses share nothing but
+/// idempotency keys, so writing round after round gives the same result as writing the entries one by one, and a
+/// round may be written at once.
 fn rounds(group: &[JournalEntry]) -> Vec<Vec<Numbered<&JournalEntry>>> {
     let mut taken: HashMap<ResponseId, usize> = HashMap::new();
     let mut rounds: Vec<Vec<Numbered<&JournalEntry>>> = Vec::new();

@@ -1,4 +1,4 @@
-//! Opening a database, whichever it is.
+//! Opening a database of either kind.
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
@@ -23,7 +23,8 @@ impl Pools {
         }
     }
 
-    /// Begins a transaction that writes. SQLite takes its lock at once: a lock taken later could not be waited for.
+    /// Begins a transaction that writes. On SQLite it takes its lock at once, because SQLite does not wait for a lock
+    /// that is taken later.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, SqlError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),

@@ -6,8 +6,8 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 
 use antiphon_store::Error;
 
-/// A later version of this program has changed the tables, and this one doesn't know how. It is the source of an
-/// [`Error::Failed`].
+/// The tables were changed by a later version of this program, in a way that this one does not know. It is the source
+/// of an [`Error::Failed`].
 #[derive(Debug, thiserror::Error)]
 #[error("a newer version of Antiphon has used it ({0})")]
 pub struct NewerTables(
@@ -15,7 +15,7 @@ pub struct NewerTables(
     pub String,
 );
 
-/// The error of a call on its way to the caller, which is told an [`Error`] and nothing of the library below.
+/// The error of a call inside this crate. The caller gets an [`Error`], without the types of the library below.
 #[derive(Debug)]
 pub(super) struct SqlError(Error);
 
@@ -71,15 +71,17 @@ fn is_unavailable(error: &DbErr) -> bool {
     }
 }
 
-/// By SQLSTATE: connection failures (08), too few resources (53), an operator or a timeout stepped in (57),
-/// IO errors (58), and what is worth another try: locks, deadlocks, a server that has become read-only.
+/// Whether a SQLSTATE means that the database is unavailable: connection failures (08), too few resources (53),
+/// intervention by an operator or a timeout (57), IO errors (58), and what is worth another try: locks, deadlocks, a
+/// server that has become read-only.
 fn postgres_unavailable(code: &str) -> bool {
     const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
     const CODES: [&str; 5] = ["40001", "40P01", "55P03", "25P03", "25006"];
     CODES.contains(&code) || CLASSES.iter().any(|class| code.starts_with(class))
 }
 
-/// By result code, the low byte of the extended one: busy, locked, IO error, full, cannot open.
+/// Whether a result code, the low byte of the extended one, means that the database is unavailable: busy, locked, IO
+/// error, full, cannot open.
 fn sqlite_unavailable(code: &str) -> bool {
     const CODES: [i32; 5] = [5, 6, 10, 13, 14];
     code.parse::<i32>().is_ok_and(|code| CODES.contains(&(code & 0xff)))

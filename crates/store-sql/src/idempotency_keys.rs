@@ -1,4 +1,4 @@
-//! Idempotency keys: claimed with an admission, released with an ending, forgotten after their response.
+//! Idempotency keys: claimed with an admission, released with an ending, deleted after their response.
 
 use antiphon_entities::idempotency_key;
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use antiphon_domain::Timestamp;
 use antiphon_protocol::{ResponseId, UserId};
 use antiphon_store::{AdmissionRecord, Error, IdempotencyKeyStore, IdempotencyRecord};
 
-/// Deletes the oldest ones, by the index that holds no others.
+/// Deletes the oldest keys whose response can't be read, by the index of those keys.
 const FORGET: &str = "
 DELETE FROM idempotency_keys WHERE (user_id, key) IN (
     SELECT user_id, key FROM idempotency_keys WHERE NOT kept AND created_at < $1 ORDER BY created_at LIMIT 1000";
@@ -72,7 +72,7 @@ pub(super) async fn release(savepoint: &DatabaseTransaction, id: ResponseId) -> 
     Ok(())
 }
 
-/// Marks the key of a response that is about to be deleted: it will be forgotten when it is old enough.
+/// Marks the key of a response that is about to be deleted: it expires when it is old enough.
 pub(super) async fn keep_no_longer(transaction: &DatabaseTransaction, id: ResponseId) -> Result<(), SqlError> {
     let update = idempotency_key::Entity::update_many().col_expr(idempotency_key::Column::Kept, Expr::value(false));
     update.filter(idempotency_key::Column::Response.eq(response_key(id))).exec(transaction).await?;
@@ -88,7 +88,7 @@ pub(super) async fn delete_of_user(transaction: &DatabaseTransaction, user: User
 
 async fn forget(pools: &Pools, before: Timestamp) -> Result<u64, SqlError> {
     let backend = pools.write.get_database_backend();
-    // Nodes that forget at the same time do not wait for each other.
+    // Nodes that delete keys at the same time do not wait for each other.
     let sql = FORGET.to_owned() + if backend == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED)" } else { ")" };
     let statement = Statement::from_sql_and_values(backend, sql, [before.as_micros().into()]);
     Ok(pools.write.execute_raw(statement).await?.rows_affected())

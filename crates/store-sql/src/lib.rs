@@ -1,8 +1,8 @@
 //! The store of Antiphon in SQLite or PostgreSQL.
 //!
-//! Sockets and files belong to a small runtime of the store's own, so that callers may be on any runtime and
-//! one that is busy does not hold up another's queries. Reads and writes have separate connections: SQLite has
-//! one that writes, and on PostgreSQL readers cannot keep the journal waiting.
+//! Sockets and files belong to a small runtime of the store's own, so that callers may be on any runtime and a busy
+//! one does not delay the queries of others. Reads and writes have separate connections: SQLite has one connection
+//! that writes, and on PostgreSQL reads can't delay the journal.
 //!
 //! Each noun of the [store](antiphon_store) has a file or a folder here; `commit.rs` takes a group of entries through them in one
 //! transaction. The tables are described in `entities` and made in `migration`.

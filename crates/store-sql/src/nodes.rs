@@ -32,18 +32,18 @@ pub(super) fn now(backend: DbBackend) -> &'static str {
     }
 }
 
-/// A lease as a statement takes it.
+/// A lease in microseconds, as a statement takes it.
 fn micros(lease: Duration) -> i64 {
-    // A few thousand years: a longer one plus the time would not fit.
+    // The limit is some ten thousand years: a longer lease plus the time would not fit.
     i64::try_from(lease.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
 }
 
-/// Epochs are unique among all nodes: owners are told apart by nothing else.
+/// Takes the next epoch. Epochs are unique among all nodes, because nothing else tells owners apart.
 async fn next_epoch(pools: &Pools, node: String, lease: Duration) -> Result<i64, SqlError> {
     let transaction = pools.begin().await?;
     let backend = transaction.get_database_backend();
     if backend == DbBackend::Postgres {
-        // One after the other, or two nodes could find the same largest epoch.
+        // Nodes do this one after the other, or two could find the same largest epoch.
         transaction.execute_unprepared("LOCK TABLE nodes IN SHARE ROW EXCLUSIVE MODE").await?;
     }
     let next = format!(

@@ -44,7 +44,7 @@ impl StoreOptions {
         checks.into_errors()
     }
 
-    /// The file that an SQLite database is in; none for another one, and for a URL that makes no sense.
+    /// The file of an SQLite database; none for another database, and for a URL that is not valid.
     #[must_use]
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         let options = self.url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(&self.url).ok())??;
@@ -82,8 +82,8 @@ impl fmt::Debug for StoreOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreSync {
-    /// The loss of power: every commit waits for the disk.
+    /// A loss of power: every commit waits for the disk.
     Full,
-    /// The end of the process, but the last commits may be lost with the power.
+    /// The end of the process; a loss of power may lose the last commits.
     Normal,
 }

@@ -28,8 +28,8 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     })
 }
 
-/// Opens a pool. It tries for as long as a connection may take and says no more than that it took too long, so one
-/// more connection is tried outside of it, for its error.
+/// Opens a pool. A pool that can't connect only reports a timeout, so one more connection is tried outside of it to
+/// get the error.
 async fn open_pool(options: &StoreOptions, connections: u32, connect: &PgConnectOptions) -> Result<PgPool, SqlError> {
     const LAST_TRY: Duration = Duration::from_secs(2);
     match pool_options(options, connections).connect_with(connect.clone()).await {
@@ -46,7 +46,7 @@ fn connect_options(options: &StoreOptions) -> Result<PgConnectOptions, Error> {
     Ok(PgConnectOptions::from_str(&options.url)
         .map_err(|error| Error::Failed(Box::new(error)))?
         .application_name("antiphon")
-        // The server's side of every timeout: a client that vanished must not keep its locks.
+        // The timeouts of the server: a client that vanished must not keep its locks.
         .options([
             ("statement_timeout", timeout.as_str()),
             ("idle_in_transaction_session_timeout", timeout.as_str()),

@@ -22,7 +22,7 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     }
     let connect = connect_options(options)?;
     create_file(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
-    // Deleted keys and ciphertexts are overwritten, not only forgotten.
+    // Deleted keys and ciphertexts are overwritten in the file, not only unlinked.
     let write = open_pool(options, 1, connect.clone().pragma("secure_delete", "ON")).await?;
     let readers = options.max_connections.saturating_sub(1).max(1);
     let read = open_pool(options, readers, connect.pragma("query_only", "ON")).await?;
@@ -32,8 +32,8 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     })
 }
 
-/// Opens a pool. SQLite does not wait for the lock that a fresh file's change to the write-ahead log takes, so two
-/// processes that start together would be in each other's way.
+/// Opens a pool, with retries: SQLite does not wait for the lock that it takes to switch a fresh file to the
+/// write-ahead log, so one of two processes that start together would fail.
 async fn open_pool(
     options: &StoreOptions,
     connections: u32,
@@ -70,9 +70,9 @@ fn connect_options(options: &StoreOptions) -> Result<SqliteConnectOptions, Error
         .disable_statement_logging())
 }
 
-/// A connection that thinks itself in a transaction while it is idle is replaced. SQLite rolls one back by itself when
-/// the disk is full; sqlx does not learn of it, takes the next one for nested in the old one, and SQLite may then say of
-/// each that it is committed and keep all of them in memory.
+/// The options of a pool, which replaces an idle connection that still counts as in a transaction. SQLite rolls a
+/// transaction back by itself when the disk is full, and sqlx does not notice: it treats the next one as nested in
+/// the old one, and SQLite may then report each as committed and keep all of them in memory.
 fn pool_options(options: &StoreOptions, connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
@@ -83,7 +83,7 @@ fn pool_options(options: &StoreOptions, connections: u32) -> SqlitePoolOptions {
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
-/// Creates the file for its owner alone; SQLite gives the files it puts beside it the same mode.
+/// Creates the file with access for its owner only; SQLite gives the files beside it the same mode.
 fn create_file(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Ok(());

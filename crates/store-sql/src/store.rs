@@ -1,4 +1,4 @@
-//! The store itself: where calls cross over to its runtime, with a time limit and a name.
+//! The store itself: it runs calls on its own runtime, with a time limit and a name.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ impl SqlStore {
     /// see [`migrate`](Self::migrate).
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if it can't be reached, [`Error::Failed`] if the URL makes no sense.
+    /// [`Error::Unavailable`] if it can't be reached, [`Error::Failed`] if the URL is not valid.
     pub async fn connect(options: StoreOptions) -> Result<Self, Error> {
         let runtime = IoRuntime::start()?;
         let limit = options.acquire_timeout + options.statement_timeout;
@@ -37,16 +37,16 @@ impl SqlStore {
     /// Brings the tables up to date. Nodes that start together wait for each other.
     ///
     /// # Errors
-    /// As the database says; then nothing has changed.
+    /// As the database reports; then nothing has changed.
     pub async fn migrate(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
         self.runtime.run(async move { Ok(migrate(&pools).await?) }).await
     }
 
-    /// Closes all connections, after what is under way.
+    /// Closes all connections, after the calls that are under way.
     ///
     /// # Errors
-    /// As the database says; the connections are closed all the same.
+    /// As the database reports; the connections are closed all the same.
     pub async fn close(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
         self.runtime.run(async move { Ok(pools.close().await?) }).await
@@ -84,7 +84,7 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlErro
 }
 
 async fn migrate(pools: &Pools) -> Result<(), SqlError> {
-    /// Any number that nothing else locks in the same database.
+    /// The lock of the migrations. Its number is arbitrary; nothing else in the same database may lock it.
     const LOCK: &str = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7021866215503409)";
     let transaction = pools.begin().await?;
     if transaction.get_database_backend() == DbBackend::Postgres {

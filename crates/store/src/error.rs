@@ -15,7 +15,7 @@ pub enum Error {
         /// Which column.
         what: &'static str,
     },
-    /// A page was asked for after an item that is not in the list.
+    /// The cursor of a page names an item that is not in the list.
     #[error("the cursor names no item of the list")]
     UnknownCursor,
 }

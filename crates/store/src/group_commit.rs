@@ -7,17 +7,17 @@ use super::{Error, ResponseRow, Segment, StoredItem, UsageRecord};
 use antiphon_domain::{Cause, Idempotency, Timestamp};
 use antiphon_protocol::{ResponseId, Status};
 
-/// Writes what responses are made of.
+/// Writes responses.
 ///
-/// [`commit`](GroupCommit::commit) is called by one journal writer per node, one group after the other. A writer that
-/// was started again submits again what its predecessor had no answer for, while that call may still have its effect.
-/// Calls may come from any runtime: an adapter runs its sockets on a runtime of its own and the returned futures need
-/// none.
+/// [`commit`](GroupCommit::commit) is called by one journal writer per node, one group after the other. A restarted
+/// writer submits again the entries that its predecessor had no answer for, while that earlier call may still take
+/// effect. Calls may come from any runtime: a store runs its sockets on a runtime of its own, and the returned
+/// futures need none.
 #[async_trait]
 pub trait GroupCommit: std::fmt::Debug + Send + Sync + 'static {
     /// Commits a group of entries in one transaction and returns the outcome of each, in order.
     ///
-    /// Every entry stands alone: one that conflicts writes nothing and does not disturb the others.
+    /// Entries are independent: one that conflicts writes nothing and does not affect the others.
     ///
     /// # Errors
     /// An error means that it is not known whether the group was committed. Submitting the same entries
@@ -44,12 +44,12 @@ pub enum JournalEntry {
     Delete(ResponseId),
 }
 
-/// What became of an entry.
+/// The outcome of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It is durable (also if it was already there in the same form).
+    /// The entry is durable (also if it was already there in the same form).
     Committed,
-    /// It was not written and never will be.
+    /// The entry was not written and never will be.
     Conflict(Conflict),
 }
 
@@ -94,7 +94,7 @@ pub struct AppendRecord {
     pub epoch: i64,
     /// The number of the first fact of the segment before this one.
     pub after: u64,
-    /// Whether the response begins by this: then its status becomes in progress.
+    /// Whether the response begins with this segment: then its status becomes in progress.
     pub begins: bool,
     /// The segment.
     pub segment: Segment,
@@ -111,7 +111,7 @@ pub struct EndingRecord {
     pub status: Status,
     /// Why it did not complete.
     pub cause: Option<Cause>,
-    /// The provider's own word, or `cancelled`.
+    /// The provider's finish reason, or `cancelled`.
     pub finish_reason: Option<String>,
     /// When it ended.
     pub ended_at: Timestamp,
@@ -138,9 +138,9 @@ pub struct LastSegment {
 
 /// A new owner for a response whose owner is gone.
 ///
-/// It is committed only if the response still has the old owner's epoch, the new owner has a lease under its
-/// epoch, and the old owner is the same node or has no lease; else it is [`Conflict::Owner`]. A response that
-/// the new owner has already stays with it.
+/// It is committed only if the response still has the old owner's epoch, the new owner has a lease under its epoch,
+/// and the old owner is the same node or has no lease; else it is [`Conflict::Owner`]. A response that the new owner
+/// already has stays with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimRecord {
     /// The response.

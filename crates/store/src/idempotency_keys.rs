@@ -15,8 +15,8 @@ pub trait IdempotencyKeyStore: std::fmt::Debug + Send + Sync + 'static {
     /// The response that has claimed the idempotency key of that digest, if one has.
     async fn idempotency_key(&self, user: UserId, key: &[u8; 32]) -> Result<Option<IdempotencyRecord>, Error>;
 
-    /// Forgets idempotency keys that were claimed before that time and whose response is deleted or was never stored:
-    /// a bounded number of them, the oldest first. Returns how many.
+    /// Deletes idempotency keys that were claimed before that time and whose response is deleted or was never stored:
+    /// a limited number of them, the oldest first. Returns how many.
     async fn forget_idempotency_keys(&self, before: Timestamp) -> Result<u64, Error>;
 }
 

@@ -44,13 +44,13 @@ pub struct ResponseRow {
     pub status: Status,
     /// Why it did not complete.
     pub cause: Option<Cause>,
-    /// The provider's own word, or `cancelled`.
+    /// The provider's finish reason, or `cancelled`.
     pub finish_reason: Option<String>,
     /// The model that was asked for.
     pub model: String,
     /// Whether its content is kept.
     pub stored: bool,
-    /// Whether it runs without a client.
+    /// Whether it runs in the background, without a client.
     pub background: bool,
     /// The response that it continues.
     pub previous: Option<ResponseId>,
@@ -96,7 +96,7 @@ impl Segment {
 pub enum ItemSide {
     /// What the client sent.
     Input,
-    /// What came out.
+    /// What the response produced.
     Output,
 }
 
@@ -144,7 +144,7 @@ pub struct ItemQuery {
     pub side: ItemSide,
     /// The order.
     pub order: SortOrder,
-    /// Begin after the item with this id (the first such item in the list's order).
+    /// The id of the item to begin after (the first such item in the list's order).
     pub after: Option<ItemId>,
     /// The most items.
     pub limit: u32,

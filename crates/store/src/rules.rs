@@ -1,4 +1,4 @@
-//! What all stores decide alike.
+//! Decisions that all stores make in the same way.
 
 use super::{ClaimRecord, Conflict, EndingRecord, ResponseRow};
 
@@ -16,7 +16,7 @@ impl Conflict {
 }
 
 impl ResponseRow {
-    /// Whether both were admitted as the same response, whatever became of it since.
+    /// Whether both rows were admitted as the same response, even if it has changed since.
     #[must_use]
     pub fn same_admission(&self, other: &Self) -> bool {
         let admitted = |row: &Self| Self {
@@ -31,7 +31,7 @@ impl ResponseRow {
         admitted(self) == admitted(other)
     }
 
-    /// Whether the response, of which only the row is kept, ended by this very entry.
+    /// Whether the response, of which only the row is kept, ended by exactly this entry.
     #[must_use]
     pub fn ended_by(&self, ending: &EndingRecord) -> bool {
         self.status == ending.status && self.ended_at == Some(ending.ended_at)

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::{AccountStore, GroupCommit, IdempotencyKeyStore, NodeStore, ResponseStore};
 
-/// Everything that is stored, by noun.
+/// The store of everything, by noun.
 ///
 /// A value that implements all the traits is a store as it is: `Store::from(Arc::new(MemoryStore::new()))`. To change
 /// one part, replace its field: `Store { group_commit: mine, ..Store::from(database) }`. The parts must share their
 /// data: what is committed by one is read by the others.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// Writes what responses are made of.
+    /// Writes responses.
     pub group_commit: Arc<dyn GroupCommit>,
     /// Reads responses, their logs and their items.
     pub responses: Arc<dyn ResponseStore>,

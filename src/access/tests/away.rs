@@ -1,4 +1,4 @@
-//! Accounts whose database is away, and those that somebody else adds users to.
+//! Accounts whose database is unavailable, and accounts to which another process adds users.
 
 use std::collections::VecDeque;
 
@@ -9,15 +9,15 @@ use crate::domain::Timestamp;
 use crate::protocol::UserId;
 use crate::store::{self, AccountError, AccountStore, ApiKeyRecord, UserRecord, WrappedKey};
 
-/// Answers nothing.
+/// Accounts that answer no call, except as [`racing`](Self::racing) says.
 #[derive(Debug, Default)]
 pub(super) struct Away {
     race: Option<Mutex<VecDeque<Option<UserRecord>>>>,
 }
 
 impl Away {
-    /// Finds by name what is in the list, one after the other, and every name is taken that is to be added. All else is
-    /// away.
+    /// Accounts whose lookups by name find the entries of the list, one after the other. Every name that is to be
+    /// added is taken; all other calls are unavailable.
     pub(super) fn racing(found: impl IntoIterator<Item = Option<UserRecord>>) -> Self {
         Self { race: Some(Mutex::new(found.into_iter().collect())) }
     }

@@ -1,4 +1,4 @@
-//! The actor.
+//! The emitter actor.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
@@ -13,28 +13,28 @@ use crate::journal::LogError;
 use crate::protocol::ResponseId;
 use crate::store;
 
-/// Where an emitter reads.
+/// Where an emitter reads the events from.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// The response.
     pub(crate) id: ResponseId,
     /// The committed events of a running response.
     pub(crate) frame_buffer: Option<Rc<RefCell<FrameBuffer>>>,
-    /// Where the events are that are not on the frame_buffer.
+    /// Where the events are that the frame buffer does not have.
     pub(crate) past: Option<Past>,
 }
 
 /// Writes the events of one response for one client.
 ///
-/// It has a cursor, not a queue: it reads the frame buffer, or the log where the frame buffer no longer goes back that
-/// far, as fast as the client takes the events, and drops none. A client that takes nothing for the stall
-/// timeout is cut; it can come back to where it was.
+/// It has a cursor, not a queue: it reads the frame buffer, or the log where the frame buffer no longer goes back
+/// that far, as fast as the client takes the events, and drops none. A client that takes nothing for the stall
+/// timeout is disconnected; it can subscribe again after the last event that it got.
 ///
 /// In: [`Committed`]. Out: [`Emission`]s to the client, [`EmitterFact`]s to the parent. Ends: when all is
 /// emitted, the client is gone, or the log can't be read.
 #[derive(Debug)]
 pub(crate) struct ClientEmitter {
-    reader: ClientId,
+    client: ClientId,
     source: Source,
     replay: Option<Replay>,
     view: View,
@@ -42,7 +42,7 @@ pub(crate) struct ClientEmitter {
     cursor: u64,
     sink: Sender<Emission>,
     stall_timeout: Duration,
-    /// Waiting for room or for the log.
+    /// Whether it waits for room at the client or for the log.
     busy: bool,
     parent: Recipient<EmitterFact>,
 }
@@ -51,10 +51,10 @@ pub(crate) struct ClientEmitter {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) enum EmitterFact {
-    /// All is emitted, or the client left.
-    Finished { reader: ClientId },
-    /// The client took nothing for too long and was cut.
-    Stalled { reader: ClientId },
+    /// Everything is emitted, or the client left.
+    Finished { client: ClientId },
+    /// The client took nothing for too long and was disconnected.
+    Stalled { client: ClientId },
     /// The emitter has passed on what it could: there is room for more.
     Drained,
 }
@@ -66,13 +66,13 @@ pub(crate) struct Committed;
 
 impl ClientEmitter {
     pub(crate) fn new(
-        reader: ClientId,
+        client: ClientId,
         source: Source,
         (view, cursor): (View, u64),
         (sink, stall_timeout): (Sender<Emission>, Duration),
         parent: Recipient<EmitterFact>,
     ) -> Self {
-        Self { reader, source, replay: None, view, cursor, sink, stall_timeout, busy: false, parent }
+        Self { client, source, replay: None, view, cursor, sink, stall_timeout, busy: false, parent }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
@@ -127,7 +127,7 @@ impl ClientEmitter {
             Ok(Ok(())) => emitter.go_on(ctx),
             Ok(Err(_closed)) => emitter.leave(ctx),
             Err(_elapsed) => {
-                emitter.parent.do_send(EmitterFact::Stalled { reader: emitter.reader });
+                emitter.parent.do_send(EmitterFact::Stalled { client: emitter.client });
                 emitter.stop(ctx);
             }
         }));
@@ -179,7 +179,7 @@ impl ClientEmitter {
         if let Some(frame_buffer) = &self.source.frame_buffer {
             let mut frame_buffer = frame_buffer.borrow_mut();
             let was_full = frame_buffer.is_full();
-            frame_buffer.advance(self.reader, self.cursor);
+            frame_buffer.advance(self.client, self.cursor);
             if was_full && !frame_buffer.is_full() {
                 self.parent.do_send(EmitterFact::Drained);
             }
@@ -194,11 +194,11 @@ impl ClientEmitter {
     }
 
     fn leave(&mut self, ctx: &mut Context<Self>) {
-        self.parent.do_send(EmitterFact::Finished { reader: self.reader });
+        self.parent.do_send(EmitterFact::Finished { client: self.client });
         self.stop(ctx);
     }
 
-    /// Ends the actor. It may be inside [`pump`](Self::pump), which must not go on.
+    /// Ends the actor, also from inside [`pump`](Self::pump), which must return after that.
     fn stop(&mut self, ctx: &mut Context<Self>) {
         self.busy = true;
         ctx.stop();

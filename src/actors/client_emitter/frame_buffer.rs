@@ -1,36 +1,36 @@
-//! The committed events of a running response that its emitters have in common.
+//! The committed events of a running response, shared by its emitters.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::ClientId;
 use crate::domain::Frame;
 
-/// What an emitter sees at its cursor.
+/// What the frame buffer has at an emitter's cursor.
 #[derive(Debug)]
 pub(crate) enum FrameLookup {
     /// The next event.
     Frame(Frame),
     /// The event has left the frame buffer: it must be read from the log.
     Behind,
-    /// There is nothing yet.
+    /// The event does not exist yet.
     Nothing,
-    /// There will be nothing more.
+    /// The response has ended: no event follows.
     Over,
-    /// There will be nothing before the database is back.
+    /// No event follows before the database is available again.
     Unavailable,
 }
 
 /// Recent committed events, encoded once and shared by all emitters of a response.
 ///
-/// A stored response keeps the latest `capacity` bytes: who is further behind reads the log. One that is not
-/// stored has no log and keeps every event until all its emitters have passed it.
+/// A stored response keeps the latest `capacity` bytes: an emitter that is further behind reads the log. One that is
+/// not stored has no log and keeps every event until all its emitters have passed it.
 #[derive(Debug)]
 pub(crate) struct FrameBuffer {
     frames: VecDeque<Frame>,
     bytes: usize,
     next_sequence: u64,
     capacity: usize,
-    /// Where the emitters are; only kept where they hold events back.
+    /// The emitters' cursors; only kept for a response that is not stored.
     cursors: Option<BTreeMap<ClientId, u64>>,
     pub(crate) over: bool,
     pub(crate) unavailable: bool,
@@ -49,7 +49,7 @@ impl FrameBuffer {
         }
     }
 
-    /// The events before this number can only be read from the log.
+    /// Begins the buffer at this event: earlier ones can only be read from the log.
     pub(crate) fn begin_at(&mut self, next_sequence: u64) {
         self.next_sequence = next_sequence;
     }
@@ -61,7 +61,7 @@ impl FrameBuffer {
         self.trim();
     }
 
-    /// Whether emitters are so far behind that no more should come for now.
+    /// Whether emitters are so far behind that no more events should be added for now.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes > self.capacity
     }
@@ -83,18 +83,18 @@ impl FrameBuffer {
             .map_or(FrameLookup::Behind, |frame| FrameLookup::Frame(frame.clone()))
     }
 
-    /// An emitter has passed on all events before `cursor`.
-    pub(crate) fn advance(&mut self, reader: ClientId, cursor: u64) {
+    /// Notes that an emitter has passed on all events before `cursor`.
+    pub(crate) fn advance(&mut self, client: ClientId, cursor: u64) {
         if let Some(cursors) = &mut self.cursors {
-            cursors.insert(reader, cursor);
+            cursors.insert(client, cursor);
             self.trim();
         }
     }
 
-    /// A reader needs nothing more.
-    pub(crate) fn leave(&mut self, reader: ClientId) {
+    /// Removes a client that needs no more events.
+    pub(crate) fn leave(&mut self, client: ClientId) {
         if let Some(cursors) = &mut self.cursors {
-            cursors.remove(&reader);
+            cursors.remove(&client);
             self.trim();
         }
     }

@@ -25,8 +25,8 @@ pub enum Emission {
     },
     /// The terminal event was the last frame.
     End,
-    /// The database is away for longer than the response waits. What the client saw is true; the ending can
-    /// be read once the database is back.
+    /// The database is unavailable for longer than the response waits. All events that the client got are durable;
+    /// the ending can be read once the database is available again.
     Unavailable {
         /// The last event's number.
         last_sequence_number: u64,

@@ -1,21 +1,21 @@
-//! Where the events can be read that are no longer on the frame_buffer.
+//! Where events can be read that are no longer in the frame buffer.
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
 use crate::domain::Fact;
 use crate::journal::{CodecError, Log, LogError, decode, encode};
 
-/// Where an emitter reads what has left the frame buffer, or was never on it.
+/// Where an emitter reads events that have left the frame buffer or were never in it.
 #[derive(Debug, Clone)]
 pub(crate) enum Past {
     /// The log of a stored response.
     Log(Log),
-    /// What a running response remembers that is not stored.
+    /// The facts of a running response that is not stored.
     Memory(Rc<RefCell<Memory>>),
 }
 
 impl Past {
-    /// Adds the next fact, unless others see to that.
+    /// Adds the next fact to the memory; a log is written by the accumulator.
     pub(crate) fn remember(&self, fact: &Fact) -> Result<(), CodecError> {
         match self {
             Self::Log(_) => Ok(()),
@@ -23,7 +23,7 @@ impl Past {
         }
     }
 
-    /// All facts below this number may be seen.
+    /// Makes all facts below this number visible.
     pub(crate) fn commit(&self, facts: u64) {
         match self {
             Self::Log(_) => {}
@@ -31,7 +31,7 @@ impl Past {
         }
     }
 
-    /// The next facts from number `from` on; none at the end.
+    /// The next facts from number `from` on; empty at the end.
     pub(super) async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
         match self {
             Self::Log(log) => log.page(from).await,
@@ -40,17 +40,16 @@ impl Past {
     }
 }
 
-/// A piece holds about so many bytes, and is read at once.
+/// About how many bytes one piece holds; a piece is read at once.
 const PIECE: usize = 16 * 1024;
 
-/// The facts of a running response that is not stored, encoded: for clients who come to it later, by its idempotency
-/// key.
+/// The encoded facts of a running response that is not stored, for clients that join later by its idempotency key.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Each with the number of its first fact.
+    /// The pieces, each with the number of its first fact.
     pieces: Vec<(u64, Vec<u8>)>,
     facts: u64,
-    /// Facts from this number on are not to be seen yet.
+    /// The number of the first fact that is not visible yet.
     committed: u64,
 }
 

@@ -1,15 +1,16 @@
-//! Reading a response from its beginning: a fold of one reader's own.
+//! Reading a response from its beginning, with a fold of the client's own.
 
 use std::collections::VecDeque;
 
 use crate::domain::{Fact, Frame, Transcript};
 use crate::protocol::ResponseId;
 
-/// A reader's own fold. It is kept once it is there: the facts are folded at most once per reader.
+/// A fold that belongs to one client. It is kept between reads, so that the facts are folded at most once per client.
 #[derive(Debug)]
 pub(super) struct Replay {
     transcript: Transcript,
-    /// Read and not folded yet: facts are folded as their events are wanted, so that no turn takes long.
+    /// Facts that were read and are not folded yet. They are folded when their events are wanted, so that the actor
+    /// never works for long without a break.
     facts: VecDeque<Fact>,
     frames: VecDeque<Frame>,
 }
@@ -29,7 +30,7 @@ impl Replay {
         self.facts.extend(facts);
     }
 
-    /// The event at `cursor`, if the facts that were read make it.
+    /// The event at `cursor`, if the facts that were read produce it.
     pub(super) fn frame(&mut self, cursor: u64) -> Option<Frame> {
         loop {
             while self.frames.pop_front_if(|frame| frame.sequence_number < cursor).is_some() {}

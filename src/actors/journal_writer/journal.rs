@@ -1,4 +1,4 @@
-//! The way to the journal writer, whichever one is at work.
+//! The handle that submits entries to the journal writer of the node.
 
 use std::{
     fmt,
@@ -19,14 +19,14 @@ use super::{
 use crate::fault::{self, FaultPoint};
 use crate::store::{CommitOutcome, Conflict, JournalEntry};
 
-/// What became of a submitted entry.
+/// The result of a submitted entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It is durable.
+    /// The entry is durable.
     Committed,
-    /// It is not there and never will be.
+    /// The entry was not written and never will be.
     Conflict(Conflict),
-    /// The database refused it with an error; submitting it again is safe.
+    /// The database refused the entry with an error; submitting it again is safe.
     Failed,
 }
 
@@ -61,25 +61,25 @@ pub struct JournalStats {
 }
 
 impl Journal {
-    /// Submits an entry; `reply` is told what became of it. While the database is away entries wait.
+    /// Submits an entry and calls `reply` with the result. While the database is unavailable entries wait.
     pub fn submit(&self, entry: JournalEntry, reply: impl FnOnce(Written) + Send + 'static) {
         self.0.queue.lock().push(entry, Box::new(reply));
         fault::reach(FaultPoint::EntrySubmitted);
         self.wake();
     }
 
-    /// Submits an entry and waits for what becomes of it.
+    /// Submits an entry and waits for the result.
     pub async fn write(&self, entry: JournalEntry) -> Written {
-        let (tell, told) = tokio::sync::oneshot::channel();
+        let (sender, receiver) = tokio::sync::oneshot::channel();
         self.submit(entry, move |written| {
             // Nobody waits any more if the caller left.
-            let _left = tell.send(written);
+            let _left = sender.send(written);
         });
         // The queue outlives every writer and answers every entry, unless the whole node is gone.
-        told.await.unwrap_or(Written::Failed)
+        receiver.await.unwrap_or(Written::Failed)
     }
 
-    /// Whether the database did not answer the last time it was asked.
+    /// Whether the database did not answer the last commit.
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.0.queue.lock().away
@@ -94,7 +94,7 @@ impl Journal {
         }
     }
 
-    /// From now on `writer` is the one at work.
+    /// Sets the journal writer that commits from now on.
     pub(crate) fn attach(&self, writer: Addr<JournalWriter>) {
         *self.0.writer.lock() = Some(writer);
         self.wake();

@@ -1,4 +1,5 @@
-//! What waits to be committed. Outlives the writer: a new one goes on where the old one ended.
+//! The entries that wait to be committed. The queue outlives the writer: a new writer continues where the old one
+//! ended.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,7 +11,7 @@ const GROUP: usize = 1_024;
 
 pub(super) type Reply = Box<dyn FnOnce(Written) + Send>;
 
-/// Entries of one transaction, and who waits for each.
+/// The entries of one transaction, with the callback of each.
 pub(super) struct Group {
     pub(super) entries: Arc<Vec<JournalEntry>>,
     pub(super) replies: Vec<Reply>,
@@ -18,12 +19,12 @@ pub(super) struct Group {
 
 #[derive(Default)]
 pub(super) struct Queue {
-    /// Submitted and not known to be committed: submitted again by a new writer, which is safe.
+    /// The group that was submitted and is not known to be committed. A new writer submits it again, which is safe.
     in_flight: Option<Group>,
-    /// Parts of a group that failed as a whole.
+    /// Parts of a group that failed as a whole, still to be submitted.
     parts: VecDeque<Group>,
     waiting: (Vec<JournalEntry>, Vec<Reply>),
-    /// The database did not answer the last time it was asked.
+    /// Whether the database did not answer the last commit.
     pub(super) away: bool,
 }
 
@@ -33,7 +34,7 @@ impl Queue {
         self.waiting.1.push(reply);
     }
 
-    /// The entries to commit next: those in flight again, else the next group, which is then in flight.
+    /// The entries to commit next: the group in flight once more, else the next group, which is then in flight.
     pub(super) fn take(&mut self) -> Option<Arc<Vec<JournalEntry>>> {
         if self.in_flight.is_none() {
             self.in_flight = self.parts.pop_front().or_else(|| self.gather());
@@ -52,13 +53,14 @@ impl Queue {
         Some(Group { entries: Arc::new(entries), replies })
     }
 
-    /// The group in flight is settled.
+    /// Removes the group in flight and returns its callbacks.
     pub(super) fn settle(&mut self) -> Vec<Reply> {
         self.away = false;
         self.in_flight.take().map(|group| group.replies).unwrap_or_default()
     }
 
-    /// The group in flight failed as a whole: its halves are tried alone. True if it can't be halved.
+    /// Splits the group in flight, which failed as a whole, into halves that are tried separately. True if it can't
+    /// be split.
     pub(super) fn halve(&mut self) -> bool {
         let Some(mut group) = self.in_flight.take_if(|group| group.replies.len() > 1) else { return true };
         let middle = group.replies.len() / 2;

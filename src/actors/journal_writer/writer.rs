@@ -1,4 +1,4 @@
-//! The actor that owns the node's writes.
+//! The actor that commits what the node writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,9 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Commits what all responses of a node submit, one transaction after the other.
 ///
-/// While one commit runs the next group gathers, so there is no timer: an idle server commits at once and a
-/// busy one in large groups. While the database is away the group in flight is tried again for ever; who
-/// can't wait that long gives up by itself. A new writer submits the group of the old one again.
+/// While one commit runs the next group is gathered, so there is no timer: an idle server commits at once and a busy
+/// one in large groups. While the database is unavailable the group in flight is tried again without end; callers
+/// that can't wait that long give up themselves. A new writer submits the group of the old one again.
 ///
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct JournalWriter {
 }
 
 impl JournalWriter {
-    /// A writer that commits there.
+    /// A writer that takes entries from `journal` and commits them to `group_commit`.
     #[must_use]
     pub(crate) fn new(group_commit: Arc<dyn GroupCommit>, journal: Journal) -> Self {
         Self { group_commit, journal, busy: false, pause: FIRST_PAUSE }
@@ -85,7 +85,7 @@ impl Actor for JournalWriter {
     }
 }
 
-/// There is something to commit.
+/// Wakes the writer: there is something to commit.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Wake;

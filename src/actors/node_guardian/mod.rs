@@ -1,4 +1,4 @@
-//! Starts what a node needs, again when it ends, and says when that no longer helps.
+//! Starts the actors of a node, restarts them when they end, and reports when restarts no longer help.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use super::{
     supervision::{Child, Exit, Restart, RestartBudget, spawn},
 };
 
-/// How the node is, for everybody who needs its registry.
+/// The state of the node, for everything that needs its registry.
 #[derive(Debug, Clone)]
 pub(crate) enum NodeState {
     /// The registry is being started.
     Starting,
-    /// This registry is at work.
+    /// This registry runs.
     Running(Addr<ResponseRegistry>),
     /// The node can't go on.
     Failed(NodeFailure),
 }
 
 impl NodeState {
-    /// Tells everybody. A failure is the last word.
-    pub(crate) fn tell(told: &watch::Sender<Self>, next: Self) {
-        told.send_if_modified(|state| {
+    /// Publishes the next state. A failed node stays failed.
+    pub(crate) fn tell(sender: &watch::Sender<Self>, next: Self) {
+        sender.send_if_modified(|state| {
             let goes_on = !matches!(state, Self::Failed(_));
             if goes_on {
                 *state = next;
@@ -51,7 +51,7 @@ pub enum NodeFailure {
     /// The guardian itself ended.
     #[error("the guardian of the node ended")]
     Guardian,
-    /// The arbiter of the node's own actors gives no sign of life.
+    /// The arbiter of the node's own actors does not respond.
     #[error("the thread of the node's own actors hangs")]
     Hung,
     /// Another process has taken an epoch under the node's name.
@@ -62,8 +62,8 @@ pub enum NodeFailure {
     Lease,
 }
 
-/// Supervises the journal writer and the registry of a node. A new registry has a new epoch and settles all
-/// that ran under the old one.
+/// Supervises the journal writer and the registry of a node. A new registry takes a new epoch and settles all
+/// responses that ran under the old one.
 ///
 /// In: the endings of its children. Out: the node's state. Ends: when a child ended too often, or the node has failed
 /// in another way.
@@ -133,11 +133,11 @@ impl NodeGuardian {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         if matches!(*self.state.borrow(), NodeState::Failed(_)) {
-            // Somebody outside has found that, and said so.
+            // The failure was found elsewhere and is published already.
             return ctx.stop();
         }
         let most = self.node.settings.missed_beats();
-        // One that hangs is killed, and its ending told as every other.
+        // A child that hangs is killed; its ending is reported like any other.
         let _writer = self.writer.as_mut().map(|child| child.beat(most));
         let _registry = self.registry.as_mut().map(|child| child.beat(most));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);

@@ -1,4 +1,4 @@
-//! The actor.
+//! The accumulator actor.
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 
@@ -9,8 +9,8 @@ use crate::actors::{
 };
 use crate::store::{Conflict, JournalEntry, Segment};
 
-/// Turns the facts of one response into encrypted segments and makes them durable, one entry at a time:
-/// while one is on its way the next gathers.
+/// Turns the facts of one response into encrypted segments and makes them durable, one entry at a time: while one is
+/// being committed the next is gathered.
 ///
 /// In: [`Work`]. Out: [`StoreFact`]s. Ends: when the ending is durable, or an entry can't be sealed.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct PersistenceAccumulator {
     parent: Recipient<StoreFact>,
 }
 
-/// What became of the facts. Sent to the supervisor.
+/// The result of writing the facts. Sent to the supervisor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) enum StoreFact {
@@ -30,23 +30,23 @@ pub(crate) enum StoreFact {
     Stored { facts: u64 },
     /// The ending is durable.
     Ended,
-    /// Somebody else owns the response, or has ended it.
+    /// Another owner has the response, or has ended it.
     OwnershipLost(Conflict),
     /// The database refused the entry with an error.
     Refused,
 }
 
-/// There may be something to do.
+/// Wakes the accumulator: there may be facts to write.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Work;
 
-/// The entry that the database refused is to be submitted again.
+/// Submits the entry that the database refused once more.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Retry;
 
-/// What became of the entry in flight.
+/// The result of the entry in flight.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Acknowledge {
@@ -137,7 +137,7 @@ fn fact_of(entry: &JournalEntry) -> StoreFact {
         }
         JournalEntry::Append(append) => StoreFact::Stored { facts: append.segment.end() },
         JournalEntry::End(_) => StoreFact::Ended,
-        // Not entries of an accumulator.
+        // An accumulator never submits these.
         JournalEntry::Claim(_) | JournalEntry::Delete(_) => StoreFact::Refused,
     }
 }

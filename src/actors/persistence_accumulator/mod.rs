@@ -1,4 +1,4 @@
-//! Makes the facts of one response durable: gathers, encrypts, submits.
+//! Makes the facts of one response durable: gathers, encrypts and submits them.
 
 mod accumulator;
 mod write_buffer;

@@ -1,4 +1,4 @@
-//! What of a response is not yet known to be durable.
+//! The write buffer: what of a response is not yet known to be durable.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -11,14 +11,14 @@ use crate::store::{
 };
 use crate::vault::{CiphertextContext, Error, ResponseKey};
 
-/// Shared by the supervisor, which fills it, and whichever accumulator is at work, which empties it: an
-/// accumulator that is restarted loses nothing and encrypts nothing twice.
+/// The write buffer as the supervisor, which fills it, and the accumulator, which empties it, share it. A restarted
+/// accumulator loses nothing and encrypts nothing twice.
 pub(crate) type SharedWriteBuffer = Rc<RefCell<WriteBuffer>>;
 
 /// An ending before its last facts are encrypted.
 #[derive(Debug, Clone)]
 pub(crate) struct EndingDraft {
-    /// All but the content, the last segment and the items.
+    /// The ending without content, last segment and items.
     pub(crate) ending: EndingRecord,
     /// The text of the answer.
     pub(crate) text: Option<String>,
@@ -26,15 +26,15 @@ pub(crate) struct EndingDraft {
     pub(crate) items: Vec<Item>,
 }
 
-/// A response, its input, and what it claims.
+/// A response, its input, and the idempotency key that it claims.
 type Accepted = (ResponseRow, Vec<Item>, Option<Idempotency>);
 
-/// What of a response is not yet known to be durable.
+/// The write buffer: what of a response is not yet known to be durable.
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     id: ResponseId,
     epoch: i64,
-    /// None if the response is not stored: then no content leaves the write_buffer.
+    /// The key of the response; none if it is not stored, so that no content leaves the write buffer.
     key: Option<ResponseKey>,
     /// The response itself, until it is submitted.
     admission: Option<Accepted>,
@@ -43,11 +43,11 @@ pub(crate) struct WriteBuffer {
     facts: Vec<u8>,
     first: u64,
     count: u32,
-    /// Among these facts is the first that ends a wait in line.
+    /// Whether these facts include the first one after the response waited in the queue.
     begins: bool,
     /// Where the last submitted segment begins.
     last_segment: u64,
-    /// Submitted and not acknowledged: kept as it is until it is.
+    /// The entry that was submitted and is not acknowledged; kept unchanged until then.
     in_flight: Option<JournalEntry>,
     ticket: u64,
 }
@@ -95,17 +95,17 @@ impl WriteBuffer {
         Ok(())
     }
 
-    /// The ending goes out with all facts that are left.
+    /// Sets the ending, which is submitted with all facts that are left.
     pub(crate) fn end(&mut self, draft: EndingDraft) {
         self.ending = Some(Box::new(draft));
     }
 
-    /// What to submit: what is in flight again, else the next entry, which is then in flight.
+    /// The entry to submit: with `again` the one in flight once more, else the next one, which is then in flight.
     pub(super) fn next_entry(&mut self, again: bool) -> Result<Option<JournalEntry>, Error> {
         if let Some(entry) = &self.in_flight {
             return Ok(again.then(|| entry.clone()));
         }
-        // What can't be sealed stays where it is, for whoever settles the response.
+        // What can't be sealed stays in the buffer, and the registry settles the response.
         self.in_flight = if let Some(accepted) = self.admission.clone() {
             let entry = self.admit(accepted)?;
             self.admission = None;
@@ -127,12 +127,12 @@ impl WriteBuffer {
         Ok(self.in_flight.clone())
     }
 
-    /// Tells the entry in flight from those before it.
+    /// The number that tells the entry in flight from those before it.
     pub(super) fn ticket(&self) -> u64 {
         self.ticket
     }
 
-    /// The entry in flight is settled.
+    /// Removes the entry in flight, which is durable or in conflict.
     pub(super) fn acknowledge(&mut self) -> Option<JournalEntry> {
         self.in_flight.take()
     }
@@ -174,7 +174,8 @@ impl WriteBuffer {
     }
 }
 
-/// The ending of a response whose log, which ends where `first` is, gets these facts as its last segment.
+/// Seals the ending of a response, with these facts as the last segment of its log; `first` is the number of the
+/// first of them.
 pub(crate) fn seal_ending(
     key: &ResponseKey,
     draft: EndingDraft,
@@ -202,7 +203,7 @@ fn seal_items(key: &ResponseKey, id: ResponseId, side: ItemSide, items: &[Item])
     items.iter().zip(0..).map(|(item, position)| seal_item(key, id, side, position, item)).collect()
 }
 
-/// An item as the store has it.
+/// Encrypts an item as the store keeps it.
 fn seal_item(
     key: &ResponseKey,
     response: ResponseId,

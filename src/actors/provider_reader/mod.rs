@@ -8,12 +8,12 @@ use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
 use crate::provider::Error;
 
-/// What an event costs in credit beside its text: about what it needs in memory until it is durable.
+/// The credit that an event costs beside its text: about what it needs in memory until it is durable.
 const EVENT_COST: usize = 64;
 
 type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
-/// Reads one attempt of one provider and passes on what it says, one batch per read.
+/// Reads one attempt at one provider and passes its events on, one batch per read.
 ///
 /// It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
 /// durable. Without credit it does not read, and the provider's socket fills.
@@ -21,35 +21,35 @@ type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 /// In: [`Grant`]. Out: [`ProviderMessage`]s. Ends: after [`ProviderMessage::Ended`].
 pub(crate) struct ProviderReader {
     attempt: Attempt,
-    /// None while a read is on its way.
+    /// The stream of batches; none during a read.
     batches: Option<Batches>,
     credit: isize,
     parent: Recipient<ProviderMessage>,
 }
 
-/// What became of a provider's call. Sent to the supervisor.
+/// What a reader reports of a provider's call. Sent to the supervisor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) enum ProviderMessage {
-    /// The provider said something.
+    /// The provider sent events.
     Events {
-        /// In which call.
+        /// The attempt that they belong to.
         attempt: Attempt,
-        /// What it said in one read.
+        /// The events of one read.
         events: Vec<ProviderEvent>,
         /// The credit that the read spent, in bytes.
         cost: usize,
     },
     /// The call is over.
     Ended {
-        /// Which call.
+        /// The attempt that is over.
         attempt: Attempt,
-        /// Why, if it failed.
+        /// The error, if it failed.
         result: Result<(), Error>,
     },
 }
 
-/// Gives credit back, in bytes.
+/// Returns credit to the reader, in bytes.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Grant(pub(crate) usize);

@@ -1,4 +1,4 @@
-//! The actor.
+//! The registry actor.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,18 +25,18 @@ use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
 use crate::vault::ResponseKey;
 
-/// Knows the running responses of a node: starts their supervisors, finds them for commands, settles what
-/// they leave behind, and serves clients of responses that have ended.
+/// Keeps the running responses of a node: starts their supervisors, finds them for commands, recovers responses that
+/// lost their supervisor, and serves clients of responses that have ended.
 ///
-/// In: the commands of this module. Out: their replies. Ends: never by itself; its successor settles all
+/// In: the commands of this module. Out: their replies. Ends: never by itself; its successor settles all responses
 /// that ran under it.
 pub(crate) struct ResponseRegistry {
     pub(super) node: Arc<Node>,
     pub(super) epoch: i64,
     pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
-    /// Those whose owner is gone, a supervisor of this registry or an earlier process.
+    /// The responses that lost their owner: a supervisor of this registry or an earlier process.
     pub(super) recoveries: Recoveries,
-    /// The background responses: who runs, and who waits.
+    /// The background responses that run and those that wait.
     line: BackgroundLine,
     pub(super) replays: Replays,
     pub(super) draining: bool,
@@ -70,7 +70,7 @@ impl ResponseRegistry {
         let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
         let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {
-            // Not waited for: where the whole arbiter hangs no notice comes.
+            // Done without waiting for the child's exit: if its whole arbiter hangs, no exit is reported.
             self.supervisor_failed(id, &Exit::Hung, ctx);
         }
         self.replays.beat(most);
@@ -86,13 +86,14 @@ impl ResponseRegistry {
         self.recover(id, SettleReason::SupervisorFailed, None, ctx);
     }
 
-    /// A background response asks nothing more of providers, or never will.
+    /// Releases the slot of a background response that makes no more provider calls.
     fn release_background_slot(&mut self, id: ResponseId) {
         self.line.leave(id);
         self.start_queued();
     }
 
-    /// Lets those begin that are next in the background; the first ones once it is known who has waited longest.
+    /// Starts the background responses that are next in the queue, but not before the first sweep: older responses
+    /// may still turn up.
     pub(super) fn start_queued(&mut self) {
         if self.draining || !self.recoveries.has_swept() {
             return;
@@ -175,7 +176,7 @@ impl ResponseRegistry {
         self.running.insert(id, child);
     }
 
-    /// Resumes a response that an earlier process left. It has its position in the queue, however long that is.
+    /// Resumes a response that an earlier process left. It is queued by its age, even if the queue is full.
     pub(super) fn resume(&mut self, run: ResumableRun, ctx: &mut Context<Self>) {
         let ResumableRun { plan, key, orphan, start } = run;
         let (id, user, background) = (plan.id, plan.user, plan.request.background);

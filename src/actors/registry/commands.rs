@@ -1,4 +1,4 @@
-//! What the registry is asked.
+//! The commands of the registry.
 
 use std::sync::Arc;
 
@@ -15,50 +15,50 @@ use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
 use crate::vault::ResponseKey;
 
-/// Start a response. Answered once it is durable.
+/// Starts a response. Answered once it is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Begin {
     pub(crate) plan: RunPlan,
-    /// None if the response is not stored.
+    /// The key of the response; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) slot: AdmissionSlot,
     pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// Serve another client of a response, running or long ended. Answered once it has its client.
+/// Serves another client of a response that runs or has ended. Answered once the client is served.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Join {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
-    /// The client was there before.
+    /// Whether the client was connected to the response before.
     pub(crate) returning: bool,
     pub(crate) client: ClientSink,
-    /// The request that asks, for the lines that are logged.
+    /// The span of the request, for the log.
     pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// Cancel a response. Answered once its ending is durable, whichever it is.
+/// Cancels a response. Answered once its ending, whichever it is, is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Cancel {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
-    /// The request that asks, for the lines that are logged.
+    /// The span of the request, for the log.
     pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<Arc<ResponseOutcome>, Refusal>>,
 }
 
-/// Cancel a response if it runs, and delete all of it. Answered once nothing is left.
+/// Cancels a response if it runs, and deletes all of it. Answered once it is deleted.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Delete {
     pub(crate) user: UserId,
     pub(crate) id: ResponseId,
-    /// The request that asks, for the lines that are logged.
+    /// The span of the request, for the log.
     pub(crate) span: Span,
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }

@@ -71,14 +71,14 @@ impl Handler<Delete> for ResponseRegistry {
     }
 }
 
-/// None if the response runs here by now.
+/// Deletes a response that has ended. None if it runs here by now.
 async fn delete(
     node: Arc<Node>,
     id: ResponseId,
     at_rest: impl Future<Output = Result<AtRest, Refusal>>,
     cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, Refusal>>,
 ) -> Result<Option<()>, Refusal> {
-    // Not running here, or its supervisor just failed: then the row says more.
+    // Any other answer means that it does not run here or that its supervisor just failed: then the row decides.
     match cancelled.await {
         Ok(Err(refusal)) if refusal.is_retryable() => return Err(refusal),
         Ok(Ok(_) | Err(_)) | Err(_) => {}

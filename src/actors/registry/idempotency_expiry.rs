@@ -1,4 +1,4 @@
-//! Forgetting old idempotency keys.
+//! The expiry of old idempotency keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,12 +6,12 @@ use crate::actors::node::Node;
 use crate::domain::Timestamp;
 use crate::store::Error;
 
-/// How long a key is kept at least.
+/// The least time that a key is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Forgets, now and again for ever, keys that are old enough and whose response can't be read any more.
+/// Deletes, at intervals and without end, keys that are old enough and whose response can't be read any more.
 pub(super) async fn expire(node: Arc<Node>) {
     loop {
         match sweep(&node).await {
@@ -25,7 +25,7 @@ pub(super) async fn expire(node: Arc<Node>) {
     }
 }
 
-/// One step of it; how many were forgotten.
+/// Deletes one batch of keys and returns how many.
 async fn sweep(node: &Node) -> Result<u64, Error> {
     let now = node.clock.now().as_micros();
     let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);

@@ -19,7 +19,7 @@ pub(crate) struct Found {
     pub(crate) log: Log,
 }
 
-/// The stored response of that user. Somebody else's is as unknown as one that does not exist.
+/// The stored response of that user. Another user's response counts as one that does not exist.
 ///
 /// # Errors
 /// [`Refusal::NotFound`] also if it is not stored.
@@ -30,19 +30,20 @@ pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Fo
     Ok(Found { row, log: Log::new(Arc::clone(&node.store.responses), key, id) })
 }
 
-/// Where a stored response is found that did not run here when it was looked for.
+/// The state of a stored response that did not run here when it was looked up.
 #[derive(Debug)]
 pub(super) enum AtRest {
-    /// It has ended.
+    /// The response has ended.
     Ended(Box<Found>),
-    /// It runs here now: its owner was gone, and this node goes on with it.
+    /// The response runs here now: its owner was gone, and this node has resumed it.
     Running,
 }
 
-/// The stored response of that user. One whose owner is gone is looked after first.
+/// The stored response of that user. If its owner is gone it is recovered first.
 ///
 /// # Errors
-/// As [`find`]; [`Refusal::DatabaseUnavailable`] also if another node has it, or if it could not be looked after in time.
+/// As [`find`]; [`Refusal::DatabaseUnavailable`] also if another node owns it, or if it could not be
+/// recovered in time.
 pub(super) async fn find_at_rest(
     node: Arc<Node>,
     registry: Addr<ResponseRegistry>,
@@ -70,7 +71,7 @@ pub(super) async fn find_at_rest(
 pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, Refusal> {
     let found = find(node, user, id).await?;
     let folded = found.log.fold().await;
-    // Settled without its log: what the log says is not how the response stands.
+    // A response that was settled without its log has an ending that its log lacks.
     let whole = |transcript: &Transcript| !found.row.status.is_terminal() || transcript.ended().is_some();
     match folded {
         Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
@@ -83,7 +84,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
     Err(Refusal::Internal)
 }
 
-/// How a response that has ended did.
+/// How a response ended.
 pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
     let transcript = load(node, user, id).await?;
     outcome(&transcript, RetryHint::default()).map(Arc::new).ok_or(Refusal::Internal)

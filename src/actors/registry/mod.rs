@@ -1,4 +1,4 @@
-//! Knows the running responses of a node.
+//! The registry of a node's running responses.
 
 mod actor;
 mod commands;

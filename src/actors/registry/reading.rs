@@ -30,7 +30,7 @@ pub(super) struct Replays {
 }
 
 impl Replays {
-    /// Asks each for a sign of life, and kills those that missed too many.
+    /// Sends a heartbeat to each emitter, and kills those that missed too many.
     pub(super) fn beat(&mut self, missed_beats: u32) {
         for (child, _) in self.emitters.values_mut() {
             let _killed_if_hung = child.beat(missed_beats);
@@ -38,11 +38,11 @@ impl Replays {
     }
 }
 
-/// An emitter of a response that has ended is done. Sent by supervision.
+/// An emitter of a response that has ended has stopped. Sent by supervision.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct ReplayExited {
-    reader: ClientId,
+    client: ClientId,
 }
 
 /// A client of a response that has ended.
@@ -75,7 +75,7 @@ impl Handler<Join> for ResponseRegistry {
     }
 }
 
-/// A client that only wants the ending of a response that has one is told it.
+/// Sends the ending to a client that only wants that.
 async fn tell_ending(
     node: Arc<Node>,
     at_rest: impl Future<Output = Result<AtRest, Refusal>>,
@@ -96,19 +96,19 @@ impl ResponseRegistry {
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(Refusal::Internal)?;
-            let reader = self.replays.next;
+            let client = self.replays.next;
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let outlet = (sink, self.node.settings.client_stall_timeout);
             let build = move |_: &mut Context<_>| {
                 let source = Source { id, frame_buffer: None, past: Some(Past::Log(log)) };
-                ClientEmitter::new(reader, source, (view, from), outlet, parent)
+                ClientEmitter::new(client, source, (view, from), outlet, parent)
             };
             let identity = ActorIdentity { label: Label::of(Role::ClientEmitter, id), span };
-            let exit = move |_| registry.do_send(ReplayExited { reader });
+            let exit = move |_| registry.do_send(ReplayExited { client });
             let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
             phase.send_replace(ResponsePhase::Opened);
-            self.replays.emitters.insert(reader, (child, phase));
+            self.replays.emitters.insert(client, (child, phase));
             Ok(())
         });
         let _left = reply.send(answer);
@@ -118,14 +118,14 @@ impl ResponseRegistry {
 impl Handler<ReplayExited> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, ReplayExited { reader }: ReplayExited, _: &mut Self::Context) {
-        self.replays.emitters.remove(&reader);
+    fn handle(&mut self, ReplayExited { client }: ReplayExited, _: &mut Self::Context) {
+        self.replays.emitters.remove(&client);
     }
 }
 
 impl Handler<EmitterFact> for ResponseRegistry {
     type Result = ();
 
-    // How the emitter of an ended response did changes nothing: its exit says that it is done.
+    // Nothing depends on how an emitter of an ended response finished: its exit is enough.
     fn handle(&mut self, _: EmitterFact, _: &mut Self::Context) {}
 }

@@ -18,18 +18,18 @@ use crate::refusal::Refusal;
 use crate::store::{AccountError, Error, ResponseRow};
 use crate::vault::{self, ResponseKey};
 
-/// How many responses one sweep looks at, and how many are worked on side by side.
+/// How many responses one sweep reads, and how many are recovered at the same time.
 const BATCH: u32 = 1_000;
 const CONCURRENT: usize = 32;
 
-/// How long a sweep waits for one batch, so that one that can't be settled holds up no other for long.
+/// How long a sweep waits for one batch, so that a response that can't be settled does not delay the others for long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 const PAUSE_BEFORE_ANOTHER_LOOK: Duration = Duration::from_millis(250);
 
-/// Looks, now and again for ever, for responses that have not ended and whose owner is gone: the last entries of a
-/// former owner may become durable after the first look, and other nodes die at any time.
+/// Looks, at intervals and without end, for responses that have not ended and whose owner is gone: the last entries
+/// of a former owner may become durable after the first look, and other nodes may die at any time.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
         let rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await;
@@ -46,7 +46,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                     tracing::error!("some responses of a former owner could not be settled yet");
                 }
                 registry.do_send(Swept);
-                // There are more behind those that are out of the way now.
+                // More may follow those that were recovered.
                 let made_room = recovered.is_ok_and(|all| all.iter().any(Result::is_ok));
                 if whole_batch && made_room { Duration::ZERO } else { renewal_interval(node.settings.lease) }
             }
@@ -59,21 +59,22 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
     }
 }
 
-/// Has a response recovered whose owner is gone. Returns once it has ended or runs here.
+/// Asks the registry to recover a response whose owner is gone. Returns once it has ended or runs here.
 ///
 /// # Errors
-/// [`Refusal::DatabaseUnavailable`] if somebody else owns it, [`Refusal::Draining`] if this node is about to stop.
+/// [`Refusal::DatabaseUnavailable`] if another node owns it, [`Refusal::Draining`] if this node is about to
+/// stop.
 pub(super) async fn ask(
     registry: &Addr<ResponseRegistry>,
     id: ResponseId,
     reason: SettleReason,
 ) -> Result<(), Refusal> {
-    let (done, told) = oneshot::channel();
+    let (done, recovered) = oneshot::channel();
     registry.do_send(Recover { id, reason, done });
-    told.await.unwrap_or(Err(Refusal::DatabaseUnavailable))
+    recovered.await.unwrap_or(Err(Refusal::DatabaseUnavailable))
 }
 
-/// Recover a response whose owner is gone.
+/// Recovers a response whose owner is gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Recover {
@@ -103,7 +104,7 @@ type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 pub(super) struct Recoveries {
     under_way: HashMap<ResponseId, (SettleReason, RecoveryWaiters)>,
     slots: Arc<Semaphore>,
-    /// Everything was looked at once: nobody older can turn up in the line any more.
+    /// Whether everything was looked at once: no older response can turn up in the queue after that.
     swept: bool,
 }
 
@@ -119,7 +120,7 @@ impl Recoveries {
         self.swept
     }
 
-    /// Whether any response of this registry's own has lost its supervisor and has no ending yet.
+    /// Whether any response of this registry lost its supervisor and has no ending yet.
     pub(super) fn has_orphans(&self) -> bool {
         self.under_way.values().any(|(reason, _)| *reason == SettleReason::SupervisorFailed)
     }
@@ -137,9 +138,9 @@ pub(super) struct ResumableRun {
 /// Where a resumed response begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ResumedStart {
-    /// Behind those that wait in the background, by its age.
+    /// In the queue of background responses, by its age.
     Queued,
-    /// Where it was: work for it is under way.
+    /// At once: it had begun, and its provider may still work for it.
     UnderWay,
 }
 
@@ -158,7 +159,7 @@ impl Handler<Recover> for ResponseRegistry {
 }
 
 impl ResponseRegistry {
-    /// Recovers a response: it ends, or runs here.
+    /// Recovers a response: ends it, or resumes it here.
     pub(super) fn recover(
         &mut self,
         id: ResponseId,
@@ -188,7 +189,7 @@ impl ResponseRegistry {
     ) {
         let waiting = self.recoveries.under_way.remove(&id).map(|(_, waiting)| waiting).unwrap_or_default();
         let answer = match found {
-            // It has this node's newest epoch, and so the next start finds it.
+            // It belongs to this node's current epoch, so the next start of the node finds it.
             Ok(Some(_)) if self.draining => Err(Refusal::Draining),
             Ok(Some(resumable)) => {
                 fault::reach(FaultPoint::LeftoverFound);
@@ -205,7 +206,7 @@ impl ResponseRegistry {
     }
 }
 
-/// Ends a response, or finds that it can be resumed. An absent database is waited for.
+/// Ends a response, or finds that it can be resumed. Waits while the database is unavailable.
 async fn recover(
     node: &Arc<Node>,
     epoch: i64,
@@ -224,15 +225,15 @@ async fn recover(
     }
 }
 
-/// What came of one try to recover a response.
+/// The result of one try to recover a response.
 enum RecoveryStep {
-    /// It has its ending, or is gone.
+    /// The response has its ending, or was deleted.
     Over,
-    /// Somebody else owns it.
+    /// Another owner has the response.
     Taken,
-    /// It can be resumed.
+    /// The response can be resumed.
     Resumable(Box<ResumableRun>),
-    /// It is to be tried again.
+    /// The recovery must be tried again.
     Again,
 }
 
@@ -299,8 +300,8 @@ async fn resumable(
     let (Some(request), Some(policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
-    // What could be folded can be read again, or the database is away.
-    let Ok(said) = said(log).await else { return Ok(None) };
+    // The log was just read: only an unavailable database can be the reason.
+    let Ok(said) = provider_facts(log).await else { return Ok(None) };
     let orphan = OrphanedRun { transcript: transcript.clone(), last_segment: *last_segment, said };
     let plan = plan(node, row, (request, policy), targets);
     Ok(Some(ResumableRun { plan, key: log.key().clone(), orphan, start }))
@@ -327,20 +328,20 @@ fn plan(node: &Node, row: &ResponseRow, (request, policy): (Request, RunPolicy),
         disconnect: policy.disconnect,
         resumable: policy.resumable,
         tools: policy.tools,
-        // What the response claimed stays its own.
+        // The response keeps the key that it claimed at admission.
         idempotency: None,
     }
 }
 
-/// The target of a lost call, with the times that the configuration gives it now.
+/// The target of a lost call, with the timeouts that it has in the present configuration.
 fn target(node: &Node, model: &str, call: LostCall) -> Target {
     let targets = node.models.get(model).map(|model| model.targets(0)).unwrap_or_default();
     let same = |target: &Target| target.provider == call.provider && target.model == call.model;
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }
 
-/// What providers said of the response, as far as the log has it.
-async fn said(log: &Log) -> Result<Vec<Fact>, LogError> {
+/// The facts that providers reported for the response, as far as the log has them.
+async fn provider_facts(log: &Log) -> Result<Vec<Fact>, LogError> {
     let mut said = Vec::new();
     let mut next = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Ending a response whose supervisor is gone, from its log alone.
+//! Ending a response that lost its supervisor, from its log alone.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -16,27 +16,27 @@ use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Usage};
 use crate::store::{ClaimRecord, Conflict, EndingRecord, Error, JournalEntry, ResponseRow, UsageRecord};
 
-/// The provider's name in the usage record of a response whose log does not say it.
+/// The provider's name in the usage record of a response whose log does not have it.
 const UNKNOWN_PROVIDER: &str = "unknown";
 
-/// What became of the attempt to own a response.
+/// The result of claiming a response.
 #[derive(Debug)]
 pub(super) enum Claimed {
-    /// It is this node's to bring to an end.
+    /// This node owns the response now.
     Mine(ResponseRow),
-    /// It has its ending, or is gone.
+    /// The response has its ending, or was deleted.
     Over,
-    /// Somebody else owns it.
+    /// Another owner has the response.
     Taken,
 }
 
-/// Takes a response over.
+/// Claims a response for this node.
 ///
 /// # Errors
 /// The database's.
 pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Claimed, Error> {
-    // The claim goes through the journal behind all that the former owner had submitted: what it finds
-    // missing is not still on its way.
+    // The claim goes through the journal after all entries that the former owner had submitted: what is missing then
+    // does not arrive later.
     let from_epoch = node.store.responses.response(id).await?.map_or(epoch, |row| row.epoch);
     let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch };
     match node.journal.write(JournalEntry::Claim(claim)).await {
@@ -70,7 +70,7 @@ pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogEr
     Ok(Folded { log, transcript, last_segment })
 }
 
-/// Ends a response that this node owns. True if it has its ending now.
+/// Ends a response that this node owns. Returns whether it has its ending now.
 pub(super) async fn settle(
     node: &Node,
     epoch: i64,
@@ -136,7 +136,7 @@ fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> En
     }
 }
 
-/// What a response without a log used: its prompt, which was counted when it was admitted.
+/// The usage of a response without a log: its prompt, which was counted at admission.
 fn usage(row: &ResponseRow, at: Timestamp) -> UsageRecord {
     let input_tokens = u64::try_from(row.prompt_tokens).unwrap_or(0);
     UsageRecord {

@@ -1,4 +1,4 @@
-//! The clients of a response: their connections, and what emits events to them.
+//! The clients of a response: their connections and emitters.
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
@@ -27,7 +27,7 @@ pub(super) struct Clients {
 #[derive(Debug)]
 struct ClientConnection {
     phase: Arc<watch::Sender<ResponsePhase>>,
-    /// None if the client only waits for the ending, or its emitter has ended.
+    /// The client's emitter; none if the client only waits for the ending, or its emitter has ended.
     emitter: Option<Child<ClientEmitter>>,
 }
 
@@ -38,7 +38,7 @@ impl Clients {
         }
     }
 
-    /// There is more to emit.
+    /// Wakes the emitters: there is more to emit.
     pub(super) fn nudge(&self) {
         for emitter in self.connections.values().filter_map(|client| client.emitter.as_ref()) {
             emitter.addr().do_send(Committed);
@@ -103,7 +103,7 @@ impl ResponseSupervisor {
         }
     }
 
-    /// A client is gone, or was cut.
+    /// Removes a client that left or was disconnected.
     fn client_left(&mut self, client: ClientId, ctx: &mut Context<Self>) {
         if self.clients.connections.remove(&client).is_none() {
             return;
@@ -113,7 +113,7 @@ impl ResponseSupervisor {
         self.feed(RunEvent::Client { client, event: ClientEvent::Left }, ctx);
     }
 
-    /// An emitter ended. If the client is still there its connection subscribes again.
+    /// Removes an emitter that ended. If the client is still connected it subscribes again.
     pub(super) fn emitter_exited(&mut self, client: ClientId, ctx: &mut Context<Self>) {
         if let Some(connection) = self.clients.connections.get_mut(&client) {
             connection.emitter = None;
@@ -121,7 +121,7 @@ impl ResponseSupervisor {
         self.feed(RunEvent::Client { client, event: ClientEvent::EmitterEnded }, ctx);
     }
 
-    /// Gives the provider's reader the credit back that is due.
+    /// Returns the credit that is due to the provider's reader.
     pub(super) fn give_credit(&mut self) {
         let bytes = self.commits.due_credit();
         self.provider.grant(bytes);
@@ -133,10 +133,10 @@ impl Handler<EmitterFact> for ResponseSupervisor {
 
     fn handle(&mut self, fact: EmitterFact, ctx: &mut Self::Context) {
         match fact {
-            EmitterFact::Finished { reader: client } => {
+            EmitterFact::Finished { client } => {
                 self.feed(RunEvent::Client { client, event: ClientEvent::Served }, ctx);
             }
-            EmitterFact::Stalled { reader: client } => {
+            EmitterFact::Stalled { client } => {
                 tracing::info!("a client that took nothing for too long was cut");
                 self.client_left(client, ctx);
             }

@@ -1,4 +1,4 @@
-//! What others ask of a running response.
+//! The commands of a running response.
 
 use std::sync::Arc;
 
@@ -14,39 +14,39 @@ use crate::refusal::Refusal;
 
 pub(super) type CancelReply = oneshot::Sender<Result<Arc<ResponseOutcome>, Refusal>>;
 
-/// Asks to cancel. Answered once the ending is durable, whichever it is.
+/// Cancels the response. Answered once its ending, whichever it is, is durable.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct CancelRun {
     pub(crate) user: UserId,
-    /// The response is to be deleted after that, which only a stored one can be.
+    /// Whether a response that is not stored is refused, because it is to be deleted afterwards.
     pub(crate) stored_only: bool,
     pub(crate) reply: CancelReply,
 }
 
-/// The node stops: the response must be left to the next process, or end, now.
+/// Stops the response with the node: it is left to the next process, or ends, now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct StopRun;
 
-/// The node is about to stop: a response whose work has not begun is left to the next process.
+/// Announces that the node will stop: a response whose work has not begun is left to the next process.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct LeaveQueue;
 
-/// Another client wants to read.
+/// Adds another client.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct JoinRun {
     pub(crate) user: UserId,
-    /// The client was there before: it may come back to a response that is not stored, too.
+    /// Whether the client was connected before: it may come back even to a response that is not stored.
     pub(crate) returning: bool,
     pub(crate) client: ClientSink,
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
 impl ResponseSupervisor {
-    /// Answers who asked to cancel, by how the response ended.
+    /// Answers all cancel commands by how the response ended.
     pub(super) fn answer_cancels(&mut self) {
         let Some(outcome) = &self.outcome else { return };
         for reply in self.cancels.drain(..) {
@@ -74,7 +74,7 @@ impl Handler<CancelRun> for ResponseSupervisor {
     type Result = ();
 
     fn handle(&mut self, CancelRun { user, stored_only, reply }: CancelRun, ctx: &mut Context<Self>) {
-        // Whoever asked may have hung up; the answer is then for nobody, the effect is the same.
+        // The caller may have left; then nobody gets the answer, and the effect is the same.
         if user != self.plan.user || (stored_only && !self.plan.request.store) {
             let _left = reply.send(Err(Refusal::NotFound));
             return;

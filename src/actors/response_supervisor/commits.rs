@@ -1,4 +1,4 @@
-//! From a fact to what clients see: folded, committed, emitted.
+//! The way of facts to clients: folded, committed, emitted.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
@@ -13,27 +13,28 @@ use crate::domain::{Frame, RecordedFact, ResponseOptions, RunPlan, Transcript};
 use crate::journal::{CodecError, Log};
 use crate::vault::ResponseKey;
 
-/// What of a response is on its way from its fold to the database, and from there to its clients.
+/// The facts and events of a response between its fold, the database and its clients.
 #[derive(Debug)]
 pub(super) struct Commits {
     pub(super) write_buffer: SharedWriteBuffer,
     pub(super) frame_buffer: Rc<RefCell<FrameBuffer>>,
-    /// Where clients find events that have left the frame buffer. None if nobody can come to the response later.
+    /// Where clients find events that have left the frame buffer; none if no client can join the response later.
     pub(super) past: Option<Past>,
-    /// Encoded events that may not be shown yet, with the number of facts that they need.
+    /// Encoded events that may not be emitted yet, each with the number of facts that must be durable first.
     frames: VecDeque<(u64, Frame)>,
-    /// Credits to give back once so many facts are durable.
+    /// Credits to return, each with the number of facts that must be durable first.
     credit: VecDeque<(u64, usize)>,
-    /// Whether events are held back by clients: nothing else keeps what they have not seen.
+    /// Whether slow clients hold back credit: so for a response without a log, because nothing else keeps events that
+    /// they have not got.
     is_held_back: bool,
     facts: u64,
     durable: u64,
-    /// Since when nothing became durable though something should.
+    /// Since when facts have been waiting to become durable.
     waiting_since: Option<Instant>,
 }
 
 impl Commits {
-    /// Of a response that is as far as this transcript, all of which is durable.
+    /// The commits of a response whose facts so far, those of the transcript, are all durable.
     pub(super) fn new(
         settings: &ResponseOptions,
         write_buffer: WriteBuffer,
@@ -56,7 +57,7 @@ impl Commits {
         }
     }
 
-    /// Takes facts in that are to become durable, and the events that they made.
+    /// Takes facts that must become durable, and the events that they produced.
     ///
     /// # Errors
     /// If a fact can't be encoded.
@@ -73,7 +74,7 @@ impl Commits {
         Ok(())
     }
 
-    /// What facts below this number made visible may be shown. True if anything is.
+    /// Publishes the events that need no more facts than those below this number. Returns whether there were any.
     pub(super) fn publish(&mut self, facts: u64) -> bool {
         self.durable = self.durable.max(facts);
         if let Some(past) = &self.past {
@@ -89,12 +90,12 @@ impl Commits {
         published
     }
 
-    /// A read was taken in, and spent that much credit.
+    /// Notes that a read has spent that much credit.
     pub(super) fn spend_credit(&mut self, cost: usize) {
         self.credit.push_back((self.facts, cost));
     }
 
-    /// The credit to give back for what is durable. Without a log slow clients hold it back.
+    /// The credit to return for durable facts. Without a log slow clients hold it back.
     pub(super) fn due_credit(&mut self) -> usize {
         if self.is_held_back && self.frame_buffer.borrow().is_full() {
             return 0;
@@ -107,7 +108,7 @@ impl Commits {
         bytes
     }
 
-    /// For how long nothing became durable though something should have.
+    /// For how long facts have been waiting to become durable.
     pub(super) fn waited(&self) -> Option<Duration> {
         self.waiting_since.map(|since| since.elapsed())
     }

@@ -1,4 +1,4 @@
-//! How a response ended, as its clients are told and as the store keeps it.
+//! The ending of a response, for its clients and for the store.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::domain::{RetryHint, Timestamp, Transcript, UsageEstimates};
 use crate::protocol::{ResponseId, Usage, UserId};
 use crate::store::{EndingRecord, UsageRecord};
 
-/// What this server counted itself.
+/// Tokens that this server counted itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Estimate<'a> {
     /// Tokens of the prompt.
@@ -15,7 +15,7 @@ pub(crate) struct Estimate<'a> {
     pub(crate) output: &'a UsageEstimates,
 }
 
-/// How an ended transcript's response ended.
+/// The outcome of a response whose transcript has ended.
 pub(crate) fn outcome(transcript: &Transcript, hint: RetryHint) -> Option<ResponseOutcome> {
     let (ending, _) = transcript.ended()?;
     Some(ResponseOutcome {
@@ -50,8 +50,8 @@ pub(crate) fn finish_draft(
     Some(EndingDraft { ending, text: transcript.text(), items: transcript.items().to_vec() })
 }
 
-/// One record per turn: what its provider reported, else the estimate; nothing was used by a turn whose
-/// provider never answered.
+/// One usage record per turn: what its provider reported, else the estimate. A turn whose provider never answered
+/// used nothing.
 pub(crate) fn usage_records(
     transcript: &Transcript,
     (response, user, model): (ResponseId, UserId, &str),

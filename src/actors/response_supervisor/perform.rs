@@ -1,4 +1,4 @@
-//! The effects of a run, performed.
+//! Performing the effects of a run.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -20,11 +20,11 @@ use crate::domain::{
 use crate::fault::{self, FaultPoint};
 use crate::refusal::Refusal;
 
-/// What the model is told of a call of a tool that no part of this server runs.
+/// The tool output that the model gets for a call of a tool that this server does not have.
 const UNKNOWN_TOOL: &str = "This server has no tool of that name.";
 
 impl ResponseSupervisor {
-    /// Performs an effect. What it answers at once, if it does, is an event of the run.
+    /// Performs an effect. Returns the event of the run that follows at once, if one does.
     pub(super) fn perform(&mut self, effect: RunEffect, ctx: &mut Context<Self>) -> Option<RunEvent> {
         match effect {
             RunEffect::Record(facts) => self.record(facts, ctx),
@@ -56,7 +56,7 @@ impl ResponseSupervisor {
                 self.cancel_at_provider(target, provider_response_id);
             }
             RunEffect::RunTool(call) => return Some(unknown_tool(&call)),
-            // No tool runs beside the actor: each call is answered at once.
+            // No tool runs in the background: each call is answered at once.
             RunEffect::StopTools => {}
             RunEffect::StartTimer { timer, after } => self.start_timer(timer, after, ctx),
             RunEffect::StopTimer(timer) => self.stop_timer(timer, ctx),
@@ -104,7 +104,7 @@ impl ResponseSupervisor {
 
     fn answer_admission(&mut self, answer: Result<(), Refusal>) {
         if let Some(reply) = self.admission.take() {
-            // Who asked may have left; their connection says so.
+            // The caller may have left; its connection reports that.
             let _left = reply.send(answer);
         }
     }
@@ -130,7 +130,7 @@ impl ResponseSupervisor {
         self.clients.nudge();
     }
 
-    /// Usage that no provider reported is estimated off this thread.
+    /// Estimates usage that no provider reported, off this thread.
     fn estimate_usage(&mut self, turns: Vec<UnreportedTurn>, ctx: &mut Context<Self>) {
         let (node, encoding) = (Arc::clone(&self.node), self.plan.encoding);
         let estimated = async move {
@@ -194,7 +194,7 @@ impl ResponseSupervisor {
             }
             RunNote::TooManyPieces => tracing::warn!(provider, "a provider cut its output into too many pieces"),
             RunNote::AttemptFollows => tracing::info!("another attempt follows"),
-            RunNote::CallRecovered => tracing::info!(provider, "a lost call is listened to again"),
+            RunNote::CallRecovered => tracing::info!(provider, "a lost call is reattached"),
             RunNote::DatabaseAway => tracing::error!("the database is away for longer than the response waits"),
             RunNote::HandedOver => tracing::info!("the response is left to another process"),
         }

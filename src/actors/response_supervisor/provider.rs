@@ -1,4 +1,4 @@
-//! The provider's end of a run: its slot, the breaker's pass, its prompt, and the reader of its stream.
+//! The provider side of a run: its slot, the breaker's pass, its prompt, and the reader of its stream.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,35 +23,36 @@ use crate::domain::{
 use crate::fault::{self, FaultPoint};
 use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, ProviderRequest, Ticket};
 
-/// What a response starts from.
+/// The slot or queue that a response starts from.
 #[derive(Debug)]
 pub(crate) enum AdmissionSlot {
-    /// It waits among the background responses of the node: [`StartQueued`](super::StartQueued) lets it begin.
+    /// It waits in the queue of background responses until [`StartQueued`](super::StartQueued) starts it.
     Background,
     /// It has a slot at its first target, or waits for one.
     Gate(Ticket),
 }
 
-/// What a run holds at its provider.
+/// What a run holds for its provider.
 #[derive(Debug)]
 pub(super) struct ProviderLink {
     /// The slot, or the wait for one, that came with the admission.
     ticket: Option<Ticket>,
-    /// Shared with the reader, so that the slot is free when the provider's socket is closed, and not before.
+    /// The permit, shared with the reader, so that the slot becomes free when the provider's socket is closed, and
+    /// not before.
     permit: Option<Arc<Permit>>,
     waiting: Option<SpawnHandle>,
     pass: Option<Pass>,
-    /// What was asked for, without output; none until it is known.
+    /// The prompt without the response's output; none until it is known.
     base_prompt: Option<Arc<Prompt>>,
     building: Option<SpawnHandle>,
     reader: Option<ActiveReader>,
-    /// Counts the readers.
+    /// How many readers were started.
     readers: u64,
-    /// What dropping the reader means to the provider.
+    /// What happens to the provider's call when the reader is dropped.
     hand_over: HandOver,
 }
 
-/// The reader at work.
+/// The running reader.
 #[derive(Debug)]
 struct ActiveReader {
     number: u64,
@@ -63,9 +64,9 @@ struct ActiveReader {
 /// How a reader begins.
 #[derive(Debug)]
 pub(super) enum ReaderStart {
-    /// It asks the provider.
+    /// It makes a new call.
     Open,
-    /// It listens again to the call of that id.
+    /// It reattaches to the call of that id.
     Reattach(String),
 }
 
@@ -103,7 +104,7 @@ impl ProviderLink {
         self.reader = None;
     }
 
-    /// Closes the provider's socket, and lets its work go on.
+    /// Closes the provider's socket, but lets its call continue.
     pub(super) fn detach_call(&mut self) {
         self.hand_over.arrange();
         self.reader = None;
@@ -115,13 +116,13 @@ impl ResponseSupervisor {
         self.plan.targets.get(target).and_then(|target| self.node.upstreams.get(&target.provider))
     }
 
-    /// The name of the provider that was asked last, for the log.
+    /// The name of the provider that was called last, for the log.
     pub(super) fn provider_name(&self) -> &str {
         let target = self.provider.reader.as_ref().map_or(0, |reader| reader.target);
         self.plan.targets.get(target).map_or("", |target| &target.provider)
     }
 
-    /// Builds the prompt of a turn: what was asked for, and all output so far.
+    /// Builds the prompt of a turn: history, input, and all output so far.
     pub(super) fn build_prompt(&mut self, turn: u16, tools: ToolOffer, ctx: &mut Context<Self>) -> Option<RunEvent> {
         if let Some(base) = &self.provider.base_prompt {
             self.plan.prompt = Arc::new(base.continued(self.run.transcript().items(), tools));
@@ -241,7 +242,7 @@ impl ResponseSupervisor {
         if allowed { RunEvent::RetryAllowed } else { RunEvent::RetryDenied }
     }
 
-    /// Asks the provider, or listens again to a call of its. The attempt's opening is durable by now.
+    /// Calls the provider, or reattaches to one of its calls. The attempt's opening is durable by now.
     pub(super) fn start_reader(
         &mut self,
         attempt: Attempt,
@@ -261,7 +262,7 @@ impl ResponseSupervisor {
                 ReaderStart::Open => provider.open(request),
                 ReaderStart::Reattach(id) => provider.reattach(request, id),
             };
-            // The slot goes with the socket: the stream is dropped first.
+            // The slot is released with the socket: the stream is dropped first.
             let batches = said.inspect(move |_| {
                 let _held = &permit;
             });
@@ -286,7 +287,7 @@ impl ResponseSupervisor {
         }
     }
 
-    /// Cancels a call at its provider, which takes the same words as ending one that is listened to.
+    /// Cancels a call at its provider: reattaches to it and drops the stream at once.
     pub(super) fn cancel_at_provider(&mut self, target: usize, provider_response_id: String) {
         self.provider.hand_over = HandOver::default();
         if let Some(Upstream { provider, .. }) = self.upstream(target) {
@@ -299,7 +300,8 @@ impl ResponseSupervisor {
         RunEvent::ProviderEnded { attempt, failure, jitter }
     }
 
-    /// The target of the reader that reads this attempt. One that was stopped may have sent more before it was.
+    /// The target of the reader of this attempt; none if it was stopped. Messages that a reader sent before it was
+    /// stopped may still arrive.
     fn reading(&self, attempt: Attempt) -> Option<usize> {
         self.provider.reader.as_ref().filter(|reader| reader.attempt == attempt).map(|reader| reader.target)
     }
@@ -314,7 +316,7 @@ impl ResponseSupervisor {
         self.feed(RunEvent::ProviderSaid { attempt, events }, ctx);
         fault::reach(FaultPoint::FactsRecorded);
         self.commits.spend_credit(cost);
-        // What adds no fact is durable already: nothing else would give its credit back.
+        // Events that add no fact need no commit: their credit must be returned here.
         self.give_credit();
     }
 

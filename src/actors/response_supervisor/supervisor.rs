@@ -1,4 +1,4 @@
-//! The actor: what it holds, how it begins, and what its run is told.
+//! The supervisor actor: its state, its start, and the events that it feeds to its run.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -34,7 +34,7 @@ use crate::refusal::Refusal;
 use crate::store::{Conflict, ResponseRow};
 use crate::vault::ResponseKey;
 
-/// All that a supervisor starts from.
+/// Everything that a supervisor starts from.
 #[derive(Debug)]
 pub(crate) struct SupervisorStart {
     pub(crate) node: Arc<Node>,
@@ -49,47 +49,47 @@ pub(crate) struct SupervisorStart {
 /// Where a run comes from.
 #[derive(Debug)]
 pub(crate) enum RunOrigin {
-    /// A client asks for it now.
+    /// A client has requested it now.
     Requested {
-        /// What it starts from.
+        /// The slot or queue that it starts from.
         slot: AdmissionSlot,
         /// The client.
         client: ClientSink,
-        /// Told once the response is durable, or refused.
+        /// Answered once the response is durable, or refused.
         reply: AdmissionReply,
     },
     /// An earlier process left it behind.
     Orphaned(Box<OrphanedRun>),
 }
 
-/// Who asked for a response, and waits for its admission.
+/// The channel to the caller that waits for the admission.
 pub(super) type AdmissionReply = oneshot::Sender<Result<(), Refusal>>;
 
-/// What an earlier process left of a response.
+/// What an earlier process left behind of a response.
 #[derive(Debug)]
 pub(crate) struct OrphanedRun {
     /// The fold of its log.
     pub(crate) transcript: Transcript,
     /// Where the last segment of its log begins.
     pub(crate) last_segment: u64,
-    /// What its providers said, as far as the log has it.
+    /// The facts that its providers reported, as far as the log has them.
     pub(crate) said: Vec<Fact>,
 }
 
-/// How far a supervisor is. Sent to the registry.
+/// What a supervisor reports to the registry.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) enum RunReport {
-    /// It asks nothing more of providers: another background response may begin.
+    /// It makes no more provider calls: another background response may begin.
     BackgroundSlotReleased(ResponseId),
-    /// Its work is done: the ending is durable and nobody reads any more. Sent before the supervisor stops; one
-    /// that ends without it has failed.
+    /// Its work is done: the ending is durable and no client reads any more. Sent before the supervisor stops; a
+    /// supervisor that ends without a report has failed.
     Concluded(ResponseId),
-    /// Its work here is done, and whoever owns the response next goes on with it. Sent before the supervisor stops.
+    /// Its work here is done, and the next owner of the response resumes it. Sent before the supervisor stops.
     HandedOver(ResponseId),
 }
 
-/// A background response may begin. Sent by the registry.
+/// Starts a background response that waits in the queue. Sent by the registry.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct StartQueued;
@@ -97,7 +97,7 @@ pub(crate) struct StartQueued;
 /// Runs one response.
 ///
 /// It turns messages, timers and the endings of its children into events of its [`Run`], which decides, and performs
-/// the effects that the run answers with: facts are folded, committed, emitted, in that order.
+/// the effects that the run returns: facts are folded, committed and emitted, in that order.
 ///
 /// In: messages of its children, [`CancelRun`](super::CancelRun), [`JoinRun`](super::JoinRun).
 /// Out: the replies, [`RunReport`]s. Ends: when the run says so; if it ends in any other way the registry settles the
@@ -116,15 +116,15 @@ pub(crate) struct ResponseSupervisor {
     pub(super) promise: SuccessPromise,
     /// The client that asked for the response, until its events can be emitted.
     first_client: Option<ClientSink>,
-    /// Who waits for the admission.
+    /// The caller that waits for the admission.
     pub(super) admission: Option<AdmissionReply>,
-    /// Who waits for the response to be cancelled.
+    /// The callers that wait for the response to be cancelled.
     pub(super) cancels: Vec<CancelReply>,
     /// How the response ended, once that is durable.
     pub(super) outcome: Option<Arc<ResponseOutcome>>,
 }
 
-/// Which child.
+/// A child of a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SupervisedChild {
     /// The reader of that number.
@@ -179,7 +179,7 @@ impl ResponseSupervisor {
         }
     }
 
-    /// Tells the run what happened, and performs what follows. What an effect answers at once is what happens next.
+    /// Feeds an event to the run and performs its effects. An event that an effect returns at once is fed next.
     pub(super) fn feed(&mut self, event: RunEvent, ctx: &mut Context<Self>) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
@@ -260,7 +260,7 @@ fn row(node: &Node, epoch: i64, plan: &RunPlan) -> ResponseRow {
     }
 }
 
-/// Tells the supervisor of a child's ending, after all that the child had sent.
+/// Reports a child's ending to the supervisor, after all messages that the child had sent.
 pub(super) fn exit_to(ctx: &Context<ResponseSupervisor>, child: SupervisedChild) -> impl FnOnce(Exit) + Send + 'static {
     let supervisor = ctx.address();
     move |exit| supervisor.do_send(ChildExited { child, exit })

@@ -1,4 +1,5 @@
-//! The facts of version 1, in which logs of 0.1.0 are written. Read for ever, written no more: nothing here changes.
+//! The facts of version 1, in which logs of 0.1.0 are written. They must stay readable for ever and are not written
+//! any more: nothing here changes.
 
 use std::collections::BTreeMap;
 

@@ -12,10 +12,10 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::records::{RecordedRequest, Records};
 use super::script::{Script, Step};
 
-/// The models, as a server answers that does not tell them.
+/// The list of models, empty.
 const MODELS: &str = "{\"object\":\"list\",\"data\":[]}";
 
-/// How a script left its connection.
+/// How a script ended its connection.
 enum Ending {
     /// With the end of the body.
     Clean,
@@ -30,7 +30,7 @@ pub(super) async fn serve(socket: TcpStream, records: &Records) -> io::Result<()
     let (mut reads, mut writes) = socket.into_split();
     let Some(request) = request(&mut reads).await? else { return Ok(()) };
     if request.path.ends_with("/models") {
-        // Servers ask so at their start whether it is there. No script is about that.
+        // A server checks at its start by this whether the provider is reachable. It takes no script.
         return play(&Script::status(200, &[], MODELS), &mut writes).await.map(drop);
     }
     let (number, script) = records.take(request);
@@ -45,14 +45,15 @@ pub(super) async fn serve(socket: TcpStream, records: &Records) -> io::Result<()
         let socket = reads.reunite(writes).map_err(io::Error::other)?;
         return socket.set_zero_linger();
     }
-    // Cut or clean, the client learns it from this; who leaves afterwards is noted all the same.
+    // The client sees the end of the body, clean or not, by this; that the client closes its side is noted
+    // afterwards.
     let _left = writes.shutdown().await;
     gone(&mut reads).await;
     records.note_closed(number);
     Ok(())
 }
 
-/// Until the client has closed its side.
+/// Waits until the client has closed its side.
 async fn gone(reads: &mut OwnedReadHalf) {
     let mut ignored = [0; 256];
     while matches!(reads.read(&mut ignored).await, Ok(bytes) if bytes > 0) {}
@@ -139,5 +140,5 @@ async fn chunk(bytes: &Bytes, bytewise: bool, writes: &mut OwnedWriteHalf) -> io
     Ok(())
 }
 
-/// How long the server's thread waits before it accepts again after an error of the system's.
+/// How long the server's thread waits before it accepts again after an error of the operating system.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

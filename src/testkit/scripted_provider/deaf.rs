@@ -12,7 +12,7 @@ const QUEUE_IS_FULL: Duration = Duration::from_millis(200);
 /// A base URL whose port refuses connections.
 ///
 /// # Panics
-/// Where there is no free port.
+/// If there is no free port.
 #[must_use]
 pub fn refused_base_url() -> String {
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -31,7 +31,7 @@ impl DeafServer {
     /// Starts it and fills its queue.
     ///
     /// # Panics
-    /// Where there is no free port.
+    /// If there is no free port.
     pub async fn start() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");

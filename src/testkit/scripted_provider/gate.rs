@@ -1,4 +1,4 @@
-//! A place in a script where the provider waits for the test, and the test for the provider.
+//! A point in a script where the provider waits for the test, and the test for the provider.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ impl Gate {
         Self { reached: Arc::new(watch::Sender::new(false)), open: Arc::new(watch::Sender::new(false)) }
     }
 
-    /// Waits until a script has come to it.
+    /// Waits until a script has reached the gate.
     pub async fn reached(&self) {
         wait(&self.reached).await;
     }
@@ -28,7 +28,7 @@ impl Gate {
         self.open.send_replace(true);
     }
 
-    /// What the script does.
+    /// Reports that the script has reached the gate, and waits until it is open.
     pub(super) async fn pass(&self) {
         self.reached.send_replace(true);
         wait(&self.open).await;

@@ -1,4 +1,4 @@
-//! A provider of the real world in small: a Chat Completions server on a real socket, that does as it is told.
+//! A scripted provider: a Chat Completions server on a real socket that plays the scripts of a test.
 
 mod connection;
 mod deaf;

@@ -1,4 +1,4 @@
-//! What a scripted provider saw, for tests to wait for and to look at.
+//! The requests that a scripted provider received, for tests to wait for and to check.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,7 +15,7 @@ pub struct RecordedRequest {
     pub method: String,
     /// The path, with its query.
     pub path: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body; null where it was no JSON.
     pub body: Value,
@@ -42,7 +42,7 @@ impl Records {
         self.scripts.lock().entry(model.to_owned()).or_default().push_back(script);
     }
 
-    /// Notes a request; gives back its number, from 1, and what to do.
+    /// Records a request; returns its number, from 1, and the script to play.
     pub(super) fn take(&self, request: RecordedRequest) -> (usize, Script) {
         let model = request.body["model"].as_str().unwrap_or_default().to_owned();
         let mut number = 0;
@@ -53,7 +53,7 @@ impl Records {
         (number, self.script(&model))
     }
 
-    /// The next script of that model; the last one stays.
+    /// The next script of that model; the last one is used again and again.
     fn script(&self, model: &str) -> Script {
         let mut scripts = self.scripts.lock();
         let queue = scripts.get_mut(model);

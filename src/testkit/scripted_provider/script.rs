@@ -1,4 +1,4 @@
-//! What a provider does with one request, step by step.
+//! The script of one answer, step by step.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ pub struct Script {
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// A whole answer that is no stream.
+    /// A whole answer that is not streamed.
     Document { status: u16, headers: Vec<(String, String)>, body: String },
     /// Headers of a streamed answer.
     Head { status: u16, headers: Vec<(String, String)> },
     /// A chunk of the streamed body.
     Chunk(Bytes),
-    /// Bytes on the socket, past all HTTP.
+    /// Bytes on the socket, in place of HTTP.
     Socket(Bytes),
     /// Wait for the test.
     Pause(Gate),
     /// Wait this long.
     Rest(Duration),
-    /// Nothing more, ever.
+    /// Send nothing more and keep the connection.
     Stall,
     /// The end of the connection without the end of the body.
     Cut,
@@ -44,13 +44,13 @@ impl Script {
         Self::default()
     }
 
-    /// A whole good answer in these pieces, with usage and end mark.
+    /// A whole successful answer in these pieces, with usage and end mark.
     #[must_use]
     pub fn answer<'a>(pieces: impl IntoIterator<Item = &'a str>) -> Self {
         pieces.into_iter().fold(Self::new(), Self::text).finish("stop").usage(10, 5).done()
     }
 
-    /// A whole answer of that status that is no stream.
+    /// A whole answer of that status that is not streamed.
     #[must_use]
     pub fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
         Self::new().step(Step::Document { status, headers: owned(headers), body: body.to_owned() })
@@ -62,7 +62,7 @@ impl Script {
         Self::status(200, &[("content-type", "text/html")], "<!doctype html><title>Welcome to nginx!</title>")
     }
 
-    /// Status and headers of a streamed answer, where the usual ones will not do.
+    /// Status and headers of a streamed answer, in place of the usual ones.
     #[must_use]
     pub fn headers(self, status: u16, headers: &[(&str, &str)]) -> Self {
         self.step(Step::Head { status, headers: owned(headers) })
@@ -74,13 +74,13 @@ impl Script {
         self.delta(json!({ "content": text }))
     }
 
-    /// A piece of thought.
+    /// A piece of reasoning.
     #[must_use]
     pub fn reasoning(self, text: &str) -> Self {
         self.delta(json!({ "reasoning_content": text }))
     }
 
-    /// Words of a refusal.
+    /// A piece of a refusal.
     #[must_use]
     pub fn refusal(self, text: &str) -> Self {
         self.delta(json!({ "refusal": text }))
@@ -92,7 +92,7 @@ impl Script {
         self.chunk(json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }], "usage": null }))
     }
 
-    /// The reason to finish.
+    /// The finish reason.
     #[must_use]
     pub fn finish(self, reason: &str) -> Self {
         self.chunk(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }], "usage": null }))
@@ -152,7 +152,7 @@ impl Script {
         self.step(Step::Rest(pause))
     }
 
-    /// Says nothing more and keeps the connection.
+    /// Sends nothing more and keeps the connection.
     #[must_use]
     pub fn stall(self) -> Self {
         self.step(Step::Stall)

@@ -24,7 +24,7 @@ impl ScriptedProvider {
     /// Starts it on a free port.
     ///
     /// # Panics
-    /// Where there is no port or no thread to be had.
+    /// If no port or no thread is available.
     #[must_use]
     pub fn start() -> Self {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -45,7 +45,7 @@ impl ScriptedProvider {
     }
 
     /// Adds a script for requests of that model, `""` for those that name none. Each request takes one; the last one
-    /// stays for all that follow.
+    /// serves all that follow.
     pub fn script(&self, model: &str, script: Script) {
         self.records.add_script(model, script);
     }
@@ -98,7 +98,7 @@ async fn accept(listener: &TcpListener, records: &Arc<Records>) {
         };
         let records = Arc::clone(records);
         tokio::spawn(async move {
-            // A connection that breaks is what some scripts are for.
+            // Some scripts break the connection on purpose.
             let _broken = serve(socket, &records).await;
         });
     }

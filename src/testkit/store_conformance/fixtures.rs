@@ -30,7 +30,7 @@ pub(super) struct NamedNode {
 }
 
 impl NamedNode {
-    /// Its claim of a response from the owner of that epoch.
+    /// The node's claim of a response from the owner of that epoch.
     pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> JournalEntry {
         JournalEntry::Claim(ClaimRecord { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
     }

@@ -1,5 +1,5 @@
-//! Idempotency keys: claimed with an admission or not at all, given back with an ending, forgotten when nobody can use
-//! them.
+//! Idempotency keys: claimed with an admission or not at all, released with an ending, deleted when they are old and
+//! their response can't be read.
 
 use crate::domain::{Idempotency, Timestamp};
 use crate::protocol::{ResponseId, UserId};

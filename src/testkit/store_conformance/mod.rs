@@ -1,4 +1,4 @@
-//! What every store has to do, as a suite that any store can be put through: a part for each noun.
+//! A conformance suite that every store must pass, with a part for each noun.
 
 #![expect(clippy::panic, clippy::unwrap_used, clippy::print_stdout, reason = "it is a test, for any test harness")]
 

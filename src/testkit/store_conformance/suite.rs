@@ -38,8 +38,8 @@ const PARTS: &[&[Case]] = &[
     accounts::CASES,
 ];
 
-/// Puts a store through every case, prints how many there were and returns their number. The cases use ids of
-/// their own, so that the store need not be empty; its tables must exist.
+/// Runs every case against a store, prints how many there were and returns their number. The cases use ids of their
+/// own, so the store need not be empty; its tables must exist.
 ///
 /// # Panics
 /// With the name of the first case that the store fails.

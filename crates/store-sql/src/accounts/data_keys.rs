@@ -39,7 +39,7 @@ pub(super) async fn all(db: &DatabaseConnection) -> Result<Vec<(UserId, WrappedK
     Ok(rows.into_iter().map(with_user).collect::<Result<_, Error>>()?)
 }
 
-/// False if the user's data key is not `old` any more.
+/// Replaces a user's data key. False if it is not `old` any more.
 pub(super) async fn replace(
     db: &DatabaseConnection,
     user: UserId,

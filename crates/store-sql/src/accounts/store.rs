@@ -1,4 +1,4 @@
-//! What the port asks for.
+//! The accounts part of the port.
 
 use async_trait::async_trait;
 

@@ -17,7 +17,7 @@ use antiphon_domain::Timestamp;
 use antiphon_protocol::UserId;
 use antiphon_store::{Error, UserRecord, WrappedKey};
 
-/// False if another user has the name.
+/// Inserts a user with its data key. Inserts a user with its data key. Inserts a user with its data key. False if another user has the name.
 pub(super) async fn create(pools: &Pools, user: UserRecord, data_key: WrappedKey) -> Result<bool, SqlError> {
     let transaction = pools.begin().await?;
     let row = user::ActiveModel {
@@ -39,7 +39,7 @@ pub(super) async fn create(pools: &Pools, user: UserRecord, data_key: WrappedKey
 pub(super) async fn all(db: &DatabaseConnection) -> Result<Vec<UserRecord>, SqlError> {
     let rows = user::Entity::find().all(db).await?;
     let mut users = rows.into_iter().map(record).collect::<Result<Vec<UserRecord>, Error>>()?;
-    // Not by the database: its order of texts depends on its locale.
+    // Sorted here, because the database's order of texts depends on its locale.
     users.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(users)
 }
@@ -49,7 +49,7 @@ pub(super) async fn by_name(db: &DatabaseConnection, name: String) -> Result<Opt
     Ok(row.map(record).transpose()?)
 }
 
-/// The user's data key and API keys go with the row.
+/// Deletes a user. The user's data key and API keys are deleted with the row.
 pub(super) async fn delete(pools: &Pools, user: UserId) -> Result<bool, SqlError> {
     let transaction = pools.begin().await?;
     let deleted = user::Entity::delete_by_id(user_key(user)).exec(&transaction).await?;

@@ -25,7 +25,7 @@ pub(crate) async fn admit(
     Ok(written)
 }
 
-/// Whether all of it was written, and what was in the way.
+/// Writes all parts of an admission, or says which conflict kept it from that.
 async fn write(savepoint: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<CommitOutcome, SqlError> {
     const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
     let nothing = || OnConflict::new().do_nothing().to_owned();

@@ -20,8 +20,8 @@ const MAX_ROWS: usize = 1024;
 
 const HEAD: &str = "WITH wanted(response, epoch, after_fact, first_fact, fact_count, bytes) AS (VALUES ";
 
-/// The rows whose owner and position are right. Where writers run side by side, they lock the response: an owner
-/// who is being replaced either comes before the claim or not at all.
+/// The rows whose owner and position are right. Where several writers run at once they lock the response: an owner
+/// that is being replaced writes either before the claim or not at all.
 const ALLOWED: &str = "), allowed AS (
     SELECT w.response, w.after_fact, w.first_fact, w.fact_count, w.bytes
     FROM wanted w JOIN responses r ON r.uuid = w.response AND r.epoch = w.epoch
@@ -61,7 +61,7 @@ pub(crate) async fn append(
     Ok(outcomes)
 }
 
-/// Writes what can be written and says for which responses.
+/// Writes the segments that can be written and returns the responses that they belong to.
 async fn insert(
     transaction: &DatabaseTransaction,
     appends: &[Numbered<&AppendRecord>],
@@ -122,7 +122,7 @@ fn sql(backend: DbBackend, rows: usize) -> String {
     sql
 }
 
-/// A response that waited begins. Once it has begun, or ended, this changes nothing.
+/// Marks a response that waited as begun. Once it has begun, or ended, this changes nothing.
 async fn begin(transaction: &DatabaseTransaction, append: &AppendRecord) -> Result<(), SqlError> {
     let sql = "UPDATE responses SET status = 'in_progress' WHERE uuid = $1 AND epoch = $2 AND status = 'queued'";
     let values = [response_key(append.segment.response).into(), append.epoch.into()];

@@ -22,13 +22,13 @@ pub(crate) async fn claim(transaction: &DatabaseTransaction, claim: &ClaimRecord
         return Ok(CommitOutcome::Committed);
     }
     Ok(CommitOutcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
-        // Nothing but the owner, or a lease, could have stood in the way.
+        // Only the owner or a lease can be in conflict.
         Conflict::Position | Conflict::KeyTaken | Conflict::Owner => Conflict::Owner,
         conflict @ (Conflict::Missing | Conflict::Ended) => conflict,
     }))
 }
 
-/// The new owner has a lease, and the old one is the same node or has none.
+/// The statement. Its conditions: the new owner has a lease, and the old one is the same node or has none.
 fn sql(backend: DbBackend) -> String {
     format!(
         "

@@ -1,4 +1,4 @@
-//! Deleting responses. Their items and segments go with the row.
+//! Deleting responses. Their items and segments are deleted with the row.
 
 use antiphon_entities::response;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -12,7 +12,7 @@ use antiphon_fault_points::{FaultPoint, reach};
 use antiphon_protocol::{ResponseId, UserId};
 use antiphon_store::CommitOutcome;
 
-/// Deletes a response. Its idempotency key stays, for a while.
+/// Deletes a response. Its idempotency key stays until it expires.
 pub(crate) async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<CommitOutcome, SqlError> {
     idempotency_keys::keep_no_longer(transaction, id).await?;
     response::Entity::delete_by_id(response_key(id)).exec(transaction).await?;

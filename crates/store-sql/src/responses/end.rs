@@ -33,7 +33,7 @@ pub(crate) async fn end(transaction: &DatabaseTransaction, ending: &EndingRecord
     explain(transaction, ending).await
 }
 
-/// Whether all of it was written.
+/// Writes all parts of an ending. False if one of them is in conflict.
 async fn write(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, SqlError> {
     if !set_status(savepoint, ending).await? {
         return Ok(false);
@@ -58,7 +58,7 @@ async fn write(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result
     Ok(true)
 }
 
-/// Compares and sets: only the owner's live response ends.
+/// Sets the terminal status by compare-and-set: only a response that has not ended and has this owner ends.
 async fn set_status(savepoint: &DatabaseTransaction, ending: &EndingRecord) -> Result<bool, SqlError> {
     let ended = response::ActiveModel {
         status: Set(ending.status.as_str().to_owned()),

@@ -75,8 +75,8 @@ fn new_item(item: &StoredItem) -> item::ActiveModel {
     }
 }
 
-/// Inserts items; returns whether none was there before. In chunks, because databases bound the values of one
-/// statement.
+/// Inserts items; returns whether none was there before. It does so in chunks, because databases limit the number of
+/// values of one statement.
 pub(super) async fn insert(savepoint: &DatabaseTransaction, items: &[StoredItem]) -> Result<bool, SqlError> {
     const CHUNK: usize = 1_000;
     for chunk in items.chunks(CHUNK) {

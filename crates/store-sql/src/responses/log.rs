@@ -40,7 +40,7 @@ pub(super) async fn segments(
     from: u64,
     limit: u32,
 ) -> Result<Vec<Segment>, SqlError> {
-    // The primary key leads to the last segment that begins at or before the fact; it may end before it.
+    // The last segment that begins at or before the fact, by the primary key; it may end before the fact.
     let holder = segment::Entity::find()
         .select_only()
         .column_as(Expr::col(segment::Column::FirstFact).max(), "first_fact")
@@ -59,7 +59,7 @@ pub(super) async fn segments(
     Ok(rows.into_iter().map(segment).collect::<Result<_, Error>>()?)
 }
 
-/// Whether the log has that very segment.
+/// Whether the log has exactly that segment.
 pub(super) async fn has(transaction: &DatabaseTransaction, wanted: &Segment) -> Result<bool, SqlError> {
     let key = (response_key(wanted.response), bigint(wanted.first));
     let row = segment::Entity::find_by_id(key).one(transaction).await?;

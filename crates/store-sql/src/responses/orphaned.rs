@@ -6,7 +6,8 @@ use super::rows::{PLAIN_COLUMNS, select};
 use crate::{error::SqlError, nodes};
 use antiphon_store::ResponseRow;
 
-/// The two parts each use the partial index of what has not ended, which wants the statuses spelled out.
+/// Reads them. The two parts of the statement each use the partial index of responses that have not ended, which
+/// needs the statuses spelled out.
 pub(super) async fn orphaned(
     db: &DatabaseConnection,
     node: String,

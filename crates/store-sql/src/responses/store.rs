@@ -1,4 +1,4 @@
-//! The reads that the port asks for.
+//! The reads of the port.
 
 use async_trait::async_trait;
 

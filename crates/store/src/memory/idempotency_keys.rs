@@ -41,7 +41,7 @@ impl IdempotencyKeyTable {
         self.0.retain(|(owner, _), _| *owner != user);
     }
 
-    /// Forgets the keys that were claimed before that time by responses that can't be read.
+    /// Deletes the keys that were claimed before that time by responses that can't be read.
     fn forget(&mut self, before: Timestamp, is_readable: impl Fn(ResponseId) -> bool) -> usize {
         let all = self.0.len();
         self.0.retain(|_, record| record.created_at >= before || is_readable(record.response));

@@ -1,4 +1,4 @@
-//! A store in memory, for tests and for embedders who need nothing kept: a table for each noun.
+//! A store in memory, for tests and for embedders that keep nothing: a table for each noun.
 
 mod accounts;
 mod group_commit;

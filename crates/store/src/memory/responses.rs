@@ -64,7 +64,7 @@ impl StoredResponse {
         }
     }
 
-    /// Whether its log has that very segment.
+    /// Whether its log has exactly that segment.
     pub(super) fn has(&self, segment: &Segment) -> bool {
         self.log.get(&segment.first) == Some(segment)
     }
@@ -75,7 +75,7 @@ impl StoredResponse {
         follows && !self.log.contains_key(&segment.first)
     }
 
-    /// Whether it has not ended and belongs to that epoch.
+    /// Whether the response has not ended and belongs to that epoch.
     pub(super) fn is_owned_by(&self, epoch: i64) -> bool {
         !self.row.status.is_terminal() && self.row.epoch == epoch
     }

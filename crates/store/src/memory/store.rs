@@ -14,7 +14,7 @@ use antiphon_clock::{Clock, SystemClock};
 use antiphon_domain::Timestamp;
 use antiphon_protocol::ResponseId;
 
-/// A store with the semantics of the databases that loses everything with the process.
+/// A store that behaves like the databases, but loses everything when the process ends.
 pub struct MemoryStore {
     tables: Mutex<MemoryTables>,
     clock: Arc<dyn Clock>,

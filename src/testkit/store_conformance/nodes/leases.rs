@@ -20,7 +20,7 @@ cases! {
     orphaned_are_the_responses_of_nodes_without_a_lease_too,
 }
 
-/// No lease.
+/// The length of a lease that ends at once.
 const OVER: Duration = Duration::ZERO;
 
 async fn a_response_is_claimed_from_a_node_without_a_lease_only(subject: StoreUnderTest<'_>) {
@@ -72,7 +72,7 @@ async fn a_response_that_was_claimed_stays_with_its_new_owner(subject: StoreUnde
     assert_eq!(subject.commit(one.claim(id, owner.epoch)).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(two.claim(id, owner.epoch)).await, OWNER);
     assert_eq!(subject.commit(two.claim(id, one.epoch)).await, OWNER);
-    // The answer to its first claim may have been lost, and its lease be over since.
+    // The answer to its first claim may have been lost, and its lease may have ended since.
     assert!(subject.store.nodes.renew_lease(&one.name, one.epoch, OVER).await.unwrap());
     assert_eq!(subject.commit(one.claim(id, owner.epoch)).await, CommitOutcome::Committed);
     assert_eq!(subject.commit(two.claim(id, one.epoch)).await, CommitOutcome::Committed);
