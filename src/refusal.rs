@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::domain::Violation;
+use crate::domain::{Incoherent, Violation};
 use crate::journal::LogError;
 use crate::protocol::{ResponseId, Status};
 use crate::provider::GateRefusal;
@@ -93,6 +93,21 @@ impl Refusal {
     }
 }
 
+impl From<GateRefusal> for Refusal {
+    fn from(refusal: GateRefusal) -> Self {
+        match refusal {
+            GateRefusal::QueueFull => Self::QueueFull,
+            GateRefusal::KeyBusy => Self::KeyBusy,
+        }
+    }
+}
+
+impl From<Incoherent> for Refusal {
+    fn from(incoherent: Incoherent) -> Self {
+        Violation::from(incoherent).into()
+    }
+}
+
 impl From<PromptError> for Refusal {
     fn from(error: PromptError) -> Self {
         match error {
@@ -101,15 +116,6 @@ impl From<PromptError> for Refusal {
                 tracing::error!("a prompt's tokens could not be counted");
                 Self::Internal
             }
-        }
-    }
-}
-
-impl From<GateRefusal> for Refusal {
-    fn from(refusal: GateRefusal) -> Self {
-        match refusal {
-            GateRefusal::QueueFull => Self::QueueFull,
-            GateRefusal::KeyBusy => Self::KeyBusy,
         }
     }
 }

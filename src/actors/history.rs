@@ -15,30 +15,9 @@ pub(crate) struct History {
     pub(crate) complete: bool,
 }
 
-/// Why a history could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HistoryError {
-    /// The response, or one of its ancestors, does not exist for this user or is not stored.
-    #[error("there is no such response")]
-    NotFound,
-    /// The response has not ended.
-    #[error("the response has not ended")]
-    StillRunning,
-    /// The history could not be read.
-    #[error(transparent)]
-    Read(Refusal),
-}
-
-impl<E: Into<Refusal>> From<E> for HistoryError {
-    fn from(error: E) -> Self {
-        let refusal = error.into();
-        if refusal == Refusal::NotFound { Self::NotFound } else { Self::Read(refusal) }
-    }
-}
-
 /// The items of a stored response of that user and its ancestors: the newest ones, as many as the node's limits let a
 /// request load.
-pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, HistoryError> {
+pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, Refusal> {
     let most = node.limits.history_items;
     // Every response has input, so a chain of `most` responses has at least `most` items.
     let rows = node.store.responses.chain(last, u32::try_from(most).unwrap_or(u32::MAX)).await?;
@@ -60,16 +39,16 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
     Ok(History { items: newest.items, complete })
 }
 
-fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), HistoryError> {
-    let Some(last) = rows.first() else { return Err(HistoryError::NotFound) };
+fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), Refusal> {
+    let Some(last) = rows.first() else { return Err(Refusal::NotFound) };
     if rows.iter().any(|row| row.user != user || !row.stored) {
-        return Err(HistoryError::NotFound);
+        return Err(Refusal::NotFound);
     }
     let cut_short = rows.len() < most && rows.last().is_some_and(|oldest| oldest.previous.is_some());
     if cut_short {
-        return Err(HistoryError::NotFound);
+        return Err(Refusal::NotFound);
     }
-    if last.status.is_terminal() { Ok(()) } else { Err(HistoryError::StillRunning) }
+    if last.status.is_terminal() { Ok(()) } else { Err(Refusal::StillRunning(last.id)) }
 }
 
 /// Items, newest first.
@@ -80,13 +59,7 @@ struct NewestItems {
 
 impl NewestItems {
     /// Appends the newest items of one side of a response. True if some had no room.
-    async fn read(
-        &mut self,
-        node: &Node,
-        key: &UserKey,
-        row: &ResponseRow,
-        side: ItemSide,
-    ) -> Result<bool, HistoryError> {
+    async fn read(&mut self, node: &Node, key: &UserKey, row: &ResponseRow, side: ItemSide) -> Result<bool, Refusal> {
         let room = self.most - self.items.len();
         let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
         let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };

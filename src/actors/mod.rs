@@ -25,7 +25,7 @@ pub use antiphon_supervision as supervision;
 pub use client_emitter::Emission;
 pub(crate) use client_stream::client_channel;
 pub use client_stream::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
-pub(crate) use history::{History, HistoryError, history, open_item};
+pub(crate) use history::{History, history, open_item};
 pub use journal_writer::{Journal, JournalStats, Written};
 pub use label::{ActorRole, Label};
 pub(crate) use lease::{Heartbeat, NodeOwnership};

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{HistoryError, Node, history, open_item};
+use super::{Node, history, open_item};
 use crate::domain::{Cause, Model, PromptParts, RunPlan};
 use crate::protocol::{Item, ResponseId};
 use crate::refusal::Refusal;
@@ -55,9 +55,9 @@ pub(crate) async fn rebuild_plan(node: Arc<Node>, mut plan: RunPlan) -> Result<R
     let (history, input) = loop {
         match read(&node, &plan).await {
             Ok(read) => break read,
-            Err(HistoryError::Read(Refusal::DatabaseUnavailable)) => tokio::time::sleep(PAUSE).await,
-            Err(HistoryError::NotFound | HistoryError::StillRunning) => return Err(Cause::HistoryUnavailable),
-            Err(HistoryError::Read(_)) => return Err(Cause::InternalError),
+            Err(Refusal::DatabaseUnavailable) => tokio::time::sleep(PAUSE).await,
+            Err(Refusal::NotFound | Refusal::StillRunning(_)) => return Err(Cause::HistoryUnavailable),
+            Err(_) => return Err(Cause::InternalError),
         }
     };
     let accepted_tokens = plan.prompt_tokens;
@@ -76,13 +76,13 @@ pub(crate) async fn rebuild_plan(node: Arc<Node>, mut plan: RunPlan) -> Result<R
 }
 
 /// The history and the input of an accepted response.
-async fn read(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), HistoryError> {
+async fn read(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), Refusal> {
     let history = match plan.request.previous_response_id {
         Some(previous) => history(node, plan.user, previous).await?.items,
         None => Vec::new(),
     };
-    let key = node.vault.user_key(plan.user).await.map_err(Refusal::from)?.response_key(plan.id);
-    let input = input(node, &key, plan.id).await.map_err(HistoryError::Read)?;
+    let key = node.vault.user_key(plan.user).await?.response_key(plan.id);
+    let input = input(node, &key, plan.id).await?;
     Ok((history, input))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actors::{Conversation, History, HistoryError, Node, history, plan_prompt};
+use crate::actors::{Conversation, History, Node, history, plan_prompt};
 use crate::domain::{
     DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
     ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
@@ -68,7 +68,7 @@ impl Admission {
         let model = models.get(&request.model).ok_or_else(|| Violation::unknown_model(&request.model))?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
         let history = self.history(user, &request).await?;
-        check_calls(&history, &input).map_err(Violation::from)?;
+        check_calls(&history, &input)?;
         let mut plan = RunPlan {
             id,
             user,
@@ -103,7 +103,7 @@ impl Admission {
     async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
         let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
         let History { items, complete } =
-            history(&self.node, user, previous).await.map_err(|error| history_refusal(error, previous))?;
+            history(&self.node, user, previous).await.map_err(|refusal| without_history(refusal, previous))?;
         match request.truncation {
             Truncation::Disabled if !complete => {
                 Err(Violation::history_too_long(self.node.limits.history_items).into())
@@ -113,12 +113,9 @@ impl Admission {
     }
 }
 
-fn history_refusal(error: HistoryError, previous: ResponseId) -> Refusal {
-    match error {
-        HistoryError::NotFound => Violation::previous_not_found(previous).into(),
-        HistoryError::StillRunning => Refusal::StillRunning(previous),
-        HistoryError::Read(refusal) => refusal,
-    }
+/// Why a request can't go on from a response. One that is not there is the request's fault.
+fn without_history(refusal: Refusal, previous: ResponseId) -> Refusal {
+    if refusal == Refusal::NotFound { Violation::previous_not_found(previous).into() } else { refusal }
 }
 
 fn output_tokens(asked: Option<u32>, model: &Model) -> Result<u32, Violation> {
