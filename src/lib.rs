@@ -12,7 +12,7 @@
 //!  ResponseRegistry     one per node: lists what runs, settles what lost its supervisor
 //!      |
 //!      v
-//!  ResponseSupervisor   one per response: owns its Transcript and alone decides its ending
+//!  ResponseSupervisor   one per response: owns its Run, which alone decides its ending
 //!      |
 //!      +--> ProviderReader           provider --> facts, as long as it has credit
 //!      +--> PersistenceAccumulator   facts --> encrypted segments --> JournalWriter --> Store

@@ -17,8 +17,8 @@ pub struct DrainReport {
     /// How many responses still ran or were still read when the patience was over. They were ended as interrupted, or
     /// left to the next process where that can resume them.
     pub unfinished: usize,
-    /// Whether nothing ran and nobody read any more in the end. What did is settled by the node that has the database
-    /// next.
+    /// Whether it is known that nothing ran and nobody read any more in the end. What did is settled by the node that has
+    /// the database next.
     pub is_complete: bool,
     /// Whether the node's lease was given up. If not, other nodes wait until it has run out.
     pub is_lease_released: bool,
@@ -30,10 +30,11 @@ impl Antiphon {
     /// the node's lease is given up: other nodes on its database settle at once what could not be ended here.
     pub async fn drain(&self, patience: Duration) -> DrainReport {
         self.begin_draining();
-        let (mut unfinished, mut is_complete) = (0, true);
-        if timeout(patience, self.drained(false, &mut 0)).await.is_err() {
+        let mut unfinished = 0;
+        let mut is_complete = timeout(patience, self.drained(false, &mut 0)).await.unwrap_or(false);
+        if !is_complete {
             // Who still reads after that can read the rest from the database.
-            is_complete = timeout(LAST_READS, self.drained(true, &mut unfinished)).await.is_ok();
+            is_complete = timeout(LAST_READS, self.drained(true, &mut unfinished)).await.unwrap_or(false);
         }
         let released = timeout(LAST_READS, self.heartbeat().give_up()).await;
         if released.is_err() {
@@ -42,12 +43,12 @@ impl Antiphon {
         DrainReport { unfinished, is_complete, is_lease_released: released.unwrap_or(false) }
     }
 
-    /// Waits until nothing runs; with `now` the registry ends what does. Tells at once how many ran.
-    async fn drained(&self, now: bool, running: &mut usize) {
+    /// Waits until nothing runs; with `now` the registry ends what does. Tells at once how many ran. Returns whether the
+    /// registry confirmed the end: without its answer, what ran is settled by its successor.
+    async fn drained(&self, now: bool, running: &mut usize) -> bool {
         let (reply, none_runs) = oneshot::channel();
-        let Ok(registry) = self.registry().await else { return };
-        // Without an answer the registry is gone, and what ran is settled by its successor.
+        let Ok(registry) = self.registry().await else { return false };
         *running = registry.send(Drain { now, reply }).await.unwrap_or(0);
-        let _gone = none_runs.await;
+        none_runs.await.is_ok()
     }
 }

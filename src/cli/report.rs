@@ -77,8 +77,8 @@ fn for_configuration(error: &InvalidConfig) -> String {
     }
 }
 
-fn for_startup(obstacle: &StartupError) -> String {
-    match obstacle {
+fn for_startup(error: &StartupError) -> String {
+    match error {
         StartupError::AddressInUse(address) => format!(
             "stop the other program (`ss -ltnp 'sport = :{}'` shows it), or serve elsewhere: \
              antiphon serve --listen {}",

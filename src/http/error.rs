@@ -1,4 +1,4 @@
-//! Errors as clients see them. With `refusals`, the one place that knows their status codes.
+//! Errors as clients see them. With `error_code` and `refusals`, the one place that knows their status codes.
 
 use std::{fmt, time::Duration};
 

@@ -1,6 +1,6 @@
 //! The HTTP API: from the socket to the actors' handle and back.
 //!
-//! One endpoint a file under `endpoints`. `error` and `refusals` alone know the status codes of errors. Imports everything
+//! One endpoint a file under `endpoints`. `error`, `error_code` and `refusals` alone know the status codes of errors. Imports everything
 //! but adapters; nothing imports it but `main`, embedders and tests.
 
 mod authentication;

@@ -68,7 +68,8 @@ pub struct HttpOptions {
     /// 60 s of silence for a lost connection, and the page at `/` 45 s.
     #[serde(with = "duration")]
     pub keep_alive: Duration,
-    /// How long a client may read nothing of what is there for it before it is cut. It can come back.
+    /// How long a client may read nothing of what is there for it before it is cut. It can come back. In a configuration
+    /// only: who builds a node in code sets [`ResponseOptions::client_stall_timeout`](crate::domain::ResponseOptions).
     #[serde(with = "duration")]
     pub client_stall_timeout: Duration,
     /// The most bytes of a request's body.

@@ -74,11 +74,11 @@ pub(super) async fn ending(
         }
         let resumed = state.antiphon.resume(user, stream.id, DeliveryMode::Ending).await;
         stream = resumed.map_err(|refusal| {
-            tracing::error!(response.id = %stream.id, error = %refusal, "http.reader.lost");
+            tracing::error!(response.id = %stream.id, error = %refusal, "a client lost its stream and could not have another");
             if refusal == Refusal::NotFound { ApiError::internal() } else { refusal.into() }
         })?;
     }
-    tracing::error!(response.id = %stream.id, "http.readers.keep_failing");
+    tracing::error!(response.id = %stream.id, "the streams of a client keep failing");
     Err(ApiError::internal())
 }
 

@@ -67,7 +67,7 @@ impl Vault {
         Ok(report)
     }
 
-    /// Wraps one data key anew. Wraps one data key anew. Wraps one data key anew. False if another process was faster or the user was deleted.
+    /// Wraps one data key anew. False if another process was faster or the user was deleted.
     async fn rewrap(&self, user: UserId, old: &WrappedKey) -> Result<bool, Error> {
         let secret = self.unwrap_key(user, old).await?;
         let new = self.wrap_key(user, &secret)?;

@@ -116,7 +116,7 @@ pub enum ProviderEvent {
         fields: Extra,
     },
     /// The tokens that the attempt has used so far. A later report replaces it.
-    Usage(Usage),
+    Usage(#[serde(with = "json_text")] Usage),
     /// The provider reported that it is finished. Usage may still follow.
     Finished(FinishReason),
 }

@@ -1,7 +1,7 @@
 //! The port to model providers, and its adapters.
 //!
 //! A provider is asked once per attempt and answers with a stream of events. It knows nothing of responses, logs or
-//! clients. Imports `protocol` and `domain` only.
+//! clients.
 
 mod anthropic;
 mod chat_completions;
@@ -31,8 +31,8 @@ pub use hand_over::HandOver;
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use request::ProviderRequest;
-// What the options hold a key in.
 pub use responses::Responses;
+// What the options hold a key in.
 pub use secrecy::SecretString;
 pub use upstream_control::{
     BreakerOpen, JitterSource, Pass, UpstreamControl, UpstreamHealth, UpstreamPolicy, random_jitter,

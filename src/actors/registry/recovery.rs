@@ -300,8 +300,18 @@ async fn resumable(
     let (Some(request), Some(policy)) = (transcript.request().cloned(), transcript.run_policy().cloned()) else {
         return Ok(None);
     };
-    // The log was just read: only an unavailable database can be the reason.
-    let Ok(said) = provider_facts(log).await else { return Ok(None) };
+    let said = match start {
+        // No provider was asked.
+        ResumedStart::Queued => Vec::new(),
+        ResumedStart::UnderWay => match provider_facts(log).await {
+            Ok(said) => said,
+            Err(LogError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::error!(response.id = %row.id, error = %error, "a response is settled without its log");
+                return Ok(None);
+            }
+        },
+    };
     let orphan = OrphanedRun { transcript: transcript.clone(), last_segment: *last_segment, said };
     let plan = plan(node, row, (request, policy), targets);
     Ok(Some(ResumableRun { plan, key: log.key().clone(), orphan, start }))

@@ -193,7 +193,7 @@ impl ResponseSupervisor {
                 tracing::warn!(provider, "a provider called a function that it may not call");
             }
             RunNote::TooManyPieces => tracing::warn!(provider, "a provider cut its output into too many pieces"),
-            RunNote::AttemptFollows => tracing::info!("another attempt follows"),
+            RunNote::AttemptFollows(next) => tracing::info!(provider, next = ?next, "another attempt follows"),
             RunNote::CallRecovered => tracing::info!(provider, "a lost call is reattached"),
             RunNote::DatabaseAway => tracing::error!("the database is away for longer than the response waits"),
             RunNote::HandedOver => tracing::info!("the response is left to another process"),

@@ -184,6 +184,10 @@ impl ResponseSupervisor {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             for effect in self.run.handle(self.node.clock.now(), event) {
+                // A fact that could not be recorded stops the actor, and nothing that relies on it may follow.
+                if ctx.state().stopping() {
+                    return;
+                }
                 events.extend(self.perform(effect, ctx));
             }
         }

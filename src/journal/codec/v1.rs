@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::domain::{
     Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp, json_text,
 };
-use crate::protocol::{Extra, LogProb, ResponseId, Truncation, Usage};
+use crate::protocol::{Extra, InputTokensDetails, LogProb, OutputTokensDetails, ResponseId, Truncation, Usage};
 
 pub(super) const VERSION: u8 = 1;
 
@@ -74,7 +74,7 @@ pub(super) enum FactV1 {
     },
     UsageReported {
         attempt: Attempt,
-        usage: Usage,
+        usage: UsageV1,
     },
     ProviderFinished {
         attempt: Attempt,
@@ -194,6 +194,32 @@ pub(super) struct PositionalRequest {
     prompt_cache_key: Option<String>,
 }
 
+/// A report of usage as these logs keep it: by position, so that it can't be the type of today, which may grow.
+#[derive(Deserialize)]
+pub(super) struct UsageV1 {
+    input_tokens: u64,
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    output_tokens: u64,
+    reasoning_tokens: u64,
+    total_tokens: u64,
+}
+
+impl From<UsageV1> for Usage {
+    fn from(old: UsageV1) -> Self {
+        Self {
+            input_tokens: old.input_tokens,
+            input_tokens_details: InputTokensDetails {
+                cached_tokens: old.cached_tokens,
+                cache_write_tokens: old.cache_write_tokens,
+            },
+            output_tokens: old.output_tokens,
+            output_tokens_details: OutputTokensDetails { reasoning_tokens: old.reasoning_tokens },
+            total_tokens: old.total_tokens,
+        }
+    }
+}
+
 impl From<FactV1> for Fact {
     fn from(old: FactV1) -> Self {
         use ProviderEvent as Event;
@@ -232,7 +258,7 @@ impl From<FactV1> for Fact {
                 said(attempt, Event::OtherItemEvent { item, event, fields })
             }
             FactV1::OtherFinished { attempt, item, fields } => said(attempt, Event::OtherItemFinished { item, fields }),
-            FactV1::UsageReported { attempt, usage } => said(attempt, Event::Usage(usage)),
+            FactV1::UsageReported { attempt, usage } => said(attempt, Event::Usage(usage.into())),
             FactV1::ProviderFinished { attempt, reason } => said(attempt, Event::Finished(reason)),
             FactV1::ProviderFailed { attempt, cause } => Self::ProviderFailed { attempt, cause },
             FactV1::ToolStarted { attempt, call } => Self::ToolStarted { attempt, call },

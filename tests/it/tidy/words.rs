@@ -56,3 +56,21 @@ fn there_is_one_tls_library_on_one_crypto_library() {
     let found: Vec<String> = BANNED.iter().filter(is_banned).map(ToString::to_string).collect();
     report("second crypto or TLS libraries", &found);
 }
+
+/// The Rust files that a page names, in code.
+fn named_files(page: &str) -> impl Iterator<Item = &str> {
+    page.split('`').skip(1).step_by(2).filter(|code| code.ends_with(".rs") && code.contains('/') && !code.contains(' '))
+}
+
+#[test]
+fn the_files_that_the_pages_name_are_there() {
+    let mut violations = Vec::new();
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root().join(page)).unwrap();
+        let missing = |file: &&str| !root().join(file).exists() && !root().join("src").join(file).exists();
+        // Recipes have a name to be filled in.
+        let named = named_files(&text).filter(|file| !file.contains("NAME") && !file.contains("NOUN"));
+        violations.extend(named.filter(missing).map(|file| format!("{page}: {file}")));
+    }
+    report("files that are named and not there, from the root or from src", &violations);
+}

@@ -267,7 +267,7 @@ impl Run {
             return self.finish(vec![failed]);
         }
         let AwaitingRetry { mut turn, .. } = waiting;
-        self.note(RunNote::AttemptFollows);
+        self.note(RunNote::AttemptFollows(next));
         self.record(vec![failed]);
         turn.attempts.follow(next);
         if let Next::Retry { after } = next {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::UsageEstimates;
-use crate::{Attempt, CallIndex, Cause, Fact, UnreportedTurn};
+use crate::{Attempt, CallIndex, Cause, Fact, Next, UnreportedTurn};
 use antiphon_protocol::ResponseEvent;
 
 /// Something that a run asks its owner to do. Effects are performed in their order; those that are answered name the
@@ -249,7 +249,7 @@ pub enum RunNote {
     /// The provider cut its output into too many pieces.
     TooManyPieces,
     /// Another attempt follows one that failed.
-    AttemptFollows,
+    AttemptFollows(Next),
     /// A call that lost its listener is listened to again.
     CallRecovered,
     /// The database is away for longer than the response waits.

@@ -96,7 +96,8 @@ impl Run {
         self.effects.push(RunEffect::Leave);
     }
 
-    /// The run can't go on here. The recovery of the response decides how it ends.
+    /// The run can't go on here: whoever recovers the response decides how it ends. What a provider does for it is
+    /// stopped, also where another owner has attached to the call in the meantime.
     fn abandon(&mut self) {
         self.stop_everything();
         self.effects.push(RunEffect::Abandon);

@@ -12,6 +12,9 @@ use crate::{Attempt, Attempts, CallIndex, Fact, Limit, ServerCallState, ServerCa
 /// The output of a call that is not run because the limit of calls is reached.
 const NO_MORE_TOOLS: &str = "No more tools can be called for this response.";
 
+/// The output of a call that is not in the log.
+const MISSING_CALL: &str = "The server could not find the call.";
+
 /// The output of a tool that was running when its process ended, and may not be run again.
 const TOOL_INTERRUPTED: &str = "The server stopped while the tool was running. Whether it had an effect is not known.";
 
@@ -99,17 +102,21 @@ impl Run {
         let durable = self.durable;
         let (ready, opening) = tools.opening.into_iter().partition(|tool| tool.barrier <= durable);
         tools.opening = opening;
+        let (attempt, mut missing) = (tools.attempt, Vec::new());
         for OpeningTool { call, .. } in Vec::from_iter::<Vec<OpeningTool>>(ready) {
-            self.run_tool(tools.attempt, call);
             tools.running.insert(call);
+            match self.transcript.function_call(attempt, call) {
+                Some(function) => {
+                    let (name, arguments) = (function.name.clone(), function.arguments.clone());
+                    self.effects.push(RunEffect::RunTool(ToolCallRequest { attempt, call, name, arguments }));
+                }
+                None => missing.push(call),
+            }
         }
         self.state = RunState::RunningTools(tools);
-    }
-
-    fn run_tool(&mut self, attempt: Attempt, call: CallIndex) {
-        let Some(function) = self.transcript.function_call(attempt, call) else { return };
-        let (name, arguments) = (function.name.clone(), function.arguments.clone());
-        self.effects.push(RunEffect::RunTool(ToolCallRequest { attempt, call, name, arguments }));
+        for call in missing {
+            self.tool_ended(attempt, call, ToolResult::Failed(MISSING_CALL.to_owned()));
+        }
     }
 
     pub(super) fn tool_ended(&mut self, attempt: Attempt, call: CallIndex, result: ToolResult) {

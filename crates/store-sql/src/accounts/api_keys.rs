@@ -15,7 +15,7 @@ use crate::{
 use antiphon_domain::Timestamp;
 use antiphon_store::{ApiKeyRecord, Error};
 
-/// Inserts an API key. Inserts an API key. Inserts an API key. False if there is no such user.
+/// Inserts an API key. False if there is no such user.
 pub(super) async fn create(db: &DatabaseConnection, key: ApiKeyRecord) -> Result<bool, SqlError> {
     let row = api_key::ActiveModel {
         id: Set(key.id),
@@ -45,7 +45,7 @@ pub(super) async fn all(db: &DatabaseConnection) -> Result<Vec<ApiKeyRecord>, Sq
     Ok(rows.into_iter().map(record).collect::<Result<_, Error>>()?)
 }
 
-/// Revokes an API key. Revokes an API key. Revokes an API key. False if there is no such key.
+/// Revokes an API key. False if there is no such key.
 pub(super) async fn revoke(db: &DatabaseConnection, id: String, at: Timestamp) -> Result<bool, SqlError> {
     let kept = Func::coalesce([Expr::col(api_key::Column::RevokedAt), Expr::val(at.as_micros())]);
     let updated = api_key::Entity::update_many()

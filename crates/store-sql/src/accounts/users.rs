@@ -17,7 +17,7 @@ use antiphon_domain::Timestamp;
 use antiphon_protocol::UserId;
 use antiphon_store::{Error, UserRecord, WrappedKey};
 
-/// Inserts a user with its data key. Inserts a user with its data key. Inserts a user with its data key. False if another user has the name.
+/// Inserts a user with its data key. False if another user has the name.
 pub(super) async fn create(pools: &Pools, user: UserRecord, data_key: WrappedKey) -> Result<bool, SqlError> {
     let transaction = pools.begin().await?;
     let row = user::ActiveModel {
