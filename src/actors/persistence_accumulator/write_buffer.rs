@@ -83,7 +83,7 @@ impl WriteBuffer {
         Self { admission: Some(accepted), ..fresh }
     }
 
-    /// The write buffer of a response whose log ends there.
+    /// The write buffer of a response whose log ends at `log_end`.
     pub(crate) fn resume(owner: ResponseOwner, key: Option<ResponseKey>, log_end: LogEnd) -> Self {
         Self {
             id: owner.id,
@@ -195,7 +195,7 @@ impl WriteBuffer {
     }
 }
 
-/// Seals the ending of a response whose log ends there, with these facts as its last segment.
+/// Seals the ending of a response whose log ends at `log_end`, with these facts as its last segment.
 pub(crate) fn seal_ending(
     key: &ResponseKey,
     draft: EndingDraft,
