@@ -85,7 +85,7 @@ impl TestNode {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file: PathBuf = folder.path().join("antiphon.db");
         let url = format!("sqlite://{}", file.display());
-        Self::start_on(url, folder, (options, limits), PuppetProvider::default()).await
+        Self::start_on(url, folder, options, limits, PuppetProvider::default()).await
     }
 
     /// A node over a fresh SQLite file, with a provider whose calls can be reattached.
@@ -97,13 +97,14 @@ impl TestNode {
         let url = format!("sqlite://{}", folder.path().join("antiphon.db").display());
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
-        Self::start_on(url, folder, (options, limits), PuppetProvider::default().reattachable()).await
+        Self::start_on(url, folder, options, limits, PuppetProvider::default().reattachable()).await
     }
 
     async fn start_on(
         url: String,
         folder: TempDir,
-        (options, limits): (ResponseOptions, ProviderOptions),
+        options: ResponseOptions,
+        limits: ProviderOptions,
         provider: PuppetProvider,
     ) -> Self {
         let sql = Arc::new(SqlStore::connect(StoreOptions::new(&url)).await.expect("a database"));
@@ -115,7 +116,7 @@ impl TestNode {
         let spare = PuppetProvider::default();
         let (estimates, gate) = watch::channel(true);
         let providers = [("puppet", &provider), ("spare", &spare)];
-        let antiphon = start((&store, &vault, gate), providers, (&options, limits));
+        let antiphon = start(NodeStorage { store: &store, vault: &vault }, gate, providers, &options, limits);
         Self {
             antiphon,
             store,
@@ -138,9 +139,9 @@ impl TestNode {
     /// # Panics
     /// If it can't be started.
     pub fn restart(&mut self) {
-        let record = (&self.store, &self.vault, self.estimates.subscribe());
+        let storage = NodeStorage { store: &self.store, vault: &self.vault };
         let providers = [("puppet", &self.provider), ("spare", &self.spare)];
-        self.antiphon = start(record, providers, (&self.options, self.limits));
+        self.antiphon = start(storage, self.estimates.subscribe(), providers, &self.options, self.limits);
     }
 
     /// A plan for a stored, streamed response that is ended at once when its last client leaves.
@@ -209,10 +210,19 @@ impl TestNode {
     }
 }
 
+/// The store that a node runs over, and the vault that opens its content.
+#[derive(Clone, Copy)]
+struct NodeStorage<'a> {
+    store: &'a Arc<FlakyStore>,
+    vault: &'a Vault,
+}
+
 fn start(
-    (store, vault, gate): (&Arc<FlakyStore>, &Vault, watch::Receiver<bool>),
+    NodeStorage { store, vault }: NodeStorage<'_>,
+    gate: watch::Receiver<bool>,
     providers: [(&str, &PuppetProvider); 2],
-    (options, limits): (&ResponseOptions, ProviderOptions),
+    options: &ResponseOptions,
+    limits: ProviderOptions,
 ) -> Antiphon {
     let node = Antiphon::builder(store.whole(), vault.clone()).token_counter(WordCounter(gate));
     let node = providers

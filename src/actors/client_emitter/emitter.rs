@@ -24,6 +24,18 @@ pub(crate) struct FrameSource {
     pub(crate) past: Option<Past>,
 }
 
+/// The client that an emitter writes for.
+#[derive(Debug)]
+pub(crate) struct EmitterClient {
+    pub(crate) id: ClientId,
+    pub(crate) view: View,
+    /// The number of the first event that the client wants.
+    pub(crate) from: u64,
+    pub(crate) sink: Sender<Emission>,
+    /// How long the client may take nothing before it is disconnected.
+    pub(crate) stall_timeout: Duration,
+}
+
 /// Writes the events of one response for one client.
 ///
 /// It has a cursor, not a queue: it reads the frame buffer, or the log where the frame buffer no longer goes back
@@ -65,14 +77,9 @@ pub(crate) enum EmitterFact {
 pub(crate) struct Committed;
 
 impl ClientEmitter {
-    pub(crate) fn new(
-        client: ClientId,
-        source: FrameSource,
-        (view, cursor): (View, u64),
-        (sink, stall_timeout): (Sender<Emission>, Duration),
-        parent: Recipient<EmitterFact>,
-    ) -> Self {
-        Self { client, source, replay: None, view, cursor, sink, stall_timeout, busy: false, parent }
+    pub(crate) fn new(client: EmitterClient, source: FrameSource, parent: Recipient<EmitterFact>) -> Self {
+        let EmitterClient { id, view, from, sink, stall_timeout } = client;
+        Self { client: id, source, replay: None, view, cursor: from, sink, stall_timeout, busy: false, parent }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {

@@ -5,7 +5,7 @@ mod frame_buffer;
 mod past;
 mod replay;
 
-pub(crate) use emitter::{ClientEmitter, Committed, EmitterFact, FrameSource};
+pub(crate) use emitter::{ClientEmitter, Committed, EmitterClient, EmitterFact, FrameSource};
 pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};
 pub(crate) use past::{Memory, Past};
 

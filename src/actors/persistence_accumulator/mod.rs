@@ -4,4 +4,6 @@ mod accumulator;
 mod write_buffer;
 
 pub(crate) use accumulator::{PersistenceAccumulator, RetryCommit, StoreFact, Work};
-pub(crate) use write_buffer::{EndingDraft, SharedWriteBuffer, WriteBuffer, seal_ending};
+pub(crate) use write_buffer::{
+    AcceptedResponse, EndingDraft, LogEnd, ResponseOwner, SharedWriteBuffer, WriteBuffer, seal_ending,
+};

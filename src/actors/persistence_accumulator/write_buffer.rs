@@ -26,8 +26,32 @@ pub(crate) struct EndingDraft {
     pub(crate) items: Vec<Item>,
 }
 
-/// A response, its input, and the idempotency key that it claims.
-type AcceptedResponse = (ResponseRow, Vec<Item>, Option<Idempotency>);
+/// A response that is accepted and not yet stored.
+#[derive(Debug, Clone)]
+pub(crate) struct AcceptedResponse {
+    /// The plain columns of the response.
+    pub(crate) row: ResponseRow,
+    /// The input.
+    pub(crate) input: Vec<Item>,
+    /// The idempotency key that the response claims.
+    pub(crate) idempotency: Option<Idempotency>,
+}
+
+/// A response, and the epoch of the node that owns it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResponseOwner {
+    pub(crate) id: ResponseId,
+    pub(crate) epoch: i64,
+}
+
+/// The end of a stored log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LogEnd {
+    /// The number of facts in the log, which is the number of the next one.
+    pub(crate) facts: u64,
+    /// The number of the first fact of the last segment.
+    pub(crate) last_segment: u64,
+}
 
 /// The write buffer: what of a response is not yet known to be durable.
 #[derive(Debug)]
@@ -54,28 +78,24 @@ pub(crate) struct WriteBuffer {
 
 impl WriteBuffer {
     pub(crate) fn new(accepted: AcceptedResponse, key: Option<ResponseKey>) -> Self {
-        let fresh = Self::resume((accepted.0.id, accepted.0.epoch), key, (0, 0));
+        let owner = ResponseOwner { id: accepted.row.id, epoch: accepted.row.epoch };
+        let fresh = Self::resume(owner, key, LogEnd { facts: 0, last_segment: 0 });
         Self { admission: Some(accepted), ..fresh }
     }
 
-    /// The write buffer of a response whose log ends before fact number `first`; `last_segment` is where its last segment
-    /// begins.
-    pub(crate) fn resume(
-        (id, epoch): (ResponseId, i64),
-        key: Option<ResponseKey>,
-        (first, last_segment): (u64, u64),
-    ) -> Self {
+    /// The write buffer of a response whose log ends at `log_end`.
+    pub(crate) fn resume(owner: ResponseOwner, key: Option<ResponseKey>, log_end: LogEnd) -> Self {
         Self {
-            id,
-            epoch,
+            id: owner.id,
+            epoch: owner.epoch,
             key,
             admission: None,
             ending: None,
             facts: Vec::new(),
-            first,
+            first: log_end.facts,
             count: 0,
             begins: false,
-            last_segment,
+            last_segment: log_end.last_segment,
             in_flight: None,
             ticket: 0,
         }
@@ -137,7 +157,8 @@ impl WriteBuffer {
         self.in_flight.take()
     }
 
-    fn admit(&mut self, (mut row, input, idempotency): AcceptedResponse) -> Result<JournalEntry, Error> {
+    fn admit(&mut self, accepted: AcceptedResponse) -> Result<JournalEntry, Error> {
+        let AcceptedResponse { mut row, input, idempotency } = accepted;
         let items = self.seal_items(ItemSide::Input, &input)?;
         let segment = self.seal_facts()?;
         if std::mem::take(&mut self.begins) {
@@ -174,14 +195,14 @@ impl WriteBuffer {
     }
 }
 
-/// Seals the ending of a response, with these facts as the last segment of its log; `first` is the number of the
-/// first of them.
+/// Seals the ending of a response whose log ends at `log_end`, with these facts as its last segment.
 pub(crate) fn seal_ending(
     key: &ResponseKey,
     draft: EndingDraft,
-    (after, first): (u64, u64),
+    log_end: LogEnd,
     facts: &[Fact],
 ) -> Result<EndingRecord, LogError> {
+    let LogEnd { facts: first, last_segment: after } = log_end;
     let mut ending = seal_output(key, draft)?;
     let mut encoded = Vec::new();
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;

@@ -43,6 +43,14 @@ pub(crate) struct ResponseRegistry {
     drained: Vec<oneshot::Sender<()>>,
 }
 
+/// A run that gets a supervisor.
+struct SupervisedRun {
+    plan: RunPlan,
+    /// The response's key; none if it is not stored.
+    key: Option<ResponseKey>,
+    origin: RunOrigin,
+}
+
 /// A supervisor ended. Sent by supervision.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -144,7 +152,8 @@ impl Handler<Begin> for ResponseRegistry {
             let _left = reply.send(Err(Refusal::QueueFull));
             return;
         }
-        self.supervise(&arbiter, plan, (key, RunOrigin::Requested { slot, client, reply }), ctx);
+        let run = SupervisedRun { plan, key, origin: RunOrigin::Requested { slot, client, reply } };
+        self.supervise(&arbiter, run, ctx);
         if background {
             self.start_queued();
         }
@@ -152,13 +161,8 @@ impl Handler<Begin> for ResponseRegistry {
 }
 
 impl ResponseRegistry {
-    fn supervise(
-        &mut self,
-        arbiter: &ArbiterHandle,
-        plan: RunPlan,
-        (key, origin): (Option<ResponseKey>, RunOrigin),
-        ctx: &Context<Self>,
-    ) {
+    fn supervise(&mut self, arbiter: &ArbiterHandle, run: SupervisedRun, ctx: &Context<Self>) {
+        let SupervisedRun { plan, key, origin } = run;
         let (id, registry) = (plan.id, ctx.address());
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
         let start = SupervisorStart {
@@ -183,7 +187,8 @@ impl ResponseRegistry {
         let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
             return self.recover(id, SettleReason::SupervisorFailed, None, ctx);
         };
-        self.supervise(&arbiter, plan, (Some(key), RunOrigin::Orphaned(Box::new(orphan))), ctx);
+        let run = SupervisedRun { plan, key: Some(key), origin: RunOrigin::Orphaned(Box::new(orphan)) };
+        self.supervise(&arbiter, run, ctx);
         match (background, start) {
             (true, ResumedStart::UnderWay) => self.line.go_on(id, user),
             (true, ResumedStart::Queued) => self.line.rejoin(id, user),

@@ -8,7 +8,7 @@ use tracing::Instrument;
 
 use super::{
     Cancel, Delete, ResponseRegistry,
-    lookup::{AtRest, ending, find_at_rest},
+    lookup::{AtRest, find_at_rest, load_outcome},
 };
 use crate::actors::{
     client_stream::ResponseOutcome, journal_writer::Written, node::Node, response_supervisor::CancelRun,
@@ -47,7 +47,7 @@ impl Handler<Cancel> for ResponseRegistry {
 }
 
 async fn cancel_ended(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
-    let outcome = ending(node, user, id).await?;
+    let outcome = load_outcome(node, user, id).await?;
     if outcome.status == Status::Cancelled { Ok(outcome) } else { Err(Refusal::AlreadyEnded(outcome.status)) }
 }
 

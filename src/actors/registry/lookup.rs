@@ -85,7 +85,7 @@ pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Tr
 }
 
 /// How a response ended.
-pub(super) async fn ending(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
+pub(super) async fn load_outcome(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
     let transcript = load(node, user, id).await?;
     outcome(&transcript, RetryHint::default()).map(Arc::new).ok_or(Refusal::Internal)
 }

@@ -8,11 +8,11 @@ use tracing::{Instrument, Span};
 
 use super::{
     Join, ResponseRegistry,
-    lookup::{AtRest, Found, ending, find_at_rest},
+    lookup::{AtRest, Found, find_at_rest, load_outcome},
 };
 use crate::actors::{
     ActorRole, Label,
-    client_emitter::{ClientEmitter, ClientId, EmitterFact, FrameSource, Past},
+    client_emitter::{ClientEmitter, ClientId, EmitterClient, EmitterFact, FrameSource, Past},
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     node::Node,
     response_supervisor::JoinRun,
@@ -52,6 +52,14 @@ struct ReplayClient {
     reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
+/// A client of a response that may have ended, and what it wants of it.
+struct EndingClient {
+    user: UserId,
+    id: ResponseId,
+    mode: DeliveryMode,
+    phase: Arc<watch::Sender<ResponsePhase>>,
+}
+
 impl Handler<Join> for ResponseRegistry {
     type Result = ();
 
@@ -61,8 +69,8 @@ impl Handler<Join> for ResponseRegistry {
             return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
         let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::NodeLost);
-        let (mode, phase) = (client.mode, Arc::clone(&client.phase));
-        let told = tell_ending(Arc::clone(&self.node), ended, (mode, phase), (user, id)).instrument(span.clone());
+        let waiting = EndingClient { user, id, mode: client.mode, phase: Arc::clone(&client.phase) };
+        let told = tell_ending(Arc::clone(&self.node), ended, waiting).instrument(span.clone());
         let join = ReplayClient { client, span, reply };
         ctx.spawn(told.into_actor(self).map(move |found, registry, ctx| match found {
             Ok(AtRest::Ended(found)) => registry.replay(id, Ok(*found), join, ctx),
@@ -79,12 +87,11 @@ impl Handler<Join> for ResponseRegistry {
 async fn tell_ending(
     node: Arc<Node>,
     at_rest: impl Future<Output = Result<AtRest, Refusal>>,
-    (mode, phase): (DeliveryMode, Arc<watch::Sender<ResponsePhase>>),
-    (user, id): (UserId, ResponseId),
+    EndingClient { user, id, mode, phase }: EndingClient,
 ) -> Result<AtRest, Refusal> {
     let at_rest = at_rest.await?;
     if mode == DeliveryMode::Ending && matches!(at_rest, AtRest::Ended(_)) {
-        phase.send_replace(ResponsePhase::Ended(ending(&node, user, id).await?));
+        phase.send_replace(ResponsePhase::Ended(load_outcome(&node, user, id).await?));
     }
     Ok(at_rest)
 }
@@ -96,19 +103,20 @@ impl ResponseRegistry {
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(Refusal::Internal)?;
-            let client = self.replays.next;
+            let client_id = self.replays.next;
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
-            let outlet = (sink, self.node.settings.client_stall_timeout);
+            let stall_timeout = self.node.settings.client_stall_timeout;
+            let client = EmitterClient { id: client_id, view, from, sink, stall_timeout };
             let build = move |_: &mut Context<_>| {
                 let source = FrameSource { id, frame_buffer: None, past: Some(Past::Log(log)) };
-                ClientEmitter::new(client, source, (view, from), outlet, parent)
+                ClientEmitter::new(client, source, parent)
             };
             let identity = ActorIdentity { label: Label::of(ActorRole::ClientEmitter, id), span };
-            let exit = move |_| registry.do_send(ReplayExited { client });
+            let exit = move |_| registry.do_send(ReplayExited { client: client_id });
             let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
             phase.send_replace(ResponsePhase::Opened);
-            self.replays.emitters.insert(client, (child, phase));
+            self.replays.emitters.insert(client_id, (child, phase));
             Ok(())
         });
         let _left = reply.send(answer);

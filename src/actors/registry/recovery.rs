@@ -267,18 +267,19 @@ async fn recover_once(
         false => None,
     };
     if let Some(folded) = &folded
-        && let Some(run) = resumable(node, &row, (folded, reason)).await?
+        && let Some(run) = resumable(node, &row, folded, reason).await?
     {
         return Ok(RecoveryStep::Resumable(Box::new(run)));
     }
-    Ok(if settle(node, epoch, &row, (folded, reason)).await { RecoveryStep::Over } else { RecoveryStep::Again })
+    Ok(if settle(node, epoch, &row, folded, reason).await { RecoveryStep::Over } else { RecoveryStep::Again })
 }
 
 /// The response as it can be resumed, if it can.
 async fn resumable(
     node: &Node,
     row: &ResponseRow,
-    (folded, reason): (&Folded, SettleReason),
+    folded: &Folded,
+    reason: SettleReason,
 ) -> Result<Option<ResumableRun>, Error> {
     let Folded { log, transcript, last_segment } = folded;
     let recovery = transcript.recovery();
@@ -313,7 +314,7 @@ async fn resumable(
         },
     };
     let orphan = OrphanedRun { transcript: transcript.clone(), last_segment: *last_segment, said };
-    let plan = plan(node, row, (request, policy), targets);
+    let plan = plan(node, row, request, policy, targets);
     Ok(Some(ResumableRun { plan, key: log.key().clone(), orphan, start }))
 }
 
@@ -322,7 +323,7 @@ fn can_reattach(node: &Node, call: &LostCall) -> bool {
 }
 
 /// The plan of a resumed response, without its prompt: that is built when it is needed.
-fn plan(node: &Node, row: &ResponseRow, (request, policy): (Request, RunPolicy), targets: Vec<Target>) -> RunPlan {
+fn plan(node: &Node, row: &ResponseRow, request: Request, policy: RunPolicy, targets: Vec<Target>) -> RunPlan {
     let encoding = node.models.get(&row.model).map(|model| model.encoding);
     RunPlan {
         id: row.id,

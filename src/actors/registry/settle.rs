@@ -5,12 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::actors::{
     journal_writer::Written,
     node::Node,
-    persistence_accumulator::seal_ending,
-    response_supervisor::{Estimate, finish_draft, usage_records},
+    persistence_accumulator::{LogEnd, ResponseOwner, seal_ending},
+    response_supervisor::{Estimate, UsageOwner, bare_ending, finish_draft, usage_records},
 };
-use crate::domain::{
-    Attempt, Encoding, Ending, Fact, SettleReason, Timestamp, Transcript, UnreportedTurn, UsageEstimates,
-};
+use crate::domain::{Attempt, Encoding, Fact, SettleReason, Timestamp, Transcript, UnreportedTurn, UsageEstimates};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Usage};
@@ -75,15 +73,16 @@ pub(super) async fn settle(
     node: &Node,
     epoch: i64,
     row: &ResponseRow,
-    (folded, reason): (Option<Folded>, SettleReason),
+    folded: Option<Folded>,
+    reason: SettleReason,
 ) -> bool {
     let ending = match folded {
-        Some(folded) => ending(node, epoch, row, (folded, reason)).await,
-        None => Ok(plain(node, epoch, row, reason)),
+        Some(folded) => settled_ending(node, epoch, row, folded, reason).await,
+        None => Ok(unreadable_ending(node, epoch, row, reason)),
     };
     let ending = ending.unwrap_or_else(|error| {
         tracing::error!(response.id = %row.id, error = %error, "a response is settled without its log");
-        plain(node, epoch, row, reason)
+        unreadable_ending(node, epoch, row, reason)
     });
     tracing::warn!(
         response.id = %row.id,
@@ -96,14 +95,16 @@ pub(super) async fn settle(
     written == Written::Committed
 }
 
-async fn ending(
+/// The ending of a response, from the fold of its log.
+async fn settled_ending(
     node: &Node,
     epoch: i64,
     row: &ResponseRow,
-    (folded, reason): (Folded, SettleReason),
+    folded: Folded,
+    reason: SettleReason,
 ) -> Result<EndingRecord, LogError> {
     let Folded { log, mut transcript, last_segment } = folded;
-    let first = transcript.facts();
+    let log_end = LogEnd { facts: transcript.facts(), last_segment };
     let at = node.clock.now();
     let facts = [reason.fact(at), Fact::Ended { at }];
     for fact in facts.clone() {
@@ -111,29 +112,17 @@ async fn ending(
     }
     let estimates = estimates(node, &transcript).await;
     let estimate = Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output: &estimates };
-    let who = (row.id, row.user, row.model.as_str());
-    let usage = usage_records(&transcript, who, &estimate, at);
-    let draft = finish_draft(&transcript, (row.id, epoch), usage).ok_or(LogError::Gap)?;
-    seal_ending(log.key(), draft, (last_segment, first), &facts)
+    let owner = UsageOwner { response: row.id, user: row.user, model: &row.model };
+    let usage = usage_records(&transcript, owner, &estimate, at);
+    let draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
+    seal_ending(log.key(), draft, log_end, &facts)
 }
 
 /// The ending of a response that has no log, or none that can be read.
-fn plain(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
+fn unreadable_ending(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
     let at = node.clock.now();
-    let Ending { status, cause, finish_reason, incomplete_reason: _ } = reason.verdict().ending();
-    EndingRecord {
-        id: row.id,
-        epoch,
-        status,
-        cause,
-        finish_reason,
-        ended_at: at,
-        content: None,
-        last_segment: None,
-        items: Vec::new(),
-        usage: vec![usage(row, at)],
-        releases_key: false,
-    }
+    let owner = ResponseOwner { id: row.id, epoch };
+    bare_ending(owner, reason.verdict().ending(), at, vec![usage(row, at)])
 }
 
 /// The usage of a response without a log: its prompt, which was counted at admission.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::actors::{
     ActorRole, Label,
-    client_emitter::{ClientEmitter, Committed, EmitterFact, FrameSource},
+    client_emitter::{ClientEmitter, Committed, EmitterClient, EmitterFact, FrameSource},
     client_stream::{ClientSink, DeliveryMode, ResponsePhase},
     supervision::{Child, spawn},
 };
@@ -79,10 +79,11 @@ impl ResponseSupervisor {
                 frame_buffer.borrow_mut().advance(id, from);
                 let past = self.commits.past.clone();
                 let source = FrameSource { id: self.plan.id, frame_buffer: Some(frame_buffer), past };
-                let outlet = (sink, self.node.settings.client_stall_timeout);
+                let stall_timeout = self.node.settings.client_stall_timeout;
+                let client = EmitterClient { id, view, from, sink, stall_timeout };
                 let parent = ctx.address().recipient();
                 let label = Label::of(ActorRole::ClientEmitter, self.plan.id);
-                let build = move |_: &mut Context<_>| ClientEmitter::new(id, source, (view, from), outlet, parent);
+                let build = move |_: &mut Context<_>| ClientEmitter::new(client, source, parent);
                 let exit = exit_to(ctx, SupervisedChild::Emitter(id));
                 (Some(spawn(&self.node.roster, label, build, exit)), ClientNeed::Events)
             }

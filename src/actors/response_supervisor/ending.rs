@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::actors::{client_stream::ResponseOutcome, persistence_accumulator::EndingDraft};
-use crate::domain::{RetryHint, Timestamp, Transcript, UsageEstimates};
+use crate::actors::{
+    client_stream::ResponseOutcome,
+    persistence_accumulator::{EndingDraft, ResponseOwner},
+};
+use crate::domain::{Ending, RetryHint, Timestamp, Transcript, UsageEstimates};
 use crate::protocol::{ResponseId, Usage, UserId};
 use crate::store::{EndingRecord, UsageRecord};
 
@@ -13,6 +16,15 @@ pub(crate) struct Estimate<'a> {
     /// Tokens of the prompt.
     pub(crate) input: u64,
     pub(crate) output: &'a UsageEstimates,
+}
+
+/// The response whose usage is recorded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UsageOwner<'a> {
+    pub(crate) response: ResponseId,
+    pub(crate) user: UserId,
+    /// The model that the request named.
+    pub(crate) model: &'a str,
 }
 
 /// The outcome of a response whose transcript has ended.
@@ -30,31 +42,43 @@ pub(crate) fn outcome(transcript: &Transcript, hint: RetryHint) -> Option<Respon
 /// What is written when a transcript has ended.
 pub(crate) fn finish_draft(
     transcript: &Transcript,
-    (id, epoch): (ResponseId, i64),
+    owner: ResponseOwner,
     usage: Vec<UsageRecord>,
 ) -> Option<EndingDraft> {
     let (ending, ended_at) = transcript.ended()?.clone();
-    let ending = EndingRecord {
+    let ending = bare_ending(owner, ending, ended_at, usage);
+    Some(EndingDraft { ending, text: transcript.text(), items: transcript.items().to_vec() })
+}
+
+/// The record of an ending without content, last segment and items.
+pub(crate) fn bare_ending(
+    owner: ResponseOwner,
+    ending: Ending,
+    ended_at: Timestamp,
+    usage: Vec<UsageRecord>,
+) -> EndingRecord {
+    let ResponseOwner { id, epoch } = owner;
+    let Ending { status, cause, finish_reason, incomplete_reason: _ } = ending;
+    EndingRecord {
         id,
         epoch,
-        status: ending.status,
-        cause: ending.cause,
-        finish_reason: ending.finish_reason,
+        status,
+        cause,
+        finish_reason,
         ended_at,
         content: None,
         last_segment: None,
         items: Vec::new(),
         usage,
         releases_key: false,
-    };
-    Some(EndingDraft { ending, text: transcript.text(), items: transcript.items().to_vec() })
+    }
 }
 
 /// One usage record per turn: what its provider reported, else the estimate. A turn whose provider never answered
 /// used nothing.
 pub(crate) fn usage_records(
     transcript: &Transcript,
-    (response, user, model): (ResponseId, UserId, &str),
+    UsageOwner { response, user, model }: UsageOwner<'_>,
     estimate: &Estimate<'_>,
     at: Timestamp,
 ) -> Vec<UsageRecord> {

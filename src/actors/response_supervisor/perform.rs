@@ -6,12 +6,12 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{
     ResponseSupervisor, RunReport,
-    ending::{Estimate, finish_draft, outcome, usage_records},
+    ending::{Estimate, UsageOwner, finish_draft, outcome, usage_records},
     provider::ReaderStart,
 };
 use crate::actors::{
     client_stream::ResponsePhase,
-    persistence_accumulator::{RetryCommit, Work},
+    persistence_accumulator::{ResponseOwner, RetryCommit, Work},
 };
 use crate::domain::{
     AdmissionFailure, Cause, Fact, RecordedFact, RunEffect, RunEvent, RunNote, Timer, ToolCallRequest, ToolResult,
@@ -147,11 +147,12 @@ impl ResponseSupervisor {
 
     fn store_ending(&mut self, estimates: &UsageEstimates, releases_key: bool) {
         let transcript = self.run.transcript();
-        let who = (self.plan.id, self.plan.user, self.plan.request.model.as_str());
-        let estimate = Estimate { input: u64::from(self.plan.prompt_tokens), output: estimates };
-        let usage = usage_records(transcript, who, &estimate, self.node.clock.now());
+        let plan = &self.plan;
+        let owner = UsageOwner { response: plan.id, user: plan.user, model: &plan.request.model };
+        let estimate = Estimate { input: u64::from(plan.prompt_tokens), output: estimates };
+        let usage = usage_records(transcript, owner, &estimate, self.node.clock.now());
         let mut write_buffer = self.commits.write_buffer.borrow_mut();
-        let owner = (self.plan.id, write_buffer.epoch());
+        let owner = ResponseOwner { id: plan.id, epoch: write_buffer.epoch() };
         if let Some(mut draft) = finish_draft(transcript, owner, usage) {
             draft.ending.releases_key = releases_key;
             write_buffer.end(draft);

@@ -19,7 +19,9 @@ use crate::actors::{
     ActorRole, Label,
     client_stream::{ClientSink, ResponseOutcome},
     node::Node,
-    persistence_accumulator::{PersistenceAccumulator, StoreFact, WriteBuffer},
+    persistence_accumulator::{
+        AcceptedResponse, LogEnd, PersistenceAccumulator, ResponseOwner, StoreFact, WriteBuffer,
+    },
     restarts,
     success_promise::SuccessPromise,
     supervision::{Child, Exit, Ping, Restart, RestartBudget, spawn},
@@ -149,13 +151,16 @@ impl ResponseSupervisor {
         let prompt = Arc::clone(&plan.prompt);
         let (run, write_buffer, provider, first_client, admission) = match origin {
             RunOrigin::Requested { slot, client, reply } => {
-                let accepted = (row(&node, epoch, &plan), plan.input.clone(), plan.idempotency);
+                let (row, input) = (row(&node, epoch, &plan), plan.input.clone());
+                let accepted = AcceptedResponse { row, input, idempotency: plan.idempotency };
                 let provider = ProviderLink::new(slot, Some(prompt));
                 (Run::new(setup), WriteBuffer::new(accepted, key), provider, Some(client), Some(reply))
             }
             RunOrigin::Orphaned(orphan) => {
                 let OrphanedRun { transcript, last_segment, said } = *orphan;
-                let write_buffer = WriteBuffer::resume((plan.id, epoch), key, (transcript.facts(), last_segment));
+                let owner = ResponseOwner { id: plan.id, epoch };
+                let log_end = LogEnd { facts: transcript.facts(), last_segment };
+                let write_buffer = WriteBuffer::resume(owner, key, log_end);
                 let run = Run::resume(setup, ResumedRun { transcript, said });
                 (run, write_buffer, ProviderLink::new(AdmissionSlot::Background, None), None, None)
             }

@@ -29,7 +29,7 @@ struct ProviderState {
 }
 
 impl ProviderState {
-    fn new((name, health): (String, UpstreamHealth)) -> Self {
+    fn new(name: String, health: UpstreamHealth) -> Self {
         let state = match health.breaker {
             BreakerState::Closed => "up",
             // The next request finds out: a server that took none could never learn that its provider is back.
@@ -60,7 +60,8 @@ pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpRe
 }
 
 fn providers(state: &HttpState) -> Result<HttpResponse, ApiError> {
-    let providers: Vec<ProviderState> = state.antiphon.providers().into_iter().map(ProviderState::new).collect();
+    let providers = state.antiphon.providers().into_iter();
+    let providers: Vec<_> = providers.map(|(name, health)| ProviderState::new(name, health)).collect();
     let down = providers.iter().filter(|provider| provider.state == "down").count();
     if down > 0 && down == providers.len() {
         return Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, "No model provider can be reached."));

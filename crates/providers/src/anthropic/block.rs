@@ -45,6 +45,13 @@ pub(super) enum OpenBlock {
     },
 }
 
+/// The numbers that the next call and the next item of an unknown kind get.
+#[derive(Clone, Copy)]
+pub(super) struct NextIndices {
+    pub(super) call: CallIndex,
+    pub(super) item: CallIndex,
+}
+
 /// What is known of a call whose block was stopped.
 pub(super) enum StoppedBlock {
     /// No call, or one that is settled: complete and reported so, or broken.
@@ -54,10 +61,10 @@ pub(super) enum StoppedBlock {
 }
 
 impl OpenBlock {
-    /// Reads the start of a block; the numbers are those that the next call and the next unknown item have.
+    /// Reads the start of a block.
     pub(super) fn start(
         mut fields: Extra,
-        (call, item): (CallIndex, CallIndex),
+        NextIndices { call, item }: NextIndices,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
         let kind = take_text(&mut fields, "type");

@@ -1,6 +1,6 @@
 //! From the events of an answer to the events of the port: pure, synchronous.
 
-use super::block::{LONGEST_ID, OpenBlock, StoppedBlock, word};
+use super::block::{LONGEST_ID, NextIndices, OpenBlock, StoppedBlock, word};
 use super::event::{AnthropicEvent, MessageChange, MessageStart, TokenCounts};
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::{Error, ProviderEvent};
@@ -125,7 +125,8 @@ impl AnthropicDecoder {
         if is_call && self.calls == MOST_CALLS {
             return Err(Error::Protocol { what: "too many calls" });
         }
-        let block = OpenBlock::start(fields, (self.calls, self.others), events)?;
+        let next = NextIndices { call: self.calls, item: self.others };
+        let block = OpenBlock::start(fields, next, events)?;
         match &block {
             OpenBlock::Call { .. } => self.calls += 1,
             OpenBlock::Other { .. } => self.others += 1,

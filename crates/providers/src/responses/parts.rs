@@ -22,8 +22,19 @@ pub(super) struct OpenPart {
     part: Option<PartKey>,
 }
 
-/// Whether the part is a summary, and its number: summaries are counted apart from the content.
-type PartKey = (bool, u32);
+/// The key of a part within its item. Summaries are counted apart from the content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct PartKey {
+    is_summary: bool,
+    number: u32,
+}
+
+/// The item of a part, by its position in the output, and the part.
+#[derive(Clone, Copy)]
+struct PartLocation {
+    position: usize,
+    part: PartKey,
+}
 
 /// The parts of a message or reasoning item that came so far.
 pub(super) struct ItemParts {
@@ -41,9 +52,8 @@ struct OutputPart {
 
 /// The text of a part, and the part.
 struct PartText {
-    position: usize,
+    location: PartLocation,
     part_kind: ResponsesPartKind,
-    part: PartKey,
     text: String,
     logprobs: Vec<LogProb>,
 }
@@ -66,17 +76,17 @@ impl ResponsesOutput {
         mut event: ResponsesEvent,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let (position, part) = self.part_of(part_kind, &event)?;
-        let item = self.items.get(position).is_some_and(|item| item.done);
+        let location = self.part_of(part_kind, &event)?;
+        let item = self.items.get(location.position).is_some_and(|item| item.done);
         if item {
             return Err(broken("an item goes on after its end"));
         }
-        if self.part(position, part)?.done {
+        if self.part(location)?.done {
             return Err(broken("a part goes on after its end"));
         }
         let text = event.take_text("delta")?;
         let logprobs = logprobs(event.fields.get("logprobs"));
-        self.append_text(PartText { position, part_kind, part, text, logprobs }, events)
+        self.append_text(PartText { location, part_kind, text, logprobs }, events)
     }
 
     /// Passes the whole of a part on, if its pieces did not come.
@@ -86,10 +96,10 @@ impl ResponsesOutput {
         mut event: ResponsesEvent,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let (position, part) = self.part_of(part_kind, &event)?;
+        let location = self.part_of(part_kind, &event)?;
         let text = event.take_text(part_kind.key())?;
         let logprobs = logprobs(event.fields.get("logprobs"));
-        self.append_missing_text(PartText { position, part_kind, part, text, logprobs }, events)
+        self.append_missing_text(PartText { location, part_kind, text, logprobs }, events)
     }
 
     /// Ends a part of a message or of a reasoning item's content.
@@ -100,8 +110,8 @@ impl ResponsesOutput {
     ) -> Result<(), Error> {
         let fields = event.take_object("part").unwrap_or_default();
         let Some(part_kind) = part_kind_of(&fields) else { return Ok(()) };
-        let (position, part) = self.part_of(part_kind, &event)?;
-        self.finish_part((position, part), part_kind, &fields, events)
+        let location = self.part_of(part_kind, &event)?;
+        self.finish_part(location, part_kind, &fields, events)
     }
 
     /// Ends a summary.
@@ -111,8 +121,8 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let fields = event.take_object("part").unwrap_or_default();
-        let (position, part) = self.part_of(ResponsesPartKind::Summary, &event)?;
-        self.finish_part((position, part), ResponsesPartKind::Summary, &fields, events)
+        let location = self.part_of(ResponsesPartKind::Summary, &event)?;
+        self.finish_part(location, ResponsesPartKind::Summary, &fields, events)
     }
 
     /// Passes a note on the text on.
@@ -121,9 +131,9 @@ impl ResponsesOutput {
         mut event: ResponsesEvent,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let (position, part) = self.part_of(ResponsesPartKind::Text, &event)?;
+        let location = self.part_of(ResponsesPartKind::Text, &event)?;
         let Some(annotation) = event.take_object("annotation") else { return Ok(()) };
-        self.annotate((position, part), annotation, events)
+        self.annotate(location, annotation, events)
     }
 
     pub(super) fn finish_message(
@@ -132,9 +142,10 @@ impl ResponsesOutput {
         fields: Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        for (part, fields) in parts(&fields, "content")? {
+        for (number, fields) in parts(&fields, "content")? {
             if let Some(part_kind) = part_kind_of(fields).filter(|part_kind| !part_kind.is_reasoning()) {
-                self.finish_part((position, (false, part)), part_kind, fields, events)?;
+                let location = PartLocation { position, part: PartKey { is_summary: false, number } };
+                self.finish_part(location, part_kind, fields, events)?;
             }
         }
         self.finish_item(position, rest_unless_cut(fields, &OF_MESSAGES), events);
@@ -148,13 +159,9 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
-            for (part, fields) in parts(&fields, key)? {
-                self.finish_part(
-                    (position, (part_kind == ResponsesPartKind::Summary, part)),
-                    part_kind,
-                    fields,
-                    events,
-                )?;
+            for (number, fields) in parts(&fields, key)? {
+                let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
+                self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
             }
         }
         if let Some(Value::String(encrypted_content)) = fields.remove("encrypted_content")
@@ -180,26 +187,27 @@ impl ResponsesOutput {
     /// Ends a part, and passes on what of it did not come before.
     fn finish_part(
         &mut self,
-        (position, part): (usize, PartKey),
+        location: PartLocation,
         part_kind: ResponsesPartKind,
         fields: &Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        if self.part(position, part)?.done {
+        if self.part(location)?.done {
             return Ok(());
         }
         let text = text(fields, part_kind.key()).unwrap_or_default().to_owned();
         let logprobs = logprobs(fields.get("logprobs"));
-        self.append_missing_text(PartText { position, part_kind, part, text, logprobs }, events)?;
-        let known = self.part(position, part)?.annotations;
+        self.append_missing_text(PartText { location, part_kind, text, logprobs }, events)?;
+        let known = self.part(location)?.annotations;
         if let Some(Value::Array(annotations)) =
             fields.get("annotations").filter(|_| part_kind == ResponsesPartKind::Text)
         {
             for annotation in annotations.iter().skip(known).filter_map(Value::as_object) {
-                self.annotate((position, part), annotation.clone(), events)?;
+                self.annotate(location, annotation.clone(), events)?;
             }
         }
-        self.part(position, part)?.done = true;
+        self.part(location)?.done = true;
+        let PartLocation { position, part } = location;
         if let Some(open) = self.open.as_mut().filter(|open| open.item == position && open.part == Some(part)) {
             open.part = None;
             events.push(ProviderEvent::ContentPartFinished);
@@ -208,34 +216,34 @@ impl ResponsesOutput {
     }
 
     fn append_missing_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let part = self.part(words.position, words.part)?;
+        let part = self.part(words.location)?;
         if part.has_text || part.done { Ok(()) } else { self.append_text(words, events) }
     }
 
     fn append_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let PartText { position, part_kind, part, text, logprobs } = words;
+        let PartText { location, part_kind, text, logprobs } = words;
         if text.is_empty() && logprobs.is_empty() {
             return Ok(());
         }
-        self.part(position, part)?.has_text = true;
-        self.open_part(position, Some(part), events);
+        self.part(location)?.has_text = true;
+        self.open_part(location.position, Some(location.part), events);
         events.push(match part_kind {
             ResponsesPartKind::Text => ProviderEvent::Text { text, logprobs },
             ResponsesPartKind::Refusal => ProviderEvent::Refusal { text },
             ResponsesPartKind::Reasoning => ProviderEvent::Reasoning { text },
-            ResponsesPartKind::Summary => ProviderEvent::ReasoningSummary { part: part.1, text },
+            ResponsesPartKind::Summary => ProviderEvent::ReasoningSummary { part: location.part.number, text },
         });
         Ok(())
     }
 
     fn annotate(
         &mut self,
-        (position, part): (usize, PartKey),
+        location: PartLocation,
         annotation: Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        self.part(position, part)?.annotations += 1;
-        self.open_part(position, Some(part), events);
+        self.part(location)?.annotations += 1;
+        self.open_part(location.position, Some(location.part), events);
         events.push(ProviderEvent::Annotation { annotation });
         Ok(())
     }
@@ -258,16 +266,17 @@ impl ResponsesOutput {
     }
 
     /// The item and the part that an event is about; an item that was not announced begins with it.
-    fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent) -> Result<(usize, PartKey), Error> {
+    fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent) -> Result<PartLocation, Error> {
         let place = event.place("output_index")?;
-        let part = event.place(part_kind.counter())?;
+        let number = event.place(part_kind.counter())?;
         let position = match self.at(place) {
             Some(position) => position,
             None => self.begin_with_parts(place, part_kind)?,
         };
         match self.items.get(position).map(|item| &item.body) {
             Some(ItemBody::Parts(parts)) if parts.is_reasoning == part_kind.is_reasoning() => {
-                Ok((position, (part_kind == ResponsesPartKind::Summary, part)))
+                let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
+                Ok(PartLocation { position, part })
             }
             Some(ItemBody::Parts(_) | ItemBody::Call(_) | ItemBody::Other(_)) | None => {
                 Err(broken("an event that does not fit its item"))
@@ -275,7 +284,7 @@ impl ResponsesOutput {
         }
     }
 
-    fn part(&mut self, position: usize, part: PartKey) -> Result<&mut OutputPart, Error> {
+    fn part(&mut self, PartLocation { position, part }: PartLocation) -> Result<&mut OutputPart, Error> {
         match self.items.get_mut(position) {
             Some(OutputItem { body: ItemBody::Parts(parts), .. }) => Ok(parts.parts.entry(part).or_default()),
             Some(_) | None => Err(broken("an event that does not fit its item")),
