@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use super::{
     Label,
     journal_writer::Journal,
-    lease::NodeOwnership,
+    node_ownership::NodeOwnership,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
 };

@@ -1,27 +1,10 @@
 //! Who sends a request.
 
-use std::fmt;
-
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
-use async_trait::async_trait;
 use futures_util::future::LocalBoxFuture;
 
 use super::{ApiError, HttpState};
-use crate::access::{AuthError, Authenticator, Principal};
-
-/// Tells who sends a request, by its bearer token.
-#[async_trait]
-pub trait Authenticate: fmt::Debug + Send + Sync + 'static {
-    /// The principal that a bearer token belongs to.
-    async fn authenticate(&self, bearer: &str) -> Result<Principal, AuthError>;
-}
-
-#[async_trait]
-impl Authenticate for Authenticator {
-    async fn authenticate(&self, bearer: &str) -> Result<Principal, AuthError> {
-        Authenticator::authenticate(self, bearer).await
-    }
-}
+use crate::access::Principal;
 
 /// The principal of a request. A handler that takes no body beside it reads nothing before it is known.
 #[derive(Debug)]

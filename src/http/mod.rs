@@ -3,6 +3,7 @@
 //! One endpoint a file under `endpoints`. `error`, `error_code` and `refusals` alone know the status codes of errors. Imports everything
 //! but adapters; nothing imports it but `main`, embedders and tests.
 
+mod authenticate;
 mod authentication;
 mod body;
 mod disconnect;
@@ -25,7 +26,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use authentication::Authenticate;
+pub use authenticate::Authenticate;
 pub use endpoints::{health, scope};
 pub use error::ApiError;
 pub use in_flight::InFlight;

@@ -1,5 +1,6 @@
 //! The rules of the code base that no compiler knows.
 
+mod circles;
 mod guarantees;
 mod layers;
 mod names;

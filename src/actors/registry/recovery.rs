@@ -9,7 +9,7 @@ use super::{
     ResponseRegistry,
     settle::{Claimed, Folded, claim, fold, settle},
 };
-use crate::actors::{lease::renewal_interval, node::Node, response_supervisor::OrphanedRun};
+use crate::actors::{node::Node, node_ownership::renewal_interval, response_supervisor::OrphanedRun};
 use crate::domain::{Fact, LostCall, Recovery, Request, RunPlan, RunPolicy, SettleReason, Target};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};

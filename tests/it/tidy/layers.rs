@@ -128,7 +128,7 @@ fn imports(text: &str) -> Vec<String> {
     code.split("crate::").skip(1).flat_map(first_names).collect()
 }
 
-fn first_names(after: &str) -> Vec<String> {
+pub(super) fn first_names(after: &str) -> Vec<String> {
     let ident = |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let Some(list) = after.strip_prefix('{') else { return vec![ident(after)] };
     let (mut depth, mut names, mut item) = (0, Vec::new(), String::new());
@@ -148,7 +148,7 @@ fn first_names(after: &str) -> Vec<String> {
     names.iter().map(|name| ident(name.trim())).filter(|name| !name.is_empty()).collect()
 }
 
-type Edges = BTreeMap<String, BTreeSet<String>>;
+pub(super) type Edges = BTreeMap<String, BTreeSet<String>>;
 
 fn listed(list: &[(&str, &[&str])]) -> Edges {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
@@ -169,7 +169,7 @@ fn differences(found: &Edges, listed: &Edges) -> Vec<String> {
 }
 
 /// A name that comes back to itself, if there is one.
-fn circle(edges: &Edges) -> Option<&String> {
+pub(super) fn circle(edges: &Edges) -> Option<&String> {
     let mut left: BTreeSet<&String> = edges.keys().collect();
     loop {
         let leaf = left.iter().copied().find(|name| edges[*name].iter().all(|other| !left.contains(other)));
