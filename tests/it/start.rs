@@ -42,6 +42,7 @@ async fn used() -> Site {
 async fn a_start_says_what_runs_where_and_how_to_stop_it() {
     let site = Site::new().variable("ANTIPHON_SERVER__DRAIN_TIMEOUT", "7s");
     let first = site.start().await;
+    first.printed_line("  curl -N ").await;
     let told = first.printed();
     for line in [
         format!("Antiphon listens on {}\n", first.url),
