@@ -12,7 +12,7 @@ await story(async (stage) => {
   await stage.send('Second?');
   await stage.answered('Two.');
   await page.getByRole('button', { name: 'New conversation' }).click();
-  assert.equal(await stage.answers.count(), 0);
+  await stage.answersAre(0);
   await stage.send('Third?');
   await stage.answered('Three.');
   const said = (await stage.act('requests')).map((request) =>

@@ -37,7 +37,7 @@ await story(async (stage) => {
   await stage.message.fill('');
   await edit.click();
   assert.equal(await stage.message.inputValue(), 'Dear rejected, how does it end?');
-  assert.equal(await stage.answers.count(), 4);
+  await stage.answersAre(4);
   // A name that is not in the list, for servers that pass any name on; this one does not.
   page.once('dialog', (dialog) => dialog.accept('nobody'));
   await stage.choose('Another…');

@@ -72,6 +72,12 @@ class Stage {
     return this.page.getByLabel('Message');
   }
 
+  /** Waits until the page shows no more answers than that many, and that many it must show. */
+  async answersAre(count) {
+    await this.answers.nth(count).waitFor({ state: 'detached' });
+    assert.equal(await this.answers.count(), count);
+  }
+
   /** The answers so far, as sections. */
   get answers() {
     return this.page.locator('.answered');
