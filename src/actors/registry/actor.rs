@@ -100,10 +100,15 @@ impl ResponseRegistry {
         self.start_queued();
     }
 
-    /// Starts the background responses that are next in the queue, but not before the first sweep: older responses
-    /// may still turn up.
-    pub(super) fn start_queued(&mut self) {
-        if self.draining || !self.recoveries.has_swept() {
+    /// Lets background responses begin: no older one can turn up any more.
+    pub(super) fn open_background_line(&mut self) {
+        self.line.open();
+        self.start_queued();
+    }
+
+    /// Starts the background responses that are next in the queue.
+    fn start_queued(&mut self) {
+        if self.draining {
             return;
         }
         while let Some(id) = self.line.begin_next() {

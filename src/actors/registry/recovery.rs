@@ -92,8 +92,7 @@ impl Handler<Swept> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, _: Swept, _: &mut Self::Context) {
-        self.recoveries.swept = true;
-        self.start_queued();
+        self.open_background_line();
     }
 }
 
@@ -104,22 +103,15 @@ type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 pub(super) struct Recoveries {
     under_way: HashMap<ResponseId, (SettleReason, RecoveryWaiters)>,
     slots: Arc<Semaphore>,
-    /// Whether everything was looked at once: no older response can turn up in the queue after that.
-    swept: bool,
 }
 
 impl Default for Recoveries {
     fn default() -> Self {
-        Self { under_way: HashMap::new(), slots: Arc::new(Semaphore::new(CONCURRENT)), swept: false }
+        Self { under_way: HashMap::new(), slots: Arc::new(Semaphore::new(CONCURRENT)) }
     }
 }
 
 impl Recoveries {
-    /// Whether every response that an earlier process left has been looked at.
-    pub(super) fn has_swept(&self) -> bool {
-        self.swept
-    }
-
     /// Whether any response of this registry lost its supervisor and has no ending yet.
     pub(super) fn has_orphans(&self) -> bool {
         self.under_way.values().any(|(reason, _)| *reason == SettleReason::SupervisorFailed)
