@@ -43,7 +43,7 @@ pub use jitter::Jitter;
 pub use model::{Fallback, Model, ModelCatalog};
 pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
-pub use provider_event::{CallIndex, ProviderEvent};
+pub use provider_event::{CallIndex, InputUsage, ProviderEvent};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
@@ -57,6 +57,8 @@ pub use run_plan::{DisconnectPolicy, Encoding, RunPlan, Target};
 pub use run_policy::{RunPolicy, ToolAccess, ToolPolicy};
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
-pub use transcript::{Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict};
+pub use transcript::{
+    CallUsage, Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
+};
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};
