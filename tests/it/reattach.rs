@@ -5,7 +5,9 @@ use std::time::Duration;
 use antiphon::{
     domain::{Fact, FinishReason, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
-    provider::{CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions},
+    provider::{
+        CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions,
+    },
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
 };
 use futures_util::{StreamExt, stream::LocalBoxStream};

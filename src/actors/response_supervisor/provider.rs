@@ -74,16 +74,7 @@ impl ProviderLink {
             AdmissionSlot::Background => None,
             AdmissionSlot::Gate(ticket) => Some(ticket),
         };
-        Self {
-            ticket,
-            permit: None,
-            waiting: None,
-            pass: None,
-            base_prompt,
-            building: None,
-            reader: None,
-            readers: 0,
-        }
+        Self { ticket, permit: None, waiting: None, pass: None, base_prompt, building: None, reader: None, readers: 0 }
     }
 
     pub(super) fn beat(&mut self, missed_beats: u32) {

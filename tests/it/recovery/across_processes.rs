@@ -34,7 +34,7 @@ impl Pair {
             far.url
         ));
         let near = near.variable("FAR_KEY", &far.key);
-        Self { provider, far_site: far_site, far, near }
+        Self { provider, far_site, far, near }
     }
 }
 
@@ -108,7 +108,8 @@ async fn a_server_that_lost_a_call_to_another_leaves_that_call_alone() {
     first.unpause();
     first.logged("another owner has the response").await;
     // What the first one does about its call it does before it has a lease again.
-    let fresh = "SELECT CAST(COUNT(*) AS TEXT) FROM nodes WHERE lease_until > EXTRACT(EPOCH FROM clock_timestamp()) * 1000000";
+    let fresh =
+        "SELECT CAST(COUNT(*) AS TEXT) FROM nodes WHERE lease_until > EXTRACT(EPOCH FROM clock_timestamp()) * 1000000";
     until_text(&db, fresh, "2").await;
     end.open();
     let status = format!("SELECT status FROM responses WHERE uuid = '{id}' AND status <> 'in_progress'");

@@ -143,7 +143,9 @@ impl Run {
 
     /// Has providers stop whose calls are useless, as far as they are so.
     pub(super) fn cancel_useless_calls(&mut self, is_certain: impl Fn(&UselessCall) -> bool) {
-        for UselessCall { target, provider_response_id, .. } in self.useless_calls.extract_if(.., |call| is_certain(call)) {
+        for UselessCall { target, provider_response_id, .. } in
+            self.useless_calls.extract_if(.., |call| is_certain(call))
+        {
             self.effects.push(RunEffect::CancelAtProvider { target, provider_response_id });
         }
     }

@@ -71,9 +71,12 @@ impl HttpUpstream {
         request: ProviderRequest,
         id: &str,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        let asked = self.0.dialect.detached().ok_or(Error::Closed).and_then(|detached| {
-            Ok(detached.replay_url(&self.0.url, &request, &UpstreamId::parse(id)?))
-        });
+        let asked = self
+            .0
+            .dialect
+            .detached()
+            .ok_or(Error::Closed)
+            .and_then(|detached| Ok(detached.replay_url(&self.0.url, &request, &UpstreamId::parse(id)?)));
         match asked {
             Ok(url) => self.start(request, Question::Again(url)),
             Err(error) => stream::iter([Err(error)]).boxed_local(),

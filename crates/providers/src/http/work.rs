@@ -27,7 +27,10 @@ pub(super) fn check_id(request_id: &str, said: &Result<Batch, Error>) {
 }
 
 /// Tells the provider to end its work on a call. Does not wait for its answer, which has a timeout of its own.
-pub(super) fn cancel(site: &Arc<UpstreamSite>, CallToCancel { request_id, provider_response_id, timeouts }: CallToCancel) {
+pub(super) fn cancel(
+    site: &Arc<UpstreamSite>,
+    CallToCancel { request_id, provider_response_id, timeouts }: CallToCancel,
+) {
     // An id that is none was told of when the call was opened.
     let Ok(id) = UpstreamId::parse(&provider_response_id) else { return };
     let Some(url) = site.dialect.detached().map(|detached| detached.cancel_url(&site.url, &id)) else { return };

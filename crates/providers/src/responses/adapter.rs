@@ -10,7 +10,9 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
-use crate::{CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions};
+use crate::{
+    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions,
+};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Responses. It is asked to store nothing, unless calls have to outlive their
