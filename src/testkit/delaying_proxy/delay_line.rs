@@ -4,13 +4,14 @@ use std::{
     io,
     sync::{Arc, mpsc as blocking},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::Instant,
 };
 
 use super::{Line, State};
@@ -26,7 +27,7 @@ pub(super) enum Direction {
     Back,
 }
 
-/// Delivers each chunk when it is due. A thread that sleeps is exact to a fraction of a millisecond, which a timer of
+/// Delivers each chunk when it is due. A thread that waits is exact to a fraction of a millisecond, which a timer of
 /// the runtime is not.
 #[derive(Debug, Clone)]
 pub(super) struct DelayLine {
@@ -81,7 +82,9 @@ fn deliver(
         Line::Stalled => false,
     };
     for Delayed { due, chunk, to } in under_way {
-        thread::sleep(due.saturating_duration_since(Instant::now()));
+        while Instant::now() < due {
+            thread::park_timeout(due.saturating_duration_since(Instant::now()));
+        }
         if runtime.block_on(changes.wait_for(|state| flows(state.line))).is_err() {
             return;
         }
