@@ -1,12 +1,11 @@
-use std::{
-    io,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 
 use super::DelayingProxy;
