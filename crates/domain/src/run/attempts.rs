@@ -211,9 +211,8 @@ impl Run {
             self.pause(Pausing { turn, then }, after);
             return;
         }
-        if again == Reattach::GivenUp {
-            let (target, provider_response_id) = (turn.attempts.target(), lost.provider_response_id);
-            self.effects.push(RunEffect::CancelAtProvider { target, provider_response_id });
+        if failure.ends_provider_work() {
+            call.received = None;
         }
         let reading = Reading { turn, call, filter };
         // An error that the provider reported is the cause; that the call could not be reached again is not.
@@ -228,6 +227,7 @@ impl Run {
     /// The attempt failed: another one follows, at this target or the next, or the response ends.
     fn attempt_failed(&mut self, reading: Reading, failure: &Failure, jitter: Jitter) {
         let Reading { mut turn, call, .. } = reading;
+        self.cancel_call(&turn, &call);
         self.effects.push(RunEffect::StopReading);
         self.effects.push(RunEffect::ReportAttempt(AttemptReport::Failed(failure.cause)));
         self.hint = RetryHint { provider_status: failure.provider_status, retry_after: failure.retry_after };

@@ -103,6 +103,15 @@ pub(super) struct DetachedCall {
     pub(super) provider_response_id: String,
 }
 
+/// A call whose provider is to stop, once it is certain that the response is this run's own.
+#[derive(Debug)]
+pub(super) struct UselessCall {
+    pub(super) target: usize,
+    pub(super) provider_response_id: String,
+    /// How many facts must be durable before its provider is told.
+    pub(super) barrier: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct AwaitingSlot {
     pub(super) turn: TurnState,
