@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Line, State};
+use super::{LineMode, ProxyState};
 
 /// The most bytes of a chunk.
 const CHUNK: usize = 16 * 1024;
@@ -32,25 +32,25 @@ pub(super) enum Direction {
 #[derive(Debug, Clone)]
 pub(super) struct DelayLine {
     sent: blocking::Sender<Delayed>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<ProxyState>,
 }
 
 #[derive(Debug)]
 struct Delayed {
     due: Instant,
-    chunk: Chunk,
-    to: mpsc::UnboundedSender<Chunk>,
+    chunk: HeldBytes,
+    to: mpsc::UnboundedSender<HeldBytes>,
 }
 
 /// Bytes, and the room that they take up until they are written.
 #[derive(Debug)]
-struct Chunk {
+struct HeldBytes {
     bytes: Vec<u8>,
     _room: OwnedSemaphorePermit,
 }
 
 impl DelayLine {
-    pub(super) fn start(runtime: &Handle, direction: Direction, state: watch::Receiver<State>) -> Self {
+    pub(super) fn start(runtime: &Handle, direction: Direction, state: watch::Receiver<ProxyState>) -> Self {
         let (sent, under_way) = blocking::channel();
         let (runtime, changes) = (runtime.clone(), state.clone());
         thread::spawn(move || deliver(&runtime, direction, changes, &under_way));
@@ -62,7 +62,7 @@ impl DelayLine {
         self.state.borrow().round_trip / 2
     }
 
-    fn send(&self, chunk: Chunk, to: &mpsc::UnboundedSender<Chunk>) {
+    fn send(&self, chunk: HeldBytes, to: &mpsc::UnboundedSender<HeldBytes>) {
         let delayed = Delayed { due: Instant::now() + self.delay(), chunk, to: to.clone() };
         // The thread ends when the proxy does.
         let _ended = self.sent.send(delayed);
@@ -73,13 +73,13 @@ impl DelayLine {
 fn deliver(
     runtime: &Handle,
     direction: Direction,
-    mut changes: watch::Receiver<State>,
+    mut changes: watch::Receiver<ProxyState>,
     under_way: &blocking::Receiver<Delayed>,
 ) {
-    let flows = |line: Line| match line {
-        Line::Good | Line::Cut => true,
-        Line::Mute => matches!(direction, Direction::There),
-        Line::Stalled => false,
+    let flows = |line: LineMode| match line {
+        LineMode::Good | LineMode::Cut => true,
+        LineMode::Mute => matches!(direction, Direction::There),
+        LineMode::Stalled => false,
     };
     for Delayed { due, chunk, to } in under_way {
         while Instant::now() < due {
@@ -107,7 +107,7 @@ pub(super) async fn pass(
             let mut bytes = vec![0; CHUNK];
             let count = from.read(&mut bytes).await?;
             bytes.truncate(count);
-            line.send(Chunk { bytes, _room: permit }, &arrive);
+            line.send(HeldBytes { bytes, _room: permit }, &arrive);
             if count == 0 {
                 return Ok(());
             }

@@ -27,20 +27,20 @@ use delay_line::{DelayLine, Direction, pass};
 #[derive(Debug)]
 pub struct DelayingProxy {
     address: SocketAddr,
-    state: Arc<watch::Sender<State>>,
+    state: Arc<watch::Sender<ProxyState>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct ProxyState {
     upstream: SocketAddr,
     round_trip: Duration,
-    line: Line,
+    line: LineMode,
     /// How often the connections were dropped.
     cuts: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum LineMode {
     Good,
     /// Passes on what clients send, and keeps the answers.
     Mute,
@@ -61,7 +61,7 @@ impl DelayingProxy {
         listener.set_nonblocking(true).expect("a listener that does not block");
         let address = listener.local_addr().expect("the listener's address");
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let state = State { upstream, round_trip: Duration::ZERO, line: Line::Good, cuts: 0 };
+        let state = ProxyState { upstream, round_trip: Duration::ZERO, line: LineMode::Good, cuts: 0 };
         let state = Arc::new(watch::Sender::new(state));
         let changes = state.subscribe();
         thread::spawn(move || serve(&runtime, listener, changes));
@@ -103,29 +103,29 @@ impl DelayingProxy {
     /// Drops all connections, and new ones at once.
     pub fn cut(&self) {
         self.state.send_modify(|state| {
-            state.line = Line::Cut;
+            state.line = LineMode::Cut;
             state.cuts += 1;
         });
     }
 
     /// Accepts connections and holds everything back, in both directions.
     pub fn stall(&self) {
-        self.state.send_modify(|state| state.line = Line::Stalled);
+        self.state.send_modify(|state| state.line = LineMode::Stalled);
     }
 
     /// Passes on what clients send, and holds the answers back.
     pub fn mute(&self) {
-        self.state.send_modify(|state| state.line = Line::Mute);
+        self.state.send_modify(|state| state.line = LineMode::Mute);
     }
 
     /// Passes everything on again, first what was held back.
     pub fn restore(&self) {
-        self.state.send_modify(|state| state.line = Line::Good);
+        self.state.send_modify(|state| state.line = LineMode::Good);
     }
 }
 
 /// Accepts connections until the proxy is dropped.
-fn serve(runtime: &Runtime, listener: StdListener, mut changes: watch::Receiver<State>) {
+fn serve(runtime: &Runtime, listener: StdListener, mut changes: watch::Receiver<ProxyState>) {
     let there = DelayLine::start(runtime.handle(), Direction::There, changes.clone());
     let back = DelayLine::start(runtime.handle(), Direction::Back, changes.clone());
     runtime.block_on(async move {
@@ -139,11 +139,11 @@ fn serve(runtime: &Runtime, listener: StdListener, mut changes: watch::Receiver<
     });
 }
 
-async fn accept(listener: TcpListener, state: watch::Receiver<State>, lines: [DelayLine; 2]) {
+async fn accept(listener: TcpListener, state: watch::Receiver<ProxyState>, lines: [DelayLine; 2]) {
     while let Ok((client, _)) = listener.accept().await {
         let (mut changes, lines) = (state.clone(), lines.clone());
         let now = *changes.borrow_and_update();
-        if now.line == Line::Cut {
+        if now.line == LineMode::Cut {
             continue;
         }
         tokio::spawn(async move {
