@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::domain::FinishReason;
 use crate::protocol::Usage;
-use crate::provider::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment};
+use crate::provider::{CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment};
 
 type ProviderBatch = Result<Vec<ProviderEvent>, Error>;
 
@@ -23,6 +23,8 @@ pub struct PuppetProvider {
 struct PuppetState {
     calls: Mutex<Vec<Call>>,
     asked: Notify,
+    /// The ids of the calls that were cancelled.
+    cancelled: watch::Sender<Vec<String>>,
 }
 
 /// One call of the puppet. It ends when dropped, without an end mark.
@@ -53,6 +55,19 @@ impl PuppetProvider {
     #[must_use]
     pub fn unheard(&self) -> usize {
         self.shared.calls.lock().len()
+    }
+
+    /// The ids of the calls that it was told to end, in that order.
+    #[must_use]
+    pub fn cancelled(&self) -> Vec<String> {
+        self.shared.cancelled.borrow().clone()
+    }
+
+    /// Waits until it was told to end the call of that id.
+    pub async fn wait_until_cancelled(&self, id: &str) {
+        let mut cancelled = self.shared.cancelled.subscribe();
+        // It can't fail: the sender is here.
+        let _cancelled = cancelled.wait_for(|ids| ids.iter().any(|cancelled| cancelled == id)).await;
     }
 
     /// Waits for the next call.
@@ -110,6 +125,10 @@ impl Reattachment for PuppetProvider {
     ) -> LocalBoxStream<'static, ProviderBatch> {
         self.call(request, Some(provider_response_id))
     }
+
+    fn cancel(&self, call: CallToCancel) {
+        self.shared.cancelled.send_modify(|ids| ids.push(call.provider_response_id));
+    }
 }
 
 impl Call {
@@ -121,12 +140,6 @@ impl Call {
     /// Answers with a success and the provider's id of the response.
     pub fn open_as(&self, id: &str) {
         self.events([ProviderEvent::Opened { provider_response_id: Some(id.to_owned()) }]);
-    }
-
-    /// Whether the call must continue when its stream is dropped.
-    #[must_use]
-    pub fn handed_over(&self) -> bool {
-        self.request.hand_over.is_arranged()
     }
 
     /// Sends text.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use antiphon::{
     domain::{Fact, FinishReason, Prompt, Request, Target, Timeouts},
     protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
-    provider::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions},
+    provider::{
+        CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions,
+    },
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
 };
 use futures_util::{StreamExt, stream::LocalBoxStream};
@@ -36,14 +38,13 @@ fn request() -> ProviderRequest {
     }
 }
 
-/// A request whose work outlives its stream.
-fn handed_over() -> ProviderRequest {
-    let request = request();
-    request.hand_over.arrange();
-    request
+/// The call of that id, as the request's.
+fn call(id: &str) -> CallToCancel {
+    let timeouts = Timeouts::default();
+    CallToCancel { request_id: request().request_id, provider_response_id: id.to_owned(), timeouts }
 }
 
-/// A stream, and what was heard of it. Dropping it lets go of the call.
+/// A stream, and what was heard of it. Dropping it closes the connection.
 struct Listener {
     batches: LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>,
     heard: Vec<ProviderEvent>,
@@ -141,27 +142,20 @@ fn created(id: &str) -> Value {
     json!({ "type": "response.created", "response": { "id": id, "status": "queued" } })
 }
 
-fn ended(id: &str, status: &str) -> Value {
-    json!({ "type": format!("response.{status}"), "response": { "id": id, "status": status, "output": [] } })
-}
-
 /// The requests so far: method and path.
 fn asked(upstream: &ScriptedProvider) -> Vec<String> {
     upstream.requests().into_iter().map(|request| format!("{} {}", request.method, request.path)).collect()
 }
 
 #[tokio::test]
-async fn what_was_handed_over_goes_on_and_is_told_again_from_its_beginning() {
+async fn a_call_without_a_listener_goes_on_and_is_told_again_from_its_beginning() {
     let far = Far::start().await;
-    let request = request();
-    let hand_over = request.hand_over.clone();
-    let (first, call) = far.begin(request).await;
+    let (first, call) = far.begin(request()).await;
     let (id, half) = (first.id(), first.heard.clone());
-    let mut uninterrupted = far.reattach(handed_over(), &id);
+    let mut uninterrupted = far.reattach(request(), &id);
     uninterrupted.read_until_text("Hel").await;
-    hand_over.arrange();
     drop(first);
-    let mut again = far.reattach(handed_over(), &id);
+    let mut again = far.reattach(request(), &id);
     again.read_until_text("Hel").await;
     call.events(everything());
     drop(call);
@@ -176,22 +170,16 @@ async fn what_was_handed_over_goes_on_and_is_told_again_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_is_to_hear_is_cancelled_at_the_provider() {
+async fn a_call_is_cancelled_at_the_provider_with_a_listener_and_without() {
     let far = Far::start().await;
-    let (listener, call) = far.begin(request()).await;
-    let id = listener.id();
-    drop(listener);
-    assert_eq!(far.served.ended(&id).await.status, Status::Cancelled);
-    call.closed().await;
-
-    let (listener, call) = far.begin(handed_over()).await;
-    let id = listener.id();
-    drop(listener);
-    let mut again = far.reattach(request(), &id);
-    again.read_until_text("Hel").await;
-    drop(again);
-    assert_eq!(far.served.ended(&id).await.status, Status::Cancelled);
-    call.closed().await;
+    for listens in [true, false] {
+        let (listener, asked) = far.begin(request()).await;
+        let id = listener.id();
+        let _listener = listens.then_some(listener);
+        far.provider.cancel(call(&id));
+        assert_eq!(far.served.ended(&id).await.status, Status::Cancelled);
+        asked.closed().await;
+    }
 }
 
 #[tokio::test]
@@ -258,68 +246,29 @@ async fn a_far_server_that_dies_while_it_tells_again_has_closed_the_stream() {
     let far = Site::with_models(&upstream, &["m"]);
     let far = far.start().await;
     let provider = provider(format!("{}/v1", far.url), &far.key);
-    let mut first = Listener::of(provider.open(handed_over()));
+    let mut first = Listener::of(provider.open(request()));
     first.read_until_text("Once upon").await;
     let id = first.id();
     drop(first);
-    let mut again = Listener::of(provider.reattach(handed_over(), id));
+    let mut again = Listener::of(provider.reattach(request(), id));
     again.read_until_text("Once upon").await;
     far.kill().await;
     assert_eq!(again.read_all().await, Err(Error::Closed));
 }
 
 #[tokio::test]
-async fn only_work_that_may_go_on_for_nobody_is_cancelled_and_once() {
+async fn a_call_that_is_let_go_of_is_left_alone_and_one_that_is_cancelled_is_told_so_once() {
     let (upstream, provider) = scripted();
-    let open = |model: &str, script: Script, request: ProviderRequest| {
-        upstream.script(model, script);
-        Listener::of(
-            provider.open(ProviderRequest { target: Target { model: model.to_owned(), ..request.target }, ..request }),
-        )
-    };
-    for status in [404, 503, 200, 200] {
-        upstream.script("", Script::status(status, &[], "{}"));
-    }
-    let mut completed = open("completed", events(&[created("resp_1"), ended("resp_1", "completed")]), request());
-    assert_eq!(completed.read_all().await, Ok(()));
-    drop(completed);
-    let mut failed = open("failed", events(&[created("resp_2"), ended("resp_2", "failed")]), request());
-    assert!(matches!(failed.read_all().await, Err(Error::Reported(_))));
-    drop(failed);
-    let mut cut = open("cut", events(&[created("resp_7")]).cut(), request());
-    assert_eq!(cut.read_all().await, Err(Error::Closed));
-    drop(cut);
-    let mut refused = open("refused", Script::status(500, &[], "{}"), request());
-    assert!(matches!(refused.read_all().await, Err(Error::Status { status: 500, .. })));
-    drop(refused);
-    let mut handed = open("handed", events(&[created("resp_3")]).stall(), handed_over());
-    handed.heard.extend(handed.batches.next().await.unwrap().unwrap());
-    drop(handed);
-    let mut unknown = Listener::of(provider.reattach(request(), "resp_4".to_owned()));
-    assert!(matches!(unknown.read_all().await, Err(Error::Status { status: 404, .. })));
-    drop(unknown);
-    let mut away = Listener::of(provider.reattach(request(), "resp_5".to_owned()));
-    assert!(matches!(away.read_all().await, Err(Error::Status { status: 503, .. })));
-    drop(away);
-    drop(provider.reattach(request(), "resp_5".to_owned()));
-    tokio::time::timeout(PATIENCE, upstream.wait_for_request(8)).await.unwrap();
-    let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
-    let mut silent = open(
-        "silent",
-        events(&[created("resp_6")]).stall(),
-        ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..request() },
-    );
-    assert_eq!(silent.read_all().await, Err(Error::IdleTimeout));
-    drop(silent);
-
-    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(10)).await.unwrap();
-    let create = "POST /v1/responses";
-    let replay = |id: &str| format!("GET /v1/responses/{id}?stream=true&include_obfuscation=false");
-    let cancelled = |id: &str| format!("POST /v1/responses/{id}/cancel");
-    let asked = asked(&upstream);
-    assert_eq!(asked[..5], [create; 5]);
-    assert_eq!(asked[5..8], [replay("resp_4"), replay("resp_5"), cancelled("resp_5")]);
-    assert_eq!(asked[8..], [create.to_owned(), cancelled("resp_6")]);
+    upstream.script("m", events(&[created("resp_1")]).stall());
+    let mut listener = Listener::of(provider.open(request()));
+    listener.heard.extend(listener.batches.next().await.unwrap().unwrap());
+    drop(listener);
+    // What is no id can't be cancelled, and asks for nothing else.
+    provider.cancel(call("../models"));
+    upstream.script("", Script::status(200, &[], "{}"));
+    provider.cancel(call("resp_1"));
+    let cancel = tokio::time::timeout(PATIENCE, upstream.wait_for_request(2)).await.unwrap();
+    assert_eq!(asked(&upstream), ["POST /v1/responses", "POST /v1/responses/resp_1/cancel"]);
     let header = |name: &str| cancel.header(name).unwrap_or_default();
     assert_eq!((header("authorization"), header("x-request-id")), ("Bearer sk-up", "req_42"));
     assert_eq!((header("content-length"), header("accept"), header("content-type")), ("0", "application/json", ""));
@@ -331,7 +280,7 @@ async fn a_replay_has_the_headers_and_the_times_of_a_call() {
     let (upstream, provider) = scripted();
     upstream.script("", events(&[created("resp_1")]).stall());
     let timeouts = Timeouts { idle: SOON, ..Timeouts::default() };
-    let request = ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..handed_over() };
+    let request = ProviderRequest { target: Target { timeouts, ..Target::new("p", "m") }, ..request() };
     let mut listener = Listener::of(provider.reattach(request, "resp_1".to_owned()));
     assert_eq!(listener.read_all().await, Err(Error::IdleTimeout));
     assert_eq!(listener.id(), "resp_1");
@@ -342,15 +291,8 @@ async fn a_replay_has_the_headers_and_the_times_of_a_call() {
 }
 
 #[test]
-fn a_stream_that_is_dropped_where_no_runtime_is_harms_nothing() {
+fn a_cancel_where_no_runtime_is_harms_nothing() {
     let (upstream, provider) = scripted();
-    upstream.script("m", events(&[created("resp_1")]).stall());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(async {
-        let mut listener = Listener::of(provider.open(request()));
-        listener.heard.extend(listener.batches.next().await.unwrap().unwrap());
-        listener
-    });
-    drop(listener);
-    assert_eq!(asked(&upstream), ["POST /v1/responses"]);
+    provider.cancel(call("resp_1"));
+    assert_eq!(asked(&upstream), [""; 0]);
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
+    actors::{ActorRole, Label, supervision::Fault},
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, Timeouts},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
@@ -97,6 +98,21 @@ async fn a_lost_call_is_listened_to_again_and_the_stream_is_as_if_nothing_had_ha
 }
 
 #[tokio::test]
+async fn a_registry_that_panics_costs_no_call_its_provider() {
+    let node = node().await;
+    let (mut client, first) = begun(&node, patient(&node)).await;
+    let hit = node.antiphon.roster().inflict(Label::node(ActorRole::ResponseRegistry), Fault::Panic).await;
+    assert_eq!(hit, 1);
+    first.closed().await;
+    let again = node.provider.asked().await;
+    assert_eq!(again.reattached.as_deref(), Some("far_1"));
+    tell(again);
+    client.read_all().await;
+    assert_eq!((client.text().as_str(), ended(&node, client.id).await), ("Hello", (Status::Completed, None)));
+    assert!(node.provider.cancelled().is_empty());
+}
+
+#[tokio::test]
 async fn a_connection_that_is_lost_in_mid_stream_is_found_again_behind_the_clients_back() {
     let node = node().await;
     let (mut client, first) = begun(&node, node.plan()).await;
@@ -145,8 +161,9 @@ async fn nobody_comes_back_to_a_foreground_response_and_its_provider_is_told() {
     drop(client);
     let again = tokio::time::timeout(PATIENCE, node.provider.asked()).await.unwrap();
     again.closed().await;
-    assert!(!again.handed_over(), "its work is of no use any more");
     assert_eq!(ended(&node, id).await.0, Status::Incomplete);
+    // Its work is of no use any more.
+    node.provider.wait_until_cancelled("far_1").await;
     drop(first);
 }
 
@@ -184,8 +201,8 @@ async fn a_cancel_reaches_the_provider_of_a_call_whose_server_was_restarted() {
     assert_eq!(node.antiphon.cancel(node.user, id).await.unwrap().status, Status::Cancelled);
     let again = node.provider.asked().await;
     again.closed().await;
-    assert!(!again.handed_over());
     assert_eq!(ended(&node, id).await, (Status::Cancelled, None));
+    node.provider.wait_until_cancelled("far_1").await;
 }
 
 #[tokio::test]
@@ -230,7 +247,7 @@ async fn a_node_that_stops_leaves_what_can_be_gone_on_with_and_ends_the_rest() {
     let (ending, call) = tokio::join!(node.respond(plan), node.spare.asked());
     call.open();
     node.antiphon.drain(Duration::ZERO).await;
-    assert!(first.handed_over());
+    first.closed().await;
     assert_eq!(ended(&node, ending.id).await, (Status::Failed, Some(Cause::ServerInterrupted)));
     assert_eq!(node.store.response(left.id).await.unwrap().unwrap().status, Status::InProgress);
     let id = left.id;
@@ -239,4 +256,5 @@ async fn a_node_that_stops_leaves_what_can_be_gone_on_with_and_ends_the_rest() {
     let again = node.provider.asked().await;
     tell(again);
     assert_eq!(ended(&node, id).await, (Status::Completed, None));
+    assert!(node.provider.cancelled().is_empty());
 }

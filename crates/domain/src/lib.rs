@@ -16,12 +16,14 @@ mod model;
 pub mod options;
 mod prompt;
 mod provider_event;
+mod recovery_queue;
 mod request;
 mod retry;
 mod retry_budget;
 mod run;
 mod run_plan;
 mod run_policy;
+mod set_aside;
 mod time;
 mod timeouts;
 mod transcript;
@@ -43,7 +45,8 @@ pub use jitter::Jitter;
 pub use model::{Fallback, Model, ModelCatalog};
 pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
-pub use provider_event::{CallIndex, ProviderEvent};
+pub use provider_event::{CallIndex, InputUsage, ProviderEvent};
+pub use recovery_queue::{EndingForm, LeftBehind, RecoveryQueue, RecoveryTry};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};
@@ -55,8 +58,11 @@ pub use run::{
 };
 pub use run_plan::{DisconnectPolicy, Encoding, RunPlan, Target};
 pub use run_policy::{RunPolicy, ToolAccess, ToolPolicy};
+pub use set_aside::SetAsideReason;
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
-pub use transcript::{Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict};
+pub use transcript::{
+    CallUsage, Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
+};
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

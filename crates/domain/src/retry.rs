@@ -122,6 +122,13 @@ impl Failure {
         matches!(self.cause, Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded)
     }
 
+    /// Whether the provider does not work on the call, or not any more: it said so, or knows of no such call.
+    #[must_use]
+    pub const fn ends_provider_work(&self) -> bool {
+        matches!(self.class, FailureClass::Refused | FailureClass::Rejected)
+            || matches!(self.cause, Cause::ProviderReportedError)
+    }
+
     /// An attempt that was not made, since the target's circuit breaker is open or its gate is full. The target is
     /// not waited for, but the next one may be asked.
     #[must_use]

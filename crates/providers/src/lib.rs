@@ -7,7 +7,6 @@ mod anthropic;
 mod chat_completions;
 mod eliza;
 mod gate;
-mod hand_over;
 mod http;
 mod limits;
 mod request;
@@ -27,7 +26,6 @@ pub use antiphon_domain::ProviderEvent;
 pub use chat_completions::{ChatCompletions, OutputLimitField};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
-pub use hand_over::HandOver;
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use request::ProviderRequest;
@@ -47,8 +45,9 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ///
     /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
-    /// follows an error. Dropping the stream closes the connection at once, and ends the provider's work unless
-    /// the request's [`HandOver`] is arranged.
+    /// follows an error. Dropping the stream closes the connection at once. That ends the provider's work, unless the
+    /// provider has a [`reattachment`](Self::reattachment): then the work goes on until it is
+    /// [cancelled](Reattachment::cancel).
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
     /// The way back to a call whose connection was lost, at a provider that works on without one.
@@ -70,19 +69,35 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a provider can do that keeps its calls and works on them without a connection.
+///
+/// Whoever loses its connection, by a crash for example, leaves the work alone, and whoever goes on with the response
+/// can listen to it again. Ending the work is an act of the response's owner.
 pub trait Reattachment: Send + Sync {
     /// Replays a call that [`open`](Provider::open) once made, by the id that [`ProviderEvent::Opened`] had. The request
     /// is that of the call; the provider is not asked to do anything again.
     ///
     /// The stream has the whole call from its beginning, in the same events as the first time: who received some of it
-    /// already can tell by counting. Dropping it, also before it was polled, means what dropping the first one meant. A
-    /// stream that ended because its connection failed leaves the provider's work alone: the call can be replayed once
-    /// more.
+    /// already can tell by counting. Dropping it leaves the provider's work alone: the call can be replayed once more.
     fn reattach(
         &self,
         request: ProviderRequest,
         provider_response_id: String,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
+
+    /// Has the provider end its work on a call. Returns at once, and waits for nothing: if the provider can't be told,
+    /// it works on to its end, and only the log says so.
+    fn cancel(&self, call: CallToCancel);
+}
+
+/// A call that a provider is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallToCancel {
+    /// The id of the request that the call was made for.
+    pub request_id: String,
+    /// The id that [`ProviderEvent::Opened`] had.
+    pub provider_response_id: String,
+    /// How long the provider may take.
+    pub timeouts: Timeouts,
 }
 
 /// Why a call of a provider failed. Texts of a provider may quote content, so none is kept.

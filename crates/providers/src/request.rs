@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use super::HandOver;
 use antiphon_domain::{Prompt, Request, Target};
 
 /// The request to a provider: the client's request and its prompt, both shared with the run, and the target.
@@ -16,21 +15,13 @@ pub struct ProviderRequest {
     pub prompt: Arc<Prompt>,
     /// The model at the provider, and how long the provider may take.
     pub target: Target,
-    /// Whether the provider's work is to outlive the stream.
-    pub hand_over: HandOver,
 }
 
 impl ProviderRequest {
-    /// Makes a request with an empty id whose work ends with its stream.
+    /// Makes a request with an empty id.
     #[must_use]
     pub fn new(target: Target, request: impl Into<Arc<Request>>, prompt: impl Into<Arc<Prompt>>) -> Self {
-        Self {
-            request_id: String::new(),
-            request: request.into(),
-            prompt: prompt.into(),
-            target,
-            hand_over: HandOver::default(),
-        }
+        Self { request_id: String::new(), request: request.into(), prompt: prompt.into(), target }
     }
 }
 

@@ -10,7 +10,8 @@ use super::{
     Begin, Drain,
     idempotency_expiry::expire,
     reading::Replays,
-    recovery::{Recoveries, ResumableRun, ResumedStart, sweep},
+    recovered::{ResumableRun, ResumedStart},
+    recovery::{Recoveries, sweep},
 };
 use crate::actors::{
     ActorRole, Label,
@@ -91,7 +92,7 @@ impl ResponseRegistry {
         }
         self.release_background_slot(id);
         tracing::error!(response.id = %id, child = %ActorRole::ResponseSupervisor, exit = %exit, "a supervisor failed");
-        self.recover(id, SettleReason::SupervisorFailed, None, ctx);
+        self.recover(id, SettleReason::SupervisorFailed, ctx);
     }
 
     /// Releases the slot of a background response that makes no more provider calls.
@@ -100,10 +101,12 @@ impl ResponseRegistry {
         self.start_queued();
     }
 
-    /// Starts the background responses that are next in the queue, but not before the first sweep: older responses
-    /// may still turn up.
+    /// Starts the background responses that are next in the line.
     pub(super) fn start_queued(&mut self) {
-        if self.draining || !self.recoveries.has_swept() {
+        if self.recoveries.has_swept() {
+            self.line.open();
+        }
+        if self.draining {
             return;
         }
         while let Some(id) = self.line.begin_next() {
@@ -185,7 +188,7 @@ impl ResponseRegistry {
         let ResumableRun { plan, key, orphan, start } = run;
         let (id, user, background) = (plan.id, plan.user, plan.request.background);
         let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
-            return self.recover(id, SettleReason::SupervisorFailed, None, ctx);
+            return self.recover(id, SettleReason::SupervisorFailed, ctx);
         };
         let run = SupervisedRun { plan, key: Some(key), origin: RunOrigin::Orphaned(Box::new(orphan)) };
         self.supervise(&arbiter, run, ctx);

@@ -51,7 +51,6 @@ impl ResponseSupervisor {
                 return self.start_reader(attempt, target, ReaderStart::Reattach(provider_response_id), ctx);
             }
             RunEffect::StopReading => self.provider.stop_reading(),
-            RunEffect::DetachCall => self.provider.detach_call(),
             RunEffect::CancelAtProvider { target, provider_response_id } => {
                 self.cancel_at_provider(target, provider_response_id);
             }

@@ -21,7 +21,7 @@ use crate::domain::{
     Target, ToolOffer,
 };
 use crate::fault::{self, FaultPoint};
-use crate::provider::{Error, GateRefusal, HandOver, Pass, Permit, ProviderRequest, Ticket};
+use crate::provider::{CallToCancel, Error, GateRefusal, Pass, Permit, ProviderRequest, Ticket};
 
 /// The slot or queue that a response starts from.
 #[derive(Debug)]
@@ -48,8 +48,6 @@ pub(super) struct ProviderLink {
     reader: Option<ActiveReader>,
     /// How many readers were started.
     readers: u64,
-    /// What happens to the provider's call when the reader is dropped.
-    hand_over: HandOver,
 }
 
 /// The running reader.
@@ -76,17 +74,7 @@ impl ProviderLink {
             AdmissionSlot::Background => None,
             AdmissionSlot::Gate(ticket) => Some(ticket),
         };
-        Self {
-            ticket,
-            permit: None,
-            waiting: None,
-            pass: None,
-            base_prompt,
-            building: None,
-            reader: None,
-            readers: 0,
-            hand_over: HandOver::default(),
-        }
+        Self { ticket, permit: None, waiting: None, pass: None, base_prompt, building: None, reader: None, readers: 0 }
     }
 
     pub(super) fn beat(&mut self, missed_beats: u32) {
@@ -101,12 +89,6 @@ impl ProviderLink {
 
     /// Closes the provider's socket.
     pub(super) fn stop_reading(&mut self) {
-        self.reader = None;
-    }
-
-    /// Closes the provider's socket, but lets its call continue.
-    pub(super) fn detach_call(&mut self) {
-        self.hand_over.arrange();
         self.reader = None;
     }
 }
@@ -254,7 +236,6 @@ impl ResponseSupervisor {
         let (Some(provider), Some(permit)) = (provider, self.provider.permit.clone()) else {
             return Some(self.ended(attempt, target, Failure::new(Cause::InternalError, None, None)));
         };
-        self.provider.hand_over = HandOver::default();
         let request = self.provider_request(target);
         let (credit, parent) = (self.node.settings.credit_bytes, ctx.address().recipient());
         let build = move |_: &mut Context<_>| {
@@ -287,15 +268,15 @@ impl ResponseSupervisor {
             request: Arc::clone(request),
             prompt: Arc::clone(prompt),
             target: targets.get(target).cloned().unwrap_or_else(|| Target::new("", "")),
-            hand_over: self.provider.hand_over.clone(),
         }
     }
 
-    /// Cancels a call at its provider: reattaches to it and drops the stream at once.
-    pub(super) fn cancel_at_provider(&mut self, target: usize, provider_response_id: String) {
-        self.provider.hand_over = HandOver::default();
+    /// Has the provider end its work on a call.
+    pub(super) fn cancel_at_provider(&self, target: usize, provider_response_id: String) {
+        let timeouts = self.plan.targets.get(target).map(|target| target.timeouts).unwrap_or_default();
         if let Some(reattachment) = self.upstream(target).and_then(|upstream| upstream.provider.reattachment()) {
-            drop(reattachment.reattach(self.provider_request(target), provider_response_id));
+            let request_id = self.plan.request_id.clone();
+            reattachment.cancel(CallToCancel { request_id, provider_response_id, timeouts });
         }
     }
 

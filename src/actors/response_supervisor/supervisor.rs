@@ -318,6 +318,10 @@ impl Handler<StoreFact> for ResponseSupervisor {
                 StoreEvent::EndingStored
             }
             StoreFact::OwnershipLost(Conflict::KeyTaken) => StoreEvent::OwnershipLost(Disowned::KeyTaken),
+            StoreFact::OwnershipLost(Conflict::Missing) => {
+                tracing::warn!("the response was deleted while it ran");
+                StoreEvent::OwnershipLost(Disowned::Deleted)
+            }
             StoreFact::OwnershipLost(conflict) => {
                 tracing::warn!(conflict = %conflict, "another owner has the response");
                 StoreEvent::OwnershipLost(Disowned::OtherOwner)

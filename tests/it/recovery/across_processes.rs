@@ -1,24 +1,31 @@
 //! The same with real processes that are killed or told to stop.
 
-use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider, postgres};
 use serde_json::{Value, json};
 
 use crate::chained::without_ids;
-use crate::support::{Client, Events, Running, Site, row_id, texts};
+use crate::support::{Client, Events, Running, Site, row_id, texts, until_text};
 
 /// A server whose provider waits at the gate after a few words, and one before it that keeps its calls there.
 struct Pair {
     provider: ScriptedProvider,
-    _far_site: Site,
+    far_site: Site,
     far: Running,
     near: Site,
 }
 
 impl Pair {
     async fn start(gate: &ScriptGate) -> Self {
+        let end = ScriptGate::new();
+        end.open();
+        Self::with_words_between(gate, &end).await
+    }
+
+    /// Its provider says more words, and waits at another gate before it ends.
+    async fn with_words_between(gate: &ScriptGate, end: &ScriptGate) -> Self {
         let provider = ScriptedProvider::start();
-        let begun = Script::new().text("Once ").text("upon ").text("a time");
-        provider.script("waits", begun.pause_until(gate).text(" it ended").finish("stop").usage(5, 6).done());
+        let begun = Script::new().text("Once ").text("upon ").text("a time").pause_until(gate);
+        provider.script("waits", begun.text(" it").pause_until(end).text(" ended").finish("stop").usage(5, 6).done());
         let far_site = Site::with_models(&provider, &["waits"]);
         let far = far_site.start().await;
         let near = Site::new().config(&format!(
@@ -27,7 +34,7 @@ impl Pair {
             far.url
         ));
         let near = near.variable("FAR_KEY", &far.key);
-        Self { provider, _far_site: far_site, far, near }
+        Self { provider, far_site, far, near }
     }
 }
 
@@ -79,6 +86,39 @@ async fn a_stream_whose_server_was_killed_goes_on_after_the_restart_with_the_nex
     let script = pair.near.script().await;
     let counts = format!("SELECT CAST(total_tokens AS TEXT) FROM usage_records WHERE response = '{}'", row_id(&id));
     assert_eq!(texts(&script, &counts).await, ["11"], "settled once, by what the provider reported");
+}
+
+/// What a server of two does that was stopped for longer than its lease, and what the other one does meanwhile.
+#[tokio::test]
+async fn a_server_that_lost_a_call_to_another_leaves_that_call_alone() {
+    let (more, end) = (ScriptGate::new(), ScriptGate::new());
+    let mut pair = Pair::with_words_between(&more, &end).await;
+    pair.near = pair.near.config("[responses]\nlease = \"2s\"\nheartbeat = \"100ms\"").on(&postgres::fresh_database());
+    let first = pair.near.start().await;
+    let events = begun(&first.client(), &body()).await;
+    let (db, id) = (pair.near.script().await, row_id(&events.id()));
+    let owner = format!("SELECT CAST(epoch AS TEXT) FROM responses WHERE uuid = '{id}'");
+    let before = texts(&db, &owner).await;
+    let other = pair.near.beside();
+    let second = other.start().await;
+    first.pause();
+    second.logged("a lost call is reattached").await;
+    assert_ne!(texts(&db, &owner).await, before);
+    more.open();
+    first.unpause();
+    first.logged("another owner has the response").await;
+    // What the first one does about its call it does before it has a lease again.
+    let fresh =
+        "SELECT CAST(COUNT(*) AS TEXT) FROM nodes WHERE lease_until > EXTRACT(EPOCH FROM clock_timestamp()) * 1000000";
+    until_text(&db, fresh, "2").await;
+    end.open();
+    let status = format!("SELECT status FROM responses WHERE uuid = '{id}' AND status <> 'in_progress'");
+    until_text(&db, &status, "completed").await;
+    let mut replay = second.client().replay(&events.id()).await;
+    replay.read_all().await;
+    assert_eq!(replay.text(), "Once upon a time it ended");
+    assert_eq!(texts(&pair.far_site.script().await, "SELECT status FROM responses").await, ["completed"]);
+    assert_eq!(pair.provider.requests().len(), 1, "the provider was called once");
 }
 
 #[tokio::test]

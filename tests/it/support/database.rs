@@ -1,5 +1,6 @@
 //! The database past the server, as an operator's script has it.
 
+use super::capture::PATIENCE;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
 /// A connection to it.
@@ -20,6 +21,12 @@ pub(crate) async fn count(db: &DatabaseConnection, sql: &str) -> i64 {
 pub(crate) async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     let text = |row: &QueryResult| row.try_get_by_index::<Option<String>>(0).unwrap().unwrap_or_default();
     rows(db, sql).await.iter().map(text).collect()
+}
+
+/// Waits until a statement has that one text.
+pub(crate) async fn until_text(db: &DatabaseConnection, sql: &str, text: &str) {
+    let seen = async { while texts(db, sql).await != [text] {} };
+    assert!(tokio::time::timeout(PATIENCE, seen).await.is_ok(), "{sql} is not {text}: {:?}", texts(db, sql).await);
 }
 
 /// The first column of the one row, as bytes.

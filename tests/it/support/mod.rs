@@ -7,6 +7,6 @@ mod process;
 mod served;
 
 pub(crate) use client::{Answer, Client, Events, row_id};
-pub(crate) use database::{bytes, count, execute, open as open_database, texts};
+pub(crate) use database::{bytes, count, execute, open as open_database, texts, until_text};
 pub(crate) use process::{Running, Site};
 pub(crate) use served::Served;

@@ -76,11 +76,10 @@ pub enum RunEffect {
         /// The provider's own id of its response.
         provider_response_id: String,
     },
-    /// Closes the connection to the provider.
+    /// Closes the connection to the provider. One that works on without a listener is not told to stop.
     StopReading,
-    /// Closes the connection to the provider, and lets its work go on.
-    DetachCall,
-    /// Cancels a call without a listener at its provider.
+    /// Has a provider stop that works on without a listener. What makes its work useless is durable by then, under this
+    /// owner: no other one can be listening to the call.
     CancelAtProvider {
         /// Which target, from 0.
         target: usize,

@@ -120,8 +120,10 @@ pub enum StoreEvent {
 pub enum Disowned {
     /// Another response has the idempotency key; nothing of this one is stored.
     KeyTaken,
-    /// Somebody else owns the response, has ended it or deleted it.
+    /// Somebody else owns the response, or has ended it.
     OtherOwner,
+    /// The response was deleted: nobody owns it any more.
+    Deleted,
 }
 
 /// What a client did.

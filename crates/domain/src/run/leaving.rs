@@ -1,9 +1,11 @@
 //! Commands, stopping the work that is under way, and handing a response over to another process.
 
 use super::{
-    AttemptReport, Recovery, Run, RunCommand, RunEffect, RunNote, Timer,
+    AttemptReport, LostCall, Recovery, Run, RunCommand, RunEffect, RunNote, Timer,
     machine::{AdmissionState, DatabaseState},
-    state::{AfterPause, DetachedCall, Pausing, Reading, RunState, SlotPurpose},
+    state::{
+        AfterPause, AwaitingSlot, Pausing, ProviderCallState, Reading, RunState, SlotPurpose, TurnState, UselessCall,
+    },
 };
 use crate::Fact;
 
@@ -43,12 +45,7 @@ impl Run {
             return false;
         }
         self.note(RunNote::HandedOver);
-        let state = std::mem::replace(&mut self.state, RunState::Closed);
-        if let RunState::Reading(_) = &state {
-            self.effects.push(RunEffect::DetachCall);
-        }
-        self.release_turn(&state);
-        self.stop_all_timers();
+        self.stop_own_work();
         self.effects.push(RunEffect::HandOver);
         true
     }
@@ -73,7 +70,7 @@ impl Run {
             RunState::Reading(reading) => &reading.call,
             RunState::AwaitingSlot(waiting) => match &waiting.purpose {
                 SlotPurpose::Reattach(detached) => &detached.call,
-                SlotPurpose::Open => return false,
+                SlotPurpose::Open(_) => return false,
             },
             RunState::Pausing(pausing) => match &pausing.then {
                 AfterPause::Reattach(detached) => &detached.call,
@@ -94,46 +91,82 @@ impl Run {
         call.received.is_some() && call.traceable_from.is_some_and(|facts| facts <= self.durable)
     }
 
-    /// Stops all work of a state whose response ends. A call that has no listener is cancelled at its provider.
-    pub(super) fn stop_work(&mut self, state: &RunState) {
-        self.stop_own_work(state);
-        if let RunState::AwaitingSlot(waiting) = state
-            && let SlotPurpose::Reattach(detached) = &waiting.purpose
+    /// Stops all that runs for a response in this process; its state has to follow. What a provider does without a
+    /// listener goes on.
+    pub(super) fn stop_own_work(&mut self) {
+        let state = std::mem::replace(&mut self.state, RunState::Closed);
+        self.release_turn(&state);
+        self.stop_all_timers();
+    }
+
+    /// Cancels the call of a state at its provider, if it has one that its provider works on without a listener.
+    pub(super) fn cancel_call_of(&mut self, state: &RunState) {
+        match state {
+            RunState::Reading(Reading { turn, call, .. }) => self.cancel_call(turn, call),
+            RunState::AwaitingSlot(AwaitingSlot { turn, purpose: SlotPurpose::Reattach(detached) })
+            | RunState::Pausing(Pausing { turn, then: AfterPause::Reattach(detached) }) => {
+                self.cancel_call(turn, &detached.call);
+            }
+            RunState::New
+            | RunState::Resumed(_)
+            | RunState::Queued
+            | RunState::BuildingPrompt(_)
+            | RunState::AwaitingSlot(_)
+            | RunState::AwaitingBreaker(_)
+            | RunState::Opening(_)
+            | RunState::AwaitingRetry(_)
+            | RunState::Pausing(_)
+            | RunState::RunningTools(_)
+            | RunState::Settling(_)
+            | RunState::Over
+            | RunState::Closed => {}
+        }
+    }
+
+    /// Cancels a call at its provider, if that works on without a listener. It is told once the next fact is durable,
+    /// which makes the call useless: by then another owner may listen to it, and only a fact that becomes durable shows
+    /// that there is none.
+    pub(super) fn cancel_call(&mut self, turn: &TurnState, call: &ProviderCallState) {
+        let lost = call.received.as_ref().and_then(|_| self.transcript.lost_call());
+        if let Some(LostCall { provider_response_id, .. }) = lost.filter(|lost| lost.attempt == call.attempt) {
+            let target = turn.attempts.target();
+            let barrier = self.transcript.facts() + 1;
+            self.useless_calls.push(UselessCall { target, provider_response_id, barrier });
+        }
+    }
+
+    /// Has providers stop whose calls are useless by what is durable.
+    pub(super) fn cancel_when_durable(&mut self) {
+        let durable = self.durable;
+        self.cancel_useless_calls(|call| call.barrier <= durable);
+    }
+
+    /// Has providers stop whose calls are useless, as far as they are so.
+    pub(super) fn cancel_useless_calls(&mut self, is_certain: impl Fn(&UselessCall) -> bool) {
+        for UselessCall { target, provider_response_id, .. } in
+            self.useless_calls.extract_if(.., |call| is_certain(call))
         {
-            self.cancel_at_provider(waiting.turn.attempts.target(), detached);
-        }
-        if let RunState::Pausing(Pausing { turn, then: AfterPause::Reattach(detached) }) = state {
-            self.cancel_at_provider(turn.attempts.target(), detached);
+            self.effects.push(RunEffect::CancelAtProvider { target, provider_response_id });
         }
     }
 
-    pub(super) fn cancel_at_provider(&mut self, target: usize, detached: &DetachedCall) {
-        let provider_response_id = detached.provider_response_id.clone();
-        self.effects.push(RunEffect::CancelAtProvider { target, provider_response_id });
-    }
-
-    /// Stops what runs in this process.
-    pub(super) fn stop_own_work(&mut self, state: &RunState) {
+    /// Releases all that a state holds.
+    pub(super) fn release_turn(&mut self, state: &RunState) {
         if let RunState::Reading(_) = state {
             self.effects.push(RunEffect::StopReading);
         }
-        self.release_turn(state);
-    }
-
-    /// Releases all that a state holds, except for the connection to the provider.
-    fn release_turn(&mut self, state: &RunState) {
         match state {
             RunState::New
             | RunState::Resumed(_)
             | RunState::Queued
+            | RunState::Pausing(Pausing { then: AfterPause::Retry, .. })
             | RunState::Settling(_)
             | RunState::Over
             | RunState::Closed => {}
             RunState::BuildingPrompt(_) => self.effects.push(RunEffect::StopBuildingPrompt),
-            RunState::AwaitingSlot(_)
-            | RunState::AwaitingBreaker(_)
-            | RunState::AwaitingRetry(_)
-            | RunState::Pausing(Pausing { then: AfterPause::Retry, .. }) => self.effects.push(RunEffect::ReleaseSlot),
+            RunState::AwaitingSlot(_) | RunState::AwaitingBreaker(_) | RunState::AwaitingRetry(_) => {
+                self.effects.push(RunEffect::ReleaseSlot);
+            }
             RunState::Opening(_) | RunState::Pausing(Pausing { then: AfterPause::Reattach(_), .. }) => {
                 self.release_attempt(AttemptReport::GivenUp);
             }

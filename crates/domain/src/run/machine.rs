@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     RecordedFact, Recovery, RunEffect, RunEvent, RunNote, RunSetup, Timer,
     clients::ConnectedClients,
-    state::{RunState, Settling, TurnState},
+    state::{RunState, Settling, TurnState, UselessCall},
 };
 use crate::{Attempts, Cause, Fact, OutputAllowance, ProviderEvent, Timestamp, Transcript};
 
@@ -43,6 +43,8 @@ pub struct Run {
     pub(super) opened: bool,
     pub(super) hint: RetryHint,
     pub(super) timers: BTreeSet<Timer>,
+    /// The calls that providers are to be told to stop.
+    pub(super) useless_calls: Vec<UselessCall>,
     /// When the event that is being handled happened.
     pub(super) now: Timestamp,
     pub(super) effects: Vec<RunEffect>,
@@ -148,6 +150,7 @@ impl Run {
             opened: false,
             hint: RetryHint::default(),
             timers: BTreeSet::new(),
+            useless_calls: Vec::new(),
             now: Timestamp::from_micros(0),
             effects: Vec::new(),
         }
@@ -348,7 +351,8 @@ impl Run {
             return;
         }
         let state = std::mem::replace(&mut self.state, RunState::Settling(Settling::Storing));
-        self.stop_work(&state);
+        self.cancel_call_of(&state);
+        self.release_turn(&state);
         for timer in [Timer::Pause, Timer::Deadline, Timer::Grace] {
             self.stop_timer(timer);
         }

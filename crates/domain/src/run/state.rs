@@ -21,7 +21,7 @@ pub(super) enum RunState {
     BuildingPrompt(TurnState),
     /// The response waits for a slot at the provider.
     AwaitingSlot(AwaitingSlot),
-    /// The circuit breaker is asked. A slot is held from here to the end of the turn.
+    /// The circuit breaker is asked. A slot is held from here to the end of the attempt.
     AwaitingBreaker(AwaitingBreaker),
     /// The opening of an attempt becomes durable. The breaker's pass is held from here to the end of the attempt.
     Opening(Opening),
@@ -103,6 +103,15 @@ pub(super) struct DetachedCall {
     pub(super) provider_response_id: String,
 }
 
+/// A call whose provider is to stop, once it is certain that the response is this run's own.
+#[derive(Debug)]
+pub(super) struct UselessCall {
+    pub(super) target: usize,
+    pub(super) provider_response_id: String,
+    /// How many facts must be durable before its provider is told.
+    pub(super) barrier: u64,
+}
+
 #[derive(Debug)]
 pub(super) struct AwaitingSlot {
     pub(super) turn: TurnState,
@@ -112,8 +121,8 @@ pub(super) struct AwaitingSlot {
 /// What a slot is for.
 #[derive(Debug)]
 pub(super) enum SlotPurpose {
-    /// Another attempt.
-    Open,
+    /// An attempt.
+    Open(AttemptKind),
     /// Listening to a call again.
     Reattach(DetachedCall),
 }

@@ -29,6 +29,7 @@ impl Run {
                 self.refuse_admission(AdmissionFailure::Failed);
                 self.abandon();
             }
+            StoreEvent::OwnershipLost(Disowned::Deleted) => self.let_go(),
             StoreEvent::Silent { waited } => self.check_patience(waited),
         }
         self.proceed_when_durable();
@@ -67,6 +68,7 @@ impl Run {
     pub(super) fn make_durable(&mut self, facts: u64) {
         self.durable = self.durable.max(facts);
         self.effects.push(RunEffect::Publish { facts: self.durable });
+        self.cancel_when_durable();
     }
 
     /// Does what waited for facts to become durable.
@@ -88,7 +90,7 @@ impl Run {
     /// Another response has the idempotency key: nothing is left of this one that could be settled.
     fn give_way(&mut self) {
         let held_slot = self.is_background() && self.state.is_undecided();
-        self.stop_everything();
+        self.stop_own_work();
         if held_slot {
             self.effects.push(RunEffect::ReleaseBackgroundSlot);
         }
@@ -96,17 +98,21 @@ impl Run {
         self.effects.push(RunEffect::Leave);
     }
 
-    /// The run can't go on here: whoever recovers the response decides how it ends. What a provider does for it is
-    /// stopped, also where another owner has attached to the call in the meantime.
+    /// The run can't go on here: whoever recovers the response decides how it ends. Its provider is not told to stop:
+    /// another owner may listen to the call.
     fn abandon(&mut self) {
-        self.stop_everything();
+        self.stop_own_work();
         self.effects.push(RunEffect::Abandon);
     }
 
-    fn stop_everything(&mut self) {
+    /// The response was deleted, and with it all that another owner could go on with: its provider stops too.
+    fn let_go(&mut self) {
+        self.refuse_admission(AdmissionFailure::Failed);
         let state = std::mem::replace(&mut self.state, RunState::Closed);
-        self.stop_own_work(&state);
-        self.stop_all_timers();
+        self.cancel_call_of(&state);
+        self.state = state;
+        self.cancel_useless_calls(|_| true);
+        self.abandon();
     }
 
     /// Refuses the admission. Returns false if no caller waits for it any more.

@@ -11,9 +11,8 @@ use secrecy::ExposeSecret;
 
 use super::call::{self, Question};
 use super::client::ClientRecipe;
-use super::work::DetachedWork;
-use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls};
-use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
+use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls, work};
+use crate::{CallToCancel, Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::Timeouts;
 
 /// A provider over HTTP, for calls.
@@ -58,7 +57,7 @@ impl HttpUpstream {
 
     /// Starts a call when the stream is first polled.
     pub(crate) fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        self.start(request, Question::Work, None)
+        self.start(request, Question::Work)
     }
 
     /// Whether calls go on at the provider without a listener.
@@ -72,27 +71,32 @@ impl HttpUpstream {
         request: ProviderRequest,
         id: &str,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        let asked = self.0.dialect.detached().ok_or(Error::Closed).and_then(|detached| {
-            let id = UpstreamId::parse(id)?;
-            Ok((detached.replay_url(&self.0.url, &request, &id), id))
-        });
+        let asked = self
+            .0
+            .dialect
+            .detached()
+            .ok_or(Error::Closed)
+            .and_then(|detached| Ok(detached.replay_url(&self.0.url, &request, &UpstreamId::parse(id)?)));
         match asked {
-            Ok((url, id)) => self.start(request, Question::Again(url), Some(&id)),
+            Ok(url) => self.start(request, Question::Again(url)),
             Err(error) => stream::iter([Err(error)]).boxed_local(),
         }
     }
 
-    /// The stream is dropped before the work that belongs to it: the socket closes first.
+    /// Has the provider end its work on a call that goes on without a listener.
+    pub(crate) fn cancel(&self, call: CallToCancel) {
+        work::cancel(&self.0, call);
+    }
+
     fn start(
         &self,
         request: ProviderRequest,
         question: Question,
-        id: Option<&UpstreamId>,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
-        let work = self.can_reattach().then(|| DetachedWork::new(Arc::clone(&self.0), &request, id));
+        let request_id = self.can_reattach().then(|| request.request_id.clone());
         let batches = call::start(Arc::clone(&self.0), request, question);
-        match work {
-            Some(mut work) => batches.inspect(move |said| work.observe(said)).boxed_local(),
+        match request_id {
+            Some(request_id) => batches.inspect(move |said| work::check_id(&request_id, said)).boxed_local(),
             None => batches,
         }
     }

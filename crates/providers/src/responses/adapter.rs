@@ -10,7 +10,9 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions};
+use crate::{
+    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions,
+};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Responses. It is asked to store nothing, unless calls have to outlive their
@@ -28,8 +30,8 @@ impl Responses {
     }
 
     /// As [`new`](Self::new), for a provider that is to work in the background and to keep its responses, so that a
-    /// call can be listened to again after its listener was lost. A call that is dropped before its end is cancelled
-    /// there by a request of its own; one that is dropped before the provider has sent its id can't be, and runs there
+    /// call can be listened to again after its listener was lost. A call that is given up before its end is cancelled
+    /// there by a request of its own; one that is given up before the provider has sent its id can't be, and runs there
     /// to its end.
     ///
     /// # Errors
@@ -66,6 +68,10 @@ impl Reattachment for Responses {
         provider_response_id: String,
     ) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
         self.0.reattach(request, &provider_response_id)
+    }
+
+    fn cancel(&self, call: CallToCancel) {
+        self.0.cancel(call);
     }
 }
 

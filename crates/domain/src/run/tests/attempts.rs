@@ -31,7 +31,7 @@ fn a_provider_is_asked_once_the_opening_is_durable() {
 fn a_failure_is_tried_again_then_at_the_next_target_and_then_is_the_end() {
     let mut performer = reading(setup());
     performer.fails(Cause::ProviderUnavailable, Some(503));
-    assert_eq!((performer.slot, performer.reader), (Slot::Held, None), "a retry keeps its slot");
+    assert_eq!((performer.slot, performer.reader), (Slot::None, None), "nobody waits for a slot that a pause holds");
     performer.feed(RunEvent::TimerFired(Timer::Pause));
     performer.stored();
     assert_eq!(performer.reader, Some(attempt(2)));
@@ -83,6 +83,29 @@ fn a_slot_that_is_missed_leads_to_the_next_target_and_then_to_the_end() {
         performer.feed(missed);
         assert_eq!(performer.ends(), (Status::Failed, Some(Cause::QueueTimeout)));
     }
+}
+
+#[test]
+fn a_retry_that_finds_no_slot_leads_to_the_next_target() {
+    let mut performer = reading(setup());
+    performer.fails(Cause::ProviderUnavailable, Some(503));
+    performer.answers.slot = None;
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    assert_eq!(performer.slot, Slot::Awaited, "it is asked for again");
+    performer.answers.slot = Some(RunEvent::SlotGranted);
+    performer.feed(RunEvent::SlotTimedOut);
+    performer.stored();
+    assert_eq!(performer.reader, Some(attempt(2)));
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::OpenAttempt { target: 1, .. })), 1);
+}
+
+#[test]
+fn a_retry_passes_the_breaker_as_a_retry() {
+    let mut performer = reading(setup());
+    performer.fails(Cause::ProviderUnavailable, Some(503));
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    let retries = |effect: &RunEffect| matches!(effect, RunEffect::AdmitAttempt { kind: AttemptKind::Retry, .. });
+    assert_eq!(performer.count(retries), 1);
 }
 
 #[test]
@@ -186,8 +209,8 @@ fn a_call_that_is_not_found_again_is_given_up_and_cancelled() {
         times += 1;
     }
     assert_eq!(times, 11);
-    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::CancelAtProvider { .. })), 1);
     assert_eq!(performer.ends(), (Status::Failed, Some(Cause::UpstreamClosed)));
+    assert_eq!(performer.cancelled_calls(), 1);
 }
 
 #[test]
@@ -196,8 +219,40 @@ fn a_cancel_during_the_pause_cancels_the_call_at_its_provider() {
     performer.says([opened()]);
     performer.fails(Cause::UpstreamClosed, None);
     performer.feed(RunEvent::Command(RunCommand::Cancel));
-    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::CancelAtProvider { .. })), 1);
     assert_eq!(performer.ends(), (Status::Cancelled, None));
+    assert_eq!(performer.cancelled_calls(), 1);
+}
+
+#[test]
+fn a_call_is_cancelled_at_its_provider_where_that_may_still_work() {
+    for (cause, status, cancelled) in [
+        (Cause::IdleTimeout, None, 1),
+        (Cause::ProviderProtocolError, None, 1),
+        (Cause::InternalError, None, 1),
+        (Cause::ProviderReportedError, None, 0),
+        (Cause::ProviderRejected, Some(404), 0),
+    ] {
+        for (setup, expected) in [(reattachable(), cancelled), (setup(), 0)] {
+            let mut performer = reading(setup);
+            performer.says([opened(), text("Hel")]);
+            performer.fails(cause, status);
+            assert_eq!(performer.cancelled_calls(), 0, "{cause:?}: not before its failure is durable");
+            performer.ends();
+            assert_eq!(performer.cancelled_calls(), expected, "{cause:?}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_failed_is_cancelled_before_another_one_ends() {
+    let mut performer = reading(reattachable());
+    performer.says([opened()]);
+    performer.fails(Cause::IdleTimeout, None);
+    performer.stored();
+    assert_eq!(performer.cancelled_calls(), 1);
+    performer.says([opened(), text("Hello")]);
+    performer.finishes(FinishReason::Stop);
+    assert_eq!((performer.ends(), performer.cancelled_calls()), ((Status::Completed, None), 1));
 }
 
 #[test]

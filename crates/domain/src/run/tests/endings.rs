@@ -120,6 +120,28 @@ fn who_lost_the_response_leaves_it_alone() {
             usize::from(decided_before(situation) && !performer.estimating),
             "{situation:?}"
         );
+        assert_eq!(performer.cancelled_calls(), 0, "{situation:?}: the other owner may listen to the call");
+    }
+}
+
+#[test]
+fn a_provider_is_told_to_end_its_work_once_the_ending_is_durable_and_where_nobody_owns_the_response() {
+    let mut cancelled = at(Situation::Reading, reattachable());
+    cancelled.feed(RunEvent::Command(RunCommand::Cancel));
+    assert_eq!((cancelled.reader, cancelled.cancelled_calls()), (None, 0));
+    cancelled.ending_stored();
+    assert_eq!(cancelled.cancelled_calls(), 1);
+
+    let mut taken = at(Situation::Reading, reattachable());
+    taken.feed(RunEvent::Command(RunCommand::Cancel));
+    taken.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::OtherOwner)));
+    assert_eq!((taken.farewell, taken.cancelled_calls()), (Some(Farewell::Abandoned), 0));
+
+    for situation in SITUATIONS.into_iter().filter(|situation| *situation != Situation::Over) {
+        let mut deleted = at(situation, reattachable());
+        deleted.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::Deleted)));
+        assert_eq!(deleted.farewell, Some(Farewell::Abandoned), "{situation:?}");
+        assert_eq!(deleted.cancelled_calls(), usize::from(situation == Situation::Reading), "{situation:?}");
     }
 }
 

@@ -91,6 +91,8 @@ pub(super) struct Performer {
     /// Whether another background response may begin in its stead.
     pub(super) background_over: bool,
     pub(super) farewell: Option<Farewell>,
+    /// Whether the run was told that nobody owns the response.
+    deleted: bool,
     next_sequence: u64,
 }
 
@@ -118,6 +120,7 @@ impl Performer {
             concluded: false,
             background_over: false,
             farewell: None,
+            deleted: false,
             next_sequence: run.transcript().next_sequence(),
             log,
             run,
@@ -130,6 +133,7 @@ impl Performer {
             if let RunEvent::TimerFired(timer) = &event {
                 self.timers.remove(timer);
             }
+            self.deleted |= matches!(event, RunEvent::Store(StoreEvent::OwnershipLost(Disowned::Deleted)));
             for effect in self.run.handle(self.now, event) {
                 assert_eq!(self.farewell, None, "{effect:?} after the last effect");
                 self.effects.push(effect.clone());
@@ -175,7 +179,8 @@ impl Performer {
                 self.open(attempt);
             }
             RunEffect::Reattach { attempt, .. } => self.open(attempt),
-            RunEffect::StopReading | RunEffect::DetachCall => self.reader = None,
+            RunEffect::StopReading => self.reader = None,
+            RunEffect::CancelAtProvider { .. } => self.cancel_at_provider(),
             RunEffect::RunTool(ToolCallRequest { attempt, call, .. }) => self.run_tool(attempt, call),
             RunEffect::StopTools => self.tools.clear(),
             RunEffect::StartTimer { timer, .. } => drop(self.timers.insert(timer)),
@@ -190,7 +195,6 @@ impl Performer {
             RunEffect::Abandon => self.farewell = Some(Farewell::Abandoned),
             RunEffect::PromiseSuccess
             | RunEffect::DropPrompt
-            | RunEffect::CancelAtProvider { .. }
             | RunEffect::AnnounceOpened
             | RunEffect::AnnounceUnavailable
             | RunEffect::RetryStore
@@ -239,6 +243,12 @@ impl Performer {
         let opening = self.log.iter().position(opening).unwrap() as u64;
         assert!(opening < self.published, "a provider is asked once that is durable");
         self.reader = Some(attempt);
+    }
+
+    fn cancel_at_provider(&self) {
+        let mut durable = self.log.iter().take(usize::try_from(self.published).unwrap());
+        let useless = durable.any(|fact| matches!(fact, Fact::ProviderFailed { .. } | Fact::Ended { .. }));
+        assert!(useless || self.deleted, "only a durable fact shows that no other owner listens to the call");
     }
 
     fn run_tool(&mut self, attempt: Attempt, call: u32) {
@@ -295,6 +305,11 @@ impl Performer {
         assert!(self.concluded && self.ending.is_some(), "it has ended");
         let (ending, _) = self.run.transcript().ended().unwrap();
         (ending.status, ending.cause)
+    }
+
+    /// How many calls a provider was told to end.
+    pub(super) fn cancelled_calls(&self) -> usize {
+        self.count(|effect| matches!(effect, RunEffect::CancelAtProvider { .. }))
     }
 
     pub(super) fn count(&self, is: impl Fn(&RunEffect) -> bool) -> usize {

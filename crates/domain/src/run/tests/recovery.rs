@@ -101,7 +101,7 @@ fn a_call_is_listened_to_again_and_nothing_is_asked_anew() {
     // That it was not found again is no reason of its own: its process was lost.
     let mut lost = resumed(reattachable(), &log);
     lost.fails(Cause::ProviderRejected, Some(404));
-    assert_eq!(lost.ends(), (Status::Failed, Some(Cause::ServerInterrupted)));
+    assert_eq!((lost.ends(), lost.cancelled_calls()), ((Status::Failed, Some(Cause::ServerInterrupted)), 0));
     // What the provider says is one.
     let mut told = resumed(reattachable(), &log);
     told.fails(Cause::ProviderReportedError, None);
@@ -152,7 +152,7 @@ fn a_response_is_left_to_another_process_only_where_that_can_go_on() {
     traceable.stored();
     traceable.feed(RunEvent::Command(RunCommand::Stop));
     assert_eq!(traceable.farewell, handed_over);
-    assert_eq!(traceable.count(|effect| matches!(effect, RunEffect::CancelAtProvider { .. })), 0);
+    assert_eq!(traceable.cancelled_calls(), 0);
 
     let mut not_durable = at(Situation::Reading, reattachable());
     not_durable.feed(RunEvent::Command(RunCommand::Stop));
