@@ -39,7 +39,9 @@ fn a_root_that_hangs_is_told_though_the_log_stands_still() -> Result<(), Box<dyn
     subscriber::set_global_default(StalledLog(Mutex::new(stalled)))?;
     let arbiters = Arbiters::start(1)?;
     let (block, blocked) = channel::<()>();
-    arbiters.root().spawn_fn(move || drop(blocked.recv()));
+    arbiters.root().spawn_fn(move || {
+        let _released = blocked.recv();
+    });
     let (tell, told) = channel();
     arbiters.watch(Duration::from_millis(5), 3, move || {
         let _heard = tell.send(());
