@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match BackgroundWriter::start("standard-error", io::stderr(), BUFFER_BYTES) {
         Ok(errors) => carry_out(&cli, errors),
         Err(error) => {
-            write!(io::stderr(), "antiphon: the system gives no thread: {error}\n").ok();
+            writeln!(io::stderr(), "antiphon: the system gives no thread: {error}").ok();
             ExitCode::FAILURE
         }
     }
