@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::line_queue::{Entry, LineQueue};
+use super::line_queue::{LineQueue, QueuedText};
 
 /// How long [`flush`](Write::flush) waits for the reader.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
@@ -117,11 +117,11 @@ impl OutputQueue {
             let mut bytes = Vec::new();
             for entry in entries {
                 match entry {
-                    Entry::Line(line) => {
+                    QueuedText::Line(line) => {
                         lines += 1;
                         bytes.extend(line);
                     }
-                    Entry::Gap(missing) => {
+                    QueuedText::Gap(missing) => {
                         bytes.extend(self.gap_text.get().map(|text| text(missing)).unwrap_or_default())
                     }
                 }
@@ -138,7 +138,7 @@ impl OutputQueue {
     }
 
     /// Waits for something to write.
-    fn next(&self) -> Vec<Entry> {
+    fn next(&self) -> Vec<QueuedText> {
         let mut state = self.state.lock();
         self.filled.wait_while(&mut state, |state| !state.has_work());
         state.is_writing = true;

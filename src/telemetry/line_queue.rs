@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// What is to be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum QueuedText {
     /// A line, with its line end.
     Line(Vec<u8>),
     /// So many lines had no room here.
@@ -14,7 +14,7 @@ pub(super) enum Entry {
 /// Lines that wait to be written. One that has no room is dropped and counted, and the gap is told in its place.
 #[derive(Debug)]
 pub(super) struct LineQueue {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<QueuedText>,
     /// The bytes of the lines that wait.
     bytes: usize,
     most_bytes: usize,
@@ -39,7 +39,7 @@ impl LineQueue {
         }
         self.close_gap();
         self.bytes += line.len();
-        self.entries.push_back(Entry::Line(line.to_vec()));
+        self.entries.push_back(QueuedText::Line(line.to_vec()));
         true
     }
 
@@ -50,20 +50,20 @@ impl LineQueue {
 
     /// The oldest entries, up to about that many bytes, and at least one if there is one. A gap that nothing follows yet is
     /// the last one.
-    pub(super) fn take(&mut self, bytes: usize) -> Vec<Entry> {
+    pub(super) fn take(&mut self, bytes: usize) -> Vec<QueuedText> {
         let mut taken = Vec::new();
         let mut length = 0;
         while length < bytes
             && let Some(entry) = self.entries.pop_front()
         {
-            if let Entry::Line(line) = &entry {
+            if let QueuedText::Line(line) = &entry {
                 length += line.len();
             }
             taken.push(entry);
         }
         self.bytes -= length;
         if self.entries.is_empty() && self.dropped > 0 {
-            taken.push(Entry::Gap(std::mem::take(&mut self.dropped)));
+            taken.push(QueuedText::Gap(std::mem::take(&mut self.dropped)));
         }
         taken
     }
@@ -80,7 +80,7 @@ impl LineQueue {
 
     fn close_gap(&mut self) {
         if self.dropped > 0 {
-            self.entries.push_back(Entry::Gap(std::mem::take(&mut self.dropped)));
+            self.entries.push_back(QueuedText::Gap(std::mem::take(&mut self.dropped)));
         }
     }
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Entry, LineQueue};
+use super::{LineQueue, QueuedText};
 
 /// Lines of this size; of which number each is, it says.
 const LINE: usize = 4;
@@ -34,11 +34,11 @@ proptest! {
         }
         for entry in taken {
             match entry {
-                Entry::Line(bytes) => {
+                QueuedText::Line(bytes) => {
                     prop_assert_eq!(&bytes, &line(read));
                     read += 1;
                 }
-                Entry::Gap(lines) => read += u32::try_from(lines).unwrap_or(u32::MAX),
+                QueuedText::Gap(lines) => read += u32::try_from(lines).unwrap_or(u32::MAX),
             }
         }
         prop_assert_eq!(read, next);
@@ -50,5 +50,5 @@ fn lines_that_could_not_be_written_are_a_gap_before_the_next_one() {
     let mut queue = LineQueue::new(100);
     queue.lose(3);
     assert!(queue.push(b"after"));
-    assert_eq!(queue.take(1), [Entry::Gap(3), Entry::Line(b"after".to_vec())]);
+    assert_eq!(queue.take(1), [QueuedText::Gap(3), QueuedText::Line(b"after".to_vec())]);
 }
