@@ -65,18 +65,28 @@ impl Log {
     /// If the log can't be read.
     pub async fn fold(&self) -> Result<(Transcript, u64), LogError> {
         let mut transcript = Transcript::new(self.id);
-        let mut last = 0;
+        let last = self.fold_rest(&mut transcript).await?;
+        Ok((transcript, last.unwrap_or_default()))
+    }
+
+    /// Folds what follows the facts of a transcript of this log. Gives the number of the first fact of its last
+    /// segment; none if nothing follows.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub async fn fold_rest(&self, transcript: &mut Transcript) -> Result<Option<u64>, LogError> {
+        let mut last = None;
         let mut events = Vec::new();
         loop {
             let segments = self.segments(transcript.facts()).await?;
             if segments.is_empty() {
-                return Ok((transcript, last));
+                return Ok(last);
             }
             for (first, facts) in segments {
                 if first != transcript.facts() {
                     return Err(LogError::Gap);
                 }
-                last = first;
+                last = Some(first);
                 for fact in facts {
                     transcript.apply(fact, &mut events);
                     events.clear();

@@ -10,7 +10,8 @@ use super::{
     Begin, Drain,
     idempotency_expiry::expire,
     reading::Replays,
-    recovery::{Recoveries, ResumableRun, ResumedStart, sweep},
+    recovered::{ResumableRun, ResumedStart},
+    recovery::{Recoveries, sweep},
 };
 use crate::actors::{
     ActorRole, Label,
@@ -91,7 +92,7 @@ impl ResponseRegistry {
         }
         self.release_background_slot(id);
         tracing::error!(response.id = %id, child = %ActorRole::ResponseSupervisor, exit = %exit, "a supervisor failed");
-        self.recover(id, SettleReason::SupervisorFailed, None, ctx);
+        self.recover(id, SettleReason::SupervisorFailed, ctx);
     }
 
     /// Releases the slot of a background response that makes no more provider calls.
@@ -185,7 +186,7 @@ impl ResponseRegistry {
         let ResumableRun { plan, key, orphan, start } = run;
         let (id, user, background) = (plan.id, plan.user, plan.request.background);
         let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
-            return self.recover(id, SettleReason::SupervisorFailed, None, ctx);
+            return self.recover(id, SettleReason::SupervisorFailed, ctx);
         };
         let run = SupervisedRun { plan, key: Some(key), origin: RunOrigin::Orphaned(Box::new(orphan)) };
         self.supervise(&arbiter, run, ctx);

@@ -6,6 +6,8 @@ mod ending;
 mod idempotency_expiry;
 mod lookup;
 mod reading;
+mod recovered;
+mod recoverer;
 mod recovery;
 mod settle;
 

@@ -2,17 +2,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::recovered::{Recovered, RecoveryError};
 use crate::actors::{
     journal_writer::Written,
     node::Node,
     persistence_accumulator::{LogEnd, ResponseOwner, seal_ending},
     response_supervisor::{Estimate, UsageOwner, bare_ending, finish_draft, usage_records},
 };
-use crate::domain::{Attempt, Encoding, Fact, SettleReason, Timestamp, Transcript, UnreportedTurn, UsageEstimates};
+use crate::domain::{
+    Attempt, Encoding, EndingForm, Fact, RecoveryTry, SettleReason, Timestamp, Transcript, UnreportedTurn,
+    UsageEstimates,
+};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, Usage};
-use crate::store::{ClaimRecord, Conflict, EndingRecord, Error, JournalEntry, ResponseRow, UsageRecord};
+use crate::store::{ClaimRecord, Conflict, EndingRecord, JournalEntry, ResponseRow, UsageRecord};
 
 /// The provider's name in the usage record of a response whose log does not have it.
 const UNKNOWN_PROVIDER: &str = "unknown";
@@ -28,21 +32,19 @@ pub(super) enum Claimed {
     Taken,
 }
 
-/// Claims a response for this node.
+/// Claims a response for this node, from the owner that it had when it was looked at.
 ///
 /// # Errors
 /// The database's.
-pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId) -> Result<Claimed, Error> {
+pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId, from_epoch: i64) -> Result<Claimed, RecoveryError> {
     // The claim goes through the journal after all entries that the former owner had submitted: what is missing then
     // does not arrive later.
-    let from_epoch = node.store.responses.response(id).await?.map_or(epoch, |row| row.epoch);
     let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch };
     match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) | Written::Failed => {
-            return Ok(Claimed::Taken);
-        }
+        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) => return Ok(Claimed::Taken),
+        Written::Failed => return Err(RecoveryError::Refused),
     }
     let row = node.store.responses.response(id).await?.filter(|row| !row.status.is_terminal());
     Ok(row.map_or(Claimed::Over, Claimed::Mine))
@@ -57,6 +59,17 @@ pub(super) struct Folded {
     pub(super) last_segment: u64,
 }
 
+impl Folded {
+    /// Folds what was appended to the log since.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub(super) async fn rest(mut self) -> Result<Self, LogError> {
+        self.last_segment = self.log.fold_rest(&mut self.transcript).await?.unwrap_or(self.last_segment);
+        Ok(self)
+    }
+}
+
 /// Folds the log of a stored response.
 ///
 /// # Errors
@@ -68,31 +81,37 @@ pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogEr
     Ok(Folded { log, transcript, last_segment })
 }
 
-/// Ends a response that this node owns. Returns whether it has its ending now.
+/// Ends a response that this node owns.
+///
+/// # Errors
+/// If its ending can't be made or is refused. It is never ended in another way for that.
 pub(super) async fn settle(
     node: &Node,
     epoch: i64,
     row: &ResponseRow,
     folded: Option<Folded>,
-    reason: SettleReason,
-) -> bool {
-    let ending = match folded {
-        Some(folded) => settled_ending(node, epoch, row, folded, reason).await,
-        None => Ok(unreadable_ending(node, epoch, row, reason)),
+    next: RecoveryTry,
+) -> Result<Recovered, RecoveryError> {
+    let mut ending = match folded {
+        Some(folded) => settled_ending(node, epoch, row, folded, next.reason).await.map_err(RecoveryError::Seal)?,
+        None => ending_without_log(node, epoch, row, next.reason),
     };
-    let ending = ending.unwrap_or_else(|error| {
-        tracing::error!(response.id = %row.id, error = %error, "a response is settled without its log");
-        unreadable_ending(node, epoch, row, reason)
-    });
-    tracing::warn!(
-        response.id = %row.id,
-        status = ending.status.as_str(),
-        reason = ?reason,
-        "response settled from its log"
-    );
+    if next.ending == EndingForm::Minimal {
+        (ending.content, ending.items) = (None, Vec::new());
+    }
+    let status = ending.status.as_str();
     let written = node.journal.write(JournalEntry::End(Box::new(ending))).await;
     fault::reach(FaultPoint::LeftoverSettled);
-    written == Written::Committed
+    match written {
+        Written::Committed => {
+            let (id, reason, form) = (row.id, next.reason, next.ending);
+            tracing::warn!(response.id = %id, status, reason = ?reason, form = ?form, "response settled from its log");
+            Ok(Recovered::Over)
+        }
+        Written::Conflict(Conflict::Missing | Conflict::Ended) => Ok(Recovered::Over),
+        Written::Conflict(Conflict::Owner) => Ok(Recovered::Taken),
+        Written::Conflict(Conflict::Position | Conflict::KeyTaken) | Written::Failed => Err(RecoveryError::Refused),
+    }
 }
 
 /// The ending of a response, from the fold of its log.
@@ -118,8 +137,8 @@ async fn settled_ending(
     seal_ending(log.key(), draft, log_end, &facts)
 }
 
-/// The ending of a response that has no log, or none that can be read.
-fn unreadable_ending(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
+/// The ending of a response that is not stored.
+fn ending_without_log(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
     let at = node.clock.now();
     let owner = ResponseOwner { id: row.id, epoch };
     bare_ending(owner, reason.verdict().ending(), at, vec![usage(row, at)])
