@@ -24,8 +24,8 @@ impl Handler<Cancel> for ResponseRegistry {
 
     fn handle(&mut self, cancel: Cancel, ctx: &mut Self::Context) {
         let Cancel { user, id, span, reply } = cancel;
-        if let Some(child) = self.running.get(&id) {
-            return child.addr().do_send(CancelRun { user, stored_only: false, reply });
+        if let Some(running) = self.running.get(&id) {
+            return running.child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
         let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let node = Arc::clone(&self.node);
@@ -57,8 +57,8 @@ impl Handler<Delete> for ResponseRegistry {
     fn handle(&mut self, delete_response: Delete, ctx: &mut Self::Context) {
         let Delete { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
-        if let Some(child) = self.running.get(&id) {
-            child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
+        if let Some(running) = self.running.get(&id) {
+            running.child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
         }
         let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let answer = delete(Arc::clone(&self.node), id, at_rest, cancelled).instrument(span.clone());
@@ -78,10 +78,10 @@ async fn delete(
     at_rest: impl Future<Output = Result<AtRest, Refusal>>,
     cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, Refusal>>,
 ) -> Result<Option<()>, Refusal> {
-    // Any other answer means that it does not run here or that its supervisor just failed: then the row decides.
-    match cancelled.await {
-        Ok(Err(refusal)) if refusal.is_retryable() => return Err(refusal),
-        Ok(Ok(_) | Err(_)) | Err(_) => {}
+    // Any other answer means that it does not run here or that its supervisor failed or hangs: then the row decides.
+    match tokio::time::timeout(node.settings.longest_ending(), cancelled).await {
+        Ok(Ok(Err(refusal))) if refusal.is_retryable() => return Err(refusal),
+        Ok(Ok(Ok(_) | Err(_)) | Err(_)) | Err(_) => {}
     }
     match at_rest.await? {
         AtRest::Running => Ok(None),

@@ -12,5 +12,5 @@ mod recovery;
 mod settle;
 
 pub(crate) use actor::ResponseRegistry;
-pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join};
+pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
 pub(crate) use lookup::{find, load};
