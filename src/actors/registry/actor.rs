@@ -1,6 +1,6 @@
 //! The registry actor.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use actix_rt::ArbiterHandle;
@@ -12,6 +12,7 @@ use super::{
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
     recovery::{Recoveries, sweep},
+    running::RunningSupervisors,
 };
 use crate::actors::{
     ActorRole, Label,
@@ -34,9 +35,7 @@ use crate::vault::ResponseKey;
 pub(crate) struct ResponseRegistry {
     pub(super) node: Arc<Node>,
     pub(super) epoch: i64,
-    pub(super) running: HashMap<ResponseId, RunningSupervisor>,
-    /// How many supervisors were started.
-    supervisors: u64,
+    pub(super) running: RunningSupervisors<Child<ResponseSupervisor>>,
     /// The responses that lost their owner: a supervisor of this registry or an earlier process.
     pub(super) recoveries: Recoveries,
     /// The background responses that run and those that wait.
@@ -44,14 +43,6 @@ pub(crate) struct ResponseRegistry {
     pub(super) replays: Replays,
     pub(super) draining: bool,
     drained: Vec<oneshot::Sender<()>>,
-}
-
-/// A supervisor that runs.
-#[derive(Debug)]
-pub(super) struct RunningSupervisor {
-    /// Its number: what one says that was given up concerns no later one of the same response.
-    number: u64,
-    pub(super) child: Child<ResponseSupervisor>,
 }
 
 /// A run that gets a supervisor.
@@ -77,8 +68,7 @@ impl ResponseRegistry {
             line: BackgroundLine::new(&node.settings),
             node,
             epoch,
-            running: HashMap::new(),
-            supervisors: 0,
+            running: RunningSupervisors::default(),
             recoveries: Recoveries::default(),
             replays: Replays::default(),
             draining: false,
@@ -88,7 +78,7 @@ impl ResponseRegistry {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats();
-        let beats = self.running.iter_mut().map(|(id, running)| (*id, running.child.beat(most)));
+        let beats = self.running.iter_mut().map(|(id, child)| (id, child.beat(most)));
         let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {
             // Done without waiting for the child's exit: if its whole arbiter hangs, no exit is reported.
@@ -99,7 +89,7 @@ impl ResponseRegistry {
     }
 
     pub(super) fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
-        if self.running.remove(&id).is_none() {
+        if !self.running.remove(id) {
             return;
         }
         self.release_background_slot(id);
@@ -120,8 +110,8 @@ impl ResponseRegistry {
             return;
         }
         while let Some(id) = self.line.begin_next() {
-            if let Some(running) = self.running.get(&id) {
-                running.child.addr().do_send(StartQueued);
+            if let Some(child) = self.running.get(&id) {
+                child.addr().do_send(StartQueued);
             }
         }
     }
@@ -181,8 +171,7 @@ impl ResponseRegistry {
     fn supervise(&mut self, arbiter: &ArbiterHandle, run: SupervisedRun, ctx: &Context<Self>) {
         let SupervisedRun { plan, key, origin } = run;
         let (id, registry) = (plan.id, ctx.address());
-        self.supervisors += 1;
-        let number = self.supervisors;
+        let number = self.running.next_number();
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
         let start = SupervisorStart {
             node: Arc::clone(&self.node),
@@ -197,7 +186,7 @@ impl ResponseRegistry {
         let exit = move |exit| registry.do_send(SupervisorExited { id, number, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
-        self.running.insert(id, RunningSupervisor { number, child });
+        self.running.insert(id, number, child);
     }
 
     /// Resumes a response that an earlier process left. It is queued by its age, even if the queue is full.
@@ -224,7 +213,7 @@ impl Handler<Drain> for ResponseRegistry {
     fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) -> usize {
         self.draining = true;
         let running = self.running.len();
-        for RunningSupervisor { child, .. } in self.running.values() {
+        for child in self.running.children() {
             if now {
                 child.addr().do_send(StopRun);
             } else {
@@ -245,24 +234,17 @@ impl Handler<Withdraw> for ResponseRegistry {
     }
 }
 
-impl ResponseRegistry {
-    /// Whether the response is run by the supervisor of that number.
-    fn runs_as(&self, id: ResponseId, number: u64) -> bool {
-        self.running.get(&id).is_some_and(|running| running.number == number)
-    }
-}
-
 impl Handler<RunReport> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, RunReport { id, number, milestone }: RunReport, _: &mut Self::Context) {
-        if !self.runs_as(id, number) {
+        if !self.running.is_run_by(id, number) {
             return;
         }
         match milestone {
             RunMilestone::BackgroundSlotReleased => self.release_background_slot(id),
             RunMilestone::Concluded | RunMilestone::HandedOver => {
-                self.running.remove(&id);
+                self.running.remove(id);
                 self.report_drained();
             }
         }
@@ -273,7 +255,7 @@ impl Handler<SupervisorExited> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, SupervisorExited { id, number, exit }: SupervisorExited, ctx: &mut Self::Context) {
-        if self.runs_as(id, number) {
+        if self.running.is_run_by(id, number) {
             self.supervisor_failed(id, &exit, ctx);
         }
     }

@@ -24,8 +24,8 @@ impl Handler<Cancel> for ResponseRegistry {
 
     fn handle(&mut self, cancel: Cancel, ctx: &mut Self::Context) {
         let Cancel { user, id, span, reply } = cancel;
-        if let Some(running) = self.running.get(&id) {
-            return running.child.addr().do_send(CancelRun { user, stored_only: false, reply });
+        if let Some(child) = self.running.get(&id) {
+            return child.addr().do_send(CancelRun { user, stored_only: false, reply });
         }
         let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let node = Arc::clone(&self.node);
@@ -57,8 +57,8 @@ impl Handler<Delete> for ResponseRegistry {
     fn handle(&mut self, delete_response: Delete, ctx: &mut Self::Context) {
         let Delete { user, id, span, reply } = delete_response;
         let (tell, cancelled) = oneshot::channel();
-        if let Some(running) = self.running.get(&id) {
-            running.child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
+        if let Some(child) = self.running.get(&id) {
+            child.addr().do_send(CancelRun { user, stored_only: true, reply: tell });
         }
         let at_rest = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::Cancelled);
         let answer = delete(Arc::clone(&self.node), id, at_rest, cancelled).instrument(span.clone());

@@ -65,8 +65,8 @@ impl Handler<Join> for ResponseRegistry {
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
         let Join { user, id, returning, client, span, reply } = join;
-        if let Some(running) = self.running.get(&id) {
-            return running.child.addr().do_send(JoinRun { user, returning, client, reply });
+        if let Some(child) = self.running.get(&id) {
+            return child.addr().do_send(JoinRun { user, returning, client, reply });
         }
         let ended = find_at_rest(Arc::clone(&self.node), ctx.address(), user, id, SettleReason::NodeLost);
         let waiting = EndingClient { user, id, mode: client.mode, phase: Arc::clone(&client.phase) };
