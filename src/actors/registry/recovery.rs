@@ -25,23 +25,31 @@ use crate::store::Error;
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
 
+/// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 
 /// Looks, at intervals and without end, for responses that have not ended and whose owner is gone: the last entries
 /// of a former owner may become durable after the first look, and other nodes may die at any time.
 ///
-/// Responses of the present epoch are looked for too: one of them that nobody runs was admitted or resumed by a
-/// supervisor that counted as ended. It looks at once when `wanted` says that somebody waits for it.
+/// Now and then it looks at the responses of the present epoch too: one of them that nobody runs was admitted or resumed
+/// by a supervisor that counted as ended. It looks at once when `wanted` says that somebody waits for it.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>, wanted: Arc<Notify>) {
+    let mut own_looked_at = Instant::now();
     loop {
-        let pause = match left_behind(&node, epoch).await {
+        let looks_at_own = own_looked_at.elapsed() >= renewal_interval(node.settings.lease);
+        if looks_at_own {
+            own_looked_at = Instant::now();
+        }
+        let pause = match left_behind(&node, epoch, looks_at_own).await {
             Ok(None) => PAUSE_WHEN_AWAY,
             Ok(Some((orphans, is_all))) => {
                 let (tried, all_tried) = oneshot::channel();
                 registry.do_send(OrphansFound { orphans, is_all, tried });
                 // More may follow those that were tried, if they were others than the last time.
                 let found_new = all_tried.await.is_ok_and(|new| new > 0);
-                if found_new && !is_all { Duration::ZERO } else { renewal_interval(node.settings.lease) }
+                if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
@@ -52,9 +60,9 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
     }
 }
 
-/// The responses that this node may recover as far as the database knows, and whether there are no others. None while
-/// this node has no lease.
-async fn left_behind(node: &Node, epoch: i64) -> Result<Option<(Vec<LeftBehind>, bool)>, Error> {
+/// The responses that this node may recover as far as the database knows, with those of its own epoch if these are looked
+/// at, and whether there are no others. None while this node has no lease.
+async fn left_behind(node: &Node, epoch: i64, looks_at_own: bool) -> Result<Option<(Vec<LeftBehind>, bool)>, Error> {
     if node.ownership.lease(node.settings.lease) == LeaseState::Missing {
         return Ok(None);
     }
@@ -62,8 +70,10 @@ async fn left_behind(node: &Node, epoch: i64) -> Result<Option<(Vec<LeftBehind>,
     let is_all = rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
     rows.retain(|row| node.decide_about(row, RecoveryWish::Node) == OwnershipDecision::Recover);
     let mut orphans: Vec<_> = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: None }).collect();
-    let own = node.store.responses.unended(&node.name, epoch, BATCH).await?;
-    orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None }));
+    if looks_at_own {
+        let own = node.store.responses.unended(&node.name, epoch, BATCH).await?;
+        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None }));
+    }
     Ok(Some((orphans, is_all)))
 }
 
