@@ -218,6 +218,10 @@ impl ResponseStore for FlakyStore {
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         self.here()?.responses.orphaned(node, epoch, limit).await
     }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        self.here()?.responses.unended(node, epoch, limit).await
+    }
 }
 
 #[async_trait]

@@ -24,6 +24,7 @@ mod idempotency;
 mod leases;
 mod log_lines;
 mod outputs;
+mod ownership;
 mod provider;
 mod reattach;
 mod recovery;

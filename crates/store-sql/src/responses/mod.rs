@@ -11,6 +11,7 @@ mod log;
 mod orphaned;
 mod rows;
 mod store;
+mod unended;
 
 pub(super) use admit::admit;
 pub(super) use append::append;
