@@ -18,7 +18,7 @@ impl Server {
     /// Carries out the strikes until that time. The server runs afterwards.
     pub(crate) async fn suffer(&mut self, strikes: &[Strike], until: Instant) -> anyhow::Result<()> {
         for Strike { after, hasty, blow } in strikes {
-            while !hasty && self.door.read().is_none() && Instant::now() < until {
+            while !hasty && self.target.door.read().is_none() && Instant::now() < until {
                 self.stand_until(Instant::now() + LOOK).await?;
             }
             self.stand_until(until.min(Instant::now() + *after)).await?;
