@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use antiphon::testkit::DelayingProxy;
 use anyhow::Context as _;
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::Keys;
 use crate::cluster::{Site, Target};
-use crate::plan::{OutageKind, Trouble};
+use crate::plan::Trouble;
 use crate::run::Run;
 use crate::witness::Deletion;
 
@@ -56,13 +55,9 @@ impl Run {
             }
             Trouble::Outage { server, kind, lasts } => {
                 self.tally.count("outages");
-                site.networks(server).for_each(match kind {
-                    OutageKind::Silent => DelayingProxy::stall,
-                    OutageKind::Mute => DelayingProxy::mute,
-                    OutageKind::Broken => DelayingProxy::cut,
-                });
+                site.networks(server).for_each(|network| network.break_off(kind));
                 sleep(lasts).await;
-                site.networks(server).for_each(DelayingProxy::restore);
+                site.networks(server).for_each(|network| network.restore());
             }
             Trouble::Rotation => {
                 if self.administer(site, &["vault", "rotate"]).await {

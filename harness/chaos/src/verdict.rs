@@ -22,6 +22,7 @@ pub(crate) fn verdict(options: &Options, (run, site): (&Run, &Site), findings: O
         "stops": tally.of("stops"),
         "terminations": tally.of("terminations"),
         "outages": tally.of("outages"),
+        "starts_without_the_database": tally.of("starts_without_the_database"),
         "changes_of_round_trips": tally.of("changes_of_round_trips"),
         "rotations": tally.of("rotations"),
         "deleted_users": tally.of("deleted_users"),

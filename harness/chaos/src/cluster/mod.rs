@@ -3,6 +3,7 @@
 mod binary;
 mod blows;
 mod far;
+mod network;
 mod process;
 mod recovery;
 mod server;

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use antiphon::testkit::DelayingProxy;
 use antiphon::testkit::postgres::Postgres;
 use anyhow::ensure;
 use tempfile::TempDir;
 
 use super::binary::takes_faults;
 use super::far::{self, Far};
+use super::network::Network;
 use crate::options::Database;
 use crate::performance::Stage;
 
@@ -28,7 +28,7 @@ pub(crate) struct Site {
     /// How the database is reached past the servers.
     pub(crate) database: String,
     /// The ways of the servers to it, if there is a network between.
-    proxies: Vec<(DelayingProxy, String)>,
+    networks: Vec<Network>,
     /// Whether threads of its servers can be blocked.
     pub(crate) takes_faults: bool,
     far: Far,
@@ -49,24 +49,23 @@ impl Site {
         };
         let file = format!("sqlite://{}", folder.path().join("antiphon.db").display());
         let database = postgres.as_ref().map_or(file, Postgres::create_database);
-        let ways = postgres.iter().flat_map(|_| 0..servers).map(|_| DelayingProxy::in_front_of(&database));
-        let proxies = ways.collect();
+        let networks = postgres.iter().flat_map(|_| 0..servers).map(|_| Network::to(&database)).collect();
         let keys = folder.path().join("keys.json");
         let far = Far::start(&binary, folder.path(), provider).await?;
         fs::write(folder.path().join("config.toml"), config(&database, &keys, (provider, far.address)))?;
         let takes_faults = takes_faults(&binary)?;
-        Ok(Self { folder, binary, servers, database, proxies, takes_faults, far, postgres })
+        Ok(Self { folder, binary, servers, database, networks, takes_faults, far, postgres })
     }
 
-    /// The network between a server and the database.
-    pub(crate) fn network(&self, server: usize) -> Option<&DelayingProxy> {
-        self.proxies.get(server).map(|(proxy, _)| proxy)
+    /// The network between a server and the database, if there is one.
+    pub(crate) fn network(&self, server: usize) -> Option<&Network> {
+        self.networks.get(server)
     }
 
-    /// The networks of that server, or of all.
-    pub(crate) fn networks(&self, server: Option<usize>) -> impl Iterator<Item = &DelayingProxy> {
-        let all = self.proxies.iter().enumerate();
-        all.filter(move |(number, _)| server.is_none_or(|server| server == *number)).map(|(_, (proxy, _))| proxy)
+    /// The network of that server, or of all.
+    pub(crate) fn networks(&self, server: Option<usize>) -> impl Iterator<Item = &Network> {
+        let all = self.networks.iter().enumerate();
+        all.filter(move |(number, _)| server.is_none_or(|server| server == *number)).map(|(_, network)| network)
     }
 
     /// How often a server came back to a call of the far one.
@@ -93,8 +92,8 @@ impl Site {
     /// The command that starts a server.
     pub(super) fn command(&self, server: usize) -> Command {
         let mut command = self.program(server);
-        if let Some((_, url)) = self.proxies.get(server) {
-            command.env("ANTIPHON_STORE__URL", url);
+        if let Some(network) = self.network(server) {
+            command.env("ANTIPHON_STORE__URL", &network.url);
         }
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command
