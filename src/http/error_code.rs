@@ -22,6 +22,7 @@ pub(super) enum ErrorCode {
     KeyBusy,
     ServerIsOverloaded,
     DatabaseUnavailable,
+    ContentUnavailable,
     ServerError,
 }
 
@@ -44,6 +45,7 @@ impl ErrorCode {
             Self::KeyBusy => "key_busy",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -62,7 +64,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ContentUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -82,7 +86,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
             Self::QueueFull | Self::KeyBusy => "rate_limit_error",
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ServerError => "server_error",
+            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ContentUnavailable | Self::ServerError => {
+                "server_error"
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod reading;
 mod recovered;
 mod recoverer;
 mod recovery;
+mod setting_aside;
 mod settle;
 
 pub(crate) use actor::ResponseRegistry;

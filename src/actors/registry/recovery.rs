@@ -1,6 +1,10 @@
 //! Recovering responses whose owner is gone: which one is tried when, and what becomes of it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
 use tokio::{sync::oneshot, time::Instant};
@@ -11,10 +15,11 @@ use super::{
     recoverer::Recoverer,
 };
 use crate::actors::{node::Node, node_ownership::renewal_interval};
-use crate::domain::{LeftBehind, RecoveryQueue, RecoveryTry, SetAsideReason, SettleReason};
+use crate::domain::{LeftBehind, RecoveryQueue, RecoveryTry, SettleReason};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
+use crate::store::Error;
 
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
@@ -25,16 +30,11 @@ const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 /// of a former owner may become durable after the first look, and other nodes may die at any time.
 pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
     loop {
-        let rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await;
-        let pause = match rows {
-            Ok(mut rows) => {
-                let is_all = rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-                if !node.ownership.may_take_over(node.settings.lease) {
-                    rows.retain(|row| row.node == node.name);
-                }
-                let orphans = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: None }).collect();
+        let pause = match look(&node, epoch).await {
+            Ok(found) => {
+                let is_all = found.is_all;
                 let (tried, all_tried) = oneshot::channel();
-                registry.do_send(OrphansFound { orphans, is_all, tried });
+                registry.do_send(Swept { found, tried });
                 // More may follow those that were tried, if they were others than the last time.
                 let found_new = all_tried.await.is_ok_and(|new| new > 0);
                 if found_new && !is_all { Duration::ZERO } else { renewal_interval(node.settings.lease) }
@@ -46,6 +46,34 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+async fn look(node: &Node, epoch: i64) -> Result<Sweep, Error> {
+    let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
+    let asked = Instant::now();
+    let marked = node.store.responses.set_aside(BATCH).await?;
+    // Of a part nobody can tell whose mark was cleared.
+    let marked = (marked.len() < batch).then(|| marked.iter().map(|response| response.id).collect());
+    let mut rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await?;
+    let is_all = rows.len() < batch;
+    if !node.ownership.may_take_over(node.settings.lease) {
+        rows.retain(|row| row.node == node.name);
+    }
+    let orphans = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: row.set_aside }).collect();
+    Ok(Sweep { orphans, is_all, asked, marked })
+}
+
+/// What a sweep has found.
+#[derive(Debug)]
+struct Sweep {
+    /// Responses whose owner is gone.
+    orphans: Vec<LeftBehind>,
+    /// Whether there are no others.
+    is_all: bool,
+    /// When the database was asked.
+    asked: Instant,
+    /// The responses that were set aside then, if these are all.
+    marked: Option<HashSet<ResponseId>>,
 }
 
 /// Asks the registry to recover a response whose owner is gone. Returns once it has ended or runs here.
@@ -72,14 +100,12 @@ pub(super) struct Recover {
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A sweep has found responses whose owner is gone.
+/// A sweep is done.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct OrphansFound {
-    orphans: Vec<LeftBehind>,
-    /// Whether there are no others.
-    is_all: bool,
-    /// Told, once each of them was tried, how many were not known before.
+struct Swept {
+    found: Sweep,
+    /// Told, once each of the orphans was tried, how many of them were not known before.
     tried: oneshot::Sender<usize>,
 }
 
@@ -88,7 +114,7 @@ type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 /// The responses that lost their owner, and who waits for them.
 #[derive(Debug)]
 pub(super) struct Recoveries {
-    queue: RecoveryQueue,
+    pub(super) queue: RecoveryQueue,
     waiters: HashMap<ResponseId, RecoveryWaiters>,
     sweeps: Vec<(oneshot::Sender<usize>, usize)>,
     timer: Option<SpawnHandle>,
@@ -119,11 +145,11 @@ impl Recoveries {
         self.queue.waits_for_orphans()
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    fn answer(&mut self, id: ResponseId, answer: &Result<(), Refusal>) {
+    pub(super) fn answer(&mut self, id: ResponseId, answer: &Result<(), Refusal>) {
         for waiter in self.waiters.remove(&id).unwrap_or_default() {
             let _left = waiter.send(answer.clone());
         }
@@ -153,13 +179,20 @@ impl Handler<Recover> for ResponseRegistry {
     }
 }
 
-impl Handler<OrphansFound> for ResponseRegistry {
+impl Handler<Swept> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, OrphansFound { mut orphans, is_all, tried }: OrphansFound, ctx: &mut Self::Context) {
+    fn handle(&mut self, Swept { found, tried }: Swept, ctx: &mut Self::Context) {
+        let Sweep { mut orphans, is_all, asked, marked } = found;
         orphans.retain(|orphan| !self.draining && !self.running.contains_key(&orphan.id));
-        let new = self.recoveries.queue.found(&orphans, is_all, self.recoveries.now());
+        let now = self.recoveries.now();
+        if let Some(marked) = marked {
+            let asked = asked.saturating_duration_since(self.recoveries.begun);
+            self.recoveries.queue.compare_marks(|id| marked.contains(&id), asked, now);
+        }
+        let new = self.recoveries.queue.found(&orphans, is_all, now);
         self.recoveries.sweeps.push((tried, new));
+        self.write_marks(ctx);
         self.go_on_recovering(ctx);
     }
 }
@@ -194,7 +227,7 @@ impl ResponseRegistry {
         ctx.spawn(work.into_actor(self).map(move |result, registry, ctx| {
             match result {
                 Ok(recovered) => registry.recovered(next.id, recovered, ctx),
-                Err(error) => registry.recovery_failed(next.id, &error),
+                Err(error) => registry.recovery_failed(next.id, &error, ctx),
             }
             registry.go_on_recovering(ctx);
         }));
@@ -202,7 +235,7 @@ impl ResponseRegistry {
 
     fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
         if let Some(reason) = self.recoveries.queue.remove(id) {
-            tracing::warn!(response.id = %id, reason = reason.as_str(), "a response that was set aside goes on");
+            self.no_longer_set_aside(id, reason, &recovered, ctx);
         }
         let answer = match recovered {
             Recovered::Over => Ok(()),
@@ -220,7 +253,7 @@ impl ResponseRegistry {
         Ok(())
     }
 
-    fn recovery_failed(&mut self, id: ResponseId, error: &RecoveryError) {
+    fn recovery_failed(&mut self, id: ResponseId, error: &RecoveryError, ctx: &mut Context<Self>) {
         let now = self.recoveries.now();
         let Some(reason) = error.set_aside_reason() else {
             if self.recoveries.queue.database_away(id, now) {
@@ -229,13 +262,11 @@ impl ResponseRegistry {
             return;
         };
         if let Some(reason) = self.recoveries.queue.failed(id, reason, now) {
-            self.set_aside(id, reason, error);
+            self.set_aside(id, reason, error, ctx);
         }
-    }
-
-    /// Says that a response is set aside.
-    fn set_aside(&mut self, id: ResponseId, reason: SetAsideReason, error: &RecoveryError) {
-        let (reason, advice) = (reason.as_str(), reason.advice());
-        tracing::error!(response.id = %id, reason, error = %error, advice, "a response is set aside");
+        if self.recoveries.queue.is_set_aside(id) {
+            // Nobody knows when it goes on, so that nobody waits for it.
+            self.recoveries.answer(id, &Err(Refusal::ContentUnavailable));
+        }
     }
 }

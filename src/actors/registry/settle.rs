@@ -10,8 +10,8 @@ use crate::actors::{
     response_supervisor::{Estimate, UsageOwner, bare_ending, finish_draft, usage_records},
 };
 use crate::domain::{
-    Attempt, Encoding, EndingForm, Fact, RecoveryTry, SettleReason, Timestamp, Transcript, UnreportedTurn,
-    UsageEstimates,
+    Attempt, Encoding, EndingForm, FOLD_VERSION, Fact, RecoveryTry, SettleReason, Timestamp, Transcript,
+    UnreportedTurn, UsageEstimates,
 };
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
@@ -39,7 +39,7 @@ pub(super) enum Claimed {
 pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId, from_epoch: i64) -> Result<Claimed, RecoveryError> {
     // The claim goes through the journal after all entries that the former owner had submitted: what is missing then
     // does not arrive later.
-    let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch };
+    let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch, fold_version: FOLD_VERSION };
     match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),

@@ -9,8 +9,13 @@ use antiphon_store::{ClaimRecord, CommitOutcome, Conflict};
 
 pub(crate) async fn claim(transaction: &DatabaseTransaction, claim: &ClaimRecord) -> Result<CommitOutcome, SqlError> {
     let backend = transaction.get_database_backend();
-    let values =
-        [claim.node.clone().into(), claim.epoch.into(), response_key(claim.id).into(), claim.from_epoch.into()];
+    let values = [
+        claim.node.clone().into(),
+        claim.epoch.into(),
+        response_key(claim.id).into(),
+        claim.from_epoch.into(),
+        claim.fold_version.into(),
+    ];
     let updated = transaction.execute_raw(Statement::from_sql_and_values(backend, sql(backend), values)).await?;
     reach(FaultPoint::ClaimWritten);
     if updated.rows_affected() == 1 {
@@ -32,7 +37,7 @@ pub(crate) async fn claim(transaction: &DatabaseTransaction, claim: &ClaimRecord
 fn sql(backend: DbBackend) -> String {
     format!(
         "
-UPDATE responses SET node = $1, epoch = $2
+UPDATE responses SET node = $1, epoch = $2, fold_version = CASE WHEN fold_version < $5 THEN $5 ELSE fold_version END
 WHERE uuid = $3 AND epoch = $4 AND status IN ('queued', 'in_progress')
 AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = $1 AND c.epoch = $2 AND c.lease_until > {now})
 AND (node = $1 OR NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = responses.node AND o.lease_until > {now}))",

@@ -10,6 +10,7 @@ mod items;
 mod log;
 mod orphaned;
 mod rows;
+mod set_aside;
 mod store;
 
 pub(super) use admit::admit;

@@ -39,7 +39,9 @@ struct PlainColumns {
 
 /// The plain columns of a table `r`, for statements that are written by hand.
 pub(super) static PLAIN_COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    let plain = response::Column::iter().filter(|column| !matches!(column, response::Column::ContentEnc));
+    use response::Column::{ContentEnc, SetAsideAt, SetAsideReason};
+    let plain = response::Column::iter();
+    let plain = plain.filter(|column| !matches!(column, ContentEnc | SetAsideAt | SetAsideReason));
     plain.map(|column| format!("r.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 });
 
@@ -93,6 +95,8 @@ pub(super) fn new_response(admission: &AdmissionRecord) -> response::ActiveModel
         created_at: Set(row.created_at.as_micros()),
         ended_at: Set(row.ended_at.map(Timestamp::as_micros)),
         content_enc: Set(None),
+        set_aside_at: Set(None),
+        set_aside_reason: Set(None),
     }
 }
 

@@ -95,6 +95,7 @@ impl MemoryTables {
         }
         row.node.clone_from(&claim.node);
         row.epoch = claim.epoch;
+        row.fold_version = row.fold_version.max(claim.fold_version);
         CommitOutcome::Committed
     }
 }
