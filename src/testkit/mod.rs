@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod delaying_proxy;
 pub mod flaky_store;
 mod manual_clock;
 pub mod postgres;
@@ -11,6 +12,7 @@ pub mod store_conformance;
 mod test_client;
 mod test_node;
 
+pub use delaying_proxy::DelayingProxy;
 pub use flaky_store::FlakyStore;
 pub use manual_clock::ManualClock;
 pub use puppet_provider::{Call, PuppetProvider};

@@ -1,6 +1,5 @@
 //! The page at `/` in a real browser, against the real binary. The stories are in `tests/browser`.
 
-mod proxy;
 mod stage;
 
 use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};

@@ -45,7 +45,7 @@ pub use jitter::Jitter;
 pub use model::{Fallback, Model, ModelCatalog};
 pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
 pub use prompt::{Prompt, PromptParts};
-pub use provider_event::{CallIndex, ProviderEvent};
+pub use provider_event::{CallIndex, InputUsage, ProviderEvent};
 pub use recovery_queue::{EndingForm, LeftBehind, RecoveryQueue, RecoveryTry};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
@@ -61,6 +61,8 @@ pub use run_policy::{RunPolicy, ToolAccess, ToolPolicy};
 pub use set_aside::SetAsideReason;
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
-pub use transcript::{Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict};
+pub use transcript::{
+    CallUsage, Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
+};
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

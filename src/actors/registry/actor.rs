@@ -101,10 +101,12 @@ impl ResponseRegistry {
         self.start_queued();
     }
 
-    /// Starts the background responses that are next in the queue, but not before the first sweep: older responses
-    /// may still turn up.
+    /// Starts the background responses that are next in the line.
     pub(super) fn start_queued(&mut self) {
-        if self.draining || !self.recoveries.has_swept() {
+        if self.recoveries.has_swept() {
+            self.line.open();
+        }
+        if self.draining {
             return;
         }
         while let Some(id) = self.line.begin_next() {

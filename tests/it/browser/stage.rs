@@ -7,14 +7,13 @@ use std::{
     process::{Command, Output},
 };
 
-use antiphon::testkit::{ScriptGate, ScriptedProvider};
+use antiphon::testkit::{DelayingProxy, ScriptGate, ScriptedProvider};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 
-use super::proxy::{Line, Proxy};
 use crate::support::{Running, Site};
 
 /// Where a story takes place.
@@ -23,13 +22,13 @@ pub(super) struct Stage {
     gates: BTreeMap<&'static str, ScriptGate>,
     site: Site,
     server: Option<Running>,
-    proxy: Proxy,
+    proxy: DelayingProxy,
 }
 
 impl Stage {
     pub(super) async fn new(provider: ScriptedProvider, site: Site, gates: &[(&'static str, &ScriptGate)]) -> Self {
         let server = site.start().await;
-        let proxy = Proxy::start(address(&server)).await;
+        let proxy = DelayingProxy::start(address(&server));
         let gates = gates.iter().map(|(name, gate)| (*name, (*gate).clone())).collect();
         Self { provider, gates, site, server: Some(server), proxy }
     }
@@ -46,7 +45,7 @@ impl Stage {
         node.arg(format!("{story}.mjs"))
             .current_dir(root.join("tests/browser"))
             .env("STORY_BROWSER", chromium)
-            .env("STORY_URL", &self.proxy.url)
+            .env("STORY_URL", format!("http://{}", self.proxy.address()))
             .env("STORY_KEY", &self.server.as_ref().unwrap().key)
             .env("STORY_PICTURES", pictures)
             .env("STORY_PROMPTER", prompter.local_addr().unwrap().port().to_string());
@@ -90,21 +89,22 @@ impl Stage {
             "requests" => {
                 return self.provider.requests().into_iter().map(|request| request.body).collect();
             }
-            "cut" => self.proxy.set(Line::Cut),
-            "mute" => self.proxy.set(Line::Mute(self.address())),
-            "mend" => self.proxy.set(Line::Good(self.address())),
+            "cut" => self.proxy.cut(),
+            "mute" => self.proxy.mute(),
+            "mend" => self.mend(),
             "kill" => drop(self.server.take().unwrap().kill().await),
             "restart" => {
                 self.server = Some(self.site.start().await);
-                self.proxy.set(Line::Good(self.address()));
+                self.mend();
             }
             other => unreachable!("the story asks for {other:?}"),
         }
         json!({})
     }
 
-    fn address(&self) -> std::net::SocketAddr {
-        address(self.server.as_ref().unwrap())
+    fn mend(&self) {
+        self.proxy.redirect(address(self.server.as_ref().unwrap()));
+        self.proxy.restore();
     }
 
     fn log(&self) -> String {
