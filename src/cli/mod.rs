@@ -6,6 +6,7 @@
 mod args;
 mod command_context;
 mod data_dir;
+mod doctor;
 mod keys;
 mod maintenance;
 mod models;

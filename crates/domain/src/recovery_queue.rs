@@ -7,16 +7,10 @@ use std::{
 
 use antiphon_protocol::ResponseId;
 
-use crate::{SetAsideReason, SettleReason};
+use crate::{SetAsideReason, SettleReason, backoff::pause_after};
 
 /// How many responses are tried at the same time.
 const MOST_UNDER_WAY: usize = 32;
-
-/// The pause after the first failed try of a response. It doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest pause between two tries of a response.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How soon a response that somebody waits for is tried again.
 const PAUSE_WHEN_WANTED: Duration = Duration::from_secs(1);
@@ -207,7 +201,7 @@ impl RecoveryQueue {
         if is_new {
             entry.set_aside = Some(SetAside { reason, marked_at: None });
         }
-        let pause = pause(entry.failures);
+        let pause = pause_after(entry.failures);
         self.wait(id, now + pause, Some(now));
         self.review_sweep();
         is_new.then_some(reason)
@@ -328,12 +322,6 @@ impl Entry {
     fn is_untried(&self) -> bool {
         self.failures == 0 && self.set_aside.is_none()
     }
-}
-
-/// The pause after that many failed tries.
-fn pause(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
-    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
