@@ -60,7 +60,7 @@ pub enum Refusal {
     #[error("the database is not available")]
     DatabaseUnavailable,
     /// What is stored of the response can't be read now, because a key or a newer version of the program is missing.
-    /// It is kept.
+    /// It is kept. A cancel that is refused for this happens all the same, once it can be read.
     #[error("what is stored of the response can't be read now")]
     ContentUnavailable,
     /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) says why.
