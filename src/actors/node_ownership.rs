@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// How many renewals are tried within the length of a lease.
 const RENEWALS: u32 = 3;
 
-/// The interval at which a lease is renewed, and at which responses of nodes without a lease are looked for.
+/// The interval at which a lease is renewed.
 pub(crate) fn renewal_interval(lease: Duration) -> Duration {
     (lease / RENEWALS).max(Duration::from_millis(1))
 }

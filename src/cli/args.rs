@@ -105,7 +105,7 @@ pub enum Command {
 pub enum DoctorCommand {
     /// Has the servers try again at once: one response, or all of them
     ///
-    /// Clears the mark. Each server looks for that three times within responses.lease.
+    /// Clears the mark. Each server looks for that twice a second.
     Retry {
         /// The response; all without it
         id: Option<ResponseId>,

@@ -22,6 +22,7 @@ mod golden;
 mod hostile;
 mod idempotency;
 mod leases;
+mod outputs;
 mod provider;
 mod reattach;
 mod recovery;

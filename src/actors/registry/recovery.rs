@@ -14,7 +14,7 @@ use super::{
     recovered::{Recovered, RecoveryError, ResumableRun},
     recoverer::Recoverer,
 };
-use crate::actors::{node::Node, node_ownership::renewal_interval};
+use crate::actors::node::Node;
 use crate::domain::{LeftBehind, RecoveryQueue, RecoveryTry, SettleReason};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
@@ -23,6 +23,9 @@ use crate::store::Error;
 
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
+
+/// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 
@@ -37,7 +40,7 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 registry.do_send(Swept { found, tried });
                 // More may follow those that were tried, if they were others than the last time.
                 let found_new = all_tried.await.is_ok_and(|new| new > 0);
-                if found_new && !is_all { Duration::ZERO } else { renewal_interval(node.settings.lease) }
+                if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
