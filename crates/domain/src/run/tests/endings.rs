@@ -114,9 +114,12 @@ fn what_is_refused_again_and_again_is_tried_ever_less_often_and_left_to_be_settl
         performer.feed(RunEvent::Store(StoreEvent::Refused));
         performer.feed(RunEvent::TimerFired(Timer::StoreRetry));
     }
-    let pause = |effect: &RunEffect| match effect {
-        RunEffect::StartTimer { timer: Timer::StoreRetry, after } => Some(after.as_millis()),
-        _ => None,
+    let pause = |effect: &RunEffect| {
+        if let RunEffect::StartTimer { timer: Timer::StoreRetry, after } = effect {
+            Some(after.as_millis())
+        } else {
+            None
+        }
     };
     assert_eq!(performer.effects.iter().filter_map(pause).collect::<Vec<_>>(), [250, 500, 1_000]);
     assert_eq!(performer.farewell, None, "the database may take it yet");
