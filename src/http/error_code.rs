@@ -21,6 +21,7 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     ServerIsOverloaded,
+    ResponseOnAnotherServer,
     DatabaseUnavailable,
     ContentUnavailable,
     ServerError,
@@ -44,6 +45,7 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::ServerIsOverloaded => "server_is_overloaded",
+            Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
@@ -64,9 +66,10 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ContentUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::DatabaseUnavailable
+            | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -86,9 +89,11 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
             Self::QueueFull | Self::KeyBusy => "rate_limit_error",
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ContentUnavailable | Self::ServerError => {
-                "server_error"
-            }
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::DatabaseUnavailable
+            | Self::ContentUnavailable
+            | Self::ServerError => "server_error",
         }
     }
 }

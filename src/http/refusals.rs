@@ -102,6 +102,17 @@ impl From<Refusal> for ApiError {
                 "The server can't read this response at the moment. Nothing of it is lost. Please retry later.",
             )
             .retry(RetryAdvice::After(LATER)),
+            Refusal::NoLease => Self::unavailable(
+                ErrorCode::ServerIsOverloaded,
+                "The server was cut off from its database and takes no requests for a moment. Please retry.",
+            ),
+            Refusal::OtherOwner => Self::unavailable(
+                ErrorCode::ResponseOnAnotherServer,
+                "Another server is working on this response. Please retry.",
+            ),
+            Refusal::NotResponding => {
+                Self::unavailable(ErrorCode::ServerIsOverloaded, "A part of the server does not respond. Please retry.")
+            }
             Refusal::Internal => Self::internal(),
         }
     }

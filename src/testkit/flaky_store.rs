@@ -226,6 +226,10 @@ impl ResponseStore for FlakyStore {
     async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
         self.here()?.responses.mark_set_aside(id, mark).await
     }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        self.here()?.responses.unended(node, epoch, limit).await
+    }
 }
 
 #[async_trait]

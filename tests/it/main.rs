@@ -23,6 +23,7 @@ mod hostile;
 mod idempotency;
 mod leases;
 mod outputs;
+mod ownership;
 mod provider;
 mod reattach;
 mod recovery;

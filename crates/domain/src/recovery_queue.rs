@@ -227,8 +227,13 @@ impl RecoveryQueue {
     }
 
     /// Takes which responses the database said were set aside when it was asked. Others whose mark is older are tried
-    /// again at once, as if they had never been tried: somebody cleared the mark.
-    pub fn compare_marks(&mut self, is_marked: impl Fn(ResponseId) -> bool, asked: Duration, now: Duration) {
+    /// again at once, as if they had never been tried: somebody cleared the mark. Returns these.
+    pub fn compare_marks(
+        &mut self,
+        is_marked: impl Fn(ResponseId) -> bool,
+        asked: Duration,
+        now: Duration,
+    ) -> Vec<ResponseId> {
         let cleared = |(id, entry): (&ResponseId, &Entry)| {
             let marked_at = entry.set_aside.and_then(|set_aside| set_aside.marked_at);
             let was_marked = marked_at.is_some_and(|marked_at| marked_at < asked);
@@ -236,13 +241,14 @@ impl RecoveryQueue {
             (was_marked && waits && !is_marked(*id)).then_some(*id)
         };
         let cleared: Vec<_> = self.entries.iter().filter_map(cleared).collect();
-        for id in cleared {
-            if let Some(entry) = self.entries.get_mut(&id) {
+        for id in &cleared {
+            if let Some(entry) = self.entries.get_mut(id) {
                 (entry.set_aside, entry.failures) = (None, 0);
                 self.untried += 1;
-                self.set_due(id, now);
+                self.set_due(*id, now);
             }
         }
+        cleared
     }
 
     /// Whether that response is here.

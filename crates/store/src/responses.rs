@@ -29,6 +29,9 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
     /// All that are set aside come after all that are not.
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error>;
 
+    /// The ids of at most `limit` responses of that node and epoch that have not ended, oldest first.
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error>;
+
     /// At most `limit` responses that have not ended and are set aside, in the order in which they were.
     async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error>;
 
@@ -45,6 +48,8 @@ pub struct OrphanedResponse {
     pub id: ResponseId,
     /// The node that owned it.
     pub node: String,
+    /// The owner's epoch.
+    pub epoch: i64,
     /// Why it is set aside, if it is.
     pub set_aside: Option<SetAsideReason>,
 }

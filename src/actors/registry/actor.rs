@@ -1,23 +1,25 @@
 //! The registry actor.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::{
-    Begin, Drain,
+    Begin, Drain, Withdraw,
     idempotency_expiry::expire,
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
-    recovery::{Recoveries, sweep},
+    recovery::Recoveries,
+    running::RunningSupervisors,
+    sweep::sweep,
 };
 use crate::actors::{
     ActorRole, Label,
     node::Node,
     response_supervisor::{
-        LeaveQueue, ResponseSupervisor, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
+        LeaveQueue, ResponseSupervisor, RunMilestone, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
     },
     supervision::{ActorIdentity, Child, Exit, Liveness, Ping, spawn_on},
 };
@@ -34,7 +36,7 @@ use crate::vault::ResponseKey;
 pub(crate) struct ResponseRegistry {
     pub(super) node: Arc<Node>,
     pub(super) epoch: i64,
-    pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
+    pub(super) running: RunningSupervisors<Child<ResponseSupervisor>>,
     /// The responses that lost their owner: a supervisor of this registry or an earlier process.
     pub(super) recoveries: Recoveries,
     /// The background responses that run and those that wait.
@@ -57,6 +59,7 @@ struct SupervisedRun {
 #[rtype(result = "()")]
 struct SupervisorExited {
     id: ResponseId,
+    number: u64,
     exit: Exit,
 }
 
@@ -66,7 +69,7 @@ impl ResponseRegistry {
             line: BackgroundLine::new(&node.settings),
             node,
             epoch,
-            running: HashMap::new(),
+            running: RunningSupervisors::default(),
             recoveries: Recoveries::default(),
             replays: Replays::default(),
             draining: false,
@@ -76,7 +79,7 @@ impl ResponseRegistry {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats();
-        let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
+        let beats = self.running.iter_mut().map(|(id, child)| (id, child.beat(most)));
         let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {
             // Done without waiting for the child's exit: if its whole arbiter hangs, no exit is reported.
@@ -86,8 +89,8 @@ impl ResponseRegistry {
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
-    fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
-        if self.running.remove(&id).is_none() {
+    pub(super) fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
+        if !self.running.remove(id) {
             return;
         }
         self.release_background_slot(id);
@@ -129,7 +132,8 @@ impl Actor for ResponseRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
+        let wanted = Arc::clone(&self.recoveries.sweep_wanted);
+        ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address(), wanted).into_actor(self));
         ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
@@ -141,9 +145,12 @@ impl Handler<Begin> for ResponseRegistry {
     fn handle(&mut self, start: Begin, ctx: &mut Self::Context) {
         let Begin { plan, key, slot, client, reply } = start;
         let id = plan.id;
-        let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
-        let Some(arbiter) = arbiter else {
+        if self.draining {
             let _left = reply.send(Err(Refusal::Draining));
+            return;
+        }
+        let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
+            let _left = reply.send(Err(Refusal::NotResponding));
             return;
         };
         if self.running.contains_key(&id) {
@@ -167,6 +174,7 @@ impl ResponseRegistry {
     fn supervise(&mut self, arbiter: &ArbiterHandle, run: SupervisedRun, ctx: &Context<Self>) {
         let SupervisedRun { plan, key, origin } = run;
         let (id, registry) = (plan.id, ctx.address());
+        let number = self.running.next_number();
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
         let start = SupervisorStart {
             node: Arc::clone(&self.node),
@@ -174,13 +182,14 @@ impl ResponseRegistry {
             plan,
             key,
             origin,
+            number,
             registry: registry.clone().recipient(),
         };
         let identity = ActorIdentity { label: Label::of(ActorRole::ResponseSupervisor, id), span };
-        let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
+        let exit = move |exit| registry.do_send(SupervisorExited { id, number, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
-        self.running.insert(id, child);
+        self.running.insert(id, number, child);
     }
 
     /// Resumes a response that an earlier process left. It is queued by its age, even if the queue is full.
@@ -207,7 +216,7 @@ impl Handler<Drain> for ResponseRegistry {
     fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) -> usize {
         self.draining = true;
         let running = self.running.len();
-        for child in self.running.values() {
+        for child in self.running.children() {
             if now {
                 child.addr().do_send(StopRun);
             } else {
@@ -220,14 +229,25 @@ impl Handler<Drain> for ResponseRegistry {
     }
 }
 
+impl Handler<Withdraw> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Withdraw { id }: Withdraw, ctx: &mut Self::Context) {
+        self.supervisor_failed(id, &Exit::Hung, ctx);
+    }
+}
+
 impl Handler<RunReport> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, report: RunReport, _: &mut Self::Context) {
-        match report {
-            RunReport::BackgroundSlotReleased(id) => self.release_background_slot(id),
-            RunReport::Concluded(id) | RunReport::HandedOver(id) => {
-                self.running.remove(&id);
+    fn handle(&mut self, RunReport { id, number, milestone }: RunReport, _: &mut Self::Context) {
+        if !self.running.is_run_by(id, number) {
+            return;
+        }
+        match milestone {
+            RunMilestone::BackgroundSlotReleased => self.release_background_slot(id),
+            RunMilestone::Concluded | RunMilestone::HandedOver => {
+                self.running.remove(id);
                 self.report_drained();
             }
         }
@@ -237,8 +257,10 @@ impl Handler<RunReport> for ResponseRegistry {
 impl Handler<SupervisorExited> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, SupervisorExited { id, exit }: SupervisorExited, ctx: &mut Self::Context) {
-        self.supervisor_failed(id, &exit, ctx);
+    fn handle(&mut self, SupervisorExited { id, number, exit }: SupervisorExited, ctx: &mut Self::Context) {
+        if self.running.is_run_by(id, number) {
+            self.supervisor_failed(id, &exit, ctx);
+        }
     }
 }
 

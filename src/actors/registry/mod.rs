@@ -9,9 +9,11 @@ mod reading;
 mod recovered;
 mod recoverer;
 mod recovery;
+mod running;
 mod setting_aside;
 mod settle;
+mod sweep;
 
 pub(crate) use actor::ResponseRegistry;
-pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join};
+pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
 pub(crate) use lookup::{find, load};

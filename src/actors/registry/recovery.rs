@@ -1,89 +1,27 @@
 //! Recovering responses whose owner is gone: which one is tried when, and what becomes of it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use super::{
     ResponseRegistry,
     recovered::{Recovered, RecoveryError, ResumableRun},
     recoverer::Recoverer,
 };
-use crate::actors::node::Node;
-use crate::domain::{LeftBehind, RecoveryQueue, RecoveryTry, SettleReason};
+use crate::domain::{RecoveryQueue, RecoveryTry, SettleReason};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
-use crate::store::Error;
-
-/// How many responses one sweep reads.
-const BATCH: u32 = 1_000;
-
-/// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
-
-const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
-
-/// Looks, at intervals and without end, for responses that have not ended and whose owner is gone: the last entries
-/// of a former owner may become durable after the first look, and other nodes may die at any time.
-pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
-    loop {
-        let pause = match look(&node, epoch).await {
-            Ok(found) => {
-                let is_all = found.is_all;
-                let (tried, all_tried) = oneshot::channel();
-                registry.do_send(Swept { found, tried });
-                // More may follow those that were tried, if they were others than the last time.
-                let found_new = all_tried.await.is_ok_and(|new| new > 0);
-                if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
-            }
-            Err(error) => {
-                tracing::warn!(error = %error, "the recovery waits for the database");
-                PAUSE_WHEN_AWAY
-            }
-        };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-async fn look(node: &Node, epoch: i64) -> Result<Sweep, Error> {
-    let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let asked = Instant::now();
-    let marked = node.store.responses.set_aside(BATCH).await?;
-    // Of a part nobody can tell whose mark was cleared.
-    let marked = (marked.len() < batch).then(|| marked.iter().map(|response| response.id).collect());
-    let mut rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await?;
-    let is_all = rows.len() < batch;
-    if !node.ownership.may_take_over(node.settings.lease) {
-        rows.retain(|row| row.node == node.name);
-    }
-    let orphans = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: row.set_aside }).collect();
-    Ok(Sweep { orphans, is_all, asked, marked })
-}
-
-/// What a sweep has found.
-#[derive(Debug)]
-struct Sweep {
-    /// Responses whose owner is gone.
-    orphans: Vec<LeftBehind>,
-    /// Whether there are no others.
-    is_all: bool,
-    /// When the database was asked.
-    asked: Instant,
-    /// The responses that were set aside then, if these are all.
-    marked: Option<HashSet<ResponseId>>,
-}
 
 /// Asks the registry to recover a response whose owner is gone. Returns once it has ended or runs here.
 ///
 /// # Errors
-/// [`Refusal::DatabaseUnavailable`] if another node owns it, [`Refusal::Draining`] if this node is about to
-/// stop.
+/// [`Refusal::OtherOwner`] if another node owns it, [`Refusal::Draining`] if this node is about to stop.
 pub(super) async fn ask(
     registry: &Addr<ResponseRegistry>,
     id: ResponseId,
@@ -103,15 +41,6 @@ pub(super) struct Recover {
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
-/// A sweep is done.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Swept {
-    found: Sweep,
-    /// Told, once each of the orphans was tried, how many of them were not known before.
-    tried: oneshot::Sender<usize>,
-}
-
 type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 
 /// The responses that lost their owner, and who waits for them.
@@ -119,10 +48,13 @@ type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
 pub(super) struct Recoveries {
     pub(super) queue: RecoveryQueue,
     waiters: HashMap<ResponseId, RecoveryWaiters>,
-    sweeps: Vec<(oneshot::Sender<usize>, usize)>,
+    pub(super) sweeps: Vec<(oneshot::Sender<usize>, usize)>,
+    /// Who waits for the next sweep's word about a response of another node.
+    pub(super) awaiting_sweep: Vec<(ResponseId, oneshot::Sender<Result<(), Refusal>>)>,
+    pub(super) sweep_wanted: Arc<Notify>,
     timer: Option<SpawnHandle>,
     /// The moment since which the queue counts.
-    begun: Instant,
+    pub(super) begun: Instant,
 }
 
 impl Default for Recoveries {
@@ -131,6 +63,8 @@ impl Default for Recoveries {
             queue: RecoveryQueue::new(),
             waiters: HashMap::new(),
             sweeps: Vec::new(),
+            awaiting_sweep: Vec::new(),
+            sweep_wanted: Arc::default(),
             timer: None,
             begun: Instant::now(),
         }
@@ -158,6 +92,19 @@ impl Recoveries {
         }
     }
 
+    /// Answers who waited for a sweep: what it took over is waited for, the rest is left to its owner.
+    pub(super) fn answer_awaiting_sweep(&mut self) {
+        for (id, done) in std::mem::take(&mut self.awaiting_sweep) {
+            if self.queue.contains(id) {
+                // If it waits for its next try, that comes soon now.
+                self.queue.add(id, SettleReason::NodeLost, self.now());
+                self.waiters.entry(id).or_default().push(done);
+            } else {
+                let _left = done.send(Err(Refusal::OtherOwner));
+            }
+        }
+    }
+
     fn answer_sweeps(&mut self) {
         if self.queue.all_tried() {
             for (tried, new) in self.sweeps.drain(..) {
@@ -182,24 +129,6 @@ impl Handler<Recover> for ResponseRegistry {
     }
 }
 
-impl Handler<Swept> for ResponseRegistry {
-    type Result = ();
-
-    fn handle(&mut self, Swept { found, tried }: Swept, ctx: &mut Self::Context) {
-        let Sweep { mut orphans, is_all, asked, marked } = found;
-        orphans.retain(|orphan| !self.draining && !self.running.contains_key(&orphan.id));
-        let now = self.recoveries.now();
-        if let Some(marked) = marked {
-            let asked = asked.saturating_duration_since(self.recoveries.begun);
-            self.recoveries.queue.compare_marks(|id| marked.contains(&id), asked, now);
-        }
-        let new = self.recoveries.queue.found(&orphans, is_all, now);
-        self.recoveries.sweeps.push((tried, new));
-        self.write_marks(ctx);
-        self.go_on_recovering(ctx);
-    }
-}
-
 impl ResponseRegistry {
     /// Recovers a response: ends it, or resumes it here.
     pub(super) fn recover(&mut self, id: ResponseId, reason: SettleReason, ctx: &mut Context<Self>) {
@@ -208,7 +137,7 @@ impl ResponseRegistry {
     }
 
     /// Tries the responses that are due, and comes back when the next one is.
-    fn go_on_recovering(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn go_on_recovering(&mut self, ctx: &mut Context<Self>) {
         while let Some(next) = self.recoveries.queue.next_try(self.recoveries.now()) {
             self.try_to_recover(next, ctx);
         }
@@ -242,7 +171,7 @@ impl ResponseRegistry {
         }
         let answer = match recovered {
             Recovered::Over => Ok(()),
-            Recovered::Taken => Err(Refusal::DatabaseUnavailable),
+            Recovered::Taken => Err(Refusal::OtherOwner),
             // It belongs to this node's current epoch, so the next start of the node finds it.
             Recovered::Resumable(_) if self.draining => Err(Refusal::Draining),
             Recovered::Resumable(run) => self.resume_recovered(*run, ctx),

@@ -12,6 +12,7 @@ mod orphaned;
 mod rows;
 mod set_aside;
 mod store;
+mod unended;
 
 pub(super) use admit::admit;
 pub(super) use append::append;

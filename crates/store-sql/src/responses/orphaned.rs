@@ -25,7 +25,7 @@ WITH orphaned(response, others) AS (
         SELECT 1 FROM nodes n WHERE n.node = r.node AND n.lease_until > {now}
     )
 )
-SELECT r.uuid, r.node, r.set_aside_reason
+SELECT r.uuid, r.node, r.epoch, r.set_aside_reason
 FROM orphaned o JOIN responses r ON r.uuid = o.response
 ORDER BY CASE WHEN r.set_aside_at IS NULL THEN 0 ELSE 1 END, o.others, r.created_at, r.uuid
 LIMIT $3",
@@ -38,7 +38,12 @@ LIMIT $3",
             let (id, node, reason): (String, String, Option<String>) =
                 (row.try_get("", "uuid")?, row.try_get("", "node")?, row.try_get("", "set_aside_reason")?);
             let set_aside = reason.map(|reason| SetAsideReason::named(&reason));
-            Ok(OrphanedResponse { id: response_id(&id, "responses.uuid")?, node, set_aside })
+            Ok(OrphanedResponse {
+                id: response_id(&id, "responses.uuid")?,
+                node,
+                epoch: row.try_get("", "epoch")?,
+                set_aside,
+            })
         })
         .collect()
 }

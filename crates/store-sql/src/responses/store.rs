@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside};
+use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside, unended::unended};
 use crate::SqlStore;
 use antiphon_protocol::ResponseId;
 use antiphon_store::{
@@ -38,5 +38,10 @@ impl ResponseStore for SqlStore {
 
     async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
         self.call("mark_set_aside", move |pools| async move { set_aside::mark(&pools.write, id, mark).await }).await
+    }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        let node = node.to_owned();
+        self.call("unended", move |pools| async move { unended(&pools.read, node, epoch, limit).await }).await
     }
 }

@@ -164,6 +164,7 @@ impl ResponseStore for MemoryStore {
         let found = |response: &&StoredResponse| OrphanedResponse {
             id: response.row.id,
             node: response.row.node.clone(),
+            epoch: response.row.epoch,
             set_aside: response.set_aside.map(|mark| mark.reason),
         };
         Ok(orphaned.iter().map(found).collect())
@@ -188,5 +189,15 @@ impl ResponseStore for MemoryStore {
         let at = response.set_aside.map(|before| before.at);
         response.set_aside = mark.map(|mark| SetAsideMark { at: at.unwrap_or(mark.at), ..mark });
         Ok(true)
+    }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        let tables = self.tables();
+        let rows = tables.responses.live().map(|response| &response.row);
+        let of_node = rows.filter(|row| row.node == node && row.epoch == epoch);
+        let mut unended: Vec<_> = of_node.map(|row| (row.created_at, row.id)).collect();
+        unended.sort_unstable();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(unended.into_iter().take(limit).map(|(_, id)| id).collect())
     }
 }
