@@ -131,7 +131,7 @@ pub mod vault;
 
 pub use antiphon::{
     AnsweredRequest, Antiphon, Builder, CancelResponse, CommittedFacts, Dispatcher, DrainReport, Events,
-    InputItemsPage, InputItemsQuery, Interruption, ReadFacts, StartError, StartResponse, Subscription, User,
+    InputItemsPage, InputItemsQuery, Interruption, ReadFacts, Readiness, StartError, StartResponse, Subscription, User,
     WeakAntiphon,
 };
 use antiphon_clock as clock;

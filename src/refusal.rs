@@ -56,6 +56,15 @@ pub enum Refusal {
     /// The database is not available. A cancel that is refused for this happens all the same.
     #[error("the database is not available")]
     DatabaseUnavailable,
+    /// The node has no lease, so that others may own its responses by now. It takes none before it has one again.
+    #[error("the server has lost its lease and waits for another one")]
+    NoLease,
+    /// Another node has the response, and it has not ended.
+    #[error("another server has the response")]
+    OtherOwner,
+    /// A part of the node did not answer in time. What was asked for has no effect yet, or is undone.
+    #[error("a part of the server does not respond")]
+    NotResponding,
     /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) says why.
     #[error("the node has failed")]
     NodeFailed,
@@ -80,7 +89,10 @@ impl Refusal {
             | Self::QueueFull
             | Self::KeyBusy
             | Self::Draining
-            | Self::DatabaseUnavailable => Some(PAUSE),
+            | Self::DatabaseUnavailable
+            | Self::NoLease
+            | Self::OtherOwner
+            | Self::NotResponding => Some(PAUSE),
             Self::Invalid(_)
             | Self::NotFound
             | Self::AlreadyEnded(_)
@@ -173,7 +185,15 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_may_be_tried_again_and_what_does_not_may_not() {
-        for refusal in [Refusal::QueueFull, Refusal::KeyBusy, Refusal::Draining, Refusal::DatabaseUnavailable] {
+        for refusal in [
+            Refusal::QueueFull,
+            Refusal::KeyBusy,
+            Refusal::Draining,
+            Refusal::DatabaseUnavailable,
+            Refusal::NoLease,
+            Refusal::OtherOwner,
+            Refusal::NotResponding,
+        ] {
             assert_eq!((refusal.is_retryable(), refusal.retry_after()), (true, Some(PAUSE)), "{refusal}");
         }
         for refusal in [Refusal::NotFound, Refusal::NodeFailed, Refusal::Internal, Refusal::IdempotencyKeyReused] {

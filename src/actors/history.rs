@@ -16,7 +16,7 @@ pub(crate) struct History {
 }
 
 /// The items of a stored response of that user and its ancestors: the newest ones, as many as the node's limits let a
-/// request load.
+/// request load. All of them are of one moment: what has ended does not change, and what is deleted meanwhile is not found.
 pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Result<History, Refusal> {
     let most = node.limits.history_items;
     // Every response has input, so a chain of `most` responses has at least `most` items.
@@ -64,6 +64,12 @@ impl NewestItems {
         let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
         let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };
         let page = node.store.responses.items(query).await?;
+        // The input is read last. A response that is deleted loses all of its items at once, so one that still has
+        // input had its output, too. One that has none was accepted without, or is gone.
+        let may_be_gone = side == ItemSide::Input && page.items.is_empty();
+        if may_be_gone && node.store.responses.response(row.id).await?.is_none() {
+            return Err(Refusal::NotFound);
+        }
         let key = key.response_key(row.id);
         for item in page.items.iter().take(room) {
             self.items.push(open_item(&key, item)?);

@@ -11,13 +11,13 @@ use futures_util::FutureExt as _;
 use tokio::{
     runtime,
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
     NodeFailure, NodeState,
     node::Node,
-    node_ownership::{NodeOwnership, renewal_interval},
+    node_ownership::{NodeOwnership, Silence, renewal_interval},
     supervision::ArbiterTicks,
 };
 use crate::store::{Error, NodeStore};
@@ -39,6 +39,7 @@ impl Heartbeat {
             ticks: node.arbiters.ticks(),
             lasts: node.settings.lease,
             last: Ok(()),
+            silence: Silence::since(Instant::now()),
         };
         let retry = node.settings.heartbeat.min(renewal_interval(node.settings.lease));
         let (ready, started) = sync_channel(1);
@@ -82,6 +83,8 @@ struct Lease {
     lasts: Duration,
     /// The result of the last renewal.
     last: Result<(), Missed>,
+    /// For how long not every arbiter has ticked.
+    silence: Silence,
 }
 
 /// Why a renewal failed.
@@ -99,6 +102,8 @@ enum LeaseRenewal {
     Renewed,
     /// There is no epoch yet, an arbiter did not respond, or the database did not answer.
     NotYet,
+    /// An arbiter has not responded for two leases: for the second one others have owned the node's responses.
+    Hung,
     /// The node has an epoch that this process did not take.
     Superseded,
 }
@@ -120,9 +125,13 @@ impl Lease {
                 Ok(None) => return,
                 Err(_elapsed) => {}
             }
-            pause = match self.beat().await {
+            pause = match self.beat(pause).await {
                 LeaseRenewal::Renewed => renewal_interval(self.lasts),
                 LeaseRenewal::NotYet => retry,
+                LeaseRenewal::Hung => {
+                    tracing::error!("a thread hangs for so long that the node's lease is lost for good");
+                    return NodeState::tell(state, NodeState::Failed(NodeFailure::LeaseLost));
+                }
                 LeaseRenewal::Superseded => {
                     tracing::error!("another process has taken an epoch under this node's name");
                     return NodeState::tell(state, NodeState::Failed(NodeFailure::Superseded));
@@ -131,15 +140,21 @@ impl Lease {
         }
     }
 
-    async fn beat(&mut self) -> LeaseRenewal {
+    /// Renews the lease, at a beat that follows the last one after `pause`.
+    async fn beat(&mut self, pause: Duration) -> LeaseRenewal {
         let Some(epoch) = self.ownership.epoch() else { return LeaseRenewal::NotYet };
-        if !self.ticks.all() {
+        let began = Instant::now();
+        let ticked = self.ticks.all();
+        if self.silence.look(began, pause, ticked) >= 2 * self.lasts {
+            return LeaseRenewal::Hung;
+        }
+        if !ticked {
             return LeaseRenewal::NotYet;
         }
         let renewed = self.renew(epoch, self.lasts).await;
         let beat = match &renewed {
             Ok(true) => {
-                self.ownership.renewed(self.lasts);
+                self.ownership.renewed(began, self.lasts);
                 LeaseRenewal::Renewed
             }
             Ok(false) if self.ownership.epoch() == Some(epoch) => LeaseRenewal::Superseded,
@@ -152,6 +167,7 @@ impl Lease {
 
     async fn give_up(&self) -> bool {
         let Some(epoch) = self.ownership.epoch() else { return false };
+        self.ownership.given_up();
         let given_up = self.renew(epoch, Duration::ZERO).await;
         match &given_up {
             Ok(true) => tracing::info!("the node's lease is given up"),
@@ -195,15 +211,18 @@ mod tests {
     use crate::store::MemoryStore;
 
     const LEASE: Duration = Duration::from_secs(12);
+    const PAUSE: Duration = Duration::from_millis(5);
 
     async fn lease(arbiters: &Arbiters) -> Lease {
         let (nodes, ownership) = (Arc::new(MemoryStore::new()), Arc::new(NodeOwnership::default()));
-        ownership.enter(nodes.next_epoch("one", LEASE).await.unwrap());
-        Lease { node: "one".to_owned(), nodes, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()) }
+        let now = Instant::now();
+        ownership.enter(nodes.next_epoch("one", LEASE).await.unwrap(), now, LEASE);
+        let silence = Silence::since(now);
+        Lease { node: "one".to_owned(), nodes, ownership, ticks: arbiters.ticks(), lasts: LEASE, last: Ok(()), silence }
     }
 
     async fn is_renewed(lease: &mut Lease) {
-        while lease.beat().await != LeaseRenewal::Renewed {
+        while lease.beat(PAUSE).await != LeaseRenewal::Renewed {
             tokio::task::yield_now().await;
         }
     }
@@ -221,7 +240,7 @@ mod tests {
     async fn a_lease_is_renewed_only_if_every_arbiter_has_ticked_since() {
         let arbiters = Arbiters::start(2).unwrap();
         let mut lease = lease(&arbiters).await;
-        assert_eq!(lease.beat().await, LeaseRenewal::NotYet, "nobody has ticked");
+        assert_eq!(lease.beat(PAUSE).await, LeaseRenewal::NotYet, "nobody has ticked");
         arbiters.watch(Duration::from_millis(5), 3, || {});
         for arbiter in [arbiters.root(), arbiters.of(ResponseId::new()).unwrap()] {
             is_renewed(&mut lease).await;
@@ -234,7 +253,7 @@ mod tests {
             begun.recv().unwrap();
             let mut times = 0;
             while arbiters.hung() == 0 {
-                times += u32::from(lease.beat().await == LeaseRenewal::Renewed);
+                times += u32::from(lease.beat(PAUSE).await == LeaseRenewal::Renewed);
                 tokio::task::yield_now().await;
             }
             assert!(times <= 1, "once at most, for what it ticked before it was blocked");

@@ -35,7 +35,7 @@ pub use node_guardian::NodeFailure;
 pub(crate) use node_guardian::{NodeGuardian, NodeState};
 pub(crate) use node_ownership::NodeOwnership;
 pub(crate) use planning::{Conversation, plan_prompt};
-pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, find, load};
+pub(crate) use registry::{Begin, Cancel, Delete, Drain, Join, ResponseRegistry, Withdraw, find, load};
 pub(crate) use response_supervisor::AdmissionSlot;
 pub use upstream::ProviderOptions;
 pub(crate) use upstream::Upstream;

@@ -10,8 +10,11 @@ use super::{
     upstream::Upstream,
 };
 use crate::clock::Clock;
-use crate::domain::{Encoding, LimitOptions, ModelCatalog, Request, ResponseOptions, RunTarget, Target};
-use crate::store::Store;
+use crate::domain::{
+    Encoding, LimitOptions, ModelCatalog, OwnerSeen, OwnershipDecision, RecoveryWish, Request, ResponseOptions,
+    RunTarget, Target,
+};
+use crate::store::{ResponseRow, Store};
 use crate::tokens::TokenCounter;
 use crate::vault::Vault;
 
@@ -22,6 +25,14 @@ const BYTES_PER_TOKEN: u64 = 4;
 const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Node {
+    /// Decides about a response that has not ended and does not run here.
+    pub(crate) fn decide_about(&self, row: &ResponseRow, wish: RecoveryWish) -> OwnershipDecision {
+        // While the next epoch is being taken nothing is this node's own.
+        let Some(epoch) = self.ownership.epoch() else { return OwnershipDecision::AwaitLease };
+        let owner = OwnerSeen::of((&row.node, row.epoch), (&self.name, epoch));
+        OwnershipDecision::about(owner, wish, self.ownership.lease(self.settings.lease))
+    }
+
     /// The targets as a run needs them. One of an unknown provider is refused when its turn comes.
     pub(crate) fn run_targets(&self, targets: &[Target]) -> Vec<RunTarget> {
         let run_target = |target: &Target| {

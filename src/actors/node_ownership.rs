@@ -1,19 +1,24 @@
-//! Which epoch a node has, and since when it has renewed its lease.
+//! Which epoch a node has, and whether it has a lease, by its own monotonic clock.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::domain::LeaseState;
+
 /// How many renewals are tried within the length of a lease.
 const RENEWALS: u32 = 3;
 
-/// The interval at which a lease is renewed, and at which responses of nodes without a lease are looked for.
+/// The interval at which a lease is renewed.
 pub(crate) fn renewal_interval(lease: Duration) -> Duration {
     (lease / RENEWALS).max(Duration::from_millis(1))
 }
 
 /// The node's epoch and lease, shared by its actors and the thread that renews the lease.
+///
+/// The database alone says whether a node has a lease; this says when a node must assume that it has none. It counts
+/// from the beginning of each renewal, which is before the moment from which the database counts.
 #[derive(Debug, Default)]
 pub(crate) struct NodeOwnership(Mutex<Known>);
 
@@ -21,51 +26,84 @@ pub(crate) struct NodeOwnership(Mutex<Known>);
 struct Known {
     /// The epoch; none while the next one is being taken, because the database may have it already.
     epoch: Option<i64>,
-    streak: Streak,
+    renewals: Renewals,
 }
 
 impl NodeOwnership {
     /// Clears the epoch before another one is taken.
     pub(crate) fn leave(&self) {
-        self.0.lock().epoch = None;
+        *self.0.lock() = Known::default();
     }
 
-    /// Sets the epoch that was taken.
-    pub(crate) fn enter(&self, epoch: i64) {
-        self.0.lock().epoch = Some(epoch);
+    /// Sets the epoch that was taken, by a call to the store that began at that time.
+    pub(crate) fn enter(&self, epoch: i64, began: Instant, lease: Duration) {
+        let mut known = self.0.lock();
+        known.epoch = Some(epoch);
+        known.renewals.renewed(began, lease);
     }
 
-    /// Whether responses of nodes without a lease may be taken over. This node must have renewed its own lease for a
-    /// whole lease without a gap: only then was the database available for the other node to renew its lease too.
-    pub(crate) fn may_take_over(&self, lease: Duration) -> bool {
-        self.0.lock().streak.lasts(Instant::now(), lease)
+    /// The node's lease now.
+    pub(crate) fn lease(&self, lasts: Duration) -> LeaseState {
+        self.0.lock().renewals.lease(Instant::now(), lasts)
     }
 
     pub(super) fn epoch(&self) -> Option<i64> {
         self.0.lock().epoch
     }
 
-    pub(super) fn renewed(&self, lease: Duration) {
-        self.0.lock().streak.renewed(Instant::now(), lease);
+    /// Takes note of a renewal that began at that time.
+    pub(super) fn renewed(&self, began: Instant, lease: Duration) {
+        self.0.lock().renewals.renewed(began, lease);
+    }
+
+    /// Takes note that the lease may have been given up.
+    pub(super) fn given_up(&self) {
+        self.0.lock().renewals = Renewals::default();
     }
 }
 
-/// A series of renewals (its first and its last) without a gap in which another node's lease could have run out.
+/// The renewals of a lease, by when they began: the first and the last of a series without a gap in which another
+/// node's lease could have run out.
 #[derive(Debug, Default)]
-struct Streak(Option<(Instant, Instant)>);
+struct Renewals(Option<(Instant, Instant)>);
 
-impl Streak {
-    fn renewed(&mut self, now: Instant, lease: Duration) {
-        let unbroken = self.0.filter(|(_, last)| now.duration_since(*last) <= lease / 2);
-        self.0 = Some((unbroken.map_or(now, |(first, _)| first), now));
+impl Renewals {
+    fn renewed(&mut self, began: Instant, lease: Duration) {
+        let unbroken = self.0.filter(|(_, last)| began.duration_since(*last) <= lease / 2);
+        self.0 = Some((unbroken.map_or(began, |(first, _)| first), began));
     }
 
-    /// Whether the series has lasted for a whole lease and has not been broken.
-    fn lasts(&self, now: Instant, lease: Duration) -> bool {
-        let steady = |(first, last): (Instant, Instant)| {
-            now.duration_since(first) >= lease && now.duration_since(last) <= lease / 2
-        };
-        self.0.is_some_and(steady)
+    /// The lease at that time.
+    fn lease(&self, now: Instant, lasts: Duration) -> LeaseState {
+        match self.0 {
+            Some((_, last)) if now.duration_since(last) >= lasts => LeaseState::Missing,
+            Some((first, last)) if now.duration_since(first) >= lasts && now.duration_since(last) <= lasts / 2 => {
+                LeaseState::Unbroken
+            }
+            Some(_) => LeaseState::Held,
+            None => LeaseState::Missing,
+        }
+    }
+}
+
+/// For how long a part of a node gave no sign of life, as far as somebody was there to look. A process that stood still
+/// as a whole is not silent.
+#[derive(Debug)]
+pub(super) struct Silence {
+    last_look: Instant,
+    lasted: Duration,
+}
+
+impl Silence {
+    pub(super) fn since(now: Instant) -> Self {
+        Self { last_look: now, lasted: Duration::ZERO }
+    }
+
+    /// For how long it has been silent, at a look that follows the last one after `pause` if nothing stands still.
+    pub(super) fn look(&mut self, now: Instant, pause: Duration, is_alive: bool) -> Duration {
+        let passed = now.duration_since(std::mem::replace(&mut self.last_look, now));
+        self.lasted = if is_alive { Duration::ZERO } else { self.lasted + passed.min(2 * pause) };
+        self.lasted
     }
 }
 
@@ -75,23 +113,54 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(12);
 
-    /// Whether the series lasts at second `now`, after renewals at these seconds.
-    fn lasts(renewals: &[u64], now: u64) -> bool {
+    /// The lease at second `now`, after renewals that began at these seconds.
+    fn lease(renewals: &[u64], now: u64) -> LeaseState {
         let begin = Instant::now();
         let at = |second: u64| begin + Duration::from_secs(second);
-        let mut streak = Streak::default();
-        renewals.iter().for_each(|second| streak.renewed(at(*second), LEASE));
-        streak.lasts(at(now), LEASE)
+        let mut known = Renewals::default();
+        renewals.iter().for_each(|second| known.renewed(at(*second), LEASE));
+        known.lease(at(now), LEASE)
     }
 
     #[test]
     fn a_node_takes_over_after_a_whole_lease_without_a_gap() {
-        assert!(!lasts(&[], 12));
-        assert!(!lasts(&[0, 4, 8], 11), "too short");
-        assert!(lasts(&[0, 4, 8], 12));
-        assert!(lasts(&[0, 6, 12], 18), "late and without a gap");
-        assert!(!lasts(&[0, 4, 8, 12], 19), "the database may be away");
-        assert!(!lasts(&[0, 4, 8, 12, 19, 23], 24), "it was away");
-        assert!(lasts(&[0, 4, 8, 12, 19, 23, 27, 31], 31), "it is back for a lease");
+        for (renewals, now, expected, why) in [
+            (&[][..], 12, LeaseState::Missing, "none was taken"),
+            (&[0, 4, 8], 11, LeaseState::Held, "too short"),
+            (&[0, 4, 8], 12, LeaseState::Unbroken, "a whole lease"),
+            (&[0, 6, 12], 18, LeaseState::Unbroken, "late and without a gap"),
+            (&[0, 4, 8, 12], 19, LeaseState::Held, "the database may be away"),
+            (&[0, 4, 8, 12, 19, 23], 24, LeaseState::Held, "it was away"),
+            (&[0, 4, 8, 12, 19, 23, 27, 31], 31, LeaseState::Unbroken, "it is back for a lease"),
+            (&[0, 4, 8, 12], 23, LeaseState::Held, "the last second"),
+            (&[0, 4, 8, 12], 24, LeaseState::Missing, "it has run out"),
+            (&[0], 100, LeaseState::Missing, "the process stood still"),
+            (&[0, 100], 100, LeaseState::Held, "it is renewed"),
+        ] {
+            assert_eq!(lease(renewals, now), expected, "{renewals:?} at {now}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_is_given_up_or_whose_epoch_is_left_is_missing() {
+        let ownership = NodeOwnership::default();
+        for end in [NodeOwnership::leave, NodeOwnership::given_up] {
+            ownership.enter(1, Instant::now(), LEASE);
+            assert_eq!(ownership.lease(LEASE), LeaseState::Held);
+            end(&ownership);
+            assert_eq!(ownership.lease(LEASE), LeaseState::Missing);
+        }
+    }
+
+    #[test]
+    fn silence_is_counted_only_while_somebody_looks() {
+        let begin = Instant::now();
+        let mut silence = Silence::since(begin);
+        let mut look = |second: u64, is_alive| {
+            silence.look(begin + Duration::from_secs(second), Duration::from_secs(4), is_alive).as_secs()
+        };
+        assert_eq!([look(4, true), look(8, false), look(12, false)], [0, 4, 8]);
+        assert_eq!(look(1_000, false), 16, "the process stood still");
+        assert_eq!([look(1_004, true), look(1_008, false)], [0, 4]);
     }
 }

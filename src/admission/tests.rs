@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod history;
 mod models;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::protocol::{
     Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
 };
 use crate::refusal::Refusal;
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, Store};
 use crate::testkit::PuppetProvider;
 use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
@@ -67,9 +68,12 @@ impl Stage {
 
     /// A node with two providers, `own` and `other`.
     async fn start(models: ModelCatalog, limits: LimitOptions, counter: impl TokenCounter) -> Self {
-        let store = Arc::new(MemoryStore::new());
-        let vault = Vault::new(KeyRing::generate().unwrap(), store.clone());
-        let accounts = AccountService::new(store.clone(), vault.clone());
+        Self::over(Arc::new(MemoryStore::new()).into(), models, (limits, counter)).await
+    }
+
+    async fn over(store: Store, models: ModelCatalog, (limits, counter): (LimitOptions, impl TokenCounter)) -> Self {
+        let vault = Vault::new(KeyRing::generate().unwrap(), store.accounts.clone());
+        let accounts = AccountService::new(store.accounts.clone(), vault.clone());
         let user = accounts.create_user("somebody", Timestamp::from_micros(0)).await.unwrap().id;
         let provider = PuppetProvider::default();
         let antiphon = Antiphon::builder(store, vault)
@@ -86,7 +90,11 @@ impl Stage {
 
     /// Stores a response with that input and without output, and gives its id.
     async fn said(&self, input: Vec<Item>) -> ResponseId {
-        let plan = self.accepted(input);
+        self.run(self.accepted(input)).await
+    }
+
+    /// Stores a response without output, and gives its id.
+    async fn run(&self, plan: RunPlan) -> ResponseId {
         let mut client = self.antiphon.respond(plan, DeliveryMode::Ending).await.unwrap();
         let call = self.provider.asked().await;
         call.open();
@@ -148,19 +156,6 @@ fn call(call_id: &str) -> Item {
         status: ItemStatus::Incomplete,
         extra: Extra::new(),
     })
-}
-
-#[tokio::test]
-async fn history_stands_before_the_input_and_is_bounded() {
-    let stage = Stage::limited(10_000, LimitOptions { history_items: 3, ..LimitOptions::default() }).await;
-    for (turn_count, truncation) in [(3, "disabled"), (5, "auto")] {
-        let previous = stage.said(turns(turn_count)).await;
-        let keys = json!({"previous_response_id": previous, "truncation": truncation});
-        let Admitted { plan, .. } = stage.plan(keys).await.unwrap();
-        assert_eq!(plan.prompt.items[..3], turns(turn_count)[turn_count - 3..]);
-        assert_eq!(plan.prompt.items[3..], plan.input);
-        assert_eq!((plan.prompt_tokens, plan.request.max_output_tokens), (40, 2_048));
-    }
 }
 
 #[tokio::test]

@@ -19,9 +19,12 @@ use crate::actors::{
     supervision::{Child, Roster},
 };
 use crate::admission::Admission;
+use crate::domain::LeaseState;
 use crate::provider::UpstreamHealth;
 use crate::refusal::Refusal;
 use crate::store;
+
+use super::Readiness;
 
 /// How long a request waits for a registry that is being started again.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(5);
@@ -90,16 +93,22 @@ impl Antiphon {
         &self.0.parts.admission
     }
 
-    /// Whether new responses can be taken: the node does not [`drain`](Self::drain), the database answers and takes
-    /// what is written, the registry and all threads work.
+    /// Whether new responses can be taken, and if not, why. Asks the database.
     ///
     /// # Errors
     /// The database's.
-    pub async fn ready(&self) -> Result<bool, store::Error> {
+    pub async fn readiness(&self) -> Result<Readiness, store::Error> {
         let node = self.node();
         node.store.group_commit.ping().await?;
-        let running = matches!(*self.0.parts.state.borrow(), NodeState::Running(_));
-        Ok(running && !node.journal.is_away() && node.arbiters.hung() == 0 && !self.is_draining())
+        Ok(match &*self.0.parts.state.borrow() {
+            NodeState::Failed(_) => Readiness::Failed,
+            _ if self.is_draining() => Readiness::Draining,
+            NodeState::Starting => Readiness::Starting,
+            NodeState::Running(_) if !self.has_lease() => Readiness::NoLease,
+            NodeState::Running(_) if node.journal.is_away() => Readiness::NothingWritten,
+            NodeState::Running(_) if node.arbiters.hung() > 0 => Readiness::ThreadHangs,
+            NodeState::Running(_) => Readiness::Ready,
+        })
     }
 
     /// Waits until the node can't go on, and says why. Pending for ever as long as it can. From then on every call is
@@ -138,6 +147,12 @@ impl Antiphon {
         &self.0.parts.node
     }
 
+    /// Whether the node has a lease. Without one others may own its responses, and those that it takes now too.
+    pub(super) fn has_lease(&self) -> bool {
+        let node = self.node();
+        node.ownership.lease(node.settings.lease) != LeaseState::Missing
+    }
+
     pub(super) fn heartbeat(&self) -> &Heartbeat {
         &self.0.parts.heartbeat
     }
@@ -169,8 +184,12 @@ impl Antiphon {
 
     /// Asks the registry, and gives its answer with what `question` keeps beside the message. Where the registry is
     /// gone before it has answered, its successor is asked.
+    ///
+    /// # Errors
+    /// Those of the answer; [`Refusal::NotResponding`] if there is none in that time, since a thread is blocked.
     pub(super) async fn ask<M, T, K>(
         &self,
+        longest: Duration,
         question: impl Fn(oneshot::Sender<Result<T, Refusal>>) -> (M, K),
     ) -> Result<(T, K), Refusal>
     where
@@ -182,7 +201,8 @@ impl Antiphon {
             let (reply, answer) = oneshot::channel();
             let (message, kept) = question(reply);
             self.registry().await?.do_send(message);
-            if let Some(answer) = self.answer(answer).await {
+            let answer = tokio::time::timeout(longest, self.answer(answer)).await;
+            if let Some(answer) = answer.map_err(|_| Refusal::NotResponding)? {
                 return answer.map(|answer| (answer, kept));
             }
             tokio::task::yield_now().await;

@@ -7,8 +7,8 @@ use tracing::Span;
 
 use super::Antiphon;
 use crate::actors::{
-    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, client_channel, find,
-    load, open_item,
+    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, Withdraw, client_channel,
+    find, load, open_item,
 };
 use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
@@ -43,6 +43,7 @@ impl Antiphon {
     ///
     /// # Errors
     /// If it could not be admitted: then there is no such response, or it will be settled as failed.
+    /// [`Refusal::NotResponding`]: the thread that was to run it is blocked.
     pub async fn respond(&self, mut plan: RunPlan, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
         let node = self.node();
         if self.is_draining() {
@@ -59,10 +60,22 @@ impl Antiphon {
         let (client, stream) = client_channel(plan.id, mode, node.settings.emission_buffer);
         let (reply, answer) = oneshot::channel();
         let registry = self.registry().await?;
+        if !self.has_lease() {
+            return Err(Refusal::NoLease);
+        }
+        let (id, longest) = (plan.id, node.settings.longest_answer());
         let slot = if plan.request.background { AdmissionSlot::Background } else { self.enter_gate(&mut plan)? };
         registry.do_send(Begin { plan, key, slot, client, reply });
-        // Not asked twice: it may have begun.
-        self.answer(answer).await.unwrap_or(Err(Refusal::Internal)).map(|()| stream)
+        match tokio::time::timeout(longest, self.answer(answer)).await {
+            Ok(Some(answer)) => answer.map(|()| stream),
+            // Not asked twice: it may have begun. A supervisor that is given up takes its answer with it.
+            Ok(None) if node.arbiters.hung() > 0 => Err(Refusal::NotResponding),
+            Ok(None) => Err(Refusal::Internal),
+            Err(_elapsed) => {
+                registry.do_send(Withdraw { id });
+                Err(Refusal::NotResponding)
+            }
+        }
     }
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.
@@ -116,7 +129,7 @@ impl Antiphon {
         returning: bool,
     ) -> Result<ClientStream, Refusal> {
         let buffer = self.node().settings.emission_buffer;
-        let joined = self.ask(|reply| {
+        let joined = self.ask(self.node().settings.longest_answer(), |reply| {
             let (client, stream) = client_channel(id, mode, buffer);
             (Join { user, id, returning, client, span: Span::current(), reply }, stream)
         });
@@ -138,7 +151,9 @@ impl Antiphon {
     /// [`Refusal::AlreadyEnded`]: it has ended in another way. [`Refusal::DatabaseUnavailable`]: it will be cancelled,
     /// and the database is away and can't confirm it.
     pub async fn cancel(&self, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
-        let cancelled = self.ask(|reply| (Cancel { user, id, span: Span::current(), reply }, ()));
+        let cancelled = self.ask(self.node().settings.longest_ending(), |reply| {
+            (Cancel { user, id, span: Span::current(), reply }, ())
+        });
         cancelled.await.map(|(outcome, ())| outcome)
     }
 
@@ -147,7 +162,8 @@ impl Antiphon {
     /// # Errors
     /// [`Refusal`].
     pub async fn delete(&self, user: UserId, id: ResponseId) -> Result<(), Refusal> {
-        let deleted = self.ask(|reply| (Delete { user, id, span: Span::current(), reply }, ()));
+        let longest = self.node().settings.longest_ending() + self.node().settings.longest_answer();
+        let deleted = self.ask(longest, |reply| (Delete { user, id, span: Span::current(), reply }, ()));
         deleted.await.map(|((), ())| ())
     }
 

@@ -1,17 +1,17 @@
 //! Carrying out a command.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::args::{Cli, Command, completions};
 use super::command_context::CommandContext;
 use super::{DataDir, keys, maintenance, server, users};
 use crate::config::Config;
 
-/// Carries out a command. What it answers goes to `out`.
+/// Carries out a command. What it answers goes to `out`, what else people should know to `errors`.
 ///
 /// # Errors
 /// What people are to read on standard error.
-pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
         Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
         Command::CheckConfig => maintenance::check_config(out),
@@ -19,13 +19,13 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Res
         Command::Completions { shell } => Ok(completions(*shell, out)?),
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => {
-            with_context_of(cli, config, async |context| keys::run(context, command, out).await).await
+            with_context_of(cli, config, errors, async |context| keys::run(context, command, out).await).await
         }
         Command::Users(command) => {
-            with_context_of(cli, config, async |context| users::run(context, command, out).await).await
+            with_context_of(cli, config, errors, async |context| users::run(context, command, out).await).await
         }
         Command::Vault(command) => {
-            with_context_of(cli, config, async |context| maintenance::vault(context, command, out).await).await
+            with_context_of(cli, config, errors, async |context| maintenance::vault(context, command, out).await).await
         }
     }
 }
@@ -34,6 +34,7 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write) -> anyhow::Res
 async fn with_context_of(
     cli: &Cli,
     config: &Config,
+    errors: &mut dyn Write,
     work: impl AsyncFnOnce(&CommandContext) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let context = if cli.command.may_begin() {
@@ -43,7 +44,7 @@ async fn with_context_of(
     };
     if let Some(told) = &context.begun {
         // The answer on standard output is for programs. If nobody reads this, the command has still done its work.
-        writeln!(io::stderr(), "antiphon: {told}").ok();
+        errors.write_all(format!("antiphon: {told}\n").as_bytes()).ok();
     }
     let done = work(&context).await;
     let closed = context.store.close().await;

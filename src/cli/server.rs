@@ -1,6 +1,13 @@
 //! Running a prepared server until it is told to stop.
 
-use std::{convert::Infallible, io::Write, net::TcpListener, path::Path, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, Write},
+    net::TcpListener,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::dev::ServerHandle;
 use anyhow::anyhow;
@@ -45,8 +52,7 @@ pub(super) async fn serve(
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
     let mut served = actix_rt::spawn(server);
-    out.write_all(input.welcome(address).await?.as_bytes())?;
-    out.flush()?;
+    print(out, &input.welcome(address).await?)?;
     for warning in startup_warnings::list(&input.config, address) {
         tracing::warn!("{warning}");
     }
@@ -64,10 +70,22 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// Prints what a server says at its start. A reader that stands still is waited for as long as a flush waits, and then
+/// left alone.
+fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            tracing::warn!("nobody reads standard output");
+            Ok(())
+        }
+        printed => printed,
+    }
+}
+
 /// Prints whether the providers answer, then never ends: the server has begun and does not depend on it.
 async fn tell_reachability(providers: &[BuiltProvider<'_>], format: LogFormat, out: &mut dyn Write) -> Infallible {
     let lines = reachability::lines(providers, format).await;
-    if let Err(error) = out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
+    if let Err(error) = print(out, &lines) {
         tracing::warn!(error = %error, "nobody reads which providers can be reached");
     }
     std::future::pending().await

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::{fs, io};
 
 use clap::Parser as _;
 
@@ -30,7 +30,7 @@ async fn antiphon(data: &Path, args: &str) -> anyhow::Result<String> {
     let words = ["antiphon", "--data", data.to_str().unwrap()].into_iter().chain(args.split(' '));
     let cli = Cli::try_parse_from(words)?;
     let mut out = Vec::new();
-    run(&cli, &config(), &mut out).await?;
+    run(&cli, &config(), &mut out, &mut io::sink()).await?;
     Ok(String::from_utf8(out)?)
 }
 

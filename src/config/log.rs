@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::suggestion::closest;
-use crate::domain::options::{OptionChecks, OptionError, word};
+use crate::domain::options::{OptionChecks, OptionError, size, word};
 
 /// `[log]`: what is logged, and how it looks. No setting makes content appear in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct LogSection {
     /// Lines for people or for machines.
     #[serde(deserialize_with = "word::deserialize")]
     pub format: LogFormat,
+    /// The most bytes of lines that wait for a slow reader of standard error. What has no room is dropped and counted.
+    #[serde(with = "size")]
+    pub buffer_bytes: usize,
 }
 
 /// How a log line looks.
@@ -31,13 +34,14 @@ impl LogSection {
     pub(super) fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.result("filter", check(&self.filter));
+        checks.range("buffer_bytes", self.buffer_bytes, 4 * 1024..=1024 * 1024 * 1024);
         checks.into_errors()
     }
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self { filter: "info".to_owned(), format: LogFormat::Text, buffer_bytes: 1024 * 1024 }
     }
 }
 

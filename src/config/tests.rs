@@ -166,7 +166,7 @@ fn an_unknown_key_is_told_with_the_one_that_was_probably_meant() {
         ),
         (
             "[log]\nlevel_of_all_that = 1",
-            "log.level_of_all_that: there is no such option; there are filter, format (config.toml line 2)",
+            "log.level_of_all_that: there is no such option; there are filter, format, buffer_bytes (config.toml line 2)",
         ),
     ] {
         assert_eq!(problems(file, &[]), [told]);

@@ -93,7 +93,7 @@ impl ApiError {
     }
 
     /// Something is away for now.
-    pub(super) fn unavailable(code: ErrorCode, message: &'static str) -> Self {
+    pub(super) fn unavailable(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::coded(code, message).retry(RetryAdvice::After(Duration::from_secs(1)))
     }
 

@@ -21,6 +21,7 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     ServerIsOverloaded,
+    ResponseOnAnotherServer,
     DatabaseUnavailable,
     ServerError,
 }
@@ -43,6 +44,7 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::ServerIsOverloaded => "server_is_overloaded",
+            Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ServerError => "server_error",
         }
@@ -62,7 +64,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServerIsOverloaded | Self::ResponseOnAnotherServer | Self::DatabaseUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -82,7 +86,10 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
             Self::QueueFull | Self::KeyBusy => "rate_limit_error",
-            Self::ServerIsOverloaded | Self::DatabaseUnavailable | Self::ServerError => "server_error",
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::DatabaseUnavailable
+            | Self::ServerError => "server_error",
         }
     }
 }

@@ -94,6 +94,17 @@ impl From<Refusal> for ApiError {
             // A node that has failed takes its server with it, which is started again.
             Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
             Refusal::DatabaseUnavailable => Self::database_unavailable(),
+            Refusal::NoLease => Self::unavailable(
+                ErrorCode::ServerIsOverloaded,
+                "The server was cut off from its database and takes no requests for a moment. Please retry.",
+            ),
+            Refusal::OtherOwner => Self::unavailable(
+                ErrorCode::ResponseOnAnotherServer,
+                "Another server is working on this response. Please retry.",
+            ),
+            Refusal::NotResponding => {
+                Self::unavailable(ErrorCode::ServerIsOverloaded, "A part of the server does not respond. Please retry.")
+            }
             Refusal::Internal => Self::internal(),
         }
     }

@@ -6,11 +6,13 @@
 //! than a cap: `log.filter = "trace"` opens this crate's levels and no others. The text of a panic can quote what was
 //! being handled (slicing a text does), so only its place is logged.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 use std::panic;
+use std::sync::Arc;
 
-use tracing::Subscriber;
+use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Subscriber, dispatcher};
 use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -18,6 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, Registry};
 
+use super::BackgroundWriter;
 use crate::config::{LogFormat, LogSection};
 
 /// Why logs could not be set up.
@@ -31,16 +34,19 @@ pub enum InitError {
     Twice(#[from] TryInitError),
 }
 
-/// Sends the process's logs to standard error, and the places of panics into the logs. Standard output is
-/// left to what commands print.
+/// Sends the process's logs to `errors`, which writes to standard error, and the places of panics into the logs.
+/// Standard output is left to what commands print.
 ///
 /// # Errors
 /// [`InitError`].
-pub fn init(section: &LogSection) -> Result<(), InitError> {
+pub fn init(section: &LogSection, errors: &BackgroundWriter) -> Result<(), InitError> {
     // https://no-color.org: set to anything but the empty text.
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::stderr().is_terminal() && !unwanted;
-    Registry::default().with(lines(section, std::io::stderr, colours)?).try_init()?;
+    errors.set_most_bytes(section.buffer_bytes);
+    errors.tell_gaps(gap_text(section, colours)?);
+    let writer = errors.clone();
+    Registry::default().with(lines(section, move || writer.clone(), colours)?).try_init()?;
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string);
         let thread = std::thread::current().name().map(str::to_owned);
@@ -65,6 +71,33 @@ where
         LogFormat::Text => layer.with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     })
+}
+
+/// What makes the line that tells of lines that were dropped: one like all others, but not by the way that is full.
+fn gap_text(section: &LogSection, colours: bool) -> Result<impl Fn(u64) -> Vec<u8> + use<>, ParseError> {
+    let text = Text::default();
+    let writer = text.clone();
+    let dispatch = Dispatch::new(Registry::default().with(lines(section, move || writer.clone(), colours)?));
+    Ok(move |lines| {
+        dispatcher::with_default(&dispatch, || {
+            tracing::error!(lines, "lines of the log were dropped: its reader was too slow");
+        });
+        std::mem::take(&mut *text.0.lock())
+    })
+}
+
+/// Takes what is written.
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The finest levels that are ever logged, by target. A library that is not named may log what happened, but not the

@@ -1,5 +1,8 @@
-//! The logs of the server, without any content of requests and answers.
+//! The logs of the server, without any content of requests and answers, on outputs that nothing waits for.
 
+mod background_writer;
+mod line_queue;
 mod logs;
 
+pub use background_writer::BackgroundWriter;
 pub use logs::{InitError, init};

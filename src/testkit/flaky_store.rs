@@ -28,6 +28,7 @@ struct FlakyState {
     unknown_outcomes: u32,
     commits: Vec<usize>,
     before_renewals: Option<RenewalHook>,
+    before_items: Option<ItemsHook>,
     /// What the next look-ups of idempotency keys find, and how many of them.
     stale_key: (usize, Option<IdempotencyRecord>),
 }
@@ -38,6 +39,15 @@ struct RenewalHook(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>);
 impl fmt::Debug for RenewalHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RenewalHook")
+    }
+}
+
+#[derive(Clone)]
+struct ItemsHook(Arc<dyn Fn(ItemQuery) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl fmt::Debug for ItemsHook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ItemsHook")
     }
 }
 
@@ -100,6 +110,11 @@ impl FlakyStore {
     /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
+    }
+
+    /// Runs `hook` before each reading of items from now on, with what is to be read.
+    pub fn before_items(&self, hook: impl Fn(ItemQuery) -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        self.state.lock().before_items = Some(ItemsHook(Arc::new(hook)));
     }
 
     /// The next `times` look-ups of an idempotency key find this, as in a replica of the database that lags behind.
@@ -189,6 +204,10 @@ impl ResponseStore for FlakyStore {
     }
 
     async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {
+        let hook = self.state.lock().before_items.clone();
+        if let Some(ItemsHook(hook)) = hook {
+            hook(query.clone()).await;
+        }
         self.here()?.responses.items(query).await
     }
 
@@ -198,6 +217,10 @@ impl ResponseStore for FlakyStore {
 
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         self.here()?.responses.orphaned(node, epoch, limit).await
+    }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        self.here()?.responses.unended(node, epoch, limit).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use antiphon::{
-    Refusal,
+    Readiness, Refusal,
     actors::{ActorRole, DeliveryMode, Label, NodeFailure, supervision::Fault},
     domain::ResponseOptions,
     store::NodeStore,
@@ -78,8 +78,12 @@ async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, seen).await.is_ok(), "{what} did not come");
 }
 
+async fn is_ready(node: &TestNode) -> bool {
+    node.antiphon.readiness().await.unwrap() == Readiness::Ready
+}
+
 async fn started(node: &TestNode) {
-    eventually("a registry", async || node.antiphon.ready().await.unwrap()).await;
+    eventually("a registry", async || is_ready(node).await).await;
 }
 
 #[tokio::test]
@@ -94,7 +98,7 @@ async fn a_lease_is_renewed_under_the_epoch_of_a_registry_that_was_started_again
     for _ in 0..2 {
         lease.is_renewed().await;
     }
-    assert!(node.antiphon.ready().await.unwrap());
+    started(&node).await;
 }
 
 #[tokio::test]
@@ -124,7 +128,7 @@ async fn a_lease_is_renewed_again_after_its_store_panicked() {
     };
     eventually("a renewal after two panics", later).await;
     Lease::of(&node).await.is_renewed().await;
-    assert!(node.antiphon.ready().await.unwrap());
+    started(&node).await;
 }
 
 #[tokio::test]
@@ -148,13 +152,25 @@ async fn a_store_may_open_a_socket_where_a_lease_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_node_with_a_blocked_arbiter_loses_its_lease() {
+async fn a_node_with_a_blocked_arbiter_loses_its_lease_and_can_not_go_on() {
     let node = short().await;
     let client = node.respond(node.plan()).await;
     let lease = Lease::of(&node).await;
     lease.is_renewed().await;
     node.antiphon.roster().inflict(Label::of(ActorRole::ResponseSupervisor, client.id), Fault::Block).await;
     lease.is_lost().await;
+    let failed = tokio::time::timeout(PATIENCE, node.antiphon.failed()).await;
+    assert_eq!(failed, Ok(NodeFailure::LeaseLost));
+}
+
+#[tokio::test]
+async fn a_node_without_a_lease_takes_no_response_and_is_not_ready() {
+    let node = short().await;
+    started(&node).await;
+    node.store.before_renewals(|| Box::pin(std::future::pending()));
+    eventually("the end of the lease", async || node.antiphon.readiness().await.unwrap() == Readiness::NoLease).await;
+    let refused = node.antiphon.respond(node.plan(), DeliveryMode::Ending).await;
+    assert_eq!(refused.unwrap_err(), Refusal::NoLease);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ mod golden;
 mod hostile;
 mod idempotency;
 mod leases;
+mod outputs;
+mod ownership;
 mod provider;
 mod reattach;
 mod recovery;

@@ -113,6 +113,18 @@ async fn a_registry_that_panics_costs_no_call_its_provider() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_ended_without_its_supervisor_ends_the_work_of_its_provider() {
+    let node = node().await;
+    let (client, first) = begun(&node, patient(&node)).await;
+    let supervisor = Label::of(ActorRole::ResponseSupervisor, client.id);
+    assert_eq!(node.antiphon.roster().inflict(supervisor, Fault::Panic).await, 1);
+    first.closed().await;
+    assert_eq!(ended(&node, client.id).await, (Status::Failed, Some(Cause::InternalError)));
+    tokio::time::timeout(PATIENCE, node.provider.wait_until_cancelled("far_1")).await.unwrap();
+    assert_eq!(node.provider.unheard(), 0, "it is not listened to again");
+}
+
+#[tokio::test]
 async fn a_connection_that_is_lost_in_mid_stream_is_found_again_behind_the_clients_back() {
     let node = node().await;
     let (mut client, first) = begun(&node, node.plan()).await;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use antiphon::{
-    Refusal,
+    Readiness, Refusal,
     actors::{ActorRole, DeliveryMode, Emission, Label, NodeFailure, ResponsePhase, supervision::Fault},
     domain::{Cause, DisconnectPolicy, ResponseOptions, RunPlan, View},
     protocol::{ResponseId, Status, Usage},
@@ -452,7 +452,7 @@ async fn draining_lets_responses_finish_and_takes_no_new_ones() {
         () = tokio::task::yield_now() => {}
     }
     assert_eq!(node.antiphon.respond(node.plan(), EVENTS).await.unwrap_err(), Refusal::Draining);
-    assert!(!node.antiphon.ready().await.unwrap());
+    assert_eq!(node.antiphon.readiness().await.unwrap(), Readiness::Draining);
     call.finish();
     drop(call);
     client.read_all().await;

@@ -1,10 +1,11 @@
 //! What providers report of usage, before the end.
 
 use antiphon::{
-    domain::{Fact, FinishReason, ProviderEvent},
-    protocol::Usage,
-    testkit::{PuppetProvider, Script, ScriptGate, ScriptedProvider},
+    domain::{Fact, FinishReason, InputUsage, ProviderEvent, ResponseOptions},
+    protocol::{InputTokensDetails, Usage},
+    testkit::{PuppetProvider, Script, ScriptGate, ScriptedProvider, TestNode},
 };
+use sea_orm::Database;
 use serde_json::json;
 
 use crate::support::{Client, Events, Served, Site, row_id, texts};
@@ -59,4 +60,26 @@ async fn usage_that_was_reported_before_the_server_was_killed_is_recorded_as_rep
         row_id(&events.id())
     );
     assert_eq!(texts(&site.script().await, &sql).await, ["25+1"]);
+}
+
+/// Anthropic counts the prompt at the beginning, and all of it only at the end.
+#[tokio::test]
+async fn the_prompt_that_was_counted_before_a_crash_is_charged_as_counted_and_the_output_as_estimated() {
+    let mut node = TestNode::start(ResponseOptions::default()).await;
+    let (mut client, call) = tokio::join!(node.respond(node.plan()), node.provider.asked());
+    let input_tokens_details = InputTokensDetails { cached_tokens: 800, cache_write_tokens: 0 };
+    call.open();
+    call.events([ProviderEvent::InputUsage(InputUsage { input_tokens: 900, input_tokens_details })]);
+    call.text("one two three");
+    client.read_until("one two three").await;
+    let id = client.id;
+    drop(client);
+    node.restart();
+    let mut replay = node.replay(id).await;
+    replay.read_all().await;
+    assert!(replay.frames.last().unwrap().contains("\"usage\":null"), "no provider reported all of it");
+    let db = Database::connect(&node.url).await.unwrap();
+    let sql =
+        "SELECT input_tokens || ' ' || cached_tokens || ' ' || output_tokens || ' ' || estimated FROM usage_records";
+    assert_eq!(texts(&db, sql).await, ["900 800 3 1"]);
 }

@@ -9,36 +9,49 @@ use crate::ResponseOptions;
 /// The background responses of a node: which run, and which wait in which order.
 ///
 /// First come, first served, except that the responses of a user who has as many running as allowed are passed over.
+/// Until the line is opened none begins: older responses may still [rejoin](Self::rejoin) it.
 #[derive(Debug)]
 pub struct BackgroundLine {
     most_running: usize,
     most_running_per_user: usize,
     most_waiting: usize,
+    is_open: bool,
     running: HashMap<ResponseId, UserId>,
     of_user: HashMap<UserId, usize>,
     waiting: VecDeque<(ResponseId, UserId)>,
 }
 
 impl BackgroundLine {
-    /// Makes an empty queue.
+    /// Makes an empty line that is not open.
     #[must_use]
     pub fn new(options: &ResponseOptions) -> Self {
         Self {
             most_running: options.background_concurrency,
             most_running_per_user: options.background_concurrency_per_user,
             most_waiting: options.background_queue,
+            is_open: false,
             running: HashMap::new(),
             of_user: HashMap::new(),
             waiting: VecDeque::new(),
         }
     }
 
+    /// Lets responses begin from now on.
+    pub fn open(&mut self) {
+        self.is_open = true;
+    }
+
     /// Appends a response to the queue. Returns false and changes nothing if the queue is full; a response that could
-    /// begin at once is always taken.
+    /// begin at once is always taken. A line that is not open takes as many as will run and wait.
     #[must_use]
     pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
-        // There can be room although responses wait: those belong to users who have as many running as allowed.
-        if !self.has_room(user) && self.waiting.len() >= self.most_waiting {
+        let waiting = self.waiting.len();
+        let is_full = match self.is_open {
+            // There can be room although responses wait: those belong to users who have as many running as allowed.
+            true => waiting >= self.most_waiting && !self.has_room(user),
+            false => waiting >= self.most_waiting.saturating_add(self.most_running.saturating_sub(self.running.len())),
+        };
+        if is_full {
             return false;
         }
         self.waiting.push_back((id, user));
@@ -59,7 +72,7 @@ impl BackgroundLine {
 
     /// Returns the next response that may begin, and counts it as running.
     pub fn begin_next(&mut self) -> Option<ResponseId> {
-        if self.running.len() >= self.most_running {
+        if !self.is_open || self.running.len() >= self.most_running {
             return None;
         }
         let next = self.waiting.iter().position(|(_, user)| self.has_room(*user))?;
@@ -92,13 +105,19 @@ mod tests {
     use super::{BackgroundLine, ResponseOptions};
     use antiphon_protocol::{ResponseId, UserId};
 
-    fn line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
+    fn closed_line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
         BackgroundLine::new(&ResponseOptions {
             background_concurrency: running,
             background_concurrency_per_user: running_per_user,
             background_queue: waiting,
             ..ResponseOptions::default()
         })
+    }
+
+    fn line(running: usize, running_per_user: usize, waiting: usize) -> BackgroundLine {
+        let mut line = closed_line(running, running_per_user, waiting);
+        line.open();
+        line
     }
 
     #[test]
@@ -148,6 +167,18 @@ mod tests {
         assert!(line.join(first, user));
         assert_eq!(line.begin_next(), Some(first));
         assert!(!line.join(second, user));
+    }
+
+    #[test]
+    fn a_line_that_is_not_open_takes_as_many_as_will_run_and_wait_and_lets_the_older_ones_begin_first() {
+        let (mut line, user) = (closed_line(2, 2, 3), UserId::new());
+        let (older, newer) = (ResponseId::new(), ResponseId::new());
+        assert!(line.join(newer, user));
+        assert_eq!((0..10).filter(|_| line.join(ResponseId::new(), user)).count(), 4, "two will run and three wait");
+        line.rejoin(older, user);
+        assert_eq!(line.begin_next(), None);
+        line.open();
+        assert_eq!((line.begin_next(), line.begin_next(), line.begin_next()), (Some(older), Some(newer), None));
     }
 
     #[test]

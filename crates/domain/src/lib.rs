@@ -14,6 +14,7 @@ mod jitter;
 pub mod json_text;
 mod model;
 pub mod options;
+mod ownership;
 mod prompt;
 mod provider_event;
 mod recovery_queue;
@@ -44,8 +45,9 @@ pub use idempotency::Idempotency;
 pub use jitter::Jitter;
 pub use model::{Fallback, Model, ModelCatalog};
 pub use options::{DisconnectMode, GroupOptions, LimitOptions, ResponseOptions};
+pub use ownership::{LeaseState, OwnerSeen, OwnershipDecision, RecoveryWish};
 pub use prompt::{Prompt, PromptParts};
-pub use provider_event::{CallIndex, ProviderEvent};
+pub use provider_event::{CallIndex, InputUsage, ProviderEvent};
 pub use recovery_queue::{EndingForm, LeftBehind, RecoveryQueue, RecoveryTry};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
@@ -61,6 +63,8 @@ pub use run_policy::{RunPolicy, ToolAccess, ToolPolicy};
 pub use set_aside::SetAsideReason;
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
-pub use transcript::{Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict};
+pub use transcript::{
+    CallUsage, Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
+};
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{FinishReason, json_text};
-use antiphon_protocol::{Extra, LogProb, Usage};
+use antiphon_protocol::{Extra, InputTokensDetails, LogProb, Usage};
 
 /// The number of a function call, or of an item of unknown kind, within one attempt, as the provider counts them.
 pub type CallIndex = u32;
@@ -119,6 +119,17 @@ pub enum ProviderEvent {
     Usage(#[serde(with = "json_text")] Usage),
     /// The provider reported that it is finished. Usage may still follow.
     Finished(FinishReason),
+    /// The tokens of the attempt's prompt, known before its output is. A report of the whole usage replaces it.
+    InputUsage(#[serde(with = "json_text")] InputUsage),
+}
+
+/// The tokens of a prompt, as a provider counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputUsage {
+    /// All of them.
+    pub input_tokens: u64,
+    /// What they were made of.
+    pub input_tokens_details: InputTokensDetails,
 }
 
 /// The content of an event that counts as output.
@@ -151,6 +162,7 @@ impl ProviderEvent {
             Self::OtherItemFinished { .. } => "other_item_finished",
             Self::Usage(_) => "usage",
             Self::Finished(_) => "finished",
+            Self::InputUsage(_) => "input_usage",
         }
     }
 
@@ -169,7 +181,11 @@ impl ProviderEvent {
             | Self::OtherItemStarted { fields, .. }
             | Self::OtherItemEvent { fields, .. }
             | Self::OtherItemFinished { fields, .. } => Payload::Json(fields),
-            Self::Opened { .. } | Self::ContentPartFinished | Self::Usage(_) | Self::Finished(_) => Payload::Nothing,
+            Self::Opened { .. }
+            | Self::ContentPartFinished
+            | Self::Usage(_)
+            | Self::Finished(_)
+            | Self::InputUsage(_) => Payload::Nothing,
         }
     }
 
@@ -216,7 +232,8 @@ impl ProviderEvent {
             | Self::OtherItemEvent { .. }
             | Self::OtherItemFinished { .. }
             | Self::Usage(_)
-            | Self::Finished(_) => return None,
+            | Self::Finished(_)
+            | Self::InputUsage(_) => return None,
         };
         text.truncate(text.floor_char_boundary(bytes));
         Some(self)

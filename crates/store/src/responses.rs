@@ -27,6 +27,9 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
     /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
+
+    /// The ids of at most `limit` responses of that node and epoch that have not ended, oldest first.
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error>;
 }
 
 /// The plain columns of a response.

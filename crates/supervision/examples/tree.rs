@@ -50,7 +50,7 @@ impl Actor for Trunk {
         for hangs in [false, true] {
             let told = self.told.clone();
             let exit = move |exit| drop(told.send(exit));
-            self.leaves.push(spawn(&self.roster, "leaf", |_| Leaf { hangs }, exit));
+            self.leaves.push(spawn(&self.roster, "leaf", move |_| Leaf { hangs }, exit));
         }
         ctx.run_interval(Duration::from_millis(10), |trunk, _| {
             trunk.leaves.retain_mut(|leaf| leaf.beat(3) != Liveness::Hung);

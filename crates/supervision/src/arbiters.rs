@@ -231,10 +231,11 @@ fn watch(watched: &[WatchedArbiter], every: Duration, patience: u32, root_hangs:
             let is_hung = silence.is_hung(watched.signs(), patience);
             if std::mem::replace(was_hung, is_hung) != is_hung {
                 watched.found(is_hung);
-                tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
                 if is_hung && index == 0 {
                     root_hangs();
                 }
+                // Last: a log may be slow where something hangs.
+                tracing::error!(arbiter = index, hung = is_hung, "an arbiter changed between hung and alive");
             }
         }
     }

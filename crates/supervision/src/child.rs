@@ -6,15 +6,19 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, dev::channel};
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler,
+    dev::channel::{self, AddressReceiver},
+};
 use actix_rt::ArbiterHandle;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::Span;
 
 use super::{
     Exit, Liveness, Ping, Roster,
     heartbeat::HeartbeatMonitor,
-    monitored::{ChildLink, ExitNotice, Monitored, Supervised},
+    monitored::{ChildLink, ExitNotice, Monitored, Supervised, Unborn},
 };
 
 /// The capacity of a child's mailbox. actix does not hold `do_send` to it: what bounds a mailbox is that
@@ -112,9 +116,10 @@ pub struct ActorIdentity<L = &'static str> {
     pub span: Span,
 }
 
-/// Starts an actor on the current arbiter. It is on the roster at once, and `build` makes it at once; a panic in
-/// `build` is an ending like others. `exit` is called with the ending, once, after the actor is dropped and off the
-/// roster. What the actor logs is in the caller's span.
+/// Starts an actor on the current arbiter. It is on the roster at once, and `build` makes it in its first turn: one that
+/// is killed before that is never made, and what `build` holds is dropped. A panic in `build` is an ending like others.
+/// `exit` is called with the ending, once, after the actor is dropped and off the roster. What the actor logs is in the
+/// caller's span.
 ///
 /// ```
 /// use actix::{Actor, Context};
@@ -138,7 +143,7 @@ pub struct ActorIdentity<L = &'static str> {
 pub fn spawn<A: Actor<Context = Context<A>>, L: Send + 'static>(
     roster: &Roster<L>,
     label: L,
-    build: impl FnOnce(&mut Context<A>) -> A,
+    build: impl FnOnce(&mut Context<A>) -> A + 'static,
     exit: impl FnOnce(Exit) + Send + 'static,
 ) -> Child<A> {
     let context = Context::new();
@@ -149,7 +154,9 @@ pub fn spawn<A: Actor<Context = Context<A>>, L: Send + 'static>(
 }
 
 /// Starts an actor on another arbiter, from any thread; its address works at once, and `build` makes it there. If the
-/// arbiter is gone the ending is [`Exit::Killed`]. Otherwise as [`spawn`]; [`Arbiters`](super::Arbiters) has an example.
+/// arbiter is gone the ending is [`Exit::Killed`]. One that is killed while it waits for its thread, which may be blocked,
+/// has ended at once: its messages and what `build` holds are dropped by whoever kills it. Otherwise as [`spawn`];
+/// [`Arbiters`](super::Arbiters) has an example.
 pub fn spawn_on<A: Actor<Context = Context<A>>, L: Send + 'static>(
     arbiter: &ArbiterHandle,
     roster: &Roster<L>,
@@ -160,9 +167,55 @@ pub fn spawn_on<A: Actor<Context = Context<A>>, L: Send + 'static>(
     let (sender, receiver) = channel::channel(MAILBOX);
     let addr = Addr::new(sender);
     let (supervised, link) = enter(roster, identity, exit);
-    // A closure that the arbiter never runs is dropped, and the notice in it tells the parent.
-    arbiter.spawn_fn(move || run(Context::with_receiver(receiver), build, supervised));
+    let start = QueuedStart(Arc::new(Mutex::new(Some((receiver, build, supervised)))));
+    let queued = start.clone();
+    link.kill_switch.give_up_by(move |exit| queued.give_up(exit));
+    let start = GivenUpOnDrop(start);
+    arbiter.spawn_fn(move || start.0.run());
     Child { addr, link, heartbeat: HeartbeatMonitor::default() }
+}
+
+/// The start of an actor that waits for its thread. It is carried out there, or given up from anywhere.
+#[expect(clippy::type_complexity, reason = "a start is these three")]
+struct QueuedStart<A: Actor<Context = Context<A>>, B, L>(Arc<Mutex<Option<(AddressReceiver<A>, B, Supervised<L>)>>>);
+
+impl<A: Actor<Context = Context<A>>, B, L> Clone for QueuedStart<A, B, L> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<A, B, L> QueuedStart<A, B, L>
+where
+    A: Actor<Context = Context<A>>,
+    B: FnOnce(&mut Context<A>) -> A + 'static,
+    L: 'static,
+{
+    fn run(&self) {
+        let start = self.0.lock().take();
+        if let Some((receiver, build, supervised)) = start {
+            run(Context::with_receiver(receiver), build, supervised);
+        }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>, B, L> QueuedStart<A, B, L> {
+    fn give_up(&self, exit: Exit) {
+        let start = self.0.lock().take();
+        if let Some((receiver, build, mut supervised)) = start {
+            let dropped = catch_unwind(AssertUnwindSafe(|| drop((receiver, build))));
+            supervised.end(dropped.map_or_else(|panic| Exit::of_panic(&*panic), |()| exit));
+        }
+    }
+}
+
+/// What an arbiter is given to run. One that is gone drops it.
+struct GivenUpOnDrop<A: Actor<Context = Context<A>>, B, L>(QueuedStart<A, B, L>);
+
+impl<A: Actor<Context = Context<A>>, B, L> Drop for GivenUpOnDrop<A, B, L> {
+    fn drop(&mut self) {
+        self.0.give_up(Exit::Killed);
+    }
 }
 
 /// Puts an actor on the roster that is not yet alive.
@@ -182,21 +235,13 @@ fn enter<L>(
 }
 
 fn run<A: Actor<Context = Context<A>>, L: 'static>(
-    mut context: Context<A>,
-    build: impl FnOnce(&mut Context<A>) -> A,
-    mut supervised: Supervised<L>,
+    context: Context<A>,
+    build: impl FnOnce(&mut Context<A>) -> A + 'static,
+    supervised: Supervised<L>,
 ) {
-    match catch_unwind(AssertUnwindSafe(|| supervised.span.in_scope(|| build(&mut context)))) {
-        Ok(actor) => {
-            let actor = context.into_future(actor);
-            #[cfg(feature = "fault-injection")]
-            let actor = supervised.with_faults(actor);
-            #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
-            actix_rt::spawn(Monitored::new(actor, supervised));
-        }
-        Err(panic) => {
-            supervised.entry = None;
-            supervised.notice.send(Exit::of_panic(&*panic));
-        }
-    }
+    let actor = Unborn::new(context, build);
+    #[cfg(feature = "fault-injection")]
+    let actor = supervised.with_faults(actor);
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts actors")]
+    actix_rt::spawn(Monitored::new(actor, supervised));
 }

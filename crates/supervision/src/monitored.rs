@@ -1,6 +1,7 @@
 //! The future that an actor lives in.
 
 use std::{
+    fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -8,6 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use actix::{Actor, dev::ContextFut};
 use parking_lot::Mutex;
 
 use super::{Exit, heartbeat::TurnCounter, roster::RosterEntry};
@@ -23,17 +25,37 @@ pub(super) struct ChildLink {
 #[derive(Debug, Default)]
 pub(super) struct KillSwitch(Mutex<KillSwitchState>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct KillSwitchState {
     exit: Option<Exit>,
     waker: Option<Waker>,
+    /// Gives up the start of an actor that waits for its thread.
+    give_up: Option<Box<dyn FnOnce(Exit) + Send>>,
+}
+
+impl fmt::Debug for KillSwitchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KillSwitchState").field("exit", &self.exit).finish_non_exhaustive()
+    }
 }
 
 impl KillSwitch {
-    /// Ends the child with this exit before its next turn. The first cause is kept.
+    /// Ends the child with this exit before its next turn, or at once if it has had none. The first cause is kept.
     pub(super) fn kill(&self, exit: Exit) {
-        self.0.lock().exit.get_or_insert(exit);
-        self.wake();
+        let give_up = {
+            let mut state = self.0.lock();
+            state.exit.get_or_insert(exit.clone());
+            state.give_up.take()
+        };
+        match give_up {
+            Some(give_up) => give_up(exit),
+            None => self.wake(),
+        }
+    }
+
+    /// Sets what a kill does before the child's first turn.
+    pub(super) fn give_up_by(&self, give_up: impl FnOnce(Exit) + Send + 'static) {
+        self.0.lock().give_up = Some(Box::new(give_up));
     }
 
     /// Gives the child a turn as soon as its thread can.
@@ -46,6 +68,7 @@ impl KillSwitch {
 
     fn killed(&self, waker: &Waker) -> Option<Exit> {
         let mut state = self.0.lock();
+        state.give_up = None;
         if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             state.waker = Some(waker.clone());
         }
@@ -83,6 +106,46 @@ pub(super) struct Supervised<L> {
     pub(super) span: tracing::Span,
 }
 
+impl<L> Supervised<L> {
+    /// Reports the ending of an actor that is dropped.
+    pub(super) fn end(&mut self, exit: Exit) {
+        self.entry = None;
+        self.notice.send(exit);
+    }
+}
+
+/// An actor that is built in its first turn: of one that is ended before that, nothing ever runs. actix would run
+/// `started` of an actor that was built when it is dropped.
+pub(super) struct Unborn<A: Actor<Context = actix::Context<A>>, B> {
+    start: Option<(actix::Context<A>, B)>,
+    actor: Option<ContextFut<A, actix::Context<A>>>,
+}
+
+impl<A: Actor<Context = actix::Context<A>>, B> Unborn<A, B> {
+    pub(super) fn new(context: actix::Context<A>, build: B) -> Self {
+        Self { start: Some((context, build)), actor: None }
+    }
+}
+
+// Nothing of it is pinned where it is.
+impl<A: Actor<Context = actix::Context<A>>, B> Unpin for Unborn<A, B> {}
+
+impl<A, B> Future for Unborn<A, B>
+where
+    A: Actor<Context = actix::Context<A>>,
+    B: FnOnce(&mut actix::Context<A>) -> A,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        if let Some((mut context, build)) = self.start.take() {
+            let actor = build(&mut context);
+            self.actor = Some(context.into_future(actor));
+        }
+        self.actor.as_mut().map_or(Poll::Ready(()), |actor| Pin::new(actor).poll(task))
+    }
+}
+
 /// Polls an actor's future and turns whatever happens into an [`Exit`].
 pub(super) struct Monitored<F, L> {
     actor: Option<F>,
@@ -112,8 +175,7 @@ impl<F, L> Monitored<F, L> {
     fn end(&mut self, exit: Exit) {
         let actor = self.actor.take();
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(actor)));
-        self.supervised.entry = None;
-        self.supervised.notice.send(match (exit, dropped) {
+        self.supervised.end(match (exit, dropped) {
             (Exit::Stopped, Err(panic)) => Exit::of_panic(&*panic),
             (exit, _) => exit,
         });

@@ -84,15 +84,31 @@ impl<'a> PromptBudget<'a> {
         for item in parts.history.iter().take(current) {
             costs.push(self.cost(item).await);
         }
-        let mut first = newest_that_fit(&costs, alone, self.limit).ok_or_else(|| self.too_long(Some(alone)))?;
-        // Items cost a little more together than the sum says where a call had to be answered.
+        let first = newest_that_fit(&costs, alone, self.limit).ok_or_else(|| self.too_long(Some(alone)))?;
+        self.newest_from(parts, first).await
+    }
+
+    /// The prompt with as many of the items from `first` on as have room. They cost a little more together than the sum
+    /// says where a call had to be answered. It is searched by halves, so that a long history is not counted once for
+    /// each item; the current turn has room.
+    async fn newest_from(&self, parts: &PromptParts<'_>, first: usize) -> Result<FittedPrompt, PromptError> {
+        let (mut least, mut most) = (first, parts.current_turn());
+        let mut fitted = None;
+        let mut tried = first;
         loop {
-            let prompt = parts.prompt_from(first);
+            let prompt = parts.prompt_from(tried);
             match self.tokens(&prompt).await {
-                Ok(tokens) if tokens <= self.limit => return Ok(FittedPrompt { prompt, tokens }),
-                tokens if first == current => return Err(self.too_long(tokens.ok())),
+                Ok(tokens) if tokens <= self.limit => {
+                    most = tried;
+                    fitted = Some(FittedPrompt { prompt, tokens });
+                }
                 Err(TokenError::Failed) => return Err(PromptError::Uncountable),
-                Ok(_) | Err(TokenError::TooMany) => first += 1,
+                tokens if tried == most => return Err(self.too_long(tokens.ok())),
+                Ok(_) | Err(TokenError::TooMany) => least = tried + 1,
+            }
+            match fitted {
+                Some(fitted) if least >= most => return Ok(fitted),
+                _ => tried = least + (most - least) / 2,
             }
         }
     }

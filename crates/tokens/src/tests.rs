@@ -1,15 +1,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
 use proptest::prelude::*;
 
 use super::count::{checked, count_blocking};
 use super::prompt::{PER_MESSAGE, PER_REPLY};
 use super::slices::{SLICE_BYTES, slices};
-use super::{Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
-use antiphon_domain::{Encoding, Prompt};
+use super::{PromptBudget, Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
+use antiphon_domain::{Encoding, Model, Prompt, PromptParts, Request, Target};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText, ResponseId, Role,
-    TextFormat, Tool,
+    ContentPart, Extra, FunctionCall, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText,
+    ResponseId, Role, TextFormat, Tool, Truncation,
 };
 
 fn prompt(texts: &[&str]) -> Prompt {
@@ -139,4 +142,45 @@ proptest! {
     fn any_text_has_a_count(text in any::<String>()) {
         prop_assert!(count_blocking(Encoding::O200kBase, &text).unwrap() <= text.len() as u64);
     }
+}
+
+/// Counts the words of texts, and how often it was asked for more than one item.
+#[derive(Debug, Default)]
+struct WordCounter(AtomicUsize);
+
+#[async_trait]
+impl TokenCounter for WordCounter {
+    async fn count(&self, _: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
+        self.0.fetch_add(usize::from(texts.len() > 2), Ordering::Relaxed);
+        Ok(texts.iter().map(|text| text.split_whitespace().count() as u64).sum())
+    }
+}
+
+#[tokio::test]
+async fn a_long_history_of_calls_that_nobody_answered_is_shortened_to_the_last_item_that_has_room() {
+    let (id, call_count) = (ResponseId::new(), 4_000);
+    let call = |number: u32| {
+        Item::FunctionCall(FunctionCall {
+            id: ItemId::of_input("fc_", id, number),
+            call_id: format!("call_{number}"),
+            name: "look".to_owned(),
+            arguments: "{}".to_owned(),
+            status: ItemStatus::Completed,
+            extra: Extra::new(),
+        })
+    };
+    let history: Vec<Item> = (0..call_count).map(call).collect();
+    let input = prompt(&["hello"]).items;
+    let mut request = Request::new("m", 100);
+    request.truncation = Truncation::Auto;
+    let parts = PromptParts { response: id, request: &request, history: &history, input: &input };
+    let model = Model { context_window: 10_100, ..Model::new("m", Target::new("p", "m")) };
+    let counter = WordCounter::default();
+    let fitted = PromptBudget::of(&counter, &model, &request).await.unwrap().fit(&parts).await.unwrap();
+    // Two words and a frame for a call, five words and a frame for what stands in place of its output.
+    let (alone, each) = (1 + PER_MESSAGE + PER_REPLY, 2 + 5 + 2 * PER_MESSAGE);
+    let kept = usize::try_from((10_000 - alone) / each).unwrap();
+    assert_eq!(fitted.prompt.items.len(), 2 * kept + 1);
+    let counted = counter.0.load(Ordering::Relaxed);
+    assert!(counted <= 16, "the prompt was counted {counted} times");
 }

@@ -1,5 +1,5 @@
 //! What streaming through Antiphon takes: processor time and memory, time until a delta arrives, time until a
-//! cancelled response's provider is let go, time until all is settled after a crash.
+//! cancelled response's provider is let go, time until all is settled after a crash, by the same server or another.
 //!
 //! `cargo build --release --bin antiphon`, then `cargo run --release -p antiphon-bench -- --what latency`.
 //! See `docs/benchmarks.md`.
@@ -18,6 +18,7 @@ mod speaker;
 mod stamp;
 mod statistics;
 mod stream;
+mod takeover;
 mod target;
 mod wire;
 
@@ -47,6 +48,7 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
         What::Latency => latency::run(options).await?,
         What::Cancel => cancel::run(options).await?,
         What::Recovery => recovery::run(options).await?,
+        What::Takeover => takeover::run(options).await?,
     };
     print!("{}", results.table);
     if let Some(path) = &options.json {

@@ -14,7 +14,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = What::Cost)]
     pub(crate) what: What,
     /// How many streams are open at a time; for `cancel`, how many others
-    /// [default: cost 1,100,1000, latency 1,200, cancel 0,100, recovery 1000]
+    /// [default: cost 1,100,1000, latency 1,200, cancel 0,100, recovery and takeover 1000]
     #[arg(long, value_delimiter = ',')]
     streams: Vec<usize>,
     /// How often all is measured; medians are shown
@@ -54,6 +54,8 @@ pub(crate) enum What {
     Cancel,
     /// How soon all is settled and readable after the server was killed.
     Recovery,
+    /// How soon another server has ended all that a killed one left.
+    Takeover,
 }
 
 /// Another part for this program to play.
@@ -76,20 +78,20 @@ impl Options {
             What::Cost => vec![1, 100, 1000],
             What::Latency => vec![1, 200],
             What::Cancel => vec![0, 100],
-            What::Recovery => vec![1000],
+            What::Recovery | What::Takeover => vec![1000],
         }
     }
 
     pub(crate) fn kinds(&self) -> anyhow::Result<Vec<Kind>> {
         Ok(match self.what {
             // Nothing else keeps a response that could be cancelled.
-            What::Cancel | What::Recovery if self.only.iter().any(|kind| *kind != Kind::Stored) => {
-                bail!("cancel and recovery measure nothing but stored")
+            What::Cancel | What::Recovery | What::Takeover if self.only.iter().any(|kind| *kind != Kind::Stored) => {
+                bail!("cancel, recovery and takeover measure nothing but stored")
             }
             _ if !self.only.is_empty() => self.only.clone(),
             What::Cost => Kind::ALL.to_vec(),
             What::Latency => vec![Kind::Stored, Kind::Unstored],
-            What::Cancel | What::Recovery => vec![Kind::Stored],
+            What::Cancel | What::Recovery | What::Takeover => vec![Kind::Stored],
         })
     }
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -63,6 +64,21 @@ pub(crate) struct Target {
     folder: TempDir,
 }
 
+/// A database and a key ring that several servers share.
+#[derive(Debug)]
+pub(crate) struct SharedDatabase {
+    pub(crate) url: String,
+    keys: TempDir,
+    /// The first key, once the first server has printed it.
+    key: OnceLock<String>,
+}
+
+impl SharedDatabase {
+    pub(crate) fn new(url: String) -> anyhow::Result<Self> {
+        Ok(Self { url, keys: tempfile::tempdir()?, key: OnceLock::new() })
+    }
+}
+
 /// A child that does not outlive this program's interest in it.
 #[derive(Debug)]
 struct Killed(Child);
@@ -95,21 +111,58 @@ impl Target {
         }
     }
 
-    fn antiphon(kind: Kind, mut command: Command, folder: TempDir) -> anyhow::Result<Self> {
+    /// A server of its own name on a database that others have too.
+    pub(crate) fn start_on(
+        options: &Options,
+        database: &SharedDatabase,
+        source: SocketAddr,
+        name: &str,
+    ) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(name).tempdir()?;
+        let mut command = Command::new(options.antiphon.clone().map_or_else(antiphon, Ok)?);
+        command.arg("--config").arg(config(folder.path(), source, Kind::Stored)?);
+        command.arg("--data").arg(folder.path().join("data")).args(["serve", "--listen", "127.0.0.1:0"]);
+        command.env("ANTIPHON_STORE__URL", &database.url);
+        command.env("ANTIPHON_VAULT__KEY_FILE", database.keys.path().join("keys.json"));
+        Self::antiphon_with_key(Kind::Stored, command, folder, &database.key)
+    }
+
+    fn antiphon(kind: Kind, command: Command, folder: TempDir) -> anyhow::Result<Self> {
+        Self::antiphon_with_key(kind, command, folder, &OnceLock::new())
+    }
+
+    /// Starts it and reads the key that it prints, unless one was printed by another one.
+    fn antiphon_with_key(
+        kind: Kind,
+        mut command: Command,
+        folder: TempDir,
+        known: &OnceLock<String>,
+    ) -> anyhow::Result<Self> {
         let mut child = spawn(&mut command)?;
         let stdin = child.0.stdin.take().context("no pipe")?;
         let mut stdout = BufReader::new(child.0.stdout.take().context("no pipe")?);
         let address = line_after(&mut stdout, "Antiphon listens on http://")?.parse()?;
-        let key = format!("ak_{}", line_after(&mut stdout, "  ak_")?);
+        let key = match known.get() {
+            Some(key) => key.clone(),
+            None => format!("ak_{}", line_after(&mut stdout, "  ak_")?),
+        };
+        // One that is there is this one.
+        let _known = known.set(key.clone());
         let family = Family::of(child.0.id());
         let (pipes, command) = (Some((stdin, stdout)), Some(command));
         Ok(Self { kind, address, key, family, pipes, child, command, folder })
     }
 
-    /// Kills it, and starts it again over the same data; returns once it listens.
-    pub(crate) fn kill_and_start(&mut self) -> anyhow::Result<()> {
+    /// Kills it.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.0.kill()?;
         self.child.0.wait()?;
+        Ok(())
+    }
+
+    /// Kills it, and starts it again over the same data; returns once it listens.
+    pub(crate) fn kill_and_start(&mut self) -> anyhow::Result<()> {
+        self.kill()?;
         self.child = spawn(self.command.as_mut().context("nothing to start again")?)?;
         let stdin = self.child.0.stdin.take().context("no pipe")?;
         let mut stdout = BufReader::new(self.child.0.stdout.take().context("no pipe")?);

@@ -60,6 +60,10 @@ pub enum NodeFailure {
     /// The thread that renews the node's lease ended.
     #[error("the thread that renews the node's lease ended")]
     Lease,
+    /// A thread did not respond for two leases, without which the lease is not renewed: other nodes own the node's
+    /// responses.
+    #[error("a thread hangs, and for that the node has lost its lease for good")]
+    LeaseLost,
 }
 
 /// Supervises the journal writer and the registry of a node. A new registry takes a new epoch and settles all
@@ -109,10 +113,11 @@ impl NodeGuardian {
     fn take_epoch(&self, ctx: &mut Context<Self>) {
         let node = Arc::clone(&self.node);
         node.ownership.leave();
+        let began = Instant::now();
         let epoch = async move { node.store.nodes.next_epoch(&node.name, node.settings.lease).await };
-        ctx.spawn(epoch.into_actor(self).map(|epoch, guardian, ctx| match epoch {
+        ctx.spawn(epoch.into_actor(self).map(move |epoch, guardian, ctx| match epoch {
             Ok(epoch) => {
-                guardian.node.ownership.enter(epoch);
+                guardian.node.ownership.enter(epoch, began, guardian.node.settings.lease);
                 guardian.start_registry(epoch, ctx);
             }
             Err(error) => {

@@ -1,23 +1,24 @@
 //! The registry actor.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, WrapFuture};
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 use super::{
-    Begin, Drain,
+    Begin, Drain, Withdraw,
     idempotency_expiry::expire,
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
     recovery::{Recoveries, sweep},
+    running::RunningSupervisors,
 };
 use crate::actors::{
     ActorRole, Label,
     node::Node,
     response_supervisor::{
-        LeaveQueue, ResponseSupervisor, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
+        LeaveQueue, ResponseSupervisor, RunMilestone, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
     },
     supervision::{ActorIdentity, Child, Exit, Liveness, Ping, spawn_on},
 };
@@ -34,7 +35,7 @@ use crate::vault::ResponseKey;
 pub(crate) struct ResponseRegistry {
     pub(super) node: Arc<Node>,
     pub(super) epoch: i64,
-    pub(super) running: HashMap<ResponseId, Child<ResponseSupervisor>>,
+    pub(super) running: RunningSupervisors<Child<ResponseSupervisor>>,
     /// The responses that lost their owner: a supervisor of this registry or an earlier process.
     pub(super) recoveries: Recoveries,
     /// The background responses that run and those that wait.
@@ -57,6 +58,7 @@ struct SupervisedRun {
 #[rtype(result = "()")]
 struct SupervisorExited {
     id: ResponseId,
+    number: u64,
     exit: Exit,
 }
 
@@ -66,7 +68,7 @@ impl ResponseRegistry {
             line: BackgroundLine::new(&node.settings),
             node,
             epoch,
-            running: HashMap::new(),
+            running: RunningSupervisors::default(),
             recoveries: Recoveries::default(),
             replays: Replays::default(),
             draining: false,
@@ -76,7 +78,7 @@ impl ResponseRegistry {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         let most = self.node.settings.missed_beats();
-        let beats = self.running.iter_mut().map(|(id, child)| (*id, child.beat(most)));
+        let beats = self.running.iter_mut().map(|(id, child)| (id, child.beat(most)));
         let hung: Vec<_> = beats.filter_map(|(id, found)| (found == Liveness::Hung).then_some(id)).collect();
         for id in hung {
             // Done without waiting for the child's exit: if its whole arbiter hangs, no exit is reported.
@@ -86,8 +88,8 @@ impl ResponseRegistry {
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 
-    fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
-        if self.running.remove(&id).is_none() {
+    pub(super) fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
+        if !self.running.remove(id) {
             return;
         }
         self.release_background_slot(id);
@@ -101,10 +103,12 @@ impl ResponseRegistry {
         self.start_queued();
     }
 
-    /// Starts the background responses that are next in the queue, but not before the first sweep: older responses
-    /// may still turn up.
+    /// Starts the background responses that are next in the line.
     pub(super) fn start_queued(&mut self) {
-        if self.draining || !self.recoveries.has_swept() {
+        if self.recoveries.has_swept() {
+            self.line.open();
+        }
+        if self.draining {
             return;
         }
         while let Some(id) = self.line.begin_next() {
@@ -127,7 +131,8 @@ impl Actor for ResponseRegistry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address()).into_actor(self));
+        let wanted = Arc::clone(&self.recoveries.sweep_wanted);
+        ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address(), wanted).into_actor(self));
         ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
@@ -139,9 +144,12 @@ impl Handler<Begin> for ResponseRegistry {
     fn handle(&mut self, start: Begin, ctx: &mut Self::Context) {
         let Begin { plan, key, slot, client, reply } = start;
         let id = plan.id;
-        let arbiter = self.node.arbiters.of(id).filter(|_| !self.draining).cloned();
-        let Some(arbiter) = arbiter else {
+        if self.draining {
             let _left = reply.send(Err(Refusal::Draining));
+            return;
+        }
+        let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
+            let _left = reply.send(Err(Refusal::NotResponding));
             return;
         };
         if self.running.contains_key(&id) {
@@ -165,6 +173,7 @@ impl ResponseRegistry {
     fn supervise(&mut self, arbiter: &ArbiterHandle, run: SupervisedRun, ctx: &Context<Self>) {
         let SupervisedRun { plan, key, origin } = run;
         let (id, registry) = (plan.id, ctx.address());
+        let number = self.running.next_number();
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
         let start = SupervisorStart {
             node: Arc::clone(&self.node),
@@ -172,13 +181,14 @@ impl ResponseRegistry {
             plan,
             key,
             origin,
+            number,
             registry: registry.clone().recipient(),
         };
         let identity = ActorIdentity { label: Label::of(ActorRole::ResponseSupervisor, id), span };
-        let exit = move |exit| registry.do_send(SupervisorExited { id, exit });
+        let exit = move |exit| registry.do_send(SupervisorExited { id, number, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
-        self.running.insert(id, child);
+        self.running.insert(id, number, child);
     }
 
     /// Resumes a response that an earlier process left. It is queued by its age, even if the queue is full.
@@ -205,7 +215,7 @@ impl Handler<Drain> for ResponseRegistry {
     fn handle(&mut self, Drain { now, reply }: Drain, _: &mut Self::Context) -> usize {
         self.draining = true;
         let running = self.running.len();
-        for child in self.running.values() {
+        for child in self.running.children() {
             if now {
                 child.addr().do_send(StopRun);
             } else {
@@ -218,14 +228,25 @@ impl Handler<Drain> for ResponseRegistry {
     }
 }
 
+impl Handler<Withdraw> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Withdraw { id }: Withdraw, ctx: &mut Self::Context) {
+        self.supervisor_failed(id, &Exit::Hung, ctx);
+    }
+}
+
 impl Handler<RunReport> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, report: RunReport, _: &mut Self::Context) {
-        match report {
-            RunReport::BackgroundSlotReleased(id) => self.release_background_slot(id),
-            RunReport::Concluded(id) | RunReport::HandedOver(id) => {
-                self.running.remove(&id);
+    fn handle(&mut self, RunReport { id, number, milestone }: RunReport, _: &mut Self::Context) {
+        if !self.running.is_run_by(id, number) {
+            return;
+        }
+        match milestone {
+            RunMilestone::BackgroundSlotReleased => self.release_background_slot(id),
+            RunMilestone::Concluded | RunMilestone::HandedOver => {
+                self.running.remove(id);
                 self.report_drained();
             }
         }
@@ -235,8 +256,10 @@ impl Handler<RunReport> for ResponseRegistry {
 impl Handler<SupervisorExited> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, SupervisorExited { id, exit }: SupervisorExited, ctx: &mut Self::Context) {
-        self.supervisor_failed(id, &exit, ctx);
+    fn handle(&mut self, SupervisorExited { id, number, exit }: SupervisorExited, ctx: &mut Self::Context) {
+        if self.running.is_run_by(id, number) {
+            self.supervisor_failed(id, &exit, ctx);
+        }
     }
 }
 

@@ -27,6 +27,13 @@ pub(crate) struct Begin {
     pub(crate) reply: oneshot::Sender<Result<(), Refusal>>,
 }
 
+/// Gives up a response whose start was not answered in time: whatever there is of it is ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Withdraw {
+    pub(crate) id: ResponseId,
+}
+
 /// Serves another client of a response that runs or has ended. Answered once the client is served.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -78,10 +78,10 @@ async fn delete(
     at_rest: impl Future<Output = Result<AtRest, Refusal>>,
     cancelled: oneshot::Receiver<Result<Arc<ResponseOutcome>, Refusal>>,
 ) -> Result<Option<()>, Refusal> {
-    // Any other answer means that it does not run here or that its supervisor just failed: then the row decides.
-    match cancelled.await {
-        Ok(Err(refusal)) if refusal.is_retryable() => return Err(refusal),
-        Ok(Ok(_) | Err(_)) | Err(_) => {}
+    // Any other answer means that it does not run here or that its supervisor failed or hangs: then the row decides.
+    match tokio::time::timeout(node.settings.longest_ending(), cancelled).await {
+        Ok(Ok(Err(refusal))) if refusal.is_retryable() => return Err(refusal),
+        Ok(Ok(Ok(_) | Err(_)) | Err(_)) | Err(_) => {}
     }
     match at_rest.await? {
         AtRest::Running => Ok(None),

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use super::{ResponseRegistry, recovery::ask};
+use super::{
+    ResponseRegistry,
+    recovery::{ask, ask_sweep},
+};
 use crate::actors::{client_stream::ResponseOutcome, node::Node, response_supervisor::outcome};
-use crate::domain::{RetryHint, SettleReason, Transcript};
+use crate::domain::{OwnershipDecision, RecoveryWish, RetryHint, SettleReason, Transcript};
 use crate::journal::{Log, LogError};
 use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
@@ -39,11 +42,12 @@ pub(super) enum AtRest {
     Running,
 }
 
-/// The stored response of that user. If its owner is gone it is recovered first.
+/// The stored response of that user. If its owner is gone it is recovered first; another node's only by a sweep, which
+/// is asked for.
 ///
 /// # Errors
-/// As [`find`]; [`Refusal::DatabaseUnavailable`] also if another node owns it, or if it could not be
-/// recovered in time.
+/// As [`find`]; [`Refusal::OtherOwner`] if another node keeps it; [`Refusal::DatabaseUnavailable`] also if it could not
+/// be recovered in time.
 pub(super) async fn find_at_rest(
     node: Arc<Node>,
     registry: Addr<ResponseRegistry>,
@@ -55,11 +59,17 @@ pub(super) async fn find_at_rest(
     if found.row.status.is_terminal() {
         return Ok(AtRest::Ended(Box::new(found)));
     }
-    let recovered = tokio::time::timeout(
-        node.settings.admission_patience.min(node.settings.outage_patience),
-        ask(&registry, id, reason),
-    );
-    recovered.await.map_err(|_| Refusal::DatabaseUnavailable)??;
+    let recovered = async {
+        match node.decide_about(&found.row, RecoveryWish::Request) {
+            OwnershipDecision::Recover => ask(&registry, id, reason).await,
+            OwnershipDecision::AwaitSweep => ask_sweep(&registry, id).await,
+            OwnershipDecision::AwaitLease => Err(Refusal::NoLease),
+            OwnershipDecision::Leave => Err(Refusal::OtherOwner),
+        }
+    };
+    let recovered = tokio::time::timeout(node.settings.admission_wait(), recovered).await;
+    recovered
+        .map_err(|_| if found.row.node == node.name { Refusal::DatabaseUnavailable } else { Refusal::OtherOwner })??;
     let found = find(&node, user, id).await?;
     Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
 }

@@ -9,8 +9,9 @@ mod reading;
 mod recovered;
 mod recoverer;
 mod recovery;
+mod running;
 mod settle;
 
 pub(crate) use actor::ResponseRegistry;
-pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join};
+pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
 pub(crate) use lookup::{find, load};

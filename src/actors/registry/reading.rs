@@ -102,7 +102,7 @@ impl ResponseRegistry {
         let ReplayClient { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
-            let arbiter = self.node.arbiters.of(id).ok_or(Refusal::Internal)?;
+            let arbiter = self.node.arbiters.of(id).ok_or(Refusal::NotResponding)?;
             let client_id = self.replays.next;
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());

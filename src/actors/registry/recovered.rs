@@ -50,17 +50,22 @@ pub(super) enum RecoveryError {
     /// Its ending can't be encrypted.
     #[error("its ending can't be sealed")]
     Seal(#[source] LogError),
+    /// This node has no lease.
+    #[error("this server has no lease")]
+    NoLease,
     /// The database refuses a new owner or the ending.
     #[error("the database refuses to write it")]
     Refused,
 }
 
 impl RecoveryError {
-    /// Why the response is set aside if this lasts. None if it says nothing of the response: the database is away.
+    /// Why the response is set aside if this lasts. None if it says nothing of the response: the database is away,
+    /// or the lease is over.
     pub(super) fn set_aside_reason(&self) -> Option<SetAsideReason> {
         match self {
             Self::Store(error) => of_store(error),
             Self::Log(error) => of_log(error),
+            Self::NoLease => None,
             Self::NewerVersion(_) => Some(SetAsideReason::NewerVersion),
             Self::Seal(_) => Some(SetAsideReason::EndingUnsealed),
             Self::Refused => Some(SetAsideReason::EndingRefused),

@@ -8,10 +8,12 @@ use super::{
 };
 use crate::actors::{node::Node, response_supervisor::OrphanedRun};
 use crate::domain::{
-    FOLD_VERSION, Fact, LostCall, Recovery, RecoveryTry, Request, RunPlan, RunPolicy, SettleReason, Target,
+    FOLD_VERSION, Fact, LostCall, OwnershipDecision, Recovery, RecoveryTry, RecoveryWish, Request, RunPlan, RunPolicy,
+    SettleReason, Target, Transcript,
 };
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
+use crate::provider::{CallToCancel, Provider};
 use crate::store::ResponseRow;
 
 /// Recovers responses for one owner.
@@ -29,6 +31,13 @@ impl Recoverer {
             Some(row) if row.status.is_terminal() => return Ok(Recovered::Over),
             row => row,
         };
+        if let Some(row) = &seen {
+            match self.node.decide_about(row, RecoveryWish::Node) {
+                OwnershipDecision::Recover => {}
+                OwnershipDecision::AwaitLease => return Err(RecoveryError::NoLease),
+                OwnershipDecision::AwaitSweep | OwnershipDecision::Leave => return Ok(Recovered::Taken),
+            }
+        }
         let folded = match &seen {
             Some(row) => self.read(row).await?,
             None => None,
@@ -51,7 +60,15 @@ impl Recoverer {
         {
             return Ok(Recovered::Resumable(Box::new(run)));
         }
-        settle(&self.node, self.epoch, &row, folded, next).await
+        let lost = folded.as_ref().and_then(|folded| lost_call(&self.node, &row, &folded.transcript));
+        let settled = settle(&self.node, self.epoch, &row, folded, next).await?;
+        // The ending is durable under this owner: nobody listens to the call any more.
+        if let (Recovered::Over, Some((provider, call))) = (&settled, lost)
+            && let Some(reattachment) = provider.reattachment()
+        {
+            reattachment.cancel(call);
+        }
+        Ok(settled)
     }
 
     /// The fold of a response's log; none if it is not stored.
@@ -102,6 +119,16 @@ async fn resumable(
 
 fn can_reattach(node: &Node, call: &LostCall) -> bool {
     node.upstreams.get(&call.provider).is_some_and(|upstream| upstream.provider.reattachment().is_some())
+}
+
+/// The call that a provider may still work on for a response that is to end.
+fn lost_call(node: &Node, row: &ResponseRow, transcript: &Transcript) -> Option<(Arc<dyn Provider>, CallToCancel)> {
+    let call = transcript.lost_call().filter(|call| can_reattach(node, call))?;
+    let provider = Arc::clone(&node.upstreams.get(&call.provider)?.provider);
+    let provider_response_id = call.provider_response_id.clone();
+    let timeouts = target(node, &row.model, call).timeouts;
+    let request_id = transcript.run_policy()?.request_id.clone();
+    Some((provider, CallToCancel { request_id, provider_response_id, timeouts }))
 }
 
 /// The plan of a resumed response, without its prompt: that is built when it is needed.

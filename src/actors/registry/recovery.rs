@@ -3,7 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use super::{
     ResponseRegistry,
@@ -11,48 +14,91 @@ use super::{
     recoverer::Recoverer,
 };
 use crate::actors::{node::Node, node_ownership::renewal_interval};
-use crate::domain::{LeftBehind, RecoveryQueue, RecoveryTry, SetAsideReason, SettleReason};
+use crate::domain::{
+    LeaseState, LeftBehind, OwnershipDecision, RecoveryQueue, RecoveryTry, RecoveryWish, SetAsideReason, SettleReason,
+};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
+use crate::store::Error;
 
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
+
+/// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 
 /// Looks, at intervals and without end, for responses that have not ended and whose owner is gone: the last entries
 /// of a former owner may become durable after the first look, and other nodes may die at any time.
-pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>) {
+///
+/// Now and then it looks at the responses of the present epoch too: one of them that nobody runs was admitted or resumed
+/// by a supervisor that counted as ended. It looks at once when `wanted` says that somebody waits for it.
+pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRegistry>, wanted: Arc<Notify>) {
+    let mut own_looked_at = Instant::now();
     loop {
-        let rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await;
-        let pause = match rows {
-            Ok(mut rows) => {
-                let is_all = rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
-                if !node.ownership.may_take_over(node.settings.lease) {
-                    rows.retain(|row| row.node == node.name);
-                }
-                let orphans = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: None }).collect();
+        let looks_at_own = own_looked_at.elapsed() >= renewal_interval(node.settings.lease);
+        if looks_at_own {
+            own_looked_at = Instant::now();
+        }
+        let pause = match left_behind(&node, epoch, looks_at_own).await {
+            Ok(None) => PAUSE_WHEN_AWAY,
+            Ok(Some((orphans, is_all))) => {
                 let (tried, all_tried) = oneshot::channel();
                 registry.do_send(OrphansFound { orphans, is_all, tried });
                 // More may follow those that were tried, if they were others than the last time.
                 let found_new = all_tried.await.is_ok_and(|new| new > 0);
-                if found_new && !is_all { Duration::ZERO } else { renewal_interval(node.settings.lease) }
+                if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
                 PAUSE_WHEN_AWAY
             }
         };
-        tokio::time::sleep(pause).await;
+        let _either = tokio::time::timeout(pause, wanted.notified()).await;
     }
+}
+
+/// The responses that this node may recover as far as the database knows, with those of its own epoch if these are looked
+/// at, and whether there are no others. None while this node has no lease.
+async fn left_behind(node: &Node, epoch: i64, looks_at_own: bool) -> Result<Option<(Vec<LeftBehind>, bool)>, Error> {
+    if node.ownership.lease(node.settings.lease) == LeaseState::Missing {
+        return Ok(None);
+    }
+    let mut rows = node.store.responses.orphaned(&node.name, epoch, BATCH).await?;
+    let is_all = rows.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
+    rows.retain(|row| node.decide_about(row, RecoveryWish::Node) == OwnershipDecision::Recover);
+    let mut orphans: Vec<_> = rows.iter().map(|row| LeftBehind { id: row.id, set_aside: None }).collect();
+    if looks_at_own {
+        let own = node.store.responses.unended(&node.name, epoch, BATCH).await?;
+        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None }));
+    }
+    Ok(Some((orphans, is_all)))
+}
+
+/// Waits until a sweep has decided about another node's response, and for the recovery if it is taken over.
+///
+/// # Errors
+/// [`Refusal::OtherOwner`] if it is left to its owner.
+pub(super) async fn ask_sweep(registry: &Addr<ResponseRegistry>, id: ResponseId) -> Result<(), Refusal> {
+    let (done, decided) = oneshot::channel();
+    registry.do_send(AwaitSweep { id, done });
+    decided.await.unwrap_or(Err(Refusal::OtherOwner))
+}
+
+/// Asks for a sweep, which may take over a response of another node.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct AwaitSweep {
+    id: ResponseId,
+    done: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// Asks the registry to recover a response whose owner is gone. Returns once it has ended or runs here.
 ///
 /// # Errors
-/// [`Refusal::DatabaseUnavailable`] if another node owns it, [`Refusal::Draining`] if this node is about to
-/// stop.
+/// [`Refusal::OtherOwner`] if another node owns it, [`Refusal::Draining`] if this node is about to stop.
 pub(super) async fn ask(
     registry: &Addr<ResponseRegistry>,
     id: ResponseId,
@@ -91,6 +137,9 @@ pub(super) struct Recoveries {
     queue: RecoveryQueue,
     waiters: HashMap<ResponseId, RecoveryWaiters>,
     sweeps: Vec<(oneshot::Sender<usize>, usize)>,
+    /// Who waits for the next sweep's word about a response of another node.
+    awaiting_sweep: Vec<(ResponseId, oneshot::Sender<Result<(), Refusal>>)>,
+    pub(super) sweep_wanted: Arc<Notify>,
     timer: Option<SpawnHandle>,
     /// The moment since which the queue counts.
     begun: Instant,
@@ -102,6 +151,8 @@ impl Default for Recoveries {
             queue: RecoveryQueue::new(),
             waiters: HashMap::new(),
             sweeps: Vec::new(),
+            awaiting_sweep: Vec::new(),
+            sweep_wanted: Arc::default(),
             timer: None,
             begun: Instant::now(),
         }
@@ -129,6 +180,17 @@ impl Recoveries {
         }
     }
 
+    /// Answers who waited for a sweep: what it took over is waited for, the rest is left to its owner.
+    fn answer_awaiting_sweep(&mut self) {
+        for (id, done) in std::mem::take(&mut self.awaiting_sweep) {
+            if self.queue.contains(id) {
+                self.waiters.entry(id).or_default().push(done);
+            } else {
+                let _left = done.send(Err(Refusal::OtherOwner));
+            }
+        }
+    }
+
     fn answer_sweeps(&mut self) {
         if self.queue.all_tried() {
             for (tried, new) in self.sweeps.drain(..) {
@@ -153,6 +215,19 @@ impl Handler<Recover> for ResponseRegistry {
     }
 }
 
+impl Handler<AwaitSweep> for ResponseRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AwaitSweep { id, done }: AwaitSweep, _: &mut Self::Context) {
+        if self.running.contains_key(&id) {
+            let _left = done.send(Ok(()));
+            return;
+        }
+        self.recoveries.awaiting_sweep.push((id, done));
+        self.recoveries.sweep_wanted.notify_one();
+    }
+}
+
 impl Handler<OrphansFound> for ResponseRegistry {
     type Result = ();
 
@@ -160,6 +235,7 @@ impl Handler<OrphansFound> for ResponseRegistry {
         orphans.retain(|orphan| !self.draining && !self.running.contains_key(&orphan.id));
         let new = self.recoveries.queue.found(&orphans, is_all, self.recoveries.now());
         self.recoveries.sweeps.push((tried, new));
+        self.recoveries.answer_awaiting_sweep();
         self.go_on_recovering(ctx);
     }
 }
@@ -206,7 +282,7 @@ impl ResponseRegistry {
         }
         let answer = match recovered {
             Recovered::Over => Ok(()),
-            Recovered::Taken => Err(Refusal::DatabaseUnavailable),
+            Recovered::Taken => Err(Refusal::OtherOwner),
             // It belongs to this node's current epoch, so the next start of the node finds it.
             Recovered::Resumable(_) if self.draining => Err(Refusal::Draining),
             Recovered::Resumable(run) => self.resume_recovered(*run, ctx),

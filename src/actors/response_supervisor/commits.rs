@@ -121,3 +121,6 @@ pub(super) fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Opt
         None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }
+
+#[cfg(test)]
+mod tests;

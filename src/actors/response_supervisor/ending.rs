@@ -6,7 +6,7 @@ use crate::actors::{
     client_stream::ResponseOutcome,
     persistence_accumulator::{EndingDraft, ResponseOwner},
 };
-use crate::domain::{Ending, RetryHint, Timestamp, Transcript, UsageEstimates};
+use crate::domain::{CallUsage, Ending, InputUsage, RetryHint, Timestamp, Transcript, UsageEstimates};
 use crate::protocol::{ResponseId, Usage, UserId};
 use crate::store::{EndingRecord, UsageRecord};
 
@@ -74,8 +74,8 @@ pub(crate) fn bare_ending(
     }
 }
 
-/// One usage record per turn: what its provider reported, else the estimate. A turn whose provider never answered
-/// used nothing.
+/// One usage record per turn: what its provider reported, else the estimate, with the prompt's tokens as the provider
+/// counted them if it reported these. A turn whose provider never answered used nothing.
 pub(crate) fn usage_records(
     transcript: &Transcript,
     UsageOwner { response, user, model }: UsageOwner<'_>,
@@ -83,7 +83,7 @@ pub(crate) fn usage_records(
     at: Timestamp,
 ) -> Vec<UsageRecord> {
     let mut turns: BTreeMap<u16, UsageRecord> = BTreeMap::new();
-    for (attempt, provider, opened, reported) in transcript.provider_calls() {
+    for CallUsage { attempt, provider, opened, input_usage, usage: reported } in transcript.provider_calls() {
         let record = turns.entry(attempt.turn).or_insert_with(|| UsageRecord {
             response,
             user,
@@ -98,7 +98,7 @@ pub(crate) fn usage_records(
         match reported {
             Some(usage) if record.estimated => (record.usage, record.estimated) = (usage, false),
             Some(usage) => record.usage = record.usage.plus(usage),
-            None if record.estimated && opened => record.usage = estimate.usage(attempt.turn),
+            None if record.estimated && opened => record.usage = estimate.usage(attempt.turn, input_usage),
             None => {}
         }
     }
@@ -106,12 +106,15 @@ pub(crate) fn usage_records(
 }
 
 impl Estimate<'_> {
-    fn usage(&self, turn: u16) -> Usage {
+    fn usage(&self, turn: u16, input_usage: Option<InputUsage>) -> Usage {
+        let counted = InputUsage { input_tokens: self.input, ..InputUsage::default() };
+        let InputUsage { input_tokens, input_tokens_details } = input_usage.unwrap_or(counted);
         let output_tokens = self.output.output_tokens.get(&turn).copied().unwrap_or_default();
         Usage {
-            input_tokens: self.input,
+            input_tokens,
+            input_tokens_details,
             output_tokens,
-            total_tokens: self.input.saturating_add(output_tokens),
+            total_tokens: input_tokens.saturating_add(output_tokens),
             ..Usage::default()
         }
     }

@@ -11,4 +11,6 @@ mod supervisor;
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
 pub(crate) use ending::{Estimate, UsageOwner, bare_ending, finish_draft, outcome, usage_records};
 pub(crate) use provider::AdmissionSlot;
-pub(crate) use supervisor::{OrphanedRun, ResponseSupervisor, RunOrigin, RunReport, StartQueued, SupervisorStart};
+pub(crate) use supervisor::{
+    OrphanedRun, ResponseSupervisor, RunMilestone, RunOrigin, RunReport, StartQueued, SupervisorStart,
+};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{
-    ResponseSupervisor, RunReport,
+    ResponseSupervisor, RunMilestone,
     ending::{Estimate, UsageOwner, finish_draft, outcome, usage_records},
     provider::ReaderStart,
 };
@@ -61,9 +61,7 @@ impl ResponseSupervisor {
             RunEffect::StopTimer(timer) => self.stop_timer(timer, ctx),
             RunEffect::AnnounceOpened => self.clients.announce_opened(),
             RunEffect::AnnounceUnavailable => self.announce_unavailable(),
-            RunEffect::ReleaseBackgroundSlot => {
-                self.registry.do_send(RunReport::BackgroundSlotReleased(self.plan.id));
-            }
+            RunEffect::ReleaseBackgroundSlot => self.report(RunMilestone::BackgroundSlotReleased),
             RunEffect::EstimateUsage(turns) => self.estimate_usage(turns, ctx),
             RunEffect::WithdrawSuccess => return Some(RunEvent::SuccessWithdrawn { in_time: self.promise.fail() }),
             RunEffect::StoreEnding { estimates, releases_key } => self.store_ending(&estimates, releases_key),
@@ -71,8 +69,8 @@ impl ResponseSupervisor {
             RunEffect::Conclude => self.conclude(),
             RunEffect::AnswerCancels => self.answer_cancels(),
             RunEffect::RefuseCancels => self.refuse_cancels(),
-            RunEffect::HandOver => self.leave(RunReport::HandedOver(self.plan.id), ctx),
-            RunEffect::Leave => self.leave(RunReport::Concluded(self.plan.id), ctx),
+            RunEffect::HandOver => self.leave(RunMilestone::HandedOver, ctx),
+            RunEffect::Leave => self.leave(RunMilestone::Concluded, ctx),
             RunEffect::Abandon => ctx.stop(),
             RunEffect::Note(note) => self.log(note),
         }
@@ -177,8 +175,8 @@ impl ResponseSupervisor {
         self.outcome = Some(outcome);
     }
 
-    fn leave(&self, report: RunReport, ctx: &mut Context<Self>) {
-        self.registry.do_send(report);
+    fn leave(&self, milestone: RunMilestone, ctx: &mut Context<Self>) {
+        self.report(milestone);
         ctx.stop();
     }
 

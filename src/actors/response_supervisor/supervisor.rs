@@ -45,6 +45,8 @@ pub(crate) struct SupervisorStart {
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) origin: RunOrigin,
+    /// Its number among the supervisors of the registry.
+    pub(crate) number: u64,
     pub(crate) registry: Recipient<RunReport>,
 }
 
@@ -81,14 +83,23 @@ pub(crate) struct OrphanedRun {
 /// What a supervisor reports to the registry.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) enum RunReport {
+pub(crate) struct RunReport {
+    pub(crate) id: ResponseId,
+    /// The number of the supervisor.
+    pub(crate) number: u64,
+    pub(crate) milestone: RunMilestone,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunMilestone {
     /// It makes no more provider calls: another background response may begin.
-    BackgroundSlotReleased(ResponseId),
-    /// Its work is done: the ending is durable and no client reads any more. Sent before the supervisor stops; a
+    BackgroundSlotReleased,
+    /// Its work is done: the ending is durable and no client reads any more. Reported before the supervisor stops; a
     /// supervisor that ends without a report has failed.
-    Concluded(ResponseId),
-    /// Its work here is done, and the next owner of the response resumes it. Sent before the supervisor stops.
-    HandedOver(ResponseId),
+    Concluded,
+    /// Its work here is done, and the next owner of the response resumes it. Reported before the supervisor stops.
+    HandedOver,
 }
 
 /// Starts a background response that waits in the queue. Sent by the registry.
@@ -107,7 +118,8 @@ pub(crate) struct StartQueued;
 pub(crate) struct ResponseSupervisor {
     pub(super) node: Arc<Node>,
     pub(super) plan: RunPlan,
-    pub(super) registry: Recipient<RunReport>,
+    number: u64,
+    registry: Recipient<RunReport>,
     pub(super) run: Run,
     pub(super) commits: Commits,
     pub(super) provider: ProviderLink,
@@ -145,7 +157,7 @@ pub(super) struct ChildExited {
 
 impl ResponseSupervisor {
     pub(crate) fn new(start: SupervisorStart) -> Self {
-        let SupervisorStart { node, epoch, plan, key, origin, registry } = start;
+        let SupervisorStart { node, epoch, plan, key, origin, number, registry } = start;
         let setup = setup(&node, &plan);
         let past = past(&node, &plan, key.clone());
         let prompt = Arc::clone(&plan.prompt);
@@ -178,10 +190,16 @@ impl ResponseSupervisor {
             cancels: Vec::new(),
             outcome: None,
             run,
+            number,
             registry,
             plan,
             node,
         }
+    }
+
+    /// Tells the registry how far the run has come.
+    pub(super) fn report(&self, milestone: RunMilestone) {
+        self.registry.do_send(RunReport { id: self.plan.id, number: self.number, milestone });
     }
 
     /// Feeds an event to the run and performs its effects. An event that an effect returns at once is fed next.
@@ -238,7 +256,7 @@ fn setup(node: &Node, plan: &RunPlan) -> RunSetup {
         request: Arc::clone(&plan.request),
         policy: plan.run_policy(),
         limits: RunLimits {
-            admission_patience: settings.admission_patience.min(settings.outage_patience),
+            admission_patience: settings.admission_wait(),
             outage_patience: settings.outage_patience,
             max_output_bytes: settings.max_output_bytes,
         },

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
+use crate::antiphon::Readiness;
 use crate::domain::BreakerState;
 use crate::http::{ApiError, HttpState, error_code::ErrorCode};
 use crate::provider::UpstreamHealth;
@@ -49,9 +50,9 @@ pub(in crate::http) async fn live() -> HttpResponse {
 /// Whether new responses can be taken: asks the database each time. Providers are not asked; what is known of them
 /// is what their last answers said. With all of them down the server is not ready.
 pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpResponse, ApiError> {
-    match state.antiphon.ready().await {
-        Ok(true) => providers(&state),
-        Ok(false) => Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, "The server is not ready.")),
+    match state.antiphon.readiness().await {
+        Ok(Readiness::Ready) => providers(&state),
+        Ok(unready) => Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, unready.to_string())),
         Err(error) => {
             tracing::warn!(error = %error, "http.readiness.database_unavailable");
             Err(ApiError::database_unavailable())

@@ -1,33 +1,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::{self, Write};
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::lines;
+use super::{Text, gap_text, lines};
 use crate::config::{LogFormat, LogSection};
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+fn section(filter: &str, format: LogFormat) -> LogSection {
+    LogSection { filter: filter.to_owned(), format, ..LogSection::default() }
 }
 
 /// What is written of one set of lines and spans, from this crate and from libraries.
 fn written(filter: &str, format: LogFormat) -> String {
-    let sink = Written::default();
+    let sink = Text::default();
     let writer = sink.clone();
-    let section = LogSection { filter: filter.to_owned(), format };
+    let section = section(filter, format);
     let subscriber = Registry::default().with(lines(&section, move || writer.clone(), false).unwrap());
     tracing::subscriber::with_default(subscriber, || {
         tracing::trace!(target: "antiphon::actors", step = 1, "own line");
@@ -67,4 +54,12 @@ fn json_lines_are_objects_with_their_fields_on_top() {
     let text = written("antiphon=trace", LogFormat::Json);
     let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!((&line["message"], &line["step"]), (&"own line".into(), &1.into()));
+}
+
+#[test]
+fn a_gap_is_a_line_like_all_others() {
+    let told = |format| String::from_utf8(gap_text(&section("error", format), false).unwrap()(7)).unwrap();
+    assert!(told(LogFormat::Text).ends_with("was too slow lines=7\n"), "{}", told(LogFormat::Text));
+    let line: serde_json::Value = serde_json::from_str(&told(LogFormat::Json)).unwrap();
+    assert_eq!((&line["level"], &line["lines"]), (&"ERROR".into(), &7.into()));
 }

@@ -195,6 +195,7 @@ impl FarNode {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "it prints the table")]
 async fn long_a_thousand_responses_at_once_on_networks_of_any_speed_all_end() {
     println!("round trip  groups  mean  largest  longest wait  its bound");
     for millis in [1, 5, 10, 25] {

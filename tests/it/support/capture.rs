@@ -1,5 +1,6 @@
 use std::{
     io::{BufRead, BufReader, Read},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -16,8 +17,15 @@ pub(super) struct Capture(watch::Receiver<String>);
 impl Capture {
     /// Reads on a thread of its own, until the process closes the output.
     pub(super) fn of(output: impl Read + Send + 'static) -> Self {
+        Self::later(output).0
+    }
+
+    /// Reads nothing before the second is dropped.
+    pub(super) fn later(output: impl Read + Send + 'static) -> (Self, mpsc::Sender<()>) {
         let (sender, receiver) = watch::channel(String::new());
+        let (hold, held) = mpsc::channel();
         thread::spawn(move || {
+            let _released = held.recv();
             let mut lines = BufReader::new(output);
             let mut line = Vec::new();
             while lines.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
@@ -25,7 +33,7 @@ impl Capture {
                 line.clear();
             }
         });
-        Self(receiver)
+        (Self(receiver), hold)
     }
 
     pub(super) fn text(&self) -> String {

@@ -1,9 +1,10 @@
 use std::{
     env,
     fmt::Write as _,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
 };
 
 use antiphon::testkit::ScriptedProvider;
@@ -154,7 +155,18 @@ impl Site {
     /// Starts a server on a free port and waits until it listens. The key is the one that it printed; after the
     /// very first start it prints none, and a new one is made.
     pub(crate) async fn start(&self) -> Running {
-        let mut running = self.listening().await;
+        self.started(self.launch()).await
+    }
+
+    /// The same, and nobody reads what the server logs before [`Running::read_log`].
+    pub(crate) async fn start_unread(&self) -> Running {
+        let (mut running, log) = self.spawn(Stdio::piped());
+        (running.errors, running.unread) = Capture::later(log);
+        self.started(running).await
+    }
+
+    async fn started(&self, running: Running) -> Running {
+        let mut running = Self::listening(running).await;
         running.key = match self.has_keys() {
             true => self.run(&["keys", "create", "--name", "another"]),
             false => running.output.find(printed_key).await.unwrap(),
@@ -166,13 +178,12 @@ impl Site {
     /// Starts a server again, for clients that have this key.
     #[cfg(feature = "fault-points")]
     pub(crate) async fn start_again(&self, key: &str) -> Running {
-        let mut running = self.listening().await;
+        let mut running = Self::listening(self.launch()).await;
         key.clone_into(&mut running.key);
         running
     }
 
-    async fn listening(&self) -> Running {
-        let mut running = self.launch();
+    async fn listening(mut running: Running) -> Running {
         let line =
             |text: &str| text.lines().find_map(|line| line.strip_prefix("Antiphon listens on ")).map(str::to_owned);
         running.url = running.output.find(line).await.unwrap_or_default();
@@ -182,6 +193,18 @@ impl Site {
 
     /// Starts a server and does not wait until it listens.
     pub(crate) fn launch(&self) -> Running {
+        self.launch_into(Stdio::piped())
+    }
+
+    /// The same with a standard output of the test's own.
+    pub(crate) fn launch_into(&self, output: Stdio) -> Running {
+        let (mut running, log) = self.spawn(output);
+        running.errors = Capture::of(log);
+        running
+    }
+
+    /// Starts a server; its standard error is not read yet.
+    fn spawn(&self, output: Stdio) -> (Running, ChildStderr) {
         let served = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         // A shell becomes the server. By then it has told the system not to end it for a file that may not grow.
         let mut command = Command::new("sh");
@@ -193,10 +216,11 @@ impl Site {
             };
         }
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = Capture::of(child.stdout.take().unwrap());
-        let errors = Capture::of(child.stderr.take().unwrap());
-        Running { child, output, errors, url: String::new(), key: String::new() }
+        let mut child = command.stdout(output).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.stdout.take().map_or_else(|| Capture::of(io::empty()), Capture::of);
+        let log = child.stderr.take().unwrap();
+        let (errors, unread) = Capture::later(io::empty());
+        (Running { child, output, errors, unread, url: String::new(), key: String::new() }, log)
     }
 
     /// Says that a server has started there before and printed its key.
@@ -225,6 +249,8 @@ pub(crate) struct Running {
     child: Child,
     output: Capture,
     errors: Capture,
+    /// Nothing that it logs is read while this is held.
+    unread: mpsc::Sender<()>,
     pub(crate) url: String,
     pub(crate) key: String,
 }
@@ -248,6 +274,11 @@ impl Running {
     /// What it printed so far.
     pub(crate) fn printed(&self) -> String {
         self.output.text()
+    }
+
+    /// Has its log read from now on.
+    pub(crate) fn read_log(&mut self) {
+        self.unread = mpsc::channel().0;
     }
 
     /// Waits until it has printed a whole line that begins so.
@@ -309,6 +340,12 @@ impl Running {
         let log = self.errors.whole().await;
         let _printed = tokio::time::timeout(PATIENCE, self.output.whole()).await;
         (self.child.wait().unwrap(), log)
+    }
+
+    /// The same where nobody reads its log.
+    pub(crate) async fn ended_unread(mut self) -> ExitStatus {
+        self.output.whole().await;
+        self.child.wait().unwrap()
     }
 }
 

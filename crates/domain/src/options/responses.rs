@@ -85,6 +85,25 @@ impl ResponseOptions {
         u32::try_from(beats).unwrap_or(u32::MAX)
     }
 
+    /// How long a new response waits for the database.
+    #[must_use]
+    pub fn admission_wait(&self) -> Duration {
+        self.admission_patience.min(self.outage_patience)
+    }
+
+    /// How long the start of a response may take, or the look-up of one that ended: what waits for the database, and an
+    /// actor that hangs until that is found out. What is not answered by then never will be.
+    #[must_use]
+    pub fn longest_answer(&self) -> Duration {
+        self.admission_wait().saturating_add(self.hang_after.saturating_mul(2))
+    }
+
+    /// How long the ending of a response that was asked to end may take, in the same sense.
+    #[must_use]
+    pub fn longest_ending(&self) -> Duration {
+        self.outage_patience.saturating_add(self.hang_after.saturating_mul(2))
+    }
+
     /// Checks the ranges that a configuration is held to.
     #[must_use]
     pub fn check(&self) -> Vec<OptionError> {

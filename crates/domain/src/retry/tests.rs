@@ -135,6 +135,14 @@ fn a_wait_that_the_provider_asks_for_is_kept_or_the_target_is_left() {
 }
 
 #[test]
+fn nobody_waits_longer_than_ten_seconds_unless_it_is_configured() {
+    let most = Duration::from_secs(10);
+    for (asked, expected) in [(most, Some(most)), (most + Duration::from_millis(1), None)] {
+        assert_eq!(RetryPolicy::default().wait(0, Some(asked), Jitter::LEAST), expected, "{asked:?}");
+    }
+}
+
+#[test]
 fn without_budget_a_retry_becomes_a_fallback() {
     let refuse = || false;
     assert_eq!(POLICY.next(&after_retries(0), &BUSY, Jitter::LEAST, refuse), Next::Fallback { target: 1 });

@@ -43,11 +43,16 @@ impl Run {
         }
     }
 
+    /// Asks for a slot for the first attempt at a target.
+    pub(super) fn request_slot(&mut self, turn: TurnState) {
+        self.request_slot_for(turn, AttemptKind::First);
+    }
+
     /// Asks for a slot at the target that is next. A background response may wait however long the queue is: its own
     /// limits bound how many wait so, and no client waits with it.
-    pub(super) fn request_slot(&mut self, turn: TurnState) {
+    fn request_slot_for(&mut self, turn: TurnState, kind: AttemptKind) {
         let queue = if self.is_background() { SlotQueue::Unbounded } else { SlotQueue::Bounded };
-        self.await_slot(AwaitingSlot { turn, purpose: SlotPurpose::Open }, queue);
+        self.await_slot(AwaitingSlot { turn, purpose: SlotPurpose::Open(kind) }, queue);
     }
 
     fn await_slot(&mut self, waiting: AwaitingSlot, queue: SlotQueue) {
@@ -62,7 +67,7 @@ impl Run {
     pub(super) fn slot_granted(&mut self) {
         let Some(AwaitingSlot { turn, purpose }) = take_state!(self, AwaitingSlot) else { return };
         match purpose {
-            SlotPurpose::Open => self.ask_breaker(turn, AttemptKind::First),
+            SlotPurpose::Open(kind) => self.ask_breaker(turn, kind),
             SlotPurpose::Reattach(detached) => self.reattach(turn, detached),
         }
     }
@@ -70,7 +75,7 @@ impl Run {
     pub(super) fn slot_missed(&mut self) {
         let Some(waiting) = take_state!(self, AwaitingSlot) else { return };
         match waiting.purpose {
-            SlotPurpose::Open => {
+            SlotPurpose::Open(_) => {
                 self.target_not_asked(waiting.turn, &Failure::not_asked(Cause::QueueTimeout, Some(BUSY)));
             }
             SlotPurpose::Reattach(_) => {
@@ -163,7 +168,8 @@ impl Run {
             }
             Next::GiveUp => {
                 let was_asked = turn.attempts.has_opened();
-                self.state = RunState::AwaitingSlot(AwaitingSlot { turn, purpose: SlotPurpose::Open });
+                let purpose = SlotPurpose::Open(AttemptKind::First);
+                self.state = RunState::AwaitingSlot(AwaitingSlot { turn, purpose });
                 if was_asked {
                     // The failure of an earlier attempt says more.
                     self.finish(Vec::new());
@@ -270,10 +276,11 @@ impl Run {
         self.note(RunNote::AttemptFollows(next));
         self.record(vec![failed]);
         turn.attempts.follow(next);
+        // Somebody else can use the slot until the next attempt.
+        self.effects.push(RunEffect::ReleaseSlot);
         if let Next::Retry { after } = next {
             self.pause(Pausing { turn, then: AfterPause::Retry }, after);
         } else {
-            self.effects.push(RunEffect::ReleaseSlot);
             self.request_slot(turn);
         }
     }
@@ -286,7 +293,7 @@ impl Run {
     pub(super) fn pause_over(&mut self) {
         let Some(Pausing { turn, then }) = take_state!(self, Pausing) else { return };
         match then {
-            AfterPause::Retry => self.ask_breaker(turn, AttemptKind::Retry),
+            AfterPause::Retry => self.request_slot_for(turn, AttemptKind::Retry),
             AfterPause::Reattach(detached) => self.reattach(turn, detached),
         }
     }

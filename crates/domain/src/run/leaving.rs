@@ -70,7 +70,7 @@ impl Run {
             RunState::Reading(reading) => &reading.call,
             RunState::AwaitingSlot(waiting) => match &waiting.purpose {
                 SlotPurpose::Reattach(detached) => &detached.call,
-                SlotPurpose::Open => return false,
+                SlotPurpose::Open(_) => return false,
             },
             RunState::Pausing(pausing) => match &pausing.then {
                 AfterPause::Reattach(detached) => &detached.call,
@@ -159,14 +159,14 @@ impl Run {
             RunState::New
             | RunState::Resumed(_)
             | RunState::Queued
+            | RunState::Pausing(Pausing { then: AfterPause::Retry, .. })
             | RunState::Settling(_)
             | RunState::Over
             | RunState::Closed => {}
             RunState::BuildingPrompt(_) => self.effects.push(RunEffect::StopBuildingPrompt),
-            RunState::AwaitingSlot(_)
-            | RunState::AwaitingBreaker(_)
-            | RunState::AwaitingRetry(_)
-            | RunState::Pausing(Pausing { then: AfterPause::Retry, .. }) => self.effects.push(RunEffect::ReleaseSlot),
+            RunState::AwaitingSlot(_) | RunState::AwaitingBreaker(_) | RunState::AwaitingRetry(_) => {
+                self.effects.push(RunEffect::ReleaseSlot);
+            }
             RunState::Opening(_) | RunState::Pausing(Pausing { then: AfterPause::Reattach(_), .. }) => {
                 self.release_attempt(AttemptReport::GivenUp);
             }

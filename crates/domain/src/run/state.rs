@@ -21,7 +21,7 @@ pub(super) enum RunState {
     BuildingPrompt(TurnState),
     /// The response waits for a slot at the provider.
     AwaitingSlot(AwaitingSlot),
-    /// The circuit breaker is asked. A slot is held from here to the end of the turn.
+    /// The circuit breaker is asked. A slot is held from here to the end of the attempt.
     AwaitingBreaker(AwaitingBreaker),
     /// The opening of an attempt becomes durable. The breaker's pass is held from here to the end of the attempt.
     Opening(Opening),
@@ -121,8 +121,8 @@ pub(super) struct AwaitingSlot {
 /// What a slot is for.
 #[derive(Debug)]
 pub(super) enum SlotPurpose {
-    /// Another attempt.
-    Open,
+    /// An attempt.
+    Open(AttemptKind),
     /// Listening to a call again.
     Reattach(DetachedCall),
 }

@@ -6,7 +6,7 @@ use super::{
     Ending, ServerCalls, Verdict,
     output::{Cut, OutputBuilder, PartKind},
 };
-use crate::{Attempt, Cause, Fact, FinishReason, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
+use crate::{Attempt, Cause, Fact, FinishReason, InputUsage, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
 use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
 /// The state of a response, folded from its facts.
@@ -51,6 +51,8 @@ pub(super) struct ProviderCall {
     /// The provider's own id of its response.
     id: Option<String>,
     pub(super) usage: Option<Usage>,
+    /// What the provider reported of its prompt alone.
+    pub(super) input_usage: Option<InputUsage>,
     /// How many items of output there were before it.
     pub(super) first_item: usize,
     /// How many pieces of output there were before it.
@@ -100,8 +102,8 @@ impl Transcript {
             }
             Fact::AttemptOpening { attempt, at: _, provider, model } => {
                 let (first_item, pieces_before) = (self.output.items.len(), self.output.pieces);
-                let (opened, id, usage) = (false, None, None);
-                let call = ProviderCall { provider, model, opened, id, usage, first_item, pieces_before };
+                let (opened, id, usage, input_usage) = (false, None, None, None);
+                let call = ProviderCall { provider, model, opened, id, usage, input_usage, first_item, pieces_before };
                 self.open(attempt, call, events);
             }
             Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
@@ -134,6 +136,7 @@ impl Transcript {
         match event {
             ProviderEvent::Opened { provider_response_id } => self.answered(attempt, provider_response_id),
             ProviderEvent::Usage(usage) => self.use_up(attempt, usage),
+            ProviderEvent::InputUsage(usage) => self.use_up_input(attempt, usage),
             _ if !is_running => {}
             ProviderEvent::Text { text, logprobs } => output.append_text(PartKind::Text, text, logprobs, events),
             ProviderEvent::Refusal { text } => output.append_text(PartKind::Refusal, text, unscored, events),
@@ -172,6 +175,12 @@ impl Transcript {
     fn use_up(&mut self, attempt: Attempt, usage: Usage) {
         if let Some(call) = self.calls.get_mut(&attempt) {
             call.usage = Some(usage);
+        }
+    }
+
+    fn use_up_input(&mut self, attempt: Attempt, usage: InputUsage) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            call.input_usage = Some(usage);
         }
     }
 

@@ -12,6 +12,7 @@ mod written;
 pub use ending::{Ending, Verdict};
 pub use fold::Transcript;
 pub use server_calls::{ServerCallState, ServerCalls};
+pub use snapshot::CallUsage;
 pub use written::UnreportedTurn;
 
 /// The version of the fold that new logs are written for.

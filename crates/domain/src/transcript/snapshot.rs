@@ -1,10 +1,25 @@
 //! What can be read of a transcript at any time.
 
 use super::{Ending, Transcript, Verdict};
-use crate::{Attempt, Request, RunPolicy, Timestamp};
+use crate::{Attempt, InputUsage, Request, RunPolicy, Timestamp};
 use antiphon_protocol::{
     ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage,
 };
+
+/// A call of a provider, and what it used.
+#[derive(Debug, Clone, Copy)]
+pub struct CallUsage<'a> {
+    /// Which call.
+    pub attempt: Attempt,
+    /// The provider's name in the configuration.
+    pub provider: &'a str,
+    /// Whether the provider answered with a success.
+    pub opened: bool,
+    /// The tokens of its prompt, if the provider reported these by themselves.
+    pub input_usage: Option<InputUsage>,
+    /// All that it used, if the provider reported it.
+    pub usage: Option<Usage>,
+}
 
 impl Transcript {
     /// How many facts it holds: the number of the next one.
@@ -105,9 +120,15 @@ impl Transcript {
         self.calls.get(&attempt).and_then(|call| call.usage)
     }
 
-    /// Each call of a provider: which it was, the provider, whether it opened, what it reported.
-    pub fn provider_calls(&self) -> impl Iterator<Item = (Attempt, &str, bool, Option<Usage>)> {
-        self.calls.iter().map(|(attempt, call)| (*attempt, call.provider.as_str(), call.opened, call.usage))
+    /// The calls of providers, in their order.
+    pub fn provider_calls(&self) -> impl Iterator<Item = CallUsage<'_>> {
+        self.calls.iter().map(|(attempt, call)| CallUsage {
+            attempt: *attempt,
+            provider: &call.provider,
+            opened: call.opened,
+            input_usage: call.input_usage,
+            usage: call.usage,
+        })
     }
 
     /// The Response object as of now; none before the first fact.

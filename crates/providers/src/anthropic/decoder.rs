@@ -95,9 +95,10 @@ impl AnthropicDecoder {
         let id = id.filter(|id| !id.is_empty());
         let provider_response_id = id.map(|id| word(id, LONGEST_ID, "a message without a proper id")).transpose()?;
         self.started = true;
-        // The usage of the prompt; its count of the output is not final.
+        // Its count of the output is not final.
         self.counts = usage.unwrap_or_default();
         events.push(ProviderEvent::Opened { provider_response_id });
+        events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
         Ok(())
     }
 

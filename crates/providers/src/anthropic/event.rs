@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use antiphon_domain::InputUsage;
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 /// One `data:` of the stream.
@@ -109,18 +110,30 @@ impl TokenCounts {
         }
     }
 
-    /// None if the output was not counted. The protocol's own count of the input does not include what was read from
-    /// the cache or written to it.
-    pub(super) fn usage(self) -> Option<Usage> {
-        let output_tokens = self.output_tokens?;
+    /// None if the input was not counted. The protocol's own count of it does not include what was read from the cache
+    /// or written to it.
+    pub(super) fn input_usage(self) -> Option<InputUsage> {
+        self.input_tokens.map(|_| self.input())
+    }
+
+    fn input(self) -> InputUsage {
         let cached_tokens = self.cache_read_input_tokens.unwrap_or_default();
         let cache_write_tokens = self.cache_creation_input_tokens.unwrap_or_default();
         let input = self.input_tokens.unwrap_or_default();
-        let input_tokens = input.saturating_add(cached_tokens).saturating_add(cache_write_tokens);
+        InputUsage {
+            input_tokens: input.saturating_add(cached_tokens).saturating_add(cache_write_tokens),
+            input_tokens_details: InputTokensDetails { cached_tokens, cache_write_tokens },
+        }
+    }
+
+    /// None if the output was not counted.
+    pub(super) fn usage(self) -> Option<Usage> {
+        let output_tokens = self.output_tokens?;
+        let InputUsage { input_tokens, input_tokens_details } = self.input();
         let reasoning_tokens = self.output_tokens_details.unwrap_or_default().thinking_tokens.unwrap_or_default();
         Some(Usage {
             input_tokens,
-            input_tokens_details: InputTokensDetails { cached_tokens, cache_write_tokens },
+            input_tokens_details,
             output_tokens,
             output_tokens_details: OutputTokensDetails { reasoning_tokens },
             total_tokens: input_tokens.saturating_add(output_tokens),

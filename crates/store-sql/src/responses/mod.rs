@@ -11,6 +11,7 @@ mod orphaned;
 mod rows;
 mod status;
 mod store;
+mod unended;
 
 pub(super) use admit::insert_rows;
 pub(super) use append::{NewSegment, append};

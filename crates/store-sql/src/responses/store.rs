@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{chain::chain, items, log, orphaned::orphaned, rows};
+use super::{chain::chain, items, log, orphaned::orphaned, rows, unended::unended};
 use crate::SqlStore;
 use antiphon_protocol::ResponseId;
 use antiphon_store::{Error, ItemPage, ItemQuery, ResponseRow, ResponseStore, Segment};
@@ -28,5 +28,10 @@ impl ResponseStore for SqlStore {
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
         let node = node.to_owned();
         self.call("orphaned", move |pools| async move { orphaned(&pools.read, node, epoch, limit).await }).await
+    }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        let node = node.to_owned();
+        self.call("unended", move |pools| async move { unended(&pools.read, node, epoch, limit).await }).await
     }
 }

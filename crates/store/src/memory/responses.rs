@@ -153,4 +153,14 @@ impl ResponseStore for MemoryStore {
         orphaned.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(orphaned)
     }
+
+    async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
+        let tables = self.tables();
+        let is_unended = |row: &&ResponseRow| row.node == node && row.epoch == epoch && !row.status.is_terminal();
+        let mut unended: Vec<_> =
+            tables.responses.rows().filter(is_unended).map(|row| (row.created_at, row.id)).collect();
+        unended.sort_unstable();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(unended.into_iter().take(limit).map(|(_, id)| id).collect())
+    }
 }

@@ -69,6 +69,29 @@ fn block(arbiter: &ArbiterHandle) -> std::sync::mpsc::Sender<()> {
     block
 }
 
+#[tokio::test]
+async fn one_that_is_killed_while_its_thread_is_blocked_has_ended_at_once() {
+    let arbiters = Arbiters::start(1).unwrap();
+    let (roster, arbiter) = (Roster::new(), arbiters.of(1).unwrap());
+    let unblock = block(arbiter);
+    let held = Arc::new(());
+    let (tell, told) = unbounded_channel();
+    let kept = Arc::clone(&held);
+    let build = move |_: &mut Context<Victim>| {
+        drop(kept);
+        panic!("it was made");
+    };
+    let identity = ActorIdentity { label: LABEL, span: Span::none() };
+    let child = spawn_on(arbiter, &roster, identity, build, move |exit| drop(tell.send(exit)));
+    let order = child.addr().send(Order::Stop);
+    drop(child);
+    assert_eq!(only(told).await, Exit::Killed);
+    assert!(order.await.is_err() && roster.live().is_empty());
+    assert_eq!(Arc::strong_count(&held), 1, "what it would have been made of is dropped");
+    drop(unblock);
+    thread(arbiter).await;
+}
+
 const EVERY: Duration = Duration::from_millis(5);
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Results> {
 }
 
 /// A client's response, and how many deltas it has seen.
-struct Live {
+pub(crate) struct Live {
     id: String,
     seen: Arc<AtomicUsize>,
 }
@@ -89,7 +89,8 @@ async fn killed(mut target: Target, streams: usize, clock: Clock) -> anyhow::Res
     target.kill_and_start()?;
     let listening = began.elapsed();
     while clients.join_next().await.is_some() {}
-    let ended = endings(&target, began_at).await?;
+    let url = format!("sqlite://{}?mode=ro", target.data().join("antiphon.db").display());
+    let ended = interrupted_since(&url, began_at).await?;
     ensure!(ended.len() == streams, "{} of {streams} responses were interrupted", ended.len());
     let (mut resumed, mut seen_deltas, mut lacking) = (Vec::new(), 0, 0);
     for Live { id, seen } in &live {
@@ -109,7 +110,7 @@ async fn killed(mut target: Target, streams: usize, clock: Clock) -> anyhow::Res
 }
 
 /// Opens streams whose clients read on until the connection is cut.
-async fn open(target: &Target, streams: usize, clock: Clock) -> anyhow::Result<(Vec<Live>, JoinSet<()>)> {
+pub(crate) async fn open(target: &Target, streams: usize, clock: Clock) -> anyhow::Result<(Vec<Live>, JoinSet<()>)> {
     let (mut live, mut clients) = (Vec::new(), JoinSet::new());
     for number in 0..streams {
         let speech = Speech { number: number as u64, deltas: 36_000, interval: Duration::from_millis(200) };
@@ -134,9 +135,8 @@ async fn first_delta(target: &Target, id: &str, clock: Clock) -> anyhow::Result<
     Ok((delta.arrived.saturating_sub(stream.sent), stream))
 }
 
-/// When each response had ended that was interrupted, once all have.
-async fn endings(target: &Target, began_at: i64) -> anyhow::Result<Vec<Duration>> {
-    let url = format!("sqlite://{}?mode=ro", target.data().join("antiphon.db").display());
+/// How long after that moment each response had ended that was interrupted, once all have ended.
+pub(crate) async fn interrupted_since(url: &str, began_at: i64) -> anyhow::Result<Vec<Duration>> {
     let database = Database::connect(url).await?;
     while !times(&database, "SELECT created_at AS at FROM responses WHERE ended_at IS NULL").await?.is_empty() {
         sleep(PAUSE).await;

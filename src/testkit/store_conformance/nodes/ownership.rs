@@ -13,6 +13,7 @@ cases! {
     a_claim_moves_a_response_to_its_new_owner,
     a_claim_of_somebody_elses_ended_or_missing_response_conflicts,
     orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first,
+    unended_are_the_live_responses_of_one_owner_oldest_first,
 }
 
 async fn epochs_grow_and_no_two_nodes_share_one(subject: StoreUnderTest<'_>) {
@@ -81,4 +82,25 @@ async fn orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(subj
     let all = subject.store.responses.orphaned(&node, 4, u32::MAX).await.unwrap();
     assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
     assert_eq!(subject.store.responses.orphaned(&node, 4, 2).await.unwrap(), all[..2]);
+}
+
+async fn unended_are_the_live_responses_of_one_owner_oldest_first(subject: StoreUnderTest<'_>) {
+    let node = ResponseId::new().to_string();
+    let mut ids = Vec::new();
+    for (epoch, created) in [(7, 20), (7, 10), (7, 15), (6, 5), (8, 5)] {
+        let mut admission = admission();
+        admission.row.node.clone_from(&node);
+        admission.row.epoch = epoch;
+        admission.row.created_at = Timestamp::from_micros(created);
+        assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
+        ids.push((admission.row.id, admission));
+    }
+    let (ended, admission) = &ids[2];
+    let mut ending = ending(admission);
+    ending.epoch = 7;
+    assert_eq!(subject.commit(end(&ending)).await, CommitOutcome::Committed, "{ended}");
+    let unended = async |limit| subject.store.responses.unended(&node, 7, limit).await.unwrap();
+    assert_eq!(unended(u32::MAX).await, [ids[1].0, ids[0].0]);
+    assert_eq!(unended(1).await, [ids[1].0]);
+    assert!(subject.store.responses.unended(&ResponseId::new().to_string(), 7, 9).await.unwrap().is_empty());
 }

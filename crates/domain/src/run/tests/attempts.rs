@@ -31,7 +31,7 @@ fn a_provider_is_asked_once_the_opening_is_durable() {
 fn a_failure_is_tried_again_then_at_the_next_target_and_then_is_the_end() {
     let mut performer = reading(setup());
     performer.fails(Cause::ProviderUnavailable, Some(503));
-    assert_eq!((performer.slot, performer.reader), (Slot::Held, None), "a retry keeps its slot");
+    assert_eq!((performer.slot, performer.reader), (Slot::None, None), "nobody waits for a slot that a pause holds");
     performer.feed(RunEvent::TimerFired(Timer::Pause));
     performer.stored();
     assert_eq!(performer.reader, Some(attempt(2)));
@@ -83,6 +83,29 @@ fn a_slot_that_is_missed_leads_to_the_next_target_and_then_to_the_end() {
         performer.feed(missed);
         assert_eq!(performer.ends(), (Status::Failed, Some(Cause::QueueTimeout)));
     }
+}
+
+#[test]
+fn a_retry_that_finds_no_slot_leads_to_the_next_target() {
+    let mut performer = reading(setup());
+    performer.fails(Cause::ProviderUnavailable, Some(503));
+    performer.answers.slot = None;
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    assert_eq!(performer.slot, Slot::Awaited, "it is asked for again");
+    performer.answers.slot = Some(RunEvent::SlotGranted);
+    performer.feed(RunEvent::SlotTimedOut);
+    performer.stored();
+    assert_eq!(performer.reader, Some(attempt(2)));
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::OpenAttempt { target: 1, .. })), 1);
+}
+
+#[test]
+fn a_retry_passes_the_breaker_as_a_retry() {
+    let mut performer = reading(setup());
+    performer.fails(Cause::ProviderUnavailable, Some(503));
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    let retries = |effect: &RunEffect| matches!(effect, RunEffect::AdmitAttempt { kind: AttemptKind::Retry, .. });
+    assert_eq!(performer.count(retries), 1);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{arguments, begin, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
 use crate::{Error, ProviderEvent, Report};
-use antiphon_domain::{CallIndex, FinishReason};
+use antiphon_domain::{CallIndex, FinishReason, InputUsage};
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 fn opened() -> ProviderEvent {
@@ -231,7 +231,7 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         })
     };
     for (reports, expected) in [
-        // What the beginning says of the output is not all.
+        // What the beginning says of the prompt is a fact at once; what it says of the output is not all.
         (vec![], vec![]),
         (vec![json!({ "output_tokens": 5 })], vec![usage(10, 3, 0, 5, 0)]),
         (vec![all], vec![usage(16, 4, 2, 20, 5)]),
@@ -242,10 +242,11 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         (vec![Value::Null], vec![]),
     ] {
         let reports: Vec<Value> = reports.into_iter().map(counted).collect();
-        let stream = [&[begin()], &reports[..], &[finish("end_turn")]].concat();
+        let stream = [&[begin_counted()], &reports[..], &[finish("end_turn")]].concat();
         let (events, result) = decode([written(&stream).as_bytes()]);
         assert_eq!(result, Ok(()));
-        assert_eq!(events, [&[opened()], &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
+        let begun = [opened(), counted_input(10, 3)];
+        assert_eq!(events, [&begun, &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
     }
     let huge = json!({ "input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX, "output_tokens": u64::MAX });
     let (events, _) = decode([written(&[begin(), counted(huge)]).as_bytes()]);
@@ -300,6 +301,11 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
     }
 }
 
+fn counted_input(input_tokens: u64, cached_tokens: u64) -> ProviderEvent {
+    let input_tokens_details = InputTokensDetails { cached_tokens, cache_write_tokens: 0 };
+    ProviderEvent::InputUsage(InputUsage { input_tokens, input_tokens_details })
+}
+
 const RECORDED: &str = "event: message_start\n\
     data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n\
     event: content_block_start\r\n\
@@ -321,7 +327,7 @@ fn every_cut_of_a_stream_gives_the_same_events() {
     let bytes = RECORDED.as_bytes();
     let usage = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
     let events = [
-        &[opened(), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
+        &[opened(), counted_input(9, 0), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
         &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t"), whole(0)],
         &[finished(FinishReason::ToolCalls), ProviderEvent::Usage(usage)],
     ];

@@ -51,8 +51,14 @@ fn of_blocks(events: &[Value]) -> Decoded {
 }
 
 fn begin() -> Value {
-    let usage = json!({ "input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1 });
-    json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "content": [], "usage": usage } })
+    json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "content": [] } })
+}
+
+/// A beginning that counts the prompt.
+fn begin_counted() -> Value {
+    let mut begin = begin();
+    begin["message"]["usage"] = json!({ "input_tokens": 7, "cache_read_input_tokens": 3, "output_tokens": 1 });
+    begin
 }
 
 fn start(index: u32, content_block: Value) -> Value {

@@ -115,6 +115,7 @@ fn shown(event: &ProviderEvent) -> String {
         ProviderEvent::FunctionCallStarted { call, call_id, name } => format!("{call} {call_id} {name}"),
         ProviderEvent::FunctionCallArguments { call, text, .. } => format!("{call} {text}"),
         ProviderEvent::Usage(usage) => format!("{usage:?}"),
+        ProviderEvent::InputUsage(usage) => format!("{usage:?}"),
         ProviderEvent::Finished(reason) => format!("{reason:?}"),
         ProviderEvent::Opened { .. }
         | ProviderEvent::Annotation { .. }
