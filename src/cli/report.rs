@@ -117,6 +117,9 @@ fn for_startup(error: &StartupError) -> String {
              ANTIPHON_CONFIG (`antiphon show-config` shows what holds here); `antiphon serve` begins a new database."
                 .to_owned()
         }
+        StartupError::NotSetAside(_) => {
+            "`antiphon doctor` lists those that are; the server's log has the others.".to_owned()
+        }
         StartupError::NoSuchKey => {
             "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
         }
@@ -163,7 +166,7 @@ fn for_directory(source: &io::Error) -> String {
 
 fn for_database(source: &store::Error) -> String {
     match source {
-        store::Error::Unavailable(_) => {
+        store::Error::Unavailable(_) | store::Error::TimedOut(_) | store::Error::Contended(_) => {
             "see that the database runs and can be reached from here, and that store.url says where it is \
              (`antiphon show-config` says who set it); then start again."
         }

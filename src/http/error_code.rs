@@ -23,6 +23,7 @@ pub(super) enum ErrorCode {
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     DatabaseUnavailable,
+    ContentUnavailable,
     ServerError,
 }
 
@@ -46,6 +47,7 @@ impl ErrorCode {
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -64,9 +66,10 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::ResponseOnAnotherServer | Self::DatabaseUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::DatabaseUnavailable
+            | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -89,6 +92,7 @@ impl ErrorCode {
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::DatabaseUnavailable
+            | Self::ContentUnavailable
             | Self::ServerError => "server_error",
         }
     }

@@ -33,10 +33,10 @@ fault_points! {
     GroupTaken = "group-taken",
     /// The group's transaction has begun.
     TransactionBegun = "transaction-begun",
-    /// The row of a new response is inserted.
-    AdmissionRowInserted = "admission-row-inserted",
     /// The new response's claim of an idempotency key is written, if it makes one.
     KeyClaimed = "key-claimed",
+    /// The row of a new response is inserted.
+    AdmissionRowInserted = "admission-row-inserted",
     /// All of a new response is written.
     AdmissionWritten = "admission-written",
     /// All of a group is written, and its transaction not committed.
@@ -79,12 +79,12 @@ fault_points! {
     EndingDecided = "ending-decided",
     /// The ending is encrypted, and not submitted.
     EndingSealed = "ending-sealed",
-    /// The row has its terminal status, in a transaction that is not committed.
-    StatusSet = "status-set",
-    /// The log has its last segment, in the same transaction.
+    /// The log has its last segment, in a transaction that is not committed.
     LastSegmentInserted = "last-segment-inserted",
     /// The items of the output are inserted, in the same transaction.
     OutputInserted = "output-inserted",
+    /// The row has its terminal status, in the same transaction.
+    StatusSet = "status-set",
     /// The usage is inserted, in the same transaction.
     UsageInserted = "usage-inserted",
     /// A failed response has released its idempotency key, in the same transaction.

@@ -2,7 +2,7 @@
 
 use crate::actors::response_supervisor::OrphanedRun;
 use crate::domain::{RunPlan, SetAsideReason};
-use crate::journal::LogError;
+use crate::journal::{CodecError, LogError};
 use crate::store::{self, AccountError};
 use crate::vault::{self, ResponseKey};
 
@@ -85,14 +85,15 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
             | vault::Error::NoDataKey(_)
             | vault::Error::Accounts(_),
         )
-        | LogError::Codec(_)
+        | LogError::Codec(CodecError::Malformed)
         | LogError::Gap => Some(SetAsideReason::LogUnreadable),
+        LogError::Codec(CodecError::NewerVersion(_)) => Some(SetAsideReason::NewerVersion),
     }
 }
 
 const fn of_store(error: &store::Error) -> Option<SetAsideReason> {
     match error {
-        store::Error::Unavailable(_) => None,
+        store::Error::Unavailable(_) | store::Error::TimedOut(_) | store::Error::Contended(_) => None,
         store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
             Some(SetAsideReason::RowUnreadable)
         }
