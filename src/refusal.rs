@@ -135,7 +135,7 @@ impl From<PromptError> for Refusal {
 impl From<store::Error> for Refusal {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(cause) => {
+            store::Error::Unavailable(cause) | store::Error::TimedOut(cause) | store::Error::Contended(cause) => {
                 tracing::warn!(cause, "the database is not available");
                 Self::DatabaseUnavailable
             }
@@ -203,8 +203,9 @@ mod tests {
 
     #[test]
     fn a_database_that_is_away_is_told_apart_from_one_that_is_broken() {
-        let away = store::Error::Unavailable("no route".into());
-        assert_eq!(Refusal::from(away), Refusal::DatabaseUnavailable);
+        for away in [store::Error::Unavailable, store::Error::TimedOut, store::Error::Contended] {
+            assert_eq!(Refusal::from(away("no route".into())), Refusal::DatabaseUnavailable);
+        }
         assert_eq!(Refusal::from(store::Error::Corrupt { what: "status" }), Refusal::Internal);
     }
 }

@@ -87,6 +87,16 @@ impl Antiphon {
         WeakAntiphon(Arc::downgrade(&self.0))
     }
 
+    /// Blocks the thread of an arbiter of responses until the answer is dropped; none if all are blocked.
+    #[cfg(feature = "fault-points")]
+    pub(crate) fn block_arbiter(&self, key: u64) -> Option<std::sync::mpsc::Sender<()>> {
+        let (unblock, blocked) = std::sync::mpsc::channel();
+        self.0.parts.node.arbiters.of(key)?.spawn_fn(move || {
+            let _unblocked = blocked.recv();
+        });
+        Some(unblock)
+    }
+
     /// What makes plans of requests, with the models and limits that the builder was told.
     #[must_use]
     pub fn admission(&self) -> &Arc<Admission> {

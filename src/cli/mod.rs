@@ -6,6 +6,8 @@
 mod args;
 mod command_context;
 mod data_dir;
+#[cfg(feature = "fault-points")]
+mod faults;
 mod keys;
 mod maintenance;
 mod models;

@@ -163,7 +163,7 @@ fn for_directory(source: &io::Error) -> String {
 
 fn for_database(source: &store::Error) -> String {
     match source {
-        store::Error::Unavailable(_) => {
+        store::Error::Unavailable(_) | store::Error::TimedOut(_) | store::Error::Contended(_) => {
             "see that the database runs and can be reached from here, and that store.url says where it is \
              (`antiphon show-config` says who set it); then start again."
         }

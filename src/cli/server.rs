@@ -45,6 +45,8 @@ pub(super) async fn serve(
     let address = listener.local_addr()?;
     let providers = providers::build(&input.config)?;
     let antiphon = start_node(&input, &providers)?;
+    #[cfg(feature = "fault-points")]
+    tokio::spawn(super::faults::obey_signals(antiphon.downgrade()));
     load_vocabularies(&input.config);
     let state = HttpState::new(&antiphon, input.authenticator.clone(), input.config.http.clone());
     let in_flight = state.in_flight.clone();
@@ -52,11 +54,12 @@ pub(super) async fn serve(
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
     let mut served = actix_rt::spawn(server);
+    // Before it says that it listens: from then on a signal is to stop it in order.
+    let mut signals = Signals::new()?;
     print(out, &input.welcome(address).await?)?;
     for warning in startup_warnings::list(&input.config, address) {
         tracing::warn!("{warning}");
     }
-    let mut signals = Signals::new()?;
     tokio::select! {
         stopped = &mut served => return Ok(stopped??),
         failure = antiphon.failed() => return Err(anyhow!(failure).context("the server can't go on")),

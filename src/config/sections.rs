@@ -64,10 +64,11 @@ impl Sections {
 
     /// What is wrong with single values.
     pub(super) fn check(&self, entries: &[ConfigEntry]) -> Vec<Problem> {
-        let sections: [(&str, Vec<OptionError>); 6] = [
+        let sections: [(&str, Vec<OptionError>); 7] = [
             ("server", self.server.check()),
             ("http", self.http.check()),
             ("store", self.store.options.check()),
+            ("store", self.store.groups.check()),
             ("responses", self.responses.check()),
             ("limits", self.limits.check()),
             ("log", self.log.check()),
@@ -94,6 +95,7 @@ impl Sections {
     pub(super) fn share_options(&mut self) {
         self.http.body_timeout = self.server.body_timeout;
         self.responses.outage_patience = self.store.outage_patience;
+        self.responses.groups = self.store.groups;
         self.responses.client_stall_timeout = self.http.client_stall_timeout;
     }
 

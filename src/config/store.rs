@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::ExclusiveOptions;
 use super::{Problem, secret_file};
-use crate::domain::ResponseOptions;
 use crate::domain::options::duration;
+use crate::domain::{GroupOptions, ResponseOptions};
 use crate::store::StoreOptions;
 
 /// `[store]`: the database.
@@ -24,6 +24,9 @@ pub struct StoreSection {
     /// How the database is used. Their own URL is not set.
     #[serde(rename = "..options")]
     pub options: StoreOptions,
+    /// How much is committed at once. [`ResponseOptions::groups`] is what has effect.
+    #[serde(rename = "..groups")]
+    pub groups: GroupOptions,
     /// How long a running response waits for a database that is away before its provider is stopped.
     /// [`ResponseOptions::outage_patience`] is what has effect.
     #[serde(with = "duration")]
@@ -36,6 +39,7 @@ impl Default for StoreSection {
             url: None,
             url_file: None,
             options: StoreOptions::default(),
+            groups: GroupOptions::default(),
             outage_patience: ResponseOptions::default().outage_patience,
         }
     }

@@ -11,6 +11,9 @@ use super::{Error, KeyRing, Pepper, RingError, UserKey};
 use crate::protocol::UserId;
 use crate::store::{AccountStore, WrappedKey};
 
+/// How many data keys are read from the database at the same time.
+const READERS: usize = 64;
+
 /// Unwraps users' data keys. Cheap to clone; all clones share the ring and the keys in memory.
 #[derive(Clone)]
 pub struct Vault(pub(super) Arc<SharedVault>);
@@ -19,6 +22,8 @@ pub(super) struct SharedVault {
     pub(super) ring: RwLock<KeyRing>,
     pub(super) accounts: Arc<dyn AccountStore>,
     cache: Mutex<Cache>,
+    /// Held while a user's key is read: the requests of a busy user read it once. Users share these by chance.
+    reading: [tokio::sync::Mutex<()>; READERS],
     reload: tokio::sync::Mutex<()>,
 }
 
@@ -27,7 +32,8 @@ impl Vault {
     #[must_use]
     pub fn new(ring: KeyRing, accounts: Arc<dyn AccountStore>) -> Self {
         let (ring, cache) = (RwLock::new(ring), Mutex::new(Cache::default()));
-        Self(Arc::new(SharedVault { ring, accounts, cache, reload: tokio::sync::Mutex::new(()) }))
+        let reading = std::array::from_fn(|_| tokio::sync::Mutex::new(()));
+        Self(Arc::new(SharedVault { ring, accounts, cache, reading, reload: tokio::sync::Mutex::new(()) }))
     }
 
     /// A user's data key. If it is wrapped by a key that the ring in memory lacks, the ring is read again,
@@ -41,10 +47,20 @@ impl Vault {
         if let Some(key) = self.0.cache.lock().get(user) {
             return Ok(key);
         }
+        let _reading = self.reading_lock(user).lock().await;
+        if let Some(key) = self.0.cache.lock().get(user) {
+            return Ok(key);
+        }
         let wrapped = self.0.accounts.data_key(user).await?.ok_or(Error::NoDataKey(user))?;
         let key = UserKey::new(user, self.unwrap_key(user, &wrapped).await?);
         self.0.cache.lock().insert(user, key.clone());
         Ok(key)
+    }
+
+    fn reading_lock(&self, user: UserId) -> &tokio::sync::Mutex<()> {
+        // The last byte of an id is random.
+        let place = usize::from(user.uuid().as_bytes()[15]) % READERS;
+        &self.0.reading[place]
     }
 
     /// Makes a data key for a new user, wrapped by the ring's current key.

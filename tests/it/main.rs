@@ -22,6 +22,7 @@ mod golden;
 mod hostile;
 mod idempotency;
 mod leases;
+mod log_lines;
 mod outputs;
 mod ownership;
 mod provider;

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{Client, Running, Site};
@@ -9,14 +10,15 @@ use crate::support::{Client, Running, Site};
 /// A server that logs much, and a log that nobody reads: its pipe and the server's buffer are full.
 async fn unread() -> (Site, Running) {
     let site = Site::new().config("[log]\nfilter = \"trace\"\nbuffer_bytes = \"4KiB\"");
+    let site = site.config("[responses]\nheartbeat = \"100ms\"\nhang_after = \"1s\"");
     let server = site.start_unread().await;
     talk(&server.client(), 100).await;
     (site, server)
 }
 
 async fn talk(client: &Client, responses: usize) {
-    for _ in 0..responses {
-        let answer = client.create(&json!({ "model": "eliza", "input": "I feel calm." })).await;
+    let body = json!({ "model": "eliza", "input": "I feel calm." });
+    for answer in join_all((0..responses).map(|_| client.create(&body))).await {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }
@@ -51,4 +53,20 @@ async fn a_server_whose_standard_output_nobody_reads_starts_and_stops() {
     server.terminate();
     let (status, log) = server.ended().await;
     assert!(status.success(), "{log}");
+}
+
+#[cfg(feature = "fault-points")]
+#[tokio::test]
+async fn a_thread_that_hangs_is_found_though_nobody_reads_the_log() {
+    let (_site, server) = unread().await;
+    let client = server.client();
+    let ready = async |status| {
+        while client.get("/health/ready").await.status != status {
+            tokio::task::yield_now().await;
+        }
+    };
+    server.signal("-USR1");
+    ready(503).await;
+    server.signal("-USR2");
+    ready(200).await;
 }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 #[expect(dead_code, reason = "its main is run by itself")]
 #[path = "../../examples/custom_store.rs"]
 mod custom_store;
+mod groups;
 mod outages;
 mod races;
 mod responses;

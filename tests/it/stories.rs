@@ -496,6 +496,27 @@ async fn a_slow_store_slows_the_provider_and_bounds_what_is_in_between() {
 }
 
 #[tokio::test]
+async fn a_commit_that_waits_holds_up_no_other_stream_of_its_thread() {
+    let node = TestNode::start(ResponseOptions { arbiters: 1, ..ResponseOptions::default() }).await;
+    let mut ended = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    call.open();
+    call.text("said");
+    call.finish();
+    drop(call);
+    ended.read_all().await;
+    let _waits = node.respond(node.plan()).await;
+    let call = node.provider.asked().await;
+    node.store.hold_commits();
+    call.open();
+    node.store.commit_held().await;
+    let mut replay = node.replay(ended.id).await;
+    replay.read_all().await;
+    assert_eq!(replay.text(), "said");
+    node.store.release_commits();
+}
+
+#[tokio::test]
 async fn a_response_whose_supervisor_dies_is_settled_though_nobody_asks() {
     let node = node().await;
     let mut client = node.respond(RunPlan { disconnect: DisconnectPolicy::Continue, ..node.plan() }).await;

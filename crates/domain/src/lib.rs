@@ -44,7 +44,7 @@ pub use finish::FinishReason;
 pub use idempotency::Idempotency;
 pub use jitter::Jitter;
 pub use model::{Fallback, Model, ModelCatalog};
-pub use options::{DisconnectMode, LimitOptions, ResponseOptions};
+pub use options::{DisconnectMode, GroupOptions, LimitOptions, ResponseOptions};
 pub use ownership::{LeaseState, OwnerSeen, OwnershipDecision, RecoveryWish};
 pub use prompt::{Prompt, PromptParts};
 pub use provider_event::{CallIndex, InputUsage, ProviderEvent};

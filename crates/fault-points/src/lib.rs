@@ -1,4 +1,4 @@
-//! Points between a step and what follows from it, at which a test can kill the process.
+//! Points between a step and what follows from it, at which a test can kill the process or have the step panic.
 //!
 //! Without the feature `fault-points` only the names exist, and [`reach`] does nothing.
 
@@ -33,10 +33,10 @@ fault_points! {
     GroupTaken = "group-taken",
     /// The group's transaction has begun.
     TransactionBegun = "transaction-begun",
-    /// The row of a new response is inserted.
-    AdmissionRowInserted = "admission-row-inserted",
     /// The new response's claim of an idempotency key is written, if it makes one.
     KeyClaimed = "key-claimed",
+    /// The row of a new response is inserted.
+    AdmissionRowInserted = "admission-row-inserted",
     /// All of a new response is written.
     AdmissionWritten = "admission-written",
     /// All of a group is written, and its transaction not committed.
@@ -79,12 +79,12 @@ fault_points! {
     EndingDecided = "ending-decided",
     /// The ending is encrypted, and not submitted.
     EndingSealed = "ending-sealed",
-    /// The row has its terminal status, in a transaction that is not committed.
-    StatusSet = "status-set",
-    /// The log has its last segment, in the same transaction.
+    /// The log has its last segment, in a transaction that is not committed.
     LastSegmentInserted = "last-segment-inserted",
     /// The items of the output are inserted, in the same transaction.
     OutputInserted = "output-inserted",
+    /// The row has its terminal status, in the same transaction.
+    StatusSet = "status-set",
     /// The usage is inserted, in the same transaction.
     UsageInserted = "usage-inserted",
     /// A failed response has released its idempotency key, in the same transaction.
@@ -135,8 +135,8 @@ mod armed {
 
     use super::FaultPoint;
 
-    /// The environment variable that names a point, and after a colon how often it is to be reached: `status-set`,
-    /// `facts-heard:2`.
+    /// The environment variable that names a point, after a colon how often it is to be reached, and after another one
+    /// whether only that step panics: `status-set`, `facts-heard:2`, `facts-recorded:1:panic`.
     pub const VARIABLE: &str = "FAULT_POINT";
 
     static ARMED: OnceLock<Armed> = OnceLock::new();
@@ -144,60 +144,85 @@ mod armed {
     #[derive(Debug)]
     struct Armed {
         point: FaultPoint,
-        /// How many times the point is still passed before the process dies.
+        /// How many times the point is still passed before the fault.
         left: AtomicU32,
+        kind: FaultKind,
+    }
+
+    /// What happens at the point.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum FaultKind {
+        /// The process dies.
+        Death,
+        /// The step panics, once.
+        Panic,
     }
 
     /// The error of a [`VARIABLE`] that names no fault point.
     #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-    #[error("{VARIABLE}: '{0}' is no fault point, or none with a count from 1")]
+    #[error("{VARIABLE}: '{0}' is no fault point, or none with a count from 1 and perhaps ':panic'")]
     pub struct ArmError(String);
 
     /// Arms the point that [`VARIABLE`] names. To be called once, at the start of the process; without it no point
     /// does anything.
     ///
     /// # Errors
-    /// If the variable is set and does not name a fault point, with a count from 1 if it has one.
+    /// If the variable is set and does not name a fault point, with a count from 1 if it has one, and `panic` behind that
+    /// if anything.
     pub fn arm() -> Result<(), ArmError> {
         let Some(value) = env::var_os(VARIABLE) else { return Ok(()) };
-        let (point, count) = parse(&value.to_string_lossy())?;
+        let (point, count, kind) = parse(&value.to_string_lossy())?;
         // A second call changes nothing.
-        ARMED.get_or_init(|| Armed { point, left: AtomicU32::new(count - 1) });
+        ARMED.get_or_init(|| Armed { point, left: AtomicU32::new(count - 1), kind });
         Ok(())
     }
 
-    fn parse(value: &str) -> Result<(FaultPoint, u32), ArmError> {
-        let (name, count) = value.split_once(':').unwrap_or((value, "1"));
+    fn parse(value: &str) -> Result<(FaultPoint, u32, FaultKind), ArmError> {
+        let (steps, kind) = match value.strip_suffix(":panic") {
+            Some(steps) => (steps, FaultKind::Panic),
+            None => (value, FaultKind::Death),
+        };
+        let (name, count) = steps.split_once(':').unwrap_or((steps, "1"));
         let point = FaultPoint::ALL.iter().copied().find(|point| point.name() == name);
         let count = count.parse().ok().filter(|count| *count > 0);
-        point.zip(count).ok_or_else(|| ArmError(value.to_owned()))
+        point.zip(count).map(|(point, count)| (point, count, kind)).ok_or_else(|| ArmError(value.to_owned()))
     }
 
     /// Marks that the process is at that point. If the point is armed the process dies at once: no destructor runs
-    /// and nothing is flushed, as if it was killed.
+    /// and nothing is flushed, as if it was killed. Or the step panics, the first time.
+    ///
+    /// # Panics
+    /// If the point is armed so.
+    #[expect(clippy::panic, reason = "that is what a test asks for")]
     pub fn reach(point: FaultPoint) {
         let Some(armed) = ARMED.get().filter(|armed| armed.point == point) else { return };
-        let passed = armed.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        if passed.is_err() {
-            process::abort();
+        // Once it was reached it is not again for so long that it never is.
+        let pass = |left: u32| Some(left.checked_sub(1).unwrap_or(u32::MAX));
+        let is_due = armed.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, pass) == Ok(0);
+        match armed.kind {
+            FaultKind::Death if is_due => process::abort(),
+            FaultKind::Panic if is_due => panic!("a fault point"),
+            FaultKind::Death | FaultKind::Panic => {}
         }
     }
 
     #[cfg(test)]
     mod tests {
-        use super::{ArmError, FaultPoint, parse};
+        use super::{ArmError, FaultKind, FaultPoint, parse};
 
         #[test]
         fn every_point_is_found_by_its_name_and_no_two_have_the_same() {
             for point in FaultPoint::ALL {
-                assert_eq!(parse(point.name()), Ok((*point, 1)));
+                assert_eq!(parse(point.name()), Ok((*point, 1, FaultKind::Death)));
             }
-            assert_eq!(parse("status-set:3"), Ok((FaultPoint::StatusSet, 3)));
+            assert_eq!(parse("status-set:3"), Ok((FaultPoint::StatusSet, 3, FaultKind::Death)));
+            assert_eq!(parse("status-set:3:panic"), Ok((FaultPoint::StatusSet, 3, FaultKind::Panic)));
         }
 
         #[test]
         fn what_is_no_point_is_refused() {
-            for value in ["", "nowhere", "status-set:", "status-set:0", "status-set:-1", "status-set:1:1", "StatusSet"]
+            for value in
+                ["", "nowhere", "status-set:", "status-set:0", "status-set:-1", "status-set:1:1", ":panic", "StatusSet"]
             {
                 assert_eq!(parse(value), Err(ArmError(value.to_owned())), "{value}");
             }

@@ -1,6 +1,8 @@
 //! Conversions between columns and values. A value that this program never writes is an error.
 
-use sea_orm::DbErr;
+use std::collections::HashSet;
+
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::error::SqlError;
@@ -37,11 +39,7 @@ pub(super) fn bigint(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// How many rows an insert that may have conflicted has written.
-pub(super) fn inserted(result: Result<u64, DbErr>) -> Result<usize, SqlError> {
-    match result {
-        Ok(rows) => Ok(usize::try_from(rows).unwrap_or(usize::MAX)),
-        Err(DbErr::RecordNotInserted) => Ok(0),
-        Err(error) => Err(error.into()),
-    }
+/// The ids of responses in a column.
+pub(super) fn response_ids(rows: &[QueryResult], column: &'static str) -> Result<HashSet<ResponseId>, SqlError> {
+    rows.iter().map(|row| Ok(response_id(&row.try_get::<String>("", column)?, column)?)).collect()
 }

@@ -1,4 +1,4 @@
-//! Errors of the database, and which of them mean that it is not available.
+//! Errors of the database, and what they say about another try.
 
 use std::sync::Arc;
 
@@ -25,10 +25,21 @@ impl From<Error> for SqlError {
     }
 }
 
+impl SqlError {
+    /// What this call waited for or found has changed meanwhile: the same call may succeed at once.
+    pub(super) fn contended(why: &'static str) -> Self {
+        Self(Error::Contended(why.into()))
+    }
+}
+
 impl From<DbErr> for SqlError {
     fn from(error: DbErr) -> Self {
-        let unavailable = is_unavailable(&error);
-        Self(if unavailable { Error::Unavailable(Box::new(error)) } else { Error::Failed(Box::new(error)) })
+        Self(match meaning(&error) {
+            Meaning::Unavailable => Error::Unavailable(Box::new(error)),
+            Meaning::TimedOut => Error::TimedOut(Box::new(error)),
+            Meaning::Contended => Error::Contended(Box::new(error)),
+            Meaning::Failed => Error::Failed(Box::new(error)),
+        })
     }
 }
 
@@ -45,44 +56,93 @@ impl From<SqlError> for Error {
     }
 }
 
+/// What an error of the database says about another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Unavailable,
+    TimedOut,
+    Contended,
+    Failed,
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
-fn is_unavailable(error: &DbErr) -> bool {
+fn meaning(error: &DbErr) -> Meaning {
     match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Meaning::Unavailable,
         DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
             match error.as_ref() {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => true,
+                | sqlx::Error::WorkerCrashed => Meaning::Unavailable,
                 sqlx::Error::Database(error) => {
                     let code = error.code().unwrap_or_default();
                     if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-                        postgres_unavailable(&code)
+                        meaning_for_postgres(&code)
                     } else {
-                        sqlite_unavailable(&code)
+                        meaning_for_sqlite(&code)
                     }
                 }
-                _ => false,
+                _ => Meaning::Failed,
             }
         }
-        _ => false,
+        _ => Meaning::Failed,
     }
 }
 
-/// Whether a SQLSTATE means that the database is unavailable: connection failures (08), too few resources (53),
-/// intervention by an operator or a timeout (57), IO errors (58), and what is worth another try: locks, deadlocks, a
-/// server that has become read-only.
-fn postgres_unavailable(code: &str) -> bool {
-    const CLASSES: [&str; 4] = ["08", "53", "57", "58"];
-    const CODES: [&str; 5] = ["40001", "40P01", "55P03", "25P03", "25006"];
-    CODES.contains(&code) || CLASSES.iter().any(|class| code.starts_with(class))
+/// What a SQLSTATE means. Contended: a deadlock, a lock that was not got in time, a conflict of serializable
+/// transactions. Timed out: a statement, or the pause between two of a transaction. Unavailable: connection failures
+/// (08), too few resources (53), intervention by an operator (57), IO errors (58), a server that has become read-only.
+fn meaning_for_postgres(code: &str) -> Meaning {
+    const UNAVAILABLE: [&str; 4] = ["08", "53", "57", "58"];
+    match code {
+        "40001" | "40P01" | "55P03" => Meaning::Contended,
+        "57014" | "25P03" => Meaning::TimedOut,
+        "25006" => Meaning::Unavailable,
+        code if UNAVAILABLE.iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
+        _ => Meaning::Failed,
+    }
 }
 
-/// Whether a result code, the low byte of the extended one, means that the database is unavailable: busy, locked, IO
-/// error, full, cannot open.
-fn sqlite_unavailable(code: &str) -> bool {
-    const CODES: [i32; 5] = [5, 6, 10, 13, 14];
-    code.parse::<i32>().is_ok_and(|code| CODES.contains(&(code & 0xff)))
+/// What a result code, the low byte of the extended one, means. Contended: busy, locked. Unavailable: IO error, full,
+/// cannot open.
+fn meaning_for_sqlite(code: &str) -> Meaning {
+    match code.parse::<i32>().map(|code| code & 0xff) {
+        Ok(5 | 6) => Meaning::Contended,
+        Ok(10 | 13 | 14) => Meaning::Unavailable,
+        Ok(_) | Err(_) => Meaning::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meaning, meaning_for_postgres, meaning_for_sqlite};
+
+    #[test]
+    fn the_codes_of_the_databases_tell_slow_from_away_and_from_broken() {
+        let postgres = [
+            ("40001", Meaning::Contended),
+            ("40P01", Meaning::Contended),
+            ("55P03", Meaning::Contended),
+            ("57014", Meaning::TimedOut),
+            ("25P03", Meaning::TimedOut),
+            ("08006", Meaning::Unavailable),
+            ("53300", Meaning::Unavailable),
+            ("57P01", Meaning::Unavailable),
+            ("58030", Meaning::Unavailable),
+            ("25006", Meaning::Unavailable),
+            ("23505", Meaning::Failed),
+            ("", Meaning::Failed),
+        ];
+        for (code, meaning) in postgres {
+            assert_eq!(meaning_for_postgres(code), meaning, "{code}");
+        }
+        // The last one is the extended code of a database that is busy with a recovery.
+        let sqlite = [("5", Meaning::Contended), ("6", Meaning::Contended), ("261", Meaning::Contended)];
+        let gone = [("10", Meaning::Unavailable), ("13", Meaning::Unavailable), ("14", Meaning::Unavailable)];
+        for (code, meaning) in sqlite.into_iter().chain(gone).chain([("19", Meaning::Failed), ("", Meaning::Failed)]) {
+            assert_eq!(meaning_for_sqlite(code), meaning, "{code}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! one does not delay the queries of others. Reads and writes have separate connections: SQLite has one connection
 //! that writes, and on PostgreSQL reads can't delay the journal.
 //!
-//! Each noun of the [store](antiphon_store) has a file or a folder here; `commit.rs` takes a group of entries through them in one
+//! Each noun of the [store](antiphon_store) has a file or a folder here; `commit/` takes a group of entries through them in one
 //! transaction. The tables are described in `entities` and made in `migration`.
 
 mod accounts;
@@ -21,6 +21,7 @@ mod responses;
 mod sqlite;
 mod store;
 mod usage_records;
+mod wanted;
 
 pub use error::NewerTables;
 pub use options::{StoreOptions, StoreSync};

@@ -24,7 +24,7 @@ impl SqlStore {
     /// see [`migrate`](Self::migrate).
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if it can't be reached, [`Error::Failed`] if the URL is not valid.
+    /// [`Error::Unavailable`] or [`Error::TimedOut`] if it can't be reached, [`Error::Failed`] if the URL is not valid.
     pub async fn connect(options: StoreOptions) -> Result<Self, Error> {
         let runtime = IoRuntime::start()?;
         let limit = options.acquire_timeout + options.statement_timeout;
@@ -79,7 +79,7 @@ impl SqlStore {
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, Error> {
     match timeout(limit, work).await {
         Ok(answer) => Ok(answer?),
-        Err(elapsed) => Err(Error::Unavailable(Box::new(elapsed))),
+        Err(elapsed) => Err(Error::TimedOut(Box::new(elapsed))),
     }
 }
 

@@ -1,37 +1,67 @@
 //! Usage records: inserted with an ending, never changed.
 
-use antiphon_entities::usage_record;
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use sea_orm::{DatabaseTransaction, Value};
 
 use super::{
-    columns::{bigint, inserted, response_key, user_key},
+    columns::{bigint, response_key, user_key},
     error::SqlError,
+    wanted::{
+        ColumnKind::{Number, Text},
+        Columns, WantedRows,
+    },
 };
 use antiphon_store::UsageRecord;
 
+const COLUMNS: Columns<13> = [
+    ("response", Text),
+    ("turn", Number),
+    ("user_id", Text),
+    ("provider", Text),
+    ("model", Text),
+    ("input_tokens", Number),
+    ("cached_tokens", Number),
+    ("cache_write_tokens", Number),
+    ("output_tokens", Number),
+    ("reasoning_tokens", Number),
+    ("total_tokens", Number),
+    ("estimated", Number),
+    ("ended_at", Number),
+];
+
+const INSERT: &str = "
+INSERT INTO usage_records (
+    response, turn, user_id, provider, model, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, total_tokens, estimated, ended_at
+)
+SELECT
+    w.response, w.turn, w.user_id, w.provider, w.model, w.input_tokens, w.cached_tokens, w.cache_write_tokens,
+    w.output_tokens, w.reasoning_tokens, w.total_tokens, w.estimated = 1, w.ended_at
+FROM wanted w WHERE TRUE
+ON CONFLICT DO NOTHING";
+
 /// Adds records; a turn that has one keeps it.
-pub(super) async fn insert(savepoint: &DatabaseTransaction, records: &[UsageRecord]) -> Result<(), SqlError> {
-    let nothing = OnConflict::new().do_nothing().to_owned();
-    let insert = usage_record::Entity::insert_many(records.iter().map(row)).on_conflict(nothing);
-    inserted(insert.exec_without_returning(savepoint).await)?;
-    Ok(())
+pub(super) async fn insert<'a>(
+    transaction: &DatabaseTransaction,
+    records: impl IntoIterator<Item = &'a UsageRecord>,
+) -> Result<(), SqlError> {
+    WantedRows::new(COLUMNS, records.into_iter().map(values)).execute(transaction, INSERT).await.map(drop)
 }
 
-fn row(record: &UsageRecord) -> usage_record::ActiveModel {
+fn values(record: &UsageRecord) -> [Value; 13] {
     let usage = &record.usage;
-    usage_record::ActiveModel {
-        response: Set(response_key(record.response)),
-        turn: Set(i32::from(record.turn)),
-        user_id: Set(user_key(record.user)),
-        provider: Set(record.provider.clone()),
-        model: Set(record.model.clone()),
-        input_tokens: Set(bigint(usage.input_tokens)),
-        cached_tokens: Set(bigint(usage.input_tokens_details.cached_tokens)),
-        cache_write_tokens: Set(bigint(usage.input_tokens_details.cache_write_tokens)),
-        output_tokens: Set(bigint(usage.output_tokens)),
-        reasoning_tokens: Set(bigint(usage.output_tokens_details.reasoning_tokens)),
-        total_tokens: Set(bigint(usage.total_tokens)),
-        estimated: Set(record.estimated),
-        ended_at: Set(record.at.as_micros()),
-    }
+    [
+        response_key(record.response).into(),
+        i64::from(record.turn).into(),
+        user_key(record.user).into(),
+        record.provider.clone().into(),
+        record.model.clone().into(),
+        bigint(usage.input_tokens).into(),
+        bigint(usage.input_tokens_details.cached_tokens).into(),
+        bigint(usage.input_tokens_details.cache_write_tokens).into(),
+        bigint(usage.output_tokens).into(),
+        bigint(usage.output_tokens_details.reasoning_tokens).into(),
+        bigint(usage.total_tokens).into(),
+        i64::from(record.estimated).into(),
+        record.at.as_micros().into(),
+    ]
 }

@@ -44,6 +44,38 @@ pub enum JournalEntry {
     Delete(ResponseId),
 }
 
+impl JournalEntry {
+    /// The response that the entry is about.
+    #[must_use]
+    pub fn response(&self) -> ResponseId {
+        match self {
+            Self::Admit(admission) => admission.row.id,
+            Self::Append(append) => append.segment.response,
+            Self::End(ending) => ending.id,
+            Self::Claim(claim) => claim.id,
+            Self::Delete(id) => *id,
+        }
+    }
+
+    /// How many bytes of ciphertext the entry writes.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        let items = |items: &[StoredItem]| items.iter().map(|item| item.content.len()).sum::<usize>();
+        match self {
+            Self::Admit(admission) => {
+                items(&admission.items) + admission.segment.as_ref().map_or(0, |first| first.bytes.len())
+            }
+            Self::Append(append) => append.segment.bytes.len(),
+            Self::End(ending) => {
+                let text = ending.content.as_ref().map_or(0, Bytes::len);
+                let log = ending.last_segment.as_ref().map_or(0, |last| last.segment.bytes.len());
+                items(&ending.items) + text + log
+            }
+            Self::Claim(_) | Self::Delete(_) => 0,
+        }
+    }
+}
+
 /// The outcome of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {

@@ -1,6 +1,87 @@
 //! Decisions that all stores make in the same way.
 
-use super::{ClaimRecord, Conflict, EndingRecord, ResponseRow};
+use super::{AdmissionRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, ResponseRow};
+use antiphon_protocol::Status;
+
+/// What an admission's idempotency key allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It claims none, or claims one that nobody had.
+    Free,
+    /// The response itself has claimed it before.
+    Own,
+    /// Another response has it.
+    Taken,
+}
+
+/// What is to be done with an admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdmissionDecision {
+    /// It is to be written.
+    Write,
+    /// A response of its id is there. The admission is committed if that was admitted as the same response and its log
+    /// begins with the same segment; else it is in conflict for its position.
+    Compare {
+        /// Whether it was admitted as the same response.
+        same_row: bool,
+    },
+    /// It is not written.
+    Refuse(Conflict),
+}
+
+impl AdmissionRecord {
+    /// Decides about an admission; `row` is the response of its id, if there is one.
+    #[must_use]
+    pub fn decide(&self, row: Option<&ResponseRow>, key: KeyState) -> AdmissionDecision {
+        if let Some(row) = row {
+            return AdmissionDecision::Compare { same_row: row.same_admission(&self.row) };
+        }
+        match key {
+            KeyState::Taken => AdmissionDecision::Refuse(Conflict::KeyTaken),
+            // It was committed before, by a call whose answer was lost, and deleted since.
+            KeyState::Own => AdmissionDecision::Refuse(Conflict::Missing),
+            KeyState::Free => AdmissionDecision::Write,
+        }
+    }
+}
+
+impl EndingRecord {
+    /// Decides whether an ending is to be written, or else what became of it; `row` is the response, if there is one.
+    /// `has_segment` says whether the last segment, if it has one, is in the log, or can be added to it.
+    ///
+    /// # Errors
+    /// The outcome of an ending that is not to be written, because it is there already or in conflict.
+    pub fn decide(&self, row: Option<&ResponseRow>, has_segment: bool) -> Result<(), CommitOutcome> {
+        let conflict = match row {
+            Some(row) if row.is_owned_by(self.epoch) => {
+                return if has_segment { Ok(()) } else { Err(CommitOutcome::Conflict(Conflict::Position)) };
+            }
+            row => Conflict::of(row, self.epoch),
+        };
+        let ended_so = match &self.last_segment {
+            Some(_) => has_segment,
+            None => row.is_some_and(|row| row.ended_by(self)),
+        };
+        Err(if conflict == Conflict::Ended && ended_so {
+            CommitOutcome::Committed
+        } else {
+            CommitOutcome::Conflict(conflict)
+        })
+    }
+}
+
+impl ClaimRecord {
+    /// What became of a claim that could not be written; `row` is the response, if there is one.
+    #[must_use]
+    pub fn refused(&self, row: Option<&ResponseRow>) -> CommitOutcome {
+        match row {
+            None => CommitOutcome::Conflict(Conflict::Missing),
+            Some(row) if row.status.is_terminal() => CommitOutcome::Conflict(Conflict::Ended),
+            Some(row) if row.claimed_by(self) => CommitOutcome::Committed,
+            Some(_) => CommitOutcome::Conflict(Conflict::Owner),
+        }
+    }
+}
 
 impl Conflict {
     /// Why an entry of the owner with `epoch` could not be written; `row` is the response, if there is one.
@@ -16,6 +97,31 @@ impl Conflict {
 }
 
 impl ResponseRow {
+    /// Whether the response has not ended and belongs to that epoch.
+    #[must_use]
+    pub fn is_owned_by(&self, epoch: i64) -> bool {
+        !self.status.is_terminal() && self.epoch == epoch
+    }
+
+    /// The response begins, unless it has begun already.
+    pub fn begin(&mut self) {
+        self.status = Status::InProgress;
+    }
+
+    /// The response ends.
+    pub fn end(&mut self, ending: &EndingRecord) {
+        self.status = ending.status;
+        self.cause = ending.cause;
+        self.finish_reason.clone_from(&ending.finish_reason);
+        self.ended_at = Some(ending.ended_at);
+    }
+
+    /// The response gets another owner.
+    pub fn take_over(&mut self, claim: &ClaimRecord) {
+        self.node.clone_from(&claim.node);
+        self.epoch = claim.epoch;
+    }
+
     /// Whether both rows were admitted as the same response, even if it has changed since.
     #[must_use]
     pub fn same_admission(&self, other: &Self) -> bool {

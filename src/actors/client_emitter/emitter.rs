@@ -11,7 +11,6 @@ use crate::domain::{Fact, Frame, View};
 use crate::fault::{self, FaultPoint};
 use crate::journal::LogError;
 use crate::protocol::ResponseId;
-use crate::store;
 
 /// Where an emitter reads the events from.
 #[derive(Debug)]
@@ -165,7 +164,7 @@ impl ClientEmitter {
                 tracing::warn!(response.id = %self.source.id, "a log ended before its terminal event");
                 self.stop(ctx);
             }
-            Err(LogError::Store(store::Error::Unavailable(_))) => {
+            Err(LogError::Store(error)) if error.is_transient() => {
                 self.busy = false;
                 let last_sequence_number = self.cursor.saturating_sub(1);
                 self.finish(Emission::Unavailable { last_sequence_number }, ctx);

@@ -2,14 +2,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 
-use super::{Journal, JournalWriter, Written};
+use super::{
+    Journal, JournalWriter, Written,
+    queue::{GroupBounds, Queue},
+};
 use crate::actors::{
     ActorRole, Label,
     supervision::{Child, Fault, Roster, spawn},
 };
+use crate::domain::GroupOptions;
 use crate::protocol::ResponseId;
-use crate::store::{CommitOutcome, Error, GroupCommit, JournalEntry, MemoryStore};
+use crate::store::{AppendRecord, CommitOutcome, Error, GroupCommit, JournalEntry, MemoryStore, Segment};
 
 /// A store that fails every group with this entry in it.
 #[derive(Debug)]
@@ -29,11 +34,46 @@ impl GroupCommit for Picky {
     }
 }
 
+/// A store that answers the next groups with these errors, and does not finish those that are too large in time.
+#[derive(Debug)]
+struct Slow {
+    store: MemoryStore,
+    most_entries: usize,
+    errors: Mutex<Vec<Error>>,
+    groups: Mutex<Vec<usize>>,
+}
+
+impl Slow {
+    fn new(most_entries: usize, errors: Vec<Error>) -> Arc<Self> {
+        let (errors, groups) = (Mutex::new(errors), Mutex::default());
+        Arc::new(Self { store: MemoryStore::new(), most_entries, errors, groups })
+    }
+}
+
+#[async_trait]
+impl GroupCommit for Slow {
+    async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
+        self.groups.lock().push(group.len());
+        if let Some(error) = self.errors.lock().pop() {
+            return Err(error);
+        }
+        if group.len() > self.most_entries {
+            return Err(Error::TimedOut("too much at once".into()));
+        }
+        self.store.commit(group).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
 const LABEL: Label = Label::node(ActorRole::JournalWriter);
 
 fn writer(roster: &Roster<Label>, group_commit: Arc<dyn GroupCommit>, journal: &Journal) -> Child<JournalWriter> {
     let shared = journal.clone();
-    let child = spawn(roster, LABEL, move |_| JournalWriter::new(group_commit, shared), |_| {});
+    let child =
+        spawn(roster, LABEL, move |_| JournalWriter::new(group_commit, shared, GroupOptions::default()), |_| {});
     journal.attach(child.addr().clone());
     child
 }
@@ -75,4 +115,85 @@ async fn a_new_writer_goes_on_where_the_old_one_ended() {
     };
     assert_eq!((first, second), (Written::Committed, Written::Committed));
     assert!(!journal.is_away());
+}
+
+#[actix::test]
+async fn a_group_that_is_too_slow_is_halved_until_it_is_not_and_the_next_ones_are_smaller() {
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let store = Slow::new(3, Vec::new());
+    let entries = (0..20).map(|_| journal.write(JournalEntry::Delete(ResponseId::new())));
+    let _writer = writer(&roster, store.clone(), &journal);
+    assert_eq!(join_all(entries).await, [Written::Committed; 20]);
+    assert!(!journal.is_away());
+    let before = store.groups.lock().len();
+    let later = (0..9).map(|_| journal.write(JournalEntry::Delete(ResponseId::new())));
+    assert_eq!(join_all(later).await, [Written::Committed; 9]);
+    let groups = store.groups.lock();
+    assert!(groups[before..].iter().all(|entries| *entries <= 5), "{groups:?}");
+}
+
+#[actix::test]
+async fn a_group_that_another_transaction_was_in_the_way_of_is_tried_again_and_the_database_is_not_away() {
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let store = Slow::new(9, vec![Error::Contended("a deadlock".into()), Error::Contended("a lock".into())]);
+    let entries = (0..9).map(|_| journal.write(JournalEntry::Delete(ResponseId::new())));
+    let _writer = writer(&roster, store.clone(), &journal);
+    let written = join_all(entries);
+    let never_away = async {
+        while store.groups.lock().len() < 3 {
+            assert!(!journal.is_away());
+            tokio::task::yield_now().await;
+        }
+    };
+    let (written, ()) = futures_util::future::join(written, never_away).await;
+    assert_eq!(written, [Written::Committed; 9]);
+    assert_eq!(*store.groups.lock(), [9, 9, 9]);
+}
+
+#[actix::test]
+async fn a_single_entry_that_is_not_done_in_time_means_that_the_database_is_away() {
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let store = Slow::new(0, Vec::new());
+    let _writer = writer(&roster, store.clone(), &journal);
+    let entry = journal.write(JournalEntry::Delete(ResponseId::new()));
+    let away = async {
+        while !journal.is_away() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        written = entry => unreachable!("{written:?}"),
+        () = away => {}
+    }
+}
+
+/// A segment of that many bytes for that response.
+fn append(response: ResponseId, bytes: usize) -> JournalEntry {
+    let segment = Segment { response, first: 1, count: 1, bytes: vec![0; bytes].into() };
+    JournalEntry::Append(AppendRecord { epoch: 1, after: 0, begins: false, segment })
+}
+
+#[test]
+fn a_group_is_bounded_by_entries_and_bytes_and_has_one_entry_of_each_response() {
+    let (one, two) = (ResponseId::new(), ResponseId::new());
+    let any = |bytes| append(ResponseId::new(), bytes);
+    let table = [
+        (vec![any(1), any(1), any(1), any(1)], vec![3, 1]),
+        (vec![any(60), any(40), any(1)], vec![2, 1]),
+        (vec![any(60), any(41), any(1)], vec![1, 2]),
+        (vec![any(1), any(1_000), any(1)], vec![1, 1, 1]),
+        (vec![append(one, 1), append(two, 1), append(one, 1), any(1)], vec![2, 2]),
+    ];
+    for (entries, expected) in table {
+        let mut queue = Queue::default();
+        for entry in entries {
+            queue.push(entry, Box::new(|_| {}));
+        }
+        let mut groups = Vec::new();
+        while let Some(group) = queue.take(GroupBounds { entries: 3, bytes: 100 }) {
+            groups.push(group.len());
+            queue.settle();
+        }
+        assert_eq!(groups, expected);
+    }
 }

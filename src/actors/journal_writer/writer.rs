@@ -4,8 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
-use super::{Journal, Written};
+use tokio::time::Instant;
+
+use super::{Journal, Written, group_size::GroupSize, queue::Queue};
 use crate::actors::supervision::Ping;
+use crate::domain::GroupOptions;
 use crate::fault::{self, FaultPoint};
 use crate::store::{CommitOutcome, Error, GroupCommit};
 
@@ -15,14 +18,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Commits what all responses of a node submit, one transaction after the other.
 ///
 /// While one commit runs the next group is gathered, so there is no timer: an idle server commits at once and a busy
-/// one in large groups. While the database is unavailable the group in flight is tried again without end; callers
-/// that can't wait that long give up themselves. A new writer submits the group of the old one again.
+/// one in large groups, as large as the time that the last ones took allows. A group that the database refused or did
+/// not finish in time is halved. While the database is unavailable the group in flight is tried again without end;
+/// callers that can't wait that long give up themselves. A new writer submits the group of the old one again.
 ///
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
 pub(crate) struct JournalWriter {
     group_commit: Arc<dyn GroupCommit>,
     journal: Journal,
+    group_size: GroupSize,
     busy: bool,
     pause: Duration,
 }
@@ -30,45 +35,66 @@ pub(crate) struct JournalWriter {
 impl JournalWriter {
     /// A writer that takes entries from `journal` and commits them to `group_commit`.
     #[must_use]
-    pub(crate) fn new(group_commit: Arc<dyn GroupCommit>, journal: Journal) -> Self {
-        Self { group_commit, journal, busy: false, pause: FIRST_PAUSE }
+    pub(crate) fn new(group_commit: Arc<dyn GroupCommit>, journal: Journal, groups: GroupOptions) -> Self {
+        Self { group_commit, journal, group_size: GroupSize::new(groups), busy: false, pause: FIRST_PAUSE }
     }
 
     fn commit_next(&mut self, ctx: &mut Context<Self>) {
         if self.busy {
             return;
         }
-        let Some(group) = self.journal.with_queue(super::queue::Queue::take) else { return };
+        let bounds = self.group_size.bounds();
+        let Some(group) = self.journal.with_queue(|queue| queue.take(bounds)) else { return };
         self.busy = true;
         fault::reach(FaultPoint::GroupTaken);
         let group_commit = Arc::clone(&self.group_commit);
+        let begun = Instant::now();
         let commit = async move { group_commit.commit(&group).await };
-        ctx.spawn(commit.into_actor(self).map(|result, writer, ctx| writer.committed(result, ctx)));
+        ctx.spawn(
+            commit.into_actor(self).map(move |result, writer, ctx| writer.committed(result, begun.elapsed(), ctx)),
+        );
     }
 
-    fn committed(&mut self, result: Result<Vec<CommitOutcome>, Error>, ctx: &mut Context<Self>) {
+    fn committed(&mut self, result: Result<Vec<CommitOutcome>, Error>, took: Duration, ctx: &mut Context<Self>) {
+        let entries = self.journal.with_queue(|queue| queue.in_flight());
         match result {
             Ok(outcomes) => {
                 self.pause = FIRST_PAUSE;
+                self.group_size.committed(entries, took);
                 fault::reach(FaultPoint::GroupAnswered);
                 self.journal.settle(outcomes.into_iter().map(Written::from).collect());
                 self.next(ctx);
             }
-            Err(error @ Error::Unavailable(_)) => {
+            Err(error @ Error::TimedOut(_)) if entries > 1 => {
+                tracing::warn!(error = %error, entries, "a commit was too slow and is halved");
+                self.group_size.timed_out(entries);
+                self.journal.with_queue(Queue::halve);
+                self.next(ctx);
+            }
+            Err(error @ Error::Contended(_)) => {
+                tracing::warn!(error = %error, entries, "a commit waits for another transaction");
+                self.try_again(ctx);
+            }
+            Err(error @ (Error::Unavailable(_) | Error::TimedOut(_))) => {
                 tracing::warn!(error = %error, "a commit waits for the database");
                 self.journal.with_queue(|queue| queue.away = true);
-                let pause = self.pause;
-                self.pause = (pause * 2).min(LONGEST_PAUSE);
-                ctx.run_later(pause, Self::next);
+                self.try_again(ctx);
             }
             Err(error @ (Error::Failed(_) | Error::Corrupt { .. } | Error::UnknownCursor)) => {
-                if self.journal.with_queue(super::queue::Queue::halve) {
+                if self.journal.with_queue(Queue::halve) {
                     tracing::error!(error = %error, "the database refused an entry");
                     self.journal.settle(vec![Written::Failed]);
                 }
                 self.next(ctx);
             }
         }
+    }
+
+    /// Submits the group in flight again after a pause that grows.
+    fn try_again(&mut self, ctx: &mut Context<Self>) {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        ctx.run_later(pause, Self::next);
     }
 
     fn next(&mut self, ctx: &mut Context<Self>) {

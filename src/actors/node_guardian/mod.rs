@@ -102,7 +102,8 @@ impl NodeGuardian {
 
     fn start_writer(&mut self, ctx: &Context<Self>) {
         let (group_commit, journal) = (Arc::clone(&self.node.store.group_commit), self.node.journal.clone());
-        let build = move |_: &mut Context<_>| JournalWriter::new(group_commit, journal);
+        let groups = self.node.settings.groups;
+        let build = move |_: &mut Context<_>| JournalWriter::new(group_commit, journal, groups);
         let label = Label::node(ActorRole::JournalWriter);
         let child = spawn(&self.node.roster, label, build, exit_to(ctx, ActorRole::JournalWriter));
         self.node.journal.attach(child.addr().clone());

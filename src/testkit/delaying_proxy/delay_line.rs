@@ -93,11 +93,12 @@ fn deliver(
     }
 }
 
-/// Passes on what one side sends, and then its end.
+/// Passes on what one side sends, and then its end; calls `heard` whenever something came.
 pub(super) async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     line: &DelayLine,
+    heard: impl Fn(),
 ) -> io::Result<()> {
     let room = Arc::new(Semaphore::new(CHUNKS_UNDER_WAY));
     let (arrive, mut arrived) = mpsc::unbounded_channel();
@@ -111,6 +112,7 @@ pub(super) async fn pass(
             if count == 0 {
                 return Ok(());
             }
+            heard();
         }
     };
     let write = async move {

@@ -7,7 +7,10 @@ mod tests;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -28,6 +31,7 @@ use delay_line::{DelayLine, Direction, pass};
 pub struct DelayingProxy {
     address: SocketAddr,
     state: Arc<watch::Sender<ProxyState>>,
+    round_trips: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,8 +68,10 @@ impl DelayingProxy {
         let state = ProxyState { upstream, round_trip: Duration::ZERO, line: LineMode::Good, cuts: 0 };
         let state = Arc::new(watch::Sender::new(state));
         let changes = state.subscribe();
-        thread::spawn(move || serve(&runtime, listener, changes));
-        Self { address, state }
+        let round_trips = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&round_trips);
+        thread::spawn(move || serve(&runtime, listener, changes, &counter));
+        Self { address, state, round_trips }
     }
 
     /// A proxy in front of the server that a URL names, and the URL that leads there by way of the proxy.
@@ -79,6 +85,13 @@ impl DelayingProxy {
         let proxy = Self::start(server.parse().expect("an address with a port in the URL"));
         let url = url.replacen(server, &proxy.address.to_string(), 1);
         (proxy, url)
+    }
+
+    /// How many round trips there were so far on all connections: how often a client has sent something after the server
+    /// had, or at the beginning.
+    #[must_use]
+    pub fn round_trips(&self) -> u64 {
+        self.round_trips.load(Ordering::Relaxed)
     }
 
     /// Where it listens.
@@ -125,7 +138,12 @@ impl DelayingProxy {
 }
 
 /// Accepts connections until the proxy is dropped.
-fn serve(runtime: &Runtime, listener: StdListener, mut changes: watch::Receiver<ProxyState>) {
+fn serve(
+    runtime: &Runtime,
+    listener: StdListener,
+    mut changes: watch::Receiver<ProxyState>,
+    round_trips: &Arc<AtomicU64>,
+) {
     let there = DelayLine::start(runtime.handle(), Direction::There, changes.clone());
     let back = DelayLine::start(runtime.handle(), Direction::Back, changes.clone());
     runtime.block_on(async move {
@@ -134,14 +152,19 @@ fn serve(runtime: &Runtime, listener: StdListener, mut changes: watch::Receiver<
         let dropped = async { while changes.changed().await.is_ok() {} };
         tokio::select! {
             () = dropped => {}
-            () = accept(listener, state, [there, back]) => {}
+            () = accept(listener, state, [there, back], round_trips) => {}
         }
     });
 }
 
-async fn accept(listener: TcpListener, state: watch::Receiver<ProxyState>, lines: [DelayLine; 2]) {
+async fn accept(
+    listener: TcpListener,
+    state: watch::Receiver<ProxyState>,
+    lines: [DelayLine; 2],
+    round_trips: &Arc<AtomicU64>,
+) {
     while let Ok((client, _)) = listener.accept().await {
-        let (mut changes, lines) = (state.clone(), lines.clone());
+        let (mut changes, lines, round_trips) = (state.clone(), lines.clone(), Arc::clone(round_trips));
         let now = *changes.borrow_and_update();
         if now.line == LineMode::Cut {
             continue;
@@ -149,18 +172,32 @@ async fn accept(listener: TcpListener, state: watch::Receiver<ProxyState>, lines
         tokio::spawn(async move {
             tokio::select! {
                 // Whoever hangs up, and a server that is gone, is what some stories are for.
-                _over = connect(client, now.upstream, &lines) => {}
+                _over = connect(client, now.upstream, &lines, &round_trips) => {}
                 _dropped = changes.wait_for(|state| state.cuts != now.cuts) => {}
             }
         });
     }
 }
 
-async fn connect(mut client: TcpStream, upstream: SocketAddr, [there, back]: &[DelayLine; 2]) -> io::Result<()> {
+async fn connect(
+    mut client: TcpStream,
+    upstream: SocketAddr,
+    [there, back]: &[DelayLine; 2],
+    round_trips: &AtomicU64,
+) -> io::Result<()> {
     let mut server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let ((asked, answering), (answered, asking)) = (client.split(), server.split());
-    tokio::try_join!(pass(asked, asking, there), pass(answered, answering, back))?;
+    let is_asking = AtomicBool::new(false);
+    let asks = || {
+        if !is_asking.swap(true, Ordering::Relaxed) {
+            round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    tokio::try_join!(
+        pass(asked, asking, there, asks),
+        pass(answered, answering, back, || is_asking.store(false, Ordering::Relaxed))
+    )?;
     Ok(())
 }

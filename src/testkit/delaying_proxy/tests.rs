@@ -55,6 +55,8 @@ async fn a_cut_line_drops_connections_until_it_is_restored() {
     assert_eq!(url, format!("postgres://somebody@{}/name?a=b", proxy.address()));
     let mut old = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(ask(&mut old, b"one").await.unwrap(), b"one");
+    assert_eq!(ask(&mut old, b"more").await.unwrap(), b"more");
+    assert_eq!(proxy.round_trips(), 2);
     proxy.cut();
     assert!(ask(&mut old, b"two").await.is_err());
     let mut refused = TcpStream::connect(proxy.address()).await.unwrap();

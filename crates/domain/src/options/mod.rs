@@ -5,11 +5,13 @@
 
 mod checks;
 pub mod duration;
+mod groups;
 mod limits;
 mod responses;
 pub mod size;
 pub mod word;
 
 pub use checks::{OptionChecks, OptionError};
+pub use groups::GroupOptions;
 pub use limits::LimitOptions;
 pub use responses::{DisconnectMode, ResponseOptions};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OptionChecks, OptionError, duration, size, word};
+use super::{GroupOptions, OptionChecks, OptionError, duration, size, word};
 
 /// `[responses]`: how responses run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct ResponseOptions {
     /// configuration this is `store.outage_patience`.
     #[serde(skip)]
     pub outage_patience: Duration,
+    /// How much is committed at once. In a configuration these are options of `[store]`.
+    #[serde(skip)]
+    pub groups: GroupOptions,
     /// How long a client may read nothing although events wait for it, before its connection is closed. In a
     /// configuration this is `http.client_stall_timeout`.
     #[serde(skip)]
@@ -141,6 +144,7 @@ impl Default for ResponseOptions {
             background_queue: 1000,
             admission_patience: Duration::from_secs(5),
             outage_patience: Duration::from_secs(30),
+            groups: GroupOptions::default(),
             client_stall_timeout: Duration::from_secs(60),
             credit_bytes: 256 * 1024,
             frame_buffer_bytes: 256 * 1024,

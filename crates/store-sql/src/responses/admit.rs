@@ -1,60 +1,72 @@
-//! Writing a new response.
+//! Writing the rows of new responses.
 
-use antiphon_entities::{response, segment};
-use sea_orm::{DatabaseTransaction, EntityTrait, TransactionTrait, sea_query::OnConflict};
+use std::collections::HashSet;
 
-use super::{items, log, rows};
-use crate::{columns::inserted, error::SqlError, idempotency_keys};
-use antiphon_fault_points::{FaultPoint, reach};
-use antiphon_store::{AdmissionRecord, CommitOutcome, Conflict};
+use sea_orm::{DatabaseTransaction, Value};
 
-pub(crate) async fn admit(
+use crate::{
+    columns::{response_ids, response_key, user_key},
+    error::SqlError,
+    wanted::{
+        ColumnKind::{Number, Text},
+        Columns, WantedRows,
+    },
+};
+use antiphon_protocol::ResponseId;
+use antiphon_store::{AdmissionRecord, ResponseRow};
+
+const COLUMNS: Columns<12> = [
+    ("uuid", Text),
+    ("user_id", Text),
+    ("node", Text),
+    ("epoch", Number),
+    ("status", Text),
+    ("model", Text),
+    ("stored", Number),
+    ("background", Number),
+    ("previous", Text),
+    ("fold_version", Number),
+    ("prompt_tokens", Number),
+    ("created_at", Number),
+];
+
+/// An empty `previous` is none. What only an ending sets is null.
+const INSERT: &str = "
+INSERT INTO responses (
+    uuid, user_id, node, epoch, status, model, stored, background, previous, fold_version, prompt_tokens, created_at
+)
+SELECT
+    w.uuid, w.user_id, w.node, w.epoch, w.status, w.model, w.stored = 1, w.background = 1, NULLIF(w.previous, ''),
+    w.fold_version, w.prompt_tokens, w.created_at
+FROM wanted w
+WHERE TRUE
+ORDER BY w.uuid
+ON CONFLICT DO NOTHING
+RETURNING uuid";
+
+/// Inserts the rows of new responses, and returns those that were not there before.
+pub(crate) async fn insert_rows<'a>(
     transaction: &DatabaseTransaction,
-    admission: &AdmissionRecord,
-) -> Result<CommitOutcome, SqlError> {
-    let savepoint = transaction.begin().await?;
-    let written = write(&savepoint, admission).await?;
-    if written == CommitOutcome::Committed {
-        savepoint.commit().await?;
-        return Ok(CommitOutcome::Committed);
-    }
-    savepoint.rollback().await?;
-    if was_admitted(transaction, admission).await? {
-        return Ok(CommitOutcome::Committed);
-    }
-    Ok(written)
+    admissions: impl IntoIterator<Item = &'a AdmissionRecord>,
+) -> Result<HashSet<ResponseId>, SqlError> {
+    let rows = admissions.into_iter().map(|admission| values(&admission.row));
+    let inserted = WantedRows::new(COLUMNS, rows).query(transaction, INSERT).await?;
+    response_ids(&inserted, "uuid")
 }
 
-/// Writes all parts of an admission, or says which conflict kept it from that.
-async fn write(savepoint: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<CommitOutcome, SqlError> {
-    const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
-    let nothing = || OnConflict::new().do_nothing().to_owned();
-    let row = response::Entity::insert(rows::new_response(admission)).on_conflict(nothing());
-    if inserted(row.exec_without_returning(savepoint).await)? != 1 {
-        return Ok(POSITION);
-    }
-    reach(FaultPoint::AdmissionRowInserted);
-    if !idempotency_keys::claim(savepoint, admission).await? {
-        return Ok(CommitOutcome::Conflict(Conflict::KeyTaken));
-    }
-    reach(FaultPoint::KeyClaimed);
-    if !items::insert(savepoint, &admission.items).await? {
-        return Ok(POSITION);
-    }
-    let Some(first) = &admission.segment else { return Ok(CommitOutcome::Committed) };
-    let log = segment::Entity::insert(log::new_segment(first)).on_conflict(nothing());
-    let written = inserted(log.exec_without_returning(savepoint).await)? == 1;
-    reach(FaultPoint::AdmissionWritten);
-    Ok(if written { CommitOutcome::Committed } else { POSITION })
-}
-
-async fn was_admitted(transaction: &DatabaseTransaction, admission: &AdmissionRecord) -> Result<bool, SqlError> {
-    let row = rows::find(transaction, admission.row.id).await?;
-    if !row.is_some_and(|row| row.same_admission(&admission.row)) {
-        return Ok(false);
-    }
-    match &admission.segment {
-        Some(first) => log::has(transaction, first).await,
-        None => Ok(true),
-    }
+fn values(row: &ResponseRow) -> [Value; 12] {
+    [
+        response_key(row.id).into(),
+        user_key(row.user).into(),
+        row.node.clone().into(),
+        row.epoch.into(),
+        row.status.as_str().into(),
+        row.model.clone().into(),
+        i64::from(row.stored).into(),
+        i64::from(row.background).into(),
+        row.previous.map(response_key).unwrap_or_default().into(),
+        i64::from(row.fold_version).into(),
+        row.prompt_tokens.into(),
+        row.created_at.as_micros().into(),
+    ]
 }

@@ -1,41 +1,41 @@
-//! Giving a response another owner.
+//! Giving responses other owners.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use std::collections::HashSet;
 
-use super::rows;
-use crate::{columns::response_key, error::SqlError, nodes};
-use antiphon_fault_points::{FaultPoint, reach};
-use antiphon_store::{ClaimRecord, CommitOutcome, Conflict};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-pub(crate) async fn claim(transaction: &DatabaseTransaction, claim: &ClaimRecord) -> Result<CommitOutcome, SqlError> {
-    let backend = transaction.get_database_backend();
-    let values =
-        [claim.node.clone().into(), claim.epoch.into(), response_key(claim.id).into(), claim.from_epoch.into()];
-    let updated = transaction.execute_raw(Statement::from_sql_and_values(backend, sql(backend), values)).await?;
-    reach(FaultPoint::ClaimWritten);
-    if updated.rows_affected() == 1 {
-        return Ok(CommitOutcome::Committed);
-    }
-    let row = rows::find(transaction, claim.id).await?;
-    let claimed = row.as_ref().is_some_and(|row| !row.status.is_terminal() && row.claimed_by(claim));
-    if claimed {
-        return Ok(CommitOutcome::Committed);
-    }
-    Ok(CommitOutcome::Conflict(match Conflict::of(row.as_ref(), claim.from_epoch) {
-        // Only the owner or a lease can be in conflict.
-        Conflict::Position | Conflict::KeyTaken | Conflict::Owner => Conflict::Owner,
-        conflict @ (Conflict::Missing | Conflict::Ended) => conflict,
-    }))
-}
+use crate::{
+    columns::{response_ids, response_key},
+    error::SqlError,
+    nodes,
+    wanted::{
+        ColumnKind::{Number, Text},
+        Columns, WantedRows,
+    },
+};
+use antiphon_protocol::ResponseId;
+use antiphon_store::ClaimRecord;
 
-/// The statement. Its conditions: the new owner has a lease, and the old one is the same node or has none.
-fn sql(backend: DbBackend) -> String {
-    format!(
+const COLUMNS: Columns<4> = [("response", Text), ("from_epoch", Number), ("node", Text), ("epoch", Number)];
+
+/// Gives responses to their claimants, and returns those that could be given: the new owner has a lease, and the old
+/// one is the same node or has none.
+pub(crate) async fn claim<'a>(
+    transaction: &DatabaseTransaction,
+    claims: impl IntoIterator<Item = &'a ClaimRecord>,
+) -> Result<HashSet<ResponseId>, SqlError> {
+    let sql = format!(
         "
-UPDATE responses SET node = $1, epoch = $2
-WHERE uuid = $3 AND epoch = $4 AND status IN ('queued', 'in_progress')
-AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = $1 AND c.epoch = $2 AND c.lease_until > {now})
-AND (node = $1 OR NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = responses.node AND o.lease_until > {now}))",
-        now = nodes::now(backend)
-    )
+UPDATE responses AS r SET node = w.node, epoch = w.epoch
+FROM wanted w
+WHERE r.uuid = w.response AND r.epoch = w.from_epoch AND r.status IN ('queued', 'in_progress')
+AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = w.node AND c.epoch = w.epoch AND c.lease_until > {now})
+AND (w.node = r.node OR NOT EXISTS (SELECT 1 FROM nodes o WHERE o.node = r.node AND o.lease_until > {now}))
+RETURNING uuid",
+        now = nodes::now(transaction.get_database_backend())
+    );
+    let rows = claims.into_iter().map(|claim| {
+        [response_key(claim.id).into(), claim.from_epoch.into(), claim.node.clone().into(), claim.epoch.into()]
+    });
+    response_ids(&WantedRows::new(COLUMNS, rows).query(transaction, &sql).await?, "uuid")
 }

@@ -1,4 +1,4 @@
-//! Deleting responses. Their items and segments are deleted with the row.
+//! Deleting responses. Their items and segments are deleted with the rows.
 
 use antiphon_entities::response;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -6,18 +6,15 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 use crate::{
     columns::{response_key, user_key},
     error::SqlError,
-    idempotency_keys,
+    wanted::{ColumnKind::Text, WantedRows},
 };
-use antiphon_fault_points::{FaultPoint, reach};
 use antiphon_protocol::{ResponseId, UserId};
-use antiphon_store::CommitOutcome;
 
-/// Deletes a response. Its idempotency key stays until it expires.
-pub(crate) async fn delete(transaction: &DatabaseTransaction, id: ResponseId) -> Result<CommitOutcome, SqlError> {
-    idempotency_keys::keep_no_longer(transaction, id).await?;
-    response::Entity::delete_by_id(response_key(id)).exec(transaction).await?;
-    reach(FaultPoint::RowDeleted);
-    Ok(CommitOutcome::Committed)
+/// Deletes responses, those of them that there are.
+pub(crate) async fn delete(transaction: &DatabaseTransaction, ids: &[ResponseId]) -> Result<(), SqlError> {
+    const SQL: &str = "DELETE FROM responses WHERE uuid IN (SELECT w.uuid FROM wanted w)";
+    let rows = ids.iter().map(|id| [response_key(*id).into()]);
+    WantedRows::new([("uuid", Text)], rows).execute(transaction, SQL).await.map(drop)
 }
 
 /// Deletes the responses of a user.

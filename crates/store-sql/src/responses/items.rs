@@ -1,17 +1,22 @@
 //! The items of responses.
 
+use std::collections::HashMap;
+
 use antiphon_entities::item;
 use bytes::Bytes;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, sea_query::OnConflict,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::{
-    columns::{inserted, response_id, response_key},
+    columns::{response_id, response_key},
     error::SqlError,
+    wanted::{
+        ColumnKind::{Bytes as Blob, Number, Text},
+        Columns, WantedRows,
+    },
 };
-use antiphon_protocol::ItemId;
+use antiphon_protocol::{ItemId, ResponseId};
 use antiphon_store::{Error, ItemPage, ItemQuery, ItemSide, SortOrder, StoredItem};
 
 /// A page of one side's items.
@@ -65,26 +70,31 @@ fn stored_item(row: item::Model) -> Result<StoredItem, Error> {
     })
 }
 
-fn new_item(item: &StoredItem) -> item::ActiveModel {
-    item::ActiveModel {
-        response: Set(response_key(item.response)),
-        side: Set(item.side.as_str().to_owned()),
-        position: Set(i64::from(item.position)),
-        id: Set(item.id.as_str().to_owned()),
-        content: Set(item.content.to_vec()),
-    }
-}
+const COLUMNS: Columns<5> = [("response", Text), ("side", Text), ("position", Number), ("id", Text), ("content", Blob)];
 
-/// Inserts items; returns whether none was there before. It does so in chunks, because databases limit the number of
-/// values of one statement.
-pub(super) async fn insert(savepoint: &DatabaseTransaction, items: &[StoredItem]) -> Result<bool, SqlError> {
-    const CHUNK: usize = 1_000;
-    for chunk in items.chunks(CHUNK) {
-        let nothing = OnConflict::new().do_nothing().to_owned();
-        let insert = item::Entity::insert_many(chunk.iter().map(new_item)).on_conflict(nothing);
-        if inserted(insert.exec_without_returning(savepoint).await)? != chunk.len() {
-            return Ok(false);
-        }
+/// Inserts items of many responses, and returns how many of each were not there before.
+pub(crate) async fn insert<'a>(
+    transaction: &DatabaseTransaction,
+    items: impl IntoIterator<Item = &'a StoredItem>,
+) -> Result<HashMap<ResponseId, usize>, SqlError> {
+    const INSERT: &str = "
+INSERT INTO items (response, side, position, id, content)
+SELECT w.response, w.side, w.position, w.id, w.content FROM wanted w WHERE TRUE
+ON CONFLICT DO NOTHING
+RETURNING response";
+    let rows = items.into_iter().map(|item| {
+        [
+            response_key(item.response).into(),
+            item.side.as_str().into(),
+            i64::from(item.position).into(),
+            item.id.as_str().into(),
+            item.content.to_vec().into(),
+        ]
+    });
+    let mut inserted = HashMap::new();
+    for row in WantedRows::new(COLUMNS, rows).query(transaction, INSERT).await? {
+        let response = response_id(&row.try_get::<String>("", "response")?, "items.response")?;
+        *inserted.entry(response).or_default() += 1;
     }
-    Ok(true)
+    Ok(inserted)
 }

@@ -1,36 +1,29 @@
 //! The logs of responses: segments in order.
 
+use std::collections::HashSet;
+
 use antiphon_entities::segment;
 use bytes::Bytes;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, ExprTrait, QueryFilter,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 use crate::{
     columns::{bigint, response_id, response_key},
     error::SqlError,
+    wanted::{ColumnKind, WantedRows},
 };
 use antiphon_protocol::ResponseId;
 use antiphon_store::{Error, Segment};
 
-fn segment(row: segment::Model) -> Result<Segment, Error> {
+fn stored_segment(row: segment::Model) -> Result<Segment, Error> {
     Ok(Segment {
         response: response_id(&row.response, "segments.response")?,
         first: u64::try_from(row.first_fact).map_err(|_| Error::Corrupt { what: "segments.first_fact" })?,
         count: u32::try_from(row.fact_count).map_err(|_| Error::Corrupt { what: "segments.fact_count" })?,
         bytes: Bytes::from(row.bytes),
     })
-}
-
-/// The row of a new segment.
-pub(super) fn new_segment(segment: &Segment) -> segment::ActiveModel {
-    segment::ActiveModel {
-        response: Set(response_key(segment.response)),
-        first_fact: Set(bigint(segment.first)),
-        fact_count: Set(i64::from(segment.count)),
-        bytes: Set(segment.bytes.to_vec()),
-    }
 }
 
 /// At most `limit` segments from the one that holds fact number `from` on.
@@ -56,12 +49,21 @@ pub(super) async fn segments(
         .limit(u64::from(limit))
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(segment).collect::<Result<_, Error>>()?)
+    Ok(rows.into_iter().map(stored_segment).collect::<Result<_, Error>>()?)
 }
 
-/// Whether the log has exactly that segment.
-pub(super) async fn has(transaction: &DatabaseTransaction, wanted: &Segment) -> Result<bool, SqlError> {
-    let key = (response_key(wanted.response), bigint(wanted.first));
-    let row = segment::Entity::find_by_id(key).one(transaction).await?;
-    Ok(row.map(segment).transpose()?.as_ref() == Some(wanted))
+/// Those of the segments that are in the logs exactly so, by their responses, which are different ones.
+pub(crate) async fn present(
+    transaction: &DatabaseTransaction,
+    segments: &[&Segment],
+) -> Result<HashSet<ResponseId>, SqlError> {
+    const SQL: &str = "
+SELECT s.response, s.first_fact, s.fact_count, s.bytes
+FROM wanted w JOIN segments s ON s.response = w.response AND s.first_fact = w.first_fact";
+    let places = segments.iter().map(|segment| [response_key(segment.response).into(), bigint(segment.first).into()]);
+    let wanted = WantedRows::new([("response", ColumnKind::Text), ("first_fact", ColumnKind::Number)], places);
+    let rows = wanted.query(transaction, SQL).await?;
+    let found = rows.iter().map(|row| Ok(stored_segment(segment::Model::from_query_result(row, "")?)?));
+    let found: Vec<Segment> = found.collect::<Result<_, SqlError>>()?;
+    Ok(found.iter().filter(|segment| segments.contains(segment)).map(|segment| segment.response).collect())
 }

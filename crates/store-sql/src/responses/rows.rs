@@ -1,20 +1,21 @@
 //! The rows of responses.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use antiphon_entities::response;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseConnection, DerivePartialModel, EntityTrait,
-    FromQueryResult, IdenStatic, Iterable, Statement, sea_query::SimpleExpr,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DerivePartialModel, EntityTrait,
+    FromQueryResult, IdenStatic, Iterable, Statement,
 };
 
 use crate::{
-    columns::{response_id, response_key, user_id, user_key},
+    columns::{response_id, response_key, user_id},
     error::SqlError,
+    wanted::{ColumnKind, WantedRows},
 };
 use antiphon_domain::{Cause, Timestamp};
 use antiphon_protocol::{ResponseId, Status};
-use antiphon_store::{AdmissionRecord, Error, ResponseRow};
+use antiphon_store::{Error, ResponseRow};
 
 /// A row of `responses` without the text of the answer.
 #[derive(Debug, DerivePartialModel)]
@@ -73,29 +74,6 @@ fn at_least_zero(count: i64, what: &'static str) -> Result<i64, Error> {
     if count < 0 { Err(Error::Corrupt { what }) } else { Ok(count) }
 }
 
-/// The row of a new response.
-pub(super) fn new_response(admission: &AdmissionRecord) -> response::ActiveModel {
-    let row = &admission.row;
-    response::ActiveModel {
-        uuid: Set(response_key(row.id)),
-        user_id: Set(user_key(row.user)),
-        node: Set(row.node.clone()),
-        epoch: Set(row.epoch),
-        status: Set(row.status.as_str().to_owned()),
-        cause: Set(row.cause.map(|cause| cause.as_str().to_owned())),
-        finish_reason: Set(row.finish_reason.clone()),
-        model: Set(row.model.clone()),
-        stored: Set(row.stored),
-        background: Set(row.background),
-        previous: Set(row.previous.map(response_key)),
-        fold_version: Set(row.fold_version),
-        prompt_tokens: Set(row.prompt_tokens),
-        created_at: Set(row.created_at.as_micros()),
-        ended_at: Set(row.ended_at.map(Timestamp::as_micros)),
-        content_enc: Set(None),
-    }
-}
-
 /// The row of a response.
 pub(super) async fn find(db: &impl ConnectionTrait, id: ResponseId) -> Result<Option<ResponseRow>, SqlError> {
     let row = response::Entity::find_by_id(response_key(id)).into_partial_model::<PlainColumns>().one(db).await?;
@@ -108,8 +86,37 @@ pub(super) async fn select(db: &DatabaseConnection, statement: Statement) -> Res
     Ok(rows.into_iter().map(ResponseRow::try_from).collect::<Result<_, Error>>()?)
 }
 
-/// The condition that a response has not ended.
-pub(super) fn not_ended() -> SimpleExpr {
-    let live = Status::ALL.into_iter().filter(|status| !status.is_terminal()).map(Status::as_str);
-    response::Column::Status.is_in(live)
+/// Locks the rows of responses until the transaction ends, in the order of all locks, and returns those that there are.
+pub(crate) async fn lock(
+    transaction: &DatabaseTransaction,
+    ids: impl IntoIterator<Item = ResponseId>,
+) -> Result<HashMap<ResponseId, ResponseRow>, SqlError> {
+    let lock = if transaction.get_database_backend() == DbBackend::Postgres { " FOR UPDATE OF r" } else { "" };
+    read_with(transaction, ids, lock).await
+}
+
+/// The rows of responses, those that there are.
+pub(crate) async fn read(
+    transaction: &DatabaseTransaction,
+    ids: impl IntoIterator<Item = ResponseId>,
+) -> Result<HashMap<ResponseId, ResponseRow>, SqlError> {
+    read_with(transaction, ids, "").await
+}
+
+async fn read_with(
+    transaction: &DatabaseTransaction,
+    ids: impl IntoIterator<Item = ResponseId>,
+    lock: &str,
+) -> Result<HashMap<ResponseId, ResponseRow>, SqlError> {
+    let wanted = WantedRows::new([("uuid", ColumnKind::Text)], ids.into_iter().map(|id| [response_key(id).into()]));
+    let columns = PLAIN_COLUMNS.as_str();
+    let sql = format!("SELECT {columns} FROM wanted w JOIN responses r ON r.uuid = w.uuid ORDER BY r.uuid{lock}");
+    let found = wanted.query(transaction, &sql).await?;
+    found
+        .iter()
+        .map(|row| {
+            let row = ResponseRow::try_from(PlainColumns::from_query_result(row, "")?)?;
+            Ok((row.id, row))
+        })
+        .collect()
 }

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::store::MemoryTables;
 use crate::{
-    AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, Error, GroupCommit, JournalEntry,
+    AdmissionDecision, AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, Error,
+    GroupCommit, JournalEntry,
 };
 use antiphon_domain::Timestamp;
-use antiphon_protocol::Status;
 
 impl MemoryTables {
     fn apply(&mut self, entry: &JournalEntry, now: Timestamp) -> CommitOutcome {
@@ -25,26 +25,32 @@ impl MemoryTables {
     }
 
     fn admit(&mut self, admission: &AdmissionRecord) -> CommitOutcome {
-        if let Some(response) = self.responses.get(admission.row.id) {
-            let same = response.row.same_admission(&admission.row)
-                && admission.segment.as_ref().is_none_or(|first| response.has(first));
-            return if same { CommitOutcome::Committed } else { CommitOutcome::Conflict(Conflict::Position) };
+        let response = self.responses.get(admission.row.id);
+        let key = self.idempotency_keys.state_for(admission);
+        match admission.decide(response.map(|response| &response.row), key) {
+            AdmissionDecision::Compare { same_row } => {
+                let has = |first| response.is_some_and(|response| response.has(first));
+                let same = same_row && admission.segment.as_ref().is_none_or(has);
+                if same { CommitOutcome::Committed } else { CommitOutcome::Conflict(Conflict::Position) }
+            }
+            AdmissionDecision::Refuse(conflict) => CommitOutcome::Conflict(conflict),
+            AdmissionDecision::Write => {
+                self.idempotency_keys.claim(admission);
+                self.responses.insert(admission);
+                CommitOutcome::Committed
+            }
         }
-        if !self.idempotency_keys.is_free_for(admission) {
-            return CommitOutcome::Conflict(Conflict::KeyTaken);
-        }
-        self.idempotency_keys.claim(admission);
-        self.responses.insert(admission);
-        CommitOutcome::Committed
     }
 
     fn append(&mut self, append: &AppendRecord) -> CommitOutcome {
         let segment = &append.segment;
         match self.responses.get_mut(segment.response) {
-            Some(response) if response.is_owned_by(append.epoch) && response.is_continued_by(append.after, segment) => {
+            Some(response)
+                if response.row.is_owned_by(append.epoch) && response.is_continued_by(append.after, segment) =>
+            {
                 response.append(segment);
                 if append.begins {
-                    response.row.status = Status::InProgress;
+                    response.row.begin();
                 }
                 CommitOutcome::Committed
             }
@@ -54,21 +60,15 @@ impl MemoryTables {
     }
 
     fn end(&mut self, ending: &EndingRecord) -> CommitOutcome {
-        let Some(response) = self.responses.get_mut(ending.id) else {
-            return CommitOutcome::Conflict(Conflict::Missing);
-        };
-        if !response.is_owned_by(ending.epoch) {
-            let ended_so = match &ending.last_segment {
-                Some(last) => response.has(&last.segment),
-                None => response.row.ended_by(ending),
-            };
-            let conflict = Conflict::of(Some(&response.row), ending.epoch);
-            let committed = conflict == Conflict::Ended && ended_so;
-            return if committed { CommitOutcome::Committed } else { CommitOutcome::Conflict(conflict) };
+        let response = self.responses.get_mut(ending.id);
+        let has = |last| response.as_ref().is_some_and(|response| response.has_or_takes(last));
+        let has_segment = ending.last_segment.as_ref().is_none_or(has);
+        if let Err(outcome) = ending.decide(response.as_ref().map(|response| &response.row), has_segment) {
+            return outcome;
         }
-        if !response.can_end_with(ending) {
+        let Some(response) = response.filter(|response| response.has_room_for(&ending.items)) else {
             return CommitOutcome::Conflict(Conflict::Position);
-        }
+        };
         response.end(ending);
         ending.usage.iter().for_each(|record| self.usage_records.add(record));
         if ending.releases_key {
@@ -78,23 +78,14 @@ impl MemoryTables {
     }
 
     fn claim(&mut self, claim: &ClaimRecord, now: Timestamp) -> CommitOutcome {
-        let Some(response) = self.responses.get_mut(claim.id) else {
-            return CommitOutcome::Conflict(Conflict::Missing);
-        };
+        let Some(response) = self.responses.get_mut(claim.id) else { return claim.refused(None) };
         let row = &mut response.row;
-        if row.status.is_terminal() {
-            return CommitOutcome::Conflict(Conflict::Ended);
-        }
-        if row.claimed_by(claim) {
-            return CommitOutcome::Committed;
-        }
         let claimant_has_lease = self.nodes.has_lease_as(&claim.node, claim.epoch, now);
         let owner_is_gone = row.node == claim.node || !self.nodes.has_lease(&row.node, now);
-        if row.epoch != claim.from_epoch || !claimant_has_lease || !owner_is_gone {
-            return CommitOutcome::Conflict(Conflict::Owner);
+        if !row.is_owned_by(claim.from_epoch) || !claimant_has_lease || !owner_is_gone {
+            return claim.refused(Some(row));
         }
-        row.node.clone_from(&claim.node);
-        row.epoch = claim.epoch;
+        row.take_over(claim);
         CommitOutcome::Committed
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use super::store::MemoryTables;
-use crate::{AdmissionRecord, Error, IdempotencyKeyStore, IdempotencyRecord};
+use crate::{AdmissionRecord, Error, IdempotencyKeyStore, IdempotencyRecord, KeyState};
 use antiphon_domain::Timestamp;
 use antiphon_protocol::{ResponseId, UserId};
 
@@ -19,9 +19,14 @@ impl IdempotencyKeyTable {
         self.0.get(&(user, *key)).copied()
     }
 
-    /// Whether no other response has the key that the admission claims.
-    pub(super) fn is_free_for(&self, admission: &AdmissionRecord) -> bool {
-        admission.idempotency.is_none_or(|claimed| self.get(admission.row.user, &claimed.key).is_none())
+    /// What the admission's key allows.
+    pub(super) fn state_for(&self, admission: &AdmissionRecord) -> KeyState {
+        let row = &admission.row;
+        match admission.idempotency.and_then(|claimed| self.get(row.user, &claimed.key)) {
+            None => KeyState::Free,
+            Some(record) if record.response == row.id => KeyState::Own,
+            Some(_) => KeyState::Taken,
+        }
     }
 
     pub(super) fn claim(&mut self, admission: &AdmissionRecord) {

@@ -75,27 +75,22 @@ impl StoredResponse {
         follows && !self.log.contains_key(&segment.first)
     }
 
-    /// Whether the response has not ended and belongs to that epoch.
-    pub(super) fn is_owned_by(&self, epoch: i64) -> bool {
-        !self.row.status.is_terminal() && self.row.epoch == epoch
-    }
-
     pub(super) fn append(&mut self, segment: &Segment) {
         self.log.insert(segment.first, segment.clone());
     }
 
-    /// Whether the ending's segment and items can be added.
-    pub(super) fn can_end_with(&self, ending: &EndingRecord) -> bool {
-        let fits = |last: &LastSegment| self.has(&last.segment) || self.is_continued_by(last.after, &last.segment);
-        let is_taken = |item: &StoredItem| self.items.contains_key(&(item.side, item.position));
-        ending.last_segment.as_ref().is_none_or(fits) && !ending.items.iter().any(is_taken)
+    /// Whether its log has that segment, or can be continued by it.
+    pub(super) fn has_or_takes(&self, last: &LastSegment) -> bool {
+        self.has(&last.segment) || !self.row.status.is_terminal() && self.is_continued_by(last.after, &last.segment)
+    }
+
+    /// Whether none of the items' places is taken.
+    pub(super) fn has_room_for(&self, items: &[StoredItem]) -> bool {
+        !items.iter().any(|item| self.items.contains_key(&(item.side, item.position)))
     }
 
     pub(super) fn end(&mut self, ending: &EndingRecord) {
-        self.row.status = ending.status;
-        self.row.cause = ending.cause;
-        self.row.finish_reason.clone_from(&ending.finish_reason);
-        self.row.ended_at = Some(ending.ended_at);
+        self.row.end(ending);
         self.content.clone_from(&ending.content);
         self.log.extend(ending.last_segment.iter().map(|last| (last.segment.first, last.segment.clone())));
         self.items.extend(ending.items.iter().map(|item| ((item.side, item.position), item.clone())));
