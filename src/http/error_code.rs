@@ -22,6 +22,7 @@ pub(super) enum ErrorCode {
     KeyBusy,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
+    ServerInterrupted,
     DatabaseUnavailable,
     ServerError,
 }
@@ -45,6 +46,7 @@ impl ErrorCode {
             Self::KeyBusy => "key_busy",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
+            Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ServerError => "server_error",
         }
@@ -64,9 +66,10 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::ResponseOnAnotherServer | Self::DatabaseUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
+            | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -88,6 +91,7 @@ impl ErrorCode {
             Self::QueueFull | Self::KeyBusy => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ServerError => "server_error",
         }
