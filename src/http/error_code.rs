@@ -24,6 +24,7 @@ pub(super) enum ErrorCode {
     ResponseOnAnotherServer,
     ServerInterrupted,
     DatabaseUnavailable,
+    ContentUnavailable,
     ServerError,
 }
 
@@ -48,6 +49,7 @@ impl ErrorCode {
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -69,7 +71,8 @@ impl ErrorCode {
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
-            | Self::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::DatabaseUnavailable
+            | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -93,6 +96,7 @@ impl ErrorCode {
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
+            | Self::ContentUnavailable
             | Self::ServerError => "server_error",
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{CodecError, decode};
-use crate::domain::{Fact, Transcript};
+use crate::domain::{Fact, RecordedEnding, Transcript};
 use crate::protocol::ResponseId;
-use crate::store::{self, ResponseStore, Segment};
+use crate::store::{self, ResponseRow, ResponseStore, Segment};
 use crate::vault::{self, CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
@@ -34,13 +34,26 @@ pub struct Log {
     responses: Arc<dyn ResponseStore>,
     key: ResponseKey,
     id: ResponseId,
+    recorded_ending: Option<RecordedEnding>,
 }
 
 impl Log {
     /// The log of that response.
     #[must_use]
     pub fn new(responses: Arc<dyn ResponseStore>, key: ResponseKey, id: ResponseId) -> Self {
-        Self { responses, key, id }
+        Self { responses, key, id, recorded_ending: None }
+    }
+
+    /// The log of a response that may have ended: where the log does not say how, the row does.
+    #[must_use]
+    pub fn of_row(responses: Arc<dyn ResponseStore>, key: ResponseKey, row: &ResponseRow) -> Self {
+        Self { recorded_ending: row.recorded_ending(), ..Self::new(responses, key, row.id) }
+    }
+
+    /// How the response ended, if it had when its row was read.
+    #[must_use]
+    pub fn recorded_ending(&self) -> Option<&RecordedEnding> {
+        self.recorded_ending.as_ref()
     }
 
     /// The key that opens it.
@@ -80,6 +93,9 @@ impl Log {
         loop {
             let segments = self.segments(transcript.facts()).await?;
             if segments.is_empty() {
+                if let Some(recorded) = self.recorded_ending.clone() {
+                    transcript.end_as(recorded, &mut events);
+                }
                 return Ok(last);
             }
             for (first, facts) in segments {

@@ -11,8 +11,9 @@ use super::{
     idempotency_expiry::expire,
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
-    recovery::{Recoveries, sweep},
+    recovery::Recoveries,
     running::RunningSupervisors,
+    sweep::sweep,
 };
 use crate::actors::{
     ActorRole, Label,

@@ -10,7 +10,9 @@ mod recovered;
 mod recoverer;
 mod recovery;
 mod running;
+mod setting_aside;
 mod settle;
+mod sweep;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};

@@ -40,7 +40,9 @@ struct PlainColumns {
 
 /// The plain columns of a table `r`, for statements that are written by hand.
 pub(super) static PLAIN_COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    let plain = response::Column::iter().filter(|column| !matches!(column, response::Column::ContentEnc));
+    use response::Column::{ContentEnc, SetAsideAt, SetAsideReason};
+    let plain = response::Column::iter();
+    let plain = plain.filter(|column| !matches!(column, ContentEnc | SetAsideAt | SetAsideReason));
     plain.map(|column| format!("r.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 });
 
@@ -49,13 +51,17 @@ impl TryFrom<PlainColumns> for ResponseRow {
 
     fn try_from(row: PlainColumns) -> Result<Self, Error> {
         let cause = row.cause.map(|cause| Cause::parse(&cause).ok_or(Error::Corrupt { what: "responses.cause" }));
+        let status = Status::parse(&row.status).ok_or(Error::Corrupt { what: "responses.status" })?;
+        if status.is_terminal() != row.ended_at.is_some() {
+            return Err(Error::Corrupt { what: "responses.ended_at" });
+        }
         let previous = row.previous.map(|previous| response_id(&previous, "responses.previous"));
         Ok(Self {
             id: response_id(&row.uuid, "responses.uuid")?,
             user: user_id(&row.user_id, "responses.user_id")?,
             node: row.node,
             epoch: row.epoch,
-            status: Status::parse(&row.status).ok_or(Error::Corrupt { what: "responses.status" })?,
+            status,
             cause: cause.transpose()?,
             finish_reason: row.finish_reason,
             model: row.model,

@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{chain::chain, items, log, orphaned::orphaned, rows, unended::unended};
+use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside, unended::unended};
 use crate::SqlStore;
 use antiphon_protocol::ResponseId;
-use antiphon_store::{Error, ItemPage, ItemQuery, ResponseRow, ResponseStore, Segment};
+use antiphon_store::{
+    Error, ItemPage, ItemQuery, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse,
+};
 
 #[async_trait]
 impl ResponseStore for SqlStore {
@@ -25,9 +27,17 @@ impl ResponseStore for SqlStore {
         self.call("chain", move |pools| async move { chain(&pools.read, id, limit).await }).await
     }
 
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error> {
         let node = node.to_owned();
         self.call("orphaned", move |pools| async move { orphaned(&pools.read, node, epoch, limit).await }).await
+    }
+
+    async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error> {
+        self.call("set_aside", move |pools| async move { set_aside::set_aside(&pools.read, limit).await }).await
+    }
+
+    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
+        self.call("mark_set_aside", move |pools| async move { set_aside::mark(&pools.write, id, mark).await }).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
