@@ -120,6 +120,10 @@ fn for_startup(error: &StartupError) -> String {
         StartupError::NotSetAside(_) => {
             "`antiphon doctor` lists those that are; the server's log has the others.".to_owned()
         }
+        StartupError::StillOwned { .. } => {
+            "that server tries to end it, at most a minute apart; stop the server first to give the response up."
+                .to_owned()
+        }
         StartupError::NoSuchKey => {
             "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
         }

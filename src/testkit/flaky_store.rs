@@ -1,6 +1,6 @@
 //! A store that can be made to fail.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -223,8 +223,21 @@ impl ResponseStore for FlakyStore {
         self.here()?.responses.set_aside(limit).await
     }
 
-    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
-        self.here()?.responses.mark_set_aside(id, mark).await
+    async fn mark_set_aside(
+        &self,
+        node: &str,
+        epoch: i64,
+        marks: &[(ResponseId, SetAsideMark)],
+    ) -> Result<HashSet<ResponseId>, Error> {
+        self.here()?.responses.mark_set_aside(node, epoch, marks).await
+    }
+
+    async fn clear_set_aside(&self, id: ResponseId) -> Result<(), Error> {
+        self.here()?.responses.clear_set_aside(id).await
+    }
+
+    async fn want_retry(&self, id: ResponseId, at: Timestamp) -> Result<bool, Error> {
+        self.here()?.responses.want_retry(id, at).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {

@@ -198,12 +198,16 @@ async fn those_whose_ending_is_refused_hold_up_nobody() {
     assert_eq!(readiness(&client).await["status"], "ok");
 }
 
+/// It takes two minutes: a refusal may pass.
 #[tokio::test]
-async fn an_ending_that_is_refused_for_its_items_is_written_without_them() {
+async fn long_an_ending_that_is_refused_for_its_items_is_written_without_them_after_minutes() {
     let left = Interrupted::new().await;
     refuse(&left.db, "poison", "INSERT ON items", "NEW.side = 'output'").await;
     let (server, client) = left.start().await;
     server.logged("a response is set aside").await;
+    left.is_set_aside("ending_refused").await;
+    let ended = async { while texts(&left.db, &left.column("status")).await != ["failed"] {} };
+    assert!(tokio::time::timeout(Duration::from_mins(5), ended).await.is_ok());
     left.has_ended(&client).await;
     assert_eq!(count(&left.db, "SELECT COUNT(*) FROM items WHERE side = 'output'").await, 0);
 }

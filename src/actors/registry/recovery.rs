@@ -13,7 +13,7 @@ use super::{
     recovered::{Recovered, RecoveryError, ResumableRun},
     recoverer::Recoverer,
 };
-use crate::domain::{RecoveryQueue, RecoveryTry, SettleReason};
+use crate::domain::{RecoveryQueue, RecoveryTry, SettleReason, TryUnanswered};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
@@ -106,7 +106,7 @@ impl Recoveries {
     }
 
     fn answer_sweeps(&mut self) {
-        if self.queue.all_tried() {
+        if self.queue.is_ready_for_a_sweep() {
             for (tried, new) in self.sweeps.drain(..) {
                 let _gone = tried.send(new);
             }
@@ -165,7 +165,7 @@ impl ResponseRegistry {
         }));
     }
 
-    fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
+    pub(super) fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
         if let Some(reason) = self.recoveries.queue.remove(id) {
             self.no_longer_set_aside(id, reason, &recovered, ctx);
         }
@@ -187,14 +187,18 @@ impl ResponseRegistry {
 
     fn recovery_failed(&mut self, id: ResponseId, error: &RecoveryError, ctx: &mut Context<Self>) {
         let now = self.recoveries.now();
-        let Some(reason) = error.set_aside_reason() else {
-            if self.recoveries.queue.database_away(id, now) {
+        let queue = &mut self.recoveries.queue;
+        let found = match (error.set_aside_reason(), error) {
+            (Some(reason), _) => TryUnanswered::Failed { set_aside: queue.failed(id, reason, now) },
+            (None, RecoveryError::NoLease) => TryUnanswered::Away { is_new: queue.postponed(id, now) },
+            (None, _) => queue.unanswered(id, now),
+        };
+        match found {
+            TryUnanswered::Away { is_new: true } => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
             }
-            return;
-        };
-        if let Some(reason) = self.recoveries.queue.failed(id, reason, now) {
-            self.set_aside(id, reason, error, ctx);
+            TryUnanswered::Failed { set_aside: Some(reason) } => self.set_aside(id, reason, error, ctx),
+            TryUnanswered::Away { is_new: false } | TryUnanswered::Failed { set_aside: None } => {}
         }
         if self.recoveries.queue.is_set_aside(id) {
             // Nobody knows when it goes on, so that nobody waits for it.

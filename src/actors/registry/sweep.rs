@@ -1,6 +1,6 @@
-//! The sweep: it looks for responses whose owner is gone, and for marks that were cleared.
+//! The sweep: it looks for responses whose owner is gone, and for those that somebody wants to be tried again.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, Handler, Message};
 use tokio::{
@@ -13,13 +13,16 @@ use crate::actors::{node::Node, node_ownership::renewal_interval};
 use crate::domain::{LeaseState, LeftBehind, OwnershipDecision, RecoveryWish};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
-use crate::store::Error;
+use crate::store::{Error, OrphanedResponse};
 
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
 
 /// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a sweep waits for what it found to be tried.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
 
@@ -42,7 +45,8 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 let (tried, all_tried) = oneshot::channel();
                 registry.do_send(Swept { found, tried });
                 // More may follow those that were tried, if they were others than the last time.
-                let found_new = all_tried.await.is_ok_and(|new| new > 0);
+                let tried = tokio::time::timeout(LONGEST_WAIT, all_tried).await;
+                let found_new = matches!(tried, Ok(Ok(new)) if new > 0);
                 if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
             }
             Err(error) => {
@@ -60,12 +64,8 @@ struct Sweep {
     /// The responses that this node may recover as far as the database knows, and those of its own epoch if these were
     /// looked at.
     orphans: Vec<LeftBehind>,
-    /// Whether there are no other orphans.
+    /// Whether there are no others that an earlier process of this node left and that are not set aside.
     is_all: bool,
-    /// When the database was asked.
-    asked: Instant,
-    /// The responses that were set aside then, if these are all.
-    marked: Option<HashSet<ResponseId>>,
 }
 
 /// Looks once. None while this node has no lease.
@@ -73,24 +73,31 @@ async fn look(node: &Node, epoch: i64, looks_at_own: bool) -> Result<Option<Swee
     if node.ownership.lease(node.settings.lease) == LeaseState::Missing {
         return Ok(None);
     }
-    let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let (responses, asked) = (&node.store.responses, Instant::now());
-    let marked = responses.set_aside(BATCH).await?;
-    // Of a part nobody can tell whose mark was cleared.
-    let marked = (marked.len() < batch).then(|| marked.iter().map(|response| response.id).collect());
+    let responses = &node.store.responses;
     let mut found = responses.orphaned(&node.name, epoch, BATCH).await?;
-    let is_all = found.len() < batch;
+    let is_all = is_all(&found, BATCH, &node.name);
     found.retain(|orphan| {
         let decision = node.decide_about((&orphan.node, orphan.epoch), RecoveryWish::Node);
         decision == OwnershipDecision::Recover
     });
-    let mut orphans: Vec<_> =
-        found.iter().map(|orphan| LeftBehind { id: orphan.id, set_aside: orphan.set_aside }).collect();
+    let orphan = |OrphanedResponse { id, set_aside, retry_wanted_at, .. }: OrphanedResponse| LeftBehind {
+        id,
+        set_aside,
+        retry_wanted_at,
+    };
+    let mut orphans: Vec<_> = found.into_iter().map(orphan).collect();
     if looks_at_own {
         let own = responses.unended(&node.name, epoch, BATCH).await?;
-        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None }));
+        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None, retry_wanted_at: None }));
     }
-    Ok(Some(Sweep { orphans, is_all, asked, marked }))
+    Ok(Some(Sweep { orphans, is_all }))
+}
+
+/// Whether these, of which at most `limit` were asked for, are all that the node itself left behind and that are not set
+/// aside: those come first.
+fn is_all(found: &[OrphanedResponse], limit: u32, node: &str) -> bool {
+    let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    !is_full || found.last().is_some_and(|last| last.set_aside.is_some() || last.node != node)
 }
 
 /// Waits until a sweep has decided about another node's response, and for the recovery if it is taken over.
@@ -137,19 +144,38 @@ impl Handler<Swept> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, Swept { found, tried }: Swept, ctx: &mut Self::Context) {
-        let Sweep { mut orphans, is_all, asked, marked } = found;
+        let Sweep { mut orphans, is_all } = found;
         orphans.retain(|orphan| !self.draining && !self.running.contains_key(&orphan.id));
-        let now = self.recoveries.now();
-        if let Some(marked) = marked {
-            let asked = asked.saturating_duration_since(self.recoveries.begun);
-            for id in self.recoveries.queue.compare_marks(|id| marked.contains(&id), asked, now) {
-                tracing::info!(response.id = %id, "a response that was set aside is tried again: its mark was cleared");
-            }
+        let new = self.recoveries.queue.found(&orphans, is_all, self.recoveries.now());
+        for id in new.retried {
+            tracing::info!(response.id = %id, "a response that is set aside is tried again: somebody asked for it");
         }
-        let new = self.recoveries.queue.found(&orphans, is_all, now);
-        self.recoveries.sweeps.push((tried, new));
+        self.recoveries.sweeps.push((tried, new.added));
         self.recoveries.answer_awaiting_sweep();
         self.write_marks(ctx);
         self.go_on_recovering(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SetAsideReason;
+
+    #[test]
+    fn a_full_batch_is_all_where_its_last_one_is_set_aside_or_of_another_node() {
+        let orphan = |node: &str, set_aside| OrphanedResponse {
+            id: ResponseId::new(),
+            node: node.to_owned(),
+            epoch: 1,
+            set_aside,
+            retry_wanted_at: None,
+        };
+        let (own, other) = (orphan("own", None), orphan("other", None));
+        let set_aside = orphan("own", Some(SetAsideReason::NewerVersion));
+        for (last, expected) in [(own.clone(), false), (other, true), (set_aside, true)] {
+            assert_eq!(is_all(&[own.clone(), last.clone()], 2, "own"), expected, "{last:?}");
+            assert!(is_all(&[own.clone(), last], 3, "own"));
+        }
     }
 }
