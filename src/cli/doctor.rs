@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::args::DoctorCommand;
-use super::command_context::find_store;
+use super::command_context::find_unchanged_store;
 use super::time::rfc3339;
 use super::{DataDir, StartupError};
 use crate::clock::{Clock as _, SystemClock};
@@ -23,7 +23,7 @@ pub(super) async fn run(
     command: Option<&DoctorCommand>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let store = find_store(config, data_dir).await?;
+    let store = find_unchanged_store(config, data_dir).await?;
     let done = match command {
         None => list(&store, out).await,
         Some(DoctorCommand::Retry { id: Some(id) }) => retry(&store, *id, out).await,

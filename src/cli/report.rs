@@ -8,7 +8,7 @@ use super::{Command, StartupError};
 use crate::access;
 use crate::config::InvalidConfig;
 use crate::provider::UpstreamError;
-use crate::store::{self, NewerTables};
+use crate::store::{self, NewerTables, OlderTables};
 use crate::vault::{self, RingError};
 
 mod accounts;
@@ -187,6 +187,10 @@ fn for_tables(source: &store::Error) -> String {
     if is_newer {
         "run the version of Antiphon that last used this database, or a later one; or restore a backup from before \
          the upgrade. Nothing was changed."
+            .to_owned()
+    } else if std::error::Error::source(source).is_some_and(|source| source.is::<OlderTables>()) {
+        "run this command in the version that the servers run, or start a server of this version first: it changes the \
+         tables. Nothing was changed."
             .to_owned()
     } else {
         "see that the user of the database may create and change tables, and that there is room on its disk; then \

@@ -26,6 +26,7 @@ pub struct FlakyStore {
 struct FlakyState {
     away: bool,
     unknown_outcomes: u32,
+    loses_items: bool,
     commits: Vec<usize>,
     before_renewals: Option<RenewalHook>,
     before_items: Option<ItemsHook>,
@@ -107,6 +108,11 @@ impl FlakyStore {
         self.state.lock().unknown_outcomes = times;
     }
 
+    /// Lets endings be committed without the items of their outputs from now on.
+    pub fn end_without_items(&self) {
+        self.state.lock().loses_items = true;
+    }
+
     /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
@@ -173,12 +179,22 @@ fn lost(why: &'static str) -> Error {
     Error::Unavailable(why.into())
 }
 
+fn lose_items(entry: &mut JournalEntry) {
+    if let JournalEntry::End(ending) = entry {
+        ending.items.clear();
+    }
+}
+
 #[async_trait]
 impl GroupCommit for FlakyStore {
     async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
         self.here()?;
         self.pass_gate().await;
-        let outcomes = self.here()?.group_commit.commit(group).await?;
+        let mut group = group.to_vec();
+        if self.state.lock().loses_items {
+            group.iter_mut().for_each(lose_items);
+        }
+        let outcomes = self.here()?.group_commit.commit(&group).await?;
         let mut state = self.state.lock();
         state.commits.push(group.len());
         if state.unknown_outcomes > 0 {

@@ -153,6 +153,17 @@ async fn one_that_is_given_up_ends_as_failed_and_what_can_be_read_of_it_can() {
     assert!(told.contains("that is set aside"), "{told}");
 }
 
+#[tokio::test]
+async fn the_doctor_changes_no_tables() {
+    let left = Interrupted::new().await;
+    let newest = "DELETE FROM seaql_migrations WHERE version = (SELECT MAX(version) FROM seaql_migrations)";
+    assert_eq!(execute(&left.db, newest, vec![]).await, 1);
+    let before = count(&left.db, "SELECT COUNT(*) FROM seaql_migrations").await;
+    let (status, told) = left.site.refused(&["doctor"]);
+    assert!(!status.success() && told.contains("an older version of Antiphon uses it"), "{told}");
+    assert_eq!(count(&left.db, "SELECT COUNT(*) FROM seaql_migrations").await, before);
+}
+
 /// A trigger that refuses to end the responses of these users' inputs, by their prompt.
 async fn refuse(db: &DatabaseConnection, name: &str, event: &str, when: &str) {
     let sql = format!(

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
 
-use super::rows;
 use crate::{
     columns::{response_id, response_ids, response_key},
     connect::Pools,
@@ -68,8 +67,7 @@ pub(super) async fn mark(
     marks: Vec<(ResponseId, SetAsideMark)>,
 ) -> Result<HashSet<ResponseId>, SqlError> {
     let transaction = pools.begin().await?;
-    // In the order of all locks.
-    rows::lock(&transaction, marks.iter().map(|(id, _)| *id)).await?;
+    lock(&transaction, &marks).await?;
     let sql = format!(
         "
 UPDATE responses AS r SET set_aside_at = COALESCE(r.set_aside_at, w.at), set_aside_reason = w.reason
@@ -88,6 +86,17 @@ RETURNING uuid",
     let marked = response_ids(&WantedRows::new(COLUMNS, rows).query(&transaction, &sql).await?, "uuid")?;
     transaction.commit().await?;
     Ok(marked)
+}
+
+/// Locks the rows in the order of all locks, without reading them: one may hold nonsense.
+async fn lock(transaction: &DatabaseTransaction, marks: &[(ResponseId, SetAsideMark)]) -> Result<(), SqlError> {
+    const LOCK: &str = "
+SELECT r.uuid FROM wanted w JOIN responses r ON r.uuid = w.response ORDER BY r.uuid FOR UPDATE OF r";
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let ids = marks.iter().map(|(id, _)| [response_key(*id).into()]);
+        WantedRows::new([("response", Text)], ids).query(transaction, LOCK).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn clear(db: &DatabaseConnection, id: ResponseId) -> Result<(), SqlError> {
