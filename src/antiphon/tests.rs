@@ -18,8 +18,8 @@ async fn a_response_whose_start_is_withdrawn_is_ended_though_it_runs() {
     let client = node.respond(plan).await;
     let call = node.provider.asked().await;
     node.antiphon.registry().await.unwrap().do_send(Withdraw { id: client.id });
-    call.closed().await;
     let ended = async {
+        call.closed().await;
         loop {
             let row = node.store.response(client.id).await.unwrap().unwrap();
             if row.status.is_terminal() {
