@@ -184,6 +184,7 @@ impl From<LogError> for Refusal {
         match error {
             LogError::Store(error) => error.into(),
             LogError::Vault(error) => error.into(),
+            LogError::Deleted => Self::NotFound,
             error @ LogError::Codec(CodecError::NewerVersion(_)) => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::ContentUnavailable

@@ -88,6 +88,8 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
         | LogError::Codec(CodecError::Malformed)
         | LogError::Gap => Some(SetAsideReason::LogUnreadable),
         LogError::Codec(CodecError::NewerVersion(_)) => Some(SetAsideReason::NewerVersion),
+        // The next look finds no row.
+        LogError::Deleted => None,
     }
 }
 
