@@ -204,6 +204,7 @@ impl Subject<'_> {
         let reason = match (status, code) {
             (429 | 502..=504, _) => true,
             (401 | 404, _) => self.story.is_leaving(self.visit),
+            (500, _) => self.story.witness.may_hang(),
             (400, "previous_response_not_found") => self.previous.iter().any(|id| before(id)),
             (409, "idempotency_result_not_stored") => {
                 self.posting.has_key() && (!self.visit.form.store || id.is_some_and(before))
