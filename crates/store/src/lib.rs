@@ -38,6 +38,6 @@ pub use idempotency_keys::{IdempotencyKeyStore, IdempotencyRecord};
 pub use memory::MemoryStore;
 pub use nodes::NodeStore;
 pub use responses::{ItemPage, ItemQuery, ItemSide, ResponseRow, ResponseStore, Segment, SortOrder, StoredItem};
-pub use rules::{AdmissionDecision, KeyState};
+pub use rules::{AdmissionContext, AdmissionDecision, KeyState};
 pub use store::Store;
 pub use usage_records::UsageRecord;

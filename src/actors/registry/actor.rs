@@ -13,6 +13,7 @@ use super::{
     recovered::{ResumableRun, ResumedStart},
     recovery::{Recoveries, sweep},
     running::RunningSupervisors,
+    user_deletion::end_responses_of_deleted_users,
 };
 use crate::actors::{
     ActorRole, Label,
@@ -134,6 +135,7 @@ impl Actor for ResponseRegistry {
         let wanted = Arc::clone(&self.recoveries.sweep_wanted);
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address(), wanted).into_actor(self));
         ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
+        ctx.spawn(end_responses_of_deleted_users(Arc::clone(&self.node), ctx.address()).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }

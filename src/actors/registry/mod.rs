@@ -11,6 +11,7 @@ mod recoverer;
 mod recovery;
 mod running;
 mod settle;
+mod user_deletion;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};

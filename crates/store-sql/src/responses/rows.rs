@@ -9,12 +9,12 @@ use sea_orm::{
 };
 
 use crate::{
-    columns::{response_id, response_key, user_id},
+    columns::{response_id, response_key, user_id, user_key},
     error::SqlError,
     wanted::{ColumnKind, WantedRows},
 };
 use antiphon_domain::{Cause, Timestamp};
-use antiphon_protocol::{ResponseId, Status};
+use antiphon_protocol::{ResponseId, Status, UserId};
 use antiphon_store::{Error, ResponseRow};
 
 /// A row of `responses` without the text of the answer.
@@ -81,7 +81,7 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: ResponseId) -> Result<Op
 }
 
 /// The rows that a statement selects by their [`PLAIN_COLUMNS`].
-pub(super) async fn select(db: &DatabaseConnection, statement: Statement) -> Result<Vec<ResponseRow>, SqlError> {
+pub(super) async fn select(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<ResponseRow>, SqlError> {
     let rows = PlainColumns::find_by_statement(statement).all(db).await?;
     Ok(rows.into_iter().map(ResponseRow::try_from).collect::<Result<_, Error>>()?)
 }
@@ -119,4 +119,38 @@ async fn read_with(
             Ok((row.id, row))
         })
         .collect()
+}
+
+/// Locks the responses of a user, in the order of all locks, and returns those that have not ended.
+pub(crate) async fn lock_of_user(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+) -> Result<Vec<ResponseRow>, SqlError> {
+    let backend = transaction.get_database_backend();
+    if backend == DbBackend::Postgres {
+        let sql = "SELECT uuid FROM responses WHERE user_id = $1 ORDER BY uuid FOR UPDATE";
+        transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, [user_key(user).into()])).await?;
+    }
+    let columns = PLAIN_COLUMNS.as_str();
+    let sql =
+        format!("SELECT {columns} FROM responses r WHERE r.user_id = $1 AND r.status IN ('queued', 'in_progress')");
+    select(transaction, Statement::from_sql_and_values(backend, sql, [user_key(user).into()])).await
+}
+
+/// At most `limit` responses of the node that have not ended and whose user is being deleted, oldest first.
+pub(super) async fn live_of_deleted_users(
+    db: &DatabaseConnection,
+    node: String,
+    limit: u32,
+) -> Result<Vec<ResponseRow>, SqlError> {
+    let columns = PLAIN_COLUMNS.as_str();
+    let sql = format!(
+        "
+SELECT {columns} FROM users u JOIN responses r ON r.user_id = u.id
+WHERE u.deleted_at IS NOT NULL AND r.node = $1 AND r.status IN ('queued', 'in_progress')
+ORDER BY r.created_at, r.uuid
+LIMIT $2"
+    );
+    let values = [node.into(), i64::from(limit).into()];
+    select(db, Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
 }

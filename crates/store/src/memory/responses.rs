@@ -49,7 +49,7 @@ impl ResponseTable {
         self.0.retain(|_, response| response.row.user != user);
     }
 
-    fn rows(&self) -> impl Iterator<Item = &ResponseRow> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &ResponseRow> {
         self.0.values().map(|response| &response.row)
     }
 }
@@ -162,5 +162,15 @@ impl ResponseStore for MemoryStore {
         unended.sort_unstable();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(unended.into_iter().take(limit).map(|(_, id)| id).collect())
+    }
+
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+        let tables = self.tables();
+        let of_deleted =
+            |row: &&ResponseRow| row.node == node && !row.status.is_terminal() && !tables.accounts.has_user(row.user);
+        let mut live: Vec<ResponseRow> = tables.responses.rows().filter(of_deleted).cloned().collect();
+        live.sort_by_key(|row| (row.created_at, row.id));
+        live.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(live)
     }
 }
