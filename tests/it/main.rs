@@ -37,3 +37,4 @@ mod support;
 mod tidy;
 mod upgrade;
 mod usage;
+mod users;
