@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::domain::{Incoherent, Violation};
-use crate::journal::LogError;
+use crate::journal::{CodecError, LogError};
 use crate::protocol::{ResponseId, Status};
 use crate::provider::GateRefusal;
 use crate::store::{self, AccountError};
@@ -15,6 +15,9 @@ use crate::vault;
 
 /// How long to wait before another try if nothing else says how long.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long to wait for what people have to mend.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,12 +62,19 @@ pub enum Refusal {
     /// The database is not available. A cancel that is refused for this happens all the same.
     #[error("the database is not available")]
     DatabaseUnavailable,
+    /// What is stored of the response can't be read now, because a key or a newer version of the program is missing.
+    /// It is kept. A cancel that is refused for this happens all the same, once it can be read.
+    #[error("what is stored of the response can't be read now")]
+    ContentUnavailable,
     /// The node has no lease, so that others may own its responses by now. It takes none before it has one again.
     #[error("the server has lost its lease and waits for another one")]
     NoLease,
     /// Another node has the response, and it has not ended.
     #[error("another server has the response")]
     OtherOwner,
+    /// The response was not stored, and what ran it is gone: nothing more of it can be told.
+    #[error("the server that ran the response lost it")]
+    Interrupted,
     /// A part of the node did not answer in time. What was asked for has no effect yet, or is undone.
     #[error("a part of the server does not respond")]
     NotResponding,
@@ -96,6 +106,7 @@ impl Refusal {
             | Self::NoLease
             | Self::OtherOwner
             | Self::NotResponding => Some(PAUSE),
+            Self::ContentUnavailable => Some(LONG_PAUSE),
             Self::Invalid(_)
             | Self::NotFound
             | Self::AlreadyEnded(_)
@@ -103,6 +114,7 @@ impl Refusal {
             | Self::IdempotencyResultNotStored
             | Self::IdempotencyResultDeleted
             | Self::UserDeleted
+            | Self::Interrupted
             | Self::NodeFailed
             | Self::Internal => None,
         }
@@ -156,11 +168,13 @@ impl From<vault::Error> for Refusal {
         match error {
             vault::Error::Accounts(AccountError::Store(error)) => error.into(),
             vault::Error::NoDataKey(_) => Self::NotFound,
+            error @ (vault::Error::UnknownKeyVersion(_) | vault::Error::Ring(_)) => {
+                tracing::error!(error = %error, "a key is missing");
+                Self::ContentUnavailable
+            }
             error @ (vault::Error::Tampered
             | vault::Error::TooLarge { .. }
-            | vault::Error::UnknownKeyVersion(_)
             | vault::Error::Randomness
-            | vault::Error::Ring(_)
             | vault::Error::Accounts(_)) => {
                 tracing::error!(error = %error, "content could not be opened");
                 Self::Internal
@@ -174,7 +188,12 @@ impl From<LogError> for Refusal {
         match error {
             LogError::Store(error) => error.into(),
             LogError::Vault(error) => error.into(),
-            error @ (LogError::Codec(_) | LogError::Gap) => {
+            LogError::Deleted => Self::NotFound,
+            error @ LogError::Codec(CodecError::NewerVersion(_)) => {
+                tracing::error!(error = %error, "a log could not be read");
+                Self::ContentUnavailable
+            }
+            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap) => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::Internal
             }

@@ -39,6 +39,10 @@ pub struct Model {
     pub ended_at: Option<i64>,
     /// The encrypted text of the answer.
     pub content_enc: Option<Vec<u8>>,
+    /// Since when nobody could settle or resume it. Means nothing once it has ended.
+    pub set_aside_at: Option<i64>,
+    /// Why.
+    pub set_aside_reason: Option<String>,
 }
 
 /// None: the rows are joined by hand where that is needed.

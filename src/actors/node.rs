@@ -14,7 +14,7 @@ use crate::domain::{
     Encoding, LimitOptions, ModelCatalog, OwnerSeen, OwnershipDecision, RecoveryWish, Request, ResponseOptions,
     RunTarget, Target,
 };
-use crate::store::{ResponseRow, Store};
+use crate::store::Store;
 use crate::tokens::TokenCounter;
 use crate::vault::Vault;
 
@@ -26,10 +26,10 @@ const ESTIMATE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Node {
     /// Decides about a response that has not ended and does not run here.
-    pub(crate) fn decide_about(&self, row: &ResponseRow, wish: RecoveryWish) -> OwnershipDecision {
+    pub(crate) fn decide_about(&self, (node, of): (&str, i64), wish: RecoveryWish) -> OwnershipDecision {
         // While the next epoch is being taken nothing is this node's own.
         let Some(epoch) = self.ownership.epoch() else { return OwnershipDecision::AwaitLease };
-        let owner = OwnerSeen::of((&row.node, row.epoch), (&self.name, epoch));
+        let owner = OwnerSeen::of((node, of), (&self.name, epoch));
         OwnershipDecision::about(owner, wish, self.ownership.lease(self.settings.lease))
     }
 

@@ -29,6 +29,9 @@ use super::Readiness;
 /// How long a request waits for a registry that is being started again.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many responses that are set aside are counted.
+const MOST_COUNTED: u32 = 1_000;
+
 /// A running node. Cheap to clone; when the last handle is dropped all that it started ends, and what was
 /// running is settled by the next start under the same name.
 ///
@@ -119,6 +122,15 @@ impl Antiphon {
             NodeState::Running(_) if node.arbiters.hung() > 0 => Readiness::ThreadHangs,
             NodeState::Running(_) => Readiness::Ready,
         })
+    }
+
+    /// How many responses are set aside, of this node and of others that share its database: they lost their node, and
+    /// none can end them for now. At most 1,000 are counted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn responses_set_aside(&self) -> Result<usize, store::Error> {
+        Ok(self.node().store.responses.set_aside(MOST_COUNTED).await?.len())
     }
 
     /// Waits until the node can't go on, and says why. Pending for ever as long as it can. From then on every call is

@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Config, Environment, InvalidConfig, Purpose};
+use crate::protocol::ResponseId;
 
 /// A self-hosted server for model responses: the Responses API for its clients, any provider behind it.
 #[derive(Debug, Parser)]
@@ -76,6 +77,16 @@ pub enum Command {
     /// The output has the form of config.toml. Each line ends in a comment: default, the file and the line, or the
     /// environment variable that set it.
     ShowConfig,
+    /// Lists the responses that are set aside, and what helps
+    ///
+    /// Those are responses that lost their server and that no server can end for now. One block each: id, since when,
+    /// why, what to do. Nothing of them is lost, and their servers go on trying, at most a minute apart. Needs the
+    /// database and no key.
+    Doctor {
+        /// What to do about them
+        #[command(subcommand)]
+        command: Option<DoctorCommand>,
+    },
     /// Brings the tables of the database up to date
     ///
     /// `serve` does it, too. Apart from it, this is for upgrades of several servers on one database.
@@ -86,6 +97,26 @@ pub enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+}
+
+/// What to do about responses that are set aside.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    /// Has the servers try again at once: one response, or all of them
+    ///
+    /// Clears the mark. Each server looks for that twice a second.
+    Retry {
+        /// The response; all without it
+        id: Option<ResponseId>,
+    },
+    /// Ends a response as failed without reading its log
+    ///
+    /// For one whose log can't be read any more. Its output, as far as the log has it, can be read again only if the
+    /// log can; its usage is recorded as its prompt alone. This can't be undone.
+    End {
+        /// The response
+        id: ResponseId,
     },
 }
 
@@ -159,7 +190,7 @@ impl Command {
         match self {
             Self::Serve { .. } | Self::CheckConfig => Purpose::Serve,
             Self::Keys(_) | Self::Users(_) | Self::Vault(_) => Purpose::Accounts,
-            Self::ShowConfig | Self::Migrate | Self::Completions { .. } => Purpose::Look,
+            Self::ShowConfig | Self::Doctor { .. } | Self::Migrate | Self::Completions { .. } => Purpose::Look,
         }
     }
 
@@ -174,6 +205,7 @@ impl Command {
             Self::Keys(KeysCommand::List | KeysCommand::Revoke { .. })
             | Self::Users(UsersCommand::List | UsersCommand::Delete { .. })
             | Self::Vault(VaultCommand::Rotate)
+            | Self::Doctor { .. }
             | Self::CheckConfig
             | Self::ShowConfig
             | Self::Completions { .. } => false,

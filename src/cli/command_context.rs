@@ -47,10 +47,7 @@ impl CommandContext {
 
     /// Opens the database and the key ring; fails if one is not there.
     pub(super) async fn find(config: &Config, data_dir: &DataDir) -> anyhow::Result<Self> {
-        if let Some(path) = missing_file(config, data_dir)? {
-            return Err(StartupError::NoDatabase(whole(&path)).into());
-        }
-        let store = connect(config, data_dir).await?;
+        let store = find_store(config, data_dir).await?;
         match open_ring(config, data_dir, &*store).await? {
             Ring::Opened(ring) => Self::unlocked(config, data_dir, store, ring, None).await,
             Ring::Missing(path) => Err(StartupError::NotBegun(whole(&path)).into()),
@@ -102,6 +99,14 @@ fn missing_file(config: &Config, data_dir: &DataDir) -> Result<Option<PathBuf>, 
 /// The path from the root on, so that a wrong working directory can be seen.
 fn whole(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Connects to a database that is there, and brings its tables up to date.
+pub(super) async fn find_store(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
+    match missing_file(config, data_dir)? {
+        Some(path) => Err(StartupError::NoDatabase(whole(&path)).into()),
+        None => connect(config, data_dir).await,
+    }
 }
 
 /// Connects to the database and brings its tables up to date.

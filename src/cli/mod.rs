@@ -6,6 +6,7 @@
 mod args;
 mod command_context;
 mod data_dir;
+mod doctor;
 #[cfg(feature = "fault-points")]
 mod faults;
 mod keys;

@@ -117,6 +117,9 @@ fn for_startup(error: &StartupError) -> String {
              ANTIPHON_CONFIG (`antiphon show-config` shows what holds here); `antiphon serve` begins a new database."
                 .to_owned()
         }
+        StartupError::NotSetAside(_) => {
+            "`antiphon doctor` lists those that are; the server's log has the others.".to_owned()
+        }
         StartupError::NoSuchKey => {
             "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
         }

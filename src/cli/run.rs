@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::args::{Cli, Command, completions};
 use super::command_context::CommandContext;
-use super::{DataDir, keys, maintenance, server, users};
+use super::{DataDir, doctor, keys, maintenance, server, users};
 use crate::config::Config;
 
 /// Carries out a command. What it answers goes to `out`, what else people should know to `errors`.
@@ -17,6 +17,7 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut d
         Command::CheckConfig => maintenance::check_config(out),
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
+        Command::Doctor { command } => doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await,
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => {
             with_context_of(cli, config, errors, async |context| keys::run(context, command, out).await).await

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::protocol::ResponseId;
 use crate::store;
 
 /// An error that keeps a command from starting its work and that people can do something about; `report` says what.
@@ -71,6 +72,9 @@ pub enum StartupError {
     /// There is no API key of the id that was given, which may have been a whole key.
     #[error("there is no API key with that id")]
     NoSuchKey,
+    /// The response is not set aside, has ended, or does not exist.
+    #[error("there is no response '{0}' that is set aside")]
+    NotSetAside(ResponseId),
     /// There is no key file, and the database has content that was sealed with its keys.
     #[error("there is no key file at '{}', and the database can't be read without it", .0.display())]
     RingLost(PathBuf),

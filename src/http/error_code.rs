@@ -22,7 +22,9 @@ pub(super) enum ErrorCode {
     KeyBusy,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
+    ServerInterrupted,
     DatabaseUnavailable,
+    ContentUnavailable,
     ServerError,
 }
 
@@ -45,7 +47,9 @@ impl ErrorCode {
             Self::KeyBusy => "key_busy",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
+            Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
+            Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
         }
     }
@@ -64,9 +68,11 @@ impl ErrorCode {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
             Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerIsOverloaded | Self::ResponseOnAnotherServer | Self::DatabaseUnavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServerIsOverloaded
+            | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
+            | Self::DatabaseUnavailable
+            | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -88,7 +94,9 @@ impl ErrorCode {
             Self::QueueFull | Self::KeyBusy => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
             | Self::DatabaseUnavailable
+            | Self::ContentUnavailable
             | Self::ServerError => "server_error",
         }
     }

@@ -15,6 +15,9 @@ use crate::refusal::Refusal;
 /// How long a client waits before it goes on from a response that still runs.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// How long a client waits for what people have to mend.
+const LATER: Duration = Duration::from_secs(60);
+
 impl From<Violation> for ApiError {
     fn from(violation: Violation) -> Self {
         let Violation { param, offence, message } = violation;
@@ -95,6 +98,11 @@ impl From<Refusal> for ApiError {
             // A node that has failed takes its server with it, which is started again.
             Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
             Refusal::DatabaseUnavailable => Self::database_unavailable(),
+            Refusal::ContentUnavailable => Self::unavailable(
+                ErrorCode::ContentUnavailable,
+                "The server can't read this response at the moment. Nothing of it is lost. Please retry later.",
+            )
+            .retry(RetryAdvice::After(LATER)),
             Refusal::NoLease => Self::unavailable(
                 ErrorCode::ServerIsOverloaded,
                 "The server was cut off from its database and takes no requests for a moment. Please retry.",
@@ -103,6 +111,8 @@ impl From<Refusal> for ApiError {
                 ErrorCode::ResponseOnAnotherServer,
                 "Another server is working on this response. Please retry.",
             ),
+            // Nobody knows how much of it was done: it is not asked for again without the client's word.
+            Refusal::Interrupted => Self::coded(ErrorCode::ServerInterrupted, Cause::ServerInterrupted.message()),
             Refusal::NotResponding => {
                 Self::unavailable(ErrorCode::ServerIsOverloaded, "A part of the server does not respond. Please retry.")
             }

@@ -10,10 +10,16 @@ use crate::domain::Fact;
 /// a response that an older process began is resumed in this one.
 const VERSION: u8 = 2;
 
-/// The error of bytes that hold no facts of a version that this program knows.
+/// Why bytes can't be read as facts, or facts can't be written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the segment holds no facts of a known version")]
-pub struct CodecError;
+pub enum CodecError {
+    /// A newer program wrote them.
+    #[error("the segment has version {0}, which only a newer program can read")]
+    NewerVersion(u8),
+    /// They hold no facts.
+    #[error("the segment holds no facts")]
+    Malformed,
+}
 
 /// Appends a fact to the bytes of a segment; an empty buffer becomes a segment.
 ///
@@ -24,7 +30,7 @@ pub fn encode(fact: &Fact, segment: &mut Vec<u8>) -> Result<(), CodecError> {
         segment.push(VERSION);
     }
     let bytes = std::mem::take(segment);
-    *segment = postcard::to_extend(fact, bytes).map_err(|_| CodecError)?;
+    *segment = postcard::to_extend(fact, bytes).map_err(|_| CodecError::Malformed)?;
     Ok(())
 }
 
@@ -36,14 +42,15 @@ pub fn decode(segment: &[u8]) -> Result<Vec<Fact>, CodecError> {
     match segment.split_first() {
         Some((&VERSION, facts)) => decode_all(facts),
         Some((&v1::VERSION, facts)) => Ok(decode_all::<v1::FactV1>(facts)?.into_iter().map(Fact::from).collect()),
-        Some(_) | None => Err(CodecError),
+        Some((&version, _)) if version > VERSION => Err(CodecError::NewerVersion(version)),
+        Some(_) | None => Err(CodecError::Malformed),
     }
 }
 
 fn decode_all<T: DeserializeOwned>(mut bytes: &[u8]) -> Result<Vec<T>, CodecError> {
     let mut facts = Vec::new();
     while !bytes.is_empty() {
-        let (fact, after) = postcard::take_from_bytes(bytes).map_err(|_| CodecError)?;
+        let (fact, after) = postcard::take_from_bytes(bytes).map_err(|_| CodecError::Malformed)?;
         facts.push(fact);
         bytes = after;
     }

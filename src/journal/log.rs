@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{CodecError, decode};
-use crate::domain::{Fact, Transcript};
+use crate::domain::{Fact, RecordedEnding, Transcript};
 use crate::protocol::ResponseId;
-use crate::store::{self, ResponseStore, Segment};
+use crate::store::{self, ResponseRow, ResponseStore, Segment};
 use crate::vault::{self, CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
@@ -26,6 +26,9 @@ pub enum LogError {
     /// Segments are missing.
     #[error("the log has a gap")]
     Gap,
+    /// The response was deleted while it was read, and its log with it.
+    #[error("the response was deleted")]
+    Deleted,
 }
 
 /// The committed log of one response.
@@ -34,13 +37,26 @@ pub struct Log {
     responses: Arc<dyn ResponseStore>,
     key: ResponseKey,
     id: ResponseId,
+    recorded_ending: Option<RecordedEnding>,
 }
 
 impl Log {
     /// The log of that response.
     #[must_use]
     pub fn new(responses: Arc<dyn ResponseStore>, key: ResponseKey, id: ResponseId) -> Self {
-        Self { responses, key, id }
+        Self { responses, key, id, recorded_ending: None }
+    }
+
+    /// The log of a response that may have ended: where the log does not say how, the row does.
+    #[must_use]
+    pub fn of_row(responses: Arc<dyn ResponseStore>, key: ResponseKey, row: &ResponseRow) -> Self {
+        Self { recorded_ending: row.recorded_ending(), ..Self::new(responses, key, row.id) }
+    }
+
+    /// How the response ended, if it had when its row was read.
+    #[must_use]
+    pub fn recorded_ending(&self) -> Option<&RecordedEnding> {
+        self.recorded_ending.as_ref()
     }
 
     /// The key that opens it.
@@ -54,7 +70,11 @@ impl Log {
     /// # Errors
     /// If the log can't be read.
     pub async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
-        let numbered = self.segments(from).await?.into_iter().flat_map(|(first, facts)| (first..).zip(facts));
+        let segments = self.segments(from).await?;
+        if segments.is_empty() && self.recorded_ending.is_some() {
+            self.check_not_deleted().await?;
+        }
+        let numbered = segments.into_iter().flat_map(|(first, facts)| (first..).zip(facts));
         Ok(numbered.filter(|(number, _)| *number >= from).map(|(_, fact)| fact).collect())
     }
 
@@ -80,6 +100,10 @@ impl Log {
         loop {
             let segments = self.segments(transcript.facts()).await?;
             if segments.is_empty() {
+                if let Some(recorded) = self.recorded_ending.clone().filter(|_| transcript.ended().is_none()) {
+                    self.check_not_deleted().await?;
+                    transcript.end_as(recorded, &mut events);
+                }
                 return Ok(last);
             }
             for (first, facts) in segments {
@@ -92,6 +116,14 @@ impl Log {
                     events.clear();
                 }
             }
+        }
+    }
+
+    /// A log that is deleted while it is read breaks off anywhere. It must not seem to end there as its row said.
+    async fn check_not_deleted(&self) -> Result<(), LogError> {
+        match self.responses.response(self.id).await? {
+            Some(_) => Ok(()),
+            None => Err(LogError::Deleted),
         }
     }
 
@@ -114,3 +146,6 @@ impl Log {
         Ok(decode(&plain)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
 use crate::store::{
     CommitOutcome, Error, GroupCommit, IdempotencyKeyStore, IdempotencyRecord, ItemPage, ItemQuery, JournalEntry,
-    NodeStore, ResponseRow, ResponseStore, Segment, Store,
+    NodeStore, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse, Store,
 };
 
 /// A store in front of another one. It can be unavailable, hold commits at a gate, and fail after it has committed.
@@ -215,15 +215,23 @@ impl ResponseStore for FlakyStore {
         self.here()?.responses.chain(id, limit).await
     }
 
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error> {
         self.here()?.responses.orphaned(node, epoch, limit).await
+    }
+
+    async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error> {
+        self.here()?.responses.set_aside(limit).await
+    }
+
+    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
+        self.here()?.responses.mark_set_aside(id, mark).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
         self.here()?.responses.unended(node, epoch, limit).await
     }
 
-    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
         self.here()?.responses.live_of_deleted_users(node, limit).await
     }
 }

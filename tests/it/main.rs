@@ -30,6 +30,7 @@ mod reattach;
 mod recovery;
 mod sdk;
 mod secrets;
+mod set_aside;
 mod start;
 mod store;
 mod stories;

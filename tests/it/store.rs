@@ -88,13 +88,20 @@ async fn a_lease_is_over_when_its_time_is() {
     let claimant = store.next_epoch("two", 3 * lease).await.unwrap();
     let admission = live();
     committed(&store, admit(&admission)).await;
-    let claim = ClaimRecord { id: admission.row.id, from_epoch: owner, node: "two".to_owned(), epoch: claimant };
+    let claim = ClaimRecord {
+        id: admission.row.id,
+        from_epoch: owner,
+        node: "two".to_owned(),
+        epoch: claimant,
+        fold_version: 1,
+    };
     let claim = [JournalEntry::Claim(claim)];
     clock.advance(lease - Duration::from_micros(1));
     assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Conflict(Conflict::Owner)]);
     assert!(store.orphaned("two", claimant, 1).await.unwrap().is_empty());
     clock.advance(Duration::from_micros(1));
-    assert_eq!(store.orphaned("two", claimant, 1).await.unwrap(), [admission.row]);
+    let orphaned = store.orphaned("two", claimant, 1).await.unwrap();
+    assert_eq!(orphaned.iter().map(|found| found.id).collect::<Vec<_>>(), [admission.row.id]);
     assert_eq!(store.commit(&claim).await.unwrap(), [CommitOutcome::Committed]);
 }
 

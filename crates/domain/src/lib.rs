@@ -4,6 +4,7 @@
 
 mod allowance;
 mod background;
+mod backoff;
 mod breaker;
 mod cause;
 mod context;
@@ -64,7 +65,7 @@ pub use set_aside::SetAsideReason;
 pub use time::Timestamp;
 pub use timeouts::Timeouts;
 pub use transcript::{
-    CallUsage, Ending, FOLD_VERSION, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
+    CallUsage, Ending, FOLD_VERSION, RecordedEnding, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
 };
 pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

@@ -7,16 +7,10 @@ use std::{
 
 use antiphon_protocol::ResponseId;
 
-use crate::{SetAsideReason, SettleReason};
+use crate::{SetAsideReason, SettleReason, backoff::pause_after};
 
 /// How many responses are tried at the same time.
 const MOST_UNDER_WAY: usize = 32;
-
-/// The pause after the first failed try of a response. It doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest pause between two tries of a response.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// How soon a response that somebody waits for is tried again.
 const PAUSE_WHEN_WANTED: Duration = Duration::from_secs(1);
@@ -61,8 +55,8 @@ struct Entry {
 #[derive(Debug, Clone, Copy)]
 struct SetAside {
     reason: SetAsideReason,
-    /// Whether the database says so.
-    is_marked: bool,
+    /// Since when the database says so, as far as is known.
+    marked_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +135,7 @@ impl RecoveryQueue {
         let before = self.entries.len();
         for LeftBehind { id, set_aside } in orphans {
             if !self.entries.contains_key(id) {
-                let set_aside = set_aside.map(|reason| SetAside { reason, is_marked: true });
+                let set_aside = set_aside.map(|reason| SetAside { reason, marked_at: Some(now) });
                 self.insert(*id, SettleReason::NodeLost, set_aside, now);
             }
         }
@@ -163,7 +157,7 @@ impl RecoveryQueue {
         entry.place = Place::UnderWay;
         self.under_way += 1;
         let ending = match entry.set_aside {
-            Some(SetAside { reason: SetAsideReason::EndingRefused, is_marked: true }) if entry.failures > 0 => {
+            Some(SetAside { reason: SetAsideReason::EndingRefused, marked_at: Some(_) }) if entry.failures > 0 => {
                 EndingForm::Minimal
             }
             Some(_) | None => EndingForm::Whole,
@@ -205,9 +199,9 @@ impl RecoveryQueue {
             None => lasts,
         };
         if is_new {
-            entry.set_aside = Some(SetAside { reason, is_marked: false });
+            entry.set_aside = Some(SetAside { reason, marked_at: None });
         }
-        let pause = pause(entry.failures);
+        let pause = pause_after(entry.failures);
         self.wait(id, now + pause, Some(now));
         self.review_sweep();
         is_new.then_some(reason)
@@ -220,34 +214,41 @@ impl RecoveryQueue {
     }
 
     /// Takes note that the database says that a response is set aside.
-    pub fn marked(&mut self, id: ResponseId) {
+    pub fn marked(&mut self, id: ResponseId, now: Duration) {
         if let Some(set_aside) = self.entries.get_mut(&id).and_then(|entry| entry.set_aside.as_mut()) {
-            set_aside.is_marked = true;
+            set_aside.marked_at = Some(now);
         }
     }
 
     /// The responses that are set aside and of which the database does not say so yet.
     pub fn unmarked(&self) -> impl Iterator<Item = (ResponseId, SetAsideReason)> {
-        let unmarked = |entry: &Entry| entry.set_aside.filter(|set_aside| !set_aside.is_marked);
+        let unmarked = |entry: &Entry| entry.set_aside.filter(|set_aside| set_aside.marked_at.is_none());
         self.entries.iter().filter_map(move |(id, entry)| Some((*id, unmarked(entry)?.reason)))
     }
 
-    /// Takes which responses the database says are set aside. The others are tried again at once, as if they had
-    /// never been tried: somebody asked for that.
-    pub fn compare_marks(&mut self, is_marked: impl Fn(ResponseId) -> bool, now: Duration) {
+    /// Takes which responses the database said were set aside when it was asked. Others whose mark is older are tried
+    /// again at once, as if they had never been tried: somebody cleared the mark. Returns these.
+    pub fn compare_marks(
+        &mut self,
+        is_marked: impl Fn(ResponseId) -> bool,
+        asked: Duration,
+        now: Duration,
+    ) -> Vec<ResponseId> {
         let cleared = |(id, entry): (&ResponseId, &Entry)| {
-            let was_marked = entry.set_aside.is_some_and(|set_aside| set_aside.is_marked);
+            let marked_at = entry.set_aside.and_then(|set_aside| set_aside.marked_at);
+            let was_marked = marked_at.is_some_and(|marked_at| marked_at < asked);
             let waits = matches!(entry.place, Place::Waiting { .. });
             (was_marked && waits && !is_marked(*id)).then_some(*id)
         };
         let cleared: Vec<_> = self.entries.iter().filter_map(cleared).collect();
-        for id in cleared {
-            if let Some(entry) = self.entries.get_mut(&id) {
+        for id in &cleared {
+            if let Some(entry) = self.entries.get_mut(id) {
                 (entry.set_aside, entry.failures) = (None, 0);
                 self.untried += 1;
-                self.set_due(id, now);
+                self.set_due(*id, now);
             }
         }
+        cleared
     }
 
     /// Whether that response is here.
@@ -256,10 +257,10 @@ impl RecoveryQueue {
         self.entries.contains_key(&id)
     }
 
-    /// How many responses are set aside.
+    /// Whether that response is set aside.
     #[must_use]
-    pub fn set_aside(&self) -> usize {
-        self.entries.values().filter(|entry| entry.set_aside.is_some()).count()
+    pub fn is_set_aside(&self, id: ResponseId) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.set_aside.is_some())
     }
 
     /// Whether a response that lost its supervisor in this process has no ending yet and is not set aside.
@@ -327,12 +328,6 @@ impl Entry {
     fn is_untried(&self) -> bool {
         self.failures == 0 && self.set_aside.is_none()
     }
-}
-
-/// The pause after that many failed tries.
-fn pause(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
-    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]

@@ -26,10 +26,10 @@ macro_rules! reasons {
                 match self { $(Self::$name => $advice,)* }
             }
 
-            /// The reason of that name.
+            /// The reason of that name. A name that is not known was given by a newer version of this program.
             #[must_use]
-            pub fn parse(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
+            pub fn named(name: &str) -> Self {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == name).unwrap_or(Self::NewerVersion)
             }
         }
     };

@@ -189,4 +189,6 @@ pub struct ClaimRecord {
     pub node: String,
     /// The new owner's epoch.
     pub epoch: i64,
+    /// The version of the fold that the new owner writes for. The response's own is raised to it, never lowered.
+    pub fold_version: i16,
 }

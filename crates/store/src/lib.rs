@@ -37,7 +37,10 @@ pub use group_commit::{
 pub use idempotency_keys::{IdempotencyKeyStore, IdempotencyRecord};
 pub use memory::MemoryStore;
 pub use nodes::NodeStore;
-pub use responses::{ItemPage, ItemQuery, ItemSide, ResponseRow, ResponseStore, Segment, SortOrder, StoredItem};
+pub use responses::{
+    ItemPage, ItemQuery, ItemSide, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark,
+    SetAsideResponse, SortOrder, StoredItem,
+};
 pub use rules::{AdmissionContext, AdmissionDecision, KeyState};
 pub use store::Store;
 pub use usage_records::UsageRecord;

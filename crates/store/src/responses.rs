@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::Error;
-use antiphon_domain::{Cause, Timestamp};
+use antiphon_domain::{Cause, SetAsideReason, Timestamp};
 use antiphon_protocol::{ItemId, ResponseId, Status, UserId};
 
 /// Reads responses, their logs and their items. Reads may run at any time and side by side.
@@ -26,13 +26,56 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error>;
+    /// All that are set aside come after all that are not.
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error>;
 
     /// The ids of at most `limit` responses of that node and epoch that have not ended, oldest first.
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error>;
 
-    /// At most `limit` responses of the node that have not ended and whose user is being deleted, oldest first.
-    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<ResponseRow>, Error>;
+    /// At most `limit` responses of the node that have not ended and whose user, who is given with each, is being deleted,
+    /// oldest first.
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error>;
+
+    /// At most `limit` responses that have not ended and are set aside, in the order in which they were.
+    async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error>;
+
+    /// Marks a response as set aside, or with none as not set aside. False if there is no such response or it has
+    /// ended; then nothing changes. A response that is set aside already keeps its time.
+    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error>;
+}
+
+/// A response that has not ended and whose owner is gone. Nothing else is read of it, so that one whose row holds
+/// nonsense keeps nobody from finding the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanedResponse {
+    /// The response.
+    pub id: ResponseId,
+    /// The node that owned it.
+    pub node: String,
+    /// The owner's epoch.
+    pub epoch: i64,
+    /// Why it is set aside, if it is.
+    pub set_aside: Option<SetAsideReason>,
+}
+
+/// Since when a response is set aside, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetAsideMark {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: SetAsideReason,
+}
+
+/// A response that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAsideResponse {
+    /// The response.
+    pub id: ResponseId,
+    /// The node that owns or owned it.
+    pub node: String,
+    /// Since when, and why.
+    pub mark: SetAsideMark,
 }
 
 /// The plain columns of a response.

@@ -1,7 +1,8 @@
 //! Decisions that all stores make in the same way.
 
-use super::{AdmissionRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, ResponseRow};
-use antiphon_protocol::Status;
+use super::{AdmissionRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, ResponseRow, UsageRecord};
+use antiphon_domain::{Attempt, Ending, RecordedEnding, Timestamp};
+use antiphon_protocol::{Status, Usage};
 
 /// What an admission's idempotency key allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,57 @@ impl Conflict {
     }
 }
 
+/// The provider's name in the usage record of a response whose log was not read.
+const UNKNOWN_PROVIDER: &str = "unknown";
+
+impl EndingRecord {
+    /// The ending of a response of which nothing but the row is known: one that is not stored, or one whose log is
+    /// given up. Its usage is its prompt, which was counted at admission.
+    #[must_use]
+    pub fn without_log(row: &ResponseRow, ending: Ending, at: Timestamp) -> Self {
+        let input_tokens = u64::try_from(row.prompt_tokens).unwrap_or(0);
+        let usage = UsageRecord {
+            response: row.id,
+            user: row.user,
+            turn: Attempt::FIRST.turn,
+            provider: UNKNOWN_PROVIDER.to_owned(),
+            model: row.model.clone(),
+            usage: Usage { input_tokens, total_tokens: input_tokens, ..Usage::default() },
+            estimated: true,
+            at,
+        };
+        let Ending { status, cause, finish_reason, incomplete_reason: _ } = ending;
+        Self {
+            id: row.id,
+            epoch: row.epoch,
+            status,
+            cause,
+            finish_reason,
+            ended_at: at,
+            content: None,
+            last_segment: None,
+            items: Vec::new(),
+            usage: vec![usage],
+            releases_key: false,
+        }
+    }
+}
+
 impl ResponseRow {
+    /// How it ended and when; none if it has not ended.
+    #[must_use]
+    pub fn recorded_ending(&self) -> Option<RecordedEnding> {
+        let ending = Ending {
+            status: self.status,
+            cause: self.cause,
+            // Nobody records an incomplete ending without its log.
+            incomplete_reason: None,
+            finish_reason: self.finish_reason.clone(),
+        };
+        let at = self.ended_at.filter(|_| self.status.is_terminal())?;
+        Some(RecordedEnding { ending, at })
+    }
+
     /// Whether the response has not ended and belongs to that epoch.
     #[must_use]
     pub fn is_owned_by(&self, epoch: i64) -> bool {
@@ -140,6 +191,7 @@ impl ResponseRow {
     pub fn take_over(&mut self, claim: &ClaimRecord) {
         self.node.clone_from(&claim.node);
         self.epoch = claim.epoch;
+        self.fold_version = self.fold_version.max(claim.fold_version);
     }
 
     /// Whether both rows were admitted as the same response, even if it has changed since.
@@ -148,6 +200,7 @@ impl ResponseRow {
         let admitted = |row: &Self| Self {
             node: String::new(),
             epoch: 0,
+            fold_version: other.fold_version,
             status: other.status,
             cause: None,
             finish_reason: None,

@@ -27,8 +27,7 @@ pub struct UsageRecord {
 
 impl UsageRecord {
     /// The record of a response that was deleted before it ended: its prompt alone, and no provider.
-    #[must_use]
-    pub fn of_deleted(row: &ResponseRow, at: Timestamp) -> Self {
+    pub(crate) fn of_deleted(row: &ResponseRow, at: Timestamp) -> Self {
         let tokens = u64::try_from(row.prompt_tokens).unwrap_or_default();
         Self {
             response: row.id,

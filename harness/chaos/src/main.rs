@@ -14,6 +14,7 @@ mod random;
 mod record;
 mod run;
 mod tally;
+mod trouble;
 mod verdict;
 mod witness;
 
@@ -47,12 +48,12 @@ fn main() -> anyhow::Result<ExitCode> {
 async fn chaos(options: &Options) -> anyhow::Result<ExitCode> {
     let binary = binary(options.binary.as_deref())?;
     let run = Run::new(options).await?;
-    let site = Arc::new(Site::new(binary, options.database, run.provider.address)?);
+    let site = Arc::new(Site::new(binary, options.database, run.shape.servers, run.provider.address).await?);
     let carried_out = run.carry_out(&site).await;
     if let Err(error) = &carried_out {
         run.witness.violation("given_up", "all", &format_args!("{error:#}"));
     }
-    let verdict = verdict::verdict(options, &run, carried_out.ok());
+    let verdict = verdict::verdict(options, (&run, &site), carried_out.ok());
     let text = serde_json::to_string_pretty(&verdict)?;
     println!("{text}");
     if let Some(path) = &options.json {

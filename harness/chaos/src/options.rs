@@ -71,6 +71,8 @@ impl Options {
             // Where there is another server, long enough to lose the lease to it.
             longest_stop: if servers > 1 { 5_000 } else { 1_500 },
             keys: true,
+            network: self.database == Database::Postgres,
+            deletions: false,
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Stage {
     Broken,
     /// One that refuses, now and again or always. It is asked up to three times.
     Busy,
+    /// Another Antiphon, which goes on with a call whose listener was lost, and is listened to again.
+    Far,
 }
 
 impl Stage {
@@ -25,18 +27,19 @@ impl Stage {
             Self::Steady(number) => format!("steady{number}"),
             Self::Broken => "broken".to_owned(),
             Self::Busy => "busy".to_owned(),
+            Self::Far => "far".to_owned(),
         }
     }
 
     /// Every one.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..STEADY).map(Self::Steady).chain([Self::Broken, Self::Busy])
+        (0..STEADY).map(Self::Steady).chain([Self::Broken, Self::Busy, Self::Far])
     }
 
     /// How often it may be asked for one response.
     pub(crate) fn most_calls(self) -> u32 {
         match self {
-            Self::Steady(_) | Self::Broken => 1,
+            Self::Steady(_) | Self::Broken | Self::Far => 1,
             Self::Busy => 3,
         }
     }
@@ -78,7 +81,7 @@ impl Performance {
     /// What the next number of the generator makes of it.
     pub(crate) fn random(random: &mut Random) -> Self {
         let steady = Stage::Steady(random.within(0, STEADY - 1));
-        let stage = random.weighted((80, steady), &[(12, Stage::Broken), (8, Stage::Busy)]);
+        let stage = random.weighted((66, steady), &[(12, Stage::Broken), (8, Stage::Busy), (14, Stage::Far)]);
         let well = random.weighted((70, Finish::Stop), &[(15, Finish::StopWithoutUsage), (15, Finish::Length)]);
         let badly = random.weighted((60, Finish::Cut), &[(40, Finish::Silence)]);
         let status = random.weighted((50, 429), &[(30, 500), (20, 503)]);
@@ -90,7 +93,12 @@ impl Performance {
             silence: Duration::from_millis(random.within(0, 120)),
             pieces: random.within(u64::from(stage != Stage::Broken), 40),
             pace: Duration::from_millis(pace),
-            finish: if stage == Stage::Broken { badly } else { well },
+            finish: match stage {
+                Stage::Broken => badly,
+                // What it says of usage is an estimate where its own provider says nothing, and looks like a report.
+                Stage::Far if well == Finish::StopWithoutUsage => Finish::Stop,
+                Stage::Far | Stage::Steady(_) | Stage::Busy => well,
+            },
         }
     }
 

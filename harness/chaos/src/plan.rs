@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::performance::{Performance, STEADY};
 use crate::random::Random;
 
+mod disturbances;
+
+pub(crate) use disturbances::{Disturbance, OutageKind, Trouble};
+
 /// How large a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -20,6 +24,10 @@ pub(crate) struct Shape {
     pub(crate) longest_stop: u64,
     /// Whether clients have idempotency keys.
     pub(crate) keys: bool,
+    /// Whether there is a network between the servers and the database.
+    pub(crate) network: bool,
+    /// Whether there are users who are deleted.
+    pub(crate) deletions: bool,
 }
 
 /// All that happens.
@@ -31,6 +39,10 @@ pub(crate) struct Plan {
     pub(crate) strikes: Vec<Vec<Strike>>,
     /// When connections of the provider are cut: of which provider, and how many at most.
     pub(crate) cuts: Vec<(Duration, Cut)>,
+    /// What happens besides.
+    pub(crate) disturbances: Vec<Disturbance>,
+    /// How many users there are besides the one who stays. All of them are deleted.
+    pub(crate) users: usize,
 }
 
 /// A blow and its time.
@@ -88,6 +100,8 @@ pub(crate) struct Visit {
     pub(crate) form: Form,
     /// What the provider does.
     pub(crate) performance: Performance,
+    /// The number of its user, if that is one who is going to be deleted.
+    pub(crate) user: Option<usize>,
     /// Whether it goes on from a response that has ended.
     pub(crate) chained: bool,
     /// Whether its streams are padded.
@@ -126,8 +140,11 @@ pub(crate) enum Aside {
 impl Plan {
     /// The plan of a seed.
     pub(crate) fn of(seed: u64, shape: Shape) -> Self {
+        let deletions = disturbances::deletions(seed, shape);
         Self {
-            visits: visits(&mut Random::new(seed, 1), shape),
+            disturbances: disturbances::disturbances(seed, shape),
+            users: deletions.len(),
+            visits: visits(&mut Random::new(seed, 1), shape, &deletions),
             cuts: cuts(&mut Random::new(seed, 2), shape),
             strikes: (0..shape.servers)
                 .map(|server| strikes(&mut Random::new(seed, 3 + server as u64), shape))
@@ -140,10 +157,21 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn visits(random: &mut Random, shape: Shape) -> Vec<Visit> {
+/// How long before its end a user has visitors.
+const LAST_DAYS: Duration = Duration::from_millis(2_000);
+
+fn visits(random: &mut Random, shape: Shape, deletions: &[Duration]) -> Vec<Visit> {
     let all = shape.duration.as_millis() * u128::from(shape.rate) / 1_000;
     let gap = Duration::from_secs(1) / shape.rate.max(1);
-    (0..u32::try_from(all).unwrap_or(u32::MAX)).map(|number| visit(random, shape, (number, gap * number))).collect()
+    let visit = |number| {
+        let mut visit = visit(random, shape, (number, gap * number));
+        // Of whom there are no other responses to go on from.
+        if random.percent(25) && !visit.chained {
+            visit.user = deletions.iter().position(|end| visit.at < *end && *end <= visit.at + LAST_DAYS);
+        }
+        visit
+    };
+    (0..u32::try_from(all).unwrap_or(u32::MAX)).map(visit).collect()
 }
 
 fn visit(random: &mut Random, shape: Shape, (number, at): (u32, Duration)) -> Visit {
@@ -157,6 +185,7 @@ fn visit(random: &mut Random, shape: Shape, (number, at): (u32, Duration)) -> Vi
         server: usize::try_from(random.within(0, shape.servers as u64 - 1)).unwrap_or(0),
         form,
         performance: Performance::random(random),
+        user: None,
         chained: random.percent(15),
         obfuscated: random.percent(15),
         keyed: random.percent(35) && shape.keys,
@@ -225,13 +254,15 @@ fn blow(random: &mut Random, shape: Shape) -> Blow {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape {
+    pub(super) const SHAPE: Shape = Shape {
         servers: 2,
         duration: Duration::from_secs(20),
         rate: 30,
         gap: (300, 2_000),
         longest_stop: 2_000,
         keys: true,
+        network: true,
+        deletions: true,
     };
 
     fn text(seed: u64) -> String {
@@ -250,7 +281,10 @@ mod tests {
     fn a_longer_plan_begins_as_the_shorter_one_does() {
         let longer = Shape { duration: SHAPE.duration * 2, ..SHAPE };
         let (short, long) = (Plan::of(7, SHAPE), Plan::of(7, longer));
-        assert_eq!(format!("{:?}", short.visits), format!("{:?}", &long.visits[..short.visits.len()]));
+        // The last ones may belong to a user who is deleted in the longer one alone.
+        let same = short.visits.iter().filter(|visit| visit.at + LAST_DAYS < SHAPE.duration).count();
+        assert!(same > 500);
+        assert_eq!(format!("{:?}", &short.visits[..same]), format!("{:?}", &long.visits[..same]));
         assert_eq!(short.strikes[1], long.strikes[1][..short.strikes[1].len()]);
     }
 
@@ -269,5 +303,7 @@ mod tests {
                 .all(|strikes| strikes.iter().map(|strike| strike.after).sum::<Duration>() < SHAPE.duration)
         );
         assert!(plan.cuts.iter().all(|(at, _)| *at < SHAPE.duration));
+        let users: std::collections::BTreeSet<_> = plan.visits.iter().filter_map(|visit| visit.user).collect();
+        assert_eq!(users.len(), plan.users, "each has visitors");
     }
 }

@@ -91,6 +91,12 @@ impl Record {
         self.rows(sql, vec![]).await?.iter().map(|row| id(row, "uuid")).collect()
     }
 
+    /// The responses of users who are not there.
+    pub(crate) async fn of_nobody(&self) -> anyhow::Result<BTreeSet<String>> {
+        let sql = "SELECT uuid FROM responses WHERE user_id NOT IN (SELECT id FROM users)";
+        self.rows(sql, vec![]).await?.iter().map(|row| id(row, "uuid")).collect()
+    }
+
     /// How many items and segments belong to no response.
     pub(crate) async fn orphans(&self) -> anyhow::Result<i64> {
         let of = |table| format!("(SELECT COUNT(*) FROM {table} WHERE response NOT IN (SELECT uuid FROM responses))");

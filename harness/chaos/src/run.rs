@@ -53,14 +53,21 @@ impl Run {
             server.listening().await?;
         }
         let key = servers.first().context("no server")?.first_key().await?;
-        let http = Http::new(&key, servers.iter().map(Server::door).collect())?;
+        let keys = self.make_users(site, key).await?;
+        let http = Http::new(keys, servers.iter().map(Server::door).collect())?;
+        let targets: Vec<_> = servers.iter().map(Server::target).collect();
         let began = Instant::now();
         let until = began + self.shape.duration;
         let strikes = servers.iter_mut().zip(&self.plan.strikes).map(|(server, strikes)| async move {
             server.suffer(strikes, until).await?;
             server.stand_until(until + LAST_VISITS).await
         });
-        let (_, (), ()) = tokio::try_join!(try_join_all(strikes), self.visits(began, &http), self.cuts(began))?;
+        tokio::try_join!(
+            try_join_all(strikes),
+            self.visits(began, &http),
+            self.cuts(began),
+            self.disturb(began, site, &targets)
+        )?;
         let check = Check {
             plan: Arc::clone(&self.plan),
             witness: Arc::clone(&self.witness),

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::check::Findings;
+use crate::cluster::Site;
 use crate::options::Options;
 use crate::run::Run;
 
 /// The verdict; without findings the run was given up.
-pub(crate) fn verdict(options: &Options, run: &Run, findings: Option<Findings>) -> Value {
+pub(crate) fn verdict(options: &Options, (run, site): (&Run, &Site), findings: Option<Findings>) -> Value {
     let tally = &run.tally;
     let violations = run.witness.violations();
     json!({
@@ -20,6 +21,16 @@ pub(crate) fn verdict(options: &Options, run: &Run, findings: Option<Findings>) 
         "kills": tally.of("kills"),
         "stops": tally.of("stops"),
         "terminations": tally.of("terminations"),
+        "outages": tally.of("outages"),
+        "starts_without_the_database": tally.of("starts_without_the_database"),
+        "changes_of_round_trips": tally.of("changes_of_round_trips"),
+        "rotations": tally.of("rotations"),
+        "deleted_users": tally.of("deleted_users"),
+        "gone_with_their_users": tally.of("gone_with_their_users"),
+        "stalled_logs": tally.of("stalled_logs"),
+        "gaps_in_logs": site.gaps_in_logs(),
+        "blocked_arbiters": tally.of("blocked_arbiters"),
+        "returns_to_calls_of_the_far_server": site.returns_to_calls(),
         "cancels": tally.of("cancels"),
         "cancelled": tally.of("cancelled"),
         "deletes": tally.of("deletes"),

@@ -18,6 +18,8 @@ pub(crate) struct Witness {
     by_visit: Mutex<BTreeMap<u32, String>>,
     /// How many requests of a visit for a response had no success.
     fruitless: Mutex<BTreeMap<u32, u32>>,
+    /// What is known of the deletion of users.
+    users: Mutex<BTreeMap<usize, Deletion>>,
     violations: Mutex<Vec<String>>,
 }
 
@@ -84,6 +86,16 @@ impl Witness {
     /// How often that happened.
     pub(crate) fn fruitless_requests(&self, visit: u32) -> u32 {
         self.fruitless.lock().get(&visit).copied().unwrap_or(0)
+    }
+
+    /// A user is being deleted, or is deleted.
+    pub(crate) fn delete_user(&self, user: usize, deletion: Deletion) {
+        self.users.lock().insert(user, deletion);
+    }
+
+    /// What is known of the deletion of a user.
+    pub(crate) fn user_deletion(&self, user: usize) -> Deletion {
+        self.users.lock().get(&user).copied().unwrap_or_default()
     }
 
     /// What is known of a response.

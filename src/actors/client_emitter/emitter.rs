@@ -159,6 +159,7 @@ impl ClientEmitter {
                 }
                 self.go_on(ctx);
             }
+            Ok(_) if self.ends_as_recorded() => self.go_on(ctx),
             // The connection subscribes again at its cursor.
             Ok(_) => {
                 tracing::warn!(response.id = %self.source.id, "a log ended before its terminal event");
@@ -169,11 +170,19 @@ impl ClientEmitter {
                 let last_sequence_number = self.cursor.saturating_sub(1);
                 self.finish(Emission::Unavailable { last_sequence_number }, ctx);
             }
+            // The connection subscribes again, and is told that there is no such response.
+            Err(LogError::Deleted) => self.stop(ctx),
             Err(error) => {
                 tracing::error!(response.id = %self.source.id, error = %error, "a log could not be read");
                 self.stop(ctx);
             }
         }
+    }
+
+    /// Whether the log is over without saying how the response ended, and its row says so instead.
+    fn ends_as_recorded(&mut self) -> bool {
+        let recorded = self.source.past.as_ref().and_then(Past::recorded_ending).cloned();
+        recorded.is_some_and(|recorded| self.replay.as_mut().is_some_and(|replay| replay.end_as(recorded)))
     }
 
     fn go_on(&mut self, ctx: &mut Context<Self>) {

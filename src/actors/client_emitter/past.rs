@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use crate::domain::Fact;
+use crate::domain::{Fact, RecordedEnding};
 use crate::journal::{CodecError, Log, LogError, decode, encode};
 
 /// Where an emitter reads events that have left the frame buffer or were never in it.
@@ -28,6 +28,14 @@ impl Past {
         match self {
             Self::Log(_) => {}
             Self::Memory(memory) => memory.borrow_mut().committed = facts,
+        }
+    }
+
+    /// How the response ended, where its log may not say so.
+    pub(super) fn recorded_ending(&self) -> Option<&RecordedEnding> {
+        match self {
+            Self::Log(log) => log.recorded_ending(),
+            Self::Memory(_) => None,
         }
     }
 

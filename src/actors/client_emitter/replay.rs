@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{Fact, Frame, Transcript};
+use crate::domain::{Fact, Frame, RecordedEnding, Transcript};
 use crate::protocol::ResponseId;
 
 /// A fold that belongs to one client. It is kept between reads, so that the facts are folded at most once per client.
@@ -28,6 +28,17 @@ impl Replay {
     /// Takes the next facts.
     pub(super) fn extend(&mut self, facts: Vec<Fact>) {
         self.facts.extend(facts);
+    }
+
+    /// Takes how the response ended, after all its facts. Returns whether that is new: the log itself may say so.
+    pub(super) fn end_as(&mut self, recorded: RecordedEnding) -> bool {
+        let is_new = self.transcript.ended().is_none() && self.facts.is_empty();
+        if is_new {
+            let mut events = Vec::new();
+            self.transcript.end_as(recorded, &mut events);
+            self.frames.extend(events.iter().map(Frame::encode));
+        }
+        is_new
     }
 
     /// The event at `cursor`, if the facts that were read produce it.

@@ -207,7 +207,7 @@ pub(crate) fn seal_ending(
     let mut encoded = Vec::new();
     facts.iter().try_for_each(|fact| encode(fact, &mut encoded))?;
     let bytes = key.seal(CiphertextContext::Segment { first }, &encoded)?;
-    let count = u32::try_from(facts.len()).map_err(|_| CodecError)?;
+    let count = u32::try_from(facts.len()).map_err(|_| CodecError::Malformed)?;
     let segment = Segment { response: ending.id, first, count, bytes };
     ending.last_segment = Some(LastSegment { after, segment });
     Ok(ending)

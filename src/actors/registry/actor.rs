@@ -11,8 +11,9 @@ use super::{
     idempotency_expiry::expire,
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
-    recovery::{Recoveries, sweep},
+    recovery::Recoveries,
     running::RunningSupervisors,
+    sweep::sweep,
     user_deletion::end_responses_of_deleted_users,
 };
 use crate::actors::{

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use super::{
-    ResponseRegistry,
-    recovery::{ask, ask_sweep},
-};
+use super::{ResponseRegistry, recovery::ask, sweep::ask_sweep};
 use crate::actors::{client_stream::ResponseOutcome, node::Node, response_supervisor::outcome};
 use crate::domain::{OwnershipDecision, RecoveryWish, RetryHint, SettleReason, Transcript};
 use crate::journal::{Log, LogError};
@@ -30,7 +27,8 @@ pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Fo
     let row = node.store.responses.response(id).await?;
     let row = row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
-    Ok(Found { row, log: Log::new(Arc::clone(&node.store.responses), key, id) })
+    let log = Log::of_row(Arc::clone(&node.store.responses), key, &row);
+    Ok(Found { row, log })
 }
 
 /// The state of a stored response that did not run here when it was looked up.
@@ -60,7 +58,7 @@ pub(super) async fn find_at_rest(
         return Ok(AtRest::Ended(Box::new(found)));
     }
     let recovered = async {
-        match node.decide_about(&found.row, RecoveryWish::Request) {
+        match node.decide_about((&found.row.node, found.row.epoch), RecoveryWish::Request) {
             OwnershipDecision::Recover => ask(&registry, id, reason).await,
             OwnershipDecision::AwaitSweep => ask_sweep(&registry, id).await,
             OwnershipDecision::AwaitLease => Err(Refusal::NoLease),
@@ -80,18 +78,13 @@ pub(super) async fn find_at_rest(
 /// As [`find`], and if the log can't be read.
 pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, Refusal> {
     let found = find(node, user, id).await?;
-    let folded = found.log.fold().await;
-    // A response that was settled without its log has an ending that its log lacks.
-    let whole = |transcript: &Transcript| !found.row.status.is_terminal() || transcript.ended().is_some();
-    match folded {
-        Ok((transcript, _)) if whole(&transcript) => return Ok(transcript),
-        Err(LogError::Store(error)) => return Err(error.into()),
+    match found.log.fold().await {
+        Ok((transcript, _)) => Ok(transcript),
+        Err(LogError::Store(error)) => Err(error.into()),
         // It may have been deleted meanwhile.
-        Ok(_) | Err(_) if node.store.responses.response(id).await?.is_none() => return Err(Refusal::NotFound),
-        Ok(_) => tracing::error!(response.id = %id, "a response has ended and its log has not"),
-        Err(error) => return Err(error.into()),
+        Err(_) if node.store.responses.response(id).await?.is_none() => Err(Refusal::NotFound),
+        Err(error) => Err(error.into()),
     }
-    Err(Refusal::Internal)
 }
 
 /// How a response ended.

@@ -10,7 +10,9 @@ mod recovered;
 mod recoverer;
 mod recovery;
 mod running;
+mod setting_aside;
 mod settle;
+mod sweep;
 mod user_deletion;
 
 pub(crate) use actor::ResponseRegistry;

@@ -2,7 +2,7 @@
 
 use crate::actors::response_supervisor::OrphanedRun;
 use crate::domain::{RunPlan, SetAsideReason};
-use crate::journal::LogError;
+use crate::journal::{CodecError, LogError};
 use crate::store::{self, AccountError};
 use crate::vault::{self, ResponseKey};
 
@@ -85,8 +85,11 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
             | vault::Error::NoDataKey(_)
             | vault::Error::Accounts(_),
         )
-        | LogError::Codec(_)
+        | LogError::Codec(CodecError::Malformed)
         | LogError::Gap => Some(SetAsideReason::LogUnreadable),
+        LogError::Codec(CodecError::NewerVersion(_)) => Some(SetAsideReason::NewerVersion),
+        // The next look finds no row.
+        LogError::Deleted => None,
     }
 }
 

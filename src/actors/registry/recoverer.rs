@@ -32,7 +32,7 @@ impl Recoverer {
             row => row,
         };
         if let Some(row) = &seen {
-            match self.node.decide_about(row, RecoveryWish::Node) {
+            match self.node.decide_about((&row.node, row.epoch), RecoveryWish::Node) {
                 OwnershipDecision::Recover => {}
                 OwnershipDecision::AwaitLease => return Err(RecoveryError::NoLease),
                 OwnershipDecision::AwaitSweep | OwnershipDecision::Leave => return Ok(Recovered::Taken),

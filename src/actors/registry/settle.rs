@@ -7,19 +7,15 @@ use crate::actors::{
     journal_writer::Written,
     node::Node,
     persistence_accumulator::{LogEnd, ResponseOwner, seal_ending},
-    response_supervisor::{Estimate, UsageOwner, bare_ending, finish_draft, usage_records},
+    response_supervisor::{Estimate, UsageOwner, finish_draft, usage_records},
 };
 use crate::domain::{
-    Attempt, Encoding, EndingForm, Fact, RecoveryTry, SettleReason, Timestamp, Transcript, UnreportedTurn,
-    UsageEstimates,
+    Encoding, EndingForm, FOLD_VERSION, Fact, RecoveryTry, SettleReason, Transcript, UnreportedTurn, UsageEstimates,
 };
 use crate::fault::{self, FaultPoint};
 use crate::journal::{Log, LogError};
-use crate::protocol::{ResponseId, Usage};
-use crate::store::{ClaimRecord, Conflict, EndingRecord, JournalEntry, ResponseRow, UsageRecord};
-
-/// The provider's name in the usage record of a response whose log does not have it.
-const UNKNOWN_PROVIDER: &str = "unknown";
+use crate::protocol::ResponseId;
+use crate::store::{ClaimRecord, Conflict, EndingRecord, JournalEntry, ResponseRow};
 
 /// The result of claiming a response.
 #[derive(Debug)]
@@ -39,7 +35,7 @@ pub(super) enum Claimed {
 pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId, from_epoch: i64) -> Result<Claimed, RecoveryError> {
     // The claim goes through the journal after all entries that the former owner had submitted: what is missing then
     // does not arrive later.
-    let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch };
+    let claim = ClaimRecord { id, from_epoch, node: node.name.clone(), epoch, fold_version: FOLD_VERSION };
     match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
@@ -100,7 +96,8 @@ pub(super) async fn settle(
 ) -> Result<Recovered, RecoveryError> {
     let mut ending = match folded {
         Some(folded) => settled_ending(node, epoch, row, folded, next.reason).await.map_err(RecoveryError::Seal)?,
-        None => ending_without_log(node, epoch, row, next.reason),
+        // It is not stored.
+        None => EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now()),
     };
     if next.ending == EndingForm::Minimal {
         (ending.content, ending.items) = (None, Vec::new());
@@ -144,28 +141,6 @@ async fn settled_ending(
     let usage = usage_records(&transcript, owner, &estimate, at);
     let draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
     seal_ending(log.key(), draft, log_end, &facts)
-}
-
-/// The ending of a response that is not stored.
-fn ending_without_log(node: &Node, epoch: i64, row: &ResponseRow, reason: SettleReason) -> EndingRecord {
-    let at = node.clock.now();
-    let owner = ResponseOwner { id: row.id, epoch };
-    bare_ending(owner, reason.verdict().ending(), at, vec![usage(row, at)])
-}
-
-/// The usage of a response without a log: its prompt, which was counted at admission.
-fn usage(row: &ResponseRow, at: Timestamp) -> UsageRecord {
-    let input_tokens = u64::try_from(row.prompt_tokens).unwrap_or(0);
-    UsageRecord {
-        response: row.id,
-        user: row.user,
-        turn: Attempt::FIRST.turn,
-        provider: UNKNOWN_PROVIDER.to_owned(),
-        model: row.model.clone(),
-        usage: Usage { input_tokens, total_tokens: input_tokens, ..Usage::default() },
-        estimated: true,
-        at,
-    }
 }
 
 /// The output tokens of the turns whose provider reported none.

@@ -9,8 +9,8 @@ use tracing::Span;
 
 use super::{Cancel, ResponseRegistry};
 use crate::actors::node::Node;
+use crate::protocol::{ResponseId, UserId};
 use crate::refusal::Refusal;
-use crate::store::ResponseRow;
 
 /// How often they are looked for.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -24,25 +24,25 @@ pub(super) async fn end_responses_of_deleted_users(node: Arc<Node>, registry: Ad
     loop {
         tokio::time::sleep(PAUSE).await;
         match node.store.responses.live_of_deleted_users(&node.name, BATCH).await {
-            Ok(live) => drop(join_all(live.iter().map(|row| cancel(&node, &registry, row))).await),
+            Ok(live) => drop(join_all(live.into_iter().map(|(user, id)| cancel(&node, &registry, user, id))).await),
             Err(error) => tracing::warn!(error = %error, "users who are being deleted wait for the database"),
         }
     }
 }
 
-async fn cancel(node: &Node, registry: &Addr<ResponseRegistry>, row: &ResponseRow) {
+async fn cancel(node: &Node, registry: &Addr<ResponseRegistry>, user: UserId, id: ResponseId) {
     let (reply, cancelled) = oneshot::channel();
-    registry.do_send(Cancel { user: row.user, id: row.id, span: Span::none(), reply });
+    registry.do_send(Cancel { user, id, span: Span::none(), reply });
     match tokio::time::timeout(node.settings.longest_answer(), cancelled).await {
         Ok(Ok(Ok(_) | Err(Refusal::AlreadyEnded(_) | Refusal::NotFound))) => {
-            tracing::info!(response.id = %row.id, "a response of a user who is being deleted was ended");
+            tracing::info!(response.id = %id, "a response of a user who is being deleted was ended");
         }
         // It is looked for again.
         Ok(Ok(Err(refusal))) => {
-            tracing::warn!(response.id = %row.id, refusal = %refusal, "a response of a deleted user could not be ended");
+            tracing::warn!(response.id = %id, refusal = %refusal, "a response of a deleted user could not be ended");
         }
         Ok(Err(_)) | Err(_) => {
-            tracing::warn!(response.id = %row.id, "a response of a deleted user does not end");
+            tracing::warn!(response.id = %id, "a response of a deleted user does not end");
         }
     }
 }

@@ -51,12 +51,7 @@ pub(crate) fn finish_draft(
 }
 
 /// The record of an ending without content, last segment and items.
-pub(crate) fn bare_ending(
-    owner: ResponseOwner,
-    ending: Ending,
-    ended_at: Timestamp,
-    usage: Vec<UsageRecord>,
-) -> EndingRecord {
+fn bare_ending(owner: ResponseOwner, ending: Ending, ended_at: Timestamp, usage: Vec<UsageRecord>) -> EndingRecord {
     let ResponseOwner { id, epoch } = owner;
     let Ending { status, cause, finish_reason, incomplete_reason: _ } = ending;
     EndingRecord {

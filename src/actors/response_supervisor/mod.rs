@@ -9,7 +9,7 @@ mod provider;
 mod supervisor;
 
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
-pub(crate) use ending::{Estimate, UsageOwner, bare_ending, finish_draft, outcome, usage_records};
+pub(crate) use ending::{Estimate, UsageOwner, finish_draft, outcome, usage_records};
 pub(crate) use provider::AdmissionSlot;
 pub(crate) use supervisor::{
     OrphanedRun, ResponseSupervisor, RunMilestone, RunOrigin, RunReport, StartQueued, SupervisorStart,

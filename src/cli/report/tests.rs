@@ -7,7 +7,7 @@ use super::{exit_code, report};
 use crate::access::ServiceError;
 use crate::cli::StartupError;
 use crate::config::{Config, Environment};
-use crate::protocol::UserId;
+use crate::protocol::{ResponseId, UserId};
 use crate::provider::UpstreamError;
 use crate::store::{self, AccountError};
 use crate::vault::{self, RingError};
@@ -68,6 +68,7 @@ fn every_error_of_users_and_keys_comes_with_what_to_do() {
     }
     for obstacle in [
         StartupError::NoSuchKey,
+        StartupError::NotSetAside(ResponseId::new()),
         StartupError::NoDatabase(PathBuf::from("/data/antiphon.db")),
         StartupError::NotBegun(PathBuf::from("/data/keys.json")),
     ] {

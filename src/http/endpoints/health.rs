@@ -15,9 +15,17 @@ struct Alive {
 
 #[derive(Serialize)]
 struct Ready {
-    /// `ok`, or `degraded` where a provider is down.
+    /// `ok`, or `degraded` where a provider is down or responses are set aside.
     status: &'static str,
     providers: Vec<ProviderState>,
+    /// How many responses no server can end for now; left out where there are none.
+    #[serde(skip_serializing_if = "is_none")]
+    responses_set_aside: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -50,9 +58,13 @@ pub(in crate::http) async fn live() -> HttpResponse {
 /// Whether new responses can be taken: asks the database each time. Providers are not asked; what is known of them
 /// is what their last answers said. With all of them down the server is not ready.
 pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpResponse, ApiError> {
-    match state.antiphon.readiness().await {
-        Ok(Readiness::Ready) => providers(&state),
-        Ok(unready) => Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, unready.to_string())),
+    let found = match state.antiphon.readiness().await {
+        Ok(Readiness::Ready) => state.antiphon.responses_set_aside().await,
+        Ok(unready) => return Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, unready.to_string())),
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(set_aside) => details(&state, set_aside),
         Err(error) => {
             tracing::warn!(error = %error, "http.readiness.database_unavailable");
             Err(ApiError::database_unavailable())
@@ -60,13 +72,13 @@ pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpRe
     }
 }
 
-fn providers(state: &HttpState) -> Result<HttpResponse, ApiError> {
+fn details(state: &HttpState, responses_set_aside: usize) -> Result<HttpResponse, ApiError> {
     let providers = state.antiphon.providers().into_iter();
     let providers: Vec<_> = providers.map(|(name, health)| ProviderState::new(name, health)).collect();
     let down = providers.iter().filter(|provider| provider.state == "down").count();
     if down > 0 && down == providers.len() {
         return Err(ApiError::unavailable(ErrorCode::ServerIsOverloaded, "No model provider can be reached."));
     }
-    let status = if down == 0 { "ok" } else { "degraded" };
-    Ok(HttpResponse::Ok().json(Ready { status, providers }))
+    let status = if down == 0 && responses_set_aside == 0 { "ok" } else { "degraded" };
+    Ok(HttpResponse::Ok().json(Ready { status, providers, responses_set_aside }))
 }

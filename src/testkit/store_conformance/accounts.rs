@@ -166,7 +166,7 @@ async fn what_a_user_who_is_being_deleted_runs_is_found_by_its_node(subject: Sto
     let found = async || subject.store.responses.live_of_deleted_users(&node.name, 10).await.unwrap();
     assert_eq!(found().await, []);
     assert!(subject.store.accounts.mark_user_deleted(user.id, AT).await.unwrap());
-    assert_eq!(found().await, [live.row]);
+    assert_eq!(found().await, [(user.id, live.row.id)]);
     assert_eq!(subject.store.responses.live_of_deleted_users("another", 10).await.unwrap(), []);
     assert_eq!(subject.store.accounts.responses_to_end(user.id).await.unwrap(), 1);
     assert!(subject.store.accounts.delete_user(user.id, AT).await.unwrap());

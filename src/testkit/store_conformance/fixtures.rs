@@ -12,7 +12,8 @@ use crate::store::{
     JournalEntry, LastSegment, ResponseRow, Segment, SortOrder, StoredItem, UsageRecord, UserRecord, WrappedKey,
 };
 
-pub(super) const EPOCH: i64 = 7;
+/// The epoch of an owner that is no node: larger than any that a node takes here.
+pub(super) const EPOCH: i64 = 1_000_000;
 pub(super) const MISSING: CommitOutcome = CommitOutcome::Conflict(Conflict::Missing);
 pub(super) const ENDED: CommitOutcome = CommitOutcome::Conflict(Conflict::Ended);
 pub(super) const OWNER: CommitOutcome = CommitOutcome::Conflict(Conflict::Owner);
@@ -37,7 +38,7 @@ pub(super) struct NamedNode {
 impl NamedNode {
     /// The node's claim of a response from the owner of that epoch.
     pub(super) fn claim(&self, id: ResponseId, from_epoch: i64) -> JournalEntry {
-        JournalEntry::Claim(ClaimRecord { id, from_epoch, node: self.name.clone(), epoch: self.epoch })
+        JournalEntry::Claim(ClaimRecord { id, from_epoch, node: self.name.clone(), epoch: self.epoch, fold_version: 2 })
     }
 }
 

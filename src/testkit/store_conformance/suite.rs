@@ -31,6 +31,7 @@ const PARTS: &[&[Case]] = &[
     responses::deletion::CASES,
     responses::reading::CASES,
     responses::items::CASES,
+    responses::setting_aside::CASES,
     group_commit::CASES,
     idempotency_keys::CASES,
     nodes::ownership::CASES,

@@ -41,7 +41,13 @@ async fn pair(database: &TestDatabase) -> [SqlStore; 2] {
 
 /// The other node's claim, by that epoch.
 fn claim(admission: &AdmissionRecord, epoch: i64) -> JournalEntry {
-    JournalEntry::Claim(ClaimRecord { id: admission.row.id, from_epoch: EPOCH, node: "two".to_owned(), epoch })
+    JournalEntry::Claim(ClaimRecord {
+        id: admission.row.id,
+        from_epoch: EPOCH,
+        node: "two".to_owned(),
+        epoch,
+        fold_version: 1,
+    })
 }
 
 #[tokio::test]

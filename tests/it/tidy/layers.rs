@@ -88,6 +88,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "config",
             "domain",
             "http",
+            "protocol",
             "provider",
             "store",
             "tokens",

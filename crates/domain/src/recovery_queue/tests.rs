@@ -152,7 +152,7 @@ fn only_an_ending_that_is_refused_while_other_changes_are_taken_becomes_minimal(
         bench.fail_times(3, reason);
         assert_eq!(bench.queue.unmarked().collect::<Vec<_>>(), [(id, reason)]);
         if is_marked {
-            bench.queue.marked(id);
+            bench.queue.marked(id, bench.now());
         }
         bench.millis += 60_000;
         assert_eq!(bench.queue.next_try(bench.now()).map(|next| next.ending), Some(form), "{reason:?} {is_marked}");
@@ -164,10 +164,14 @@ fn one_whose_mark_was_cleared_is_tried_at_once_as_if_for_the_first_time() {
     let (cleared, kept) = (ResponseId::new(), ResponseId::new());
     let mut bench = Bench::with(&[cleared, kept]);
     bench.fail_times(6, REFUSED);
-    [cleared, kept].into_iter().for_each(|id| bench.queue.marked(id));
-    bench.queue.compare_marks(|id| id == kept, bench.now());
+    [cleared, kept].into_iter().for_each(|id| bench.queue.marked(id, bench.now()));
+    let marked = bench.now();
+    let after = bench.queue.compare_marks(|id| id == kept, marked, marked);
+    assert!(after.is_empty() && bench.next().is_none(), "it was marked after the database was asked");
+    bench.millis += 1;
+    assert_eq!(bench.queue.compare_marks(|id| id == kept, bench.now(), bench.now()), [cleared]);
     assert_eq!((bench.next(), bench.next()), (Some(cleared), None));
-    assert_eq!(bench.queue.set_aside(), 1);
+    assert!(bench.queue.is_set_aside(kept) && !bench.queue.is_set_aside(cleared));
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Run {
     pub(super) state: RunState,
     pub(super) admission: AdmissionState,
     pub(super) database: DatabaseState,
+    /// How often the database refused the entry that is being written.
+    pub(super) refusals: u32,
     pub(super) clients: ConnectedClients,
     /// How many facts are durable; of a response that is not stored, how many count as durable.
     pub(super) durable: u64,
@@ -145,6 +147,7 @@ impl Run {
             state,
             admission,
             database: DatabaseState::Awaited,
+            refusals: 0,
             clients: ConnectedClients::default(),
             durable: 0,
             opened: false,

@@ -7,11 +7,11 @@ use super::{
     machine::{AdmissionState, DatabaseState, take_state},
     state::{RunState, Settling},
 };
-use crate::{Cause, Fact};
+use crate::{Cause, Fact, backoff::pause_after};
 use antiphon_protocol::Status;
 
-/// How long after a refusal the database is asked again.
-const STORE_RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// After how many refusals in a row a run that has given the database up leaves its response to be settled.
+const MOST_REFUSALS: u32 = 3;
 
 impl Run {
     /// Answers of the store that come after the ending is durable change nothing.
@@ -66,6 +66,7 @@ impl Run {
 
     /// All facts below this number are durable, and may be shown.
     pub(super) fn make_durable(&mut self, facts: u64) {
+        self.refusals = 0;
         self.durable = self.durable.max(facts);
         self.effects.push(RunEffect::Publish { facts: self.durable });
         self.cancel_when_durable();
@@ -79,11 +80,15 @@ impl Run {
         }
     }
 
+    /// What the database refuses is submitted again, with growing pauses, as long as a database that is away is waited
+    /// for. After that the response is settled from its log: what is durable is all that anyone saw of it.
     fn store_refused(&mut self) {
-        if self.refuse_admission(AdmissionFailure::Failed) {
+        self.refusals = self.refusals.saturating_add(1);
+        let refused_for_good = self.database == DatabaseState::GivenUp && self.refusals >= MOST_REFUSALS;
+        if self.refuse_admission(AdmissionFailure::Failed) || refused_for_good {
             self.abandon();
         } else {
-            self.start_timer(Timer::StoreRetry, STORE_RETRY_PAUSE);
+            self.start_timer(Timer::StoreRetry, pause_after(self.refusals));
         }
     }
 

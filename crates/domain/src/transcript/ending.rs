@@ -1,6 +1,6 @@
 //! How a response ends.
 
-use crate::{Cause, FinishReason, Limit};
+use crate::{Cause, FinishReason, Limit, Timestamp};
 use antiphon_protocol::Status;
 
 /// The reason that decides how a response ends. The first one in the log counts.
@@ -56,6 +56,15 @@ impl Verdict {
             Self::ClientLost | Self::ToolLimit(_) | Self::Failed(_) => None,
         }
     }
+}
+
+/// How a response ended and when, as it is recorded beside its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEnding {
+    /// How.
+    pub ending: Ending,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a response ended.

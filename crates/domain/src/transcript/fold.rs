@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Ending, ServerCalls, Verdict,
+    Ending, RecordedEnding, ServerCalls, Verdict,
     output::{Cut, OutputBuilder, PartKind},
 };
 use crate::{Attempt, Cause, Fact, FinishReason, InputUsage, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
@@ -280,7 +280,16 @@ impl Transcript {
     }
 
     fn end(&mut self, at: Timestamp, events: &mut Vec<ResponseEvent>) {
-        let ending = self.standing_verdict().ending();
+        self.end_as(RecordedEnding { ending: self.standing_verdict().ending(), at }, events);
+    }
+
+    /// Ends a log that has no last fact of its own, in the way that was recorded beside it: it was ended by somebody who
+    /// could not read it. Changes nothing once the log has ended.
+    pub fn end_as(&mut self, recorded: RecordedEnding, events: &mut Vec<ResponseEvent>) {
+        if self.ended.is_some() {
+            return;
+        }
+        let RecordedEnding { ending, at } = recorded;
         self.output.close(Cut::Everything, events);
         self.ended = Some((ending, at));
         let sequence_number = self.output.number();

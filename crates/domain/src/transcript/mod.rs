@@ -9,7 +9,7 @@ mod snapshot;
 mod tests;
 mod written;
 
-pub use ending::{Ending, Verdict};
+pub use ending::{Ending, RecordedEnding, Verdict};
 pub use fold::Transcript;
 pub use server_calls::{ServerCallState, ServerCalls};
 pub use snapshot::CallUsage;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::Transcript;
+use super::{RecordedEnding, Transcript, Verdict};
 use crate::{Attempt, Cause, Fact, FinishReason, Frame, Limit, ProviderEvent, Request, Timestamp, View};
 use antiphon_protocol::{Extra, Item, ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
@@ -401,6 +401,25 @@ proptest! {
             _ => None,
         }).collect();
         prop_assert_eq!(transcript.text().unwrap_or_default(), deltas);
+    }
+
+    #[test]
+    fn a_log_without_its_last_fact_ends_as_it_was_recorded_beside_it(facts in log(), cut in any::<prop::sample::Index>()) {
+        let whole = fold(&facts).1;
+        let ending = Verdict::Failed(Cause::ServerInterrupted).ending();
+        let recorded = RecordedEnding { ending: ending.clone(), at: AT };
+        let (mut transcript, mut events) = fold(&facts[..1 + cut.index(facts.len() - 1)]);
+        prop_assume!(transcript.ended().is_none());
+        let seen = events.len();
+        prop_assert_eq!(&events[..], &whole[..seen], "what was seen stays");
+        transcript.end_as(recorded.clone(), &mut events);
+        assert_well_formed(&events);
+        prop_assert_eq!(transcript.ended(), Some(&(ending, AT)));
+        prop_assert!(events.last().is_some_and(ResponseEvent::is_terminal));
+        let after = events.clone();
+        transcript.end_as(recorded, &mut events);
+        transcript.apply(END, &mut events);
+        prop_assert_eq!(events, after, "nothing follows");
     }
 
     #[test]

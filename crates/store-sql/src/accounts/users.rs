@@ -19,8 +19,8 @@ use crate::{
     wanted::{ColumnKind, WantedRows},
 };
 use antiphon_domain::Timestamp;
-use antiphon_protocol::{Status, UserId};
-use antiphon_store::{Error, UsageRecord, UserRecord, WrappedKey};
+use antiphon_protocol::UserId;
+use antiphon_store::{Error, UserRecord, WrappedKey};
 
 /// Inserts a user with its data key. False if another user has the name.
 pub(super) async fn create(pools: &Pools, user: UserRecord, data_key: WrappedKey) -> Result<bool, SqlError> {
@@ -115,10 +115,8 @@ pub(super) async fn delete(pools: &Pools, user: UserId, at: Timestamp) -> Result
     let transaction = pools.begin().await?;
     let found = lock(&transaction, user).await?;
     idempotency_keys::lock_of_user(&transaction, user).await?;
-    let live = responses::lock_of_user(&transaction, user).await?;
-    let running = live.iter().filter(|row| row.status == Status::InProgress);
-    let records: Vec<UsageRecord> = running.map(|row| UsageRecord::of_deleted(row, at)).collect();
-    usage_records::insert(&transaction, &records).await?;
+    responses::lock_of_user(&transaction, user).await?;
+    usage_records::estimate_running(&transaction, user, at).await?;
     responses::delete_of_user(&transaction, user).await?;
     idempotency_keys::delete_of_user(&transaction, user).await?;
     user::Entity::delete_by_id(user_key(user)).exec(&transaction).await?;

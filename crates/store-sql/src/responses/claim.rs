@@ -16,7 +16,8 @@ use crate::{
 use antiphon_protocol::ResponseId;
 use antiphon_store::ClaimRecord;
 
-const COLUMNS: Columns<4> = [("response", Text), ("from_epoch", Number), ("node", Text), ("epoch", Number)];
+const COLUMNS: Columns<5> =
+    [("response", Text), ("from_epoch", Number), ("node", Text), ("epoch", Number), ("fold_version", Number)];
 
 /// Gives responses to their claimants, and returns those that could be given: the new owner has a lease, and the old
 /// one is the same node or has none.
@@ -26,7 +27,8 @@ pub(crate) async fn claim<'a>(
 ) -> Result<HashSet<ResponseId>, SqlError> {
     let sql = format!(
         "
-UPDATE responses AS r SET node = w.node, epoch = w.epoch
+UPDATE responses AS r SET node = w.node, epoch = w.epoch,
+    fold_version = CASE WHEN r.fold_version < w.fold_version THEN w.fold_version ELSE r.fold_version END
 FROM wanted w
 WHERE r.uuid = w.response AND r.epoch = w.from_epoch AND r.status IN ('queued', 'in_progress')
 AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = w.node AND c.epoch = w.epoch AND c.lease_until > {now})
@@ -35,7 +37,13 @@ RETURNING uuid",
         now = nodes::now(transaction.get_database_backend())
     );
     let rows = claims.into_iter().map(|claim| {
-        [response_key(claim.id).into(), claim.from_epoch.into(), claim.node.clone().into(), claim.epoch.into()]
+        [
+            response_key(claim.id).into(),
+            claim.from_epoch.into(),
+            claim.node.clone().into(),
+            claim.epoch.into(),
+            i64::from(claim.fold_version).into(),
+        ]
     });
     response_ids(&WantedRows::new(COLUMNS, rows).query(transaction, &sql).await?, "uuid")
 }

@@ -9,6 +9,7 @@ mod items;
 mod log;
 mod orphaned;
 mod rows;
+mod set_aside;
 mod status;
 mod store;
 mod unended;

@@ -1,10 +1,10 @@
 //! Responses that have not ended and whose owner is gone.
 
-use sea_orm::{DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
-use super::rows::{PLAIN_COLUMNS, select};
-use crate::{error::SqlError, nodes};
-use antiphon_store::ResponseRow;
+use crate::{columns::response_id, error::SqlError, nodes};
+use antiphon_domain::SetAsideReason;
+use antiphon_store::OrphanedResponse;
 
 /// Reads them. The two parts of the statement each use the partial index of responses that have not ended, which
 /// needs the statuses spelled out.
@@ -13,7 +13,7 @@ pub(super) async fn orphaned(
     node: String,
     epoch: i64,
     limit: u32,
-) -> Result<Vec<ResponseRow>, SqlError> {
+) -> Result<Vec<OrphanedResponse>, SqlError> {
     let backend = db.get_database_backend();
     let sql = format!(
         "
@@ -25,13 +25,25 @@ WITH orphaned(response, others) AS (
         SELECT 1 FROM nodes n WHERE n.node = r.node AND n.lease_until > {now}
     )
 )
-SELECT {columns}
+SELECT r.uuid, r.node, r.epoch, r.set_aside_reason
 FROM orphaned o JOIN responses r ON r.uuid = o.response
-ORDER BY o.others, r.created_at, r.uuid
+ORDER BY CASE WHEN r.set_aside_at IS NULL THEN 0 ELSE 1 END, o.others, r.created_at, r.uuid
 LIMIT $3",
-        now = nodes::now(backend),
-        columns = *PLAIN_COLUMNS
+        now = nodes::now(backend)
     );
     let values = [node.into(), epoch.into(), i64::from(limit).into()];
-    select(db, Statement::from_sql_and_values(backend, sql, values)).await
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    rows.iter()
+        .map(|row| {
+            let (id, node, reason): (String, String, Option<String>) =
+                (row.try_get("", "uuid")?, row.try_get("", "node")?, row.try_get("", "set_aside_reason")?);
+            let set_aside = reason.map(|reason| SetAsideReason::named(&reason));
+            Ok(OrphanedResponse {
+                id: response_id(&id, "responses.uuid")?,
+                node,
+                epoch: row.try_get("", "epoch")?,
+                set_aside,
+            })
+        })
+        .collect()
 }

@@ -40,7 +40,9 @@ struct PlainColumns {
 
 /// The plain columns of a table `r`, for statements that are written by hand.
 pub(super) static PLAIN_COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    let plain = response::Column::iter().filter(|column| !matches!(column, response::Column::ContentEnc));
+    use response::Column::{ContentEnc, SetAsideAt, SetAsideReason};
+    let plain = response::Column::iter();
+    let plain = plain.filter(|column| !matches!(column, ContentEnc | SetAsideAt | SetAsideReason));
     plain.map(|column| format!("r.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 });
 
@@ -49,13 +51,17 @@ impl TryFrom<PlainColumns> for ResponseRow {
 
     fn try_from(row: PlainColumns) -> Result<Self, Error> {
         let cause = row.cause.map(|cause| Cause::parse(&cause).ok_or(Error::Corrupt { what: "responses.cause" }));
+        let status = Status::parse(&row.status).ok_or(Error::Corrupt { what: "responses.status" })?;
+        if status.is_terminal() != row.ended_at.is_some() {
+            return Err(Error::Corrupt { what: "responses.ended_at" });
+        }
         let previous = row.previous.map(|previous| response_id(&previous, "responses.previous"));
         Ok(Self {
             id: response_id(&row.uuid, "responses.uuid")?,
             user: user_id(&row.user_id, "responses.user_id")?,
             node: row.node,
             epoch: row.epoch,
-            status: Status::parse(&row.status).ok_or(Error::Corrupt { what: "responses.status" })?,
+            status,
             cause: cause.transpose()?,
             finish_reason: row.finish_reason,
             model: row.model,
@@ -81,7 +87,7 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: ResponseId) -> Result<Op
 }
 
 /// The rows that a statement selects by their [`PLAIN_COLUMNS`].
-pub(super) async fn select(db: &impl ConnectionTrait, statement: Statement) -> Result<Vec<ResponseRow>, SqlError> {
+pub(super) async fn select(db: &DatabaseConnection, statement: Statement) -> Result<Vec<ResponseRow>, SqlError> {
     let rows = PlainColumns::find_by_statement(statement).all(db).await?;
     Ok(rows.into_iter().map(ResponseRow::try_from).collect::<Result<_, Error>>()?)
 }
@@ -121,20 +127,15 @@ async fn read_with(
         .collect()
 }
 
-/// Locks the responses of a user, in the order of all locks, and returns those that have not ended.
-pub(crate) async fn lock_of_user(
-    transaction: &DatabaseTransaction,
-    user: UserId,
-) -> Result<Vec<ResponseRow>, SqlError> {
-    let backend = transaction.get_database_backend();
-    if backend == DbBackend::Postgres {
-        let sql = "SELECT uuid FROM responses WHERE user_id = $1 ORDER BY uuid FOR UPDATE";
-        transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, [user_key(user).into()])).await?;
+/// Locks the responses of a user, in the order of all locks.
+pub(crate) async fn lock_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
+    const SQL: &str = "SELECT uuid FROM responses WHERE user_id = $1 ORDER BY uuid FOR UPDATE";
+    // SQLite has one writer, which locks everything.
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, [user_key(user).into()]);
+        transaction.query_all_raw(statement).await?;
     }
-    let columns = PLAIN_COLUMNS.as_str();
-    let sql =
-        format!("SELECT {columns} FROM responses r WHERE r.user_id = $1 AND r.status IN ('queued', 'in_progress')");
-    select(transaction, Statement::from_sql_and_values(backend, sql, [user_key(user).into()])).await
+    Ok(())
 }
 
 /// At most `limit` responses of the node that have not ended and whose user is being deleted, oldest first.
@@ -142,15 +143,17 @@ pub(super) async fn live_of_deleted_users(
     db: &DatabaseConnection,
     node: String,
     limit: u32,
-) -> Result<Vec<ResponseRow>, SqlError> {
-    let columns = PLAIN_COLUMNS.as_str();
-    let sql = format!(
-        "
-SELECT {columns} FROM users u JOIN responses r ON r.user_id = u.id
+) -> Result<Vec<(UserId, ResponseId)>, SqlError> {
+    const SQL: &str = "
+SELECT r.user_id, r.uuid FROM users u JOIN responses r ON r.user_id = u.id
 WHERE u.deleted_at IS NOT NULL AND r.node = $1 AND r.status IN ('queued', 'in_progress')
 ORDER BY r.created_at, r.uuid
-LIMIT $2"
-    );
+LIMIT $2";
     let values = [node.into(), i64::from(limit).into()];
-    select(db, Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), SQL, values)).await?;
+    let ids = rows.iter().map(|row| {
+        let user = user_id(&row.try_get::<String>("", "user_id")?, "responses.user_id")?;
+        Ok((user, response_id(&row.try_get::<String>("", "uuid")?, "responses.uuid")?))
+    });
+    ids.collect()
 }

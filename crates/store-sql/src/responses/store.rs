@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{chain::chain, items, log, orphaned::orphaned, rows, unended::unended};
+use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside, unended::unended};
 use crate::{SqlStore, connect::Pools};
-use antiphon_protocol::ResponseId;
-use antiphon_store::{Error, ItemPage, ItemQuery, ResponseRow, ResponseStore, Segment};
+use antiphon_protocol::{ResponseId, UserId};
+use antiphon_store::{
+    Error, ItemPage, ItemQuery, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse,
+};
 
 #[async_trait]
 impl ResponseStore for SqlStore {
@@ -27,9 +29,17 @@ impl ResponseStore for SqlStore {
         self.call("chain", move |pools| async move { chain(&pools.read, id, limit).await }).await
     }
 
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error> {
         let node = node.to_owned();
         self.call("orphaned", move |pools| async move { orphaned(&pools.read, node, epoch, limit).await }).await
+    }
+
+    async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error> {
+        self.call("set_aside", move |pools| async move { set_aside::set_aside(&pools.read, limit).await }).await
+    }
+
+    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
+        self.call("mark_set_aside", move |pools| async move { set_aside::mark(&pools.write, id, mark).await }).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
@@ -37,7 +47,7 @@ impl ResponseStore for SqlStore {
         self.call("unended", move |pools| async move { unended(&pools.read, node, epoch, limit).await }).await
     }
 
-    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
         let node = node.to_owned();
         let live = move |pools: Arc<Pools>| async move { rows::live_of_deleted_users(&pools.read, node, limit).await };
         self.call("live_of_deleted_users", live).await

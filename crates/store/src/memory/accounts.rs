@@ -61,14 +61,15 @@ impl AccountStore for MemoryStore {
         if !tables.nodes.any_has_lease(self.now()) {
             return Ok(0);
         }
-        let live = tables.responses.rows().filter(|row| row.user == user && !row.status.is_terminal());
+        let live = tables.responses.live().filter(|response| response.row.user == user);
         Ok(live.count() as u64)
     }
 
     async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
         let mut tables = self.tables();
         let MemoryTables { responses, usage_records, .. } = &mut *tables;
-        let running = responses.rows().filter(|row| row.user == user && row.status == Status::InProgress);
+        let running = responses.live().map(|response| &response.row);
+        let running = running.filter(|row| row.user == user && row.status == Status::InProgress);
         running.for_each(|row| usage_records.add(&UsageRecord::of_deleted(row, at)));
         tables.responses.delete_of_user(user);
         tables.idempotency_keys.delete_of_user(user);

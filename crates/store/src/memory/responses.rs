@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::MemoryStore;
 use crate::{
-    AdmissionRecord, EndingRecord, Error, ItemPage, ItemQuery, ItemSide, LastSegment, ResponseRow, ResponseStore,
-    Segment, SortOrder, StoredItem,
+    AdmissionRecord, EndingRecord, Error, ItemPage, ItemQuery, ItemSide, LastSegment, OrphanedResponse, ResponseRow,
+    ResponseStore, Segment, SetAsideMark, SetAsideResponse, SortOrder, StoredItem,
 };
 use antiphon_protocol::{ResponseId, UserId};
 
@@ -20,6 +20,7 @@ pub(super) struct ResponseTable(HashMap<ResponseId, StoredResponse>);
 pub(super) struct StoredResponse {
     pub(super) row: ResponseRow,
     pub(super) content: Option<Bytes>,
+    set_aside: Option<SetAsideMark>,
     items: BTreeMap<(ItemSide, u32), StoredItem>,
     log: BTreeMap<u64, Segment>,
 }
@@ -49,8 +50,9 @@ impl ResponseTable {
         self.0.retain(|_, response| response.row.user != user);
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = &ResponseRow> {
-        self.0.values().map(|response| &response.row)
+    /// The responses that have not ended.
+    pub(super) fn live(&self) -> impl Iterator<Item = &StoredResponse> {
+        self.0.values().filter(|response| !response.row.status.is_terminal())
     }
 }
 
@@ -59,6 +61,7 @@ impl StoredResponse {
         Self {
             row: admission.row.clone(),
             content: None,
+            set_aside: None,
             items: admission.items.iter().map(|item| ((item.side, item.position), item.clone())).collect(),
             log: admission.segment.iter().map(|first| (first.first, first.clone())).collect(),
         }
@@ -140,37 +143,66 @@ impl ResponseStore for MemoryStore {
         Ok(chain.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 
-    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error> {
         let tables = self.tables();
         let now = self.now();
-        let is_orphaned = |row: &ResponseRow| {
-            let owner_is_gone =
-                if row.node == node { row.epoch < epoch } else { !tables.nodes.has_lease(&row.node, now) };
-            !row.status.is_terminal() && owner_is_gone
+        let owner_is_gone = |row: &ResponseRow| {
+            if row.node == node { row.epoch < epoch } else { !tables.nodes.has_lease(&row.node, now) }
         };
-        let mut orphaned: Vec<ResponseRow> = tables.responses.rows().filter(|row| is_orphaned(row)).cloned().collect();
-        orphaned.sort_by_key(|row| (row.node != node, row.created_at, row.id));
+        let orphaned = tables.responses.live().filter(|response| owner_is_gone(&response.row));
+        let mut orphaned: Vec<&StoredResponse> = orphaned.collect();
+        orphaned.sort_by_key(|response| {
+            let StoredResponse { row, set_aside, .. } = response;
+            (set_aside.is_some(), row.node != node, row.created_at, row.id)
+        });
         orphaned.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(orphaned)
+        let found = |response: &&StoredResponse| OrphanedResponse {
+            id: response.row.id,
+            node: response.row.node.clone(),
+            epoch: response.row.epoch,
+            set_aside: response.set_aside.map(|mark| mark.reason),
+        };
+        Ok(orphaned.iter().map(found).collect())
+    }
+
+    async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error> {
+        let tables = self.tables();
+        let found = |StoredResponse { row, set_aside, .. }: &StoredResponse| {
+            Some(SetAsideResponse { id: row.id, node: row.node.clone(), mark: (*set_aside)? })
+        };
+        let mut set_aside: Vec<_> = tables.responses.live().filter_map(found).collect();
+        set_aside.sort_by_key(|response| (response.mark.at, response.id));
+        set_aside.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(set_aside)
+    }
+
+    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let Some(response) = tables.responses.get_mut(id).filter(|response| !response.row.status.is_terminal()) else {
+            return Ok(false);
+        };
+        let at = response.set_aside.map(|before| before.at);
+        response.set_aside = mark.map(|mark| SetAsideMark { at: at.unwrap_or(mark.at), ..mark });
+        Ok(true)
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
         let tables = self.tables();
-        let is_unended = |row: &&ResponseRow| row.node == node && row.epoch == epoch && !row.status.is_terminal();
-        let mut unended: Vec<_> =
-            tables.responses.rows().filter(is_unended).map(|row| (row.created_at, row.id)).collect();
+        let rows = tables.responses.live().map(|response| &response.row);
+        let of_node = rows.filter(|row| row.node == node && row.epoch == epoch);
+        let mut unended: Vec<_> = of_node.map(|row| (row.created_at, row.id)).collect();
         unended.sort_unstable();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(unended.into_iter().take(limit).map(|(_, id)| id).collect())
     }
 
-    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<ResponseRow>, Error> {
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
         let tables = self.tables();
-        let of_deleted =
-            |row: &&ResponseRow| row.node == node && !row.status.is_terminal() && !tables.accounts.has_user(row.user);
-        let mut live: Vec<ResponseRow> = tables.responses.rows().filter(of_deleted).cloned().collect();
+        let rows = tables.responses.live().map(|response| &response.row);
+        let of_deleted = rows.filter(|row| row.node == node && !tables.accounts.has_user(row.user));
+        let mut live: Vec<&ResponseRow> = of_deleted.collect();
         live.sort_by_key(|row| (row.created_at, row.id));
         live.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok(live)
+        Ok(live.iter().map(|row| (row.user, row.id)).collect())
     }
 }

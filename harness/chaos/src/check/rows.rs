@@ -23,8 +23,16 @@ impl Check {
     pub(super) async fn check_gone(&self, rows: &BTreeMap<String, Row>) {
         for id in self.witness.ids() {
             let seen = self.witness.seen(&id).unwrap_or_default();
-            let stored = self.visit(seen.visit).is_some_and(|visit| visit.form.store);
+            let visit = self.visit(seen.visit);
+            let stored = visit.is_some_and(|visit| visit.form.store);
+            let user = visit.and_then(|visit| visit.user).map(|user| self.witness.user_deletion(user));
             match rows.get(&id) {
+                Some(row) if user == Some(Deletion::Done) => {
+                    self.violation("of_a_deleted_user", &id, &format_args!("{row:?}"));
+                }
+                None if user.is_some_and(|deletion| deletion >= Deletion::Asked) => {
+                    self.tally.count("gone_with_their_users");
+                }
                 Some(row) if row.stored == stored && stored => continue,
                 Some(row) if row.stored == stored => {
                     self.check_unstored(&id, row, seen.ended.map(|ended| ended.status))
@@ -55,6 +63,9 @@ impl Check {
         let record = Record::open(&self.database).await?;
         for id in record.content_of_unstored().await? {
             self.violation("content_of_an_unstored_response", &id, &"items, segments or text");
+        }
+        for id in record.of_nobody().await? {
+            self.violation("of_a_deleted_user", &id, &"the user is gone, and the response is there");
         }
         let orphans = record.orphans().await?;
         if orphans > 0 {

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{Check, Findings};
 use crate::client::{Answer, Frame, Next, send};
-use crate::performance::Finish;
+use crate::performance::{Finish, Stage};
 use crate::plan::Visit;
 use crate::record::Row;
 use crate::witness::{Deletion, Seen, text_of};
@@ -146,6 +146,11 @@ impl Check {
         }
         let kind = object["error"]["type"].as_str().or(reason).unwrap_or_default();
         self.tally.count(&format!("endings.{} {kind}", object["status"].as_str().unwrap_or_default()));
+        // Of a call that goes on without its listener only the very beginning can be lost.
+        let lost = object["status"] == "failed" && !matches!(kind, "server_interrupted" | "database_unavailable");
+        if visit.performance.stage == Stage::Far && lost {
+            self.violation("a_call_that_goes_on_was_lost", id, &format_args!("{calls:?}: {object}"));
+        }
         if kind == "internal_error" {
             self.violation("an_internal_error", id, object);
         }

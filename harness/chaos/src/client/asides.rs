@@ -44,7 +44,7 @@ pub(super) fn stream(story: &Story, visit: &Visit, (server, id, next): (usize, &
     if let Some(seen) = next.checked_sub(1) {
         path.push_str(&format!("&starting_after={seen}"));
     }
-    story.http.request(server, Method::GET, &path)
+    story.http(visit).request(server, Method::GET, &path)
 }
 
 impl Subject<'_> {
@@ -65,7 +65,7 @@ impl Subject<'_> {
 
     async fn retrieve(&self, id: &str) {
         let before = self.story.witness.before(id);
-        match send(self.story.http.request(self.visit.server, Method::GET, &format!("/{id}"))).await {
+        match send(self.to(0, Method::GET, &format!("/{id}"))).await {
             Ok(Answer::Whole(200, object)) => self.story.witness.object(id, &object, &before, "GET"),
             Ok(Answer::Whole(status, body)) => self.refused("GET", (status, &body), id),
             Ok(Answer::Stream(_)) => self.violation("an_uninvited_stream", id, &"GET"),
@@ -152,7 +152,7 @@ impl Subject<'_> {
         self.story.tally.count("retries");
         let (story, visit) = (self.story, self.visit);
         let mut reader = Reader { story, visit, id: id.map(str::to_owned), next: 0, ended: false, tell: None };
-        match send(self.posting.request(&story.http, visit.server + 1)).await {
+        match send(self.posting.request(&story.http(visit), visit.server + 1)).await {
             Ok(Answer::Stream(frames)) => {
                 reader.read(frames, None).await;
             }
@@ -169,9 +169,10 @@ impl Subject<'_> {
 
     async fn misuse(&self, id: &str) {
         self.story.tally.count("misuses");
-        match send(self.posting.misuse(&self.story.http, self.visit.server)).await {
+        match send(self.posting.misuse(&self.story.http(self.visit), self.visit.server)).await {
             Ok(Answer::Whole(409, body)) if body["error"]["code"] == "idempotency_key_reused" => {}
             Ok(Answer::Whole(503, _)) | Err(Lost::Connection) => {}
+            Ok(Answer::Whole(401, _)) if self.story.is_leaving(self.visit) => {}
             Ok(Answer::Whole(status, body)) => {
                 self.violation("a_key_for_two_bodies", id, &format_args!("{status}: {body}"));
             }
@@ -181,14 +182,15 @@ impl Subject<'_> {
     }
 
     fn to(&self, server: usize, method: Method, path: &str) -> Option<RequestBuilder> {
-        self.story.http.request(self.visit.server + server, method, path)
+        self.story.http(self.visit).request(self.visit.server + server, method, path)
     }
 
     /// A request about a response was refused: is there a reason?
     pub(super) fn refused(&self, what: &str, (status, body): (u16, &Value), id: &str) {
         self.story.tally.count(&format!("refusals.{what} {status}"));
         let gone = self.story.witness.before(id).deletion >= Deletion::Asked || !self.visit.form.store;
-        if status != 503 && !(status == 404 && gone) {
+        let leaves = matches!(status, 401 | 404) && self.story.is_leaving(self.visit);
+        if status != 503 && !(status == 404 && gone) && !leaves {
             self.violation("refused", id, &format_args!("{what}: {status}: {body}"));
         }
     }
@@ -201,6 +203,7 @@ impl Subject<'_> {
         let before = |id: &str| self.story.witness.before(id).deletion >= Deletion::Asked;
         let reason = match (status, code) {
             (429 | 502..=504, _) => true,
+            (401 | 404, _) => self.story.is_leaving(self.visit),
             (400, "previous_response_not_found") => self.previous.iter().any(|id| before(id)),
             (409, "idempotency_result_not_stored") => {
                 self.posting.has_key() && (!self.visit.form.store || id.is_some_and(before))

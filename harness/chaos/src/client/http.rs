@@ -19,8 +19,18 @@ const SILENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
     client: reqwest::Client,
-    key: String,
+    keys: Arc<Keys>,
+    user: Option<usize>,
     doors: Arc<[Door]>,
+}
+
+/// The keys of the users.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    /// Of the one who stays.
+    pub(crate) stays: String,
+    /// Of those who are deleted, by their numbers.
+    pub(crate) leave: Vec<String>,
 }
 
 /// Where a server listens; none while it does not.
@@ -47,20 +57,29 @@ pub(crate) enum Lost {
 }
 
 impl Http {
-    pub(crate) fn new(key: &str, doors: Arc<[Door]>) -> anyhow::Result<Self> {
+    pub(crate) fn new(keys: Keys, doors: Arc<[Door]>) -> anyhow::Result<Self> {
         let tls = ClientConfig::builder_with_provider(ring::default_provider().into());
         let tls = tls.with_safe_default_protocol_versions()?;
         let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
         // A connection for every request: none is ever sent twice by the library.
         let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().pool_max_idle_per_host(0);
         let client = client.read_timeout(SILENCE).connect_timeout(Duration::from_secs(2)).build()?;
-        Ok(Self { client, key: key.to_owned(), doors })
+        Ok(Self { client, keys: Arc::new(keys), user: None, doors })
+    }
+
+    /// The same for another user.
+    pub(crate) fn of(&self, user: Option<usize>) -> Self {
+        Self { user, ..self.clone() }
+    }
+
+    fn key(&self) -> &str {
+        self.user.and_then(|user| self.keys.leave.get(user)).unwrap_or(&self.keys.stays)
     }
 
     /// A request to one of the servers; none if it does not listen.
     pub(crate) fn request(&self, server: usize, method: Method, path: &str) -> Option<RequestBuilder> {
         let address = (*self.doors.get(server % self.doors.len())?.read())?;
-        Some(self.client.request(method, format!("http://{address}/v1/responses{path}")).bearer_auth(&self.key))
+        Some(self.client.request(method, format!("http://{address}/v1/responses{path}")).bearer_auth(self.key()))
     }
 }
 

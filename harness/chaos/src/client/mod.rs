@@ -8,5 +8,5 @@ mod reading;
 mod visit;
 
 pub(crate) use frames::{Frame, Frames, Next};
-pub(crate) use http::{Answer, Door, Http, Lost, send};
+pub(crate) use http::{Answer, Door, Http, Keys, Lost, send};
 pub(crate) use visit::{Story, visit};

@@ -17,7 +17,7 @@ use super::reading::{Left, Reader};
 use super::{Answer, Http, Lost};
 use crate::plan::Visit;
 use crate::tally::Tally;
-use crate::witness::Witness;
+use crate::witness::{Deletion, Witness};
 
 /// Between two tries of a client whose server does not answer.
 const PAUSE: Duration = Duration::from_millis(60);
@@ -39,6 +39,16 @@ pub(crate) struct Story {
 }
 
 impl Story {
+    /// The client of a visit's user.
+    pub(super) fn http(&self, visit: &Visit) -> Http {
+        self.http.of(visit.user)
+    }
+
+    /// Whether somebody has asked to delete the user of a visit.
+    pub(super) fn is_leaving(&self, visit: &Visit) -> bool {
+        visit.user.is_some_and(|user| self.witness.user_deletion(user) >= Deletion::Asked)
+    }
+
     pub(super) fn goes_on(&self) -> bool {
         Instant::now() < self.over
     }
@@ -93,7 +103,9 @@ pub(crate) async fn visit(story: &Story, visit: &Visit) {
     join(main, join_all(asides)).await;
     let id = told.borrow().clone();
     let Some(id) = id.filter(|id| visit.form.store && story.witness.before(id).ended) else { return };
-    story.keep(std::iter::once(&id).chain(&previous).cloned().collect());
+    if visit.user.is_none() {
+        story.keep(std::iter::once(&id).chain(&previous).cloned().collect());
+    }
     for aside in &visit.afterwards {
         subject.carry_out(*aside, Some(&id)).await;
     }
@@ -105,7 +117,7 @@ async fn main_connection(subject: &Subject<'_>, tell: watch::Sender<Option<Strin
     let mut leaves = visit.leaves.iter();
     let mut server = visit.server;
     loop {
-        match send(subject.posting.request(&story.http, server)).await {
+        match send(subject.posting.request(&story.http(visit), server)).await {
             Ok(Answer::Stream(frames)) => {
                 let leave = leaves.next();
                 let left = reader.read(frames, leave.map(|(events, _)| *events)).await;
@@ -162,7 +174,7 @@ async fn come_back(reader: &mut Reader<'_>, mut left: Left, leaves: &[(u64, Dura
             }
             Ok(Answer::Whole(status, body)) => {
                 subject.refused("GET stream", (status, &body), &id);
-                if status == 404 {
+                if matches!(status, 401 | 404) {
                     return;
                 }
                 server += 1;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::network::Network;
 use super::server::Server;
 use crate::plan::{Blow, Strike};
 
@@ -18,7 +19,7 @@ impl Server {
     /// Carries out the strikes until that time. The server runs afterwards.
     pub(crate) async fn suffer(&mut self, strikes: &[Strike], until: Instant) -> anyhow::Result<()> {
         for Strike { after, hasty, blow } in strikes {
-            while !hasty && self.door.read().is_none() && Instant::now() < until {
+            while !hasty && self.target.door.read().is_none() && Instant::now() < until {
                 self.stand_until(Instant::now() + LOOK).await?;
             }
             self.stand_until(until.min(Instant::now() + *after)).await?;
@@ -45,6 +46,12 @@ impl Server {
             if let Some(process) = &mut self.process
                 && let Some(status) = process.ended()?
             {
+                if self.could_not_start() {
+                    self.tally.count("starts_without_the_database");
+                    sleep(LOOK).await;
+                    self.start(true)?;
+                    continue;
+                }
                 failures += 1;
                 self.tally.count("ends_by_itself");
                 let name = format!("server {}", self.number);
@@ -58,6 +65,12 @@ impl Server {
             }
             sleep_until(time.min(Instant::now() + LOOK)).await;
         }
+    }
+
+    /// Whether it ended before it listened, as a server without its database does.
+    fn could_not_start(&self) -> bool {
+        let listened = self.process.as_ref().is_some_and(|process| process.said().borrow().address.is_some());
+        !listened && self.site.network(self.number).is_some_and(Network::is_or_was_out)
     }
 
     async fn stop(&mut self, time: Duration) -> anyhow::Result<()> {

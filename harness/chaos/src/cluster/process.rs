@@ -5,10 +5,17 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context as _, ensure};
+use rustix::pipe::fcntl_setpipe_size;
 use tokio::sync::watch;
+
+use super::target::LogReader;
+
+/// How much a server logs before somebody has to read.
+const PIPE_BYTES: usize = 4096;
 
 /// A process that is killed when this is dropped.
 #[derive(Debug)]
@@ -29,13 +36,18 @@ pub(super) struct Said {
 }
 
 impl Process {
-    /// Starts it. What it logs is added to the file.
-    pub(super) fn start(command: &mut Command, log: File) -> anyhow::Result<Self> {
+    /// Starts it. What it logs is added to the file, whenever somebody reads.
+    pub(super) fn start(command: &mut Command, log: File, reader: &Arc<LogReader>) -> anyhow::Result<Self> {
         // A group of its own: what is typed at this program's terminal is for this program.
-        let command = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let command = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             command.spawn().with_context(|| format!("{} can't be started", command.get_program().display()))?;
         let output = child.stdout.take().context("no pipe")?;
+        let errors = child.stderr.take().context("no pipe")?;
+        // Small, so that it is full soon after nobody reads.
+        fcntl_setpipe_size(&errors, PIPE_BYTES)?;
+        let reader = Arc::clone(reader);
+        thread::spawn(move || reader.copy(errors, log));
         let (tell, said) = watch::channel(Said::default());
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -63,12 +75,22 @@ impl Process {
         Ok(())
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal: `TERM`, `STOP` or `CONT`.
     pub(super) fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status()?;
-        ensure!(sent.success(), "the signal {name} can't be sent");
+        ensure!(signal(self.child.id(), name)?, "the signal {name} can't be sent");
         Ok(())
     }
+}
+
+/// Sends a process a signal. False if there is no such process.
+pub(super) fn signal(process: u32, name: &str) -> anyhow::Result<bool> {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).stderr(Stdio::null()).status()?;
+    Ok(sent.success())
 }
 
 impl Said {

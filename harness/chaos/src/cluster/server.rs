@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::process::Process;
 use super::recovery::{Recoveries, Start};
 use super::site::Site;
+use super::target::Target;
 use crate::client::Door;
 use crate::tally::Tally;
 use crate::witness::Witness;
@@ -22,7 +23,7 @@ const STARTING: Duration = Duration::from_secs(30);
 pub(crate) struct Server {
     pub(super) number: usize,
     pub(super) site: Arc<Site>,
-    pub(super) door: Door,
+    pub(super) target: Target,
     pub(super) witness: Arc<Witness>,
     pub(super) tally: Arc<Tally>,
     recoveries: Arc<Recoveries>,
@@ -35,7 +36,7 @@ impl Server {
         Self {
             number,
             site: Arc::clone(site),
-            door: Door::default(),
+            target: Target::default(),
             witness: Arc::clone(witness),
             tally: Arc::clone(tally),
             recoveries: Arc::default(),
@@ -46,7 +47,12 @@ impl Server {
 
     /// Where it listens.
     pub(crate) fn door(&self) -> Door {
-        Arc::clone(&self.door)
+        Arc::clone(&self.target.door)
+    }
+
+    /// What happens to it besides its blows.
+    pub(crate) fn target(&self) -> Target {
+        self.target.clone()
     }
 
     /// Where its recoveries are noted.
@@ -58,7 +64,9 @@ impl Server {
     pub(crate) fn start(&mut self, recovers: bool) -> anyhow::Result<()> {
         self.forget();
         let start = Start::now(recovers);
-        let process = Process::start(&mut self.site.command(self.number), self.site.log(self.number)?)?;
+        let (mut command, log) = (self.site.command(self.number), self.site.log(self.number)?);
+        let process = Process::start(&mut command, log, &self.target.log)?;
+        *self.target.process.lock() = Some(process.id());
         let (door, mut said) = (self.door(), process.said());
         let opening = tokio::spawn(async move {
             if let Ok(said) = said.wait_for(|said| said.address.is_some()).await {
@@ -88,12 +96,13 @@ impl Server {
             bail!("a server ended before it listened: {}", self.site.log_tail(self.number));
         }
         // Whoever waits for it may be quicker than the watcher that opens the door.
-        *self.door.write() = said.address;
+        *self.target.door.write() = said.address;
         Ok(())
     }
 
     /// Kills it.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        *self.target.process.lock() = None;
         let killed = self.process.as_mut().map_or(Ok(()), Process::kill);
         self.forget();
         killed
@@ -101,7 +110,8 @@ impl Server {
 
     /// Nobody finds it any more.
     pub(super) fn forget(&mut self) {
-        *self.door.write() = None;
+        *self.target.door.write() = None;
+        *self.target.process.lock() = None;
         self.watchers.drain(..).for_each(|watcher| watcher.abort());
         self.process = None;
     }

@@ -11,6 +11,7 @@ use crate::testkit::store_conformance::{
 cases! {
     epochs_grow_and_no_two_nodes_share_one,
     a_claim_moves_a_response_to_its_new_owner,
+    a_claim_raises_the_version_of_the_log_and_never_lowers_it,
     a_claim_of_somebody_elses_ended_or_missing_response_conflicts,
     orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first,
     unended_are_the_live_responses_of_one_owner_oldest_first,
@@ -41,6 +42,17 @@ async fn a_claim_moves_a_response_to_its_new_owner(subject: StoreUnderTest<'_>) 
             .await,
         CommitOutcome::Committed
     );
+}
+
+async fn a_claim_raises_the_version_of_the_log_and_never_lowers_it(subject: StoreUnderTest<'_>) {
+    let node = subject.node(LEASE).await;
+    for (written, after) in [(1, 2), (2, 2), (3, 3)] {
+        let mut admission = admission();
+        admission.row.fold_version = written;
+        assert_eq!(subject.commit(admit(&admission)).await, CommitOutcome::Committed);
+        assert_eq!(subject.commit(node.claim(admission.row.id, EPOCH)).await, CommitOutcome::Committed);
+        assert_eq!(subject.row(admission.row.id).await.fold_version, after);
+    }
 }
 
 async fn a_claim_of_somebody_elses_ended_or_missing_response_conflicts(subject: StoreUnderTest<'_>) {
@@ -80,7 +92,7 @@ async fn orphaned_are_a_nodes_live_responses_of_earlier_epochs_oldest_first(subj
     assert_eq!(left(4).await, [ids[2], ids[1], ids[0]]);
     assert!(left(1).await.is_empty());
     let all = subject.store.responses.orphaned(&node, 4, u32::MAX).await.unwrap();
-    assert!(all.is_sorted_by_key(|row| (row.node != node, row.created_at)));
+    assert!(all.is_sorted_by_key(|found| (found.set_aside.is_some(), found.node != node)));
     assert_eq!(subject.store.responses.orphaned(&node, 4, 2).await.unwrap(), all[..2]);
 }
 

@@ -6,3 +6,4 @@ pub(super) mod deletion;
 pub(super) mod ending;
 pub(super) mod items;
 pub(super) mod reading;
+pub(super) mod setting_aside;

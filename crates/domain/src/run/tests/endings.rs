@@ -108,6 +108,27 @@ fn what_the_database_refuses_is_submitted_again_but_not_an_admission() {
 }
 
 #[test]
+fn what_is_refused_again_and_again_is_tried_ever_less_often_and_left_to_be_settled_once_nobody_waits() {
+    let mut performer = at(Situation::Settling, setup());
+    for _ in 0..3 {
+        performer.feed(RunEvent::Store(StoreEvent::Refused));
+        performer.feed(RunEvent::TimerFired(Timer::StoreRetry));
+    }
+    let pause = |effect: &RunEffect| {
+        if let RunEffect::StartTimer { timer: Timer::StoreRetry, after } = effect {
+            Some(after.as_millis())
+        } else {
+            None
+        }
+    };
+    assert_eq!(performer.effects.iter().filter_map(pause).collect::<Vec<_>>(), [250, 500, 1_000]);
+    assert_eq!(performer.farewell, None, "the database may take it yet");
+    performer.feed(RunEvent::Store(StoreEvent::Silent { waited: Duration::from_secs(60) }));
+    performer.feed(RunEvent::Store(StoreEvent::Refused));
+    assert_eq!(performer.farewell, Some(Farewell::Abandoned));
+}
+
+#[test]
 fn who_lost_the_response_leaves_it_alone() {
     for situation in SITUATIONS.into_iter().filter(|situation| *situation != Situation::Over) {
         let mut performer = at(situation, reattachable());
