@@ -38,3 +38,4 @@ mod support;
 mod tidy;
 mod upgrade;
 mod usage;
+mod users;
