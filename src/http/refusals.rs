@@ -94,6 +94,11 @@ impl From<Refusal> for ApiError {
                 "This API key has too many responses running or waiting. Please retry later.",
             )
             .retry(RetryAdvice::After(BUSY)),
+            Refusal::TooManyReads => Self::coded(
+                ErrorCode::TooManyReads,
+                "Too many reads of responses of this user are waiting. Please retry later.",
+            )
+            .retry(RetryAdvice::After(BUSY)),
             // A node that has failed takes its server with it, which is started again.
             Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
             Refusal::DatabaseUnavailable => Self::database_unavailable(),

@@ -4,6 +4,9 @@
 
 mod codec;
 mod log;
+mod log_pool;
+mod user_shares;
 
 pub use codec::{CodecError, decode, encode};
 pub use log::{Log, LogError, SEGMENTS_A_PAGE};
+pub use log_pool::{LogPool, LogPoolOptions};

@@ -16,4 +16,4 @@ mod sweep;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
-pub(crate) use lookup::{find, load};
+pub(crate) use lookup::{find, load_response};
