@@ -69,6 +69,9 @@ pub enum Refusal {
     /// Another node has the response, and it has not ended.
     #[error("another server has the response")]
     OtherOwner,
+    /// The response was not stored, and what ran it is gone: nothing more of it can be told.
+    #[error("the server that ran the response lost it")]
+    Interrupted,
     /// A part of the node did not answer in time. What was asked for has no effect yet, or is undone.
     #[error("a part of the server does not respond")]
     NotResponding,
@@ -111,6 +114,7 @@ impl Refusal {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored
             | Self::IdempotencyResultDeleted
+            | Self::Interrupted
             | Self::NodeFailed
             | Self::Internal => None,
         }
@@ -184,6 +188,7 @@ impl From<LogError> for Refusal {
         match error {
             LogError::Store(error) => error.into(),
             LogError::Vault(error) => error.into(),
+            LogError::Deleted => Self::NotFound,
             error @ LogError::Codec(CodecError::NewerVersion(_)) => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::ContentUnavailable

@@ -61,7 +61,7 @@ impl Dispatcher {
     fn listen(&mut self, feed: Feed, id: ResponseId, ctx: &Context<Self>) -> Result<(), Refusal> {
         let antiphon = self.node.upgrade().ok_or(Refusal::Draining)?;
         let node = antiphon.node();
-        let arbiter = node.arbiters.of(id).ok_or(Refusal::Internal)?;
+        let arbiter = node.arbiters.of(id).ok_or(Refusal::NotResponding)?;
         let (number, parent, last_word) = (self.next, ctx.address(), feed.last_word.clone());
         self.next += 1;
         let exit = move |exit| {

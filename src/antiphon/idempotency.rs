@@ -119,7 +119,7 @@ impl Antiphon {
         id: ResponseId,
         mode: DeliveryMode,
     ) -> Result<Option<ClientStream>, Refusal> {
-        match self.resume(user, id, mode).await {
+        match self.join(user, id, mode, true).await {
             Ok(stream) => unless_key_was_released(stream),
             Err(Refusal::NotFound) => Err(self.why_not_there(id).await?),
             Err(refusal) => Err(refusal),

@@ -11,7 +11,7 @@ use crate::actors::{
     find, load_response, open_item,
 };
 use crate::domain::{RunPlan, Violation};
-use crate::protocol::{Item, ItemId, Response, ResponseId, UserId};
+use crate::protocol::{Item, ItemId, Response, ResponseId, Status, UserId};
 use crate::provider::GateRefusal;
 use crate::refusal::Refusal;
 use crate::store::{self, ItemQuery, ItemSide, SortOrder};
@@ -116,12 +116,24 @@ impl Antiphon {
     /// Goes on for a client that had a [`ClientStream`] of the response and lost it through no fault of its own.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`]; [`Refusal::Interrupted`] if it was not stored and what ran it is gone.
     pub async fn resume(&self, user: UserId, id: ResponseId, mode: DeliveryMode) -> Result<ClientStream, Refusal> {
-        self.join(user, id, mode, true).await
+        match self.join(user, id, mode, true).await {
+            Err(Refusal::NotFound) => Err(self.why_lost(user, id).await?),
+            joined => joined,
+        }
     }
 
-    async fn join(
+    /// Why a client that had a stream of a response finds it no more.
+    async fn why_lost(&self, user: UserId, id: ResponseId) -> Result<Refusal, Refusal> {
+        let row = self.node().store.responses.response(id).await?.filter(|row| row.user == user && !row.stored);
+        Ok(match row.map(|row| row.status) {
+            Some(Status::Queued | Status::InProgress | Status::Failed) => Refusal::Interrupted,
+            Some(Status::Completed | Status::Incomplete | Status::Cancelled) | None => Refusal::NotFound,
+        })
+    }
+
+    pub(super) async fn join(
         &self,
         user: UserId,
         id: ResponseId,

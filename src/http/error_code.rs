@@ -23,6 +23,7 @@ pub(super) enum ErrorCode {
     TooManyReads,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
+    ServerInterrupted,
     DatabaseUnavailable,
     ContentUnavailable,
     ServerError,
@@ -48,6 +49,7 @@ impl ErrorCode {
             Self::TooManyReads => "too_many_reads",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
+            Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ContentUnavailable => "content_unavailable",
             Self::ServerError => "server_error",
@@ -70,6 +72,7 @@ impl ErrorCode {
             Self::QueueFull | Self::KeyBusy | Self::TooManyReads => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
@@ -93,6 +96,7 @@ impl ErrorCode {
             Self::QueueFull | Self::KeyBusy | Self::TooManyReads => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
+            | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable
             | Self::ServerError => "server_error",

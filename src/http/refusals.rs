@@ -115,6 +115,8 @@ impl From<Refusal> for ApiError {
                 ErrorCode::ResponseOnAnotherServer,
                 "Another server is working on this response. Please retry.",
             ),
+            // Nobody knows how much of it was done: it is not asked for again without the client's word.
+            Refusal::Interrupted => Self::coded(ErrorCode::ServerInterrupted, Cause::ServerInterrupted.message()),
             Refusal::NotResponding => {
                 Self::unavailable(ErrorCode::ServerIsOverloaded, "A part of the server does not respond. Please retry.")
             }

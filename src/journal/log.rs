@@ -26,6 +26,9 @@ pub enum LogError {
     /// Segments are missing.
     #[error("the log has a gap")]
     Gap,
+    /// The response was deleted while it was read, and its log with it.
+    #[error("the response was deleted")]
+    Deleted,
     /// Too many reads of the same user wait.
     #[error("too many reads of the same user wait")]
     Busy,
@@ -152,7 +155,11 @@ impl Log {
 
 impl LogReader {
     async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
-        let numbered = self.segments(from).await?.into_iter().flat_map(|(first, facts)| (first..).zip(facts));
+        let segments = self.segments(from).await?;
+        if segments.is_empty() && self.recorded_ending.is_some() {
+            self.check_not_deleted().await?;
+        }
+        let numbered = segments.into_iter().flat_map(|(first, facts)| (first..).zip(facts));
         Ok(numbered.filter(|(number, _)| *number >= from).map(|(_, fact)| fact).collect())
     }
 
@@ -162,7 +169,8 @@ impl LogReader {
         loop {
             let segments = self.segments(transcript.facts()).await?;
             if segments.is_empty() {
-                if let Some(recorded) = self.recorded_ending.clone() {
+                if let Some(recorded) = self.recorded_ending.clone().filter(|_| transcript.ended().is_none()) {
+                    self.check_not_deleted().await?;
                     transcript.end_as(recorded, &mut events);
                 }
                 return Ok((transcript, last));
@@ -177,6 +185,14 @@ impl LogReader {
                     events.clear();
                 }
             }
+        }
+    }
+
+    /// A log that is deleted while it is read breaks off anywhere. It must not seem to end there as its row said.
+    async fn check_not_deleted(&self) -> Result<(), LogError> {
+        match self.responses.response(self.id).await? {
+            Some(_) => Ok(()),
+            None => Err(LogError::Deleted),
         }
     }
 
@@ -199,3 +215,6 @@ impl LogReader {
         Ok(decode(&plain)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,6 +170,8 @@ impl ClientEmitter {
                 let last_sequence_number = self.cursor.saturating_sub(1);
                 self.finish(Emission::Unavailable { last_sequence_number }, ctx);
             }
+            // The connection subscribes again, and is told that there is no such response.
+            Err(LogError::Deleted) => self.stop(ctx),
             Err(error) => {
                 tracing::error!(response.id = %self.source.id, error = %error, "a log could not be read");
                 self.stop(ctx);

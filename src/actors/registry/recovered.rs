@@ -91,6 +91,8 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
         // The node itself is not bounded, and one that stops decides nothing.
         LogError::Busy | LogError::Stopped => None,
         LogError::Codec(CodecError::NewerVersion(_)) => Some(SetAsideReason::NewerVersion),
+        // The next look finds no row.
+        LogError::Deleted => None,
     }
 }
 

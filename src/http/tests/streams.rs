@@ -105,7 +105,7 @@ async fn a_stream_that_can_not_go_on_ends_with_the_error_event_and_is_not_done()
         forgotten.node.roster().inflict(supervisor, Fault::Panic).await;
         stream.rest().await
     };
-    for (answer, code) in [(away.await, Some("database_unavailable")), (gone.await, None)] {
+    for (answer, code) in [(away.await, "database_unavailable"), (gone.await, "server_interrupted")] {
         let (last, event) = broken_off(&answer);
         assert_eq!((&event["type"], &event["sequence_number"]), (&json!("error"), &json!(last)));
         assert_eq!((&event["code"], &event["error"]["code"]), (&json!(code), &json!(code)));
