@@ -2,48 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{CodecError, LogPool, decode};
+use super::{LogError, LogPool, decode};
 use crate::domain::{Fact, RecordedEnding, Transcript};
 use crate::protocol::ResponseId;
-use crate::store::{self, ResponseRow, ResponseStore, Segment};
-use crate::vault::{self, CiphertextContext, ResponseKey};
+use crate::store::{ResponseRow, ResponseStore, Segment};
+use crate::vault::{CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
 pub const SEGMENTS_A_PAGE: usize = 16;
 
-/// Why a log could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The database could not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// A segment can't be decrypted.
-    #[error(transparent)]
-    Vault(#[from] vault::Error),
-    /// A segment can't be decoded.
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    /// Segments are missing.
-    #[error("the log has a gap")]
-    Gap,
-    /// The response was deleted while it was read, and its log with it.
-    #[error("the response was deleted")]
-    Deleted,
-    /// Too many reads of the same user wait.
-    #[error("too many reads of the same user wait")]
-    Busy,
-    /// The node stops.
-    #[error("the node stops")]
-    Stopped,
-    /// A bug showed while it was read.
-    #[error("reading the log panicked")]
-    Panicked,
-}
-
 /// The committed log of one response.
 #[derive(Debug, Clone)]
 pub struct Log {
-    reader: LogReader,
+    reader: EncryptedLog,
     threads: LogThreads,
 }
 
@@ -59,7 +30,7 @@ enum LogThreads {
 }
 
 #[derive(Debug, Clone)]
-struct LogReader {
+struct EncryptedLog {
     responses: Arc<dyn ResponseStore>,
     key: ResponseKey,
     id: ResponseId,
@@ -70,7 +41,7 @@ impl Log {
     /// The log of that response. It is read where that is asked for.
     #[must_use]
     pub fn new(responses: Arc<dyn ResponseStore>, key: ResponseKey, id: ResponseId) -> Self {
-        let reader = LogReader { responses, key, id, recorded_ending: None };
+        let reader = EncryptedLog { responses, key, id, recorded_ending: None };
         Self { reader, threads: LogThreads::Own }
     }
 
@@ -153,7 +124,7 @@ impl Log {
     }
 }
 
-impl LogReader {
+impl EncryptedLog {
     async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
         let segments = self.segments(from).await?;
         if segments.is_empty() && self.recorded_ending.is_some() {

@@ -11,10 +11,10 @@ use crate::protocol::UserId;
 pub(super) struct UserShares {
     per_user: usize,
     waiting_per_user: usize,
-    users: Mutex<HashMap<UserId, Counted>>,
+    users: Mutex<HashMap<UserId, CountedReads>>,
 }
 
-struct Counted {
+struct CountedReads {
     places: Arc<Semaphore>,
     here: usize,
 }
@@ -41,7 +41,7 @@ impl UserShares {
     /// Joins for that user, however many wait.
     pub(super) fn join(self: &Arc<Self>, user: UserId) -> UserShare {
         let mut users = self.users.lock();
-        let fresh = || Counted { places: Arc::new(Semaphore::new(self.per_user.max(1))), here: 0 };
+        let fresh = || CountedReads { places: Arc::new(Semaphore::new(self.per_user.max(1))), here: 0 };
         let counted = users.entry(user).or_insert_with(fresh);
         counted.here += 1;
         UserShare { shares: Arc::clone(self), user, places: Arc::clone(&counted.places) }
