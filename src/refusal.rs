@@ -47,6 +47,9 @@ pub enum Refusal {
     /// The response of the idempotency key was deleted.
     #[error("the response of the idempotency key was deleted")]
     IdempotencyResultDeleted,
+    /// The user does not exist, or is being deleted.
+    #[error("the user does not exist or is being deleted")]
+    UserDeleted,
     /// Too many responses wait already for the provider or in the background queue.
     #[error("too many responses are waiting")]
     QueueFull,
@@ -114,6 +117,7 @@ impl Refusal {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored
             | Self::IdempotencyResultDeleted
+            | Self::UserDeleted
             | Self::Interrupted
             | Self::NodeFailed
             | Self::Internal => None,

@@ -202,8 +202,8 @@ impl Antiphon {
     }
 }
 
-/// Why a response can't be admitted without its user's key. A user who is gone counts as a fault of the caller.
+/// Why a response can't be admitted without its user's key.
 pub(super) fn without_user_key(error: vault::Error) -> Refusal {
     let refusal = Refusal::from(error);
-    if refusal == Refusal::NotFound { Refusal::Internal } else { refusal }
+    if refusal == Refusal::NotFound { Refusal::UserDeleted } else { refusal }
 }

@@ -85,6 +85,7 @@ impl From<Refusal> for ApiError {
             Refusal::IdempotencyResultDeleted => {
                 Self::idempotency_conflict(NOT_STORED, "The response to this Idempotency-Key was deleted.")
             }
+            Refusal::UserDeleted => Self::unauthorized("The API key is not valid."),
             Refusal::QueueFull => {
                 Self::coded(ErrorCode::QueueFull, "Too many responses are waiting. Please retry later.")
                     .retry(RetryAdvice::After(BUSY))

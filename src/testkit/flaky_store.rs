@@ -240,6 +240,10 @@ impl ResponseStore for FlakyStore {
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
         self.here()?.responses.unended(node, epoch, limit).await
     }
+
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
+        self.here()?.responses.live_of_deleted_users(node, limit).await
+    }
 }
 
 #[async_trait]

@@ -39,3 +39,4 @@ mod support;
 mod tidy;
 mod upgrade;
 mod usage;
+mod users;

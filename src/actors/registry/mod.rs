@@ -13,6 +13,7 @@ mod running;
 mod setting_aside;
 mod settle;
 mod sweep;
+mod user_deletion;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};

@@ -39,7 +39,13 @@ pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId, from_epoch: i
     match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) => return Ok(Claimed::Taken),
+        Written::Conflict(
+            Conflict::Owner
+            | Conflict::Position
+            | Conflict::KeyTaken
+            | Conflict::PreviousMissing
+            | Conflict::UserDeleted,
+        ) => return Ok(Claimed::Taken),
         Written::Failed => return Err(RecoveryError::Refused),
     }
     let row = node.store.responses.response(id).await?.filter(|row| !row.status.is_terminal());
@@ -107,7 +113,10 @@ pub(super) async fn settle(
         }
         Written::Conflict(Conflict::Missing | Conflict::Ended) => Ok(Recovered::Over),
         Written::Conflict(Conflict::Owner) => Ok(Recovered::Taken),
-        Written::Conflict(Conflict::Position | Conflict::KeyTaken) | Written::Failed => Err(RecoveryError::Refused),
+        Written::Conflict(
+            Conflict::Position | Conflict::KeyTaken | Conflict::PreviousMissing | Conflict::UserDeleted,
+        )
+        | Written::Failed => Err(RecoveryError::Refused),
     }
 }
 
