@@ -89,7 +89,8 @@ impl NewestItems {
     /// Appends the newest items of the output as the log has it: an ending may lack them where the database refused to
     /// store them. True if some had no room.
     async fn read_log(&mut self, node: &Node, key: &UserKey, row: &ResponseRow) -> Result<bool, Refusal> {
-        let log = Log::of_row(Arc::clone(&node.store.responses), key.response_key(row.id), row);
+        let log = Log::new(Arc::clone(&node.store.responses), key.response_key(row.id), row.id);
+        let log = log.of_row(row).for_user(&node.logs);
         let (transcript, _) = log.fold().await?;
         let room = self.most - self.items.len();
         self.items.extend(transcript.items().iter().rev().take(room).cloned());
