@@ -50,7 +50,7 @@ pub(super) struct Recoveries {
     waiters: HashMap<ResponseId, RecoveryWaiters>,
     pub(super) sweeps: Vec<(oneshot::Sender<usize>, usize)>,
     /// Who waits for the next sweep's word about a response of another node.
-    pub(super) awaiting_sweep: Vec<(ResponseId, oneshot::Sender<Result<(), Refusal>>)>,
+    pub(super) awaiting_sweep: Vec<(ResponseId, SettleReason, oneshot::Sender<Result<(), Refusal>>)>,
     pub(super) sweep_wanted: Arc<Notify>,
     timer: Option<SpawnHandle>,
     /// The moment since which the queue counts.
@@ -94,10 +94,10 @@ impl Recoveries {
 
     /// Answers who waited for a sweep: what it took over is waited for, the rest is left to its owner.
     pub(super) fn answer_awaiting_sweep(&mut self) {
-        for (id, done) in std::mem::take(&mut self.awaiting_sweep) {
+        for (id, reason, done) in std::mem::take(&mut self.awaiting_sweep) {
             if self.queue.contains(id) {
                 // If it waits for its next try, that comes soon now.
-                self.queue.add(id, SettleReason::NodeLost, self.now());
+                self.queue.add(id, reason, self.now());
                 self.waiters.entry(id).or_default().push(done);
             } else {
                 let _left = done.send(Err(Refusal::OtherOwner));

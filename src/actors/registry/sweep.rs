@@ -10,7 +10,7 @@ use tokio::{
 
 use super::ResponseRegistry;
 use crate::actors::{node::Node, node_ownership::renewal_interval};
-use crate::domain::{LeaseState, LeftBehind, OwnershipDecision, RecoveryWish};
+use crate::domain::{LeaseState, LeftBehind, OwnershipDecision, RecoveryWish, SettleReason};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
 use crate::store::{Error, OrphanedResponse};
@@ -104,9 +104,13 @@ fn is_all(found: &[OrphanedResponse], limit: u32, node: &str) -> bool {
 ///
 /// # Errors
 /// [`Refusal::OtherOwner`] if it is left to its owner.
-pub(super) async fn ask_sweep(registry: &Addr<ResponseRegistry>, id: ResponseId) -> Result<(), Refusal> {
+pub(super) async fn ask_sweep(
+    registry: &Addr<ResponseRegistry>,
+    id: ResponseId,
+    reason: SettleReason,
+) -> Result<(), Refusal> {
     let (done, decided) = oneshot::channel();
-    registry.do_send(AwaitSweep { id, done });
+    registry.do_send(AwaitSweep { id, reason, done });
     decided.await.unwrap_or(Err(Refusal::OtherOwner))
 }
 
@@ -115,6 +119,8 @@ pub(super) async fn ask_sweep(registry: &Addr<ResponseRegistry>, id: ResponseId)
 #[rtype(result = "()")]
 struct AwaitSweep {
     id: ResponseId,
+    /// Why it is ended, if it is taken over and can't be resumed.
+    reason: SettleReason,
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
@@ -130,12 +136,12 @@ struct Swept {
 impl Handler<AwaitSweep> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, AwaitSweep { id, done }: AwaitSweep, _: &mut Self::Context) {
+    fn handle(&mut self, AwaitSweep { id, reason, done }: AwaitSweep, _: &mut Self::Context) {
         if self.running.contains_key(&id) {
             let _left = done.send(Ok(()));
             return;
         }
-        self.recoveries.awaiting_sweep.push((id, done));
+        self.recoveries.awaiting_sweep.push((id, reason, done));
         self.recoveries.sweep_wanted.notify_one();
     }
 }

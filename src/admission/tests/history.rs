@@ -44,7 +44,7 @@ async fn what_is_deleted_while_it_is_read_is_not_found_and_never_a_shorter_histo
 
 #[tokio::test]
 async fn output_that_the_log_alone_has_is_part_of_the_history() {
-    let flaky = Arc::new(FlakyStore::new(MemoryStore::new()));
+    let flaky = Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())));
     let models = [Model::new("m", Target::new("own", "u"))].into_iter().collect();
     let stage = Stage::over(flaky.whole(), models, (LimitOptions::default(), TenAnItem)).await;
     flaky.end_without_items();
