@@ -66,9 +66,9 @@ impl Folded {
     ///
     /// # Errors
     /// If the log can't be read.
-    pub(super) async fn rest(mut self) -> Result<Self, LogError> {
-        self.last_segment = self.log.fold_rest(&mut self.transcript).await?.unwrap_or(self.last_segment);
-        Ok(self)
+    pub(super) async fn rest(self) -> Result<Self, LogError> {
+        let (transcript, last) = self.log.fold_rest(self.transcript).await?;
+        Ok(Self { transcript, last_segment: last.unwrap_or(self.last_segment), log: self.log })
     }
 }
 
@@ -78,7 +78,7 @@ impl Folded {
 /// If the log can't be read.
 pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogError> {
     let key = node.vault.user_key(row.user).await?.response_key(row.id);
-    let log = Log::new(Arc::clone(&node.store.responses), key, row.id);
+    let log = Log::new(Arc::clone(&node.store.responses), key, row.id).for_node(&node.logs);
     let (transcript, last_segment) = log.fold().await?;
     Ok(Folded { log, transcript, last_segment })
 }
