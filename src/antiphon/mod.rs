@@ -14,6 +14,8 @@ mod messages;
 mod readiness;
 mod responses;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use builder::{Builder, StartError};

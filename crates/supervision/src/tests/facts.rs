@@ -222,3 +222,23 @@ async fn an_actor_that_waits_does_not_read_its_mailbox() {
     }
     assert_eq!(super::only(told).await, Exit::Hung);
 }
+
+/// Writes down that it was started.
+struct Starting(Arc<Mutex<bool>>);
+
+impl Actor for Starting {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        *self.0.lock() = true;
+    }
+}
+
+#[actix::test]
+async fn an_actor_that_is_dropped_before_its_first_turn_is_started_all_the_same() {
+    let started = Arc::new(Mutex::new(false));
+    let context = Context::new();
+    let _address = context.address();
+    drop(context.into_future(Starting(Arc::clone(&started))));
+    assert!(*started.lock());
+}
