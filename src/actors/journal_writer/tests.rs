@@ -199,8 +199,8 @@ async fn a_single_entry_that_is_not_done_in_time_means_that_the_database_is_away
 async fn a_row_that_another_program_has_locked_holds_up_its_own_response_and_no_other() {
     let errors: [fn(&'static str) -> Error; 2] =
         [|why| Error::TimedOut(why.into()), |why| Error::Contended(why.into())];
+    tokio::time::pause();
     for error in errors {
-        tokio::time::pause();
         let (journal, roster, response) = (Journal::default(), Roster::new(), ResponseId::new());
         let is_released = AtomicBool::new(false);
         let store = Arc::new(Locked { store: MemoryStore::new(), response, error, is_released });
