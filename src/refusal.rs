@@ -47,6 +47,9 @@ pub enum Refusal {
     /// The response of the idempotency key was deleted.
     #[error("the response of the idempotency key was deleted")]
     IdempotencyResultDeleted,
+    /// The user does not exist, or is being deleted.
+    #[error("the user does not exist or is being deleted")]
+    UserDeleted,
     /// Too many responses wait already for the provider or in the background queue.
     #[error("too many responses are waiting")]
     QueueFull,
@@ -78,6 +81,9 @@ pub enum Refusal {
     /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) says why.
     #[error("the node has failed")]
     NodeFailed,
+    /// Too many reads of this user wait already.
+    #[error("too many reads of this user are waiting")]
+    TooManyReads,
     /// A part of the server failed. The log has the details.
     #[error("an internal error occurred")]
     Internal,
@@ -97,6 +103,7 @@ impl Refusal {
             Self::StillRunning(_)
             | Self::IdempotencyKeyInUse
             | Self::QueueFull
+            | Self::TooManyReads
             | Self::KeyBusy
             | Self::Draining
             | Self::DatabaseUnavailable
@@ -110,6 +117,7 @@ impl Refusal {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored
             | Self::IdempotencyResultDeleted
+            | Self::UserDeleted
             | Self::Interrupted
             | Self::NodeFailed
             | Self::Internal => None,
@@ -189,7 +197,9 @@ impl From<LogError> for Refusal {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::ContentUnavailable
             }
-            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap) => {
+            LogError::Busy => Self::TooManyReads,
+            LogError::Stopped => Self::Draining,
+            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap | LogError::Panicked) => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::Internal
             }

@@ -13,6 +13,8 @@ pub struct Model {
     pub name: String,
     /// When it was added.
     pub created_at: i64,
+    /// Since when it is being deleted.
+    pub deleted_at: Option<i64>,
 }
 
 /// None: the rows are joined by hand where that is needed.

@@ -11,6 +11,7 @@ mod m20261121_000006_leases;
 mod m20261121_000007_idempotency_keys;
 mod m20261130_000008_facts_version_2;
 mod m20261130_000009_set_aside;
+mod m20261130_000010_deleted_users;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_idempotency_keys::Migration),
             Box::new(m20261130_000008_facts_version_2::Migration),
             Box::new(m20261130_000009_set_aside::Migration),
+            Box::new(m20261130_000010_deleted_users::Migration),
         ]
     }
 }

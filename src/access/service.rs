@@ -1,12 +1,20 @@
 //! Users and their API keys, as the command line and embedders manage them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{ApiKey, api_key};
 use crate::domain::Timestamp;
 use crate::protocol::UserId;
 use crate::store::{AccountError, AccountStore, ApiKeyRecord, UserRecord};
 use crate::vault::{self, Vault};
+
+/// How long a deletion waits for nodes to end what the user runs.
+const DELETION_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often it looks.
+const DELETION_PAUSE: Duration = Duration::from_millis(200);
 
 /// Adds, finds and removes users and API keys.
 #[derive(Debug, Clone)]
@@ -44,7 +52,7 @@ impl AccountService {
     /// # Errors
     /// [`ServiceError::InvalidName`], [`AccountError::NameTaken`], [`ServiceError::Vault`].
     pub async fn create_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
-        let user = UserRecord { id: UserId::new(), name: valid_name(name)?, created_at: at };
+        let user = UserRecord { id: UserId::new(), name: valid_name(name)?, created_at: at, deleted_at: None };
         let data_key = self.vault.new_user_key(user.id)?;
         self.accounts.create_user(user.clone(), data_key).await?;
         Ok(user)
@@ -65,8 +73,8 @@ impl AccountService {
     /// The user of that name, who is added if there is none.
     ///
     /// # Errors
-    /// Those of [`create_user`](Self::create_user); [`AccountError::NameTaken`] only if others add and delete a user of that
-    /// name meanwhile.
+    /// Those of [`create_user`](Self::create_user); [`AccountError::NameTaken`] only while a user of that name is being
+    /// deleted.
     pub async fn ensure_user(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
         match self.found_or_created(name, at).await {
             // Another process has added the user in the meantime.
@@ -77,17 +85,44 @@ impl AccountService {
 
     async fn found_or_created(&self, name: &str, at: Timestamp) -> Result<UserRecord, ServiceError> {
         match self.accounts.user_by_name(name).await? {
+            Some(user) if user.deleted_at.is_some() => Err(AccountError::NameTaken.into()),
             Some(user) => Ok(user),
             None => self.create_user(name, at).await,
         }
     }
 
-    /// Deletes a user with everything that belongs to the user. False if there is no such user.
+    /// Deletes a user with everything that belongs to the user but its usage records. False if there is no such user.
+    ///
+    /// From the beginning the user's keys are refused and no response of the user is accepted. What the user still runs
+    /// is cancelled by the nodes that run it, which takes a second or two; this waits for it for half a minute, longer than
+    /// a node that is gone keeps its lease by default, and calls `waits_for` with how many are left whenever that has
+    /// changed. Whoever drops the future, or gets an error, calls this again.
     ///
     /// # Errors
     /// [`ServiceError::Accounts`].
-    pub async fn delete_user(&self, user: UserId) -> Result<bool, ServiceError> {
-        let deleted = self.accounts.delete_user(user).await?;
+    pub async fn delete_user(
+        &self,
+        user: UserId,
+        at: Timestamp,
+        mut waits_for: impl FnMut(u64),
+    ) -> Result<bool, ServiceError> {
+        if !self.accounts.mark_user_deleted(user, at).await? {
+            return Ok(false);
+        }
+        let deadline = Instant::now() + DELETION_PATIENCE;
+        let mut left = 0;
+        loop {
+            let live = self.accounts.responses_to_end(user).await?;
+            if live == 0 || Instant::now() >= deadline {
+                break;
+            }
+            if live != left {
+                waits_for(live);
+            }
+            left = live;
+            tokio::time::sleep(DELETION_PAUSE).await;
+        }
+        let deleted = self.accounts.delete_user(user, at).await?;
         self.vault.evict(user);
         Ok(deleted)
     }

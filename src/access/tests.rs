@@ -111,7 +111,7 @@ async fn ensured<const LOOKS: usize>(found: [Option<UserRecord>; LOOKS]) -> Resu
 
 #[tokio::test]
 async fn who_is_slower_to_add_a_user_gets_the_other_ones() {
-    let ada = UserRecord { id: UserId::new(), name: "ada".to_owned(), created_at: NOW };
+    let ada = UserRecord { id: UserId::new(), name: "ada".to_owned(), created_at: NOW, deleted_at: None };
     assert_eq!(ensured([Some(ada.clone())]).await.unwrap(), ada);
     assert_eq!(ensured([None, Some(ada.clone())]).await.unwrap(), ada);
 }

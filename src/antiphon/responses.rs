@@ -8,7 +8,7 @@ use tracing::Span;
 use super::Antiphon;
 use crate::actors::{
     AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, Withdraw, client_channel,
-    find, load, open_item,
+    find, load_response, open_item,
 };
 use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, UserId};
@@ -153,8 +153,7 @@ impl Antiphon {
     /// # Errors
     /// [`Refusal`].
     pub async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, Refusal> {
-        let transcript = load(self.node(), user, id).await?;
-        transcript.response().map(|response| *response).ok_or(Refusal::Internal)
+        load_response(self.node(), user, id).await.map(Arc::unwrap_or_clone)
     }
 
     /// Cancels a response of that user. Returns once its ending is durable.
@@ -203,8 +202,8 @@ impl Antiphon {
     }
 }
 
-/// Why a response can't be admitted without its user's key. A user who is gone counts as a fault of the caller.
+/// Why a response can't be admitted without its user's key.
 pub(super) fn without_user_key(error: vault::Error) -> Refusal {
     let refusal = Refusal::from(error);
-    if refusal == Refusal::NotFound { Refusal::Internal } else { refusal }
+    if refusal == Refusal::NotFound { Refusal::UserDeleted } else { refusal }
 }

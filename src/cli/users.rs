@@ -18,7 +18,8 @@ pub(super) async fn run(context: &CommandContext, command: &UsersCommand, out: &
         }
         UsersCommand::List => {
             for user in context.store.users().await? {
-                writeln!(out, "{}  {}  {}", user.id, rfc3339(user.created_at), user.name)?;
+                let mark = if user.deleted_at.is_some() { "  (being deleted)" } else { "" };
+                writeln!(out, "{}  {}  {}{mark}", user.id, rfc3339(user.created_at), user.name)?;
             }
         }
         UsersCommand::Delete { user } => delete(context, user, out).await?,
@@ -29,7 +30,12 @@ pub(super) async fn run(context: &CommandContext, command: &UsersCommand, out: &
 async fn delete(context: &CommandContext, name_or_id: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let named = || format!("user '{name_or_id}'");
     let user = context.service.find_user(name_or_id).await.with_context(named)?;
-    if !context.service.delete_user(user.id).await? {
+    let waits_for = |live| {
+        // Said for those who watch; what can't be written is said again at the end.
+        let _closed = writeln!(out, "waiting for {live} responses of the user to be ended by their servers")
+            .and_then(|()| out.flush());
+    };
+    if !context.service.delete_user(user.id, SystemClock.now(), waits_for).await? {
         // Somebody else has just done the same.
         return Err(AccountError::UnknownUser).with_context(named);
     }

@@ -20,7 +20,8 @@ fn vault(ring: KeyRing) -> (Vault, Arc<MemoryStore>) {
 
 async fn add_user(vault: &Vault, accounts: &MemoryStore) -> UserId {
     let user = UserId::new();
-    let record = UserRecord { id: user, name: user.to_string(), created_at: Timestamp::from_micros(0) };
+    let record =
+        UserRecord { id: user, name: user.to_string(), created_at: Timestamp::from_micros(0), deleted_at: None };
     accounts.create_user(record, vault.new_user_key(user).unwrap()).await.unwrap();
     user
 }

@@ -21,7 +21,7 @@ mod outages;
 mod races;
 mod responses;
 
-use responses::{admit, append, committed, ending, live};
+use responses::{add_somebody, admit, append, committed, ending, live};
 
 /// A database, and for SQLite the folder that goes with the test.
 struct TestDatabase {
@@ -50,6 +50,7 @@ impl TestDatabase {
         let store =
             SqlStore::connect(StoreOptions { max_connections: 5, ..StoreOptions::new(&self.url) }).await.unwrap();
         store.migrate().await.unwrap();
+        add_somebody(&store).await;
         store
     }
 
@@ -81,6 +82,7 @@ async fn the_store_of_the_example_conforms() {
 async fn a_lease_is_over_when_its_time_is() {
     let clock = Arc::new(ManualClock::default());
     let store = MemoryStore::with_clock(clock.clone());
+    add_somebody(&store).await;
     let lease = Duration::from_secs(15);
     let owner = store.next_epoch("one", lease).await.unwrap();
     let claimant = store.next_epoch("two", 3 * lease).await.unwrap();

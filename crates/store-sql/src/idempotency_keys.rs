@@ -179,6 +179,17 @@ fn of_responses(responses: impl IntoIterator<Item = ResponseId>) -> WantedRows<1
     WantedRows::new([("response", Text)], responses.into_iter().map(|id| [response_key(id).into()]))
 }
 
+/// Locks the keys of a user, in the order of all locks.
+pub(super) async fn lock_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
+    const SQL: &str = "SELECT key FROM idempotency_keys WHERE user_id = $1 ORDER BY user_id, key FOR UPDATE";
+    // SQLite has one writer, which locks everything.
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, [user_key(user).into()]);
+        transaction.query_all_raw(statement).await?;
+    }
+    Ok(())
+}
+
 /// Deletes the keys of a user.
 pub(super) async fn delete_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
     let of_user = idempotency_key::Column::UserId.eq(user_key(user));
@@ -188,7 +199,7 @@ pub(super) async fn delete_of_user(transaction: &DatabaseTransaction, user: User
 
 async fn forget(pools: &Pools, before: Timestamp) -> Result<u64, SqlError> {
     let backend = pools.write.get_database_backend();
-    // Nodes that delete keys at the same time do not wait for each other.
+    // Nodes that delete keys at the same time do not wait for each other, nor for those that lock keys in their order.
     let sql = FORGET.to_owned() + if backend == DbBackend::Postgres { " FOR UPDATE SKIP LOCKED)" } else { ")" };
     let statement = Statement::from_sql_and_values(backend, sql, [before.as_micros().into()]);
     Ok(pools.write.execute_raw(statement).await?.rows_affected())

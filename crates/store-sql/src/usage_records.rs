@@ -1,6 +1,6 @@
 //! Usage records: inserted with an ending, never changed.
 
-use sea_orm::{DatabaseTransaction, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
 
 use super::{
     columns::{bigint, response_key, user_key},
@@ -10,6 +10,8 @@ use super::{
         Columns, WantedRows,
     },
 };
+use antiphon_domain::Timestamp;
+use antiphon_protocol::UserId;
 use antiphon_store::UsageRecord;
 
 const COLUMNS: Columns<13> = [
@@ -45,6 +47,26 @@ pub(super) async fn insert<'a>(
     records: impl IntoIterator<Item = &'a UsageRecord>,
 ) -> Result<(), SqlError> {
     WantedRows::new(COLUMNS, records.into_iter().map(values)).execute(transaction, INSERT).await.map(drop)
+}
+
+/// Adds an estimate for each response of a user that has begun and not ended: its prompt alone, and no provider.
+pub(super) async fn estimate_running(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+    at: Timestamp,
+) -> Result<(), SqlError> {
+    const SQL: &str = "
+INSERT INTO usage_records (
+    response, turn, user_id, provider, model, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
+    reasoning_tokens, total_tokens, estimated, ended_at
+)
+SELECT r.uuid, 1, r.user_id, '', r.model, r.prompt_tokens, 0, 0, 0, 0, r.prompt_tokens, TRUE, $2
+FROM responses r WHERE r.user_id = $1 AND r.status = 'in_progress' AND r.prompt_tokens >= 0
+ON CONFLICT DO NOTHING";
+    let values = [user_key(user).into(), at.as_micros().into()];
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), SQL, values);
+    transaction.execute_raw(statement).await?;
+    Ok(())
 }
 
 fn values(record: &UsageRecord) -> [Value; 13] {

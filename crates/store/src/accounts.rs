@@ -19,12 +19,20 @@ pub trait AccountStore: std::fmt::Debug + Send + Sync + 'static {
     /// The user of exactly that name.
     async fn user_by_name(&self, name: &str) -> Result<Option<UserRecord>, AccountError>;
 
+    /// Marks a user as one that is being deleted: its API keys are revoked, and it gets no new keys or responses from
+    /// then on. A user that was marked before keeps its time. False if there is no such user.
+    async fn mark_user_deleted(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError>;
+
+    /// How many responses of a user have not ended, if there is a node with a lease, which can end them; else 0.
+    async fn responses_to_end(&self, user: UserId) -> Result<u64, AccountError>;
+
     /// Deletes a user, its API keys, its data key, its idempotency keys, and all its responses with their items and
     /// logs. Without the data key none of the user's content can be read again, not even from a backup.
-    /// False if there is no such user. Usage records stay.
-    async fn delete_user(&self, user: UserId) -> Result<bool, AccountError>;
+    /// False if there is no such user. Usage records stay; each response that has begun and not ended gets one, as of
+    /// `at`, that estimates its prompt alone.
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError>;
 
-    /// Adds an API key.
+    /// Adds an API key. A user that is being deleted is [`AccountError::UnknownUser`].
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError>;
 
     /// The API key of that public id, also if it was revoked.
@@ -55,6 +63,8 @@ pub struct UserRecord {
     pub name: String,
     /// When it was added.
     pub created_at: Timestamp,
+    /// Since when it is being deleted.
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// An API key as it is stored: its secret part only as a hash.

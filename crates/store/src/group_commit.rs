@@ -103,6 +103,12 @@ pub enum Conflict {
     /// Another response has claimed the idempotency key.
     #[error("another response has the idempotency key")]
     KeyTaken,
+    /// The response that a new one continues does not exist.
+    #[error("the response to continue does not exist")]
+    PreviousMissing,
+    /// The user of a new response does not exist, or is being deleted.
+    #[error("the user does not exist or is being deleted")]
+    UserDeleted,
 }
 
 /// A new response.

@@ -41,6 +41,6 @@ pub use responses::{
     ItemPage, ItemQuery, ItemSide, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark,
     SetAsideResponse, SortOrder, StoredItem,
 };
-pub use rules::{AdmissionDecision, KeyState};
+pub use rules::{AdmissionContext, AdmissionDecision, KeyState};
 pub use store::Store;
 pub use usage_records::UsageRecord;

@@ -30,17 +30,37 @@ pub enum AdmissionDecision {
     Refuse(Conflict),
 }
 
+/// What a store knows about a new response while it holds its locks.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmissionContext<'a> {
+    /// The response of its id, if there is one.
+    pub row: Option<&'a ResponseRow>,
+    /// What its idempotency key allows.
+    pub key: KeyState,
+    /// Whether its user exists and is not being deleted.
+    pub has_user: bool,
+    /// Whether the response that it continues exists; true if it continues none.
+    pub has_previous: bool,
+}
+
 impl AdmissionRecord {
-    /// Decides about an admission; `row` is the response of its id, if there is one.
+    /// Decides about an admission.
+    ///
+    /// An admission whose answer was lost is submitted again. If its response was deleted meanwhile it must not come
+    /// back: its idempotency key, which stays, says so. Without a key nobody outside can know the response's id before
+    /// the answer, and so delete it, but by deleting its user.
     #[must_use]
-    pub fn decide(&self, row: Option<&ResponseRow>, key: KeyState) -> AdmissionDecision {
-        if let Some(row) = row {
+    pub fn decide(&self, context: &AdmissionContext<'_>) -> AdmissionDecision {
+        if let Some(row) = context.row {
             return AdmissionDecision::Compare { same_row: row.same_admission(&self.row) };
         }
-        match key {
+        if !context.has_user {
+            return AdmissionDecision::Refuse(Conflict::UserDeleted);
+        }
+        match context.key {
             KeyState::Taken => AdmissionDecision::Refuse(Conflict::KeyTaken),
-            // It was committed before, by a call whose answer was lost, and deleted since.
             KeyState::Own => AdmissionDecision::Refuse(Conflict::Missing),
+            KeyState::Free if !context.has_previous => AdmissionDecision::Refuse(Conflict::PreviousMissing),
             KeyState::Free => AdmissionDecision::Write,
         }
     }

@@ -41,7 +41,15 @@ impl AccountStore for Away {
         away()
     }
 
-    async fn delete_user(&self, _: UserId) -> Result<bool, AccountError> {
+    async fn mark_user_deleted(&self, _: UserId, _: Timestamp) -> Result<bool, AccountError> {
+        away()
+    }
+
+    async fn responses_to_end(&self, _: UserId) -> Result<u64, AccountError> {
+        away()
+    }
+
+    async fn delete_user(&self, _: UserId, _: Timestamp) -> Result<bool, AccountError> {
         away()
     }
 

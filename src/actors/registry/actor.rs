@@ -14,6 +14,7 @@ use super::{
     recovery::Recoveries,
     running::{RunningSupervisor, RunningSupervisors},
     sweep::sweep,
+    user_deletion::end_responses_of_deleted_users,
 };
 use crate::actors::{
     ActorRole, Label,
@@ -143,6 +144,7 @@ impl Actor for ResponseRegistry {
         let wanted = Arc::clone(&self.recoveries.sweep_wanted);
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address(), wanted).into_actor(self));
         ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
+        ctx.spawn(end_responses_of_deleted_users(Arc::clone(&self.node), ctx.address()).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }

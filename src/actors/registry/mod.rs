@@ -13,7 +13,8 @@ mod running;
 mod setting_aside;
 mod settle;
 mod sweep;
+mod user_deletion;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
-pub(crate) use lookup::{find, load};
+pub(crate) use lookup::{find, load_response};

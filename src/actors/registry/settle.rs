@@ -39,7 +39,13 @@ pub(super) async fn claim(node: &Node, epoch: i64, id: ResponseId, from_epoch: i
     match node.journal.write(JournalEntry::Claim(claim)).await {
         Written::Committed => {}
         Written::Conflict(Conflict::Missing | Conflict::Ended) => return Ok(Claimed::Over),
-        Written::Conflict(Conflict::Owner | Conflict::Position | Conflict::KeyTaken) => return Ok(Claimed::Taken),
+        Written::Conflict(
+            Conflict::Owner
+            | Conflict::Position
+            | Conflict::KeyTaken
+            | Conflict::PreviousMissing
+            | Conflict::UserDeleted,
+        ) => return Ok(Claimed::Taken),
         Written::Failed => return Err(RecoveryError::Refused),
     }
     let row = node.store.responses.response(id).await?.filter(|row| !row.status.is_terminal());
@@ -60,9 +66,9 @@ impl Folded {
     ///
     /// # Errors
     /// If the log can't be read.
-    pub(super) async fn rest(mut self) -> Result<Self, LogError> {
-        self.last_segment = self.log.fold_rest(&mut self.transcript).await?.unwrap_or(self.last_segment);
-        Ok(self)
+    pub(super) async fn rest(self) -> Result<Self, LogError> {
+        let (transcript, last) = self.log.fold_rest(self.transcript).await?;
+        Ok(Self { transcript, last_segment: last.unwrap_or(self.last_segment), log: self.log })
     }
 }
 
@@ -72,7 +78,7 @@ impl Folded {
 /// If the log can't be read.
 pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogError> {
     let key = node.vault.user_key(row.user).await?.response_key(row.id);
-    let log = Log::new(Arc::clone(&node.store.responses), key, row.id);
+    let log = Log::new(Arc::clone(&node.store.responses), key, row.id).for_node(&node.logs);
     let (transcript, last_segment) = log.fold().await?;
     Ok(Folded { log, transcript, last_segment })
 }
@@ -110,7 +116,10 @@ pub(super) async fn settle(
         }
         Written::Conflict(Conflict::Missing | Conflict::Ended) => Ok(Recovered::Over),
         Written::Conflict(Conflict::Owner) => Ok(Recovered::Taken),
-        Written::Conflict(Conflict::Position | Conflict::KeyTaken) | Written::Failed => Err(RecoveryError::Refused),
+        Written::Conflict(
+            Conflict::Position | Conflict::KeyTaken | Conflict::PreviousMissing | Conflict::UserDeleted,
+        )
+        | Written::Failed => Err(RecoveryError::Refused),
     }
 }
 

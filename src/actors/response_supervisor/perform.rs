@@ -15,7 +15,7 @@ use crate::actors::{
 };
 use crate::domain::{
     AdmissionFailure, Cause, Fact, RecordedFact, RunEffect, RunEvent, RunNote, Timer, ToolCallRequest, ToolResult,
-    UnreportedTurn, UsageEstimates,
+    UnreportedTurn, UsageEstimates, Violation,
 };
 use crate::fault::{self, FaultPoint};
 use crate::refusal::Refusal;
@@ -31,7 +31,7 @@ impl ResponseSupervisor {
             RunEffect::Publish { facts } => self.publish(facts),
             RunEffect::PromiseSuccess => drop(self.promise.succeed()),
             RunEffect::AcceptAdmission => self.answer_admission(Ok(())),
-            RunEffect::RefuseAdmission(failure) => self.answer_admission(Err(refusal(failure))),
+            RunEffect::RefuseAdmission(failure) => self.answer_admission(Err(self.refusal(failure))),
             RunEffect::BuildPrompt { turn, tools } => return self.build_prompt(turn, tools, ctx),
             RunEffect::StopBuildingPrompt => self.stop_building_prompt(ctx),
             RunEffect::DropPrompt => self.drop_prompt(),
@@ -205,10 +205,17 @@ fn unknown_tool(call: &ToolCallRequest) -> RunEvent {
     RunEvent::ToolEnded { attempt: call.attempt, call: call.call, result }
 }
 
-const fn refusal(failure: AdmissionFailure) -> Refusal {
-    match failure {
-        AdmissionFailure::DatabaseAway => Refusal::DatabaseUnavailable,
-        AdmissionFailure::KeyTaken => Refusal::IdempotencyKeyInUse,
-        AdmissionFailure::Failed => Refusal::Internal,
+impl ResponseSupervisor {
+    fn refusal(&self, failure: AdmissionFailure) -> Refusal {
+        match failure {
+            AdmissionFailure::DatabaseAway => Refusal::DatabaseUnavailable,
+            AdmissionFailure::KeyTaken => Refusal::IdempotencyKeyInUse,
+            AdmissionFailure::PreviousMissing => match self.plan.request.previous_response_id {
+                Some(previous) => Violation::previous_not_found(previous).into(),
+                None => Refusal::Internal,
+            },
+            AdmissionFailure::UserDeleted => Refusal::UserDeleted,
+            AdmissionFailure::Failed => Refusal::Internal,
+        }
     }
 }

@@ -27,8 +27,8 @@ use crate::actors::{
     supervision::{Child, Exit, Ping, Restart, RestartBudget, spawn},
 };
 use crate::domain::{
-    ClientId, Disowned, Fact, ResumedRun, Run, RunEvent, RunLimits, RunPhase, RunPlan, RunSetup, StoreEvent, Timer,
-    Transcript,
+    AdmissionFailure, ClientId, Disowned, Fact, ResumedRun, Run, RunEvent, RunLimits, RunPhase, RunPlan, RunSetup,
+    StoreEvent, Timer, Transcript,
 };
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status};
@@ -320,6 +320,10 @@ impl Handler<ChildExited> for ResponseSupervisor {
     }
 }
 
+const fn not_admitted(failure: AdmissionFailure) -> StoreEvent {
+    StoreEvent::OwnershipLost(Disowned::NotAdmitted(failure))
+}
+
 impl Handler<StoreFact> for ResponseSupervisor {
     type Result = ();
 
@@ -337,7 +341,9 @@ impl Handler<StoreFact> for ResponseSupervisor {
                 fault::reach(FaultPoint::EndingAcknowledged);
                 StoreEvent::EndingStored
             }
-            StoreFact::OwnershipLost(Conflict::KeyTaken) => StoreEvent::OwnershipLost(Disowned::KeyTaken),
+            StoreFact::OwnershipLost(Conflict::KeyTaken) => not_admitted(AdmissionFailure::KeyTaken),
+            StoreFact::OwnershipLost(Conflict::PreviousMissing) => not_admitted(AdmissionFailure::PreviousMissing),
+            StoreFact::OwnershipLost(Conflict::UserDeleted) => not_admitted(AdmissionFailure::UserDeleted),
             StoreFact::OwnershipLost(Conflict::Missing) => {
                 tracing::warn!("the response was deleted while it ran");
                 StoreEvent::OwnershipLost(Disowned::Deleted)

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
-use crate::store::{AccountError, ApiKeyRecord, CommitOutcome, ItemSide, UserRecord, WrappedKey};
+use crate::store::{
+    AccountError, AdmissionRecord, ApiKeyRecord, CommitOutcome, ItemSide, ResponseRow, UserRecord, WrappedKey,
+};
 use crate::testkit::store_conformance::{
     fixtures::*,
     suite::{StoreUnderTest, cases},
@@ -19,7 +21,12 @@ cases! {
     an_api_key_needs_its_user,
     a_revoked_key_keeps_its_first_time,
     deleting_a_user_deletes_all_that_is_its_own,
+    a_user_who_is_being_deleted_has_no_keys_and_gets_none,
+    what_a_user_who_is_being_deleted_runs_is_found_by_its_node,
 }
+
+/// When users are deleted.
+const AT: Timestamp = Timestamp::from_micros(77);
 
 fn wrapped(key_version: u32, bytes: &'static str) -> WrappedKey {
     WrappedKey { key_version, bytes: Bytes::from_static(bytes.as_bytes()) }
@@ -27,7 +34,8 @@ fn wrapped(key_version: u32, bytes: &'static str) -> WrappedKey {
 
 async fn created(subject: StoreUnderTest<'_>) -> UserRecord {
     let id = UserId::new();
-    let user = UserRecord { id, name: format!("name of {id}"), created_at: Timestamp::from_micros(5) };
+    let user =
+        UserRecord { id, name: format!("name of {id}"), created_at: Timestamp::from_micros(5), deleted_at: None };
     subject.store.accounts.create_user(user.clone(), wrapped(1, "wrapped")).await.unwrap();
     user
 }
@@ -62,7 +70,7 @@ async fn a_user_is_found_by_exactly_its_name(subject: StoreUnderTest<'_>) {
     for name in ["", "%", &one.name.to_uppercase(), &format!("{} ", one.name), &one.id.to_string()] {
         assert_eq!(found(name).await, None, "{name:?}");
     }
-    assert!(subject.store.accounts.delete_user(one.id).await.unwrap());
+    assert!(subject.store.accounts.delete_user(one.id, AT).await.unwrap());
     assert_eq!(found(&one.name).await, None);
 }
 
@@ -117,8 +125,8 @@ async fn deleting_a_user_deletes_all_that_is_its_own(subject: StoreUnderTest<'_>
     let key = with_key(subject, user.id, 1).await;
     let (mine, theirs) = (admission_of(ResponseId::new(), user.id), admission_of(ResponseId::new(), other.id));
     assert_eq!(subject.commit_all(&[admit(&mine), admit(&theirs)]).await, [CommitOutcome::Committed; 2]);
-    assert!(subject.store.accounts.delete_user(user.id).await.unwrap());
-    assert!(!subject.store.accounts.delete_user(user.id).await.unwrap());
+    assert!(subject.store.accounts.delete_user(user.id, AT).await.unwrap());
+    assert!(!subject.store.accounts.delete_user(user.id, AT).await.unwrap());
     assert_eq!(subject.store.responses.response(mine.row.id).await.unwrap(), None);
     assert!(subject.log(mine.row.id).await.is_empty());
     assert!(subject.items(mine.row.id, ItemSide::Input).await.is_empty());
@@ -127,4 +135,41 @@ async fn deleting_a_user_deletes_all_that_is_its_own(subject: StoreUnderTest<'_>
     assert!(!subject.store.accounts.users().await.unwrap().contains(&user));
     assert_eq!(subject.row(theirs.row.id).await, theirs.row);
     assert!(subject.store.accounts.data_key(other.id).await.unwrap().is_some());
+}
+
+async fn a_user_who_is_being_deleted_has_no_keys_and_gets_none(subject: StoreUnderTest<'_>) {
+    let user = created(subject).await;
+    let mut key = with_key(subject, user.id, 1).await;
+    let mark = async |at| subject.store.accounts.mark_user_deleted(user.id, Timestamp::from_micros(at)).await.unwrap();
+    assert!(mark(8).await && mark(9).await);
+    let found = subject.store.accounts.user_by_name(&user.name).await.unwrap().unwrap();
+    assert_eq!(found.deleted_at, Some(Timestamp::from_micros(8)), "the first time stays");
+    let revoked = subject.store.accounts.api_key(&key.id).await.unwrap().unwrap();
+    assert_eq!(revoked.revoked_at, Some(Timestamp::from_micros(8)));
+    key.id.push_str(" more");
+    assert!(matches!(subject.store.accounts.create_api_key(key).await, Err(AccountError::UnknownUser)));
+    assert!(!subject.store.accounts.mark_user_deleted(UserId::new(), AT).await.unwrap());
+}
+
+async fn what_a_user_who_is_being_deleted_runs_is_found_by_its_node(subject: StoreUnderTest<'_>) {
+    let (user, node) = (created(subject).await, subject.node(LEASE).await);
+    let mut live = admission_of(ResponseId::new(), user.id);
+    (live.row.node, live.row.epoch) = (node.name.clone(), node.epoch);
+    let mut ended = live.clone();
+    ended = AdmissionRecord { row: ResponseRow { id: ResponseId::new(), ..ended.row }, segment: None, ..ended };
+    ended.items.clear();
+    ended.row.stored = false;
+    let mut over = ending(&ended);
+    (over.epoch, over.last_segment, over.items) = (node.epoch, None, Vec::new());
+    let group = [admit(&live), admit(&ended), end(&over)];
+    assert_eq!(subject.commit_all(&group).await, [CommitOutcome::Committed; 3]);
+    let found = async || subject.store.responses.live_of_deleted_users(&node.name, 10).await.unwrap();
+    assert_eq!(found().await, []);
+    assert!(subject.store.accounts.mark_user_deleted(user.id, AT).await.unwrap());
+    assert_eq!(found().await, [(user.id, live.row.id)]);
+    assert_eq!(subject.store.responses.live_of_deleted_users("another", 10).await.unwrap(), []);
+    assert_eq!(subject.store.accounts.responses_to_end(user.id).await.unwrap(), 1);
+    assert!(subject.store.accounts.delete_user(user.id, AT).await.unwrap());
+    assert_eq!(found().await, []);
+    assert_eq!(subject.store.accounts.responses_to_end(user.id).await.unwrap(), 0);
 }

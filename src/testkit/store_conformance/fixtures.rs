@@ -1,6 +1,6 @@
 //! Responses to try a store with.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use crate::domain::{Cause, Timestamp};
 use crate::protocol::{InputTokensDetails, ItemId, OutputTokensDetails, ResponseId, Status, Usage, UserId};
 use crate::store::{
     AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, ItemQuery, ItemSide,
-    JournalEntry, LastSegment, ResponseRow, Segment, SortOrder, StoredItem, UsageRecord,
+    JournalEntry, LastSegment, ResponseRow, Segment, SortOrder, StoredItem, UsageRecord, UserRecord, WrappedKey,
 };
 
 /// The epoch of an owner that is no node: larger than any that a node takes here.
@@ -18,7 +18,12 @@ pub(super) const MISSING: CommitOutcome = CommitOutcome::Conflict(Conflict::Miss
 pub(super) const ENDED: CommitOutcome = CommitOutcome::Conflict(Conflict::Ended);
 pub(super) const OWNER: CommitOutcome = CommitOutcome::Conflict(Conflict::Owner);
 pub(super) const POSITION: CommitOutcome = CommitOutcome::Conflict(Conflict::Position);
+pub(super) const PREVIOUS_MISSING: CommitOutcome = CommitOutcome::Conflict(Conflict::PreviousMissing);
+pub(super) const USER_DELETED: CommitOutcome = CommitOutcome::Conflict(Conflict::UserDeleted);
 pub(super) const KEY_TAKEN: CommitOutcome = CommitOutcome::Conflict(Conflict::KeyTaken);
+
+/// A user whom the cases share.
+static SOMEBODY: LazyLock<UserId> = LazyLock::new(UserId::new);
 
 /// Longer than any test takes.
 pub(super) const LEASE: Duration = Duration::from_secs(600);
@@ -63,7 +68,26 @@ impl StoreUnderTest<'_> {
         self.commit_all(&[entry]).await[0]
     }
 
+    /// Commits a group, once the users of its new responses are there.
     pub(super) async fn commit_all(self, group: &[JournalEntry]) -> Vec<CommitOutcome> {
+        for entry in group {
+            if let JournalEntry::Admit(admission) = entry {
+                self.ensure_user(admission.row.user).await;
+            }
+        }
+        self.commit_alone(group).await
+    }
+
+    async fn ensure_user(self, id: UserId) {
+        let user = UserRecord { id, name: id.to_string(), created_at: Timestamp::from_micros(5), deleted_at: None };
+        let data_key = WrappedKey { key_version: 1, bytes: Bytes::from_static(b"wrapped") };
+        let users = self.store.accounts.users().await.unwrap();
+        if !users.iter().any(|user| user.id == id) {
+            self.store.accounts.create_user(user, data_key).await.unwrap();
+        }
+    }
+
+    pub(super) async fn commit_alone(self, group: &[JournalEntry]) -> Vec<CommitOutcome> {
         let outcomes = self.store.group_commit.commit(group).await.unwrap();
         assert_eq!(outcomes.len(), group.len(), "an outcome for each entry");
         outcomes
@@ -92,8 +116,9 @@ impl StoreUnderTest<'_> {
     }
 }
 
+/// A new response of the user whom all cases share that do not care.
 pub(super) fn admission() -> AdmissionRecord {
-    admission_of(ResponseId::new(), UserId::new())
+    admission_of(ResponseId::new(), *SOMEBODY)
 }
 
 pub(super) fn admission_of(id: ResponseId, user: UserId) -> AdmissionRecord {

@@ -176,7 +176,7 @@ async fn old_keys_are_forgotten_once_their_response_cannot_be_read(subject: Stor
 
 async fn deleting_a_user_deletes_its_keys(subject: StoreUnderTest<'_>) {
     let (mine, theirs) = (subject.admit_claiming().await, subject.admit_claiming().await);
-    subject.store.accounts.delete_user(mine.row.user).await.unwrap();
+    subject.store.accounts.delete_user(mine.row.user, Timestamp::from_micros(0)).await.unwrap();
     assert_eq!(subject.key_of(&mine).await, None);
     assert_eq!(subject.key_of(&theirs).await, record(&theirs));
 }

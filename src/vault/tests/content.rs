@@ -80,7 +80,7 @@ async fn a_deleted_user_has_no_key_in_memory_or_in_the_database() {
     let (vault, accounts) = vault(KeyRing::generate().unwrap());
     let user = add_user(&vault, &accounts).await;
     vault.user_key(user).await.unwrap();
-    accounts.delete_user(user).await.unwrap();
+    accounts.delete_user(user, crate::domain::Timestamp::from_micros(0)).await.unwrap();
     vault.evict(user);
     assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey(_))));
 }
@@ -91,7 +91,7 @@ async fn a_user_deleted_by_another_process_is_forgotten_after_a_minute() {
     let (vault, accounts) = vault(KeyRing::generate().unwrap());
     let user = add_user(&vault, &accounts).await;
     vault.user_key(user).await.unwrap();
-    accounts.delete_user(user).await.unwrap();
+    accounts.delete_user(user, crate::domain::Timestamp::from_micros(0)).await.unwrap();
     tokio::time::advance(std::time::Duration::from_secs(61)).await;
     assert!(matches!(vault.user_key(user).await, Err(Error::NoDataKey(_))));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     domain::Idempotency,
-    protocol::{Status, UserId},
+    protocol::Status,
     store::{
         AdmissionRecord, ClaimRecord, CommitOutcome, Conflict, GroupCommit, JournalEntry, NodeStore, ResponseStore,
         SqlStore,
@@ -143,11 +143,12 @@ async fn two_nodes_that_take_epochs_at_once_get_different_ones() {
 }
 
 /// A new response for each of these idempotency keys.
-fn claims(user: UserId, keys: impl Iterator<Item = u8>) -> Vec<JournalEntry> {
+fn claims(round: u8, keys: impl Iterator<Item = u8>) -> Vec<JournalEntry> {
     let claim = |key| {
         let mut admission = live();
-        admission.row.user = user;
-        admission.idempotency = Some(Idempotency { key: [key; 32], fingerprint: [0; 32] });
+        let mut digest = [key; 32];
+        digest[31] = round;
+        admission.idempotency = Some(Idempotency { key: digest, fingerprint: [0; 32] });
         admit(&admission)
     };
     keys.map(claim).collect()
@@ -157,9 +158,8 @@ fn claims(user: UserId, keys: impl Iterator<Item = u8>) -> Vec<JournalEntry> {
 async fn two_nodes_that_claim_the_same_keys_get_each_one_once_and_wait_for_each_other_in_no_circle() {
     for database in TestDatabase::both() {
         let stores = pair(&database).await;
-        for _ in 0..ROUNDS {
-            let user = UserId::new();
-            let (one, two) = (claims(user, 0..20), claims(user, (0..20).rev()));
+        for round in 0..40 {
+            let (one, two) = (claims(round, 0..20), claims(round, (0..20).rev()));
             let (one, two) = tokio::join!(stores[0].commit(&one), stores[1].commit(&two));
             for (one, two) in one.unwrap().into_iter().zip(two.unwrap().into_iter().rev()) {
                 let taken = CommitOutcome::Conflict(Conflict::KeyTaken);

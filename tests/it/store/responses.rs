@@ -1,11 +1,13 @@
 //! Responses for the store's tests.
 
+use std::sync::LazyLock;
+
 use antiphon::{
     domain::Timestamp,
     protocol::{ResponseId, Status, UserId},
     store::{
-        AdmissionRecord, AppendRecord, CommitOutcome, EndingRecord, GroupCommit, JournalEntry, LastSegment,
-        ResponseRow, Segment,
+        AccountError, AccountStore, AdmissionRecord, AppendRecord, CommitOutcome, EndingRecord, GroupCommit,
+        JournalEntry, LastSegment, ResponseRow, Segment, UserRecord, WrappedKey,
     },
 };
 use bytes::Bytes;
@@ -13,12 +15,28 @@ use bytes::Bytes;
 /// The epoch of the owner.
 pub(super) const EPOCH: i64 = 1;
 
+/// The user of all responses, whom every store of these tests has.
+pub(super) static SOMEBODY: LazyLock<UserId> = LazyLock::new(UserId::new);
+
+/// Adds the user, unless it is there.
+pub(super) async fn add_somebody(store: &dyn AccountStore) {
+    let user = UserRecord {
+        id: *SOMEBODY,
+        name: "somebody".to_owned(),
+        created_at: Timestamp::from_micros(0),
+        deleted_at: None,
+    };
+    let data_key = WrappedKey { key_version: 1, bytes: Bytes::from_static(b"wrapped") };
+    let added = store.create_user(user, data_key).await;
+    assert!(matches!(added, Ok(()) | Err(AccountError::NameTaken)), "{added:?}");
+}
+
 /// A live response whose log holds fact 0.
 pub(super) fn live() -> AdmissionRecord {
     let id = ResponseId::new();
     let row = ResponseRow {
         id,
-        user: UserId::new(),
+        user: *SOMEBODY,
         node: "one".to_owned(),
         epoch: EPOCH,
         status: Status::InProgress,

@@ -152,6 +152,10 @@ pub enum AdmissionFailure {
     DatabaseAway,
     /// Another response has the idempotency key.
     KeyTaken,
+    /// The response that it continues was deleted in the meantime.
+    PreviousMissing,
+    /// Its user was deleted in the meantime, or is being deleted.
+    UserDeleted,
     /// This server failed.
     Failed,
 }

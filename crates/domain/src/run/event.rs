@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{ClientId, RunTarget, Timer};
+use super::{AdmissionFailure, ClientId, RunTarget, Timer};
 use crate::{Attempt, CallIndex, Cause, Failure, Jitter, ProviderEvent};
 
 /// Something that happened to a run. An event that does not fit the run's state, a late answer for example, changes
@@ -118,8 +118,8 @@ pub enum StoreEvent {
 /// Why a response is not a run's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disowned {
-    /// Another response has the idempotency key; nothing of this one is stored.
-    KeyTaken,
+    /// The store did not take it; nothing of it is stored.
+    NotAdmitted(AdmissionFailure),
     /// Somebody else owns the response, or has ended it.
     OtherOwner,
     /// The response was deleted: nobody owns it any more.

@@ -24,7 +24,7 @@ impl Run {
             StoreEvent::Stored { facts } => self.make_durable(facts),
             StoreEvent::EndingStored => self.conclude(),
             StoreEvent::Refused => self.store_refused(),
-            StoreEvent::OwnershipLost(Disowned::KeyTaken) => self.give_way(),
+            StoreEvent::OwnershipLost(Disowned::NotAdmitted(failure)) => self.give_way(failure),
             StoreEvent::OwnershipLost(Disowned::OtherOwner) => {
                 self.refuse_admission(AdmissionFailure::Failed);
                 self.abandon();
@@ -92,14 +92,14 @@ impl Run {
         }
     }
 
-    /// Another response has the idempotency key: nothing is left of this one that could be settled.
-    fn give_way(&mut self) {
+    /// The store did not take the response: nothing is left of it that could be settled.
+    fn give_way(&mut self, failure: AdmissionFailure) {
         let held_slot = self.is_background() && self.state.is_undecided();
         self.stop_own_work();
         if held_slot {
             self.effects.push(RunEffect::ReleaseBackgroundSlot);
         }
-        self.refuse_admission(AdmissionFailure::KeyTaken);
+        self.refuse_admission(failure);
         self.effects.push(RunEffect::Leave);
     }
 

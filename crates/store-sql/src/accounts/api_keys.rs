@@ -4,19 +4,25 @@ use antiphon_entities::api_key;
 use bytes::Bytes;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, SqlErr,
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Func},
 };
 
+use super::users::lock_present;
 use crate::{
     columns::{user_id, user_key},
+    connect::Pools,
     error::SqlError,
 };
 use antiphon_domain::Timestamp;
 use antiphon_store::{ApiKeyRecord, Error};
 
-/// Inserts an API key. False if there is no such user.
-pub(super) async fn create(db: &DatabaseConnection, key: ApiKeyRecord) -> Result<bool, SqlError> {
+/// Inserts an API key. False if there is no such user, or it is being deleted.
+pub(super) async fn create(pools: &Pools, key: ApiKeyRecord) -> Result<bool, SqlError> {
+    let transaction = pools.begin().await?;
+    if lock_present(&transaction, [key.user]).await?.is_empty() {
+        return Ok(false);
+    }
     let row = api_key::ActiveModel {
         id: Set(key.id),
         user_id: Set(user_key(key.user)),
@@ -25,11 +31,9 @@ pub(super) async fn create(db: &DatabaseConnection, key: ApiKeyRecord) -> Result
         created_at: Set(key.created_at.as_micros()),
         revoked_at: Set(key.revoked_at.map(Timestamp::as_micros)),
     };
-    match api_key::Entity::insert(row).exec_without_returning(db).await {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    api_key::Entity::insert(row).exec_without_returning(&transaction).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 pub(super) async fn find(db: &DatabaseConnection, id: String) -> Result<Option<ApiKeyRecord>, SqlError> {

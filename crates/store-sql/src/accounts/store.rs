@@ -1,9 +1,11 @@
 //! The accounts part of the port.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{api_keys, data_keys, users};
-use crate::SqlStore;
+use crate::{SqlStore, connect::Pools};
 use antiphon_domain::Timestamp;
 use antiphon_protocol::UserId;
 use antiphon_store::{AccountError, AccountStore, ApiKeyRecord, UserRecord, WrappedKey};
@@ -25,13 +27,22 @@ impl AccountStore for SqlStore {
         Ok(self.call("user_by_name", |pools| async move { users::by_name(&pools.read, name).await }).await?)
     }
 
-    async fn delete_user(&self, user: UserId) -> Result<bool, AccountError> {
-        Ok(self.call("delete_user", move |pools| async move { users::delete(&pools, user).await }).await?)
+    async fn mark_user_deleted(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
+        let mark = move |pools: Arc<Pools>| async move { users::mark_deleted(&pools, user, at).await };
+        Ok(self.call("mark_user_deleted", mark).await?)
+    }
+
+    async fn responses_to_end(&self, user: UserId) -> Result<u64, AccountError> {
+        let count = move |pools: Arc<Pools>| async move { users::responses_to_end(&pools.read, user).await };
+        Ok(self.call("responses_to_end", count).await?)
+    }
+
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
+        Ok(self.call("delete_user", move |pools| async move { users::delete(&pools, user, at).await }).await?)
     }
 
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError> {
-        let created =
-            self.call("create_api_key", |pools| async move { api_keys::create(&pools.write, key).await }).await?;
+        let created = self.call("create_api_key", |pools| async move { api_keys::create(&pools, key).await }).await?;
         if created { Ok(()) } else { Err(AccountError::UnknownUser) }
     }
 

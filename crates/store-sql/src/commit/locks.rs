@@ -5,14 +5,21 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::DatabaseTransaction;
 
 use super::Numbered;
-use crate::{error::SqlError, idempotency_keys, idempotency_keys::KeyClaims, responses};
+use crate::{
+    accounts::lock_present_users,
+    error::SqlError,
+    idempotency_keys::{self, KeyClaims},
+    responses,
+};
 use antiphon_fault_points::{FaultPoint, reach};
-use antiphon_protocol::ResponseId;
-use antiphon_store::{AdmissionRecord, JournalEntry, ResponseRow};
+use antiphon_protocol::{ResponseId, UserId};
+use antiphon_store::{AdmissionContext, AdmissionDecision, AdmissionRecord, JournalEntry, ResponseRow};
 
 /// What is known of a group's rows while they are locked.
 #[derive(Debug, Default)]
 pub(super) struct LockedRows {
+    /// The users of new responses, those that are not being deleted.
+    users: HashSet<UserId>,
     /// Which admissions have claimed their keys.
     pub(super) keys: KeyClaims,
     /// The rows of the group's responses, those that there are; none if only segments are appended.
@@ -33,14 +40,39 @@ pub(super) async fn lock(
         return Ok(LockedRows::default());
     }
     let admissions: Vec<&AdmissionRecord> = group.iter().filter_map(|(_, entry)| admission(entry)).collect();
+    let users =
+        lock_present_users(transaction, admissions.iter().map(|admission| admission.row.user).collect::<HashSet<_>>())
+            .await?;
     idempotency_keys::lock_of(transaction, group.iter().filter_map(|(_, entry)| changed_key(entry))).await?;
-    let keys = idempotency_keys::claim(transaction, &admissions).await?;
+    let of_users = admissions.iter().copied().filter(|admission| users.contains(&admission.row.user));
+    let keys = idempotency_keys::claim(transaction, &of_users.collect::<Vec<_>>()).await?;
     if !admissions.is_empty() {
         reach(FaultPoint::KeyClaimed);
     }
-    let ids: HashSet<ResponseId> = group.iter().map(|(_, entry)| entry.response()).collect();
-    let rows = responses::lock_rows(transaction, ids).await?;
-    Ok(LockedRows { keys, rows: Some(rows) })
+    let own = group.iter().map(|(_, entry)| entry.response());
+    let previous = admissions.iter().filter_map(|admission| admission.row.previous);
+    let rows = responses::lock_rows(transaction, own.chain(previous).collect::<HashSet<_>>()).await?;
+    Ok(LockedRows { users, keys, rows: Some(rows) })
+}
+
+impl LockedRows {
+    pub(super) fn row(&self, id: ResponseId) -> Option<&ResponseRow> {
+        self.rows.as_ref()?.get(&id)
+    }
+
+    pub(super) fn rows_mut(&mut self) -> &mut HashMap<ResponseId, ResponseRow> {
+        self.rows.get_or_insert_default()
+    }
+
+    pub(super) fn decide(&self, admission: &AdmissionRecord) -> AdmissionDecision {
+        let row = &admission.row;
+        admission.decide(&AdmissionContext {
+            row: self.row(row.id),
+            key: self.keys.state_for(admission),
+            has_user: self.users.contains(&row.user),
+            has_previous: row.previous.is_none_or(|previous| self.row(previous).is_some()),
+        })
+    }
 }
 
 fn admission<'a>(entry: &&'a JournalEntry) -> Option<&'a AdmissionRecord> {

@@ -1,6 +1,6 @@
 //! Writing the rounds of a group, once the group has its locks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use sea_orm::DatabaseTransaction;
 
@@ -19,7 +19,7 @@ use antiphon_fault_points::{FaultPoint, reach};
 use antiphon_protocol::ResponseId;
 use antiphon_store::{
     AdmissionDecision, AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, Error,
-    JournalEntry, ResponseRow, Segment,
+    JournalEntry, Segment,
 };
 
 const COMMITTED: CommitOutcome = CommitOutcome::Committed;
@@ -75,25 +75,13 @@ impl<'a> GroupWriter<'a> {
         self.delete(&round.deletions).await
     }
 
-    fn row(&self, id: ResponseId) -> Option<&ResponseRow> {
-        self.locked.rows.as_ref()?.get(&id)
-    }
-
-    fn rows_mut(&mut self) -> &mut HashMap<ResponseId, ResponseRow> {
-        self.locked.rows.get_or_insert_default()
-    }
-
-    fn decide(&self, admission: &AdmissionRecord) -> AdmissionDecision {
-        admission.decide(self.row(admission.row.id), self.locked.keys.state_for(admission))
-    }
-
     /// Inserts the rows of the admissions that nothing stands against, and returns those.
     async fn insert_rows<'e>(
         &self,
         admissions: &[Numbered<&'e AdmissionRecord>],
     ) -> Result<Vec<Numbered<&'e AdmissionRecord>>, SqlError> {
         let admitted: Vec<_> =
-            admissions.iter().filter(|(_, one)| self.decide(one) == AdmissionDecision::Write).copied().collect();
+            admissions.iter().filter(|(_, one)| self.locked.decide(one) == AdmissionDecision::Write).copied().collect();
         let inserted = responses::insert_rows(self.transaction, admitted.iter().map(|(_, one)| *one)).await?;
         if inserted.len() != admitted.len() {
             // An earlier call with the same entries, whose answer was lost, has committed since the rows were read.
@@ -132,14 +120,14 @@ impl<'a> GroupWriter<'a> {
     }
 
     fn owns(&self, ending: &EndingRecord) -> bool {
-        self.row(ending.id).is_some_and(|row| row.is_owned_by(ending.epoch))
+        self.locked.row(ending.id).is_some_and(|row| row.is_owned_by(ending.epoch))
     }
 
     fn settle_admissions(&mut self, admissions: &[Numbered<&AdmissionRecord>], segments: &RoundSegments) {
         for &(position, admission) in admissions {
             let id = admission.row.id;
             let has_segment = admission.segment.as_ref().is_none_or(|first| segments.has(first));
-            let decision = self.decide(admission);
+            let decision = self.locked.decide(admission);
             let outcome = match decision {
                 AdmissionDecision::Write | AdmissionDecision::Compare { same_row: true } if has_segment => COMMITTED,
                 AdmissionDecision::Write | AdmissionDecision::Compare { .. } => POSITION,
@@ -150,7 +138,7 @@ impl<'a> GroupWriter<'a> {
             let spoils = if is_written { outcome != COMMITTED } else { has_claimed };
             self.settle(position, outcome, spoils);
             if is_written {
-                self.rows_mut().insert(id, admission.row.clone());
+                self.locked.rows_mut().insert(id, admission.row.clone());
             }
         }
     }
@@ -179,12 +167,12 @@ impl<'a> GroupWriter<'a> {
             let outcome = if segments.has(&append.segment) {
                 COMMITTED
             } else {
-                CommitOutcome::Conflict(Conflict::of(self.row(id), append.epoch))
+                CommitOutcome::Conflict(Conflict::of(self.locked.row(id), append.epoch))
             };
             self.settle(position, outcome, false);
             if append.begins && segments.added.contains(&id) {
                 begun.push(append);
-                self.rows_mut().entry(id).and_modify(|row| row.begin());
+                self.locked.rows_mut().entry(id).and_modify(|row| row.begin());
             }
         }
         Ok(begun)
@@ -199,13 +187,13 @@ impl<'a> GroupWriter<'a> {
         let mut ended = Vec::new();
         for &(position, ending) in endings {
             let has_segment = ending.last_segment.as_ref().is_none_or(|last| segments.has(&last.segment));
-            if let Err(outcome) = ending.decide(self.row(ending.id), has_segment) {
+            if let Err(outcome) = ending.decide(self.locked.row(ending.id), has_segment) {
                 self.settle(position, outcome, false);
                 continue;
             }
             // Settled once its items are inserted.
             ended.push((position, ending));
-            self.rows_mut().entry(ending.id).and_modify(|row| row.end(ending));
+            self.locked.rows_mut().entry(ending.id).and_modify(|row| row.end(ending));
         }
         ended
     }
@@ -281,10 +269,10 @@ impl<'a> GroupWriter<'a> {
         }
         for &(position, claim) in claims {
             let outcome = if claimed.contains(&claim.id) {
-                self.rows_mut().entry(claim.id).and_modify(|row| row.take_over(claim));
+                self.locked.rows_mut().entry(claim.id).and_modify(|row| row.take_over(claim));
                 COMMITTED
             } else {
-                claim.refused(self.row(claim.id))
+                claim.refused(self.locked.row(claim.id))
             };
             self.settle(position, outcome, false);
         }
@@ -299,7 +287,7 @@ impl<'a> GroupWriter<'a> {
             reach(FaultPoint::RowDeleted);
         }
         for &(position, id) in deletions {
-            self.rows_mut().remove(&id);
+            self.locked.rows_mut().remove(&id);
             self.settle(position, COMMITTED, false);
         }
         Ok(())

@@ -20,5 +20,5 @@ pub(super) use claim::claim;
 pub(super) use delete::{delete, delete_of_user};
 pub(super) use items::insert as insert_items;
 pub(super) use log::present;
-pub(super) use rows::{lock as lock_rows, read as read_rows};
+pub(super) use rows::{lock as lock_rows, lock_of_user, read as read_rows};
 pub(super) use status::{StatusChange, set_statuses};

@@ -9,12 +9,12 @@ use sea_orm::{
 };
 
 use crate::{
-    columns::{response_id, response_key, user_id},
+    columns::{response_id, response_key, user_id, user_key},
     error::SqlError,
     wanted::{ColumnKind, WantedRows},
 };
 use antiphon_domain::{Cause, Timestamp};
-use antiphon_protocol::{ResponseId, Status};
+use antiphon_protocol::{ResponseId, Status, UserId};
 use antiphon_store::{Error, ResponseRow};
 
 /// A row of `responses` without the text of the answer.
@@ -125,4 +125,35 @@ async fn read_with(
             Ok((row.id, row))
         })
         .collect()
+}
+
+/// Locks the responses of a user, in the order of all locks.
+pub(crate) async fn lock_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
+    const SQL: &str = "SELECT uuid FROM responses WHERE user_id = $1 ORDER BY uuid FOR UPDATE";
+    // SQLite has one writer, which locks everything.
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, [user_key(user).into()]);
+        transaction.query_all_raw(statement).await?;
+    }
+    Ok(())
+}
+
+/// At most `limit` responses of the node that have not ended and whose user is being deleted, oldest first.
+pub(super) async fn live_of_deleted_users(
+    db: &DatabaseConnection,
+    node: String,
+    limit: u32,
+) -> Result<Vec<(UserId, ResponseId)>, SqlError> {
+    const SQL: &str = "
+SELECT r.user_id, r.uuid FROM users u JOIN responses r ON r.user_id = u.id
+WHERE u.deleted_at IS NOT NULL AND r.node = $1 AND r.status IN ('queued', 'in_progress')
+ORDER BY r.created_at, r.uuid
+LIMIT $2";
+    let values = [node.into(), i64::from(limit).into()];
+    let rows = db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), SQL, values)).await?;
+    let ids = rows.iter().map(|row| {
+        let user = user_id(&row.try_get::<String>("", "user_id")?, "responses.user_id")?;
+        Ok((user, response_id(&row.try_get::<String>("", "uuid")?, "responses.uuid")?))
+    });
+    ids.collect()
 }

@@ -1,10 +1,12 @@
 //! The reads of the port.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside, unended::unended};
-use crate::SqlStore;
-use antiphon_protocol::ResponseId;
+use crate::{SqlStore, connect::Pools};
+use antiphon_protocol::{ResponseId, UserId};
 use antiphon_store::{
     Error, ItemPage, ItemQuery, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse,
 };
@@ -43,5 +45,11 @@ impl ResponseStore for SqlStore {
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
         let node = node.to_owned();
         self.call("unended", move |pools| async move { unended(&pools.read, node, epoch, limit).await }).await
+    }
+
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
+        let node = node.to_owned();
+        let live = move |pools: Arc<Pools>| async move { rows::live_of_deleted_users(&pools.read, node, limit).await };
+        self.call("live_of_deleted_users", live).await
     }
 }

@@ -4,16 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::{AccountError, AccountStore, ApiKeyRecord, Error, UserRecord, WrappedKey};
+use super::{MemoryStore, store::MemoryTables};
+use crate::{AccountError, AccountStore, ApiKeyRecord, Error, UsageRecord, UserRecord, WrappedKey};
 use antiphon_domain::Timestamp;
-use antiphon_protocol::UserId;
+use antiphon_protocol::{Status, UserId};
 
 #[derive(Default)]
 pub(super) struct AccountTables {
     users: BTreeMap<String, UserRecord>,
     data_keys: BTreeMap<UserId, WrappedKey>,
     api_keys: HashMap<String, ApiKeyRecord>,
+}
+
+impl AccountTables {
+    /// Whether the user exists and is not being deleted.
+    pub(super) fn has_user(&self, user: UserId) -> bool {
+        self.users.values().any(|record| record.id == user && record.deleted_at.is_none())
+    }
 }
 
 #[async_trait]
@@ -39,8 +46,31 @@ impl AccountStore for MemoryStore {
         Ok(self.tables().accounts.users.get(name).cloned())
     }
 
-    async fn delete_user(&self, user: UserId) -> Result<bool, AccountError> {
+    async fn mark_user_deleted(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
+        let accounts = &mut self.tables().accounts;
+        let Some(record) = accounts.users.values_mut().find(|record| record.id == user) else { return Ok(false) };
+        record.deleted_at.get_or_insert(at);
+        for key in accounts.api_keys.values_mut().filter(|key| key.user == user) {
+            key.revoked_at.get_or_insert(at);
+        }
+        Ok(true)
+    }
+
+    async fn responses_to_end(&self, user: UserId) -> Result<u64, AccountError> {
+        let tables = self.tables();
+        if !tables.nodes.any_has_lease(self.now()) {
+            return Ok(0);
+        }
+        let live = tables.responses.live().filter(|response| response.row.user == user);
+        Ok(live.count() as u64)
+    }
+
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
         let mut tables = self.tables();
+        let MemoryTables { responses, usage_records, .. } = &mut *tables;
+        let running = responses.live().map(|response| &response.row);
+        let running = running.filter(|row| row.user == user && row.status == Status::InProgress);
+        running.for_each(|row| usage_records.add(&UsageRecord::of_deleted(row, at)));
         tables.responses.delete_of_user(user);
         tables.idempotency_keys.delete_of_user(user);
         tables.accounts.api_keys.retain(|_, key| key.user != user);
@@ -50,7 +80,7 @@ impl AccountStore for MemoryStore {
 
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError> {
         let accounts = &mut self.tables().accounts;
-        if !accounts.data_keys.contains_key(&key.user) {
+        if !accounts.has_user(key.user) {
             return Err(AccountError::UnknownUser);
         }
         if accounts.api_keys.contains_key(&key.id) {

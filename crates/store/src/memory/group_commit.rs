@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use super::store::MemoryTables;
 use crate::{
-    AdmissionDecision, AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict, EndingRecord, Error,
-    GroupCommit, JournalEntry,
+    AdmissionContext, AdmissionDecision, AdmissionRecord, AppendRecord, ClaimRecord, CommitOutcome, Conflict,
+    EndingRecord, Error, GroupCommit, JournalEntry,
 };
 use antiphon_domain::Timestamp;
 
@@ -26,8 +26,13 @@ impl MemoryTables {
 
     fn admit(&mut self, admission: &AdmissionRecord) -> CommitOutcome {
         let response = self.responses.get(admission.row.id);
-        let key = self.idempotency_keys.state_for(admission);
-        match admission.decide(response.map(|response| &response.row), key) {
+        let context = AdmissionContext {
+            row: response.map(|response| &response.row),
+            key: self.idempotency_keys.state_for(admission),
+            has_user: self.accounts.has_user(admission.row.user),
+            has_previous: admission.row.previous.is_none_or(|previous| self.responses.get(previous).is_some()),
+        };
+        match admission.decide(&context) {
             AdmissionDecision::Compare { same_row } => {
                 let has = |first| response.is_some_and(|response| response.has(first));
                 let same = same_row && admission.segment.as_ref().is_none_or(has);

@@ -24,6 +24,11 @@ impl NodeTable {
         self.0.get(node).is_some_and(|row| row.lease_until > now)
     }
 
+    /// Whether any node has a lease.
+    pub(super) fn any_has_lease(&self, now: Timestamp) -> bool {
+        self.0.values().any(|row| row.lease_until > now)
+    }
+
     /// Whether the node has a lease under that epoch.
     pub(super) fn has_lease_as(&self, node: &str, epoch: i64, now: Timestamp) -> bool {
         self.0.get(node).is_some_and(|row| row.epoch == epoch) && self.has_lease(node, now)

@@ -51,7 +51,7 @@ impl ResponseTable {
     }
 
     /// The responses that have not ended.
-    fn live(&self) -> impl Iterator<Item = &StoredResponse> {
+    pub(super) fn live(&self) -> impl Iterator<Item = &StoredResponse> {
         self.0.values().filter(|response| !response.row.status.is_terminal())
     }
 }
@@ -194,5 +194,15 @@ impl ResponseStore for MemoryStore {
         unended.sort_unstable();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(unended.into_iter().take(limit).map(|(_, id)| id).collect())
+    }
+
+    async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
+        let tables = self.tables();
+        let rows = tables.responses.live().map(|response| &response.row);
+        let of_deleted = rows.filter(|row| row.node == node && !tables.accounts.has_user(row.user));
+        let mut live: Vec<&ResponseRow> = of_deleted.collect();
+        live.sort_by_key(|row| (row.created_at, row.id));
+        live.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(live.iter().map(|row| (row.user, row.id)).collect())
     }
 }

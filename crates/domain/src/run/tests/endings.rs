@@ -188,7 +188,7 @@ fn a_provider_is_told_to_end_its_work_once_the_ending_is_durable_and_where_nobod
 fn a_response_without_the_key_gives_way() {
     let mut performer = performer(RunSetup { claims_key: true, ..setup() });
     performer.feed(RunEvent::Started);
-    performer.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::KeyTaken)));
+    performer.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::NotAdmitted(AdmissionFailure::KeyTaken))));
     assert_eq!(performer.admission, Some(Err(AdmissionFailure::KeyTaken)));
     assert_eq!((performer.farewell, performer.ending), (Some(Farewell::Left), None));
 }

@@ -120,7 +120,7 @@ fn store() -> impl Strategy<Value = RunEvent> {
         4 => waited,
         2 => Just(StoreEvent::Refused),
         1 => Just(StoreEvent::OwnershipLost(Disowned::OtherOwner)),
-        1 => Just(StoreEvent::OwnershipLost(Disowned::KeyTaken)),
+        1 => Just(StoreEvent::OwnershipLost(Disowned::NotAdmitted(AdmissionFailure::KeyTaken))),
         1 => Just(StoreEvent::OwnershipLost(Disowned::Deleted)),
     ];
     event.prop_map(RunEvent::Store)
