@@ -135,7 +135,7 @@ impl RecoveryQueue {
             self.insert(LeftBehind { id, set_aside: None, retry_wanted_at: None }, reason, now);
         }
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.is_of_this_process |= reason == SettleReason::SupervisorFailed;
+        entry.is_of_this_process |= matches!(reason, SettleReason::SupervisorFailed | SettleReason::FailedUnannounced);
         if reason == SettleReason::Cancelled {
             entry.reason = reason;
         }
@@ -226,6 +226,13 @@ impl RecoveryQueue {
     pub fn postponed(&mut self, id: ResponseId, now: Duration) -> bool {
         self.wait(id, now, None);
         self.away_until.replace(now + PAUSE_WHEN_AWAY).is_none()
+    }
+
+    /// Takes note that a try could not go on for a reason that is neither the response's nor the database's: it is
+    /// tried again soon, for the same reason as before.
+    pub fn put_off(&mut self, id: ResponseId, now: Duration) {
+        self.answered();
+        self.wait(id, now + PAUSE_WHEN_WANTED, Some(now));
     }
 
     /// At most `limit` responses that are set aside and of which the database does not say so yet, and the reasons: they

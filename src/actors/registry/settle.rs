@@ -97,7 +97,10 @@ pub(super) async fn settle(
     let ending = match folded {
         Some(folded) => settled_ending(node, epoch, row, folded, next.reason).await.map_err(RecoveryError::Seal)?,
         // It is not stored.
-        None => EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now()),
+        None => EndingRecord {
+            releases_key: next.reason.releases_key(None),
+            ..EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now())
+        },
     };
     let status = ending.status.as_str();
     let minimal = match next.ending {
@@ -145,7 +148,8 @@ async fn settled_ending(
     let estimate = Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output: &estimates };
     let owner = UsageOwner { response: row.id, user: row.user, model: &row.model };
     let usage = usage_records(&transcript, owner, &estimate, at);
-    let draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
+    let mut draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
+    draft.ending.releases_key = reason.releases_key(Some(&transcript));
     seal_ending(log.key(), draft, log_end, &facts)
 }
 
