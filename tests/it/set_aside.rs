@@ -204,7 +204,8 @@ async fn those_whose_ending_is_refused_hold_up_nobody() {
     assert_eq!((&ready["status"], &ready["responses_set_aside"]), (&json!("degraded"), &json!(32)));
     assert_eq!(server.log().matches("a response is set aside").count(), 32);
     db.execute_unprepared("DROP TRIGGER poison").await.unwrap();
-    assert_eq!(site.run(&["doctor", "retry"]), "32 responses are tried again");
+    // Some of them may have been tried meanwhile.
+    assert!(site.run(&["doctor", "retry"]).ends_with(" responses are tried again"));
     until_text(&db, failed, "40").await;
     assert_eq!(readiness(&client).await["status"], "ok");
 }
