@@ -293,6 +293,10 @@ impl NodeStore for FlakyStore {
         }
         self.here()?.nodes.renew_lease(node, epoch, lease).await
     }
+
+    async fn has_lease(&self, node: &str) -> Result<bool, Error> {
+        self.here()?.nodes.has_lease(node).await
+    }
 }
 
 #[async_trait]

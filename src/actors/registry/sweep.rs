@@ -142,15 +142,21 @@ async fn of_other_owners(
     Ok(running)
 }
 
-/// Waits until a sweep has decided about another node's response, and for the recovery if it is taken over.
+/// Waits until a sweep has decided about a response of another node, `owner`, and for the recovery if it is taken over.
+/// While the owner has a lease there is nothing to decide, and no sweep is asked for.
 ///
 /// # Errors
-/// [`Refusal::OtherOwner`] if it is left to its owner.
+/// [`Refusal::OtherOwner`] if it is left to its owner; [`Refusal::NoLease`], and those of the database, if nothing can
+/// be decided.
 pub(super) async fn ask_sweep(
+    node: &Node,
     registry: &Addr<ResponseRegistry>,
-    id: ResponseId,
+    (id, owner): (ResponseId, &str),
     reason: SettleReason,
 ) -> Result<(), Refusal> {
+    if node.store.nodes.has_lease(owner).await? {
+        return Err(Refusal::OtherOwner);
+    }
     let (done, decided) = oneshot::channel();
     registry.do_send(AwaitSweep { id, reason, done });
     decided.await.unwrap_or(Err(Refusal::OtherOwner))
