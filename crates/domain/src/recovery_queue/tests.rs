@@ -223,7 +223,7 @@ fn a_mark_is_written_until_the_database_has_it_and_again_after_each_failure() {
 #[test]
 fn marks_are_written_one_time_after_the_other_with_pauses_while_that_fails() {
     let mut bench = Bench::with(&ids(5));
-    (0..5).for_each(|_| drop(bench.fail_next(SetAsideReason::NewerVersion)));
+    bench.fail_times(5, SetAsideReason::NewerVersion);
     assert_eq!(bench.queue.next_marks(3, bench.now()).len(), 3);
     assert!(bench.queue.next_marks(3, bench.now()).is_empty(), "a write is under way");
     assert!(bench.queue.marking_failed(bench.now()), "it is told once");
