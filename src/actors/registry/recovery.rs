@@ -42,7 +42,9 @@ pub(super) struct Recover {
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
-type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
+type RecoveryWaiter = oneshot::Sender<Result<(), Refusal>>;
+
+type RecoveryWaiters = Vec<RecoveryWaiter>;
 
 /// The responses that lost their owner, and who waits for them.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(super) struct Recoveries {
     waiters: HashMap<ResponseId, RecoveryWaiters>,
     pub(super) sweeps: Vec<(oneshot::Sender<usize>, usize)>,
     /// Who waits for the next sweep's word about a response of another node.
-    pub(super) awaiting_sweep: Vec<(ResponseId, SettleReason, oneshot::Sender<Result<(), Refusal>>)>,
+    pub(super) awaiting_sweep: Vec<(ResponseId, SettleReason, RecoveryWaiter)>,
     pub(super) sweep_wanted: Arc<Notify>,
     timer: Option<SpawnHandle>,
     /// The moment since which the queue counts.
