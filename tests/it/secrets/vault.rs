@@ -45,6 +45,10 @@ async fn ciphertexts_that_changed_places_are_found_out() {
     }
     let segments = [&first, &second].map(|row| format!("response = '{row}' AND first_fact = 0"));
     swap(&script, "segments", "bytes", segments.each_ref().map(String::as_str)).await;
+    // This server remembers how they ended; another one reads their logs.
+    server.kill().await;
+    let server = site.start().await;
+    let client = server.client();
     for id in [&one, &two] {
         assert_eq!(client.retrieve(id).await.error(), (500, Some("server_error".to_owned()), None));
         let onwards = json!({ "model": "m", "input": "On.", "previous_response_id": id });
