@@ -81,6 +81,9 @@ pub enum Refusal {
     /// The node has failed for good: [`Antiphon::failed`](crate::Antiphon::failed) says why.
     #[error("the node has failed")]
     NodeFailed,
+    /// Too many reads of this user wait already.
+    #[error("too many reads of this user are waiting")]
+    TooManyReads,
     /// A part of the server failed. The log has the details.
     #[error("an internal error occurred")]
     Internal,
@@ -100,6 +103,7 @@ impl Refusal {
             Self::StillRunning(_)
             | Self::IdempotencyKeyInUse
             | Self::QueueFull
+            | Self::TooManyReads
             | Self::KeyBusy
             | Self::Draining
             | Self::DatabaseUnavailable
@@ -193,7 +197,9 @@ impl From<LogError> for Refusal {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::ContentUnavailable
             }
-            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap) => {
+            LogError::Busy => Self::TooManyReads,
+            LogError::Stopped => Self::Draining,
+            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap | LogError::Panicked) => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::Internal
             }

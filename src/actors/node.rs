@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
+
 use super::{
     Label,
     journal_writer::Journal,
     node_ownership::NodeOwnership,
+    outcome_cache::OutcomeCache,
     supervision::{Arbiters, Roster},
     upstream::Upstream,
 };
@@ -14,6 +17,7 @@ use crate::domain::{
     Encoding, LimitOptions, ModelCatalog, OwnerSeen, OwnershipDecision, RecoveryWish, Request, ResponseOptions,
     RunTarget, Target,
 };
+use crate::journal::LogPool;
 use crate::store::Store;
 use crate::tokens::TokenCounter;
 use crate::vault::Vault;
@@ -98,6 +102,10 @@ pub(crate) struct Node {
     pub(crate) limits: LimitOptions,
     /// Counts the tokens of prompts, and of outputs whose provider reports none.
     pub(crate) token_counter: Arc<dyn TokenCounter>,
+    /// The threads that read logs.
+    pub(crate) logs: LogPool,
+    /// How responses ended, for those who ask again.
+    pub(crate) outcomes: Mutex<OutcomeCache>,
     /// The threads that the actors run on.
     pub(crate) arbiters: Arbiters,
     /// The actors that run.

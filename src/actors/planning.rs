@@ -11,8 +11,12 @@ use crate::store::{ItemQuery, ItemSide, SortOrder};
 use crate::tokens::{FittedPrompt, PromptBudget, PromptError, TokenCounter};
 use crate::vault::ResponseKey;
 
-/// How long is waited between two looks at a database that is away.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pause between two looks at what can't be read now doubles from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How often the database may answer with an error before that is how the response ends.
+const MOST_ERRORS: u32 = 5;
 
 /// More items than the body of a request can hold.
 const MOST_ITEMS: u32 = 1 << 30;
@@ -52,14 +56,7 @@ pub(crate) async fn plan_prompt(
 /// The cause that the response ends with.
 pub(crate) async fn rebuild_plan(node: Arc<Node>, mut plan: RunPlan) -> Result<RunPlan, Cause> {
     let model = node.models.get(&plan.request.model).ok_or(Cause::ModelUnavailable)?;
-    let (history, input) = loop {
-        match read(&node, &plan).await {
-            Ok(read) => break read,
-            Err(Refusal::DatabaseUnavailable) => tokio::time::sleep(PAUSE).await,
-            Err(Refusal::NotFound | Refusal::StillRunning(_)) => return Err(Cause::HistoryUnavailable),
-            Err(_) => return Err(Cause::InternalError),
-        }
-    };
+    let (history, input) = read_patiently(&node, &plan).await?;
     let accepted_tokens = plan.prompt_tokens;
     let conversation = Conversation { history: &history, input: &input };
     if let Err(error) = plan_prompt(node.token_counter.as_ref(), &model, conversation, &mut plan).await {
@@ -73,6 +70,26 @@ pub(crate) async fn rebuild_plan(node: Arc<Node>, mut plan: RunPlan) -> Result<R
     plan.prompt_tokens = accepted_tokens;
     let _unsupported = node.keep_able(&mut plan.targets, &plan.request);
     if plan.targets.is_empty() { Err(Cause::ModelUnavailable) } else { Ok(plan) }
+}
+
+/// The history and the input of an accepted response, as soon as they can be read: a database that is away, or a key that
+/// is missing, says nothing of the response.
+async fn read_patiently(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), Cause> {
+    let (mut pause, mut errors) = (FIRST_PAUSE, 0);
+    loop {
+        // A database that the journal knows to be away is not asked, and each look that fails is a line of log.
+        if !node.journal.is_away() {
+            match read(node, plan).await {
+                Ok(read) => return Ok(read),
+                Err(Refusal::NotFound | Refusal::StillRunning(_)) => return Err(Cause::HistoryUnavailable),
+                Err(refusal) if refusal.is_retryable() => {}
+                Err(_) if errors + 1 < MOST_ERRORS => errors += 1,
+                Err(_) => return Err(Cause::InternalError),
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 /// The history and the input of an accepted response.

@@ -2,17 +2,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use super::handle::{Antiphon, NodeParts};
 use crate::actors::{
-    ActorRole, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, ProviderOptions,
-    Upstream,
+    ActorRole, Heartbeat, Journal, Label, Node, NodeFailure, NodeGuardian, NodeOwnership, NodeState, OutcomeCache,
+    ProviderOptions, Upstream,
     supervision::{ActorIdentity, Arbiters, ArbitersStartError, Roster, spawn_on},
 };
 use crate::admission::Admission;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{LimitOptions, Model, ModelCatalog, ResponseOptions};
+use crate::journal::{LogPool, LogPoolOptions};
 use crate::provider::Provider;
 use crate::store::Store;
 use crate::tokens::{Tiktoken, TokenCounter};
@@ -25,6 +27,9 @@ pub enum StartError {
     /// There are no threads to run on.
     #[error(transparent)]
     Arbiters(#[from] ArbitersStartError),
+    /// There are no threads to read logs.
+    #[error("the threads that read logs could not be started")]
+    LogThreads(#[source] std::io::Error),
     /// There is no thread to renew the node's lease.
     #[error("the thread that renews the node's lease could not be started")]
     Heartbeat(#[source] std::io::Error),
@@ -162,6 +167,12 @@ impl Builder {
     pub fn start(self) -> Result<Antiphon, StartError> {
         self.check_models()?;
         check(&self.responses)?;
+        let logs = LogPool::start(LogPoolOptions {
+            threads: self.responses.log_threads,
+            per_user: self.responses.log_reads_per_user,
+            waiting_per_user: self.responses.log_reads_waiting_per_user,
+        });
+        let logs = logs.map_err(StartError::LogThreads)?;
         let arbiters = Arbiters::start(threads(self.responses.arbiters))?;
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
@@ -177,6 +188,8 @@ impl Builder {
             models: self.models,
             limits: self.limits,
             token_counter: self.token_counter,
+            logs,
+            outcomes: Mutex::new(OutcomeCache::new(self.responses.outcome_cache)),
             arbiters,
             roster: Roster::new(),
             settings: self.responses,

@@ -173,7 +173,7 @@ fn feed(antiphon: &Antiphon, key: &UserKey, subscription: Option<Subscription>, 
     let (node, id) = (antiphon.node(), last_word.response());
     Feed {
         subscription,
-        log: Log::new(Arc::clone(&node.store.responses), key.response_key(id), id),
+        log: Log::new(Arc::clone(&node.store.responses), key.response_key(id), id).for_user(&node.logs),
         patience: Patience { look: node.settings.heartbeat, stall: node.settings.client_stall_timeout },
         last_word,
     }

@@ -153,6 +153,12 @@ impl Antiphon {
         self.node().upstreams.iter().map(health).collect()
     }
 
+    /// How many logs were read and folded from their beginning, for readers and to settle responses.
+    #[must_use]
+    pub fn folds(&self) -> u64 {
+        self.node().logs.folds()
+    }
+
     /// The way to the journal writer, for its figures.
     #[must_use]
     pub fn journal(&self) -> &Journal {

@@ -8,7 +8,7 @@ use tracing::Span;
 use super::Antiphon;
 use crate::actors::{
     AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, Withdraw, client_channel,
-    find, load, open_item,
+    find, load_response, open_item,
 };
 use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, UserId};
@@ -153,8 +153,7 @@ impl Antiphon {
     /// # Errors
     /// [`Refusal`].
     pub async fn retrieve(&self, user: UserId, id: ResponseId) -> Result<Response, Refusal> {
-        let transcript = load(self.node(), user, id).await?;
-        transcript.response().map(|response| *response).ok_or(Refusal::Internal)
+        load_response(self.node(), user, id).await.map(Arc::unwrap_or_clone)
     }
 
     /// Cancels a response of that user. Returns once its ending is durable.

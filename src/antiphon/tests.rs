@@ -5,15 +5,17 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::actors::Withdraw;
-use crate::domain::{Cause, Request, ResponseOptions};
-use crate::protocol::Status;
+use crate::domain::{Cause, Idempotency, Request, ResponseOptions, RunPlan};
+use crate::protocol::{ResponseId, Status};
 use crate::store::ResponseStore;
 use crate::testkit::TestNode;
 
 #[tokio::test]
-async fn a_response_whose_start_is_withdrawn_is_ended_though_it_runs() {
+async fn a_response_whose_start_is_withdrawn_is_ended_though_it_runs_and_its_request_may_be_repeated() {
     let node = TestNode::start(ResponseOptions::default()).await;
     let mut plan = node.plan();
+    plan.idempotency = Some(Idempotency { key: [7; 32], fingerprint: [7; 32] });
+    let again = RunPlan { id: ResponseId::new(), ..plan.clone() };
     plan.request = Arc::new(Request { background: true, ..(*plan.request).clone() });
     let client = node.respond(plan).await;
     let call = node.provider.asked().await;
@@ -30,4 +32,5 @@ async fn a_response_whose_start_is_withdrawn_is_ended_though_it_runs() {
     };
     let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
     assert_eq!(ended, (Status::Failed, Some(Cause::InternalError)));
+    let _repeated = node.respond(again).await;
 }

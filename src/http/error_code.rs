@@ -20,6 +20,7 @@ pub(super) enum ErrorCode {
     IdempotencyResultNotStored,
     QueueFull,
     KeyBusy,
+    TooManyReads,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     ServerInterrupted,
@@ -45,6 +46,7 @@ impl ErrorCode {
             Self::IdempotencyResultNotStored => "idempotency_result_not_stored",
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
+            Self::TooManyReads => "too_many_reads",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
@@ -67,7 +69,7 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-            Self::QueueFull | Self::KeyBusy => StatusCode::TOO_MANY_REQUESTS,
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
@@ -91,7 +93,7 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-            Self::QueueFull | Self::KeyBusy => "rate_limit_error",
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted

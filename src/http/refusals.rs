@@ -49,6 +49,11 @@ impl ApiError {
         if refusal == Refusal::NotFound { Self::response_not_found(id) } else { refusal.into() }
     }
 
+    /// There is no room at the moment.
+    fn busy(code: ErrorCode, message: &'static str) -> Self {
+        Self::coded(code, message).retry(RetryAdvice::After(BUSY))
+    }
+
     fn still_running(id: ResponseId) -> Self {
         let message = format!("The previous response '{id}' is still running. Please retry when it has ended.");
         Self::coded(ErrorCode::ConversationLocked, message)
@@ -87,14 +92,16 @@ impl From<Refusal> for ApiError {
             }
             Refusal::UserDeleted => Self::unauthorized("The API key is not valid."),
             Refusal::QueueFull => {
-                Self::coded(ErrorCode::QueueFull, "Too many responses are waiting. Please retry later.")
-                    .retry(RetryAdvice::After(BUSY))
+                Self::busy(ErrorCode::QueueFull, "Too many responses are waiting. Please retry later.")
             }
-            Refusal::KeyBusy => Self::coded(
+            Refusal::KeyBusy => Self::busy(
                 ErrorCode::KeyBusy,
                 "This API key has too many responses running or waiting. Please retry later.",
-            )
-            .retry(RetryAdvice::After(BUSY)),
+            ),
+            Refusal::TooManyReads => Self::busy(
+                ErrorCode::TooManyReads,
+                "Too many reads of responses of this user are waiting. Please retry later.",
+            ),
             // A node that has failed takes its server with it, which is started again.
             Refusal::Draining | Refusal::NodeFailed => Self::restarting(),
             Refusal::DatabaseUnavailable => Self::database_unavailable(),

@@ -4,11 +4,14 @@ mod v1;
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::Fact;
+use crate::domain::{FOLD_VERSION, Fact};
 
 /// The version that segments are written in. A segment is of one version; a log may have segments of several, because
 /// a response that an older process began is resumed in this one.
 const VERSION: u8 = 2;
+
+// The version beside a log covers its segments, too: who may read the one can read the other.
+const _: () = assert!(FOLD_VERSION >= VERSION as i16, "a new version of segments is a new version of the fold");
 
 /// Why bytes can't be read as facts, or facts can't be written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,38 +2,35 @@
 
 use std::sync::Arc;
 
-use super::{CodecError, decode};
+use super::{LogError, LogPool, decode};
 use crate::domain::{Fact, RecordedEnding, Transcript};
 use crate::protocol::ResponseId;
-use crate::store::{self, ResponseRow, ResponseStore, Segment};
-use crate::vault::{self, CiphertextContext, ResponseKey};
+use crate::store::{ResponseRow, ResponseStore, Segment};
+use crate::vault::{CiphertextContext, ResponseKey};
 
 /// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
 pub const SEGMENTS_A_PAGE: usize = 16;
 
-/// Why a log could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The database could not answer.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// A segment can't be decrypted.
-    #[error(transparent)]
-    Vault(#[from] vault::Error),
-    /// A segment can't be decoded.
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    /// Segments are missing.
-    #[error("the log has a gap")]
-    Gap,
-    /// The response was deleted while it was read, and its log with it.
-    #[error("the response was deleted")]
-    Deleted,
-}
-
 /// The committed log of one response.
 #[derive(Debug, Clone)]
 pub struct Log {
+    reader: EncryptedLog,
+    threads: LogThreads,
+}
+
+/// Where a log is read.
+#[derive(Debug, Clone)]
+enum LogThreads {
+    /// Where it is asked for.
+    Own,
+    /// By the pool, as a read of the response's user.
+    User(LogPool),
+    /// By the pool, for the node itself.
+    Node(LogPool),
+}
+
+#[derive(Debug, Clone)]
+struct EncryptedLog {
     responses: Arc<dyn ResponseStore>,
     key: ResponseKey,
     id: ResponseId,
@@ -41,28 +38,42 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of that response.
+    /// The log of that response. It is read where that is asked for.
     #[must_use]
     pub fn new(responses: Arc<dyn ResponseStore>, key: ResponseKey, id: ResponseId) -> Self {
-        Self { responses, key, id, recorded_ending: None }
+        let reader = EncryptedLog { responses, key, id, recorded_ending: None };
+        Self { reader, threads: LogThreads::Own }
     }
 
-    /// The log of a response that may have ended: where the log does not say how, the row does.
+    /// The same log, read by the pool within the share of the response's user.
     #[must_use]
-    pub fn of_row(responses: Arc<dyn ResponseStore>, key: ResponseKey, row: &ResponseRow) -> Self {
-        Self { recorded_ending: row.recorded_ending(), ..Self::new(responses, key, row.id) }
+    pub fn for_user(self, pool: &LogPool) -> Self {
+        Self { threads: LogThreads::User(pool.clone()), ..self }
+    }
+
+    /// The same log, read by the pool for the node itself.
+    #[must_use]
+    pub fn for_node(self, pool: &LogPool) -> Self {
+        Self { threads: LogThreads::Node(pool.clone()), ..self }
+    }
+
+    /// The same log; where it does not say how the response ended, the row does.
+    #[must_use]
+    pub fn of_row(mut self, row: &ResponseRow) -> Self {
+        self.reader.recorded_ending = row.recorded_ending();
+        self
     }
 
     /// How the response ended, if it had when its row was read.
     #[must_use]
     pub fn recorded_ending(&self) -> Option<&RecordedEnding> {
-        self.recorded_ending.as_ref()
+        self.reader.recorded_ending.as_ref()
     }
 
     /// The key that opens it.
     #[must_use]
     pub fn key(&self) -> &ResponseKey {
-        &self.key
+        &self.reader.key
     }
 
     /// The next facts from number `from` on, those of at most [`SEGMENTS_A_PAGE`] segments; empty at the log's end.
@@ -70,6 +81,51 @@ impl Log {
     /// # Errors
     /// If the log can't be read.
     pub async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
+        let reader = self.reader.clone();
+        let page = async move { reader.page(from).await };
+        match &self.threads {
+            LogThreads::Own => page.await,
+            // Who reads page after page waits for each: there is nothing to refuse.
+            LogThreads::User(pool) => pool.read(self.key().user(), false, page).await,
+            LogThreads::Node(pool) => pool.run(page).await,
+        }
+    }
+
+    /// Folds all of it. Also gives the number of the first fact of its last segment, which the next segment
+    /// must name.
+    ///
+    /// # Errors
+    /// If the log can't be read; [`LogError::Busy`] if too many reads of its user wait.
+    pub async fn fold(&self) -> Result<(Transcript, u64), LogError> {
+        let (transcript, last) = self.fold_rest(Transcript::new(self.reader.id)).await?;
+        Ok((transcript, last.unwrap_or_default()))
+    }
+
+    /// Folds what follows the facts of a transcript of this log. Also gives the number of the first fact of its last
+    /// segment; none if nothing follows.
+    ///
+    /// # Errors
+    /// As [`fold`](Self::fold).
+    pub async fn fold_rest(&self, transcript: Transcript) -> Result<(Transcript, Option<u64>), LogError> {
+        let (reader, from_beginning) = (self.reader.clone(), transcript.facts() == 0);
+        let fold = async move { reader.fold(transcript).await };
+        match &self.threads {
+            LogThreads::Own => fold.await,
+            LogThreads::User(pool) | LogThreads::Node(pool) => {
+                if from_beginning {
+                    pool.count_fold();
+                }
+                match &self.threads {
+                    LogThreads::User(_) => pool.read(self.key().user(), true, fold).await,
+                    LogThreads::Own | LogThreads::Node(_) => pool.run(fold).await,
+                }
+            }
+        }
+    }
+}
+
+impl EncryptedLog {
+    async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
         let segments = self.segments(from).await?;
         if segments.is_empty() && self.recorded_ending.is_some() {
             self.check_not_deleted().await?;
@@ -78,23 +134,7 @@ impl Log {
         Ok(numbered.filter(|(number, _)| *number >= from).map(|(_, fact)| fact).collect())
     }
 
-    /// Folds all of it. Also gives the number of the first fact of its last segment, which the next segment
-    /// must name.
-    ///
-    /// # Errors
-    /// If the log can't be read.
-    pub async fn fold(&self) -> Result<(Transcript, u64), LogError> {
-        let mut transcript = Transcript::new(self.id);
-        let last = self.fold_rest(&mut transcript).await?;
-        Ok((transcript, last.unwrap_or_default()))
-    }
-
-    /// Folds what follows the facts of a transcript of this log. Gives the number of the first fact of its last
-    /// segment; none if nothing follows.
-    ///
-    /// # Errors
-    /// If the log can't be read.
-    pub async fn fold_rest(&self, transcript: &mut Transcript) -> Result<Option<u64>, LogError> {
+    async fn fold(&self, mut transcript: Transcript) -> Result<(Transcript, Option<u64>), LogError> {
         let mut last = None;
         let mut events = Vec::new();
         loop {
@@ -104,7 +144,7 @@ impl Log {
                     self.check_not_deleted().await?;
                     transcript.end_as(recorded, &mut events);
                 }
-                return Ok(last);
+                return Ok((transcript, last));
             }
             for (first, facts) in segments {
                 if first != transcript.facts() {

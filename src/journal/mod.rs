@@ -4,6 +4,11 @@
 
 mod codec;
 mod log;
+mod log_error;
+mod log_pool;
+mod user_shares;
 
 pub use codec::{CodecError, decode, encode};
-pub use log::{Log, LogError, SEGMENTS_A_PAGE};
+pub use log::{Log, SEGMENTS_A_PAGE};
+pub use log_error::LogError;
+pub use log_pool::{LogPool, LogPoolOptions};

@@ -1,6 +1,6 @@
 //! A store that can be made to fail.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -27,6 +27,8 @@ struct FlakyState {
     away: bool,
     unknown_outcomes: u32,
     commits: Vec<usize>,
+    /// The names of the threads that read logs.
+    readers: BTreeSet<String>,
     before_renewals: Option<RenewalHook>,
     before_items: Option<ItemsHook>,
     /// What the next look-ups of idempotency keys find, and how many of them.
@@ -122,6 +124,12 @@ impl FlakyStore {
         self.state.lock().stale_key = (times, found);
     }
 
+    /// The names of the threads that have read logs.
+    #[must_use]
+    pub fn log_readers(&self) -> BTreeSet<String> {
+        self.state.lock().readers.clone()
+    }
+
     /// How many commits were made, including those with a lost answer.
     #[must_use]
     pub fn commits(&self) -> usize {
@@ -200,6 +208,8 @@ impl ResponseStore for FlakyStore {
     }
 
     async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.state.lock().readers.insert(thread);
         self.here()?.responses.segments(id, from, limit).await
     }
 

@@ -61,6 +61,12 @@ struct SharedResponseKey {
 }
 
 impl ResponseKey {
+    /// Whose response it is.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.0.user
+    }
+
     /// Encrypts what is to be stored in `context`. Two calls never give the same bytes.
     ///
     /// # Errors

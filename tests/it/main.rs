@@ -23,6 +23,7 @@ mod hostile;
 mod idempotency;
 mod leases;
 mod log_lines;
+mod log_reads;
 mod outputs;
 mod ownership;
 mod provider;

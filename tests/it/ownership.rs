@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use antiphon::{
     Refusal,
     actors::{ActorRole, DeliveryMode, Label, supervision::Fault},
-    domain::{Cause, Request, ResponseOptions, Timestamp, View},
+    domain::{Cause, Idempotency, Request, ResponseOptions, RunPlan, Timestamp, View},
     protocol::{ResponseId, Status},
     store::{AdmissionRecord, JournalEntry, ResponseRow, ResponseStore},
     testkit::{Script, ScriptGate, ScriptedProvider, TestNode, impatient, postgres},
@@ -91,6 +91,67 @@ async fn a_response_of_the_present_epoch_that_nobody_runs_is_ended() {
     node.antiphon.journal().write(JournalEntry::Admit(Box::new(admission))).await;
     assert_eq!(ended(&node, id).await, (Status::Failed, Some(Cause::ServerInterrupted)));
     assert_eq!(node.store.response(running.id).await.unwrap().unwrap().status, Status::InProgress);
+}
+
+/// A plan with an idempotency key, and one that repeats its request.
+fn repeated(node: &TestNode) -> (RunPlan, RunPlan) {
+    let mut plan = node.plan();
+    plan.idempotency = Some(Idempotency { key: [7; 32], fingerprint: [7; 32] });
+    let again = RunPlan { id: ResponseId::new(), ..plan.clone() };
+    (plan, again)
+}
+
+#[tokio::test]
+async fn a_supervisor_that_fails_before_any_client_saw_anything_gives_the_idempotency_key_back() {
+    let node = TestNode::start(impatient()).await;
+    let (silent, again) = repeated(&node);
+    for (plan, says) in [(silent, None), (again, Some("Hello"))] {
+        let id = plan.id;
+        let mut client = node.respond(plan).await;
+        let call = node.provider.asked().await;
+        if let Some(text) = says {
+            call.open();
+            call.text(text);
+            client.read_until(text).await;
+        }
+        node.antiphon.roster().inflict(Label::of(ActorRole::ResponseSupervisor, id), Fault::Panic).await;
+        assert_eq!(ended(&node, id).await, (Status::Failed, Some(Cause::InternalError)));
+    }
+    let (_, third) = repeated(&node);
+    let refused = node.antiphon.respond(third, DeliveryMode::Ending).await.unwrap_err();
+    assert_eq!(refused, Refusal::IdempotencyKeyInUse, "the second one had output");
+}
+
+#[tokio::test]
+async fn the_call_of_an_unstored_response_that_lost_its_supervisor_is_ended_at_its_provider() {
+    let node = TestNode::start_reattachable(impatient()).await;
+    let mut plan = node.plan();
+    plan.request = Arc::new(Request { store: false, ..(*plan.request).clone() });
+    let supervisor = Label::of(ActorRole::ResponseSupervisor, plan.id);
+    let mut client = node.respond(plan).await;
+    let call = node.provider.asked().await;
+    call.open_as("up_1");
+    call.text("Hello");
+    client.read_until("Hello").await;
+    node.antiphon.roster().inflict(supervisor, Fault::Panic).await;
+    tokio::time::timeout(PATIENCE, node.provider.wait_until_cancelled("up_1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_whose_response_has_another_owner_ends_though_it_has_nothing_to_write() {
+    let node = TestNode::start(ResponseOptions { lease: Duration::from_secs(3), ..impatient() }).await;
+    let _kept = node.respond(node.plan()).await;
+    let kept = node.provider.asked().await;
+    let _lost = node.respond(node.plan()).await;
+    let silent = node.provider.asked().await;
+    let db = sea_orm::Database::connect(&node.url).await.unwrap();
+    let latest = "created_at = (SELECT MAX(created_at) FROM responses)";
+    let taken = format!("UPDATE responses SET node = 'other', epoch = epoch + 9 WHERE {latest}");
+    let updated = sea_orm::ConnectionTrait::execute_unprepared(&db, &taken).await.unwrap();
+    assert_eq!(updated.rows_affected(), 1);
+    tokio::time::timeout(PATIENCE, silent.closed()).await.unwrap();
+    kept.open();
+    kept.wait_until_heard(1).await;
 }
 
 const LEASE: &str = "[responses]\nlease = \"3s\"\nheartbeat = \"100ms\"";

@@ -213,6 +213,13 @@ impl RecoveryQueue {
         self.away_until.replace(now + PAUSE_WHEN_AWAY).is_none()
     }
 
+    /// Takes note that a try could not go on for a reason that is neither the response's nor the database's: it is
+    /// tried again soon, for the same reason as before.
+    pub fn put_off(&mut self, id: ResponseId, now: Duration) {
+        self.away_until = None;
+        self.wait(id, now + PAUSE_WHEN_WANTED, Some(now));
+    }
+
     /// Takes note that the database says that a response is set aside.
     pub fn marked(&mut self, id: ResponseId, now: Duration) {
         if let Some(set_aside) = self.entries.get_mut(&id).and_then(|entry| entry.set_aside.as_mut()) {
@@ -266,7 +273,8 @@ impl RecoveryQueue {
     /// Whether a response that lost its supervisor in this process has no ending yet and is not set aside.
     #[must_use]
     pub fn waits_for_orphans(&self) -> bool {
-        let waits = |entry: &Entry| entry.reason == SettleReason::SupervisorFailed && entry.set_aside.is_none();
+        let failed = |reason| matches!(reason, SettleReason::SupervisorFailed | SettleReason::FailedUnannounced);
+        let waits = |entry: &Entry| failed(entry.reason) && entry.set_aside.is_none();
         self.entries.values().any(waits)
     }
 

@@ -72,7 +72,7 @@ impl Options {
             longest_stop: if servers > 1 { 5_000 } else { 1_500 },
             keys: true,
             network: self.database == Database::Postgres,
-            deletions: false,
+            deletions: true,
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::witness::Deletion;
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// After which time a part of a server counts as hung, as the servers are configured.
+pub(crate) const HANG_AFTER: Duration = Duration::from_secs(3);
+
 /// The name of a user who is going to be deleted.
 fn name(user: usize) -> String {
     format!("leaver-{user}")
@@ -71,9 +74,11 @@ impl Run {
             }
             Trouble::BlockedArbiter { server, lasts } => {
                 let target = targets.get(server).context("no such server")?;
+                let hang = (lasts >= HANG_AFTER).then(|| self.witness.hangs());
                 if site.takes_faults && target.block_arbiter(lasts).await? {
-                    self.tally.count("blocked_arbiters");
+                    self.tally.count(if hang.is_some() { "hung_arbiters" } else { "blocked_arbiters" });
                 }
+                hang.into_iter().for_each(|hang| self.witness.goes_on(hang));
             }
         }
         Ok(())

@@ -21,15 +21,7 @@ pub(crate) fn verdict(options: &Options, (run, site): (&Run, &Site), findings: O
         "kills": tally.of("kills"),
         "stops": tally.of("stops"),
         "terminations": tally.of("terminations"),
-        "outages": tally.of("outages"),
-        "starts_without_the_database": tally.of("starts_without_the_database"),
-        "changes_of_round_trips": tally.of("changes_of_round_trips"),
-        "rotations": tally.of("rotations"),
-        "deleted_users": tally.of("deleted_users"),
-        "gone_with_their_users": tally.of("gone_with_their_users"),
-        "stalled_logs": tally.of("stalled_logs"),
-        "gaps_in_logs": site.gaps_in_logs(),
-        "blocked_arbiters": tally.of("blocked_arbiters"),
+        "disturbances": disturbances(run, site),
         "returns_to_calls_of_the_far_server": site.returns_to_calls(),
         "cancels": tally.of("cancels"),
         "cancelled": tally.of("cancelled"),
@@ -53,5 +45,22 @@ pub(crate) fn verdict(options: &Options, (run, site): (&Run, &Site), findings: O
         "recovery_ms": run.recoveries.as_json(),
         "violations": violations,
         "verdict": if violations.is_empty() { "kept" } else { "broken" },
+    })
+}
+
+/// What happened beside the blows.
+fn disturbances(run: &Run, site: &Site) -> Value {
+    let tally = &run.tally;
+    json!({
+        "outages": tally.of("outages"),
+        "starts_without_the_database": tally.of("starts_without_the_database"),
+        "changes_of_round_trips": tally.of("changes_of_round_trips"),
+        "rotations": tally.of("rotations"),
+        "deleted_users": tally.of("deleted_users"),
+        "gone_with_their_users": tally.of("gone_with_their_users"),
+        "stalled_logs": tally.of("stalled_logs"),
+        "gaps_in_logs": site.gaps_in_logs(),
+        "blocked_arbiters": tally.of("blocked_arbiters"),
+        "hung_arbiters": tally.of("hung_arbiters"),
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use antiphon::{Clock as _, SystemClock};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -20,7 +21,19 @@ pub(crate) struct Witness {
     fruitless: Mutex<BTreeMap<u32, u32>>,
     /// What is known of the deletion of users.
     users: Mutex<BTreeMap<usize, Deletion>>,
+    /// When threads were blocked for so long that what lived there counted as hung.
+    hangs: Mutex<Vec<Hang>>,
     violations: Mutex<Vec<String>>,
+}
+
+/// How long after a thread goes on what lived there may still be ended as hung.
+const AFTERMATH: i64 = 5_000_000;
+
+/// From when to when a thread was blocked, in microseconds; the end is not known while it is.
+#[derive(Debug, Clone, Copy)]
+struct Hang {
+    begin: i64,
+    end: Option<i64>,
 }
 
 /// What was seen of a response.
@@ -96,6 +109,31 @@ impl Witness {
     /// What is known of the deletion of a user.
     pub(crate) fn user_deletion(&self, user: usize) -> Deletion {
         self.users.lock().get(&user).copied().unwrap_or_default()
+    }
+
+    /// A thread is blocked from now on; which of the hangs that is.
+    pub(crate) fn hangs(&self) -> usize {
+        let mut hangs = self.hangs.lock();
+        hangs.push(Hang { begin: SystemClock.now().as_micros(), end: None });
+        hangs.len() - 1
+    }
+
+    /// The thread goes on.
+    pub(crate) fn goes_on(&self, hang: usize) {
+        if let Some(hang) = self.hangs.lock().get_mut(hang) {
+            hang.end = Some(SystemClock.now().as_micros());
+        }
+    }
+
+    /// Whether something may have been ended as hung at that time, in microseconds.
+    pub(crate) fn may_have_hung(&self, at: i64) -> bool {
+        let may = |hang: &Hang| hang.begin <= at && hang.end.is_none_or(|end| at <= end + AFTERMATH);
+        self.hangs.lock().iter().any(may)
+    }
+
+    /// The same for now.
+    pub(crate) fn may_hang(&self) -> bool {
+        self.may_have_hung(SystemClock.now().as_micros())
     }
 
     /// What is known of a response.

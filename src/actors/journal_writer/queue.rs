@@ -4,17 +4,40 @@
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::Written;
+use crate::protocol::ResponseId;
 use crate::store::JournalEntry;
 
 pub(super) type Reply = Box<dyn FnOnce(Written) + Send>;
+
+type Waiting = (JournalEntry, Reply);
+
+/// How long an entry that could not be committed alone waits the first time. The pause doubles with each try.
+const FIRST_DEFERRAL: Duration = Duration::from_millis(250);
+
+/// The longest wait: that soon after a lock on its row is released the entry is committed.
+const LONGEST_DEFERRAL: Duration = Duration::from_secs(30);
 
 /// The entries of one transaction, with the callback of each.
 pub(super) struct Group {
     pub(super) entries: Arc<Vec<JournalEntry>>,
     pub(super) replies: Vec<Reply>,
+    /// How often it was put off.
+    deferrals: u32,
+}
+
+/// A single entry that could not be committed alone: another program may hold a lock on its row.
+struct Deferred {
+    group: Group,
+    /// What was submitted after it for the same response.
+    later: Vec<Waiting>,
+    /// When it is tried again; none: with the next group.
+    due: Option<Instant>,
 }
 
 /// The most that a group may hold.
@@ -31,22 +54,65 @@ pub(super) struct Queue {
     in_flight: Option<Group>,
     /// Parts of a group that failed as a whole, still to be submitted.
     parts: VecDeque<Group>,
-    waiting: VecDeque<(JournalEntry, Reply)>,
+    waiting: VecDeque<Waiting>,
+    /// Entries that the others don't wait for. They take turns with the groups of all others.
+    deferred: VecDeque<Deferred>,
+    /// Whether the last group was a deferred entry.
+    was_deferred: bool,
     /// Whether the database did not answer the last commit.
     pub(super) away: bool,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, entry: JournalEntry, reply: Reply) {
-        self.waiting.push_back((entry, reply));
+        let response = entry.response();
+        match self.deferred.iter_mut().find(|deferred| deferred.group.is_of(response)) {
+            Some(deferred) => deferred.later.push((entry, reply)),
+            None => self.waiting.push_back((entry, reply)),
+        }
     }
 
     /// The entries to commit next: the group in flight once more, else the next group, which is then in flight.
-    pub(super) fn take(&mut self, bounds: GroupBounds) -> Option<Arc<Vec<JournalEntry>>> {
+    pub(super) fn take(&mut self, bounds: GroupBounds, now: Instant) -> Option<Arc<Vec<JournalEntry>>> {
         if self.in_flight.is_none() {
-            self.in_flight = self.parts.pop_front().or_else(|| self.gather(bounds));
+            self.in_flight = self.parts.pop_front().or_else(|| self.next_group(bounds, now));
         }
         self.in_flight.as_ref().map(|group| Arc::clone(&group.entries))
+    }
+
+    fn next_group(&mut self, bounds: GroupBounds, now: Instant) -> Option<Group> {
+        let first = if self.was_deferred { self.gather(bounds) } else { None };
+        self.was_deferred = false;
+        first.or_else(|| self.take_deferred(now)).or_else(|| self.gather(bounds))
+    }
+
+    /// Takes the first deferred entry that is due. What follows it of its response is next in the line behind it.
+    fn take_deferred(&mut self, now: Instant) -> Option<Group> {
+        let place = self.deferred.iter().position(|deferred| deferred.due.is_none_or(|due| due <= now))?;
+        let Deferred { group, later, .. } = self.deferred.remove(place)?;
+        for waiting in later.into_iter().rev() {
+            self.waiting.push_front(waiting);
+        }
+        self.was_deferred = true;
+        Some(group)
+    }
+
+    /// When the first deferred entry is due, if there is one.
+    pub(super) fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        self.deferred.iter().map(|deferred| deferred.due.unwrap_or(now)).min()
+    }
+
+    /// Puts the entry in flight, which is alone, behind those of all other responses, which it must not hold up. What
+    /// follows it of its own response stays behind it. Returns its response.
+    pub(super) fn defer(&mut self, now: Instant) -> Option<ResponseId> {
+        let mut group = self.in_flight.take()?;
+        let response = group.entries.first()?.response();
+        let pause = FIRST_DEFERRAL.saturating_mul(1 << group.deferrals.min(16)).min(LONGEST_DEFERRAL);
+        group.deferrals += 1;
+        let (later, others) = self.waiting.drain(..).partition(|(entry, _)| entry.response() == response);
+        self.waiting = others;
+        self.deferred.push_back(Deferred { group, later: later.into(), due: Some(now + pause) });
+        Some(response)
     }
 
     /// Takes entries from the front until one would be too much, or is the second one of its response: the store
@@ -60,12 +126,15 @@ impl Queue {
         };
         let count = self.waiting.iter().take_while(fits).count();
         let (entries, replies) = self.waiting.drain(..count).unzip();
-        (count > 0).then_some(Group { entries: Arc::new(entries), replies })
+        (count > 0).then_some(Group { entries: Arc::new(entries), replies, deferrals: 0 })
     }
 
     /// Removes the group in flight and returns its callbacks.
     pub(super) fn settle(&mut self) -> Vec<Reply> {
-        self.away = false;
+        if std::mem::take(&mut self.away) {
+            // They were not in anybody's way: the database was not there.
+            self.deferred.iter_mut().for_each(|deferred| deferred.due = None);
+        }
         self.in_flight.take().map(|group| group.replies).unwrap_or_default()
     }
 
@@ -81,8 +150,17 @@ impl Queue {
         let middle = group.replies.len() / 2;
         let (left, right) = group.entries.split_at(middle);
         let replies = group.replies.split_off(middle);
-        self.parts.push_front(Group { entries: Arc::new(right.to_vec()), replies });
-        self.parts.push_front(Group { entries: Arc::new(left.to_vec()), replies: group.replies });
+        let right = Group { entries: Arc::new(right.to_vec()), replies, deferrals: 0 };
+        let left = Group { entries: Arc::new(left.to_vec()), replies: group.replies, deferrals: 0 };
+        // Behind other parts: the half that can be committed does not wait until the reason is found in the other one.
+        self.parts.extend([left, right]);
         false
+    }
+}
+
+impl Group {
+    /// Whether it has an entry of that response.
+    fn is_of(&self, response: ResponseId) -> bool {
+        self.entries.iter().any(|entry| entry.response() == response)
     }
 }

@@ -1,8 +1,15 @@
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{
     Journal, JournalWriter, Written,
@@ -31,6 +38,30 @@ impl GroupCommit for Picky {
 
     async fn ping(&self) -> Result<(), Error> {
         self.0.ping().await
+    }
+}
+
+/// A store in which another program holds a lock on the row of one response.
+#[derive(Debug)]
+struct Locked {
+    store: MemoryStore,
+    response: ResponseId,
+    error: fn(&'static str) -> Error,
+    is_released: AtomicBool,
+}
+
+#[async_trait]
+impl GroupCommit for Locked {
+    async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
+        let waits = group.iter().any(|entry| entry.response() == self.response);
+        if waits && !self.is_released.load(Ordering::Relaxed) {
+            return Err((self.error)("a lock"));
+        }
+        self.store.commit(group).await
+    }
+
+    async fn ping(&self) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -163,8 +194,66 @@ async fn a_single_entry_that_is_not_done_in_time_means_that_the_database_is_away
     };
     tokio::select! {
         written = entry => unreachable!("{written:?}"),
-        () = away => {}
+        known = tokio::time::timeout(Duration::from_secs(10), away) => assert!(known.is_ok(), "it does not count as away"),
     }
+}
+
+#[actix::test]
+async fn a_row_that_another_program_has_locked_holds_up_its_own_response_and_no_other() {
+    let errors: [fn(&'static str) -> Error; 2] =
+        [|why| Error::TimedOut(why.into()), |why| Error::Contended(why.into())];
+    tokio::time::pause();
+    for error in errors {
+        let (journal, roster, response) = (Journal::default(), Roster::new(), ResponseId::new());
+        let is_released = AtomicBool::new(false);
+        let store = Arc::new(Locked { store: MemoryStore::new(), response, error, is_released });
+        let locked = [journal.write(JournalEntry::Delete(response)), journal.write(JournalEntry::Delete(response))];
+        let mut locked = std::pin::pin!(join_all(locked));
+        assert!(futures_util::poll!(&mut locked).is_pending(), "both are submitted");
+        let _writer = writer(&roster, store.clone(), &journal);
+        for _ in 0..3 {
+            let others = join_all((0..9).map(|_| journal.write(JournalEntry::Delete(ResponseId::new()))));
+            tokio::select! {
+                written = others => assert_eq!(written, [Written::Committed; 9]),
+                written = &mut locked => unreachable!("{written:?}"),
+            }
+            assert!(!journal.is_away());
+        }
+        store.is_released.store(true, Ordering::Relaxed);
+        assert_eq!(locked.await, [Written::Committed; 2]);
+    }
+}
+
+#[test]
+fn an_entry_that_is_put_off_takes_turns_with_the_others_and_its_own_later_ones_stay_behind_it() {
+    let (locked, now) = (ResponseId::new(), Instant::now());
+    let (mut queue, order) = (Queue::default(), Arc::new(Mutex::new(Vec::new())));
+    let push = |queue: &mut Queue, response, name: &'static str| {
+        let order = Arc::clone(&order);
+        queue.push(JournalEntry::Delete(response), Box::new(move |_| order.lock().push(name)));
+    };
+    let commit = |queue: &mut Queue, now| {
+        let _group = queue.take(GroupBounds { entries: 2, bytes: 100 }, now);
+        queue.settle().into_iter().for_each(|reply| reply(Written::Committed));
+    };
+    push(&mut queue, locked, "locked 1");
+    push(&mut queue, locked, "locked 2");
+    push(&mut queue, ResponseId::new(), "other 1");
+    let _group = queue.take(GroupBounds { entries: 1, bytes: 100 }, now);
+    assert_eq!(queue.defer(now), Some(locked));
+    push(&mut queue, locked, "locked 3");
+    push(&mut queue, ResponseId::new(), "other 2");
+    commit(&mut queue, now);
+    assert_eq!(*order.lock(), ["other 1", "other 2"]);
+    commit(&mut queue, now);
+    assert_eq!(order.lock().len(), 2, "it is not due yet");
+    let due = now + Duration::from_millis(250);
+    assert_eq!(queue.wakes_at(now), Some(due));
+    push(&mut queue, ResponseId::new(), "other 3");
+    for _ in 0..3 {
+        commit(&mut queue, due);
+    }
+    assert_eq!(order.lock()[2..], ["locked 1", "locked 2", "locked 3", "other 3"]);
 }
 
 /// A segment of that many bytes for that response.
@@ -190,7 +279,7 @@ fn a_group_is_bounded_by_entries_and_bytes_and_has_one_entry_of_each_response() 
             queue.push(entry, Box::new(|_| {}));
         }
         let mut groups = Vec::new();
-        while let Some(group) = queue.take(GroupBounds { entries: 3, bytes: 100 }) {
+        while let Some(group) = queue.take(GroupBounds { entries: 3, bytes: 100 }, Instant::now()) {
             groups.push(group.len());
             queue.settle();
         }

@@ -12,7 +12,7 @@ use super::{
     reading::Replays,
     recovered::{ResumableRun, ResumedStart},
     recovery::Recoveries,
-    running::RunningSupervisors,
+    running::{RunningSupervisor, RunningSupervisors},
     sweep::sweep,
     user_deletion::{end_responses_of_deleted_users, finish_abandoned_deletions},
 };
@@ -22,6 +22,7 @@ use crate::actors::{
     response_supervisor::{
         LeaveQueue, ResponseSupervisor, RunMilestone, RunOrigin, RunReport, StartQueued, StopRun, SupervisorStart,
     },
+    success_promise::SuccessPromise,
     supervision::{ActorIdentity, Child, Exit, Liveness, Ping, spawn_on},
 };
 use crate::domain::{BackgroundLine, RunPlan, SettleReason};
@@ -91,12 +92,19 @@ impl ResponseRegistry {
     }
 
     pub(super) fn supervisor_failed(&mut self, id: ResponseId, exit: &Exit, ctx: &mut Context<Self>) {
-        if !self.running.remove(id) {
-            return;
-        }
+        let Some(RunningSupervisor { promise, .. }) = self.running.remove(id) else { return };
+        // From here on no client is told of a success, unless one was.
+        let reason = match promise.is_some_and(|promise| promise.fail()) {
+            true => SettleReason::FailedUnannounced,
+            false => SettleReason::SupervisorFailed,
+        };
+        self.settle_failed(id, reason, exit, ctx);
+    }
+
+    fn settle_failed(&mut self, id: ResponseId, reason: SettleReason, exit: &Exit, ctx: &mut Context<Self>) {
         self.release_background_slot(id);
         tracing::error!(response.id = %id, child = %ActorRole::ResponseSupervisor, exit = %exit, "a supervisor failed");
-        self.recover(id, SettleReason::SupervisorFailed, ctx);
+        self.recover(id, reason, ctx);
     }
 
     /// Releases the slot of a background response that makes no more provider calls.
@@ -177,7 +185,8 @@ impl ResponseRegistry {
     fn supervise(&mut self, arbiter: &ArbiterHandle, run: SupervisedRun, ctx: &Context<Self>) {
         let SupervisedRun { plan, key, origin } = run;
         let (id, registry) = (plan.id, ctx.address());
-        let number = self.running.next_number();
+        let (number, promise) = (self.running.next_number(), SuccessPromise::default());
+        let is_new = matches!(origin, RunOrigin::Requested { .. });
         let span = tracing::info_span!("response", response.id = %id, request_id = plan.request_id);
         let start = SupervisorStart {
             node: Arc::clone(&self.node),
@@ -185,6 +194,7 @@ impl ResponseRegistry {
             plan,
             key,
             origin,
+            promise: promise.clone(),
             number,
             registry: registry.clone().recipient(),
         };
@@ -192,18 +202,15 @@ impl ResponseRegistry {
         let exit = move |exit| registry.do_send(SupervisorExited { id, number, exit });
         let build = move |_: &mut Context<_>| ResponseSupervisor::new(start);
         let child = spawn_on(arbiter, &self.node.roster, identity, build, exit);
-        self.running.insert(id, number, child);
+        self.running.insert(id, RunningSupervisor { number, child, promise: is_new.then_some(promise) });
     }
 
     /// Resumes a response that an earlier process left. It is queued by its age, even if the queue is full.
-    pub(super) fn resume(&mut self, run: ResumableRun, ctx: &mut Context<Self>) {
+    pub(super) fn resume(&mut self, run: ResumableRun, arbiter: &ArbiterHandle, ctx: &Context<Self>) {
         let ResumableRun { plan, key, orphan, start } = run;
         let (id, user, background) = (plan.id, plan.user, plan.request.background);
-        let Some(arbiter) = self.node.arbiters.of(id).cloned() else {
-            return self.recover(id, SettleReason::SupervisorFailed, ctx);
-        };
         let run = SupervisedRun { plan, key: Some(key), origin: RunOrigin::Orphaned(Box::new(orphan)) };
-        self.supervise(&arbiter, run, ctx);
+        self.supervise(arbiter, run, ctx);
         match (background, start) {
             (true, ResumedStart::UnderWay) => self.line.go_on(id, user),
             (true, ResumedStart::Queued) => self.line.rejoin(id, user),
@@ -236,7 +243,10 @@ impl Handler<Withdraw> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, Withdraw { id }: Withdraw, ctx: &mut Self::Context) {
-        self.supervisor_failed(id, &Exit::Hung, ctx);
+        if self.running.remove(id).is_some() {
+            // Its caller is told to try again, whatever the response was about to tell him.
+            self.settle_failed(id, SettleReason::FailedUnannounced, &Exit::Hung, ctx);
+        }
     }
 }
 

@@ -94,6 +94,7 @@ async fn delete(
 
 async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), Refusal> {
     let written = node.journal.write(JournalEntry::Delete(id)).await;
+    node.outcomes.lock().remove(id);
     fault::reach(FaultPoint::DeletionCommitted);
     match written {
         Written::Committed => Ok(()),

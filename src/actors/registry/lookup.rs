@@ -8,7 +8,7 @@ use super::{ResponseRegistry, recovery::ask, sweep::ask_sweep};
 use crate::actors::{client_stream::ResponseOutcome, node::Node, response_supervisor::outcome};
 use crate::domain::{OwnershipDecision, RecoveryWish, RetryHint, SettleReason, Transcript};
 use crate::journal::{Log, LogError};
-use crate::protocol::{ResponseId, UserId};
+use crate::protocol::{Response, ResponseId, UserId};
 use crate::refusal::Refusal;
 use crate::store::ResponseRow;
 
@@ -27,7 +27,7 @@ pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Fo
     let row = node.store.responses.response(id).await?;
     let row = row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)?;
     let key = node.vault.user_key(user).await?.response_key(id);
-    let log = Log::of_row(Arc::clone(&node.store.responses), key, &row);
+    let log = Log::new(Arc::clone(&node.store.responses), key, id).of_row(&row).for_user(&node.logs);
     Ok(Found { row, log })
 }
 
@@ -72,23 +72,44 @@ pub(super) async fn find_at_rest(
     Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
 }
 
-/// The whole fold of a stored response.
+/// A stored response as of now.
 ///
 /// # Errors
 /// As [`find`], and if the log can't be read.
-pub(crate) async fn load(node: &Node, user: UserId, id: ResponseId) -> Result<Transcript, Refusal> {
+pub(crate) async fn load_response(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<Response>, Refusal> {
     let found = find(node, user, id).await?;
-    match found.log.fold().await {
-        Ok((transcript, _)) => Ok(transcript),
-        Err(LogError::Store(error)) => Err(error.into()),
-        // It may have been deleted meanwhile.
-        Err(_) if node.store.responses.response(id).await?.is_none() => Err(Refusal::NotFound),
-        Err(error) => Err(error.into()),
+    if found.row.status.is_terminal() {
+        return Ok(Arc::clone(&outcome_of(node, &found).await?.response));
     }
+    fold(node, &found).await?.response().map(Arc::from).ok_or(Refusal::Internal)
 }
 
-/// How a response ended.
+/// How a stored response that has ended did so.
+///
+/// # Errors
+/// As [`load_response`].
 pub(super) async fn load_outcome(node: &Node, user: UserId, id: ResponseId) -> Result<Arc<ResponseOutcome>, Refusal> {
-    let transcript = load(node, user, id).await?;
-    outcome(&transcript, RetryHint::default()).map(Arc::new).ok_or(Refusal::Internal)
+    outcome_of(node, &find(node, user, id).await?).await
+}
+
+async fn outcome_of(node: &Node, found: &Found) -> Result<Arc<ResponseOutcome>, Refusal> {
+    let id = found.row.id;
+    if let Some(outcome) = node.outcomes.lock().get(id) {
+        return Ok(outcome);
+    }
+    let transcript = fold(node, found).await?;
+    let outcome = outcome(&transcript, RetryHint::default()).map(Arc::new).ok_or(Refusal::Internal)?;
+    let bytes = serde_json::to_vec(&*outcome.response).map_or(usize::MAX, |json| json.len());
+    node.outcomes.lock().insert(id, &outcome, bytes);
+    Ok(outcome)
+}
+
+async fn fold(node: &Node, found: &Found) -> Result<Transcript, Refusal> {
+    match found.log.fold().await {
+        Ok((transcript, _)) => Ok(transcript),
+        Err(error @ (LogError::Store(_) | LogError::Busy)) => Err(error.into()),
+        // It may have been deleted meanwhile.
+        Err(_) if node.store.responses.response(found.row.id).await?.is_none() => Err(Refusal::NotFound),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -17,4 +17,4 @@ mod user_deletion;
 
 pub(crate) use actor::ResponseRegistry;
 pub(crate) use commands::{Begin, Cancel, Delete, Drain, Join, Withdraw};
-pub(crate) use lookup::{find, load};
+pub(crate) use lookup::{find, load_response};

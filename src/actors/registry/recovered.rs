@@ -86,7 +86,10 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
             | vault::Error::Accounts(_),
         )
         | LogError::Codec(CodecError::Malformed)
-        | LogError::Gap => Some(SetAsideReason::LogUnreadable),
+        | LogError::Gap
+        | LogError::Panicked => Some(SetAsideReason::LogUnreadable),
+        // The node itself is not bounded, and one that stops decides nothing.
+        LogError::Busy | LogError::Stopped => None,
         LogError::Codec(CodecError::NewerVersion(_)) => Some(SetAsideReason::NewerVersion),
         // The next look finds no row.
         LogError::Deleted => None,

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix_rt::ArbiterHandle;
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -166,6 +167,12 @@ impl ResponseRegistry {
     }
 
     fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
+        let arbiter = self.node.arbiters.of(id).cloned();
+        if matches!(recovered, Recovered::Resumable(_)) && arbiter.is_none() && !self.draining {
+            // Every thread hangs. It can be resumed once one is there again, and is not ended for that.
+            self.recoveries.queue.put_off(id, self.recoveries.now());
+            return self.recoveries.answer(id, &Err(Refusal::NotResponding));
+        }
         if let Some(reason) = self.recoveries.queue.remove(id) {
             self.no_longer_set_aside(id, reason, &recovered, ctx);
         }
@@ -173,15 +180,22 @@ impl ResponseRegistry {
             Recovered::Over => Ok(()),
             Recovered::Taken => Err(Refusal::OtherOwner),
             // It belongs to this node's current epoch, so the next start of the node finds it.
-            Recovered::Resumable(_) if self.draining => Err(Refusal::Draining),
-            Recovered::Resumable(run) => self.resume_recovered(*run, ctx),
+            Recovered::Resumable(run) => match arbiter.filter(|_| !self.draining) {
+                Some(arbiter) => self.resume_recovered(*run, &arbiter, ctx),
+                None => Err(Refusal::Draining),
+            },
         };
         self.recoveries.answer(id, &answer);
     }
 
-    fn resume_recovered(&mut self, run: ResumableRun, ctx: &mut Context<Self>) -> Result<(), Refusal> {
+    fn resume_recovered(
+        &mut self,
+        run: ResumableRun,
+        arbiter: &ArbiterHandle,
+        ctx: &Context<Self>,
+    ) -> Result<(), Refusal> {
         fault::reach(FaultPoint::LeftoverFound);
-        self.resume(run, ctx);
+        self.resume(run, arbiter, ctx);
         Ok(())
     }
 

@@ -2,15 +2,24 @@
 
 use std::collections::HashMap;
 
+use crate::actors::success_promise::SuccessPromise;
 use crate::protocol::ResponseId;
 
 /// The supervisors that run. Each has a number: what is left of one that was given up, on a blocked thread, may report
 /// when the response has another one, which that does not concern.
 #[derive(Debug)]
 pub(super) struct RunningSupervisors<C> {
-    children: HashMap<ResponseId, (u64, C)>,
+    children: HashMap<ResponseId, RunningSupervisor<C>>,
     /// How many were started.
     started: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct RunningSupervisor<C> {
+    pub(super) number: u64,
+    pub(super) child: C,
+    /// What its clients are told; none if it goes on with a response whose clients an earlier process may have told.
+    pub(super) promise: Option<SuccessPromise>,
 }
 
 impl<C> Default for RunningSupervisors<C> {
@@ -26,22 +35,27 @@ impl<C> RunningSupervisors<C> {
         self.started
     }
 
-    pub(super) fn insert(&mut self, id: ResponseId, number: u64, child: C) {
-        self.children.insert(id, (number, child));
+    pub(super) fn insert(&mut self, id: ResponseId, running: RunningSupervisor<C>) {
+        self.children.insert(id, running);
     }
 
-    /// Removes the supervisor of a response, whichever it is. Returns whether there was one.
-    pub(super) fn remove(&mut self, id: ResponseId) -> bool {
-        self.children.remove(&id).is_some()
+    /// Removes the supervisor of a response, whichever it is, and returns it.
+    pub(super) fn remove(&mut self, id: ResponseId) -> Option<RunningSupervisor<C>> {
+        self.children.remove(&id)
+    }
+
+    /// The response and the number of each.
+    pub(super) fn numbers(&self) -> Vec<(ResponseId, u64)> {
+        self.children.iter().map(|(id, running)| (*id, running.number)).collect()
     }
 
     /// Whether the supervisor of that number runs the response.
     pub(super) fn is_run_by(&self, id: ResponseId, number: u64) -> bool {
-        self.children.get(&id).is_some_and(|(running, _)| *running == number)
+        self.children.get(&id).is_some_and(|running| running.number == number)
     }
 
     pub(super) fn get(&self, id: &ResponseId) -> Option<&C> {
-        self.children.get(id).map(|(_, child)| child)
+        self.children.get(id).map(|running| &running.child)
     }
 
     pub(super) fn contains_key(&self, id: &ResponseId) -> bool {
@@ -49,11 +63,11 @@ impl<C> RunningSupervisors<C> {
     }
 
     pub(super) fn children(&self) -> impl Iterator<Item = &C> {
-        self.children.values().map(|(_, child)| child)
+        self.children.values().map(|running| &running.child)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (ResponseId, &mut C)> {
-        self.children.iter_mut().map(|(id, (_, child))| (*id, child))
+        self.children.iter_mut().map(|(id, running)| (*id, &mut running.child))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,11 +87,11 @@ mod tests {
     fn a_late_word_of_a_supervisor_that_was_given_up_concerns_no_later_one() {
         let (id, mut running) = (ResponseId::new(), RunningSupervisors::default());
         let first = running.next_number();
-        running.insert(id, first, "first");
-        assert!(running.is_run_by(id, first) && running.remove(id));
-        assert!(!running.is_run_by(id, first) && !running.remove(id));
+        running.insert(id, RunningSupervisor { number: first, child: "first", promise: None });
+        assert!(running.is_run_by(id, first) && running.remove(id).is_some());
+        assert!(!running.is_run_by(id, first) && running.remove(id).is_none());
         let second = running.next_number();
-        running.insert(id, second, "second");
+        running.insert(id, RunningSupervisor { number: second, child: "second", promise: None });
         assert_eq!((running.is_run_by(id, first), running.is_run_by(id, second)), (false, true));
         assert_eq!((running.get(&id), running.len()), (Some(&"second"), 1));
     }

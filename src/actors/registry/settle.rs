@@ -66,9 +66,9 @@ impl Folded {
     ///
     /// # Errors
     /// If the log can't be read.
-    pub(super) async fn rest(mut self) -> Result<Self, LogError> {
-        self.last_segment = self.log.fold_rest(&mut self.transcript).await?.unwrap_or(self.last_segment);
-        Ok(self)
+    pub(super) async fn rest(self) -> Result<Self, LogError> {
+        let (transcript, last) = self.log.fold_rest(self.transcript).await?;
+        Ok(Self { transcript, last_segment: last.unwrap_or(self.last_segment), log: self.log })
     }
 }
 
@@ -78,7 +78,7 @@ impl Folded {
 /// If the log can't be read.
 pub(super) async fn fold(node: &Node, row: &ResponseRow) -> Result<Folded, LogError> {
     let key = node.vault.user_key(row.user).await?.response_key(row.id);
-    let log = Log::new(Arc::clone(&node.store.responses), key, row.id);
+    let log = Log::new(Arc::clone(&node.store.responses), key, row.id).for_node(&node.logs);
     let (transcript, last_segment) = log.fold().await?;
     Ok(Folded { log, transcript, last_segment })
 }
@@ -97,7 +97,10 @@ pub(super) async fn settle(
     let mut ending = match folded {
         Some(folded) => settled_ending(node, epoch, row, folded, next.reason).await.map_err(RecoveryError::Seal)?,
         // It is not stored.
-        None => EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now()),
+        None => EndingRecord {
+            releases_key: next.reason.releases_key(None),
+            ..EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now())
+        },
     };
     if next.ending == EndingForm::Minimal {
         (ending.content, ending.items) = (None, Vec::new());
@@ -139,7 +142,8 @@ async fn settled_ending(
     let estimate = Estimate { input: u64::try_from(row.prompt_tokens).unwrap_or(0), output: &estimates };
     let owner = UsageOwner { response: row.id, user: row.user, model: &row.model };
     let usage = usage_records(&transcript, owner, &estimate, at);
-    let draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
+    let mut draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
+    draft.ending.releases_key = reason.releases_key(Some(&transcript));
     seal_ending(log.key(), draft, log_end, &facts)
 }
 

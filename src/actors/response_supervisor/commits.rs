@@ -117,7 +117,10 @@ impl Commits {
 /// Where clients find events of a response that have left the frame buffer.
 pub(super) fn past(node: &Node, plan: &RunPlan, key: Option<ResponseKey>) -> Option<Past> {
     match key {
-        Some(key) => Some(Past::Log(Log::new(Arc::clone(&node.store.responses), key, plan.id))),
+        Some(key) => {
+            let log = Log::new(Arc::clone(&node.store.responses), key, plan.id).for_user(&node.logs);
+            Some(Past::Log(log))
+        }
         None => plan.idempotency.is_some().then(|| Past::Memory(Rc::new(RefCell::new(Memory::default())))),
     }
 }

@@ -7,6 +7,7 @@ mod ending;
 mod perform;
 mod provider;
 mod supervisor;
+mod unstored_call;
 
 pub(crate) use commands::{CancelRun, JoinRun, LeaveQueue, StopRun};
 pub(crate) use ending::{Estimate, UsageOwner, finish_draft, outcome, usage_records};

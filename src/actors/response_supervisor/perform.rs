@@ -166,6 +166,7 @@ impl ResponseSupervisor {
     }
 
     fn conclude(&mut self) {
+        self.provider.calls_are_over();
         let Some(outcome) = outcome(self.run.transcript(), self.run.hint()).map(Arc::new) else { return };
         tracing::info!(status = outcome.status.as_str(), cause = outcome.cause.map(Cause::as_str), "response ended");
         self.commits.frame_buffer.borrow_mut().over = true;

@@ -8,6 +8,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use super::{
     ResponseSupervisor,
     supervisor::{SupervisedChild, exit_to},
+    unstored_call::UnstoredCall,
 };
 use crate::actors::{
     ActorRole, Label,
@@ -18,7 +19,7 @@ use crate::actors::{
 };
 use crate::domain::{
     Attempt, AttemptKind, AttemptReport, Cause, Failure, Jitter, Prompt, ProviderEvent, RunEvent, RunPlan, SlotQueue,
-    Target, ToolOffer,
+    Target, Timeouts, ToolOffer,
 };
 use crate::fault::{self, FaultPoint};
 use crate::provider::{CallToCancel, Error, GateRefusal, Pass, Permit, ProviderRequest, Ticket};
@@ -46,6 +47,8 @@ pub(super) struct ProviderLink {
     base_prompt: Option<Arc<Prompt>>,
     building: Option<SpawnHandle>,
     reader: Option<ActiveReader>,
+    /// The call under way, if the response is not stored.
+    unstored_call: UnstoredCall,
     /// How many readers were started.
     readers: u64,
 }
@@ -74,7 +77,17 @@ impl ProviderLink {
             AdmissionSlot::Background => None,
             AdmissionSlot::Gate(ticket) => Some(ticket),
         };
-        Self { ticket, permit: None, waiting: None, pass: None, base_prompt, building: None, reader: None, readers: 0 }
+        Self {
+            ticket,
+            permit: None,
+            waiting: None,
+            pass: None,
+            base_prompt,
+            building: None,
+            reader: None,
+            unstored_call: UnstoredCall::default(),
+            readers: 0,
+        }
     }
 
     pub(super) fn beat(&mut self, missed_beats: u32) {
@@ -85,6 +98,11 @@ impl ProviderLink {
         if let Some(reader) = self.reader.as_ref().filter(|_| bytes > 0) {
             reader.child.addr().do_send(Grant(bytes));
         }
+    }
+
+    /// The run is over, and so are all calls of providers, as far as it knows.
+    pub(super) fn calls_are_over(&mut self) {
+        self.unstored_call.over();
     }
 
     /// Closes the provider's socket.
@@ -271,9 +289,21 @@ impl ResponseSupervisor {
         }
     }
 
+    fn timeouts(&self, target: usize) -> Timeouts {
+        self.plan.targets.get(target).map(|target| target.timeouts).unwrap_or_default()
+    }
+
+    /// Keeps what is needed to end the call of a response that is not stored.
+    fn note_unstored_call(&mut self, target: usize, events: &[ProviderEvent]) {
+        let Some(provider) = self.upstream(target).map(|upstream| Arc::clone(&upstream.provider)) else { return };
+        let told = (self.plan.request_id.as_str(), self.timeouts(target));
+        self.provider.unstored_call.heard(&provider, told, events);
+    }
+
     /// Has the provider end its work on a call.
-    pub(super) fn cancel_at_provider(&self, target: usize, provider_response_id: String) {
-        let timeouts = self.plan.targets.get(target).map(|target| target.timeouts).unwrap_or_default();
+    pub(super) fn cancel_at_provider(&mut self, target: usize, provider_response_id: String) {
+        self.provider.unstored_call.over();
+        let timeouts = self.timeouts(target);
         if let Some(reattachment) = self.upstream(target).and_then(|upstream| upstream.provider.reattachment()) {
             let request_id = self.plan.request_id.clone();
             reattachment.cancel(CallToCancel { request_id, provider_response_id, timeouts });
@@ -292,8 +322,9 @@ impl ResponseSupervisor {
     }
 
     fn read(&mut self, attempt: Attempt, events: Vec<ProviderEvent>, cost: usize, ctx: &mut Context<Self>) {
-        if self.reading(attempt).is_none() {
-            return;
+        let Some(target) = self.reading(attempt) else { return };
+        if !self.plan.request.store {
+            self.note_unstored_call(target, &events);
         }
         if events.iter().any(|event| matches!(event, ProviderEvent::Opened { .. })) {
             fault::reach(FaultPoint::OpenedHeard);

@@ -45,6 +45,8 @@ pub(crate) struct SupervisorStart {
     /// The response's key; none if it is not stored.
     pub(crate) key: Option<ResponseKey>,
     pub(crate) origin: RunOrigin,
+    /// What its clients are told.
+    pub(crate) promise: SuccessPromise,
     /// Its number among the supervisors of the registry.
     pub(crate) number: u64,
     pub(crate) registry: Recipient<RunReport>,
@@ -157,7 +159,7 @@ pub(super) struct ChildExited {
 
 impl ResponseSupervisor {
     pub(crate) fn new(start: SupervisorStart) -> Self {
-        let SupervisorStart { node, epoch, plan, key, origin, number, registry } = start;
+        let SupervisorStart { node, epoch, plan, key, origin, promise, number, registry } = start;
         let setup = setup(&node, &plan);
         let past = past(&node, &plan, key.clone());
         let prompt = Arc::clone(&plan.prompt);
@@ -184,7 +186,7 @@ impl ResponseSupervisor {
             accumulator: None,
             restarts: restarts::accumulator(),
             timers: BTreeMap::new(),
-            promise: SuccessPromise::default(),
+            promise,
             first_client,
             admission,
             cancels: Vec::new(),

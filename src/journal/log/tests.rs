@@ -17,7 +17,7 @@ async fn a_log_that_is_deleted_after_its_row_was_read_does_not_seem_to_end() {
     client.read_all().await;
     let row = node.store.response(client.id).await.unwrap().unwrap();
     let key = node.vault.user_key(node.user).await.unwrap().response_key(row.id);
-    let log = Log::of_row(node.store.clone(), key, &row);
+    let log = Log::new(node.store.clone(), key, row.id).of_row(&row);
     let facts = log.page(0).await.unwrap().len() as u64;
     node.antiphon.delete(node.user, row.id).await.unwrap();
     for from in [0, facts] {

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use antiphon::store::{Error, GroupCommit, ResponseStore, SqlStore, StoreOptions};
+use antiphon::{
+    store::{Error, GroupCommit, ResponseStore, SqlStore, StoreOptions},
+    testkit::{DelayingProxy, Script, ScriptedProvider, postgres},
+};
 use sea_orm::{ConnectionTrait, TransactionOptions, TransactionTrait};
-
-use crate::support::until_text;
+use serde_json::json;
 
 use super::{
     TestDatabase,
     responses::{admit, append, committed, live},
 };
+use crate::support::{Site, until_text};
 
 async fn impatient(database: &TestDatabase) -> SqlStore {
     let patience = Duration::from_millis(150);
@@ -85,4 +88,32 @@ ALTER TABLE users DROP COLUMN deleted_at; DELETE FROM seaql_migrations WHERE ver
     migrated.unwrap();
     let column = "SELECT CAST(COUNT(*) AS TEXT) FROM information_schema.columns WHERE column_name = 'deleted_at'";
     until_text(&script, column, "1").await;
+}
+
+/// Words of the libraries below, which are for the log alone.
+const INNER_WORDS: [&str; 6] = ["sqlx", "pool", "elapsed", "select", "postgres", "statement"];
+
+#[tokio::test]
+async fn a_database_that_takes_questions_and_gives_no_answers_costs_each_request_a_bounded_time_and_is_not_quoted() {
+    let (provider, url) = (ScriptedProvider::start(), postgres::fresh_database());
+    provider.script("m", Script::new().text("Hello").done());
+    let (proxy, url) = DelayingProxy::in_front_of(&url);
+    let site = Site::with_models(&provider, &["m"]).on(&url);
+    let site = site.config("[store]\nacquire_timeout = \"1s\"\nstatement_timeout = \"1s\"");
+    let server = site.start().await;
+    let client = server.client();
+    let body = json!({ "model": "m", "input": "Hi." });
+    let created = client.create(&body).await;
+    assert_eq!(created.status, 200);
+    proxy.stall();
+    let answers =
+        [client.create(&body).await, client.retrieve(&created.id()).await, client.delete(&created.id()).await];
+    for answer in answers {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert_eq!(answer.json()["error"]["code"], "database_unavailable");
+        let text = answer.text.to_lowercase();
+        assert!(!INNER_WORDS.iter().any(|word| text.contains(word)), "{text}");
+    }
+    proxy.restore();
+    while client.retrieve(&created.id()).await.status != 200 {}
 }

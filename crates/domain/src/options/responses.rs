@@ -39,6 +39,16 @@ pub struct ResponseOptions {
     pub background_concurrency_per_user: usize,
     /// The most background responses that wait for their turn; one more is refused at once.
     pub background_queue: usize,
+    /// Threads that read logs: for clients of responses that have ended, and to settle responses.
+    pub log_threads: usize,
+    /// The most logs that are read for one user at the same time.
+    pub log_reads_per_user: usize,
+    /// The most reads of one user that wait for that; one more is refused at once.
+    pub log_reads_waiting_per_user: usize,
+    /// The most bytes of ended responses that are kept in memory, so that to cancel, repeat or get one again needs no
+    /// look at its log.
+    #[serde(with = "size")]
+    pub outcome_cache: usize,
     /// How long a new response waits for a database that is away before its request is refused; never longer than
     /// `outage_patience`.
     #[serde(skip)]
@@ -124,6 +134,10 @@ impl ResponseOptions {
         checks.range("background_concurrency", self.background_concurrency, 1..=100_000);
         checks.range("background_concurrency_per_user", self.background_concurrency_per_user, 1..=100_000);
         checks.range("background_queue", self.background_queue, 1..=1_000_000);
+        checks.range("log_threads", self.log_threads, 1..=256);
+        checks.range("log_reads_per_user", self.log_reads_per_user, 1..=100_000);
+        checks.range("log_reads_waiting_per_user", self.log_reads_waiting_per_user, 0..=100_000);
+        checks.range("outcome_cache", self.outcome_cache, 0..=16 * 1024 * 1024 * 1024);
         checks.into_errors()
     }
 }
@@ -142,6 +156,10 @@ impl Default for ResponseOptions {
             background_concurrency: 16,
             background_concurrency_per_user: 4,
             background_queue: 1000,
+            log_threads: 2,
+            log_reads_per_user: 4,
+            log_reads_waiting_per_user: 64,
+            outcome_cache: 16 * 1024 * 1024,
             admission_patience: Duration::from_secs(5),
             outage_patience: Duration::from_secs(30),
             groups: GroupOptions::default(),

@@ -223,3 +223,17 @@ proptest! {
         prop_assert_eq!(again, here);
     }
 }
+
+#[test]
+fn one_that_can_not_go_on_here_for_now_is_tried_again_for_the_same_reason_and_has_not_failed() {
+    let (id, mut bench) = (ResponseId::new(), Bench::default());
+    bench.queue.add(id, SettleReason::NodeLost, bench.now());
+    for _ in 0..9 {
+        let next = bench.queue.next_try(bench.now()).map(|next| (next.id, next.reason));
+        assert_eq!(next, Some((id, SettleReason::NodeLost)));
+        bench.queue.put_off(id, bench.now());
+        assert_eq!(bench.next(), None);
+        bench.millis += 1_000;
+    }
+    assert!(!bench.queue.is_set_aside(id));
+}

@@ -130,8 +130,8 @@ impl Run {
         let lost = call.received.as_ref().and_then(|_| self.transcript.lost_call());
         if let Some(LostCall { provider_response_id, .. }) = lost.filter(|lost| lost.attempt == call.attempt) {
             let target = turn.attempts.target();
-            let barrier = self.transcript.facts() + 1;
-            self.useless_calls.push(UselessCall { target, provider_response_id, barrier });
+            let (traceable_from, barrier) = (call.traceable_from, self.transcript.facts() + 1);
+            self.useless_calls.push(UselessCall { target, provider_response_id, traceable_from, barrier });
         }
     }
 

@@ -47,8 +47,9 @@ impl Run {
         if opened {
             self.effects.push(RunEffect::ReportAttempt(AttemptReport::Answered));
         }
+        let named = facts.iter().position(names_call).map(|place| self.transcript.facts() + place as u64 + 1);
         self.record(facts);
-        self.note_received(&mut reading, opened);
+        self.note_received(&mut reading, opened, named);
         let began = pieces_before == reading.turn.pieces_before && self.transcript.pieces() > pieces_before;
         if began && !self.setup.policy.tools.are_any() {
             // Nothing is tried again, and no turn follows: the prompt is no longer needed.
@@ -127,15 +128,16 @@ impl Run {
         self.setup.policy.tools.runs(name).then_some(*call)
     }
 
-    /// Updates what is known of the call whose events were recorded.
-    fn note_received(&mut self, reading: &mut Reading, opened: bool) {
+    /// Updates what is known of the call whose events were recorded. `named`: how many facts there were when its provider
+    /// had given its id, if it did.
+    fn note_received(&mut self, reading: &mut Reading, opened: bool, named: Option<u64>) {
         if opened {
             self.opened = true;
             self.effects.push(RunEffect::AnnounceOpened);
         }
         let call = &mut reading.call;
-        if call.received.is_some() && call.traceable_from.is_none() && self.transcript.lost_call().is_some() {
-            call.traceable_from = Some(self.transcript.facts());
+        if call.received.is_some() {
+            call.traceable_from = call.traceable_from.or(named);
         }
     }
 }
@@ -156,6 +158,11 @@ fn let_through(reading: &mut Reading, event: ProviderEvent, batch: &mut Screened
         batch.facts.push(Fact::ServerCallsRequired { attempt, calls: call.server_calls.clone() });
     }
     batch.facts.push(Fact::Provider { attempt, event });
+}
+
+/// Whether the fact has the provider's id of its call.
+const fn names_call(fact: &Fact) -> bool {
+    matches!(fact, Fact::Provider { event: ProviderEvent::Opened { provider_response_id: Some(_) }, .. })
 }
 
 /// The fact that a provider broke its protocol.

@@ -1,6 +1,7 @@
 //! The recovery of a response whose process is gone: a table over how far its log goes.
 
 use crate::{Attempt, Cause, DisconnectPolicy, Fact, RunPolicy, ServerCalls, Timestamp, Transcript, Verdict};
+use antiphon_protocol::Status;
 
 /// How far a response is, by its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct LostCall {
 pub enum SettleReason {
     /// Its supervisor failed.
     SupervisorFailed,
+    /// Its supervisor failed before any client was told of a success: its caller was told to try again, or will be.
+    FailedUnannounced,
     /// The process, or the registry, that ran it is gone.
     NodeLost,
     /// A cancel was requested.
@@ -110,7 +113,7 @@ impl Recovery {
             | (Self::Reattach(_), SettleReason::Cancelled) => true,
             (
                 Self::Settle | Self::Run | Self::Reattach(_) | Self::RunTools(_) | Self::NextTurn(_),
-                SettleReason::SupervisorFailed | SettleReason::Cancelled,
+                SettleReason::SupervisorFailed | SettleReason::FailedUnannounced | SettleReason::Cancelled,
             )
             | (Self::Settle, SettleReason::NodeLost) => false,
         }
@@ -122,17 +125,25 @@ impl SettleReason {
     #[must_use]
     pub const fn fact(self, at: Timestamp) -> Fact {
         match self {
-            Self::SupervisorFailed => Fact::ServerFailed { at, cause: Cause::InternalError },
+            Self::SupervisorFailed | Self::FailedUnannounced => Fact::ServerFailed { at, cause: Cause::InternalError },
             Self::NodeLost => Fact::NodeLost { at },
             Self::Cancelled => Fact::CancelRequested { at },
         }
+    }
+
+    /// Whether the ending releases the response's idempotency key, so that its request may be repeated. `transcript` is
+    /// the fold of its log with the ending; none if it is not stored.
+    #[must_use]
+    pub fn releases_key(self, transcript: Option<&Transcript>) -> bool {
+        let is_silent = |transcript: &Transcript| transcript.status() == Status::Failed && transcript.pieces() == 0;
+        self == Self::FailedUnannounced && transcript.is_none_or(is_silent)
     }
 
     /// The cause of the ending if the response has no readable log.
     #[must_use]
     pub const fn verdict(self) -> Verdict {
         match self {
-            Self::SupervisorFailed => Verdict::Failed(Cause::InternalError),
+            Self::SupervisorFailed | Self::FailedUnannounced => Verdict::Failed(Cause::InternalError),
             Self::NodeLost => Verdict::Failed(Cause::ServerInterrupted),
             Self::Cancelled => Verdict::Cancelled,
         }

@@ -108,6 +108,8 @@ pub(super) struct DetachedCall {
 pub(super) struct UselessCall {
     pub(super) target: usize,
     pub(super) provider_response_id: String,
+    /// How many facts must be durable for another owner to find it; none: it can't be found.
+    pub(super) traceable_from: Option<u64>,
     /// How many facts must be durable before its provider is told.
     pub(super) barrier: u64,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     AdmissionFailure, Disowned, Run, RunEffect, RunNote, StoreEvent, Timer, UsageEstimates,
     machine::{AdmissionState, DatabaseState, take_state},
-    state::{RunState, Settling},
+    state::{RunState, Settling, UselessCall},
 };
 use crate::{Cause, Fact, backoff::pause_after};
 use antiphon_protocol::Status;
@@ -103,9 +103,19 @@ impl Run {
         self.effects.push(RunEffect::Leave);
     }
 
-    /// The run can't go on here: whoever recovers the response decides how it ends. Its provider is not told to stop:
-    /// another owner may listen to the call.
+    /// The run can't go on here: whoever recovers the response decides how it ends. Another owner may listen to a call
+    /// of its provider that it finds in the log; any other call can be ended by this run alone.
     fn abandon(&mut self) {
+        let (durable, stored) = (self.durable, self.setup.request.store);
+        self.abandon_calls(|call| !stored || call.traceable_from.is_none_or(|facts| facts > durable));
+    }
+
+    /// Abandons the response, and ends those calls at its providers that nobody else listens to.
+    fn abandon_calls(&mut self, has_no_listener: impl Fn(&UselessCall) -> bool) {
+        let state = std::mem::replace(&mut self.state, RunState::Closed);
+        self.cancel_call_of(&state);
+        self.state = state;
+        self.cancel_useless_calls(has_no_listener);
         self.stop_own_work();
         self.effects.push(RunEffect::Abandon);
     }
@@ -113,11 +123,7 @@ impl Run {
     /// The response was deleted, and with it all that another owner could go on with: its provider stops too.
     fn let_go(&mut self) {
         self.refuse_admission(AdmissionFailure::Failed);
-        let state = std::mem::replace(&mut self.state, RunState::Closed);
-        self.cancel_call_of(&state);
-        self.state = state;
-        self.cancel_useless_calls(|_| true);
-        self.abandon();
+        self.abandon_calls(|_| true);
     }
 
     /// Refuses the admission. Returns false if no caller waits for it any more.

@@ -203,7 +203,8 @@ impl Subject<'_> {
         let before = |id: &str| self.story.witness.before(id).deletion >= Deletion::Asked;
         let reason = match (status, code) {
             (429 | 502..=504, _) => true,
-            (401 | 404, _) => self.story.is_leaving(self.visit),
+            (401 | 404 | 409, _) if self.story.is_leaving(self.visit) => true,
+            (500, _) => self.story.witness.may_hang(),
             (400, "previous_response_not_found") => self.previous.iter().any(|id| before(id)),
             (409, "idempotency_result_not_stored") => {
                 self.posting.has_key() && (!self.visit.form.store || id.is_some_and(before))

@@ -112,7 +112,7 @@ impl Reader<'_> {
         self.story.tally.count(&format!("error_events.{code}"));
         let gone = self.id.as_ref().is_some_and(|id| self.story.witness.before(id).deletion >= Deletion::Asked);
         let gone = gone || self.story.is_leaving(self.visit);
-        if code == "server_error" || (code == "none" && !gone) {
+        if (code == "server_error" && !self.story.witness.may_hang()) || (code == "none" && !gone) {
             self.violation("an_error_event", &frame.text);
         }
     }

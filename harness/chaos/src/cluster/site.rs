@@ -15,6 +15,7 @@ use super::far::{self, Far};
 use super::network::Network;
 use crate::options::Database;
 use crate::performance::Stage;
+use crate::trouble::HANG_AFTER;
 
 /// The variable with the servers' key for the far one.
 const FAR_KEY: &str = "FAR_KEY";
@@ -149,12 +150,13 @@ impl Site {
 
 /// Everything at its default but for the providers and for times that are short enough to be met within a run.
 fn config(database: &str, keys: &Path, (provider, far): (SocketAddr, SocketAddr)) -> String {
+    let hang_after = HANG_AFTER.as_secs();
     let mut text = format!(
         "[server]\ndrain_timeout = \"1s\"\n\
          [http]\nheader_wait = \"500ms\"\nkeep_alive = \"1s\"\n\
          [store]\nurl = {database:?}\n\
          [vault]\nkey_file = {keys:?}\n\
-         [responses]\nlease = \"3s\"\ngrace = \"700ms\"\nbackground_concurrency = 24\nbackground_concurrency_per_user = 24\n\
+         [responses]\nlease = \"3s\"\nhang_after = \"{hang_after}s\"\ngrace = \"700ms\"\nbackground_concurrency = 24\nbackground_concurrency_per_user = 24\n\
          [log]\nfilter = \"info\"\nbuffer_bytes = \"16KiB\"\n\
          [providers.eliza]\nkind = \"eliza\"\nenabled = false\n"
     );

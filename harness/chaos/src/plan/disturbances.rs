@@ -90,13 +90,15 @@ fn stalled_logs(random: &mut Random, shape: Shape) -> Vec<Disturbance> {
         .collect()
 }
 
-/// Most shorter, some longer than the lease, none so long that the server ends itself.
+/// Most short, some so long that the lease is over and what lives there counts as hung, none so long that the server ends
+/// itself.
 fn blocked_arbiters(random: &mut Random, shape: Shape) -> Vec<Disturbance> {
     let mut lengths = random.clone();
     times(random, shape, (1_500, 6_000))
         .map(|at| {
-            let longest = lengths.weighted((80, 1_500), &[(20, 4_000)]);
-            let lasts = millis(lengths.within(100, longest));
+            let short = millis(lengths.within(100, 2_500));
+            let long = millis(lengths.within(3_200, 4_000));
+            let lasts = lengths.weighted((75, short), &[(25, long)]);
             Disturbance { at, trouble: Trouble::BlockedArbiter { server: server(&mut lengths, shape), lasts } }
         })
         .collect()

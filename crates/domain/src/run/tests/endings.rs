@@ -133,6 +133,7 @@ fn who_lost_the_response_leaves_it_alone() {
     for situation in SITUATIONS.into_iter().filter(|situation| *situation != Situation::Over) {
         let mut performer = at(situation, reattachable());
         performer.feed(RunEvent::Client { client: 1, event: ClientEvent::Joined(ClientNeed::Events) });
+        performer.feed(RunEvent::Store(StoreEvent::Stored { facts: performer.log.len() as u64 }));
         performer.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::OtherOwner)));
         assert_eq!(performer.farewell, Some(Farewell::Abandoned), "{situation:?}");
         let ends = |fact: &Fact| matches!(fact, Fact::Ended { .. });
@@ -146,6 +147,22 @@ fn who_lost_the_response_leaves_it_alone() {
 }
 
 #[test]
+fn who_lost_the_response_ends_a_call_that_no_other_owner_can_find() {
+    // Stored: whether the provider's id of the call is durable. Not stored: there is no log to find it in.
+    for (store, durable, cancelled) in [(true, false, 1), (true, true, 0), (false, false, 1), (false, true, 1)] {
+        let mut setup = reattachable();
+        Arc::make_mut(&mut setup.request).store = store;
+        let mut performer = at(Situation::Reading, setup);
+        if durable {
+            performer.stored();
+        }
+        performer.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::OtherOwner)));
+        let seen = (performer.farewell, performer.cancelled_calls());
+        assert_eq!(seen, (Some(Farewell::Abandoned), cancelled), "{store} {durable}");
+    }
+}
+
+#[test]
 fn a_provider_is_told_to_end_its_work_once_the_ending_is_durable_and_where_nobody_owns_the_response() {
     let mut cancelled = at(Situation::Reading, reattachable());
     cancelled.feed(RunEvent::Command(RunCommand::Cancel));
@@ -154,6 +171,7 @@ fn a_provider_is_told_to_end_its_work_once_the_ending_is_durable_and_where_nobod
     assert_eq!(cancelled.cancelled_calls(), 1);
 
     let mut taken = at(Situation::Reading, reattachable());
+    taken.stored();
     taken.feed(RunEvent::Command(RunCommand::Cancel));
     taken.feed(RunEvent::Store(StoreEvent::OwnershipLost(Disowned::OtherOwner)));
     assert_eq!((taken.farewell, taken.cancelled_calls()), (Some(Farewell::Abandoned), 0));

@@ -176,6 +176,7 @@ fn only_what_can_go_on_is_resumed_and_what_is_cancelled_only_to_stop_its_provide
         (Recovery::NextTurn(FIRST), [true, false, false]),
     ] {
         assert_eq!(reasons.map(|reason| recovery.resumes(reason)), expected, "{recovery:?}");
+        assert!(!recovery.resumes(SettleReason::FailedUnannounced), "{recovery:?}");
     }
 }
 
