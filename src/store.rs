@@ -3,4 +3,4 @@
 #[doc(inline)]
 pub use antiphon_store::*;
 #[doc(inline)]
-pub use antiphon_store_sql::{NewerTables, SqlStore, StoreOptions, StoreSync};
+pub use antiphon_store_sql::{NewerTables, OlderTables, SqlStore, StoreOptions, StoreSync};

@@ -43,6 +43,8 @@ pub struct Model {
     pub set_aside_at: Option<i64>,
     /// Why.
     pub set_aside_reason: Option<String>,
+    /// When somebody last asked that it is tried again while it is set aside.
+    pub retry_wanted_at: Option<i64>,
 }
 
 /// None: the rows are joined by hand where that is needed.

@@ -12,6 +12,7 @@ mod m20261121_000007_idempotency_keys;
 mod m20261130_000008_facts_version_2;
 mod m20261130_000009_set_aside;
 mod m20261130_000010_deleted_users;
+mod m20261130_000011_retry_wanted;
 
 pub use sea_orm_migration::MigratorTrait;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000008_facts_version_2::Migration),
             Box::new(m20261130_000009_set_aside::Migration),
             Box::new(m20261130_000010_deleted_users::Migration),
+            Box::new(m20261130_000011_retry_wanted::Migration),
         ]
     }
 }

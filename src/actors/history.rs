@@ -1,6 +1,9 @@
 //! The history of a conversation: the items of a response and its ancestors.
 
+use std::sync::Arc;
+
 use super::Node;
+use crate::journal::Log;
 use crate::protocol::{Item, ResponseId, Status, UserId};
 use crate::refusal::Refusal;
 use crate::store::{ItemQuery, ItemSide, ResponseRow, SortOrder, StoredItem};
@@ -31,8 +34,12 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
             if side == ItemSide::Output && row.status == Status::Failed {
                 continue;
             }
+            let before = newest.items.len();
             let has_more = newest.read(node, &key, row, side).await?;
             complete &= !has_more;
+            if side == ItemSide::Output && !has_more && newest.items.len() == before {
+                complete &= !newest.read_log(node, &key, row).await?;
+            }
         }
     }
     newest.items.reverse();
@@ -75,6 +82,19 @@ impl NewestItems {
             self.items.push(open_item(&key, item)?);
         }
         Ok(page.has_more || page.items.len() > room)
+    }
+}
+
+impl NewestItems {
+    /// Appends the newest items of the output as the log has it: an ending may lack them where the database refused to
+    /// store them. True if some had no room.
+    async fn read_log(&mut self, node: &Node, key: &UserKey, row: &ResponseRow) -> Result<bool, Refusal> {
+        let log = Log::new(Arc::clone(&node.store.responses), key.response_key(row.id), row.id);
+        let log = log.of_row(row).for_user(&node.logs);
+        let (transcript, _) = log.fold().await?;
+        let room = self.most - self.items.len();
+        self.items.extend(transcript.items().iter().rev().take(room).cloned());
+        Ok(transcript.items().len() > room)
     }
 }
 

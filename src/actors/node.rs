@@ -1,6 +1,10 @@
 //! What all actors of a node share.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 
@@ -112,4 +116,6 @@ pub(crate) struct Node {
     pub(crate) roster: Roster<Label>,
     /// The timeouts and limits of responses.
     pub(crate) settings: ResponseOptions,
+    /// How many responses this node set aside without the database saying so yet.
+    pub(crate) unmarked_set_aside: AtomicUsize,
 }

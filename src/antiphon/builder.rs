@@ -1,6 +1,9 @@
 //! Putting a node together.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -193,6 +196,7 @@ impl Builder {
             arbiters,
             roster: Roster::new(),
             settings: self.responses,
+            unmarked_set_aside: AtomicUsize::default(),
         });
         let admission = Admission::new(Arc::clone(&node));
         let heartbeat = Heartbeat::start(&node, state.clone()).map_err(StartError::Heartbeat)?;

@@ -125,12 +125,14 @@ impl Antiphon {
     }
 
     /// How many responses are set aside, of this node and of others that share its database: they lost their node, and
-    /// none can end them for now. At most 1,000 are counted.
+    /// none can end them for now. Of those that the database knows of, at most 1,000 are counted.
     ///
     /// # Errors
     /// The database's.
     pub async fn responses_set_aside(&self) -> Result<usize, store::Error> {
-        Ok(self.node().store.responses.set_aside(MOST_COUNTED).await?.len())
+        let node = self.node();
+        let marked = node.store.responses.set_aside(MOST_COUNTED).await?.len();
+        Ok(marked + node.unmarked_set_aside.load(Ordering::Relaxed))
     }
 
     /// Waits until the node can't go on, and says why. Pending for ever as long as it can. From then on every call is

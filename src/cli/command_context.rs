@@ -109,11 +109,27 @@ pub(super) async fn find_store(config: &Config, data_dir: &DataDir) -> anyhow::R
     }
 }
 
+/// Connects to a database that is there and changes none of its tables: servers of an older version may use them. Fails
+/// if they are not those of this version.
+pub(super) async fn find_unchanged_store(config: &Config, data_dir: &DataDir) -> anyhow::Result<SqlStore> {
+    if let Some(path) = missing_file(config, data_dir)? {
+        return Err(StartupError::NoDatabase(whole(&path)).into());
+    }
+    let store = open_store(config, data_dir).await?;
+    let place = || config.store.place(data_dir.path());
+    store.check_tables().await.map_err(|source| StartupError::Tables { place: place(), source })?;
+    Ok(store)
+}
+
+async fn open_store(config: &Config, data_dir: &DataDir) -> Result<SqlStore, StartupError> {
+    let store = SqlStore::connect(config.store.options(data_dir.path())).await;
+    store.map_err(|source| StartupError::Database { place: config.store.place(data_dir.path()), source })
+}
+
 /// Connects to the database and brings its tables up to date.
 pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
-    let store = SqlStore::connect(config.store.options(data_dir.path())).await;
+    let store = open_store(config, data_dir).await?;
     let place = || config.store.place(data_dir.path());
-    let store = store.map_err(|source| StartupError::Database { place: place(), source })?;
     store.migrate().await.map_err(|source| StartupError::Tables { place: place(), source })?;
     Ok(Arc::new(store))
 }

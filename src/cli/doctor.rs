@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::args::DoctorCommand;
-use super::command_context::find_store;
+use super::command_context::find_unchanged_store;
 use super::time::rfc3339;
 use super::{DataDir, StartupError};
 use crate::clock::{Clock as _, SystemClock};
@@ -23,7 +23,7 @@ pub(super) async fn run(
     command: Option<&DoctorCommand>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let store = find_store(config, data_dir).await?;
+    let store = find_unchanged_store(config, data_dir).await?;
     let done = match command {
         None => list(&store, out).await,
         Some(DoctorCommand::Retry { id: Some(id) }) => retry(&store, *id, out).await,
@@ -39,7 +39,7 @@ async fn list(store: &SqlStore, out: &mut dyn Write) -> anyhow::Result<()> {
     if set_aside.is_empty() {
         return Ok(writeln!(out, "no response is set aside")?);
     }
-    for SetAsideResponse { id, node, mark } in set_aside {
+    for SetAsideResponse { id, node, mark, .. } in set_aside {
         writeln!(out, "{id}  {}  {}  {node}", rfc3339(mark.at), mark.reason.as_str())?;
         writeln!(out, "  {}", mark.reason.advice())?;
     }
@@ -47,40 +47,38 @@ async fn list(store: &SqlStore, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 async fn retry(store: &SqlStore, id: ResponseId, out: &mut dyn Write) -> anyhow::Result<()> {
-    find(store, id).await?;
-    if !store.mark_set_aside(id, None).await? {
+    if !store.want_retry(id, SystemClock.now()).await? {
         return Err(StartupError::NotSetAside(id).into());
     }
     Ok(writeln!(out, "{id} is tried again")?)
 }
 
 async fn retry_all(store: &SqlStore, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut cleared = 0;
+    let mut wanted = 0;
     for response in store.set_aside(MOST).await? {
-        cleared += u32::from(store.mark_set_aside(response.id, None).await?);
+        wanted += u32::from(store.want_retry(response.id, SystemClock.now()).await?);
     }
-    Ok(writeln!(out, "{cleared} responses are tried again")?)
+    Ok(writeln!(out, "{wanted} responses are tried again")?)
 }
 
 /// Ends a response by the same compare-and-set as its servers. Its log stays as it is: whoever can read it sees all of
 /// it, with this ending.
 async fn end(store: &SqlStore, id: ResponseId, out: &mut dyn Write) -> anyhow::Result<()> {
-    find(store, id).await?;
+    let found = store.set_aside(u32::MAX).await?.into_iter().find(|response| response.id == id);
+    let found = found.ok_or(StartupError::NotSetAside(id))?;
+    if found.has_live_owner {
+        return Err(StartupError::StillOwned { id, node: found.node }.into());
+    }
     let row = store.response(id).await?.ok_or(StartupError::NotSetAside(id))?;
     let ending = SettleReason::NodeLost.verdict().ending();
     let ending = EndingRecord::without_log(&row, ending, SystemClock.now());
     match store.commit(&[JournalEntry::End(Box::new(ending))]).await?.as_slice() {
         [CommitOutcome::Committed] => {
-            let lost = "its items and what it used beside its prompt are not recorded";
+            let lost = "its items and what it used beside its prompt are not recorded; a provider that keeps working \
+                        without a connection has not been told";
             Ok(writeln!(out, "{id} has ended as failed; {lost}")?)
         }
         // A server ended it, or took it over, in this moment.
         _ => Err(StartupError::NotSetAside(id).into()),
     }
-}
-
-async fn find(store: &SqlStore, id: ResponseId) -> anyhow::Result<()> {
-    let set_aside = store.set_aside(u32::MAX).await?;
-    let is_set_aside = set_aside.iter().any(|response| response.id == id);
-    if is_set_aside { Ok(()) } else { Err(StartupError::NotSetAside(id).into()) }
 }

@@ -8,7 +8,7 @@ use super::{Command, StartupError};
 use crate::access;
 use crate::config::InvalidConfig;
 use crate::provider::UpstreamError;
-use crate::store::{self, NewerTables};
+use crate::store::{self, NewerTables, OlderTables};
 use crate::vault::{self, RingError};
 
 mod accounts;
@@ -120,6 +120,10 @@ fn for_startup(error: &StartupError) -> String {
         StartupError::NotSetAside(_) => {
             "`antiphon doctor` lists those that are; the server's log has the others.".to_owned()
         }
+        StartupError::StillOwned { .. } => {
+            "that server tries to end it, at most a minute apart; stop the server first to give the response up."
+                .to_owned()
+        }
         StartupError::NoSuchKey => {
             "`antiphon keys list` shows the ids: ak_ and 16 digits, without what follows them in a key.".to_owned()
         }
@@ -183,6 +187,10 @@ fn for_tables(source: &store::Error) -> String {
     if is_newer {
         "run the version of Antiphon that last used this database, or a later one; or restore a backup from before \
          the upgrade. Nothing was changed."
+            .to_owned()
+    } else if std::error::Error::source(source).is_some_and(|source| source.is::<OlderTables>()) {
+        "run this command in the version that the servers run, or start a server of this version first: it changes the \
+         tables. Nothing was changed."
             .to_owned()
     } else {
         "see that the user of the database may create and change tables, and that there is room on its disk; then \

@@ -75,6 +75,14 @@ pub enum StartupError {
     /// The response is not set aside, has ended, or does not exist.
     #[error("there is no response '{0}' that is set aside")]
     NotSetAside(ResponseId),
+    /// The response is set aside by a server that runs and owns it: only that server may end it.
+    #[error("the response '{id}' belongs to the server '{node}', which runs")]
+    StillOwned {
+        /// The response.
+        id: ResponseId,
+        /// The server's name in the database.
+        node: String,
+    },
     /// There is no key file, and the database has content that was sealed with its keys.
     #[error("there is no key file at '{}', and the database can't be read without it", .0.display())]
     RingLost(PathBuf),

@@ -1,6 +1,11 @@
 //! A store that can be made to fail.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -26,6 +31,7 @@ pub struct FlakyStore {
 struct FlakyState {
     away: bool,
     unknown_outcomes: u32,
+    loses_items: bool,
     commits: Vec<usize>,
     /// The names of the threads that read logs.
     readers: BTreeSet<String>,
@@ -109,6 +115,11 @@ impl FlakyStore {
         self.state.lock().unknown_outcomes = times;
     }
 
+    /// Lets endings be committed without the items of their outputs from now on.
+    pub fn end_without_items(&self) {
+        self.state.lock().loses_items = true;
+    }
+
     /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
     pub fn before_renewals(&self, hook: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.state.lock().before_renewals = Some(RenewalHook(Arc::new(hook)));
@@ -181,12 +192,22 @@ fn lost(why: &'static str) -> Error {
     Error::Unavailable(why.into())
 }
 
+fn lose_items(entry: &mut JournalEntry) {
+    if let JournalEntry::End(ending) = entry {
+        ending.items.clear();
+    }
+}
+
 #[async_trait]
 impl GroupCommit for FlakyStore {
     async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
         self.here()?;
         self.pass_gate().await;
-        let outcomes = self.here()?.group_commit.commit(group).await?;
+        let mut group = group.to_vec();
+        if self.state.lock().loses_items {
+            group.iter_mut().for_each(lose_items);
+        }
+        let outcomes = self.here()?.group_commit.commit(&group).await?;
         let mut state = self.state.lock();
         state.commits.push(group.len());
         if state.unknown_outcomes > 0 {
@@ -233,8 +254,21 @@ impl ResponseStore for FlakyStore {
         self.here()?.responses.set_aside(limit).await
     }
 
-    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
-        self.here()?.responses.mark_set_aside(id, mark).await
+    async fn mark_set_aside(
+        &self,
+        node: &str,
+        epoch: i64,
+        marks: &[(ResponseId, SetAsideMark)],
+    ) -> Result<HashSet<ResponseId>, Error> {
+        self.here()?.responses.mark_set_aside(node, epoch, marks).await
+    }
+
+    async fn clear_set_aside(&self, id: ResponseId) -> Result<(), Error> {
+        self.here()?.responses.clear_set_aside(id).await
+    }
+
+    async fn want_retry(&self, id: ResponseId, at: Timestamp) -> Result<bool, Error> {
+        self.here()?.responses.want_retry(id, at).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {
@@ -258,6 +292,10 @@ impl NodeStore for FlakyStore {
             hook().await;
         }
         self.here()?.nodes.renew_lease(node, epoch, lease).await
+    }
+
+    async fn has_lease(&self, node: &str) -> Result<bool, Error> {
+        self.here()?.nodes.has_lease(node).await
     }
 }
 

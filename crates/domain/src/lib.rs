@@ -49,7 +49,7 @@ pub use options::{DisconnectMode, GroupOptions, LimitOptions, ResponseOptions};
 pub use ownership::{LeaseState, OwnerSeen, OwnershipDecision, RecoveryWish};
 pub use prompt::{Prompt, PromptParts};
 pub use provider_event::{CallIndex, InputUsage, ProviderEvent};
-pub use recovery_queue::{EndingForm, LeftBehind, RecoveryQueue, RecoveryTry};
+pub use recovery_queue::{EndingForm, LeftBehind, NewlyFound, RecoveryQueue, RecoveryTry, TryUnanswered};
 pub use request::Request;
 pub use retry::{Attempts, Failure, FailureClass, Next, Reattach, RetryPolicy};
 pub use retry_budget::{RetryBudget, RetryBudgetPolicy};

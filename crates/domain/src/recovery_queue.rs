@@ -7,7 +7,10 @@ use std::{
 
 use antiphon_protocol::ResponseId;
 
-use crate::{SetAsideReason, SettleReason, backoff::pause_after};
+use crate::{SetAsideReason, SettleReason, Timestamp, backoff::pause_after};
+use entry::{Entry, Mark, Place, SetAside};
+
+mod entry;
 
 /// How many responses are tried at the same time.
 const MOST_UNDER_WAY: usize = 32;
@@ -17,9 +20,6 @@ const PAUSE_WHEN_WANTED: Duration = Duration::from_secs(1);
 
 /// How long all tries pause when the database is not available.
 const PAUSE_WHEN_AWAY: Duration = Duration::from_secs(1);
-
-/// After how many failed tries a response is set aside.
-const TRIES: u32 = 3;
 
 /// The responses of a node that lost their owner: which are being tried, which wait for their next try, which are set
 /// aside.
@@ -40,31 +40,18 @@ pub struct RecoveryQueue {
     untried: usize,
     /// Until when nothing is tried, because the database is not available.
     away_until: Option<Duration>,
+    /// How often the database has answered a try or a sweep.
+    answers: u64,
     first_sweep: FirstSweep,
+    mark_writes: MarkWrites,
 }
 
-#[derive(Debug)]
-struct Entry {
-    reason: SettleReason,
-    place: Place,
-    /// How many tries have failed.
+/// The writing of marks: one at a time, with growing pauses while it fails.
+#[derive(Debug, Default)]
+struct MarkWrites {
+    under_way: bool,
     failures: u32,
-    set_aside: Option<SetAside>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct SetAside {
-    reason: SetAsideReason,
-    /// Since when the database says so, as far as is known.
-    marked_at: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// It is tried again at this time. It was tried last at the other one, if ever.
-    Waiting { due: Duration, last: Option<Duration> },
-    /// It is being tried.
-    UnderWay,
+    not_before: Duration,
 }
 
 /// How far the first look at everything that earlier processes left behind is.
@@ -85,6 +72,32 @@ pub struct LeftBehind {
     pub id: ResponseId,
     /// Why it was set aside, if it was.
     pub set_aside: Option<SetAsideReason>,
+    /// When somebody last asked for another try, if it is set aside.
+    pub retry_wanted_at: Option<Timestamp>,
+}
+
+/// What of a sweep's findings is not known yet.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NewlyFound {
+    /// How many responses were not here before.
+    pub added: usize,
+    /// Those that are set aside and that somebody wants to be tried again.
+    pub retried: Vec<ResponseId>,
+}
+
+/// What a try that found the database not available means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryUnanswered {
+    /// The database is away, and all tries pause.
+    Away {
+        /// Whether that is new.
+        is_new: bool,
+    },
+    /// The database answers others: this response failed.
+    Failed {
+        /// The reason, if the response is set aside by it.
+        set_aside: Option<SetAsideReason>,
+    },
 }
 
 /// A try to recover a response.
@@ -103,9 +116,9 @@ pub struct RecoveryTry {
 pub enum EndingForm {
     /// Text and items of the output, too.
     Whole,
-    /// Nothing else: the database refuses the whole, and takes other changes of the response. All output can still be
+    /// The same, or nothing else where the database refuses that: it has done so for minutes. All output can still be
     /// read from the log.
-    Minimal,
+    WholeOrMinimal,
 }
 
 impl RecoveryQueue {
@@ -118,9 +131,11 @@ impl RecoveryQueue {
     /// Adds a response that lost its owner and that somebody may wait for. One that is there already is tried again
     /// soon, and if a cancel is what is wanted, it ends so.
     pub fn add(&mut self, id: ResponseId, reason: SettleReason, now: Duration) {
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return self.insert(id, reason, None, now);
-        };
+        if !self.entries.contains_key(&id) {
+            self.insert(LeftBehind { id, set_aside: None, retry_wanted_at: None }, reason, now);
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.is_of_this_process |= matches!(reason, SettleReason::SupervisorFailed | SettleReason::FailedUnannounced);
         if reason == SettleReason::Cancelled {
             entry.reason = reason;
         }
@@ -130,20 +145,29 @@ impl RecoveryQueue {
         }
     }
 
-    /// Takes what a sweep found; `is_all` says whether there is nothing else. Returns how many of them are new.
-    pub fn found(&mut self, orphans: &[LeftBehind], is_all: bool, now: Duration) -> usize {
-        let before = self.entries.len();
-        for LeftBehind { id, set_aside } in orphans {
-            if !self.entries.contains_key(id) {
-                let set_aside = set_aside.map(|reason| SetAside { reason, marked_at: Some(now) });
-                self.insert(*id, SettleReason::NodeLost, set_aside, now);
+    /// Takes what a sweep found; `is_all` says whether nothing else was left behind that is not set aside. One that
+    /// somebody wants to be tried again is, at once, as if for the first time.
+    pub fn found(&mut self, orphans: &[LeftBehind], is_all: bool, now: Duration) -> NewlyFound {
+        let mut new = NewlyFound::default();
+        self.answers += 1;
+        for orphan in orphans {
+            if !self.entries.contains_key(&orphan.id) {
+                self.insert(*orphan, SettleReason::NodeLost, now);
+                new.added += 1;
+            } else if self
+                .entries
+                .get_mut(&orphan.id)
+                .is_some_and(|entry| entry.is_wanted_again(orphan.retry_wanted_at))
+            {
+                self.set_due(orphan.id, now);
+                new.retried.push(orphan.id);
             }
         }
         if is_all && self.first_sweep == FirstSweep::Finding {
             self.first_sweep = FirstSweep::Trying;
         }
         self.review_sweep();
-        self.entries.len() - before
+        new
     }
 
     /// The next response to try; it has a place until its result is known.
@@ -156,12 +180,7 @@ impl RecoveryQueue {
         let entry = self.entries.get_mut(&id)?;
         entry.place = Place::UnderWay;
         self.under_way += 1;
-        let ending = match entry.set_aside {
-            Some(SetAside { reason: SetAsideReason::EndingRefused, marked_at: Some(_) }) if entry.failures > 0 => {
-                EndingForm::Minimal
-            }
-            Some(_) | None => EndingForm::Whole,
-        };
+        let ending = entry.ending(now);
         Some(RecoveryTry { id, reason: entry.reason, ending })
     }
 
@@ -178,7 +197,7 @@ impl RecoveryQueue {
     /// Takes out a response that has its ending, runs, or belongs to somebody else. Returns why it was set aside, if
     /// it was.
     pub fn remove(&mut self, id: ResponseId) -> Option<SetAsideReason> {
-        self.away_until = None;
+        self.answered();
         let entry = self.entries.remove(&id)?;
         self.leave_place(id, &entry);
         self.untried -= usize::from(entry.is_untried());
@@ -189,26 +208,22 @@ impl RecoveryQueue {
     /// Takes note of a failed try. Returns the reason if the response is set aside by it, or for another reason than
     /// before.
     pub fn failed(&mut self, id: ResponseId, reason: SetAsideReason, now: Duration) -> Option<SetAsideReason> {
-        self.away_until = None;
-        let entry = self.entries.get_mut(&id)?;
-        self.untried -= usize::from(entry.is_untried());
-        entry.failures = entry.failures.saturating_add(1);
-        let lasts = reason == SetAsideReason::NewerVersion || entry.failures >= TRIES;
-        let is_new = match entry.set_aside {
-            Some(set_aside) => set_aside.reason != reason,
-            None => lasts,
-        };
-        if is_new {
-            entry.set_aside = Some(SetAside { reason, marked_at: None });
-        }
-        let pause = pause_after(entry.failures);
-        self.wait(id, now + pause, Some(now));
-        self.review_sweep();
-        is_new.then_some(reason)
+        self.answered();
+        self.fail(id, reason, now)
     }
 
-    /// Takes note that a try found the database not available. Returns whether that is new.
-    pub fn database_away(&mut self, id: ResponseId, now: Duration) -> bool {
+    /// Takes note that a try found the database not available. Where that happens to one response again and again while
+    /// the database answers others, it is a failure of that response: a damaged page, a log that takes too long.
+    pub fn unanswered(&mut self, id: ResponseId, now: Duration) -> TryUnanswered {
+        let Some(entry) = self.entries.get_mut(&id) else { return TryUnanswered::Failed { set_aside: None } };
+        if entry.is_alone_unanswered(self.answers) {
+            return TryUnanswered::Failed { set_aside: self.fail(id, SetAsideReason::RowUnreadable, now) };
+        }
+        TryUnanswered::Away { is_new: self.postponed(id, now) }
+    }
+
+    /// Takes note that a try was not made, for a reason that holds for all: all pause. Returns whether that is new.
+    pub fn postponed(&mut self, id: ResponseId, now: Duration) -> bool {
         self.wait(id, now, None);
         self.away_until.replace(now + PAUSE_WHEN_AWAY).is_none()
     }
@@ -216,46 +231,54 @@ impl RecoveryQueue {
     /// Takes note that a try could not go on for a reason that is neither the response's nor the database's: it is
     /// tried again soon, for the same reason as before.
     pub fn put_off(&mut self, id: ResponseId, now: Duration) {
-        self.away_until = None;
+        self.answered();
         self.wait(id, now + PAUSE_WHEN_WANTED, Some(now));
     }
 
-    /// Takes note that the database says that a response is set aside.
-    pub fn marked(&mut self, id: ResponseId, now: Duration) {
-        if let Some(set_aside) = self.entries.get_mut(&id).and_then(|entry| entry.set_aside.as_mut()) {
-            set_aside.marked_at = Some(now);
+    /// At most `limit` responses that are set aside and of which the database does not say so yet, and the reasons: they
+    /// are to be marked at once. None until the result of the last such write is known, and for a while if it failed.
+    pub fn next_marks(&mut self, limit: usize, now: Duration) -> Vec<(ResponseId, SetAsideReason)> {
+        if self.mark_writes.under_way || now < self.mark_writes.not_before {
+            return Vec::new();
         }
-    }
-
-    /// The responses that are set aside and of which the database does not say so yet.
-    pub fn unmarked(&self) -> impl Iterator<Item = (ResponseId, SetAsideReason)> {
-        let unmarked = |entry: &Entry| entry.set_aside.filter(|set_aside| set_aside.marked_at.is_none());
-        self.entries.iter().filter_map(move |(id, entry)| Some((*id, unmarked(entry)?.reason)))
-    }
-
-    /// Takes which responses the database said were set aside when it was asked. Others whose mark is older are tried
-    /// again at once, as if they had never been tried: somebody cleared the mark. Returns these.
-    pub fn compare_marks(
-        &mut self,
-        is_marked: impl Fn(ResponseId) -> bool,
-        asked: Duration,
-        now: Duration,
-    ) -> Vec<ResponseId> {
-        let cleared = |(id, entry): (&ResponseId, &Entry)| {
-            let marked_at = entry.set_aside.and_then(|set_aside| set_aside.marked_at);
-            let was_marked = marked_at.is_some_and(|marked_at| marked_at < asked);
-            let waits = matches!(entry.place, Place::Waiting { .. });
-            (was_marked && waits && !is_marked(*id)).then_some(*id)
+        let unmarked = |(id, entry): (&ResponseId, &Entry)| {
+            let SetAside { reason, mark } = entry.set_aside?;
+            (mark != Mark::Written && entry.waits()).then_some((*id, reason))
         };
-        let cleared: Vec<_> = self.entries.iter().filter_map(cleared).collect();
-        for id in &cleared {
-            if let Some(entry) = self.entries.get_mut(id) {
-                (entry.set_aside, entry.failures) = (None, 0);
-                self.untried += 1;
-                self.set_due(*id, now);
+        let marks: Vec<_> = self.entries.iter().filter_map(unmarked).take(limit).collect();
+        self.mark_writes.under_way = !marks.is_empty();
+        marks
+    }
+
+    /// Takes note that no mark could be written. Returns whether that is new.
+    pub fn marking_failed(&mut self, now: Duration) -> bool {
+        let failures = self.mark_writes.failures.saturating_add(1);
+        self.mark_writes = MarkWrites { under_way: false, failures, not_before: now + pause_after(failures) };
+        failures == 1
+    }
+
+    /// Takes note of the answer of the database, which was to mark these: whether it did. Returns those that it did not
+    /// mark and that are not being tried: they have ended, or somebody else has them.
+    pub fn marked(&mut self, answers: impl IntoIterator<Item = (ResponseId, bool)>) -> Vec<ResponseId> {
+        self.mark_writes = MarkWrites::default();
+        let mut refused = Vec::new();
+        for (id, is_marked) in answers {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let waits = entry.waits();
+            match &mut entry.set_aside {
+                Some(set_aside) if is_marked => set_aside.mark = Mark::Written,
+                Some(_) if waits => refused.push(id),
+                Some(_) | None => {}
             }
         }
-        cleared
+        refused
+    }
+
+    /// How many are set aside here of which the database never said so.
+    #[must_use]
+    pub fn never_marked(&self) -> usize {
+        let is_missing = |entry: &&Entry| entry.set_aside.is_some_and(|set_aside| set_aside.mark == Mark::Missing);
+        self.entries.values().filter(is_missing).count()
     }
 
     /// Whether that response is here.
@@ -273,8 +296,7 @@ impl RecoveryQueue {
     /// Whether a response that lost its supervisor in this process has no ending yet and is not set aside.
     #[must_use]
     pub fn waits_for_orphans(&self) -> bool {
-        let failed = |reason| matches!(reason, SettleReason::SupervisorFailed | SettleReason::FailedUnannounced);
-        let waits = |entry: &Entry| failed(entry.reason) && entry.set_aside.is_none();
+        let waits = |entry: &Entry| entry.is_of_this_process && entry.set_aside.is_none();
         self.entries.values().any(waits)
     }
 
@@ -285,18 +307,33 @@ impl RecoveryQueue {
         self.first_sweep == FirstSweep::Over
     }
 
-    /// Whether every response that is here was tried at least once.
+    /// Whether the next sweep need not wait: every response that is here was tried at least once, or the database did
+    /// not answer, and the sweep finds out whether it does.
     #[must_use]
-    pub fn all_tried(&self) -> bool {
-        self.untried == 0
+    pub fn is_ready_for_a_sweep(&self) -> bool {
+        self.untried == 0 || self.away_until.is_some()
     }
 
-    fn insert(&mut self, id: ResponseId, reason: SettleReason, set_aside: Option<SetAside>, now: Duration) {
-        let place = Place::Waiting { due: now, last: None };
-        let entry = Entry { reason, place, failures: 0, set_aside };
+    fn insert(&mut self, found: LeftBehind, reason: SettleReason, now: Duration) {
+        let (id, entry) = (found.id, Entry::new(found, reason, now));
         self.untried += usize::from(entry.is_untried());
         self.entries.insert(id, entry);
         self.waiting.insert((now, id));
+    }
+
+    fn answered(&mut self) {
+        self.answers += 1;
+        self.away_until = None;
+    }
+
+    fn fail(&mut self, id: ResponseId, reason: SetAsideReason, now: Duration) -> Option<SetAsideReason> {
+        let entry = self.entries.get_mut(&id)?;
+        self.untried -= usize::from(entry.is_untried());
+        let set_aside = entry.fail(reason, now);
+        let pause = pause_after(entry.failures);
+        self.wait(id, now + pause, Some(now));
+        self.review_sweep();
+        set_aside
     }
 
     fn set_due(&mut self, id: ResponseId, due: Duration) {
@@ -329,12 +366,6 @@ impl RecoveryQueue {
         if self.first_sweep == FirstSweep::Trying && self.untried == 0 {
             self.first_sweep = FirstSweep::Over;
         }
-    }
-}
-
-impl Entry {
-    fn is_untried(&self) -> bool {
-        self.failures == 0 && self.set_aside.is_none()
     }
 }
 

@@ -43,7 +43,7 @@ reasons! {
     /// Its log was changed, is cut, or is no log.
     LogUnreadable = "log_unreadable", "is it the right key ring? else restore the database, or end it without its log";
     /// The database can't read what it holds of it.
-    RowUnreadable = "row_unreadable", "look at the database's own log; restore it, or end it without its log";
+    RowUnreadable = "row_unreadable", "look at the database's own log; restore it";
     /// The database refuses its ending.
     EndingRefused = "ending_refused", "look at the database's own log for what it refuses";
     /// Its ending can't be encrypted.

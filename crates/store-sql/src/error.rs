@@ -15,6 +15,14 @@ pub struct NewerTables(
     pub String,
 );
 
+/// The tables lack a change that this version works with. It is the source of an [`Error::Failed`].
+#[derive(Debug, thiserror::Error)]
+#[error("an older version of Antiphon uses it ({0} is missing)")]
+pub struct OlderTables(
+    /// The first change that is missing.
+    pub String,
+);
+
 /// The error of a call inside this crate. The caller gets an [`Error`], without the types of the library below.
 #[derive(Debug)]
 pub(super) struct SqlError(Error);

@@ -23,6 +23,6 @@ mod store;
 mod usage_records;
 mod wanted;
 
-pub use error::NewerTables;
+pub use error::{NewerTables, OlderTables};
 pub use options::{StoreOptions, StoreSync};
 pub use store::SqlStore;

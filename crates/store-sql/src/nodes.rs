@@ -20,6 +20,11 @@ impl NodeStore for SqlStore {
         let node = node.to_owned();
         self.call("renew_lease", move |pools| async move { renew_lease(&pools, node, epoch, lease).await }).await
     }
+
+    async fn has_lease(&self, node: &str) -> Result<bool, Error> {
+        let node = node.to_owned();
+        self.call("has_lease", move |pools| async move { has_lease(&pools, node).await }).await
+    }
 }
 
 /// The time now in microseconds of the Unix epoch. On PostgreSQL it is the statement's own and not that of its
@@ -60,6 +65,13 @@ RETURNING epoch",
     reach(FaultPoint::EpochTaken);
     transaction.commit().await?;
     Ok(epoch)
+}
+
+async fn has_lease(pools: &Pools, node: String) -> Result<bool, SqlError> {
+    let backend = pools.read.get_database_backend();
+    let sql = format!("SELECT node FROM nodes WHERE node = $1 AND lease_until > {}", now(backend));
+    let found = pools.read.query_one_raw(Statement::from_sql_and_values(backend, sql, [node.into()])).await?;
+    Ok(found.is_some())
 }
 
 async fn renew_lease(pools: &Pools, node: String, epoch: i64, lease: Duration) -> Result<bool, SqlError> {

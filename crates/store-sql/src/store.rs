@@ -6,7 +6,7 @@ use antiphon_migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{NewerTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
+use super::{NewerTables, OlderTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
 use antiphon_store::Error;
 
 /// The pause before a migration that found a lock in its way is tried again.
@@ -45,6 +45,16 @@ impl SqlStore {
     pub async fn migrate(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
         self.runtime.run(async move { migrate_patiently(&pools).await }).await
+    }
+
+    /// Changes nothing, and checks that the tables are those that this version works with.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with [`NewerTables`] or [`OlderTables`] as its source if they are not, else as the database
+    /// reports.
+    pub async fn check_tables(&self) -> Result<(), Error> {
+        let pools = Arc::clone(&self.pools);
+        self.runtime.run(async move { Ok(check_tables(&pools).await?) }).await
     }
 
     /// Closes all connections, after the calls that are under way.
@@ -113,6 +123,18 @@ async fn migrate(pools: &Pools) -> Result<(), SqlError> {
     refuse_newer(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     Ok(transaction.commit().await?)
+}
+
+async fn check_tables(pools: &Pools) -> Result<(), SqlError> {
+    // It is never committed: looking makes the table of the changes where there is none.
+    let transaction = pools.begin().await?;
+    refuse_newer(&transaction).await?;
+    let applied = Migrator::get_migration_models(&transaction).await?;
+    let is_missing = |name: &str| !applied.iter().any(|model| model.version == name);
+    match Migrator::migrations().iter().find(|migration| is_missing(migration.name())) {
+        Some(missing) => Err(Error::Failed(Box::new(OlderTables(missing.name().to_owned()))).into()),
+        None => Ok(()),
+    }
 }
 
 /// Refuses tables that a later version has changed.

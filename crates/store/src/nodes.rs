@@ -18,4 +18,7 @@ pub trait NodeStore: std::fmt::Debug + Send + Sync + 'static {
     /// Makes the node's lease last for `lease` from now on; zero gives it up. False if the node has another
     /// epoch by now: then nothing has changed.
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error>;
+
+    /// Whether the node has a lease. One that is not known has none.
+    async fn has_lease(&self, node: &str) -> Result<bool, Error>;
 }

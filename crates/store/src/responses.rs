@@ -1,5 +1,7 @@
 //! Responses: their rows, logs and items.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -26,7 +28,8 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// At most `limit` responses that have not ended and whose owner is gone: those of the node itself that
     /// belong to an epoch before `epoch`, and after them those of other nodes without a lease, both oldest first.
-    /// All that are set aside come after all that are not.
+    /// All that are set aside come after all that are not, those of `epoch` itself among them; first those of which
+    /// somebody wants another try, the latest wish first.
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error>;
 
     /// The ids of at most `limit` responses of that node and epoch that have not ended, oldest first.
@@ -39,9 +42,22 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
     /// At most `limit` responses that have not ended and are set aside, in the order in which they were.
     async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error>;
 
-    /// Marks a response as set aside, or with none as not set aside. False if there is no such response or it has
-    /// ended; then nothing changes. A response that is set aside already keeps its time.
-    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error>;
+    /// Marks responses as set aside by that node under that epoch, all at once, and returns those that it marked. The
+    /// others are gone, have ended, belong to a later epoch of the node, or to another node that has a lease. A response
+    /// that is set aside already keeps its time. A claim by another owner clears the mark.
+    async fn mark_set_aside(
+        &self,
+        node: &str,
+        epoch: i64,
+        marks: &[(ResponseId, SetAsideMark)],
+    ) -> Result<HashSet<ResponseId>, Error>;
+
+    /// Marks a response as not set aside.
+    async fn clear_set_aside(&self, id: ResponseId) -> Result<(), Error>;
+
+    /// Notes that somebody wants a response that is set aside to be tried again, as of this time, or a little later if
+    /// that was noted before. False if it is not set aside or has ended.
+    async fn want_retry(&self, id: ResponseId, at: Timestamp) -> Result<bool, Error>;
 }
 
 /// A response that has not ended and whose owner is gone. Nothing else is read of it, so that one whose row holds
@@ -56,6 +72,8 @@ pub struct OrphanedResponse {
     pub epoch: i64,
     /// Why it is set aside, if it is.
     pub set_aside: Option<SetAsideReason>,
+    /// When somebody last asked for another try, if anybody did since it is set aside.
+    pub retry_wanted_at: Option<Timestamp>,
 }
 
 /// Since when a response is set aside, and why.
@@ -76,6 +94,8 @@ pub struct SetAsideResponse {
     pub node: String,
     /// Since when, and why.
     pub mark: SetAsideMark,
+    /// Whether its owner has a lease under the epoch that owns the response.
+    pub has_live_owner: bool,
 }
 
 /// The plain columns of a response.

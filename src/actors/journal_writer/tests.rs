@@ -216,6 +216,7 @@ async fn a_row_that_another_program_has_locked_holds_up_its_own_response_and_no_
             tokio::select! {
                 written = others => assert_eq!(written, [Written::Committed; 9]),
                 written = &mut locked => unreachable!("{written:?}"),
+                () = tokio::time::sleep(Duration::from_secs(60)) => unreachable!("the others are held up"),
             }
             assert!(!journal.is_away());
         }

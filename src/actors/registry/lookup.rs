@@ -60,7 +60,7 @@ pub(super) async fn find_at_rest(
     let recovered = async {
         match node.decide_about((&found.row.node, found.row.epoch), RecoveryWish::Request) {
             OwnershipDecision::Recover => ask(&registry, id, reason).await,
-            OwnershipDecision::AwaitSweep => ask_sweep(&registry, id).await,
+            OwnershipDecision::AwaitSweep => ask_sweep(&node, &registry, (id, &found.row.node), reason).await,
             OwnershipDecision::AwaitLease => Err(Refusal::NoLease),
             OwnershipDecision::Leave => Err(Refusal::OtherOwner),
         }

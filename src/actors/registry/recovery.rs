@@ -14,7 +14,7 @@ use super::{
     recovered::{Recovered, RecoveryError, ResumableRun},
     recoverer::Recoverer,
 };
-use crate::domain::{RecoveryQueue, RecoveryTry, SettleReason};
+use crate::domain::{RecoveryQueue, RecoveryTry, SettleReason, TryUnanswered};
 use crate::fault::{self, FaultPoint};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
@@ -42,7 +42,9 @@ pub(super) struct Recover {
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
-type RecoveryWaiters = Vec<oneshot::Sender<Result<(), Refusal>>>;
+type RecoveryWaiter = oneshot::Sender<Result<(), Refusal>>;
+
+type RecoveryWaiters = Vec<RecoveryWaiter>;
 
 /// The responses that lost their owner, and who waits for them.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub(super) struct Recoveries {
     waiters: HashMap<ResponseId, RecoveryWaiters>,
     pub(super) sweeps: Vec<(oneshot::Sender<usize>, usize)>,
     /// Who waits for the next sweep's word about a response of another node.
-    pub(super) awaiting_sweep: Vec<(ResponseId, oneshot::Sender<Result<(), Refusal>>)>,
+    pub(super) awaiting_sweep: Vec<(ResponseId, SettleReason, RecoveryWaiter)>,
     pub(super) sweep_wanted: Arc<Notify>,
     timer: Option<SpawnHandle>,
     /// The moment since which the queue counts.
@@ -95,10 +97,10 @@ impl Recoveries {
 
     /// Answers who waited for a sweep: what it took over is waited for, the rest is left to its owner.
     pub(super) fn answer_awaiting_sweep(&mut self) {
-        for (id, done) in std::mem::take(&mut self.awaiting_sweep) {
+        for (id, reason, done) in std::mem::take(&mut self.awaiting_sweep) {
             if self.queue.contains(id) {
                 // If it waits for its next try, that comes soon now.
-                self.queue.add(id, SettleReason::NodeLost, self.now());
+                self.queue.add(id, reason, self.now());
                 self.waiters.entry(id).or_default().push(done);
             } else {
                 let _left = done.send(Err(Refusal::OtherOwner));
@@ -107,7 +109,7 @@ impl Recoveries {
     }
 
     fn answer_sweeps(&mut self) {
-        if self.queue.all_tried() {
+        if self.queue.is_ready_for_a_sweep() {
             for (tried, new) in self.sweeps.drain(..) {
                 let _gone = tried.send(new);
             }
@@ -166,7 +168,7 @@ impl ResponseRegistry {
         }));
     }
 
-    fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
+    pub(super) fn recovered(&mut self, id: ResponseId, recovered: Recovered, ctx: &mut Context<Self>) {
         let arbiter = self.node.arbiters.of(id).cloned();
         if matches!(recovered, Recovered::Resumable(_)) && arbiter.is_none() && !self.draining {
             // Every thread hangs. It can be resumed once one is there again, and is not ended for that.
@@ -201,14 +203,18 @@ impl ResponseRegistry {
 
     fn recovery_failed(&mut self, id: ResponseId, error: &RecoveryError, ctx: &mut Context<Self>) {
         let now = self.recoveries.now();
-        let Some(reason) = error.set_aside_reason() else {
-            if self.recoveries.queue.database_away(id, now) {
+        let queue = &mut self.recoveries.queue;
+        let found = match (error.set_aside_reason(), error) {
+            (Some(reason), _) => TryUnanswered::Failed { set_aside: queue.failed(id, reason, now) },
+            (None, RecoveryError::NoLease) => TryUnanswered::Away { is_new: queue.postponed(id, now) },
+            (None, _) => queue.unanswered(id, now),
+        };
+        match found {
+            TryUnanswered::Away { is_new: true } => {
                 tracing::warn!(error = %error, "the recovery waits for the database");
             }
-            return;
-        };
-        if let Some(reason) = self.recoveries.queue.failed(id, reason, now) {
-            self.set_aside(id, reason, error, ctx);
+            TryUnanswered::Failed { set_aside: Some(reason) } => self.set_aside(id, reason, error, ctx),
+            TryUnanswered::Away { is_new: false } | TryUnanswered::Failed { set_aside: None } => {}
         }
         if self.recoveries.queue.is_set_aside(id) {
             // Nobody knows when it goes on, so that nobody waits for it.

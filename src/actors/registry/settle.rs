@@ -94,7 +94,7 @@ pub(super) async fn settle(
     folded: Option<Folded>,
     next: RecoveryTry,
 ) -> Result<Recovered, RecoveryError> {
-    let mut ending = match folded {
+    let ending = match folded {
         Some(folded) => settled_ending(node, epoch, row, folded, next.reason).await.map_err(RecoveryError::Seal)?,
         // It is not stored.
         None => EndingRecord {
@@ -102,16 +102,22 @@ pub(super) async fn settle(
             ..EndingRecord::without_log(row, next.reason.verdict().ending(), node.clock.now())
         },
     };
-    if next.ending == EndingForm::Minimal {
-        (ending.content, ending.items) = (None, Vec::new());
-    }
     let status = ending.status.as_str();
-    let written = node.journal.write(JournalEntry::End(Box::new(ending))).await;
+    let minimal = match next.ending {
+        EndingForm::Whole => None,
+        EndingForm::WholeOrMinimal => Some(EndingRecord { content: None, items: Vec::new(), ..ending.clone() }),
+    };
+    let mut written = node.journal.write(JournalEntry::End(Box::new(ending))).await;
+    let mut is_whole = true;
+    if let (Written::Failed, Some(minimal)) = (&written, minimal) {
+        written = node.journal.write(JournalEntry::End(Box::new(minimal))).await;
+        is_whole = false;
+    }
     fault::reach(FaultPoint::LeftoverSettled);
     match written {
         Written::Committed => {
-            let (id, reason, form) = (row.id, next.reason, next.ending);
-            tracing::warn!(response.id = %id, status, reason = ?reason, form = ?form, "response settled from its log");
+            let (id, reason) = (row.id, next.reason);
+            tracing::warn!(response.id = %id, status, reason = ?reason, is_whole, "response settled from its log");
             Ok(Recovered::Over)
         }
         Written::Conflict(Conflict::Missing | Conflict::Ended) => Ok(Recovered::Over),

@@ -1,4 +1,4 @@
-//! The sweep: it looks for responses whose owner is gone, and for marks that were cleared.
+//! The sweep: it looks for responses whose owner is gone, and for those that somebody wants to be tried again.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -10,16 +10,19 @@ use tokio::{
 
 use super::ResponseRegistry;
 use crate::actors::{node::Node, node_ownership::renewal_interval, persistence_accumulator::StoreFact};
-use crate::domain::{LeaseState, LeftBehind, OwnershipDecision, RecoveryWish};
+use crate::domain::{LeaseState, LeftBehind, OwnershipDecision, RecoveryWish, SettleReason};
 use crate::protocol::ResponseId;
 use crate::refusal::Refusal;
-use crate::store::{Conflict, Error};
+use crate::store::{Conflict, Error, OrphanedResponse};
 
 /// How many responses one sweep reads.
 const BATCH: u32 = 1_000;
 
 /// The interval between two sweeps: what a lost node leaves behind is found that soon after its lease.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a sweep waits for what it found to be tried.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The shortest time from one sweep to the next, however many requests ask for one.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
@@ -56,7 +59,8 @@ pub(super) async fn sweep(node: Arc<Node>, epoch: i64, registry: Addr<ResponseRe
                 let (tried, all_tried) = oneshot::channel();
                 registry.do_send(Swept { found, tried });
                 // More may follow those that were tried, if they were others than the last time.
-                let found_new = all_tried.await.is_ok_and(|new| new > 0);
+                let tried = tokio::time::timeout(LONGEST_WAIT, all_tried).await;
+                let found_new = matches!(tried, Ok(Ok(new)) if new > 0);
                 if found_new && !is_all { Duration::ZERO } else { SWEEP_INTERVAL }
             }
             Err(error) => {
@@ -79,12 +83,8 @@ struct Sweep {
     orphans: Vec<LeftBehind>,
     /// The supervisors, by their numbers, whose response has another owner.
     disowned: Vec<(ResponseId, u64)>,
-    /// Whether there are no other orphans.
+    /// Whether there are no others that an earlier process of this node left and that are not set aside.
     is_all: bool,
-    /// When the database was asked.
-    asked: Instant,
-    /// The responses that were set aside then, if these are all.
-    marked: Option<HashSet<ResponseId>>,
 }
 
 /// Looks once, and at the responses of the present epoch if `running` is given: the supervisors that there were before.
@@ -93,27 +93,34 @@ async fn look(node: &Node, epoch: i64, running: Option<Vec<(ResponseId, u64)>>) 
     if node.ownership.lease(node.settings.lease) == LeaseState::Missing {
         return Ok(None);
     }
-    let batch = usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let (responses, asked) = (&node.store.responses, Instant::now());
-    let marked = responses.set_aside(BATCH).await?;
-    // Of a part nobody can tell whose mark was cleared.
-    let marked = (marked.len() < batch).then(|| marked.iter().map(|response| response.id).collect());
+    let responses = &node.store.responses;
     let mut found = responses.orphaned(&node.name, epoch, BATCH).await?;
-    let is_all = found.len() < batch;
+    let is_all = is_all(&found, BATCH, &node.name);
     found.retain(|orphan| {
         let decision = node.decide_about((&orphan.node, orphan.epoch), RecoveryWish::Node);
         decision == OwnershipDecision::Recover
     });
-    let mut orphans: Vec<_> =
-        found.iter().map(|orphan| LeftBehind { id: orphan.id, set_aside: orphan.set_aside }).collect();
+    let orphan = |OrphanedResponse { id, set_aside, retry_wanted_at, .. }: OrphanedResponse| LeftBehind {
+        id,
+        set_aside,
+        retry_wanted_at,
+    };
+    let mut orphans: Vec<_> = found.into_iter().map(orphan).collect();
     let mut disowned = Vec::new();
     if let Some(mut running) = running {
         let own: HashSet<_> = responses.unended(&node.name, epoch, ALL_OWN).await?.into_iter().collect();
         running.retain(|(id, _)| !own.contains(id));
         disowned = of_other_owners(node, epoch, running).await?;
-        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None }));
+        orphans.extend(own.into_iter().map(|id| LeftBehind { id, set_aside: None, retry_wanted_at: None }));
     }
-    Ok(Some(Sweep { orphans, disowned, is_all, asked, marked }))
+    Ok(Some(Sweep { orphans, disowned, is_all }))
+}
+
+/// Whether these, of which at most `limit` were asked for, are all that the node itself left behind and that are not set
+/// aside: those come first.
+fn is_all(found: &[OrphanedResponse], limit: u32, node: &str) -> bool {
+    let is_full = found.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    !is_full || found.last().is_some_and(|last| last.set_aside.is_some() || last.node != node)
 }
 
 /// Those of the supervisors whose response has another owner. The others have not been admitted yet, or have ended
@@ -135,13 +142,23 @@ async fn of_other_owners(
     Ok(running)
 }
 
-/// Waits until a sweep has decided about another node's response, and for the recovery if it is taken over.
+/// Waits until a sweep has decided about a response of another node, `owner`, and for the recovery if it is taken over.
+/// While the owner has a lease there is nothing to decide, and no sweep is asked for.
 ///
 /// # Errors
-/// [`Refusal::OtherOwner`] if it is left to its owner.
-pub(super) async fn ask_sweep(registry: &Addr<ResponseRegistry>, id: ResponseId) -> Result<(), Refusal> {
+/// [`Refusal::OtherOwner`] if it is left to its owner; [`Refusal::NoLease`], and those of the database, if nothing can
+/// be decided.
+pub(super) async fn ask_sweep(
+    node: &Node,
+    registry: &Addr<ResponseRegistry>,
+    (id, owner): (ResponseId, &str),
+    reason: SettleReason,
+) -> Result<(), Refusal> {
+    if node.store.nodes.has_lease(owner).await? {
+        return Err(Refusal::OtherOwner);
+    }
     let (done, decided) = oneshot::channel();
-    registry.do_send(AwaitSweep { id, done });
+    registry.do_send(AwaitSweep { id, reason, done });
     decided.await.unwrap_or(Err(Refusal::OtherOwner))
 }
 
@@ -150,6 +167,8 @@ pub(super) async fn ask_sweep(registry: &Addr<ResponseRegistry>, id: ResponseId)
 #[rtype(result = "()")]
 struct AwaitSweep {
     id: ResponseId,
+    /// Why it is ended, if it is taken over and can't be resumed.
+    reason: SettleReason,
     done: oneshot::Sender<Result<(), Refusal>>,
 }
 
@@ -186,7 +205,7 @@ impl Handler<NotSwept> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, NotSwept { why }: NotSwept, _: &mut Self::Context) {
-        for (_, done) in self.recoveries.awaiting_sweep.drain(..) {
+        for (_, _, done) in self.recoveries.awaiting_sweep.drain(..) {
             let _left = done.send(Err(why.clone()));
         }
     }
@@ -195,12 +214,12 @@ impl Handler<NotSwept> for ResponseRegistry {
 impl Handler<AwaitSweep> for ResponseRegistry {
     type Result = ();
 
-    fn handle(&mut self, AwaitSweep { id, done }: AwaitSweep, _: &mut Self::Context) {
+    fn handle(&mut self, AwaitSweep { id, reason, done }: AwaitSweep, _: &mut Self::Context) {
         if self.running.contains_key(&id) {
             let _left = done.send(Ok(()));
             return;
         }
-        self.recoveries.awaiting_sweep.push((id, done));
+        self.recoveries.awaiting_sweep.push((id, reason, done));
         self.recoveries.sweep_wanted.notify_one();
     }
 }
@@ -209,7 +228,7 @@ impl Handler<Swept> for ResponseRegistry {
     type Result = ();
 
     fn handle(&mut self, Swept { found, tried }: Swept, ctx: &mut Self::Context) {
-        let Sweep { mut orphans, disowned, is_all, asked, marked } = found;
+        let Sweep { mut orphans, disowned, is_all } = found;
         for (id, number) in disowned {
             if self.running.is_run_by(id, number)
                 && let Some(child) = self.running.get(&id)
@@ -218,17 +237,36 @@ impl Handler<Swept> for ResponseRegistry {
             }
         }
         orphans.retain(|orphan| !self.draining && !self.running.contains_key(&orphan.id));
-        let now = self.recoveries.now();
-        if let Some(marked) = marked {
-            let asked = asked.saturating_duration_since(self.recoveries.begun);
-            for id in self.recoveries.queue.compare_marks(|id| marked.contains(&id), asked, now) {
-                tracing::info!(response.id = %id, "a response that was set aside is tried again: its mark was cleared");
-            }
+        let new = self.recoveries.queue.found(&orphans, is_all, self.recoveries.now());
+        for id in new.retried {
+            tracing::info!(response.id = %id, "a response that is set aside is tried again: somebody asked for it");
         }
-        let new = self.recoveries.queue.found(&orphans, is_all, now);
-        self.recoveries.sweeps.push((tried, new));
+        self.recoveries.sweeps.push((tried, new.added));
         self.recoveries.answer_awaiting_sweep();
         self.write_marks(ctx);
         self.go_on_recovering(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SetAsideReason;
+
+    #[test]
+    fn a_full_batch_is_all_where_its_last_one_is_set_aside_or_of_another_node() {
+        let orphan = |node: &str, set_aside| OrphanedResponse {
+            id: ResponseId::new(),
+            node: node.to_owned(),
+            epoch: 1,
+            set_aside,
+            retry_wanted_at: None,
+        };
+        let (own, other) = (orphan("own", None), orphan("other", None));
+        let set_aside = orphan("own", Some(SetAsideReason::NewerVersion));
+        for (last, expected) in [(own.clone(), false), (other, true), (set_aside, true)] {
+            assert_eq!(is_all(&[own.clone(), last.clone()], 2, "own"), expected, "{last:?}");
+            assert!(is_all(&[own.clone(), last], 3, "own"));
+        }
     }
 }

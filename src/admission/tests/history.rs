@@ -41,3 +41,25 @@ async fn what_is_deleted_while_it_is_read_is_not_found_and_never_a_shorter_histo
         assert_eq!(refusal, Violation::previous_not_found(second).into(), "{side:?}");
     }
 }
+
+#[tokio::test]
+async fn output_that_the_log_alone_has_is_part_of_the_history() {
+    let flaky = Arc::new(FlakyStore::new(Arc::new(MemoryStore::new())));
+    let models = [Model::new("m", Target::new("own", "u"))].into_iter().collect();
+    let stage = Stage::over(flaky.whole(), models, (LimitOptions::default(), TenAnItem)).await;
+    flaky.end_without_items();
+    let mut client = stage.antiphon.respond(stage.accepted(turns(1)), DeliveryMode::Ending).await.unwrap();
+    let call = stage.provider.asked().await;
+    call.open();
+    call.text("Hello");
+    call.finish();
+    drop(call);
+    client.phase.wait_for(|phase| matches!(phase, ResponsePhase::Ended(_))).await.unwrap();
+    let Admitted { plan, .. } = stage.plan(json!({"previous_response_id": client.id})).await.unwrap();
+    assert_eq!(
+        plan.prompt.items.len(),
+        3,
+        "what was said, what was answered, what is said now: {:?}",
+        plan.prompt.items
+    );
+}

@@ -69,6 +69,7 @@ fn every_error_of_users_and_keys_comes_with_what_to_do() {
     for obstacle in [
         StartupError::NoSuchKey,
         StartupError::NotSetAside(ResponseId::new()),
+        StartupError::StillOwned { id: ResponseId::new(), node: "n1".to_owned() },
         StartupError::NoDatabase(PathBuf::from("/data/antiphon.db")),
         StartupError::NotBegun(PathBuf::from("/data/keys.json")),
     ] {

@@ -13,8 +13,8 @@ impl Bench {
     /// A queue whose first sweep found these responses and nothing else.
     fn with(ids: &[ResponseId]) -> Self {
         let mut bench = Self::default();
-        let orphans: Vec<_> = ids.iter().map(|id| LeftBehind { id: *id, set_aside: None }).collect();
-        assert_eq!(bench.queue.found(&orphans, true, Duration::ZERO), ids.len());
+        let orphans: Vec<_> = ids.iter().map(|id| orphan(*id, None)).collect();
+        assert_eq!(bench.queue.found(&orphans, true, Duration::ZERO).added, ids.len());
         bench
     }
 
@@ -44,6 +44,10 @@ impl Bench {
             self.fail_next(reason);
         }
     }
+}
+
+fn orphan(id: ResponseId, set_aside: Option<SetAsideReason>) -> LeftBehind {
+    LeftBehind { id, set_aside, retry_wanted_at: None }
 }
 
 fn ids(count: usize) -> Vec<ResponseId> {
@@ -95,12 +99,11 @@ fn those_that_fail_hold_up_nobody() {
 fn nothing_is_swept_before_all_was_found_and_tried() {
     let id = ResponseId::new();
     let mut bench = Bench::default();
-    let orphan = LeftBehind { id, set_aside: None };
-    assert_eq!(bench.queue.found(&[orphan], false, bench.now()), 1);
+    assert_eq!(bench.queue.found(&[orphan(id, None)], false, bench.now()).added, 1);
     assert_eq!(bench.next(), Some(id));
     bench.queue.remove(id);
     assert!(!bench.queue.has_swept(), "there may be more");
-    assert_eq!(bench.queue.found(&[], true, bench.now()), 0);
+    assert_eq!(bench.queue.found(&[], true, bench.now()), NewlyFound::default());
     assert!(bench.queue.has_swept());
 }
 
@@ -108,7 +111,7 @@ fn nothing_is_swept_before_all_was_found_and_tried() {
 fn what_was_set_aside_before_holds_up_no_sweep_and_is_tried_all_the_same() {
     let id = ResponseId::new();
     let mut bench = Bench::default();
-    bench.queue.found(&[LeftBehind { id, set_aside: Some(SetAsideReason::KeyMissing) }], true, bench.now());
+    bench.queue.found(&[orphan(id, Some(SetAsideReason::KeyMissing))], true, bench.now());
     assert!(bench.queue.has_swept());
     assert_eq!(bench.next(), Some(id));
     assert_eq!(bench.queue.remove(id), Some(SetAsideReason::KeyMissing));
@@ -119,10 +122,12 @@ fn a_database_that_is_away_is_nobodys_failure_and_pauses_all() {
     let all = ids(2);
     let mut bench = Bench::with(&all);
     let (first, second) = (bench.next().unwrap_or_default(), bench.next().unwrap_or_default());
-    assert!(bench.queue.database_away(first, bench.now()), "it is told once");
-    assert!(!bench.queue.database_away(second, bench.now()));
+    let away = |is_new| TryUnanswered::Away { is_new };
+    assert_eq!(bench.queue.unanswered(first, bench.now()), away(true), "it is told once");
+    assert_eq!(bench.queue.unanswered(second, bench.now()), away(false));
     assert_eq!((bench.next(), bench.queue.wakes_at()), (None, Some(PAUSE_WHEN_AWAY)));
     assert!(!bench.queue.has_swept(), "none of them was tried");
+    assert!(bench.queue.is_ready_for_a_sweep(), "which finds out whether the database answers");
     bench.millis = 1_000;
     assert!(bench.next().is_some() && bench.next().is_some());
     assert_eq!(bench.fail(first, REFUSED), None, "the first failure");
@@ -140,38 +145,133 @@ fn a_cancel_of_one_that_waits_brings_its_next_try_forward_and_decides_its_ending
     assert_eq!(bench.queue.next_try(bench.now()).map(|next| next.reason), Some(SettleReason::Cancelled));
 }
 
-#[test]
-fn only_an_ending_that_is_refused_while_other_changes_are_taken_becomes_minimal() {
-    for (reason, is_marked, form) in [
-        (REFUSED, true, EndingForm::Minimal),
-        (REFUSED, false, EndingForm::Whole),
-        (SetAsideReason::KeyMissing, true, EndingForm::Whole),
-    ] {
-        let id = ResponseId::new();
-        let mut bench = Bench::with(&[id]);
-        bench.fail_times(3, reason);
-        assert_eq!(bench.queue.unmarked().collect::<Vec<_>>(), [(id, reason)]);
-        if is_marked {
-            bench.queue.marked(id, bench.now());
-        }
+/// The database answers everybody but `poisoned`, which is due, so many times.
+fn unanswered_beside_answers(bench: &mut Bench, poisoned: ResponseId, times: u32) -> Vec<TryUnanswered> {
+    let mut answers = Vec::new();
+    for _ in 0..times {
+        bench.queue.found(&[], true, bench.now());
         bench.millis += 60_000;
-        assert_eq!(bench.queue.next_try(bench.now()).map(|next| next.ending), Some(form), "{reason:?} {is_marked}");
+        assert_eq!(bench.next(), Some(poisoned));
+        answers.push(bench.queue.unanswered(poisoned, bench.now()));
     }
+    answers
 }
 
 #[test]
-fn one_whose_mark_was_cleared_is_tried_at_once_as_if_for_the_first_time() {
-    let (cleared, kept) = (ResponseId::new(), ResponseId::new());
-    let mut bench = Bench::with(&[cleared, kept]);
-    bench.fail_times(6, REFUSED);
-    [cleared, kept].into_iter().for_each(|id| bench.queue.marked(id, bench.now()));
-    let marked = bench.now();
-    let after = bench.queue.compare_marks(|id| id == kept, marked, marked);
-    assert!(after.is_empty() && bench.next().is_none(), "it was marked after the database was asked");
+fn a_response_that_alone_gets_no_answer_fails_and_holds_up_no_sweep() {
+    let poisoned = ResponseId::new();
+    let mut bench = Bench::with(&[poisoned]);
+    let away = TryUnanswered::Away { is_new: false };
+    let failed = |set_aside| TryUnanswered::Failed { set_aside };
+    let first = unanswered_beside_answers(&mut bench, poisoned, 3);
+    assert_eq!(first, [TryUnanswered::Away { is_new: true }, away, failed(None)]);
+    assert!(bench.queue.has_swept());
+    let unreadable = Some(SetAsideReason::RowUnreadable);
+    assert_eq!(unanswered_beside_answers(&mut bench, poisoned, 3), [failed(None), failed(unreadable), failed(None)]);
+}
+
+#[test]
+fn an_outage_is_nobodys_failure_however_long_it_is_and_however_many_vouch_for_each_other() {
+    let (one, two) = (ResponseId::new(), ResponseId::new());
+    let mut bench = Bench::with(&[one]);
+    unanswered_beside_answers(&mut bench, one, 6);
+    bench.queue.add(two, SettleReason::NodeLost, bench.now());
+    for _ in 0..20 {
+        bench.millis += 60_000;
+        for _ in 0..2 {
+            let id = bench.next().unwrap_or_default();
+            let found = bench.queue.unanswered(id, bench.now());
+            assert!(id != two || matches!(found, TryUnanswered::Away { .. }), "{found:?}");
+            bench.millis += 1_000;
+        }
+    }
+    assert!(!bench.queue.is_set_aside(two));
+}
+
+#[test]
+fn an_ending_may_be_minimal_only_after_it_was_refused_for_minutes() {
+    let id = ResponseId::new();
+    let mut bench = Bench::with(&[id]);
+    bench.fail_times(12, SetAsideReason::KeyMissing);
+    let form = |bench: &mut Bench, after: u64, reason| {
+        bench.millis += after;
+        let ending = bench.queue.next_try(bench.now()).map(|next| next.ending);
+        bench.fail(id, reason);
+        ending
+    };
+    assert_eq!(form(&mut bench, 60_000, REFUSED), Some(EndingForm::Whole), "it was never refused");
+    assert_eq!(form(&mut bench, 119_999, REFUSED), Some(EndingForm::Whole));
+    assert_eq!(form(&mut bench, 60_000, SetAsideReason::KeyMissing), Some(EndingForm::WholeOrMinimal));
+    assert_eq!(form(&mut bench, 60_000, REFUSED), Some(EndingForm::Whole), "the refusal was over");
+}
+
+#[test]
+fn a_mark_is_written_until_the_database_has_it_and_again_after_each_failure() {
+    let id = ResponseId::new();
+    let mut bench = Bench::with(&[id]);
+    bench.fail_times(3, REFUSED);
+    assert!(bench.queue.next_marks(0, bench.now()).is_empty());
+    assert_eq!(bench.queue.next_marks(9, bench.now()), [(id, REFUSED)]);
+    assert_eq!(bench.queue.never_marked(), 1);
+    assert!(bench.queue.marked([(id, true)]).is_empty());
+    assert_eq!((bench.queue.next_marks(9, bench.now()), bench.queue.never_marked()), (Vec::new(), 0));
+    bench.fail_next(REFUSED);
+    let again = bench.queue.next_marks(9, bench.now());
+    assert_eq!((again.len(), bench.queue.never_marked()), (1, 0), "its claim may have cleared it");
+}
+
+#[test]
+fn marks_are_written_one_time_after_the_other_with_pauses_while_that_fails() {
+    let mut bench = Bench::with(&ids(5));
+    bench.fail_times(5, SetAsideReason::NewerVersion);
+    assert_eq!(bench.queue.next_marks(3, bench.now()).len(), 3);
+    assert!(bench.queue.next_marks(3, bench.now()).is_empty(), "a write is under way");
+    assert!(bench.queue.marking_failed(bench.now()), "it is told once");
+    assert!(bench.queue.next_marks(3, bench.now()).is_empty());
+    bench.millis += 250;
+    let marks = bench.queue.next_marks(9, bench.now());
+    assert!(!bench.queue.marking_failed(bench.now()));
+    bench.millis += 499;
+    assert!(bench.queue.next_marks(9, bench.now()).is_empty());
     bench.millis += 1;
-    assert_eq!(bench.queue.compare_marks(|id| id == kept, bench.now(), bench.now()), [cleared]);
-    assert_eq!((bench.next(), bench.next()), (Some(cleared), None));
-    assert!(bench.queue.is_set_aside(kept) && !bench.queue.is_set_aside(cleared));
+    assert_eq!(bench.queue.next_marks(9, bench.now()).len(), marks.len());
+    bench.queue.marked(marks.iter().map(|(id, _)| (*id, true)));
+    assert!(bench.queue.marking_failed(bench.now()), "new again");
+}
+
+#[test]
+fn a_mark_that_the_database_refuses_says_that_somebody_else_has_the_response() {
+    let all = ids(3);
+    let mut bench = Bench::with(&all);
+    bench.fail_next(SetAsideReason::NewerVersion);
+    bench.fail_next(SetAsideReason::NewerVersion);
+    let asked: Vec<_> = bench.queue.next_marks(9, bench.now()).into_iter().map(|(id, _)| (id, false)).collect();
+    assert_eq!(asked.len(), 2);
+    bench.millis += 250;
+    bench.next();
+    let tried = bench.next().unwrap_or_default();
+    let waits: Vec<_> = asked.iter().map(|(id, _)| *id).filter(|id| *id != tried).collect();
+    assert_eq!(bench.queue.marked(asked), waits, "what is being tried finds it out by itself");
+}
+
+#[test]
+fn one_that_somebody_wants_tried_again_is_at_once_as_if_for_the_first_time() {
+    let (wanted, other) = (ResponseId::new(), ResponseId::new());
+    let mut bench = Bench::with(&[wanted, other]);
+    bench.fail_times(12, REFUSED);
+    let look = |bench: &mut Bench, at: Option<i64>| {
+        let retry_wanted_at = at.map(Timestamp::from_micros);
+        let seen = [LeftBehind { id: wanted, set_aside: Some(REFUSED), retry_wanted_at }, orphan(other, Some(REFUSED))];
+        bench.queue.found(&seen, true, bench.now()).retried
+    };
+    assert!(look(&mut bench, None).is_empty() && bench.next().is_none());
+    assert_eq!(look(&mut bench, Some(7)), [wanted]);
+    assert_eq!((bench.next(), bench.next()), (Some(wanted), None));
+    assert!(look(&mut bench, Some(8)).is_empty(), "it is being tried");
+    bench.fail(wanted, REFUSED);
+    assert_eq!(look(&mut bench, Some(8)), [wanted]);
+    assert!(look(&mut bench, Some(8)).is_empty(), "each wish once");
+    assert!(bench.queue.is_set_aside(wanted), "until it has ended or runs");
 }
 
 #[test]
@@ -179,6 +279,9 @@ fn the_end_of_a_node_waits_for_orphans_and_not_for_those_set_aside() {
     let mut bench = Bench::default();
     bench.queue.add(ResponseId::new(), SettleReason::SupervisorFailed, Duration::ZERO);
     assert!(bench.queue.waits_for_orphans());
+    let id = bench.queue.entries.keys().next().copied().unwrap_or_default();
+    bench.queue.add(id, SettleReason::Cancelled, Duration::ZERO);
+    assert!(bench.queue.waits_for_orphans(), "a cancel makes it end otherwise, and no sooner");
     bench.fail_times(3, REFUSED);
     assert!(!bench.queue.waits_for_orphans());
 }
@@ -197,7 +300,7 @@ proptest! {
             match step {
                 0 => { bench.queue.add(id, SettleReason::NodeLost, bench.now()); here.insert(id); }
                 1 => {
-                    bench.queue.found(&[LeftBehind { id, set_aside: (number % 3 == 0).then_some(REFUSED) }], number % 2 == 0, bench.now());
+                    bench.queue.found(&[orphan(id, (number % 3 == 0).then_some(REFUSED))], number % 2 == 0, bench.now());
                     here.insert(id);
                 }
                 2 | 3 => if let Some(next) = bench.next() {
@@ -207,7 +310,7 @@ proptest! {
                 4 => if let Some(id) = tried.pop() { bench.queue.remove(id); here.remove(&id); },
                 5 => if let Some(id) = tried.pop() { bench.fail(id, REFUSED); },
                 _ => {
-                    if let Some(id) = tried.pop() { bench.queue.database_away(id, bench.now()); }
+                    if let Some(id) = tried.pop() { bench.queue.unanswered(id, bench.now()); }
                     bench.millis += 300 * number as u64;
                 }
             }

@@ -20,7 +20,7 @@ const COLUMNS: Columns<5> =
     [("response", Text), ("from_epoch", Number), ("node", Text), ("epoch", Number), ("fold_version", Number)];
 
 /// Gives responses to their claimants, and returns those that could be given: the new owner has a lease, and the old
-/// one is the same node or has none.
+/// one is the same node or has none. What a former owner set aside is not any more: the new one could read it.
 pub(crate) async fn claim<'a>(
     transaction: &DatabaseTransaction,
     claims: impl IntoIterator<Item = &'a ClaimRecord>,
@@ -28,7 +28,10 @@ pub(crate) async fn claim<'a>(
     let sql = format!(
         "
 UPDATE responses AS r SET node = w.node, epoch = w.epoch,
-    fold_version = CASE WHEN r.fold_version < w.fold_version THEN w.fold_version ELSE r.fold_version END
+    fold_version = CASE WHEN r.fold_version < w.fold_version THEN w.fold_version ELSE r.fold_version END,
+    set_aside_at = CASE WHEN r.epoch = w.epoch THEN r.set_aside_at END,
+    set_aside_reason = CASE WHEN r.epoch = w.epoch THEN r.set_aside_reason END,
+    retry_wanted_at = CASE WHEN r.epoch = w.epoch THEN r.retry_wanted_at END
 FROM wanted w
 WHERE r.uuid = w.response AND r.epoch = w.from_epoch AND r.status IN ('queued', 'in_progress')
 AND EXISTS (SELECT 1 FROM nodes c WHERE c.node = w.node AND c.epoch = w.epoch AND c.lease_until > {now})

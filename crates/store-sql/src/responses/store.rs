@@ -1,11 +1,12 @@
 //! The reads of the port.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 
 use super::{chain::chain, items, log, orphaned::orphaned, rows, set_aside, unended::unended};
 use crate::{SqlStore, connect::Pools};
+use antiphon_domain::Timestamp;
 use antiphon_protocol::{ResponseId, UserId};
 use antiphon_store::{
     Error, ItemPage, ItemQuery, OrphanedResponse, ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse,
@@ -38,8 +39,22 @@ impl ResponseStore for SqlStore {
         self.call("set_aside", move |pools| async move { set_aside::set_aside(&pools.read, limit).await }).await
     }
 
-    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
-        self.call("mark_set_aside", move |pools| async move { set_aside::mark(&pools.write, id, mark).await }).await
+    async fn mark_set_aside(
+        &self,
+        node: &str,
+        epoch: i64,
+        marks: &[(ResponseId, SetAsideMark)],
+    ) -> Result<HashSet<ResponseId>, Error> {
+        let (by, marks) = ((node.to_owned(), epoch), marks.to_vec());
+        self.call("mark_set_aside", move |pools| async move { set_aside::mark(&pools, by, marks).await }).await
+    }
+
+    async fn clear_set_aside(&self, id: ResponseId) -> Result<(), Error> {
+        self.call("clear_set_aside", move |pools| async move { set_aside::clear(&pools.write, id).await }).await
+    }
+
+    async fn want_retry(&self, id: ResponseId, at: Timestamp) -> Result<bool, Error> {
+        self.call("want_retry", move |pools| async move { set_aside::want_retry(&pools.write, id, at).await }).await
     }
 
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error> {

@@ -84,13 +84,13 @@ impl MemoryTables {
 
     fn claim(&mut self, claim: &ClaimRecord, now: Timestamp) -> CommitOutcome {
         let Some(response) = self.responses.get_mut(claim.id) else { return claim.refused(None) };
-        let row = &mut response.row;
+        let row = &response.row;
         let claimant_has_lease = self.nodes.has_lease_as(&claim.node, claim.epoch, now);
         let owner_is_gone = row.node == claim.node || !self.nodes.has_lease(&row.node, now);
         if !row.is_owned_by(claim.from_epoch) || !claimant_has_lease || !owner_is_gone {
             return claim.refused(Some(row));
         }
-        row.take_over(claim);
+        response.take_over(claim);
         CommitOutcome::Committed
     }
 }

@@ -50,6 +50,11 @@ impl NodeStore for MemoryStore {
         let own = nodes.get_mut(node).filter(|row| row.epoch == epoch);
         Ok(own.map(|row| row.lease_until = lease_until).is_some())
     }
+
+    async fn has_lease(&self, node: &str) -> Result<bool, Error> {
+        let now = self.now();
+        Ok(self.tables().nodes.has_lease(node, now))
+    }
 }
 
 fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {

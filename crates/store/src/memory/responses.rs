@@ -1,15 +1,19 @@
 //! Responses in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::MemoryStore;
+use super::{MemoryStore, store::MemoryTables};
 use crate::{
-    AdmissionRecord, EndingRecord, Error, ItemPage, ItemQuery, ItemSide, LastSegment, OrphanedResponse, ResponseRow,
-    ResponseStore, Segment, SetAsideMark, SetAsideResponse, SortOrder, StoredItem,
+    AdmissionRecord, ClaimRecord, EndingRecord, Error, ItemPage, ItemQuery, ItemSide, LastSegment, OrphanedResponse,
+    ResponseRow, ResponseStore, Segment, SetAsideMark, SetAsideResponse, SortOrder, StoredItem,
 };
+use antiphon_domain::Timestamp;
 use antiphon_protocol::{ResponseId, UserId};
 
 /// The responses by id.
@@ -21,6 +25,7 @@ pub(super) struct StoredResponse {
     pub(super) row: ResponseRow,
     pub(super) content: Option<Bytes>,
     pub(super) set_aside: Option<SetAsideMark>,
+    retry_wanted_at: Option<Timestamp>,
     items: BTreeMap<(ItemSide, u32), StoredItem>,
     log: BTreeMap<u64, Segment>,
 }
@@ -62,6 +67,7 @@ impl StoredResponse {
             row: admission.row.clone(),
             content: None,
             set_aside: None,
+            retry_wanted_at: None,
             items: admission.items.iter().map(|item| ((item.side, item.position), item.clone())).collect(),
             log: admission.segment.iter().map(|first| (first.first, first.clone())).collect(),
         }
@@ -97,6 +103,13 @@ impl StoredResponse {
         self.content.clone_from(&ending.content);
         self.log.extend(ending.last_segment.iter().map(|last| (last.segment.first, last.segment.clone())));
         self.items.extend(ending.items.iter().map(|item| ((item.side, item.position), item.clone())));
+    }
+
+    pub(super) fn take_over(&mut self, claim: &ClaimRecord) {
+        if self.row.epoch != claim.epoch {
+            (self.set_aside, self.retry_wanted_at) = (None, None);
+        }
+        self.row.take_over(claim);
     }
 
     fn page(&self, query: &ItemQuery) -> Result<ItemPage, Error> {
@@ -146,14 +159,15 @@ impl ResponseStore for MemoryStore {
     async fn orphaned(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<OrphanedResponse>, Error> {
         let tables = self.tables();
         let now = self.now();
-        let owner_is_gone = |row: &ResponseRow| {
-            if row.node == node { row.epoch < epoch } else { !tables.nodes.has_lease(&row.node, now) }
+        let owner_is_gone = |StoredResponse { row, set_aside, .. }: &&StoredResponse| match row.node == node {
+            true => row.epoch < epoch || row.epoch == epoch && set_aside.is_some(),
+            false => !tables.nodes.has_lease(&row.node, now),
         };
-        let orphaned = tables.responses.live().filter(|response| owner_is_gone(&response.row));
+        let orphaned = tables.responses.live().filter(owner_is_gone);
         let mut orphaned: Vec<&StoredResponse> = orphaned.collect();
         orphaned.sort_by_key(|response| {
-            let StoredResponse { row, set_aside, .. } = response;
-            (set_aside.is_some(), row.node != node, row.created_at, row.id)
+            let StoredResponse { row, set_aside, retry_wanted_at, .. } = response;
+            (set_aside.is_some(), Reverse(*retry_wanted_at), row.node != node, row.created_at, row.id)
         });
         orphaned.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let found = |response: &&StoredResponse| OrphanedResponse {
@@ -161,14 +175,17 @@ impl ResponseStore for MemoryStore {
             node: response.row.node.clone(),
             epoch: response.row.epoch,
             set_aside: response.set_aside.map(|mark| mark.reason),
+            retry_wanted_at: response.retry_wanted_at,
         };
         Ok(orphaned.iter().map(found).collect())
     }
 
     async fn set_aside(&self, limit: u32) -> Result<Vec<SetAsideResponse>, Error> {
         let tables = self.tables();
+        let now = self.now();
         let found = |StoredResponse { row, set_aside, .. }: &StoredResponse| {
-            Some(SetAsideResponse { id: row.id, node: row.node.clone(), mark: (*set_aside)? })
+            let has_live_owner = tables.nodes.has_lease_as(&row.node, row.epoch, now);
+            Some(SetAsideResponse { id: row.id, node: row.node.clone(), mark: (*set_aside)?, has_live_owner })
         };
         let mut set_aside: Vec<_> = tables.responses.live().filter_map(found).collect();
         set_aside.sort_by_key(|response| (response.mark.at, response.id));
@@ -176,13 +193,45 @@ impl ResponseStore for MemoryStore {
         Ok(set_aside)
     }
 
-    async fn mark_set_aside(&self, id: ResponseId, mark: Option<SetAsideMark>) -> Result<bool, Error> {
+    async fn mark_set_aside(
+        &self,
+        node: &str,
+        epoch: i64,
+        marks: &[(ResponseId, SetAsideMark)],
+    ) -> Result<HashSet<ResponseId>, Error> {
         let mut tables = self.tables();
-        let Some(response) = tables.responses.get_mut(id).filter(|response| !response.row.status.is_terminal()) else {
-            return Ok(false);
-        };
-        let at = response.set_aside.map(|before| before.at);
-        response.set_aside = mark.map(|mark| SetAsideMark { at: at.unwrap_or(mark.at), ..mark });
+        let now = self.now();
+        let MemoryTables { responses, nodes, .. } = &mut *tables;
+        let mut marked = HashSet::new();
+        for (id, mark) in marks {
+            let Some(response) = responses.get_mut(*id).filter(|response| !response.row.status.is_terminal()) else {
+                continue;
+            };
+            let row = &response.row;
+            let may_mark = if row.node == node { row.epoch <= epoch } else { !nodes.has_lease(&row.node, now) };
+            if may_mark {
+                let at = response.set_aside.map_or(mark.at, |before| before.at);
+                response.set_aside = Some(SetAsideMark { at, ..*mark });
+                marked.insert(*id);
+            }
+        }
+        Ok(marked)
+    }
+
+    async fn clear_set_aside(&self, id: ResponseId) -> Result<(), Error> {
+        if let Some(response) = self.tables().responses.get_mut(id) {
+            (response.set_aside, response.retry_wanted_at) = (None, None);
+        }
+        Ok(())
+    }
+
+    async fn want_retry(&self, id: ResponseId, at: Timestamp) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let is_set_aside =
+            |response: &&mut StoredResponse| response.set_aside.is_some() && !response.row.status.is_terminal();
+        let Some(response) = tables.responses.get_mut(id).filter(is_set_aside) else { return Ok(false) };
+        let later = response.retry_wanted_at.map(|before| Timestamp::from_micros(before.as_micros() + 1));
+        response.retry_wanted_at = Some(later.map_or(at, |later| later.max(at)));
         Ok(true)
     }
 

@@ -16,6 +16,7 @@ cases! {
     a_claim_under_an_epoch_that_is_not_the_nodes_newest_conflicts,
     a_response_that_was_claimed_stays_with_its_new_owner,
     a_lease_is_renewed_by_the_newest_epoch_alone,
+    who_has_a_lease_can_be_asked,
     a_lease_that_was_given_up_can_be_taken_again,
     orphaned_are_the_responses_of_nodes_without_a_lease_too,
 }
@@ -126,4 +127,13 @@ async fn orphaned_are_the_responses_of_nodes_without_a_lease_too(subject: StoreU
     assert!(subject.store.nodes.renew_lease(&gone.name, gone.epoch, LEASE).await.unwrap());
     assert!(subject.store.nodes.renew_lease(&alive.name, alive.epoch, OVER).await.unwrap());
     assert_eq!(left().await, [false, true, false, true, false]);
+}
+
+async fn who_has_a_lease_can_be_asked(subject: StoreUnderTest<'_>) {
+    let has_lease = async |name: &str| subject.store.nodes.has_lease(name).await.unwrap();
+    let node = subject.node(LEASE).await;
+    assert!(has_lease(&node.name).await);
+    assert!(subject.store.nodes.renew_lease(&node.name, node.epoch, OVER).await.unwrap());
+    assert!(!has_lease(&node.name).await);
+    assert!(!has_lease(&ResponseId::new().to_string()).await);
 }
