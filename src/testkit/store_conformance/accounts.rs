@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::domain::{SetAsideReason, Timestamp};
+use crate::domain::Timestamp;
 use crate::protocol::{ResponseId, UserId};
 use crate::store::{
-    AccountError, AdmissionRecord, ApiKeyRecord, CommitOutcome, ItemSide, ResponseRow, SetAsideMark, UserRecord,
-    WrappedKey,
+    AccountError, AdmissionRecord, ApiKeyRecord, CommitOutcome, ItemSide, ResponseRow, UserRecord, WrappedKey,
 };
 use crate::testkit::store_conformance::{
     fixtures::*,
@@ -171,10 +170,6 @@ async fn what_a_user_who_is_being_deleted_runs_is_found_by_its_node(subject: Sto
     assert!(subject.store.accounts.mark_user_deleted(user.id, AT).await.unwrap());
     assert_eq!(found().await, [(user.id, live.row.id)]);
     let to_end = async || subject.store.accounts.responses_to_end(user.id).await.unwrap();
-    let set_aside = async |mark| assert!(subject.store.responses.mark_set_aside(live.row.id, mark).await.unwrap());
-    set_aside(Some(SetAsideMark { at: AT, reason: SetAsideReason::KeyMissing })).await;
-    assert_eq!((found().await, to_end().await), (Vec::new(), 0), "nobody can end it now");
-    set_aside(None).await;
     assert_eq!(subject.store.responses.live_of_deleted_users("another", 10).await.unwrap(), []);
     assert_eq!(to_end().await, 1);
     assert!(subject.store.accounts.delete_user(user.id, AT).await.unwrap());
