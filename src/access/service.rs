@@ -96,7 +96,7 @@ impl AccountService {
     /// From the beginning the user's keys are refused and no response of the user is accepted. What the user still runs
     /// is cancelled by the nodes that run it, which takes a second or two; this waits for it for half a minute, longer than
     /// a node that is gone keeps its lease by default, and calls `waits_for` with how many are left whenever that has
-    /// changed. Whoever drops the future, or gets an error, calls this again.
+    /// changed. Where the future is dropped, or this fails, a server finishes the deletion a minute after its beginning.
     ///
     /// # Errors
     /// [`ServiceError::Accounts`].
@@ -122,9 +122,10 @@ impl AccountService {
             left = live;
             tokio::time::sleep(DELETION_PAUSE).await;
         }
-        let deleted = self.accounts.delete_user(user, at).await?;
+        // If it is not there any more, a server has finished the same deletion.
+        self.accounts.delete_user(user, at).await?;
         self.vault.evict(user);
-        Ok(deleted)
+        Ok(true)
     }
 
     /// Makes an API key of a user. It can't be shown again.

@@ -122,7 +122,8 @@ impl OutputQueue {
                         bytes.extend(line);
                     }
                     QueuedText::Gap(missing) => {
-                        bytes.extend(self.gap_text.get().map(|text| text(missing)).unwrap_or_default())
+                        lines += missing;
+                        bytes.extend(self.gap_text.get().map(|text| text(missing)).unwrap_or_default());
                     }
                 }
             }

@@ -3,14 +3,18 @@
 use antiphon::{
     Refusal,
     actors::DeliveryMode,
-    domain::{ResponseOptions, RunPlan, View, Violation},
-    store::{CommitOutcome, GroupCommit as _, JournalEntry, SqlStore, StoreOptions},
+    domain::{ResponseOptions, RunPlan, Timestamp, View, Violation},
+    protocol::UserId,
+    store::{
+        AccountError, AccountStore as _, CommitOutcome, Error, GroupCommit as _, JournalEntry, SqlStore, StoreOptions,
+        UserRecord, WrappedKey,
+    },
     testkit::{Script, ScriptGate, ScriptedProvider, TestNode, postgres},
 };
-use sea_orm::{Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, TransactionTrait as _};
 use serde_json::json;
 
-use crate::support::{Client, Site, count, texts};
+use crate::support::{Client, Site, count, texts, until_text};
 
 /// What a user leaves behind in the tables that hold what is the user's own.
 async fn left(db: &DatabaseConnection) -> Vec<(&'static str, i64)> {
@@ -138,4 +142,64 @@ async fn a_response_whose_ancestor_is_deleted_while_it_is_admitted_is_refused_as
     assert_eq!(refused(&node, plan, delete).await, Violation::previous_not_found(previous).into());
     assert_eq!(node.antiphon.retrieve(node.user, id).await, Err(Refusal::NotFound));
     assert_eq!(count(&Database::connect(&node.url).await.unwrap(), "SELECT COUNT(*) FROM responses").await, 0);
+}
+
+const AT: Timestamp = Timestamp::from_micros(1);
+
+/// A store with one user, who has that many responses, and a connection past the store.
+async fn with_responses(responses: u32) -> (SqlStore, UserId, DatabaseConnection) {
+    let url = postgres::fresh_database();
+    let store = SqlStore::connect(StoreOptions::new(&url)).await.unwrap();
+    store.migrate().await.unwrap();
+    let user = UserRecord { id: UserId::new(), name: "ada".to_owned(), created_at: AT, deleted_at: None };
+    let data_key = WrappedKey { key_version: 1, bytes: "wrapped".into() };
+    store.create_user(user.clone(), data_key).await.unwrap();
+    let db = Database::connect(&url).await.unwrap();
+    let insert = format!(
+        "
+INSERT INTO responses (
+    uuid, user_id, node, epoch, status, model, stored, background, fold_version, prompt_tokens, created_at
+)
+SELECT gen_random_uuid(), (SELECT id FROM users), 'one', 1, 'in_progress', 'm', TRUE, FALSE, 1, 1, 1
+FROM generate_series(1, {responses})"
+    );
+    db.execute_unprepared(&insert).await.unwrap();
+    (store, user.id, db)
+}
+
+#[tokio::test]
+async fn a_deletion_that_a_lock_stops_has_destroyed_the_keys_and_is_finished_by_the_next_one() {
+    let (store, user, db) = with_responses(350).await;
+    let other = db.begin().await.unwrap();
+    other.execute_unprepared("SELECT uuid FROM responses ORDER BY uuid LIMIT 1 FOR UPDATE").await.unwrap();
+    let stopped = store.delete_user(user, AT).await;
+    assert!(matches!(stopped, Err(AccountError::Store(Error::Contended(_)))), "{stopped:?}");
+    let tables: Vec<&str> = left(&db).await.into_iter().map(|(table, _)| table).collect();
+    assert_eq!(tables, ["users", "responses"]);
+    other.rollback().await.unwrap();
+    assert!(store.delete_user(user, AT).await.unwrap());
+    assert_eq!(left(&db).await, []);
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM usage_records WHERE estimated").await, 350);
+}
+
+#[tokio::test]
+async fn a_user_whose_responses_are_being_admitted_is_marked_at_once_and_deleted_after_them() {
+    let (store, user, db) = with_responses(1).await;
+    let admission = db.begin().await.unwrap();
+    admission.execute_unprepared("SELECT id FROM users WHERE deleted_at IS NULL FOR KEY SHARE").await.unwrap();
+    let seen = async {
+        until_text(&db, "SELECT CAST(deleted_at AS TEXT) FROM users", "1").await;
+        admission.commit().await.unwrap();
+    };
+    let (marked, ()) = tokio::join!(store.mark_user_deleted(user, AT), seen);
+    assert!(marked.unwrap());
+}
+
+#[tokio::test]
+async fn a_deletion_that_its_beginner_has_left_is_finished_by_a_server() {
+    let (node, beside) = pair().await;
+    assert!(beside.mark_user_deleted(node.user, AT).await.unwrap());
+    let db = Database::connect(&node.url).await.unwrap();
+    until_text(&db, "SELECT CAST(COUNT(*) AS TEXT) FROM users", "0").await;
+    assert_eq!(left(&db).await, []);
 }

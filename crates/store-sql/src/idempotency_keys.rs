@@ -5,8 +5,7 @@ use std::collections::{HashMap, HashSet};
 use antiphon_entities::idempotency_key;
 use async_trait::async_trait;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QueryResult, Statement, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryResult, Statement, Value,
 };
 
 use super::{
@@ -179,22 +178,16 @@ fn of_responses(responses: impl IntoIterator<Item = ResponseId>) -> WantedRows<1
     WantedRows::new([("response", Text)], responses.into_iter().map(|id| [response_key(id).into()]))
 }
 
-/// Locks the keys of a user, in the order of all locks.
-pub(super) async fn lock_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
-    const SQL: &str = "SELECT key FROM idempotency_keys WHERE user_id = $1 ORDER BY user_id, key FOR UPDATE";
-    // SQLite has one writer, which locks everything.
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, [user_key(user).into()]);
-        transaction.query_all_raw(statement).await?;
-    }
-    Ok(())
-}
-
-/// Deletes the keys of a user.
-pub(super) async fn delete_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
-    let of_user = idempotency_key::Column::UserId.eq(user_key(user));
-    idempotency_key::Entity::delete_many().filter(of_user).exec(transaction).await?;
-    Ok(())
+/// Deletes at most `limit` keys of a user, and returns how many.
+pub(super) async fn delete_some_of_user(db: &DatabaseConnection, user: UserId, limit: u32) -> Result<u64, SqlError> {
+    const SQL: &str = "
+DELETE FROM idempotency_keys WHERE user_id = $1 AND key IN (
+    SELECT key FROM idempotency_keys WHERE user_id = $1 ORDER BY key LIMIT $2";
+    let backend = db.get_database_backend();
+    // In the order of all locks.
+    let sql = SQL.to_owned() + if backend == DbBackend::Postgres { " FOR UPDATE)" } else { ")" };
+    let values = [user_key(user).into(), i64::from(limit).into()];
+    Ok(db.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?.rows_affected())
 }
 
 async fn forget(pools: &Pools, before: Timestamp) -> Result<u64, SqlError> {

@@ -13,6 +13,10 @@ use sea_orm::{
 use super::{StoreOptions, connect::Pools, error::SqlError};
 use antiphon_store::Error;
 
+/// How long a statement waits for a lock that another transaction holds, in milliseconds: then it is
+/// [contended](Error::Contended), soon enough for the others of a group to go on.
+const LOCK_TIMEOUT: &str = "1000";
+
 /// A connection that has been idle for this long is asked whether it still works before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
@@ -49,6 +53,7 @@ fn connect_options(options: &StoreOptions) -> Result<PgConnectOptions, Error> {
         // The timeouts of the server: a client that vanished must not keep its locks.
         .options([
             ("statement_timeout", timeout.as_str()),
+            ("lock_timeout", LOCK_TIMEOUT),
             ("idle_in_transaction_session_timeout", timeout.as_str()),
             ("tcp_keepalives_idle", "30"),
             ("tcp_keepalives_interval", "10"),

@@ -9,6 +9,9 @@ use tokio::time::{Instant, timeout};
 use super::{NewerTables, OlderTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
 use antiphon_store::Error;
 
+/// The pause before a migration that found a lock in its way is tried again.
+const MIGRATION_PAUSE: Duration = Duration::from_secs(1);
+
 /// A store in an SQLite or PostgreSQL database.
 #[derive(Debug)]
 pub struct SqlStore {
@@ -34,13 +37,14 @@ impl SqlStore {
         Ok(Self { pools, runtime, limit, slow })
     }
 
-    /// Brings the tables up to date. Nodes that start together wait for each other.
+    /// Brings the tables up to date. Nodes that start together wait for each other. What another program does with a table
+    /// is waited for without holding up those who use the table meanwhile, however long it takes.
     ///
     /// # Errors
     /// As the database reports; then nothing has changed.
     pub async fn migrate(&self) -> Result<(), Error> {
         let pools = Arc::clone(&self.pools);
-        self.runtime.run(async move { Ok(migrate(&pools).await?) }).await
+        self.runtime.run(async move { migrate_patiently(&pools).await }).await
     }
 
     /// Changes nothing, and checks that the tables are those that this version works with.
@@ -93,9 +97,25 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlErro
     }
 }
 
+/// Migrates until no lock of another program is in the way. A change of a table waits for all who use it, and whoever wants
+/// to use it waits behind the change: so each try waits briefly, and lets the others through before the next one.
+async fn migrate_patiently(pools: &Pools) -> Result<(), Error> {
+    loop {
+        match migrate(pools).await.map_err(Error::from) {
+            Err(error @ Error::Contended(_)) => {
+                tracing::warn!(error = %error, "the change of the tables waits for another program's lock");
+                tokio::time::sleep(MIGRATION_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 async fn migrate(pools: &Pools) -> Result<(), SqlError> {
-    /// The lock of the migrations. Its number is arbitrary; nothing else in the same database may lock it.
-    const LOCK: &str = "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(7021866215503409)";
+    /// The lock of the migrations, which may be waited for. Its number is arbitrary; nothing else in the same database may
+    /// lock it.
+    const LOCK: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                        SELECT pg_advisory_xact_lock(7021866215503409); SET LOCAL lock_timeout TO DEFAULT";
     let transaction = pools.begin().await?;
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_unprepared(LOCK).await?;

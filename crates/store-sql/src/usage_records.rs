@@ -1,6 +1,6 @@
 //! Usage records: inserted with an ending, never changed.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, Value};
+use sea_orm::{DatabaseTransaction, Value};
 
 use super::{
     columns::{bigint, response_key, user_key},
@@ -11,7 +11,7 @@ use super::{
     },
 };
 use antiphon_domain::Timestamp;
-use antiphon_protocol::UserId;
+use antiphon_protocol::ResponseId;
 use antiphon_store::UsageRecord;
 
 const COLUMNS: Columns<13> = [
@@ -49,10 +49,10 @@ pub(super) async fn insert<'a>(
     WantedRows::new(COLUMNS, records.into_iter().map(values)).execute(transaction, INSERT).await.map(drop)
 }
 
-/// Adds an estimate for each response of a user that has begun and not ended: its prompt alone, and no provider.
+/// Adds an estimate for each of the responses that has begun and not ended: its prompt alone, and no provider.
 pub(super) async fn estimate_running(
     transaction: &DatabaseTransaction,
-    user: UserId,
+    responses: &[ResponseId],
     at: Timestamp,
 ) -> Result<(), SqlError> {
     const SQL: &str = "
@@ -60,13 +60,12 @@ INSERT INTO usage_records (
     response, turn, user_id, provider, model, input_tokens, cached_tokens, cache_write_tokens, output_tokens,
     reasoning_tokens, total_tokens, estimated, ended_at
 )
-SELECT r.uuid, 1, r.user_id, '', r.model, r.prompt_tokens, 0, 0, 0, 0, r.prompt_tokens, TRUE, $2
-FROM responses r WHERE r.user_id = $1 AND r.status = 'in_progress' AND r.prompt_tokens >= 0
+SELECT r.uuid, 1, r.user_id, '', r.model, r.prompt_tokens, 0, 0, 0, 0, r.prompt_tokens, TRUE, w.ended_at
+FROM wanted w JOIN responses r ON r.uuid = w.response WHERE r.status = 'in_progress' AND r.prompt_tokens >= 0
 ON CONFLICT DO NOTHING";
-    let values = [user_key(user).into(), at.as_micros().into()];
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), SQL, values);
-    transaction.execute_raw(statement).await?;
-    Ok(())
+    let rows = responses.iter().map(|id| [response_key(*id).into(), at.as_micros().into()]);
+    let wanted = WantedRows::new([("response", Text), ("ended_at", Number)], rows);
+    wanted.execute(transaction, SQL).await.map(drop)
 }
 
 fn values(record: &UsageRecord) -> [Value; 13] {

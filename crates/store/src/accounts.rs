@@ -23,14 +23,21 @@ pub trait AccountStore: std::fmt::Debug + Send + Sync + 'static {
     /// then on. A user that was marked before keeps its time. False if there is no such user.
     async fn mark_user_deleted(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError>;
 
-    /// How many responses of a user have not ended, if there is a node with a lease, which can end them; else 0.
+    /// How many responses of a user have not ended and are not set aside, if there is a node with a lease, which can end
+    /// them; else 0.
     async fn responses_to_end(&self, user: UserId) -> Result<u64, AccountError>;
 
     /// Deletes a user, its API keys, its data key, its idempotency keys, and all its responses with their items and
     /// logs. Without the data key none of the user's content can be read again, not even from a backup.
     /// False if there is no such user. Usage records stay; each response that has begun and not ended gets one, as of
     /// `at`, that estimates its prompt alone.
+    ///
+    /// The user is marked as [`mark_user_deleted`](Self::mark_user_deleted) does. The keys go first and the user last, in
+    /// steps that stay done: after an error this is called again, and goes on where it was.
     async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError>;
+
+    /// The users who were marked as being deleted before that time.
+    async fn users_deleted_before(&self, time: Timestamp) -> Result<Vec<UserId>, AccountError>;
 
     /// Adds an API key. A user that is being deleted is [`AccountError::UnknownUser`].
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError>;

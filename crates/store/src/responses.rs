@@ -35,8 +35,8 @@ pub trait ResponseStore: std::fmt::Debug + Send + Sync + 'static {
     /// The ids of at most `limit` responses of that node and epoch that have not ended, oldest first.
     async fn unended(&self, node: &str, epoch: i64, limit: u32) -> Result<Vec<ResponseId>, Error>;
 
-    /// At most `limit` responses of the node that have not ended and whose user, who is given with each, is being deleted,
-    /// oldest first.
+    /// At most `limit` responses of the node that have not ended, are not set aside, and whose user, who is given with
+    /// each, is being deleted, oldest first.
     async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error>;
 
     /// At most `limit` responses that have not ended and are set aside, in the order in which they were.

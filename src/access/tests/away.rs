@@ -53,6 +53,10 @@ impl AccountStore for Away {
         away()
     }
 
+    async fn users_deleted_before(&self, _: Timestamp) -> Result<Vec<UserId>, AccountError> {
+        away()
+    }
+
     async fn create_api_key(&self, _: ApiKeyRecord) -> Result<(), AccountError> {
         away()
     }

@@ -14,7 +14,7 @@ use super::{
     recovery::Recoveries,
     running::{RunningSupervisor, RunningSupervisors},
     sweep::sweep,
-    user_deletion::end_responses_of_deleted_users,
+    user_deletion::{end_responses_of_deleted_users, finish_abandoned_deletions},
 };
 use crate::actors::{
     ActorRole, Label,
@@ -145,6 +145,7 @@ impl Actor for ResponseRegistry {
         ctx.spawn(sweep(Arc::clone(&self.node), self.epoch, ctx.address(), wanted).into_actor(self));
         ctx.spawn(expire(Arc::clone(&self.node)).into_actor(self));
         ctx.spawn(end_responses_of_deleted_users(Arc::clone(&self.node), ctx.address()).into_actor(self));
+        ctx.spawn(finish_abandoned_deletions(Arc::clone(&self.node)).into_actor(self));
         ctx.run_later(self.node.settings.heartbeat, Self::beat);
     }
 }

@@ -144,6 +144,8 @@ async fn a_user_who_is_being_deleted_has_no_keys_and_gets_none(subject: StoreUnd
     assert!(mark(8).await && mark(9).await);
     let found = subject.store.accounts.user_by_name(&user.name).await.unwrap().unwrap();
     assert_eq!(found.deleted_at, Some(Timestamp::from_micros(8)), "the first time stays");
+    let before = async |at| subject.store.accounts.users_deleted_before(Timestamp::from_micros(at)).await.unwrap();
+    assert!(before(9).await.contains(&user.id) && !before(8).await.contains(&user.id));
     let revoked = subject.store.accounts.api_key(&key.id).await.unwrap().unwrap();
     assert_eq!(revoked.revoked_at, Some(Timestamp::from_micros(8)));
     key.id.push_str(" more");
@@ -167,9 +169,10 @@ async fn what_a_user_who_is_being_deleted_runs_is_found_by_its_node(subject: Sto
     assert_eq!(found().await, []);
     assert!(subject.store.accounts.mark_user_deleted(user.id, AT).await.unwrap());
     assert_eq!(found().await, [(user.id, live.row.id)]);
+    let to_end = async || subject.store.accounts.responses_to_end(user.id).await.unwrap();
     assert_eq!(subject.store.responses.live_of_deleted_users("another", 10).await.unwrap(), []);
-    assert_eq!(subject.store.accounts.responses_to_end(user.id).await.unwrap(), 1);
+    assert_eq!(to_end().await, 1);
     assert!(subject.store.accounts.delete_user(user.id, AT).await.unwrap());
     assert_eq!(found().await, []);
-    assert_eq!(subject.store.accounts.responses_to_end(user.id).await.unwrap(), 0);
+    assert_eq!(to_end().await, 0);
 }

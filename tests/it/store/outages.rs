@@ -13,7 +13,7 @@ use super::{
     TestDatabase,
     responses::{admit, append, committed, live},
 };
-use crate::support::Site;
+use crate::support::{Site, until_text};
 
 async fn impatient(database: &TestDatabase) -> SqlStore {
     let patience = Duration::from_millis(150);
@@ -67,6 +67,27 @@ async fn connections_that_the_server_cut_are_replaced() {
         failures += 1;
         assert!(failures <= 5, "one failure for each old connection at most");
     }
+}
+
+#[tokio::test]
+async fn a_migration_that_waits_for_another_program_holds_up_nobody_else() {
+    let database = TestDatabase::postgres();
+    let (store, script) = (database.store().await, database.script().await);
+    let before_the_last = "
+ALTER TABLE users DROP COLUMN deleted_at; DELETE FROM seaql_migrations WHERE version LIKE '%deleted_users'";
+    script.execute_unprepared(before_the_last).await.unwrap();
+    let dump = script.begin().await.unwrap();
+    dump.execute_unprepared("LOCK TABLE users IN ACCESS SHARE MODE").await.unwrap();
+    let others = async {
+        let waiting = "SELECT CAST(COUNT(*) AS TEXT) FROM pg_locks WHERE relation = 'users'::regclass AND NOT granted";
+        until_text(&script, waiting, "1").await;
+        until_text(&script, "SELECT CAST(COUNT(*) > 0 AS TEXT) FROM users", "true").await;
+        dump.rollback().await.unwrap();
+    };
+    let (migrated, ()) = tokio::join!(store.migrate(), others);
+    migrated.unwrap();
+    let column = "SELECT CAST(COUNT(*) AS TEXT) FROM information_schema.columns WHERE column_name = 'deleted_at'";
+    until_text(&script, column, "1").await;
 }
 
 /// Words of the libraries below, which are for the log alone.

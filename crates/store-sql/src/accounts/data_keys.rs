@@ -28,6 +28,12 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Deletes the data key of a user.
+pub(super) async fn delete(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
+    data_key::Entity::delete_by_id(user_key(user)).exec(transaction).await?;
+    Ok(())
+}
+
 pub(super) async fn find(db: &DatabaseConnection, user: UserId) -> Result<Option<WrappedKey>, SqlError> {
     let row = data_key::Entity::find_by_id(user_key(user)).one(db).await?;
     Ok(row.map(wrapped_key).transpose()?)

@@ -38,7 +38,22 @@ impl AccountStore for SqlStore {
     }
 
     async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
-        Ok(self.call("delete_user", move |pools| async move { users::delete(&pools, user, at).await }).await?)
+        // Calls and transactions of their own: each is short, and what one has deleted is gone whatever becomes of the rest.
+        let shred = move |pools: Arc<Pools>| async move { users::shred(&pools, user, at).await };
+        if !self.call("shred_user", shred).await? {
+            return Ok(false);
+        }
+        let responses = move |pools: Arc<Pools>| async move { users::delete_some_responses(&pools, user, at).await };
+        while self.call("delete_responses_of_user", responses).await? {}
+        let keys = move |pools: Arc<Pools>| async move { users::delete_some_keys(&pools, user).await };
+        while self.call("delete_idempotency_keys_of_user", keys).await? {}
+        self.call("delete_user", move |pools| async move { users::delete_row(&pools, user).await }).await?;
+        Ok(true)
+    }
+
+    async fn users_deleted_before(&self, time: Timestamp) -> Result<Vec<UserId>, AccountError> {
+        let find = move |pools: Arc<Pools>| async move { users::deleted_before(&pools.read, time).await };
+        Ok(self.call("users_deleted_before", find).await?)
     }
 
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError> {

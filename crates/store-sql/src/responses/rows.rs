@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use crate::{
-    columns::{response_id, response_key, user_id, user_key},
+    columns::{response_id, response_ids, response_key, user_id, user_key},
     error::SqlError,
     wanted::{ColumnKind, WantedRows},
 };
@@ -127,18 +127,30 @@ async fn read_with(
         .collect()
 }
 
-/// Locks the responses of a user, in the order of all locks.
-pub(crate) async fn lock_of_user(transaction: &DatabaseTransaction, user: UserId) -> Result<(), SqlError> {
-    const SQL: &str = "SELECT uuid FROM responses WHERE user_id = $1 ORDER BY uuid FOR UPDATE";
+/// Locks at most `limit` responses of a user, in the order of all locks. None only if the user has none.
+pub(crate) async fn lock_some_of_user(
+    transaction: &DatabaseTransaction,
+    user: UserId,
+    limit: u32,
+) -> Result<Vec<ResponseId>, SqlError> {
+    // Which ones does not matter, so they are not sorted before they are few.
+    const SOME: &str = "SELECT uuid FROM responses WHERE user_id = $1 LIMIT $2";
+    const LOCK: &str = "
+SELECT r.uuid FROM wanted w JOIN responses r ON r.uuid = w.uuid ORDER BY r.uuid FOR UPDATE OF r";
+    let backend = transaction.get_database_backend();
+    let values = [user_key(user).into(), i64::from(limit).into()];
+    let some = transaction.query_all_raw(Statement::from_sql_and_values(backend, SOME, values)).await?;
+    let some: Vec<_> = response_ids(&some, "uuid")?.into_iter().collect();
     // SQLite has one writer, which locks everything.
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, [user_key(user).into()]);
-        transaction.query_all_raw(statement).await?;
+    if backend == DbBackend::Postgres {
+        let rows = some.iter().map(|id| [response_key(*id).into()]);
+        WantedRows::new([("uuid", ColumnKind::Text)], rows).query(transaction, LOCK).await?;
     }
-    Ok(())
+    Ok(some)
 }
 
-/// At most `limit` responses of the node that have not ended and whose user is being deleted, oldest first.
+/// At most `limit` responses of the node that have not ended, are not set aside, and whose user is being deleted, oldest
+/// first.
 pub(super) async fn live_of_deleted_users(
     db: &DatabaseConnection,
     node: String,
@@ -147,6 +159,7 @@ pub(super) async fn live_of_deleted_users(
     const SQL: &str = "
 SELECT r.user_id, r.uuid FROM users u JOIN responses r ON r.user_id = u.id
 WHERE u.deleted_at IS NOT NULL AND r.node = $1 AND r.status IN ('queued', 'in_progress')
+AND r.set_aside_at IS NULL
 ORDER BY r.created_at, r.uuid
 LIMIT $2";
     let values = [node.into(), i64::from(limit).into()];

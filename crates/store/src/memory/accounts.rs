@@ -61,7 +61,7 @@ impl AccountStore for MemoryStore {
         if !tables.nodes.any_has_lease(self.now()) {
             return Ok(0);
         }
-        let live = tables.responses.live().filter(|response| response.row.user == user);
+        let live = tables.responses.live().filter(|response| response.row.user == user && response.set_aside.is_none());
         Ok(live.count() as u64)
     }
 
@@ -76,6 +76,12 @@ impl AccountStore for MemoryStore {
         tables.accounts.api_keys.retain(|_, key| key.user != user);
         tables.accounts.users.retain(|_, other| other.id != user);
         Ok(tables.accounts.data_keys.remove(&user).is_some())
+    }
+
+    async fn users_deleted_before(&self, time: Timestamp) -> Result<Vec<UserId>, AccountError> {
+        let tables = self.tables();
+        let marked = tables.accounts.users.values().filter(|user| user.deleted_at.is_some_and(|at| at < time));
+        Ok(marked.map(|user| user.id).collect())
     }
 
     async fn create_api_key(&self, key: ApiKeyRecord) -> Result<(), AccountError> {

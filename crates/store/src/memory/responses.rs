@@ -24,7 +24,7 @@ pub(super) struct ResponseTable(HashMap<ResponseId, StoredResponse>);
 pub(super) struct StoredResponse {
     pub(super) row: ResponseRow,
     pub(super) content: Option<Bytes>,
-    set_aside: Option<SetAsideMark>,
+    pub(super) set_aside: Option<SetAsideMark>,
     retry_wanted_at: Option<Timestamp>,
     items: BTreeMap<(ItemSide, u32), StoredItem>,
     log: BTreeMap<u64, Segment>,
@@ -247,7 +247,8 @@ impl ResponseStore for MemoryStore {
 
     async fn live_of_deleted_users(&self, node: &str, limit: u32) -> Result<Vec<(UserId, ResponseId)>, Error> {
         let tables = self.tables();
-        let rows = tables.responses.live().map(|response| &response.row);
+        let not_set_aside = tables.responses.live().filter(|response| response.set_aside.is_none());
+        let rows = not_set_aside.map(|response| &response.row);
         let of_deleted = rows.filter(|row| row.node == node && !tables.accounts.has_user(row.user));
         let mut live: Vec<&ResponseRow> = of_deleted.collect();
         live.sort_by_key(|row| (row.created_at, row.id));
