@@ -69,13 +69,25 @@ impl Antiphon {
         match tokio::time::timeout(longest, self.answer(answer)).await {
             Ok(Some(answer)) => answer.map(|()| stream),
             // Not asked twice: it may have begun. A supervisor that is given up takes its answer with it.
-            Ok(None) if node.arbiters.hung() > 0 => Err(Refusal::NotResponding),
-            Ok(None) => Err(Refusal::Internal),
+            Ok(None) => Err(if self.has_blocked_thread(id).await { Refusal::NotResponding } else { Refusal::Internal }),
             Err(_elapsed) => {
                 registry.do_send(Withdraw { id });
                 Err(Refusal::NotResponding)
             }
         }
+    }
+
+    /// Whether a supervisor that is gone may be so because its thread is blocked. The watch may find that later than the
+    /// registry has.
+    async fn has_blocked_thread(&self, id: ResponseId) -> bool {
+        let node = self.node();
+        let Some(arbiter) = node.arbiters.of(id).filter(|_| node.arbiters.hung() == 0) else { return true };
+        let (tell, told) = oneshot::channel();
+        arbiter.spawn_fn(move || {
+            // Nobody waits any more where this takes long.
+            let _late = tell.send(());
+        });
+        !matches!(tokio::time::timeout(node.settings.heartbeat, told).await, Ok(Ok(())))
     }
 
     /// Takes the targets out of the plan whose provider can't honour a parameter of the request.

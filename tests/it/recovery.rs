@@ -211,8 +211,7 @@ async fn a_cancel_reaches_the_provider_of_a_call_whose_server_was_restarted() {
     drop(client);
     node.restart();
     assert_eq!(node.antiphon.cancel(node.user, id).await.unwrap().status, Status::Cancelled);
-    let again = node.provider.asked().await;
-    again.closed().await;
+    // Whether or not the call was listened to again before that.
     assert_eq!(ended(&node, id).await, (Status::Cancelled, None));
     node.provider.wait_until_cancelled("far_1").await;
 }

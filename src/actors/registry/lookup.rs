@@ -24,10 +24,17 @@ pub(crate) struct Found {
 /// # Errors
 /// [`Refusal::NotFound`] also if it is not stored.
 pub(crate) async fn find(node: &Node, user: UserId, id: ResponseId) -> Result<Found, Refusal> {
+    open(node, find_row(node, user, id).await?).await
+}
+
+async fn find_row(node: &Node, user: UserId, id: ResponseId) -> Result<ResponseRow, Refusal> {
     let row = node.store.responses.response(id).await?;
-    let row = row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)?;
-    let key = node.vault.user_key(user).await?.response_key(id);
-    let log = Log::new(Arc::clone(&node.store.responses), key, id).of_row(&row).for_user(&node.logs);
+    row.filter(|row| row.user == user && row.stored).ok_or(Refusal::NotFound)
+}
+
+async fn open(node: &Node, row: ResponseRow) -> Result<Found, Refusal> {
+    let key = node.vault.user_key(row.user).await?.response_key(row.id);
+    let log = Log::new(Arc::clone(&node.store.responses), key, row.id).of_row(&row).for_user(&node.logs);
     Ok(Found { row, log })
 }
 
@@ -53,23 +60,26 @@ pub(super) async fn find_at_rest(
     id: ResponseId,
     reason: SettleReason,
 ) -> Result<AtRest, Refusal> {
-    let found = find(&node, user, id).await?;
-    if found.row.status.is_terminal() {
-        return Ok(AtRest::Ended(Box::new(found)));
+    // The key is not needed before the end: what is asked for is known to the recovery also while the key is missing.
+    let row = find_row(&node, user, id).await?;
+    if row.status.is_terminal() {
+        return Ok(AtRest::Ended(Box::new(open(&node, row).await?)));
     }
     let recovered = async {
-        match node.decide_about((&found.row.node, found.row.epoch), RecoveryWish::Request) {
+        match node.decide_about((&row.node, row.epoch), RecoveryWish::Request) {
             OwnershipDecision::Recover => ask(&registry, id, reason).await,
-            OwnershipDecision::AwaitSweep => ask_sweep(&node, &registry, (id, &found.row.node), reason).await,
+            OwnershipDecision::AwaitSweep => ask_sweep(&node, &registry, (id, &row.node), reason).await,
             OwnershipDecision::AwaitLease => Err(Refusal::NoLease),
             OwnershipDecision::Leave => Err(Refusal::OtherOwner),
         }
     };
     let recovered = tokio::time::timeout(node.settings.admission_wait(), recovered).await;
-    recovered
-        .map_err(|_| if found.row.node == node.name { Refusal::DatabaseUnavailable } else { Refusal::OtherOwner })??;
-    let found = find(&node, user, id).await?;
-    Ok(if found.row.status.is_terminal() { AtRest::Ended(Box::new(found)) } else { AtRest::Running })
+    recovered.map_err(|_| if row.node == node.name { Refusal::DatabaseUnavailable } else { Refusal::OtherOwner })??;
+    let row = find_row(&node, user, id).await?;
+    Ok(match row.status.is_terminal() {
+        true => AtRest::Ended(Box::new(open(&node, row).await?)),
+        false => AtRest::Running,
+    })
 }
 
 /// A stored response as of now.
