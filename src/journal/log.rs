@@ -137,15 +137,24 @@ impl EncryptedLog {
     async fn fold(&self, mut transcript: Transcript) -> Result<(Transcript, Option<u64>), LogError> {
         let mut last = None;
         let mut events = Vec::new();
+        // Whether there was more when it was read last: every log has a first fact.
+        let mut goes_on = transcript.facts() == 0;
         loop {
             let segments = self.segments(transcript.facts()).await?;
             if segments.is_empty() {
-                if let Some(recorded) = self.recorded_ending.clone().filter(|_| transcript.ended().is_none()) {
+                let recorded = self.recorded_ending.clone().filter(|_| transcript.ended().is_none());
+                if goes_on || recorded.is_some() {
                     self.check_not_deleted().await?;
+                }
+                if transcript.facts() == 0 {
+                    return Err(LogError::Gap);
+                }
+                if let Some(recorded) = recorded {
                     transcript.end_as(recorded, &mut events);
                 }
                 return Ok((transcript, last));
             }
+            goes_on = segments.len() == SEGMENTS_A_PAGE;
             for (first, facts) in segments {
                 if first != transcript.facts() {
                     return Err(LogError::Gap);

@@ -25,3 +25,15 @@ async fn a_log_that_is_deleted_after_its_row_was_read_does_not_seem_to_end() {
     }
     assert!(matches!(log.fold().await, Err(LogError::Deleted)));
 }
+
+#[tokio::test]
+async fn a_log_that_is_deleted_before_it_has_ended_is_told_from_one_that_goes_on() {
+    let node = TestNode::start(ResponseOptions::default()).await;
+    let client = node.respond(node.plan()).await;
+    let row = node.store.response(client.id).await.unwrap().unwrap();
+    let key = node.vault.user_key(node.user).await.unwrap().response_key(row.id);
+    let log = Log::new(node.store.clone(), key, row.id).of_row(&row);
+    assert!(log.fold().await.unwrap().0.ended().is_none());
+    node.antiphon.delete(node.user, row.id).await.unwrap();
+    assert!(matches!(log.fold().await, Err(LogError::Deleted)));
+}
