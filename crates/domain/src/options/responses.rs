@@ -158,7 +158,7 @@ impl Default for ResponseOptions {
             background_queue: 1000,
             log_threads: 2,
             log_reads_per_user: 4,
-            log_reads_waiting_per_user: 64,
+            log_reads_waiting_per_user: 1000,
             outcome_cache: 16 * 1024 * 1024,
             admission_patience: Duration::from_secs(5),
             outage_patience: Duration::from_secs(30),
