@@ -111,8 +111,9 @@ class Stage {
     await this.sends(() => this.message.press('Enter'));
   }
 
-  /** Does what sends a message, and waits until its turn is there. */
+  /** Does what sends a message once the page takes one (the last answer has ended), and waits until its turn is there. */
   async sends(act) {
+    await this.page.getByRole('button', { name: 'Send', exact: true }).waitFor();
     const before = await this.answers.count();
     await act();
     await this.answers.nth(before).waitFor();
