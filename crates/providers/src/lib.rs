@@ -12,6 +12,7 @@ mod limits;
 mod request;
 mod responses;
 mod shared;
+mod token_count;
 mod upstream_control;
 
 use std::fmt;
