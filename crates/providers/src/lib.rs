@@ -6,12 +6,15 @@
 mod anthropic;
 mod chat_completions;
 mod eliza;
+mod finish;
 mod gate;
 mod http;
 mod limits;
 mod request;
 mod responses;
 mod shared;
+#[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
+mod text_piece;
 mod upstream_control;
 
 use std::fmt;
