@@ -26,7 +26,7 @@ use antiphon_domain::{Cause, Request, Timeouts};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
-pub use chat_completions::{ChatCompletions, OutputLimitField};
+pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, SystemMessages};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};
