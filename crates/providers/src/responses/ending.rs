@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::event::{broken, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::finish::finish_reason;
 use crate::http::report_of;
 use crate::token_count::TokenCount;
 use crate::{Error, ProviderEvent, Report};
@@ -52,9 +53,9 @@ impl ResponsesOutcome {
             Self::Completed if output.calls > 0 => Ok(FinishReason::ToolCalls),
             Self::Completed => Ok(FinishReason::Stop),
             Self::Incomplete => {
-                match response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str()) {
-                    Some("max_output_tokens") => Ok(FinishReason::Length),
-                    Some("content_filter") => Ok(FinishReason::ContentFilter),
+                let reason = response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str());
+                match reason.and_then(finish_reason) {
+                    Some(Ok(reason @ (FinishReason::Length | FinishReason::ContentFilter))) => Ok(reason),
                     // The provider stopped for a reason of its own: the answer is not complete.
                     Some(_) | None => Err(Error::Reported(Report::Other)),
                 }

@@ -194,7 +194,7 @@ fn blocks_of_other_kinds_are_items_under_the_providers_name() {
 
 #[test]
 fn every_reason_to_finish_has_its_meaning() {
-    let no_word = || Err(Error::Protocol { what: "a reason to finish that is no word" });
+    let not_known = || Err(Error::Protocol { what: "a reason to finish that is not known" });
     for (word, meaning) in [
         ("end_turn", Ok(FinishReason::Stop)),
         ("stop_sequence", Ok(FinishReason::Stop)),
@@ -202,10 +202,11 @@ fn every_reason_to_finish_has_its_meaning() {
         ("model_context_window_exceeded", Ok(FinishReason::Length)),
         ("tool_use", Ok(FinishReason::ToolCalls)),
         ("refusal", Ok(FinishReason::ContentFilter)),
-        ("pause_turn", Ok(FinishReason::Other("pause_turn".to_owned()))),
-        ("of_the_future", Ok(FinishReason::Other("of_the_future".to_owned()))),
-        ("st\u{0}p", no_word()),
-        (&"x".repeat(65), no_word()),
+        ("MAX_TOKENS", Ok(FinishReason::Length)),
+        ("pause_turn", Err(Error::Reported(Report::Other))),
+        ("of_the_future", not_known()),
+        ("st\u{0}op", not_known()),
+        (&"x".repeat(100_000), not_known()),
     ] {
         let (events, result) = decode([written(&[begin(), finish(word)]).as_bytes()]);
         let expected: Vec<_> =
