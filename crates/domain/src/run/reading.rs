@@ -92,10 +92,12 @@ impl Run {
 
     /// The event, with counts of tokens that add up; none for counts that can't be true.
     fn reconciled(&mut self, event: ProviderEvent) -> Option<ProviderEvent> {
-        let reconciled = match event {
-            ProviderEvent::Usage(usage) => usage.reconciled().map(ProviderEvent::Usage),
-            ProviderEvent::InputUsage(usage) => usage.reconciled().map(ProviderEvent::InputUsage),
-            event => return Some(event),
+        let reconciled = if let ProviderEvent::Usage(usage) = event {
+            usage.reconciled().map(ProviderEvent::Usage)
+        } else if let ProviderEvent::InputUsage(usage) = event {
+            usage.reconciled().map(ProviderEvent::InputUsage)
+        } else {
+            Some(event)
         };
         if reconciled.is_none() {
             self.note(RunNote::UsageNotBelieved);
