@@ -15,6 +15,7 @@ mod responses;
 mod shared;
 #[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
 mod text_piece;
+mod token_count;
 mod upstream_control;
 
 use std::fmt;

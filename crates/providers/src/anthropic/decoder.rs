@@ -73,7 +73,9 @@ impl AnthropicDecoder {
                 self.check_output()?;
                 self.stop(index, events)?;
             }
-            AnthropicEvent::MessageDelta { delta, usage } => self.change(delta, usage, events)?,
+            AnthropicEvent::MessageDelta { delta, usage } => {
+                self.change(delta, usage.as_ref().map(TokenCounts::of), events)?
+            }
             AnthropicEvent::MessageStop if self.finished => return Ok(Flow::Done),
             AnthropicEvent::MessageStop => {
                 return Err(Error::Protocol { what: "an end mark without a reason to finish" });
@@ -94,7 +96,7 @@ impl AnthropicDecoder {
         let provider_response_id = id.map(|id| word(id, LONGEST_ID, "a message without a proper id")).transpose()?;
         self.started = true;
         // Its count of the output is not final.
-        self.counts = usage.unwrap_or_default();
+        self.counts = usage.as_ref().map(TokenCounts::of).unwrap_or_default();
         events.push(ProviderEvent::Opened { provider_response_id });
         events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
         Ok(())

@@ -6,6 +6,7 @@ use super::event::{broken, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::finish::finish_reason;
 use crate::http::report_of;
+use crate::token_count::TokenCount;
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
@@ -98,24 +99,25 @@ fn take_items(response: &mut Extra) -> Vec<Extra> {
     items.into_iter().filter_map(item).collect()
 }
 
-/// None if neither count is given: an empty object reports nothing.
-fn usage(usage: &Value) -> Option<Usage> {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let (input, output) = (count("/input_tokens"), count("/output_tokens"));
-    if input.is_none() && output.is_none() {
-        return None;
-    }
-    let (input_tokens, output_tokens) = (input.unwrap_or_default(), output.unwrap_or_default());
-    Some(Usage {
-        input_tokens,
+/// None if neither count is given, since an empty object reports nothing, or if a count can't be true.
+fn usage(report: &Value) -> Option<Usage> {
+    let count = |key: &str| TokenCount::at(report, key);
+    let detail = |details: &str, key: &str| {
+        report.get(details).map(|details| TokenCount::at(details, key)).unwrap_or_default().or_zero()
+    };
+    let (input, output) = (count("input_tokens"), count("output_tokens"));
+    input.known().or(output.known())?;
+    let usage = Usage {
+        input_tokens: input.or_zero(),
         input_tokens_details: InputTokensDetails {
-            cached_tokens: count("/input_tokens_details/cached_tokens").unwrap_or_default(),
-            cache_write_tokens: count("/input_tokens_details/cache_write_tokens").unwrap_or_default(),
+            cached_tokens: detail("input_tokens_details", "cached_tokens"),
+            cache_write_tokens: detail("input_tokens_details", "cache_write_tokens"),
         },
-        output_tokens,
+        output_tokens: output.or_zero(),
         output_tokens_details: OutputTokensDetails {
-            reasoning_tokens: count("/output_tokens_details/reasoning_tokens").unwrap_or_default(),
+            reasoning_tokens: detail("output_tokens_details", "reasoning_tokens"),
         },
-        total_tokens: count("/total_tokens").unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
-    })
+        total_tokens: count("total_tokens").or_zero(),
+    };
+    usage.reconciled()
 }

@@ -249,10 +249,12 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         let begun = [opened(), counted_input(10, 3)];
         assert_eq!(events, [&begun, &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
     }
+    // What is no count is not believed, and neither is more than there can be.
     let huge = json!({ "input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX, "output_tokens": u64::MAX });
-    let (events, _) = decode([written(&[begin(), counted(huge)]).as_bytes()]);
-    let [_, ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
-    assert_eq!((usage.input_tokens, usage.total_tokens), (u64::MAX, u64::MAX));
+    for nonsense in [huge, json!({ "output_tokens": -1 }), json!({ "output_tokens": "many" }), json!([]), json!(7)] {
+        let (events, _) = decode([written(&[begin(), counted(nonsense.clone())]).as_bytes()]);
+        assert_eq!(events, [opened()], "{nonsense}");
+    }
 }
 
 #[test]

@@ -63,13 +63,41 @@ fn details_of_the_usage_are_found_under_all_their_names() {
         (json!({ "completion_tokens_details": { "reasoning_tokens": 5 } }), 0, 0, 5),
         (json!({ "reasoning_tokens": 5 }), 0, 0, 5),
     ] {
-        let mut used = json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 31 });
+        let mut used = json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30 });
         used.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
         let (events, _) = of_chunks(&[json!({ "choices": [], "usage": used })]);
         let [ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
         let input = usage.input_tokens_details;
         assert_eq!((input.cached_tokens, input.cache_write_tokens), (cached, written), "{details}");
-        assert_eq!((usage.output_tokens_details.reasoning_tokens, usage.total_tokens), (reasoning, 31), "{details}");
+        assert_eq!((usage.output_tokens_details.reasoning_tokens, usage.total_tokens), (reasoning, 30), "{details}");
+    }
+}
+
+#[test]
+fn odd_counts_are_rounded_reconciled_or_none() {
+    let none = None;
+    for (report, counts) in [
+        (json!({ "prompt_tokens": 14417.92, "completion_tokens": 57.0, "total_tokens": 14474.92 }), Some((14418, 57))),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "prompt_tokens_details": [] }), Some((10, 20))),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": "many" }), Some((10, 20))),
+        // Gemini's thoughts, and Anthropic's cache behind a gateway.
+        (
+            json!({ "prompt_tokens": 10, "completion_tokens": 20, "reasoning_tokens": 50, "total_tokens": 80 }),
+            Some((10, 70)),
+        ),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "cache_read_input_tokens": 40 }), Some((50, 20))),
+        (json!({ "prompt_tokens": -1, "completion_tokens": 20 }), none),
+        (json!({ "prompt_tokens": "10", "completion_tokens": 20 }), none),
+        (json!({ "prompt_tokens": 1e12, "completion_tokens": 20 }), none),
+        (json!([]), none),
+        (json!(7), none),
+    ] {
+        let (events, result) = of_chunks(&[json!({ "choices": [], "usage": report })]);
+        let reported = match &events[..] {
+            [ProviderEvent::Usage(usage)] => Some((usage.input_tokens, usage.output_tokens)),
+            _ => None,
+        };
+        assert_eq!((reported, result), (counts, Err(Error::Closed)), "{report}");
     }
 }
 
