@@ -49,7 +49,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ///
     /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
-    /// follows an error. Dropping the stream closes the connection at once. That ends the provider's work, unless the
+    /// follows an error. [`ProviderEvent::Finished`] is the last word on the answer: at most usage follows it, and an
+    /// error behind it changes nothing. Dropping the stream closes the connection at once. That ends the provider's work, unless the
     /// provider has a [`reattachment`](Self::reattachment): then the work goes on until it is
     /// [cancelled](Reattachment::cancel).
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;

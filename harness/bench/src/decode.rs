@@ -158,7 +158,8 @@ fn of_chat(delta: &'static str, piece: &Value) -> DecodeStream {
         });
         format!("data: {data}\n\n")
     };
-    let call = json!({ "tool_calls": [{ "index": 0, "id": "call_1", "function": { "name": "weather", "arguments": "{" } }] });
+    let call =
+        json!({ "tool_calls": [{ "index": 0, "id": "call_1", "function": { "name": "weather", "arguments": "{" } }] });
     let before = if delta == "arguments" { chunk(&call, Value::Null) } else { String::new() };
     let after = format!("{}data: [DONE]\n\n", chunk(&json!({}), json!("stop")));
     DecodeStream { protocol: "chat_completions", delta, before, each: chunk(piece, Value::Null), after }
