@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::Instant;
 
 use antiphon::domain::{Prompt, Request, Target};
 use antiphon::protocol::{FunctionTool, Tool};
@@ -16,6 +15,7 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::Results;
 
