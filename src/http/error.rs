@@ -1,12 +1,11 @@
 //! Errors as clients see them. With `error_code` and `refusals`, the one place that knows their status codes.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode, http::header};
 
 use super::error_code::ErrorCode;
-use crate::domain::Cause;
-use crate::protocol::{ErrorBody, ErrorEnvelope};
+use crate::protocol::{ErrorBody, ErrorEnvelope, ResponseFailure};
 
 /// An answer that is no success: a status and the JSON envelope, with no detail of the inside.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl ApiError {
     /// An error with a code, which says its status and its type.
     pub(super) fn coded(code: ErrorCode, message: impl Into<String>) -> Self {
         let error = Self::new(code.status(), code.kind(), message);
-        Self { body: ErrorBody { code: Some(code.as_str()), ..error.body }, ..error }
+        Self { body: ErrorBody { code: Some(code.as_str().into()), ..error.body }, ..error }
     }
 
     /// The client's own mistake.
@@ -110,15 +109,24 @@ impl ApiError {
         self
     }
 
-    /// The code of a response's failure.
-    pub(super) fn caused_by(mut self, cause: Cause) -> Self {
-        self.body.code = Some(cause.code());
+    /// Code and parameter of a response's failure.
+    pub(super) fn caused_by(mut self, failure: &ResponseFailure) -> Self {
+        self.body.code = Some(failure.code.clone());
+        self.body.param.clone_from(&failure.param);
         self
     }
 
     pub(super) fn retry(mut self, retry: RetryAdvice) -> Self {
         self.retry = retry;
         self
+    }
+
+    /// The code, if it is one of this server: one of a provider may quote content.
+    fn own_code(&self) -> Option<&'static str> {
+        match self.body.code {
+            Some(Cow::Borrowed(code)) => Some(code),
+            Some(Cow::Owned(_)) | None => None,
+        }
     }
 
     /// The error as it stands in an error event.
@@ -130,17 +138,13 @@ impl ApiError {
 // The message may quote the request, and content is in no log.
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiError")
-            .field("status", &self.status)
-            .field("code", &self.body.code)
-            .field("param", &self.body.param)
-            .finish_non_exhaustive()
+        f.debug_struct("ApiError").field("status", &self.status).field("code", &self.own_code()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status.as_u16(), self.body.code.unwrap_or(self.body.kind))
+        write!(f, "{} {}", self.status.as_u16(), self.own_code().unwrap_or(self.body.kind))
     }
 }
 
