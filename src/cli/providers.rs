@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::config::{Config, ConfiguredProvider, ProviderKind, UpstreamProvider};
-use crate::provider::{Anthropic, ChatCompletions, Eliza, Provider, Responses, UpstreamError, UpstreamOptions};
+use crate::config::{Config, ConfiguredProvider, ProviderKind, ProviderSection, UpstreamProvider};
+use crate::provider::{
+    Anthropic, ChatCompletions, ChatForm, Eliza, Provider, Responses, UpstreamError, UpstreamOptions,
+};
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +43,8 @@ fn adapter(upstream: &UpstreamProvider) -> Result<Arc<dyn Provider>, UpstreamErr
     Ok(match upstream.kind {
         ProviderKind::Eliza => Arc::new(Eliza::default()),
         ProviderKind::ChatCompletions => {
-            Arc::new(ChatCompletions::with_output_limit_field(options, section.output_limit_field)?)
+            let ProviderSection { output_limit_field, system_messages, .. } = *section;
+            Arc::new(ChatCompletions::with_form(options, ChatForm { output_limit_field, system_messages })?)
         }
         ProviderKind::Responses if section.reattach => Arc::new(Responses::reattachable(options)?),
         ProviderKind::Responses => Arc::new(Responses::new(options)?),

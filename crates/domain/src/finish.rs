@@ -13,7 +13,8 @@ pub enum FinishReason {
     ContentFilter,
     /// The model called tools.
     ToolCalls,
-    /// Another reason, as the provider wrote it; counts as `Stop`.
+    /// A word of the provider's, which counts as [`Stop`](Self::Stop). Only logs of 0.1.0 hold it: adapters now fail
+    /// an answer whose end they don't understand.
     Other(String),
 }
 

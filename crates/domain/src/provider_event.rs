@@ -115,7 +115,8 @@ pub enum ProviderEvent {
         #[serde(with = "json_text")]
         fields: Extra,
     },
-    /// The tokens that the attempt has used so far. A later report replaces it.
+    /// The tokens that the attempt has used so far. A later report replaces it. Counts that contradict each other are
+    /// [reconciled](Usage::reconciled) before they are recorded.
     Usage(#[serde(with = "json_text")] Usage),
     /// The provider reported that it is finished. Usage may still follow.
     Finished(FinishReason),
@@ -130,6 +131,17 @@ pub struct InputUsage {
     pub input_tokens: u64,
     /// What they were made of.
     pub input_tokens_details: InputTokensDetails,
+}
+
+impl InputUsage {
+    /// These counts as [`Usage::reconciled`] reads those of a whole call.
+    #[must_use]
+    pub fn reconciled(self) -> Option<Self> {
+        let Self { input_tokens, input_tokens_details } = self;
+        let usage = Usage { input_tokens, input_tokens_details, ..Usage::default() };
+        let Usage { input_tokens, input_tokens_details, .. } = usage.reconciled()?;
+        Some(Self { input_tokens, input_tokens_details })
+    }
 }
 
 /// The content of an event that counts as output.

@@ -7,12 +7,16 @@ mod anthropic;
 mod chat_completions;
 mod eliza;
 mod error;
+mod finish;
 mod gate;
 mod http;
 mod limits;
 mod request;
 mod responses;
 mod shared;
+#[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
+mod text_piece;
+mod token_count;
 mod upstream_control;
 
 use std::fmt;
@@ -24,7 +28,7 @@ use antiphon_domain::{Request, Timeouts};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
-pub use chat_completions::{ChatCompletions, OutputLimitField};
+pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, SystemMessages};
 pub use eliza::Eliza;
 pub use error::{Error, Report};
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};

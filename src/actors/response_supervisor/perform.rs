@@ -191,6 +191,8 @@ impl ResponseSupervisor {
             RunNote::FunctionForbidden => {
                 tracing::warn!(provider, "a provider called a function that it may not call");
             }
+            // Its usage record says that it is estimated.
+            RunNote::UsageNotBelieved => tracing::debug!(provider, "a provider's count of tokens is not believed"),
             RunNote::TooManyPieces => tracing::warn!(provider, "a provider cut its output into too many pieces"),
             RunNote::AttemptFollows(next) => tracing::info!(provider, next = ?next, "another attempt follows"),
             RunNote::CallRecovered => tracing::info!(provider, "a lost call is reattached"),

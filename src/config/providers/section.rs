@@ -10,7 +10,7 @@ use crate::actors::ProviderOptions;
 use crate::config::models::WrittenModels;
 use crate::domain::Timeouts;
 use crate::domain::options::word;
-use crate::provider::{OutputLimitField, ThinkingForm};
+use crate::provider::{OutputLimitField, SystemMessages, ThinkingForm};
 
 /// `[providers.NAME]` as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct ProviderSection {
     /// The request field that limits the output, with `chat_completions`.
     #[serde(deserialize_with = "word::deserialize")]
     pub output_limit_field: OutputLimitField,
+    /// Where instructions and messages of developers stand in requests, with `chat_completions`.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub system_messages: SystemMessages,
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
@@ -87,7 +90,7 @@ impl ProviderKind {
 /// The kind of provider that alone has this option.
 pub(super) fn owner(option: &str) -> Option<ProviderKind> {
     match option {
-        "output_limit_field" => Some(ProviderKind::ChatCompletions),
+        "output_limit_field" | "system_messages" => Some(ProviderKind::ChatCompletions),
         "reattach" => Some(ProviderKind::Responses),
         "thinking" => Some(ProviderKind::Anthropic),
         _ => None,
@@ -106,6 +109,7 @@ impl Default for ProviderSection {
             timeouts: Timeouts::default(),
             options: ProviderOptions::default(),
             output_limit_field: OutputLimitField::default(),
+            system_messages: SystemMessages::default(),
             thinking: ThinkingForm::default(),
             reattach: false,
         }

@@ -11,7 +11,7 @@ use super::{load, problems, uncommented};
 use crate::actors::ProviderOptions;
 use crate::config::{Config, ConfiguredProvider, ModelSection, ProviderKind, UpstreamProvider};
 use crate::domain::{Encoding, RetryPolicy, Timeouts};
-use crate::provider::{GateLimits, OutputLimitField, ThinkingForm};
+use crate::provider::{GateLimits, OutputLimitField, SystemMessages, ThinkingForm};
 
 /// A provider `a` with these lines, beside what it needs.
 fn provider(lines: &str) -> String {
@@ -94,6 +94,7 @@ fn a_provider_can_come_from_the_environment_alone() {
             ("ANTIPHON_PROVIDERS__LOCAL__MAX_CONCURRENT_PER_KEY", "3"),
             ("ANTIPHON_PROVIDERS__LOCAL__TOTAL_TIMEOUT", "5s"),
             ("ANTIPHON_PROVIDERS__LOCAL__OUTPUT_LIMIT_FIELD", "max_tokens"),
+            ("ANTIPHON_PROVIDERS__LOCAL__SYSTEM_MESSAGES", "in_place"),
             ("ANTIPHON_PROVIDERS__ELIZA__ENABLED", "false"),
         ],
     )
@@ -104,6 +105,7 @@ fn a_provider_can_come_from_the_environment_alone() {
     assert_eq!(local.section.timeouts.total, Duration::from_secs(5));
     let (kind, field) = (local.kind, local.section.output_limit_field);
     assert_eq!((kind, field), (ProviderKind::ChatCompletions, OutputLimitField::MaxTokens));
+    assert_eq!(local.section.system_messages, SystemMessages::InPlace);
 }
 
 #[test]
@@ -119,6 +121,7 @@ fn the_file_tells_the_defaults_of_a_provider() {
     let (told, bare) = (&told.section, &bare.section);
     assert_eq!((told.kind, told.timeouts), (bare.kind, bare.timeouts));
     assert_eq!((told.output_limit_field, told.thinking), (bare.output_limit_field, bare.thinking));
+    assert_eq!(told.system_messages, bare.system_messages);
     let gate = GateLimits { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.options.gate };
     assert_eq!(told.options, ProviderOptions { gate, ..bare.options });
     assert_eq!(bare.options, ProviderOptions::default());
@@ -167,6 +170,10 @@ fn a_provider_that_makes_no_sense_is_refused() {
             "[providers.a]\nkind = \"anthropic\"\noutput_limit_field = \"max_tokens\"",
             "providers.a.output_limit_field: has no effect",
         ),
+        (
+            "[providers.a]\nkind = \"responses\"\nsystem_messages = \"in_place\"",
+            "providers.a.system_messages: has no effect",
+        ),
         (&provider("models = [\"m\"]\nthinking = \"budget\""), "providers.a.thinking: has no effect"),
         (&provider("models = [\"m\"]\nreattach = false"), "providers.a.reattach: has no effect"),
         ("[providers.a]\nkind = \"anthropic\"\nreattach = true", "providers.a.reattach: has no effect"),
@@ -202,6 +209,7 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
         ("total_timeout = \"0m\"", "total_timeout = 0m: expected a duration"),
         ("queue_timeout = 30", "queue_timeout = 30: expected a duration"),
         ("output_limit_field = \"tokens\"", "output_limit_field = tokens: "),
+        ("system_messages = \"last\"", "system_messages = last: "),
         ("retries = 2", "retries: there is no such option; did you mean providers.a.max_retries?"),
     ] {
         let told = problems(&provider(&format!("models = [\"m\"]\n{line}")), &[]);

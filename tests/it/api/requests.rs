@@ -75,10 +75,10 @@ async fn a_conversation_reaches_the_provider_in_order_and_without_old_instructio
         assert_eq!(sent, expected);
     };
     expect(0, &[("system", "Be brief."), ("user", "One?")]);
-    let second = [("user", "One?"), ("assistant", "First answer."), ("user", "Two?"), ("system", "Mind this.")];
-    expect(1, &second);
+    let second = [("user", "One?"), ("assistant", "First answer."), ("user", "Two?")];
+    expect(1, &[[("system", "Mind this.")].as_slice(), &second].concat());
     let rest = [("assistant", "Second answer."), ("user", "Three?")];
-    expect(2, &[[("system", "Be kind.")].as_slice(), &second, &rest].concat());
+    expect(2, &[[("system", "Be kind.\n\nMind this.")].as_slice(), &second, &rest].concat());
 }
 
 #[tokio::test]

@@ -249,6 +249,8 @@ pub enum RunNote {
     JsonTooDeep,
     /// The provider called a function that it may not call.
     FunctionForbidden,
+    /// The provider counted more tokens than a call can have.
+    UsageNotBelieved,
     /// The provider cut its output into too many pieces.
     TooManyPieces,
     /// Another attempt follows one that failed.

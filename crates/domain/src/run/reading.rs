@@ -67,6 +67,7 @@ impl Run {
     fn screen_all(&mut self, reading: &mut Reading, events: Vec<ProviderEvent>) -> ScreenedBatch {
         let mut batch = ScreenedBatch::default();
         for event in events {
+            let Some(event) = self.reconciled(event) else { continue };
             if let ProviderEvent::Usage(usage) = event {
                 // Some providers report usage with every chunk; only the last report counts. A report that is replayed
                 // was recorded the first time.
@@ -87,6 +88,21 @@ impl Run {
             }
         }
         batch
+    }
+
+    /// The event, with counts of tokens that add up; none for counts that can't be true.
+    fn reconciled(&mut self, event: ProviderEvent) -> Option<ProviderEvent> {
+        let reconciled = if let ProviderEvent::Usage(usage) = event {
+            usage.reconciled().map(ProviderEvent::Usage)
+        } else if let ProviderEvent::InputUsage(usage) = event {
+            usage.reconciled().map(ProviderEvent::InputUsage)
+        } else {
+            Some(event)
+        };
+        if reconciled.is_none() {
+            self.note(RunNote::UsageNotBelieved);
+        }
+        reconciled
     }
 
     fn screen(&mut self, reading: &mut Reading, event: ProviderEvent) -> Screened {

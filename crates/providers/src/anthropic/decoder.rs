@@ -2,13 +2,11 @@
 
 use super::block::{LONGEST_ID, NextIndices, OpenBlock, StoppedBlock, word};
 use super::event::{AnthropicEvent, MessageChange, MessageStart, TokenCounts};
+use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::{Error, ProviderEvent};
 use antiphon_domain::{CallIndex, FinishReason};
 use antiphon_protocol::{Extra, Usage};
-
-/// The longest word that is taken for a reason to finish, in bytes.
-const LONGEST_REASON: usize = 64;
 
 /// The most content blocks of an answer.
 const MOST_BLOCKS: u32 = 1024;
@@ -75,7 +73,9 @@ impl AnthropicDecoder {
                 self.check_output()?;
                 self.stop(index, events)?;
             }
-            AnthropicEvent::MessageDelta { delta, usage } => self.change(delta, usage, events)?,
+            AnthropicEvent::MessageDelta { delta, usage } => {
+                self.change(delta, usage.as_ref().map(TokenCounts::of), events)?
+            }
             AnthropicEvent::MessageStop if self.finished => return Ok(Flow::Done),
             AnthropicEvent::MessageStop => {
                 return Err(Error::Protocol { what: "an end mark without a reason to finish" });
@@ -96,7 +96,7 @@ impl AnthropicDecoder {
         let provider_response_id = id.map(|id| word(id, LONGEST_ID, "a message without a proper id")).transpose()?;
         self.started = true;
         // Its count of the output is not final.
-        self.counts = usage.unwrap_or_default();
+        self.counts = usage.as_ref().map(TokenCounts::of).unwrap_or_default();
         events.push(ProviderEvent::Opened { provider_response_id });
         events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
         Ok(())
@@ -170,8 +170,8 @@ impl AnthropicDecoder {
         if !self.started {
             return Err(Error::Protocol { what: "output before the message began" });
         }
-        let reason = stop_reason.filter(|reason| !reason.is_empty() && !self.finished).map(finish).transpose()?;
-        if let Some(reason) = reason {
+        let reason = stop_reason.filter(|_| !self.finished).and_then(|word| finish_reason(&word));
+        if let Some(reason) = reason.transpose()? {
             match reason {
                 // The call may have been cut before its arguments.
                 FinishReason::Length | FinishReason::ContentFilter => {}
@@ -190,16 +190,5 @@ impl AnthropicDecoder {
             }
         }
         Ok(())
-    }
-}
-
-fn finish(reason: String) -> Result<FinishReason, Error> {
-    match reason.as_str() {
-        "end_turn" | "stop_sequence" => Ok(FinishReason::Stop),
-        "max_tokens" | "model_context_window_exceeded" => Ok(FinishReason::Length),
-        "tool_use" => Ok(FinishReason::ToolCalls),
-        "refusal" => Ok(FinishReason::ContentFilter),
-        // `pause_turn` is among these: it comes only with the provider's own tools, which are never asked for.
-        _ => word(reason, LONGEST_REASON, "a reason to finish that is no word").map(FinishReason::Other),
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::token_count::TokenCount;
 use antiphon_domain::InputUsage;
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
@@ -27,7 +28,7 @@ pub(super) enum AnthropicEvent {
     MessageDelta {
         delta: MessageChange,
         #[serde(default)]
-        usage: Option<TokenCounts>,
+        usage: Option<Value>,
     },
     MessageStop,
     Ping,
@@ -45,7 +46,7 @@ pub(super) struct MessageStart {
     #[serde(default)]
     pub(super) id: Option<String>,
     #[serde(default)]
-    pub(super) usage: Option<TokenCounts>,
+    pub(super) usage: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -78,65 +79,61 @@ pub(super) struct MessageChange {
 }
 
 /// Counts of tokens. Each is cumulative; one that is missing has not changed.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct TokenCounts {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens_details: Option<OutputCounts>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-struct OutputCounts {
-    #[serde(default)]
-    thinking_tokens: Option<u64>,
+    input: TokenCount,
+    cache_write: TokenCount,
+    cache_read: TokenCount,
+    output: TokenCount,
+    thinking: TokenCount,
 }
 
 impl TokenCounts {
+    pub(super) fn of(report: &Value) -> Self {
+        let count = |key: &str| TokenCount::at(report, key);
+        let details = report.get("output_tokens_details");
+        Self {
+            input: count("input_tokens"),
+            cache_write: count("cache_creation_input_tokens"),
+            cache_read: count("cache_read_input_tokens"),
+            output: count("output_tokens"),
+            thinking: details.map(|details| TokenCount::at(details, "thinking_tokens")).unwrap_or_default(),
+        }
+    }
+
     /// Returns these counts, with the earlier ones where one is missing.
     pub(super) fn after(self, earlier: Self) -> Self {
         Self {
-            input_tokens: self.input_tokens.or(earlier.input_tokens),
-            cache_creation_input_tokens: self.cache_creation_input_tokens.or(earlier.cache_creation_input_tokens),
-            cache_read_input_tokens: self.cache_read_input_tokens.or(earlier.cache_read_input_tokens),
-            output_tokens: self.output_tokens.or(earlier.output_tokens),
-            output_tokens_details: self.output_tokens_details.or(earlier.output_tokens_details),
+            input: self.input.or(earlier.input),
+            cache_write: self.cache_write.or(earlier.cache_write),
+            cache_read: self.cache_read.or(earlier.cache_read),
+            output: self.output.or(earlier.output),
+            thinking: self.thinking.or(earlier.thinking),
         }
     }
 
-    /// None if the input was not counted. The protocol's own count of it does not include what was read from the cache
-    /// or written to it.
+    /// None if the input was not counted.
     pub(super) fn input_usage(self) -> Option<InputUsage> {
-        self.input_tokens.map(|_| self.input())
+        self.input.known()?;
+        let Usage { input_tokens, input_tokens_details, .. } = self.prompt();
+        InputUsage { input_tokens, input_tokens_details }.reconciled()
     }
 
-    fn input(self) -> InputUsage {
-        let cached_tokens = self.cache_read_input_tokens.unwrap_or_default();
-        let cache_write_tokens = self.cache_creation_input_tokens.unwrap_or_default();
-        let input = self.input_tokens.unwrap_or_default();
-        InputUsage {
-            input_tokens: input.saturating_add(cached_tokens).saturating_add(cache_write_tokens),
-            input_tokens_details: InputTokensDetails { cached_tokens, cache_write_tokens },
-        }
-    }
-
-    /// None if the output was not counted.
+    /// None if the output was not counted, or if a count can't be true.
     pub(super) fn usage(self) -> Option<Usage> {
-        let output_tokens = self.output_tokens?;
-        let InputUsage { input_tokens, input_tokens_details } = self.input();
-        let reasoning_tokens = self.output_tokens_details.unwrap_or_default().thinking_tokens.unwrap_or_default();
-        Some(Usage {
-            input_tokens,
-            input_tokens_details,
-            output_tokens,
-            output_tokens_details: OutputTokensDetails { reasoning_tokens },
-            total_tokens: input_tokens.saturating_add(output_tokens),
-        })
+        let output_tokens = self.output.known()?;
+        let reasoning_tokens = self.thinking.or_zero();
+        let output_tokens_details = OutputTokensDetails { reasoning_tokens };
+        Usage { output_tokens, output_tokens_details, ..self.prompt() }.reconciled()
+    }
+
+    /// The protocol's own count of the input does not include what was read from the cache or written to it.
+    fn prompt(self) -> Usage {
+        let (cached_tokens, cache_write_tokens) = (self.cache_read.or_zero(), self.cache_write.or_zero());
+        Usage {
+            input_tokens: self.input.or_zero().saturating_add(cached_tokens).saturating_add(cache_write_tokens),
+            input_tokens_details: InputTokensDetails { cached_tokens, cache_write_tokens },
+            ..Usage::default()
+        }
     }
 }

@@ -5,9 +5,8 @@ use std::fmt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use reqwest::header::{HeaderName, HeaderValue};
-use serde::{Deserialize, Serialize};
 
-use super::{decoder::ChatDecoder, request::ChatBody};
+use super::{ChatForm, decoder::ChatDecoder, request::ChatBody};
 use crate::http::{Decode, Dialect, HttpUpstream, bearer};
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::Timeouts;
@@ -16,36 +15,21 @@ use antiphon_domain::Timeouts;
 #[derive(Clone)]
 pub struct ChatCompletions(HttpUpstream);
 
-/// The request field that limits the output: OpenAI refuses the old name for its newer models, and some other
-/// servers know no other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputLimitField {
-    /// `max_completion_tokens`.
-    #[default]
-    MaxCompletionTokens,
-    /// `max_tokens`.
-    MaxTokens,
-}
-
 impl ChatCompletions {
     /// Checks the options. Opens no connection.
     ///
     /// # Errors
     /// Says which option cannot work; never quotes the key.
     pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        Self::with_output_limit_field(options, OutputLimitField::default())
+        Self::with_form(options, ChatForm::default())
     }
 
-    /// The same, for a server that wants the limit of the output under another name.
+    /// The same, for a server that wants requests in another form.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_output_limit_field(
-        options: UpstreamOptions,
-        output_limit_field: OutputLimitField,
-    ) -> Result<Self, UpstreamError> {
-        HttpUpstream::new(ChatDialect { output_limit_field }, options).map(Self)
+    pub fn with_form(options: UpstreamOptions, form: ChatForm) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(ChatDialect { form }, options).map(Self)
     }
 }
 
@@ -67,7 +51,7 @@ impl Provider for ChatCompletions {
 
 /// The protocol.
 struct ChatDialect {
-    output_limit_field: OutputLimitField,
+    form: ChatForm,
 }
 
 impl Dialect for ChatDialect {
@@ -80,7 +64,7 @@ impl Dialect for ChatDialect {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&ChatBody::new(request, self.output_limit_field))
+        serde_json::to_vec(&ChatBody::new(request, self.form))
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {

@@ -5,13 +5,10 @@ use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
 use super::text::ChatText;
 use super::words::ChatWords;
+use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
-use crate::{Error, ProviderEvent, ProviderRequest, Report};
-use antiphon_domain::FinishReason;
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Usage;
-
-/// The longest word that is taken for a reason to finish, in bytes.
-const LONGEST_REASON: usize = 64;
 
 /// Decodes one answer.
 pub(super) struct ChatDecoder {
@@ -105,9 +102,8 @@ impl ChatDecoder {
         if let Some(error) = &choice.error {
             return Err(Error::Reported(report_of(error)));
         }
-        let reason = choice.finish_reason.take().filter(|reason| !reason.is_empty() && !self.finished);
-        if let Some(reason) = reason {
-            let reason = finish(reason)?;
+        let reason = choice.finish_reason.take().filter(|_| !self.finished).and_then(|word| finish_reason(&word));
+        if let Some(reason) = reason.transpose()? {
             self.text.end();
             self.calls.finish(&reason, events)?;
             events.push(ProviderEvent::Finished(reason));
@@ -184,20 +180,4 @@ fn pieces(delta: &mut ChunkDelta) -> Result<Vec<CallPiece>, Error> {
         pieces.extend(CallPiece::of_only_function(function)?);
     }
     Ok(pieces)
-}
-
-/// Finish reasons that stand for an aborted inference are errors: the answer is not complete.
-fn finish(reason: String) -> Result<FinishReason, Error> {
-    match reason.as_str() {
-        "stop" => Ok(FinishReason::Stop),
-        "length" | "model_length" | "max_tokens" => Ok(FinishReason::Length),
-        "content_filter" | "sensitive" => Ok(FinishReason::ContentFilter),
-        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
-        "error" | "abort" | "insufficient_system_resource" | "network_error" => Err(Error::Reported(Report::Other)),
-        word if word.chars().any(char::is_control) => {
-            Err(Error::Protocol { what: "a reason to finish that is no word" })
-        }
-        word if word.len() <= LONGEST_REASON => Ok(FinishReason::Other(reason)),
-        _ => Err(Error::Protocol { what: "a reason to finish that is too long" }),
-    }
 }

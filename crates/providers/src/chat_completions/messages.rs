@@ -5,18 +5,22 @@
 
 use serde::Serialize;
 
+use super::SystemMessages;
 use antiphon_domain::{CallPairs, Prompt};
 use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Role};
 
-/// A message of the request.
+/// What stands between texts that become one.
+const BETWEEN_TEXTS: &str = "\n\n";
+
+/// A message of the request. Contents are plain strings: every server reads them, and some read nothing else.
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub(super) enum ChatMessage<'a> {
     System {
-        content: MessageContent<'a>,
+        content: String,
     },
     User {
-        content: MessageContent<'a>,
+        content: String,
     },
     Assistant {
         content: Option<String>,
@@ -29,20 +33,6 @@ pub(super) enum ChatMessage<'a> {
         tool_call_id: &'a str,
         content: &'a str,
     },
-}
-
-/// One text as a plain string, which every server reads; several as parts.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum MessageContent<'a> {
-    Text(&'a str),
-    Parts(Vec<TextPart<'a>>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename = "text")]
-pub(super) struct TextPart<'a> {
-    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -62,16 +52,21 @@ struct Function<'a> {
 ///
 /// Calls in a row are one message, together with the model's words right before them. An output that answers no call is
 /// left out: no server would take it, and admission has refused it to the client already.
-pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
-    let mut conversation = ChatConversation { entries: Vec::new(), pairs: CallPairs::of(&prompt.items, &[]) };
-    if let Some(instructions) = &prompt.instructions {
-        conversation
-            .entries
-            .push(ChatEntry::Other(ChatMessage::System { content: MessageContent::Text(instructions) }));
+pub(super) fn messages(prompt: &Prompt, system_messages: SystemMessages) -> Vec<ChatMessage<'_>> {
+    let pairs = CallPairs::of(&prompt.items, &[]);
+    let mut conversation = ChatConversation { entries: Vec::new(), pairs };
+    let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
+    if system_messages == SystemMessages::InPlace {
+        conversation.system(std::mem::take(&mut system));
     }
     for (position, item) in prompt.items.iter().enumerate() {
         match item {
-            Item::Message(message) => conversation.message(message),
+            Item::Message(message) => match (message.role, system_messages) {
+                (Role::Developer | Role::System, SystemMessages::Merged) => system.extend(texts(message)),
+                (Role::Developer | Role::System, SystemMessages::InPlace) => conversation.system(texts(message)),
+                (Role::User, _) => conversation.user(message),
+                (Role::Assistant, _) => conversation.assistant(message),
+            },
             Item::FunctionCall(call) => conversation.call(position, call),
             Item::FunctionCallOutput(_) => conversation.output(position),
             // The protocol has no agreed field for giving reasoning back: some servers refuse a request that has it,
@@ -79,7 +74,8 @@ pub(super) fn messages(prompt: &Prompt) -> Vec<ChatMessage<'_>> {
             Item::Reasoning(_) | Item::Other(_) => {}
         }
     }
-    conversation.entries.into_iter().flat_map(ChatEntry::into_messages).collect()
+    let leading = system_message(system).into_iter();
+    leading.chain(conversation.entries.into_iter().flat_map(ChatEntry::into_messages)).collect()
 }
 
 /// The conversation while it is being read.
@@ -110,19 +106,20 @@ struct PairedCall<'a> {
 }
 
 impl<'a> ChatConversation<'a> {
-    fn message(&mut self, message: &'a Message) {
-        let content = || content(message);
-        self.entries.push(match message.role {
-            Role::Developer | Role::System => ChatEntry::Other(ChatMessage::System { content: content() }),
-            Role::User => ChatEntry::Other(ChatMessage::User { content: content() }),
-            Role::Assistant => match (joined(message, text), joined(message, refusal)) {
-                // The message was cut before any text.
-                (None, None) => return,
-                (content, refusal) => {
-                    ChatEntry::Assistant(AssistantTurn { content, refusal, ..AssistantTurn::default() })
-                }
-            },
-        });
+    fn system(&mut self, texts: Vec<&str>) {
+        self.entries.extend(system_message(texts).map(ChatEntry::Other));
+    }
+
+    fn user(&mut self, message: &Message) {
+        self.entries.push(ChatEntry::Other(ChatMessage::User { content: texts(message).join(BETWEEN_TEXTS) }));
+    }
+
+    fn assistant(&mut self, message: &Message) {
+        let (content, refusal) = (joined(message, text), joined(message, refusal));
+        // Without either it was cut before its first word.
+        if content.is_some() || refusal.is_some() {
+            self.entries.push(ChatEntry::Assistant(AssistantTurn { content, refusal, ..AssistantTurn::default() }));
+        }
     }
 
     fn call(&mut self, position: usize, call: &'a FunctionCall) {
@@ -166,13 +163,13 @@ fn tool_call(call: &FunctionCall) -> ToolCall<'_> {
     ToolCall { id: &call.call_id, function: Function { name: &call.name, arguments } }
 }
 
-fn content(message: &Message) -> MessageContent<'_> {
-    let mut texts: Vec<TextPart<'_>> = message.content.iter().filter_map(text).map(|text| TextPart { text }).collect();
-    match texts.as_mut_slice() {
-        [] => MessageContent::Text(""),
-        [only] => MessageContent::Text(only.text),
-        [..] => MessageContent::Parts(texts),
-    }
+fn system_message(texts: Vec<&str>) -> Option<ChatMessage<'static>> {
+    let texts: Vec<&str> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+    (!texts.is_empty()).then(|| ChatMessage::System { content: texts.join(BETWEEN_TEXTS) })
+}
+
+fn texts(message: &Message) -> Vec<&str> {
+    message.content.iter().filter_map(text).filter(|text| !text.is_empty()).collect()
 }
 
 fn joined<'a>(message: &'a Message, part: impl Fn(&'a ContentPart) -> Option<&'a str>) -> Option<String> {

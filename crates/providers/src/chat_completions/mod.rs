@@ -5,6 +5,7 @@ mod call_ids;
 mod calls;
 mod chunk;
 mod decoder;
+mod form;
 mod json_extent;
 mod messages;
 mod request;
@@ -14,4 +15,5 @@ mod text;
 mod usage;
 mod words;
 
-pub use adapter::{ChatCompletions, OutputLimitField};
+pub use adapter::ChatCompletions;
+pub use form::{ChatForm, OutputLimitField, SystemMessages};

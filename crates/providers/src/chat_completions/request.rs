@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::OutputLimitField;
 use super::messages::{ChatMessage, messages};
+use super::{ChatForm, OutputLimitField};
 use crate::ProviderRequest;
 use antiphon_protocol::{FunctionTool, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
 
@@ -100,10 +100,10 @@ struct JsonSchema<'a> {
 }
 
 impl<'a> ChatBody<'a> {
-    pub(super) fn new(asked: &'a ProviderRequest, limit: OutputLimitField) -> Self {
+    pub(super) fn new(asked: &'a ProviderRequest, form: ChatForm) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
         let most = Some(request.max_output_tokens);
-        let (max_completion_tokens, max_tokens) = match limit {
+        let (max_completion_tokens, max_tokens) = match form.output_limit_field {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
         };
@@ -112,7 +112,7 @@ impl<'a> ChatBody<'a> {
         let has_tools = !tools.is_empty();
         Self {
             model: &target.model,
-            messages: messages(prompt),
+            messages: messages(prompt, form.system_messages),
             stream: true,
             stream_options: ChatStreamOptions { include_usage: true },
             temperature: request.temperature,

@@ -235,7 +235,7 @@ impl Answer {
         let end = match timeout_at(self.patience(), self.reads.next()).await {
             Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
             Ok(None) => Some(self.decoder.end(&mut batch)),
-            Err(_) if self.decoder.finished() => Some(Ok(())),
+            Err(_) if self.decoder.finished() => Some(self.decoder.end(&mut batch)),
             Err(_) => Some(Err(Error::IdleTimeout)),
         };
         if self.decoder.frames() > events {

@@ -51,8 +51,17 @@ pub(crate) trait Decode {
     /// The fault or reported error of the provider; the events before it are appended all the same.
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error>;
 
-    /// Whether the provider has reported that it is finished: at most usage and an end mark can follow.
+    /// Whether the provider has given its reason to finish. What still comes up to its end mark belongs to the answer.
     fn finished(&self) -> bool;
+
+    /// Takes note of the end of a [finished](Self::finished) answer without an end mark: its bytes ended, or nothing more
+    /// came in time.
+    ///
+    /// # Errors
+    /// If the answer is not complete.
+    fn end(&mut self, _events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Whether the decoder reports the opening itself, because its protocol begins with an event that has the
     /// provider's own id.

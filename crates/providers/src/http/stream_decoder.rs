@@ -44,11 +44,10 @@ impl StreamDecoder {
         result.map(|()| Flow::Open)
     }
 
-    /// Takes note of the end of the bytes.
+    /// Takes note of the end of the bytes, or of the wait for more.
     ///
     /// # Errors
-    /// The reason why that was too early. There is no error once the provider was finished: some servers send no end
-    /// mark.
+    /// The reason why that was too early. Some servers send no end mark: a reason to finish is enough.
     pub(crate) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let mut frames = Vec::new();
         self.sse.end(&mut frames);
@@ -58,7 +57,7 @@ impl StreamDecoder {
             }
         }
         match self.finished() {
-            true => Ok(()),
+            true => self.dialect.end(events),
             false if self.sse.saw_only_noise() => Err(Error::Protocol { what: "the answer is no event stream" }),
             false => Err(Error::Closed),
         }

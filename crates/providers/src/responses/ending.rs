@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::event::{broken, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::finish::finish_reason;
 use crate::http::report_of;
+use crate::token_count::TokenCount;
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
@@ -51,9 +53,9 @@ impl ResponsesOutcome {
             Self::Completed if output.calls > 0 => Ok(FinishReason::ToolCalls),
             Self::Completed => Ok(FinishReason::Stop),
             Self::Incomplete => {
-                match response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str()) {
-                    Some("max_output_tokens") => Ok(FinishReason::Length),
-                    Some("content_filter") => Ok(FinishReason::ContentFilter),
+                let reason = response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str());
+                match reason.and_then(finish_reason) {
+                    Some(Ok(reason @ (FinishReason::Length | FinishReason::ContentFilter))) => Ok(reason),
                     // The provider stopped for a reason of its own: the answer is not complete.
                     Some(_) | None => Err(Error::Reported(Report::Other)),
                 }
@@ -97,24 +99,25 @@ fn take_items(response: &mut Extra) -> Vec<Extra> {
     items.into_iter().filter_map(item).collect()
 }
 
-/// None if neither count is given: an empty object reports nothing.
-fn usage(usage: &Value) -> Option<Usage> {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let (input, output) = (count("/input_tokens"), count("/output_tokens"));
-    if input.is_none() && output.is_none() {
-        return None;
-    }
-    let (input_tokens, output_tokens) = (input.unwrap_or_default(), output.unwrap_or_default());
-    Some(Usage {
-        input_tokens,
+/// None if neither count is given, since an empty object reports nothing, or if a count can't be true.
+fn usage(report: &Value) -> Option<Usage> {
+    let count = |key: &str| TokenCount::at(report, key);
+    let detail = |details: &str, key: &str| {
+        report.get(details).map(|details| TokenCount::at(details, key)).unwrap_or_default().or_zero()
+    };
+    let (input, output) = (count("input_tokens"), count("output_tokens"));
+    input.known().or(output.known())?;
+    let usage = Usage {
+        input_tokens: input.or_zero(),
         input_tokens_details: InputTokensDetails {
-            cached_tokens: count("/input_tokens_details/cached_tokens").unwrap_or_default(),
-            cache_write_tokens: count("/input_tokens_details/cache_write_tokens").unwrap_or_default(),
+            cached_tokens: detail("input_tokens_details", "cached_tokens"),
+            cache_write_tokens: detail("input_tokens_details", "cache_write_tokens"),
         },
-        output_tokens,
+        output_tokens: output.or_zero(),
         output_tokens_details: OutputTokensDetails {
-            reasoning_tokens: count("/output_tokens_details/reasoning_tokens").unwrap_or_default(),
+            reasoning_tokens: detail("output_tokens_details", "reasoning_tokens"),
         },
-        total_tokens: count("/total_tokens").unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
-    })
+        total_tokens: count("total_tokens").or_zero(),
+    };
+    usage.reconciled()
 }

@@ -1,6 +1,8 @@
 //! Slots, breakers, retries, fallbacks, and calls that are listened to again.
 
 use super::*;
+use crate::InputUsage;
+use antiphon_protocol::InputTokensDetails;
 
 /// Accepted, and reading its first attempt.
 fn reading(setup: RunSetup) -> Performer {
@@ -301,6 +303,23 @@ fn usage_is_recorded_when_it_is_reported_and_only_if_it_says_something_new() {
     performer.says([text("Hel"), used(1)]);
     performer.says([used(2), text("lo"), used(3)]);
     assert_eq!(reported(&performer), [1, 3]);
+}
+
+#[test]
+fn counts_that_contradict_each_other_are_reconciled_before_they_are_recorded_and_absurd_ones_are_not() {
+    let mut performer = reading(setup());
+    let input_tokens_details = InputTokensDetails { cached_tokens: 4, cache_write_tokens: 0 };
+    let prompt = InputUsage { input_tokens: 1, input_tokens_details };
+    let usage = Usage { input_tokens: 1, input_tokens_details, output_tokens: 2, total_tokens: 9, ..Usage::default() };
+    performer.says([opened(), ProviderEvent::InputUsage(prompt), ProviderEvent::Usage(usage)]);
+    performer.says([used(1 << 31), ProviderEvent::InputUsage(InputUsage { input_tokens: 1 << 31, ..prompt })]);
+    let recorded: Vec<_> = performer.log.iter().filter(|fact| matches!(fact, Fact::Provider { .. })).cloned().collect();
+    let said = [
+        opened(),
+        ProviderEvent::InputUsage(InputUsage { input_tokens: 5, ..prompt }),
+        ProviderEvent::Usage(Usage { input_tokens: 5, total_tokens: 7, ..usage }),
+    ];
+    assert_eq!(recorded, said.map(|event| Fact::Provider { attempt: FIRST, event }));
 }
 
 #[test]

@@ -215,7 +215,8 @@ fn a_silent_failure_gives_the_key_back_unless_a_client_was_told_of_a_success() {
 #[test]
 fn usage_is_a_fact_when_it_is_reported_and_is_estimated_only_where_it_never_was() {
     use antiphon_protocol::Usage;
-    let usage = |output_tokens| ProviderEvent::Usage(Usage { output_tokens, ..Usage::default() });
+    let usage =
+        |output_tokens| ProviderEvent::Usage(Usage { output_tokens, total_tokens: output_tokens, ..Usage::default() });
     let mut performer = at(Situation::Reading, setup());
     performer.says([usage(1), text("a"), usage(2)]);
     performer.says([usage(2), text("b")]);

@@ -194,7 +194,7 @@ fn blocks_of_other_kinds_are_items_under_the_providers_name() {
 
 #[test]
 fn every_reason_to_finish_has_its_meaning() {
-    let no_word = || Err(Error::Protocol { what: "a reason to finish that is no word" });
+    let not_known = || Err(Error::Protocol { what: "a reason to finish that is not known" });
     for (word, meaning) in [
         ("end_turn", Ok(FinishReason::Stop)),
         ("stop_sequence", Ok(FinishReason::Stop)),
@@ -202,10 +202,11 @@ fn every_reason_to_finish_has_its_meaning() {
         ("model_context_window_exceeded", Ok(FinishReason::Length)),
         ("tool_use", Ok(FinishReason::ToolCalls)),
         ("refusal", Ok(FinishReason::ContentFilter)),
-        ("pause_turn", Ok(FinishReason::Other("pause_turn".to_owned()))),
-        ("of_the_future", Ok(FinishReason::Other("of_the_future".to_owned()))),
-        ("st\u{0}p", no_word()),
-        (&"x".repeat(65), no_word()),
+        ("MAX_TOKENS", Ok(FinishReason::Length)),
+        ("pause_turn", Err(Error::Reported(Report::Other))),
+        ("of_the_future", not_known()),
+        ("st\u{0}op", not_known()),
+        (&"x".repeat(100_000), not_known()),
     ] {
         let (events, result) = decode([written(&[begin(), finish(word)]).as_bytes()]);
         let expected: Vec<_> =
@@ -248,10 +249,12 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         let begun = [opened(), counted_input(10, 3)];
         assert_eq!(events, [&begun, &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
     }
+    // What is no count is not believed, and neither is more than there can be.
     let huge = json!({ "input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX, "output_tokens": u64::MAX });
-    let (events, _) = decode([written(&[begin(), counted(huge)]).as_bytes()]);
-    let [_, ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
-    assert_eq!((usage.input_tokens, usage.total_tokens), (u64::MAX, u64::MAX));
+    for nonsense in [huge, json!({ "output_tokens": -1 }), json!({ "output_tokens": "many" }), json!([]), json!(7)] {
+        let (events, _) = decode([written(&[begin(), counted(nonsense.clone())]).as_bytes()]);
+        assert_eq!(events, [opened()], "{nonsense}");
+    }
 }
 
 #[test]

@@ -63,33 +63,55 @@ fn details_of_the_usage_are_found_under_all_their_names() {
         (json!({ "completion_tokens_details": { "reasoning_tokens": 5 } }), 0, 0, 5),
         (json!({ "reasoning_tokens": 5 }), 0, 0, 5),
     ] {
-        let mut used = json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 31 });
+        let mut used = json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30 });
         used.as_object_mut().unwrap().extend(details.as_object().unwrap().clone());
         let (events, _) = of_chunks(&[json!({ "choices": [], "usage": used })]);
         let [ProviderEvent::Usage(usage)] = events[..] else { unreachable!("{events:?}") };
         let input = usage.input_tokens_details;
         assert_eq!((input.cached_tokens, input.cache_write_tokens), (cached, written), "{details}");
-        assert_eq!((usage.output_tokens_details.reasoning_tokens, usage.total_tokens), (reasoning, 31), "{details}");
+        assert_eq!((usage.output_tokens_details.reasoning_tokens, usage.total_tokens), (reasoning, 30), "{details}");
     }
 }
 
 #[test]
-fn every_reason_to_finish_has_its_meaning() {
+fn odd_counts_are_rounded_reconciled_or_none() {
+    let none = None;
+    for (report, counts) in [
+        (json!({ "prompt_tokens": 14417.92, "completion_tokens": 57.0, "total_tokens": 14474.92 }), Some((14418, 57))),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "prompt_tokens_details": [] }), Some((10, 20))),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": "many" }), Some((10, 20))),
+        // Gemini's thoughts, and Anthropic's cache behind a gateway.
+        (
+            json!({ "prompt_tokens": 10, "completion_tokens": 20, "reasoning_tokens": 50, "total_tokens": 80 }),
+            Some((10, 70)),
+        ),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "cache_read_input_tokens": 40 }), Some((50, 20))),
+        (json!({ "prompt_tokens": -1, "completion_tokens": 20 }), none),
+        (json!({ "prompt_tokens": "10", "completion_tokens": 20 }), none),
+        (json!({ "prompt_tokens": 1e12, "completion_tokens": 20 }), none),
+        (json!([]), none),
+        (json!(7), none),
+    ] {
+        let (events, result) = of_chunks(&[json!({ "choices": [], "usage": report })]);
+        let reported = match &events[..] {
+            [ProviderEvent::Usage(usage)] => Some((usage.input_tokens, usage.output_tokens)),
+            _ => None,
+        };
+        assert_eq!((reported, result), (counts, Err(Error::Closed)), "{report}");
+    }
+}
+
+#[test]
+fn a_reason_to_finish_ends_the_answer_as_it_says() {
     for (word, meaning) in [
         ("stop", Ok(FinishReason::Stop)),
-        ("length", Ok(FinishReason::Length)),
-        ("model_length", Ok(FinishReason::Length)),
-        ("max_tokens", Ok(FinishReason::Length)),
-        ("content_filter", Ok(FinishReason::ContentFilter)),
-        ("sensitive", Ok(FinishReason::ContentFilter)),
+        ("MAX_TOKENS", Ok(FinishReason::Length)),
+        ("SAFETY", Ok(FinishReason::ContentFilter)),
         ("tool_calls", Ok(FinishReason::ToolCalls)),
-        ("eos", Ok(FinishReason::Other("eos".to_owned()))),
-        ("st\u{0}p", Err(Error::Protocol { what: "a reason to finish that is no word" })),
-        ("error", Err(Error::Reported(Report::Other))),
         ("abort", Err(Error::Reported(Report::Other))),
-        ("network_error", Err(Error::Reported(Report::Other))),
-        ("insufficient_system_resource", Err(Error::Reported(Report::Other))),
-        (&"x".repeat(65), Err(protocol("a reason to finish that is too long"))),
+        ("of_the_future", Err(protocol("a reason to finish that is not known"))),
+        ("st\u{0}op", Err(protocol("a reason to finish that is not known"))),
+        (&"x".repeat(100_000), Err(protocol("a reason to finish that is not known"))),
     ] {
         let (events, result) = of_chunks(&[finish(word)]);
         let expected: Vec<_> = meaning.clone().into_iter().map(ProviderEvent::Finished).collect();

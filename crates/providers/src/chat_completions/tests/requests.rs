@@ -3,8 +3,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::OutputLimitField;
 use super::super::request::ChatBody;
+use super::super::{ChatForm, OutputLimitField, SystemMessages};
 use super::asking;
 use crate::ProviderRequest;
 use antiphon_domain::{CallPairs, Prompt, Request, Target};
@@ -66,7 +66,7 @@ fn plain() -> Request {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(ChatBody::new(request, OutputLimitField::MaxCompletionTokens)).unwrap()
+    serde_json::to_value(ChatBody::new(request, ChatForm::default())).unwrap()
 }
 
 /// The messages, as one line each: who speaks, what, and the ids of the calls.
@@ -93,9 +93,8 @@ fn a_request_holds_what_was_asked_and_nothing_else() {
     let expected = json!({
         "model": "m",
         "messages": [
-            { "role": "system", "content": "Be brief." },
-            { "role": "system", "content": "rules" },
-            { "role": "user", "content": [{ "type": "text", "text": "one" }, { "type": "text", "text": "two" }] },
+            { "role": "system", "content": "Be brief.\n\nrules" },
+            { "role": "user", "content": "one\n\ntwo" },
             { "role": "assistant", "content": "ab", "tool_calls": [called("c1"), called("c2")] },
             { "role": "tool", "tool_call_id": "c1", "content": "41" },
             { "role": "tool", "tool_call_id": "c2", "content": "42" },
@@ -124,6 +123,36 @@ fn conversation() -> Vec<Item> {
         message(Role::Assistant, vec![written("")]),
         message(Role::User, vec![said("go on")]),
     ]
+}
+
+/// Templates of models refuse a system message in another place, and servers refuse parts in it.
+#[test]
+fn instructions_and_developers_are_one_leading_message_unless_they_are_to_stay_in_place() {
+    let developers = vec![
+        message(Role::Developer, vec![said("Skills."), said(""), said("Permissions.")]),
+        message(Role::User, vec![said("hi")]),
+        message(Role::Assistant, vec![written("x")]),
+        message(Role::System, vec![said("Be brief.")]),
+        message(Role::User, vec![said("go")]),
+    ];
+    let told = |instructions: Option<&str>, items: &[Item], system_messages| {
+        let prompt = Prompt { instructions: instructions.map(str::to_owned), items: items.to_vec() };
+        let form = ChatForm { system_messages, ..ChatForm::default() };
+        let asked = ProviderRequest::new(Target::new("p", "m"), plain(), prompt);
+        let body = serde_json::to_value(ChatBody::new(&asked, form)).unwrap();
+        let line = |message: &Value| format!("{}: {}", message["role"], message["content"]).replace('"', "");
+        body["messages"].as_array().unwrap().iter().map(line).collect::<Vec<_>>()
+    };
+    let merged = r"system: Core rules.\n\nSkills.\n\nPermissions.\n\nBe brief.";
+    let (first, second) = ("system: Core rules.", r"system: Skills.\n\nPermissions.");
+    let (user, model, last) = ("user: hi", "assistant: x", "user: go");
+    assert_eq!(told(Some("Core rules."), &developers, SystemMessages::Merged), [merged, user, model, last]);
+    let in_place = [first, second, user, model, "system: Be brief.", last];
+    assert_eq!(told(Some("Core rules."), &developers, SystemMessages::InPlace), in_place);
+    let nobody = [message(Role::Developer, vec![said("")]), message(Role::User, vec![said("hi")])];
+    for where_they_stand in [SystemMessages::Merged, SystemMessages::InPlace] {
+        assert_eq!(told(Some(""), &nobody, where_they_stand), [user]);
+    }
 }
 
 #[test]
@@ -325,6 +354,7 @@ fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
 
 #[test]
 fn the_limit_can_go_by_its_older_name() {
-    let body = serde_json::to_value(ChatBody::new(&request(vec![]), OutputLimitField::MaxTokens)).unwrap();
+    let form = ChatForm { output_limit_field: OutputLimitField::MaxTokens, ..ChatForm::default() };
+    let body = serde_json::to_value(ChatBody::new(&request(vec![]), form)).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
 }

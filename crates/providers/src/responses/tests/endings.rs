@@ -11,7 +11,7 @@ fn ending(name: &str, response: Value) -> Value {
 
 fn used() -> Value {
     json!({ "input_tokens": 10, "input_tokens_details": { "cached_tokens": 4, "cache_write_tokens": 1 },
-        "output_tokens": 20, "output_tokens_details": { "reasoning_tokens": 5 }, "total_tokens": 31 })
+        "output_tokens": 20, "output_tokens_details": { "reasoning_tokens": 5 }, "total_tokens": 30 })
 }
 
 fn usage() -> ProviderEvent {
@@ -20,7 +20,7 @@ fn usage() -> ProviderEvent {
         input_tokens_details: InputTokensDetails { cached_tokens: 4, cache_write_tokens: 1 },
         output_tokens: 20,
         output_tokens_details: OutputTokensDetails { reasoning_tokens: 5 },
-        total_tokens: 31,
+        total_tokens: 30,
     })
 }
 
@@ -61,7 +61,8 @@ fn every_ending_has_its_meaning() {
 #[test]
 fn usage_may_be_null_absent_or_without_details() {
     let reported = |usage: Value| of(&[ending("response.completed", json!({ "usage": usage }))]).0;
-    for nothing in [json!(null), json!({}), json!(7), json!({ "input_tokens": "many" })] {
+    let negative = json!({ "input_tokens": -3, "output_tokens": 4 });
+    for nothing in [json!(null), json!({}), json!(7), json!({ "input_tokens": "many" }), negative] {
         assert_eq!(reported(nothing), [opened(None), finished(FinishReason::Stop)]);
     }
     let plain = Usage { input_tokens: 3, output_tokens: 4, total_tokens: 7, ..Usage::default() };
