@@ -66,12 +66,20 @@ fn every_status_has_its_one_cause_and_says_whether_the_request_is_at_fault() {
     }
 }
 
+/// Each is a request that is at fault, and is told so.
+fn all_told<const COUNT: usize>(cases: [(u16, Value, Words<'_>); COUNT]) {
+    for (status, body, expected) in cases {
+        let error = answered(status, &body);
+        assert_eq!(error.cause(), Cause::ProviderRejected, "{body}");
+        assert_eq!(words(&error.failure()), Some(expected), "{body}");
+    }
+}
+
 #[test]
 fn a_refusal_is_told_in_the_words_of_the_provider() {
     let openai = json!({ "error": { "message": "Invalid schema.", "type": "invalid_request_error",
         "param": "text.format.schema", "code": "invalid_json_schema" } });
-    let raw = json!({ "error": { "message": "too many stops" } }).to_string();
-    for (status, body, expected) in [
+    all_told([
         (400, openai, (400, Some("Invalid schema."), Some("text.format.schema"), Some("invalid_json_schema"))),
         // vLLM and SGLang, older and newer; a status is no code.
         (
@@ -101,6 +109,13 @@ fn a_refusal_is_told_in_the_words_of_the_provider() {
             json!([{ "error": { "code": 400, "message": "bad schema", "status": "INVALID_ARGUMENT" } }]),
             (400, Some("bad schema"), None, None),
         ),
+    ]);
+}
+
+#[test]
+fn a_refusal_is_told_in_whatever_shape_it_comes() {
+    let raw = json!({ "error": { "message": "too many stops" } }).to_string();
+    all_told([
         // OpenRouter passes on what the provider behind it said.
         (
             400,
@@ -131,11 +146,7 @@ fn a_refusal_is_told_in_the_words_of_the_provider() {
             json!({ "error": { "message": "Request too large", "code": "rate_limit_exceeded" } }),
             (413, Some("Request too large"), None, Some("rate_limit_exceeded")),
         ),
-    ] {
-        let error = answered(status, &body);
-        assert_eq!(error.cause(), Cause::ProviderRejected, "{body}");
-        assert_eq!(words(&error.failure()), Some(expected), "{body}");
-    }
+    ]);
 }
 
 #[test]
