@@ -11,7 +11,7 @@ use crate::protocol::{ErrorBody, ErrorEnvelope, ResponseFailure};
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
     retry: RetryAdvice,
     allow: Option<&'static str>,
 }
@@ -30,13 +30,14 @@ pub(super) enum RetryAdvice {
 impl ApiError {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = ErrorBody { message: message.into(), kind, param: None, code: None };
-        Self { status, body, retry: RetryAdvice::Unsaid, allow: None }
+        Self { status, body: Box::new(body), retry: RetryAdvice::Unsaid, allow: None }
     }
 
     /// An error with a code, which says its status and its type.
     pub(super) fn coded(code: ErrorCode, message: impl Into<String>) -> Self {
-        let error = Self::new(code.status(), code.kind(), message);
-        Self { body: ErrorBody { code: Some(code.as_str().into()), ..error.body }, ..error }
+        let mut error = Self::new(code.status(), code.kind(), message);
+        error.body.code = Some(code.as_str().into());
+        error
     }
 
     /// The client's own mistake.
@@ -131,7 +132,7 @@ impl ApiError {
 
     /// The error as it stands in an error event.
     pub(super) fn into_body(self) -> ErrorBody {
-        self.body
+        *self.body
     }
 }
 
@@ -164,7 +165,7 @@ impl ResponseError for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response.json(ErrorEnvelope { error: self.body.clone() })
+        response.json(ErrorEnvelope { error: (*self.body).clone() })
     }
 }
 

@@ -193,10 +193,8 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> Report {
 
 /// The document; Gemini's endpoint puts it into a list.
 fn parse(body: &[u8]) -> Option<Value> {
-    match serde_json::from_slice(body).ok()? {
-        Value::Array(documents) => documents.into_iter().next(),
-        document => Some(document),
-    }
+    let document = serde_json::from_slice(body).ok()?;
+    if let Value::Array(documents) = document { documents.into_iter().next() } else { Some(document) }
 }
 
 fn error_in(document: &Value) -> Option<&Value> {
