@@ -228,8 +228,6 @@ fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
 #[test]
 fn what_an_error_is_about_is_read_from_words_and_from_numbers() {
     for (error, report) in [
-        (json!({ "code": "context_length_exceeded", "type": "invalid_request_error" }), Report::ContextTooLong),
-        (json!({ "code": 400, "type": "exceed_context_size_error" }), Report::ContextTooLong),
         (json!({ "code": "rate_limit_exceeded" }), Report::RateLimited),
         (json!({ "code": 429, "status": "RESOURCE_EXHAUSTED" }), Report::RateLimited),
         (json!({ "code": "429" }), Report::RateLimited),
