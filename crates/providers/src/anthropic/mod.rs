@@ -31,4 +31,4 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
-pub use adapter::{Anthropic, ThinkingForm};
+pub use adapter::{Anthropic, AnthropicOptions, ThinkingForm};
