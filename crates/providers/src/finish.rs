@@ -8,6 +8,7 @@ mod tests;
 
 use crate::{Error, Report};
 use antiphon_domain::FinishReason;
+use antiphon_protocol::Usage;
 
 /// The meaning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +152,25 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
         None if word.trim().is_empty() => return None,
         None => Err(Error::Protocol { what: "a reason to finish that is not known" }),
     })
+}
+
+/// The most tokens of an output that nobody sees: models count the tokens that end their output, and say nothing more
+/// after the output of a tool (docs.claude.com, "Empty responses with end_turn").
+const MOST_END_TOKENS: u64 = 3;
+
+/// Whether an answer without any output can be complete, for that reason and with that usage.
+///
+/// # Errors
+/// If there was output that did not come: tokens were counted, or calls were told.
+pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
+    let visible = usage.map_or(0, |usage| usage.visible_tokens());
+    match reason {
+        FinishReason::Stop | FinishReason::Other(_) if visible <= MOST_END_TOKENS => Ok(()),
+        FinishReason::Length | FinishReason::ContentFilter => Ok(()),
+        FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => {
+            Err(Error::Protocol { what: "an answer without the output that it says it has" })
+        }
+    }
 }
 
 fn meaning(word: &str) -> Option<Meaning> {

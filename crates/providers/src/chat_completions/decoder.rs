@@ -1,12 +1,12 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
-use super::call_ids::ChatCallIds;
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
 use super::text::ChatText;
 use super::words::ChatWords;
 use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
+use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Usage;
 
@@ -65,7 +65,7 @@ impl ChatDecoder {
                 sealed: request.wants_encrypted_reasoning(),
             },
             text: ChatText::default(),
-            calls: StreamedCalls::new(ChatCallIds::of(asked)),
+            calls: StreamedCalls::new(MadeCallIds::of(asked)),
             usage: None,
             finished: false,
         }
