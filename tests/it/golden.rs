@@ -4,7 +4,7 @@
 //! file `NAME.sse` beside it. Files are never changed. `ANTIPHON_WRITE_GOLDEN=1` writes those of the scenarios
 //! below that are not there yet.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use antiphon::{
     domain::{Attempt, Cause, Fact, FinishReason, Frame, InputUsage, ProviderEvent, Request, Timestamp, Transcript},
@@ -31,7 +31,7 @@ fn created() -> Fact {
     let request = Request {
         instructions: Some("Be brief.".into()),
         previous_response_id: Some("resp_019aa1b2c3d470008000000000000001".parse().unwrap()),
-        metadata: BTreeMap::from([("purpose".into(), "gold".into())]),
+        metadata: [("purpose".into(), "gold".into())].into(),
         temperature: Some(0.25),
         truncation: Truncation::Auto,
         safety_identifier: Some("somebody".into()),

@@ -230,13 +230,13 @@ impl OpenCall {
         }
         let name = Some(take_text(&mut fields, "name")).filter(|name| is_word(name, LONGEST_NAME));
         let name = name.ok_or(Error::Protocol { what: "a call without a proper name" })?;
-        let call_id = match fields.remove("id") {
+        let call_id = match fields.shift_remove("id") {
             Some(Value::String(id)) if is_word(&id, LONGEST_ID) => id,
             Some(Value::Number(id)) => id.to_string(),
             Some(_) | None => before.ids.make(call),
         };
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-        let given = fields.remove("input").and_then(arguments_of);
+        let given = fields.shift_remove("input").and_then(arguments_of);
         if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
             return Err(too_long());
         }

@@ -114,7 +114,7 @@ impl AnthropicDecoder {
     fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
-        let content = message.remove("content");
+        let content = message.shift_remove("content");
         self.begin(message, events)?;
         match content {
             Some(Value::String(text)) => {

@@ -121,9 +121,9 @@ impl BlockDelta {
         };
         let Some((_, key)) = known else { return Ok(Self::Other) };
         Ok(match *key {
-            "text" => Self::Text(piece(halves.text, delta.remove(*key))?),
-            "thinking" => Self::Thinking(piece(halves.thinking, delta.remove(*key))?),
-            "partial_json" => Self::Arguments(piece(halves.partial_json, delta.remove(*key))?),
+            "text" => Self::Text(piece(halves.text, delta.shift_remove(*key))?),
+            "thinking" => Self::Thinking(piece(halves.thinking, delta.shift_remove(*key))?),
+            "partial_json" => Self::Arguments(piece(halves.partial_json, delta.shift_remove(*key))?),
             "signature" => Self::Signature(take_text(&mut delta, key)),
             _ => match take_object(&mut delta, key) {
                 citation if citation.is_empty() => Self::Other,
@@ -153,7 +153,7 @@ fn report(fields: &Extra) -> Report {
 
 /// The object of a field; empty where there is none.
 pub(super) fn take_object(fields: &mut Extra, key: &str) -> Extra {
-    match fields.remove(key) {
+    match fields.shift_remove(key) {
         Some(Value::Object(fields)) => fields,
         Some(_) | None => Extra::new(),
     }
@@ -161,7 +161,7 @@ pub(super) fn take_object(fields: &mut Extra, key: &str) -> Extra {
 
 /// The text of a field; empty where there is none.
 pub(super) fn take_text(fields: &mut Extra, key: &str) -> String {
-    match fields.remove(key) {
+    match fields.shift_remove(key) {
         Some(Value::String(text)) => text,
         Some(_) | None => String::new(),
     }

@@ -164,7 +164,7 @@ impl ResponsesOutput {
                 self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
             }
         }
-        if let Some(Value::String(encrypted_content)) = fields.remove("encrypted_content")
+        if let Some(Value::String(encrypted_content)) = fields.shift_remove("encrypted_content")
             && !encrypted_content.is_empty()
         {
             self.open_part(position, None, events);
