@@ -1,7 +1,12 @@
 //! Streams of events with something odd in one place, for the tests of decoders.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::{Error, ProviderEvent};
+use antiphon_domain::CallIndex;
 
 /// Any JSON, with keys and words that mean something to nobody.
 pub(crate) fn odd_json() -> impl Strategy<Value = Value> {
@@ -36,4 +41,42 @@ pub(crate) fn places(value: &Value) -> Vec<String> {
         own.chain(places(value).into_iter().map(move |place| format!("{key}{place}"))).collect::<Vec<_>>()
     };
     inner.into_iter().flat_map(below).collect()
+}
+
+/// What of an answer nothing odd may cost: its text, its reasoning, its calls with their functions and arguments, and
+/// its ending.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Essence {
+    text: String,
+    reasoning: String,
+    calls: BTreeMap<CallIndex, (String, String)>,
+    finished: BTreeMap<CallIndex, usize>,
+    ending: Option<String>,
+    result: Option<Result<(), Error>>,
+}
+
+/// The essence of what was decoded.
+pub(crate) fn essence((events, result): (Vec<ProviderEvent>, Result<(), Error>)) -> Essence {
+    let mut essence = Essence { result: Some(result), ..Essence::default() };
+    for event in events {
+        if let ProviderEvent::Text { text, .. } = &event {
+            essence.text += text;
+        }
+        if let ProviderEvent::Reasoning { text } | ProviderEvent::ReasoningSummary { text, .. } = &event {
+            essence.reasoning += text;
+        }
+        if let ProviderEvent::FunctionCallStarted { call, name, .. } = &event {
+            essence.calls.entry(*call).or_default().0 += name;
+        }
+        if let ProviderEvent::FunctionCallArguments { call, text } = &event {
+            essence.calls.entry(*call).or_default().1 += text;
+        }
+        if let ProviderEvent::FunctionCallFinished { call, .. } = &event {
+            *essence.finished.entry(*call).or_default() += 1;
+        }
+        if let ProviderEvent::Finished(reason) = &event {
+            essence.ending = Some(reason.as_str().to_owned());
+        }
+    }
+    essence
 }

@@ -298,7 +298,7 @@ fn arguments_of(input: Value) -> Option<String> {
         Value::Object(fields) if !fields.is_empty() => Some(Value::Object(fields).to_string()),
         // Some servers write the text of the arguments.
         Value::String(text) if !text.is_empty() => Some(text),
-        _ => None,
+        Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
 }
 

@@ -59,9 +59,9 @@ fn a_call_without_a_proper_id_gets_one() {
         let named = |id: &Value| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
         let (heard, result) = of_blocks(&[start(0, named(&id)), stop(0), start(1, named(&id)), stop(1)]);
         assert_eq!(result, Ok(()));
-        ids.extend(heard.into_iter().filter_map(|event| match event {
-            ProviderEvent::FunctionCallStarted { call_id, .. } => Some(call_id),
-            _ => None,
+        ids.extend(heard.into_iter().filter_map(|event| {
+            let ProviderEvent::FunctionCallStarted { call_id, .. } = event else { return None };
+            Some(call_id)
         }));
     }
     assert_eq!(ids.len(), 2, "{ids:?}");
