@@ -7,7 +7,10 @@
 use std::{fmt::Write as _, fs, path::PathBuf};
 
 use antiphon::{
-    domain::{Attempt, Cause, Fact, FinishReason, Frame, InputUsage, ProviderEvent, Request, Timestamp, Transcript},
+    domain::{
+        Attempt, Cause, Fact, FinishReason, Frame, InputUsage, ProviderEvent, ProviderRejection, Request, Timestamp,
+        Transcript,
+    },
     journal::{decode, encode},
     protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
@@ -146,7 +149,18 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
 fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let input_usage = InputUsage { input_tokens: 900, ..InputUsage::default() };
     let counted = said(ProviderEvent::InputUsage(input_usage));
-    vec![("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()])]
+    let rejection = ProviderRejection {
+        message: Some("No such tool.".into()),
+        param: Some("tools".into()),
+        code: Some("invalid_value".into()),
+        ..ProviderRejection::of_status(400)
+    };
+    let rejection = Box::new(rejection);
+    let rejected = Fact::RequestRejected { attempt: FIRST, cause: Cause::ProviderRejected, rejection };
+    vec![
+        ("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()]),
+        ("rejected_by_the_provider", vec![rejected, ended()]),
+    ]
 }
 
 fn fields(json: serde_json::Value) -> Extra {

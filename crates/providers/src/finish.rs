@@ -12,7 +12,7 @@ use antiphon_protocol::Usage;
 
 /// The meaning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum WordMeaning {
     /// The answer is complete.
     Stop,
     /// The answer is complete, with calls of tools.
@@ -27,11 +27,11 @@ enum Meaning {
     Unfinished,
 }
 
-use Meaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
+use WordMeaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
 
 /// Every word that is known, in lower case with underscores, each with its meaning. A word stands with the first that
 /// used it.
-const WORDS: &[(&str, Meaning)] = &[
+const WORDS: &[(&str, WordMeaning)] = &[
     // Chat Completions of OpenAI: platform.openai.com/docs/api-reference/chat.
     ("stop", Stop),
     ("length", Length),
@@ -158,22 +158,21 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
 /// after the output of a tool (docs.claude.com, "Empty responses with end_turn").
 const MOST_END_TOKENS: u64 = 3;
 
-/// Whether an answer without any output can be complete, for that reason and with that usage.
+/// Whether an answer without any output can have ended for that reason.
 ///
 /// # Errors
-/// If there was output that did not come: tokens were counted, or calls were told.
+/// If it is said to be complete, and output was counted that did not come.
 pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
-    let visible = usage.map_or(0, |usage| usage.visible_tokens());
-    match reason {
-        FinishReason::Stop | FinishReason::Other(_) if visible <= MOST_END_TOKENS => Ok(()),
-        FinishReason::Length | FinishReason::ContentFilter => Ok(()),
-        FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => {
-            Err(Error::Protocol { what: "an answer without the output that it says it has" })
+    let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+    match usage {
+        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => {
+            Err(Error::Protocol { what: "an answer without the output that was counted" })
         }
+        Some(_) | None => Ok(()),
     }
 }
 
-fn meaning(word: &str) -> Option<Meaning> {
+fn meaning(word: &str) -> Option<WordMeaning> {
     WORDS.iter().find(|(known, _)| folded(known).eq(folded(word))).map(|(_, meaning)| *meaning)
 }
 

@@ -4,6 +4,7 @@ mod adapter;
 mod calls;
 mod chunk;
 mod decoder;
+mod ending;
 mod form;
 mod json_extent;
 mod messages;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
 use crate::{Error, ProviderEvent, Report};
-use antiphon_domain::{CallIndex, FinishReason, InputUsage};
+use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 fn opened() -> ProviderEvent {
@@ -265,10 +265,13 @@ fn errors_in_mid_stream_are_told_by_their_type() {
     let typed = |kind: &str| {
         format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\"}}}}\n\n")
     };
+    let m = ProviderRejection { message: Some("m".into()), ..ProviderRejection::of_status(400) };
     for (error, report) in [
         (typed("overloaded_error"), Report::Overloaded),
         (typed("rate_limit_error"), Report::RateLimited),
         (typed("timeout_error"), Report::Overloaded),
+        (typed("authentication_error"), Report::Unauthorized),
+        (typed("invalid_request_error"), Report::RequestRejected(Box::new(m))),
         (typed("api_error"), Report::Other),
         (typed("of the future"), Report::Other),
         ("data: {\"type\":\"error\"}\n\n".to_owned(), Report::Other),
@@ -277,7 +280,11 @@ fn errors_in_mid_stream_are_told_by_their_type() {
     ] {
         let hi = [begin(), start(0, json!({ "type": "text", "text": "Hi" }))];
         let stream = format!("{}{error}", written(&hi));
-        assert_eq!(decode([stream.as_bytes()]), (vec![opened(), text("Hi")], Err(Error::Reported(report))), "{error}");
+        assert_eq!(
+            decode([stream.as_bytes()]),
+            (vec![opened(), text("Hi")], Err(Error::Reported(report.clone()))),
+            "{error}"
+        );
         assert_eq!(decode([error.as_bytes()]), (vec![], Err(Error::Reported(report))), "{error}");
     }
 }
@@ -342,7 +349,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         finish["usage"] = json!({ "output_tokens": tokens });
         said(&[finish, json!({ "type": "message_stop" })]).1
     };
-    let missing = || Err(Error::Protocol { what: "an answer without the output that it says it has" });
+    let missing = || Err(Error::Protocol { what: "an answer without the output that was counted" });
     for (reason, tokens, result) in [
         ("end_turn", json!(null), Ok(())),
         ("end_turn", json!(0), Ok(())),
@@ -351,7 +358,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         ("end_turn", json!(4), missing()),
         ("max_tokens", json!(900), Ok(())),
         ("refusal", json!(4), Ok(())),
-        ("tool_use", json!(0), missing()),
+        ("tool_use", json!(40), missing()),
     ] {
         assert_eq!(ended(reason, tokens.clone()), result, "{reason} {tokens}");
     }
