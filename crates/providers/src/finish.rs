@@ -8,10 +8,11 @@ mod tests;
 
 use crate::{Error, Report};
 use antiphon_domain::FinishReason;
+use antiphon_protocol::Usage;
 
 /// The meaning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum WordMeaning {
     /// The answer is complete.
     Stop,
     /// The answer is complete, with calls of tools.
@@ -26,11 +27,11 @@ enum Meaning {
     Unfinished,
 }
 
-use Meaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
+use WordMeaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
 
 /// Every word that is known, in lower case with underscores, each with its meaning. A word stands with the first that
 /// used it.
-const WORDS: &[(&str, Meaning)] = &[
+const WORDS: &[(&str, WordMeaning)] = &[
     // Chat Completions of OpenAI: platform.openai.com/docs/api-reference/chat.
     ("stop", Stop),
     ("length", Length),
@@ -153,7 +154,25 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
     })
 }
 
-fn meaning(word: &str) -> Option<Meaning> {
+/// The most tokens of an output that nobody sees: models count the tokens that end their output, and say nothing more
+/// after the output of a tool (docs.claude.com, "Empty responses with end_turn").
+const MOST_END_TOKENS: u64 = 3;
+
+/// Whether an answer without any output can have ended for that reason.
+///
+/// # Errors
+/// If it is said to be complete, and output was counted that did not come.
+pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
+    let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+    match usage {
+        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => {
+            Err(Error::Protocol { what: "an answer without the output that was counted" })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn meaning(word: &str) -> Option<WordMeaning> {
     WORDS.iter().find(|(known, _)| folded(known).eq(folded(word))).map(|(_, meaning)| *meaning)
 }
 

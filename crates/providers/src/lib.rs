@@ -7,14 +7,17 @@ mod anthropic;
 mod chat_completions;
 mod eliza;
 mod error;
+mod event_fields;
 mod finish;
 mod gate;
 mod http;
 mod limits;
+mod made_call_ids;
+#[cfg(test)]
+mod odd_json;
 mod request;
 mod responses;
 mod shared;
-#[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
 mod text_piece;
 mod token_count;
 mod upstream_control;
@@ -51,7 +54,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ///
     /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
-    /// follows an error. Dropping the stream closes the connection at once. That ends the provider's work, unless the
+    /// follows an error. [`ProviderEvent::Finished`] is the last word on the answer: at most usage follows it, and an
+    /// error behind it changes nothing. Dropping the stream closes the connection at once. That ends the provider's work, unless the
     /// provider has a [`reattachment`](Self::reattachment): then the work goes on until it is
     /// [cancelled](Reattachment::cancel).
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{decoder::AnthropicDecoder, request};
 use crate::http::{Decode, Dialect, HttpUpstream};
+use crate::made_call_ids::MadeCallIds;
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::{Request, Timeouts};
 
@@ -100,7 +101,7 @@ impl Dialect for AnthropicDialect {
         serde_json::to_vec(&request::AnthropicBody::new(request, self.thinking))
     }
 
-    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(AnthropicDecoder::default())
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(AnthropicDecoder::new(MadeCallIds::of(request)))
     }
 }

@@ -22,6 +22,7 @@
 
 mod adapter;
 mod block;
+mod blocks;
 mod call_ids;
 mod conversation;
 mod decoder;

@@ -3,9 +3,9 @@
 //! In the protocol each piece of a call has its index, the first piece has the id and the name, and all pieces have
 //! parts of the arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
 
-use super::call_ids::ChatCallIds;
 use super::chunk::{CallDelta, FunctionDelta};
 use super::json_extent::JsonExtent;
+use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::{CallIndex, FinishReason};
 
@@ -20,7 +20,7 @@ const LONGEST_ID: usize = 512;
 
 /// The calls of one answer, in the order in which they began.
 pub(super) struct StreamedCalls {
-    ids: ChatCallIds,
+    ids: MadeCallIds,
     calls: Vec<StreamedCall>,
 }
 
@@ -47,13 +47,8 @@ pub(super) struct CallPiece {
 }
 
 impl StreamedCalls {
-    pub(super) fn new(ids: ChatCallIds) -> Self {
+    pub(super) fn new(ids: MadeCallIds) -> Self {
         Self { ids, calls: Vec::new() }
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.calls.len()
     }
 
     /// Takes a piece. A call is reported with its first arguments: until then its name can grow.

@@ -1,12 +1,12 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
-use super::call_ids::ChatCallIds;
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
+use super::ending::ChatEnding;
 use super::text::ChatText;
 use super::words::ChatWords;
-use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
+use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Usage;
 
@@ -16,7 +16,7 @@ pub(super) struct ChatDecoder {
     text: ChatText,
     calls: StreamedCalls,
     usage: Option<Usage>,
-    finished: bool,
+    ending: ChatEnding,
 }
 
 /// The optional parts that the answer may have.
@@ -28,7 +28,19 @@ struct Wanted {
 
 impl Decode for ChatDecoder {
     fn finished(&self) -> bool {
-        self.finished
+        self.ending.has_reason()
+    }
+
+    fn is_over(&self) -> bool {
+        self.ending.is_over()
+    }
+
+    fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let reason = self.ending.reason(self.usage)?;
+        self.text.end();
+        self.calls.finish(&reason, events)?;
+        events.push(ProviderEvent::Finished(reason));
+        Ok(())
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
@@ -38,7 +50,7 @@ impl Decode for ChatDecoder {
         }
         match data {
             "" => Ok(Flow::Open),
-            "[DONE]" if self.finished => Ok(Flow::Done),
+            "[DONE]" if self.finished() => self.end(events).map(|()| Flow::Done),
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
             data => match Chunk::parse(data) {
                 Some(chunk) if chunk.is_error() => {
@@ -65,9 +77,9 @@ impl ChatDecoder {
                 sealed: request.wants_encrypted_reasoning(),
             },
             text: ChatText::default(),
-            calls: StreamedCalls::new(ChatCallIds::of(asked)),
+            calls: StreamedCalls::new(MadeCallIds::of(asked)),
             usage: None,
-            finished: false,
+            ending: ChatEnding::default(),
         }
     }
 
@@ -91,23 +103,15 @@ impl ChatDecoder {
         if choice.index.is_some_and(|index| index != 0) {
             return Err(Error::Protocol { what: "more than one choice" });
         }
-        let (before, calls) = (events.len(), self.calls.count());
         if let Some(delta) = choice.delta.take() {
+            self.ending.note_form();
             self.said(delta, choice.logprobs.take(), events)?;
-        }
-        if self.finished && (events.len() > before || self.calls.count() > calls) {
-            events.truncate(before);
-            return Err(Error::Protocol { what: "output after the reason to finish" });
         }
         if let Some(error) = &choice.error {
             return Err(Error::Reported(report_of(error)));
         }
-        let reason = choice.finish_reason.take().filter(|_| !self.finished).and_then(|word| finish_reason(&word));
-        if let Some(reason) = reason.transpose()? {
-            self.text.end();
-            self.calls.finish(&reason, events)?;
-            events.push(ProviderEvent::Finished(reason));
-            self.finished = true;
+        if let Some(word) = choice.finish_reason.take() {
+            self.ending.note_reason(&word);
         }
         Ok(())
     }
@@ -120,6 +124,9 @@ impl ChatDecoder {
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta)?;
         let words = delta.take_words();
+        if !words.is_empty() || !pieces.is_empty() {
+            self.ending.note_output();
+        }
         // A response can't hold the probabilities of reasoning and calls.
         let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {

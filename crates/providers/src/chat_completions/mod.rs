@@ -1,10 +1,10 @@
 //! Any server that speaks OpenAI's Chat Completions, over HTTP.
 
 mod adapter;
-mod call_ids;
 mod calls;
 mod chunk;
 mod decoder;
+mod ending;
 mod form;
 mod json_extent;
 mod messages;

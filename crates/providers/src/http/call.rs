@@ -246,7 +246,8 @@ impl Answer {
 
     /// When the wait for more bytes ends.
     fn patience(&mut self) -> Instant {
-        if !self.decoder.finished() {
+        if !self.decoder.is_over() {
+            self.trailer_until = None;
             return self.idle_until;
         }
         let trailer = *self.trailer_until.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);
