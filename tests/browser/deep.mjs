@@ -6,12 +6,12 @@ await story(async (stage) => {
   await stage.send('Nest.');
   const isShown = async () => {
     await stage.stands('Completed');
-    const answer = stage.answers.last();
+    const { answer } = stage;
     await answer.getByText('After all.').waitFor();
     await answer.getByText('> > > >').first().waitFor();
     await answer.getByText('- - - -').first().waitFor();
     // What is not nested is Markdown all the same.
-    assert.equal(await answer.locator('strong').innerText(), 'all');
+    assert.equal(await answer.locator('.markdown strong').innerText(), 'all');
   };
   await isShown();
   await page.reload();
