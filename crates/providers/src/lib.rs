@@ -12,6 +12,7 @@ mod http;
 mod limits;
 mod request;
 mod responses;
+mod seal;
 mod shared;
 #[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
 mod text_piece;
@@ -27,7 +28,7 @@ use antiphon_domain::{Cause, Request, Timeouts};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
-pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, SystemMessages};
+pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, ReasoningField, SystemMessages};
 pub use eliza::Eliza;
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};

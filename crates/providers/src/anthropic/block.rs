@@ -3,8 +3,9 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{event::BlockDelta, seal::Seal};
-use crate::{Error, ProviderEvent};
+use super::event::BlockDelta;
+use crate::seal::{Origin, Protocol, Sealed};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
@@ -26,7 +27,7 @@ pub(super) enum OpenBlock {
         said: bool,
     },
     Thinking {
-        said: bool,
+        thinking: String,
         signature: String,
     },
     RedactedThinking {
@@ -52,6 +53,33 @@ pub(super) struct NextIndices {
     pub(super) item: CallIndex,
 }
 
+/// Seals the thoughts of an answer.
+pub(super) struct ThoughtSealer {
+    origin: Origin,
+    /// Whether their words are sealed too: the client asked for it, and may keep nothing else.
+    with_words: bool,
+}
+
+impl ThoughtSealer {
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let origin = Origin::of(Protocol::Anthropic, &asked.target);
+        Self { origin, with_words: asked.request.wants_encrypted_reasoning() }
+    }
+
+    fn signed(&self, thinking: String, signature: String) -> Option<ProviderEvent> {
+        let thinking = Some(thinking).filter(|_| self.with_words);
+        if signature.is_empty() { None } else { self.seal(&Sealed::Signature { signature, thinking }) }
+    }
+
+    fn redacted(&self, data: String) -> Option<ProviderEvent> {
+        if data.is_empty() { None } else { self.seal(&Sealed::Redacted { data }) }
+    }
+
+    fn seal(&self, what: &Sealed) -> Option<ProviderEvent> {
+        self.origin.seal(what).map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content })
+    }
+}
+
 /// What is known of a call whose block was stopped.
 pub(super) enum StoppedBlock {
     /// No call, or one that is settled: complete and reported so, or broken.
@@ -65,6 +93,7 @@ impl OpenBlock {
     pub(super) fn start(
         mut fields: Extra,
         NextIndices { call, item }: NextIndices,
+        thoughts: &ThoughtSealer,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
         let kind = take_text(&mut fields, "type");
@@ -74,14 +103,15 @@ impl OpenBlock {
                 block.delta(BlockDelta::TextDelta { text: take_text(&mut fields, "text") }, events).map(|()| block)
             }
             "thinking" => {
-                let mut block = Self::Thinking { said: false, signature: take_text(&mut fields, "signature") };
+                let mut block =
+                    Self::Thinking { thinking: String::new(), signature: take_text(&mut fields, "signature") };
                 let thinking = take_text(&mut fields, "thinking");
                 block.delta(BlockDelta::ThinkingDelta { thinking }, events).map(|()| block)
             }
             "redacted_thinking" => {
-                let sealed = Seal::Redacted(&take_text(&mut fields, "data")).write();
+                let sealed = thoughts.redacted(take_text(&mut fields, "data"));
                 let said = sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+                events.extend(sealed);
                 Ok(Self::RedactedThinking { said })
             }
             "tool_use" => {
@@ -116,9 +146,9 @@ impl OpenBlock {
                 *said = true;
                 events.push(ProviderEvent::Annotation { annotation: citation });
             }
-            (Self::Thinking { said, .. }, BlockDelta::ThinkingDelta { thinking }) => {
+            (Self::Thinking { thinking: so_far, .. }, BlockDelta::ThinkingDelta { thinking }) => {
                 if !thinking.is_empty() {
-                    *said = true;
+                    so_far.push_str(&thinking);
                     events.push(ProviderEvent::Reasoning { text: thinking });
                 }
             }
@@ -140,13 +170,14 @@ impl OpenBlock {
 
     /// Ends the block. Text blocks are parts of one message; each thinking block is a reasoning item of its own, since
     /// it has its own signature.
-    pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
+    pub(super) fn stop(self, thoughts: &ThoughtSealer, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
         match self {
             Self::Text { said } => events.extend(said.then_some(ProviderEvent::ContentPartFinished)),
-            Self::Thinking { said, signature } => {
-                let sealed = Seal::Signature(&signature).write();
+            Self::Thinking { thinking, signature } => {
+                let said = !thinking.is_empty();
+                let sealed = thoughts.signed(thinking, signature);
                 let something = said || sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+                events.extend(sealed);
                 events.extend(something.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
             Self::RedactedThinking { said } => {

@@ -1,10 +1,10 @@
 //! From the events of an answer to the events of the port: pure, synchronous.
 
-use super::block::{LONGEST_ID, NextIndices, OpenBlock, StoppedBlock, word};
+use super::block::{LONGEST_ID, NextIndices, OpenBlock, StoppedBlock, ThoughtSealer, word};
 use super::event::{AnthropicEvent, MessageChange, MessageStart, TokenCounts};
 use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
-use crate::{Error, ProviderEvent};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::{CallIndex, FinishReason};
 use antiphon_protocol::{Extra, Usage};
 
@@ -15,8 +15,8 @@ const MOST_BLOCKS: u32 = 1024;
 const MOST_CALLS: CallIndex = 128;
 
 /// Decodes one answer.
-#[derive(Default)]
 pub(super) struct AnthropicDecoder {
+    thoughts: ThoughtSealer,
     started: bool,
     finished: bool,
     /// The block that is being written, with its index: there is one at a time.
@@ -56,6 +56,22 @@ impl Decode for AnthropicDecoder {
 }
 
 impl AnthropicDecoder {
+    /// Makes the decoder of the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        Self {
+            thoughts: ThoughtSealer::new(asked),
+            started: false,
+            finished: false,
+            open: None,
+            next_index: 0,
+            calls: 0,
+            others: 0,
+            call_without_arguments: None,
+            counts: TokenCounts::default(),
+            usage: None,
+        }
+    }
+
     fn event(&mut self, event: AnthropicEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match event {
             AnthropicEvent::Ping | AnthropicEvent::Unknown => {}
@@ -127,7 +143,7 @@ impl AnthropicDecoder {
             return Err(Error::Protocol { what: "too many calls" });
         }
         let next = NextIndices { call: self.calls, item: self.others };
-        let block = OpenBlock::start(fields, next, events)?;
+        let block = OpenBlock::start(fields, next, &self.thoughts, events)?;
         match &block {
             OpenBlock::Call { .. } => self.calls += 1,
             OpenBlock::Other { .. } => self.others += 1,
@@ -148,7 +164,7 @@ impl AnthropicDecoder {
         let Some((_, block)) = self.open.take_if(|(open, _)| *open == index) else {
             return Err(Error::Protocol { what: "the end of a content block that is not open" });
         };
-        match block.stop(events) {
+        match block.stop(&self.thoughts, events) {
             StoppedBlock::WithoutArguments(call) => self.call_without_arguments = Some(call),
             StoppedBlock::Settled => {}
         }

@@ -27,7 +27,6 @@ mod conversation;
 mod decoder;
 mod event;
 mod request;
-mod seal;
 #[cfg(test)]
 mod tests;
 
