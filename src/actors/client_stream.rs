@@ -33,6 +33,8 @@ pub struct ResponseOutcome {
     pub response: Arc<Response>,
     /// The status that the provider answered with, if that was the failure.
     pub provider_status: Option<u16>,
+    /// The status by which the provider says that the request is at fault, if it does.
+    pub rejection_status: Option<u16>,
     /// How long the provider asked to wait.
     pub retry_after: Option<Duration>,
 }

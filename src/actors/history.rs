@@ -16,6 +16,8 @@ pub(crate) struct History {
     pub(crate) items: Vec<Item>,
     /// Whether these are all items of the conversation.
     pub(crate) complete: bool,
+    /// Where in the items the output of the last response begins, if that completed; else behind all of them.
+    pub(crate) completed_from: usize,
 }
 
 /// The items of a stored response of that user and its ancestors: the newest ones, as many as the node's limits let a
@@ -28,6 +30,7 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
     let key = node.vault.user_key(user).await?;
     let mut newest = NewestItems { most, items: Vec::new() };
     let mut complete = rows.last().is_some_and(|oldest| oldest.previous.is_none());
+    let mut completed = 0;
     for row in &rows {
         for side in [ItemSide::Output, ItemSide::Input] {
             // The output of a failed response is not part of the conversation; its input is.
@@ -40,10 +43,14 @@ pub(crate) async fn history(node: &Node, user: UserId, last: ResponseId) -> Resu
             if side == ItemSide::Output && !has_more && newest.items.len() == before {
                 complete &= !newest.read_log(node, &key, row).await?;
             }
+            if side == ItemSide::Output && row.id == last && row.status == Status::Completed {
+                completed = newest.items.len();
+            }
         }
     }
     newest.items.reverse();
-    Ok(History { items: newest.items, complete })
+    let completed_from = newest.items.len() - completed;
+    Ok(History { items: newest.items, complete, completed_from })
 }
 
 fn check(rows: &[ResponseRow], user: UserId, most: usize) -> Result<(), Refusal> {

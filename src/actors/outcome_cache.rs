@@ -76,6 +76,7 @@ mod tests {
             cause: None,
             response,
             provider_status: None,
+            rejection_status: None,
             retry_after: None,
         })
     }

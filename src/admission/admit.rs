@@ -67,8 +67,8 @@ impl Admission {
         let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
         let model = models.get(&request.model).ok_or_else(|| Violation::unknown_model(&request.model))?;
         request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
-        let history = self.history(user, &request).await?;
-        check_calls(&history, &input)?;
+        let (history, completed_from) = self.history(user, &request).await?;
+        check_calls(&history, completed_from, &input)?;
         let mut plan = RunPlan {
             id,
             user,
@@ -100,15 +100,16 @@ impl Admission {
         }
     }
 
-    async fn history(&self, user: UserId, request: &Request) -> Result<Vec<Item>, Refusal> {
-        let Some(previous) = request.previous_response_id else { return Ok(Vec::new()) };
-        let History { items, complete } =
+    /// The items that the request goes on from, and where among them the output of a completed response begins.
+    async fn history(&self, user: UserId, request: &Request) -> Result<(Vec<Item>, usize), Refusal> {
+        let Some(previous) = request.previous_response_id else { return Ok((Vec::new(), 0)) };
+        let History { items, complete, completed_from } =
             history(&self.node, user, previous).await.map_err(|refusal| without_history(refusal, previous))?;
         match request.truncation {
             Truncation::Disabled if !complete => {
                 Err(Violation::history_too_long(self.node.limits.history_items).into())
             }
-            Truncation::Disabled | Truncation::Auto => Ok(items),
+            Truncation::Disabled | Truncation::Auto => Ok((items, completed_from)),
         }
     }
 }

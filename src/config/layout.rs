@@ -33,17 +33,14 @@ impl<T: Serialize> Layout<T> {
         fields
     }
 
-    /// The names of options that these fields stand for: a group stands for all options that are in it.
+    /// The names of options that the fields of one struct stand for: a group stands for all options that are in it.
     pub(super) fn option_names(&self, fields: Vec<String>) -> Vec<String> {
-        fields
-            .into_iter()
-            .flat_map(|field| if is_group(&field) { self.options_of(&field) } else { vec![field] })
-            .collect()
-    }
-
-    fn options_of(&self, group: &str) -> Vec<String> {
-        let found = find_group(&self.shape, group).into_iter().flat_map(Map::keys).cloned();
-        self.option_names(found.collect())
+        let own = struct_with(&self.shape, &fields);
+        let names = |field: String| match own.and_then(|own| group_of(own, &field)) {
+            Some(group) => names_in(group),
+            None => vec![field],
+        };
+        fields.into_iter().flat_map(names).collect()
     }
 }
 
@@ -79,10 +76,20 @@ fn group_with<'a>(shape: &'a Value, name: &str) -> Option<(&'a String, &'a Value
     fields.iter().find(|(field, inner)| is_group(field) && has(inner))
 }
 
-fn find_group<'a>(shape: &'a Value, group: &str) -> Option<&'a Map<String, Value>> {
-    let fields = shape.as_object()?;
-    let own = fields.get(group).and_then(Value::as_object);
-    own.or_else(|| fields.values().find_map(|inner| find_group(inner, group)))
+/// The struct that has the most of these fields; an option without a value may be missing in the sample.
+fn struct_with<'a>(shape: &'a Value, fields: &[String]) -> Option<&'a Map<String, Value>> {
+    let own = shape.as_object()?;
+    let inner = own.values().filter_map(|inner| struct_with(inner, fields));
+    inner.chain([own]).max_by_key(|of| fields.iter().filter(|field| of.contains_key(*field)).count())
+}
+
+fn group_of<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+    fields.get(name).filter(|_| is_group(name))?.as_object()
+}
+
+fn names_in(fields: &Map<String, Value>) -> Vec<String> {
+    let names = |field: &String| group_of(fields, field).map_or_else(|| vec![field.clone()], names_in);
+    fields.keys().flat_map(names).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +105,8 @@ mod tests {
     #[test]
     fn an_option_of_a_group_is_in_the_group_and_all_others_are_where_they_are_written() {
         let inner = json!({ "kind": null, "..limits": { "queue": 1, "..gate": { "width": 1 } } });
-        let layout = Layout::of(&json!({ "server": { "listen": "" }, "providers": { "*": inner } }));
+        let other = json!({ "listen": "", "..limits": { "length": 1 } });
+        let layout = Layout::of(&json!({ "server": other, "providers": { "*": inner } }));
         for (option, field) in [
             ("server/listen", "server/listen"),
             ("server/width", "server/width"),
@@ -112,6 +120,6 @@ mod tests {
             assert_eq!(option_path(&path(field)), path(option));
         }
         let fields = vec!["kind".to_owned(), "..limits".to_owned()];
-        assert_eq!(layout.option_names(fields), ["kind", "width", "queue"]);
+        assert_eq!(layout.option_names(fields), ["kind", "queue", "width"]);
     }
 }

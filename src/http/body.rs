@@ -6,9 +6,10 @@ use actix_web::{
     web::{self, Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{ApiError, HttpOptions};
+use crate::protocol::Json;
 
 /// Bodies above this size are worked on off the thread that serves connections.
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
@@ -81,8 +82,14 @@ fn check_media_type(request: &HttpRequest) -> Result<(), ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    if bytes.trim_ascii().is_empty() {
-        return Err(ApiError::bad_request("The request has no body; expected a JSON object."));
+    match bytes.trim_ascii().first() {
+        None => return Err(ApiError::bad_request("The request has no body; expected a JSON object.")),
+        Some(b'{') => {}
+        // Or an array would be read as an object's values in their order.
+        Some(_) => {
+            serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+            return Err(ApiError::bad_request("The request's body must be a JSON object."));
+        }
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -102,11 +109,26 @@ fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
     if !error.is_data() {
         return malformed(error);
     }
-    let expected = expected(&error.to_string());
+    let text = error.to_string();
+    let path = if matches!(path, "." | "?") { "" } else { path };
+    if let Some(key) = twice(&text) {
+        let dot = if path.is_empty() { "" } else { "." };
+        let path = format!("{path}{dot}{key}");
+        return ApiError::parameter(&path, format!("The parameter '{path}' is given twice."));
+    }
+    if text.starts_with(Json::TOO_DEEP) {
+        return ApiError::parameter(path, format!("Invalid value for '{path}': {}.", Json::TOO_DEEP));
+    }
+    let expected = expected(&text);
     match path {
-        "." | "" | "?" => ApiError::bad_request(format!("The request's body is not valid: expected {expected}.")),
+        "" => ApiError::bad_request(format!("The request's body is not valid: expected {expected}.")),
         path => ApiError::parameter(path, format!("Invalid type for '{path}': expected {expected}.")),
     }
+}
+
+/// The key that an object has twice, if the parser says so.
+fn twice(text: &str) -> Option<&str> {
+    text.strip_prefix("duplicate field `")?.split('`').next()
 }
 
 /// What the parser expected, in words. The rest of its text quotes what it found, however long that is.

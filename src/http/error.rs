@@ -1,18 +1,17 @@
 //! Errors as clients see them. With `error_code` and `refusals`, the one place that knows their status codes.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, http::StatusCode, http::header};
 
 use super::error_code::ErrorCode;
-use crate::domain::Cause;
-use crate::protocol::{ErrorBody, ErrorEnvelope};
+use crate::protocol::{ErrorBody, ErrorEnvelope, ResponseFailure};
 
 /// An answer that is no success: a status and the JSON envelope, with no detail of the inside.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiError {
     status: StatusCode,
-    body: ErrorBody,
+    body: Box<ErrorBody>,
     retry: RetryAdvice,
     allow: Option<&'static str>,
 }
@@ -31,13 +30,14 @@ pub(super) enum RetryAdvice {
 impl ApiError {
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let body = ErrorBody { message: message.into(), kind, param: None, code: None };
-        Self { status, body, retry: RetryAdvice::Unsaid, allow: None }
+        Self { status, body: Box::new(body), retry: RetryAdvice::Unsaid, allow: None }
     }
 
     /// An error with a code, which says its status and its type.
     pub(super) fn coded(code: ErrorCode, message: impl Into<String>) -> Self {
-        let error = Self::new(code.status(), code.kind(), message);
-        Self { body: ErrorBody { code: Some(code.as_str()), ..error.body }, ..error }
+        let mut error = Self::new(code.status(), code.kind(), message);
+        error.body.code = Some(code.as_str().into());
+        error
     }
 
     /// The client's own mistake.
@@ -110,9 +110,10 @@ impl ApiError {
         self
     }
 
-    /// The code of a response's failure.
-    pub(super) fn caused_by(mut self, cause: Cause) -> Self {
-        self.body.code = Some(cause.code());
+    /// Code and parameter of a response's failure.
+    pub(super) fn caused_by(mut self, failure: &ResponseFailure) -> Self {
+        self.body.code = Some(failure.code.clone());
+        self.body.param.clone_from(&failure.param);
         self
     }
 
@@ -121,26 +122,30 @@ impl ApiError {
         self
     }
 
+    /// The code, if it is one of this server: one of a provider may quote content.
+    fn own_code(&self) -> Option<&'static str> {
+        match self.body.code {
+            Some(Cow::Borrowed(code)) => Some(code),
+            Some(Cow::Owned(_)) | None => None,
+        }
+    }
+
     /// The error as it stands in an error event.
     pub(super) fn into_body(self) -> ErrorBody {
-        self.body
+        *self.body
     }
 }
 
 // The message may quote the request, and content is in no log.
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiError")
-            .field("status", &self.status)
-            .field("code", &self.body.code)
-            .field("param", &self.body.param)
-            .finish_non_exhaustive()
+        f.debug_struct("ApiError").field("status", &self.status).field("code", &self.own_code()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status.as_u16(), self.body.code.unwrap_or(self.body.kind))
+        write!(f, "{} {}", self.status.as_u16(), self.own_code().unwrap_or(self.body.kind))
     }
 }
 
@@ -160,7 +165,7 @@ impl ResponseError for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response.json(ErrorEnvelope { error: self.body.clone() })
+        response.json(ErrorEnvelope { error: (*self.body).clone() })
     }
 }
 

@@ -80,9 +80,6 @@ pub struct HttpOptions {
     /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
     #[serde(skip)]
     pub body_timeout: Duration,
-    /// The longest wait that `Retry-After` names; some clients give up when they are told a longer one.
-    #[serde(skip)]
-    pub longest_retry_after: Duration,
 }
 
 impl HttpOptions {
@@ -109,7 +106,6 @@ impl Default for HttpOptions {
             body_limit: 20 * 1024 * 1024,
             page: true,
             body_timeout: Duration::from_secs(60),
-            longest_retry_after: Duration::from_secs(60),
         }
     }
 }

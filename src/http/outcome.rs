@@ -1,6 +1,6 @@
 //! Waiting until a status line can be true.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{ApiError, HttpState, error::RetryAdvice};
 use crate::actors::{ClientStream, DeliveryMode, ResponseOutcome, ResponsePhase};
@@ -23,7 +23,7 @@ pub(super) async fn status_line(stream: &mut ClientStream, user: UserId, state: 
     if let Ok(Ok(phase)) = tokio::time::timeout(state.options.header_wait, decided).await {
         match &*phase {
             ResponsePhase::Ended(outcome) if is_bare_failure(outcome) && !stream.has_begun_success() => {
-                return Err(failed(outcome, state));
+                return Err(ApiError::failed(outcome));
             }
             ResponsePhase::Unavailable => return Err(ApiError::database_unavailable()),
             ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) => {}
@@ -35,7 +35,7 @@ pub(super) async fn status_line(stream: &mut ClientStream, user: UserId, state: 
 /// Waits for the ending of a response that is about to fail without a word.
 async fn silent_failure(stream: &mut ClientStream, user: UserId, state: &HttpState) -> Result<(), ApiError> {
     match ended(stream).await? {
-        Some(outcome) if is_bare_failure(&outcome) => Err(failed(&outcome, state)),
+        Some(outcome) if is_bare_failure(&outcome) => Err(ApiError::failed(&outcome)),
         // Somebody else has ended it, in another way.
         Some(_) => Ok(()),
         None => {
@@ -47,10 +47,10 @@ async fn silent_failure(stream: &mut ClientStream, user: UserId, state: &HttpSta
 
 /// The failure of a response that had ended before its client came, if that is all that can be told. To ask again is of
 /// no use.
-pub(super) fn failed_before(stream: &ClientStream, state: &HttpState) -> Option<ApiError> {
+pub(super) fn failed_before(stream: &ClientStream) -> Option<ApiError> {
     match &*stream.phase.borrow() {
         ResponsePhase::Ended(outcome) if is_bare_failure(outcome) => {
-            Some(failed(outcome, state).retry(RetryAdvice::Never))
+            Some(ApiError::failed(outcome).retry(RetryAdvice::Never))
         }
         ResponsePhase::Opening | ResponsePhase::Opened | ResponsePhase::Ended(_) | ResponsePhase::Unavailable => None,
     }
@@ -68,7 +68,7 @@ pub(super) async fn ending(
     for _ in 0..MOST_STREAMS {
         if let Some(outcome) = ended(&mut stream).await? {
             if is_bare_failure(&outcome) {
-                return Err(failed(&outcome, state));
+                return Err(ApiError::failed(&outcome));
             }
             return Ok(Arc::clone(&outcome.response));
         }
@@ -95,9 +95,4 @@ async fn ended(stream: &mut ClientStream) -> Result<Option<Arc<ResponseOutcome>>
 
 fn is_bare_failure(outcome: &ResponseOutcome) -> bool {
     outcome.status == Status::Failed && !outcome.has_output()
-}
-
-fn failed(outcome: &ResponseOutcome, state: &HttpState) -> ApiError {
-    let longest: Duration = state.options.longest_retry_after;
-    ApiError::failed(outcome, longest)
 }

@@ -12,6 +12,9 @@ use crate::domain::{Cause, Offence, Violation};
 use crate::protocol::{ResponseId, Status};
 use crate::refusal::Refusal;
 
+/// The longest wait that clients are told, whatever a provider asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long a client waits before it goes on from a response that still runs.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -155,7 +158,7 @@ impl ApiError {
     }
 
     /// A response that failed before its client was told anything.
-    pub(super) fn failed(outcome: &ResponseOutcome, longest_wait: Duration) -> Self {
+    pub(super) fn failed(outcome: &ResponseOutcome) -> Self {
         let cause = match outcome.status {
             Status::Failed => outcome.cause.unwrap_or(Cause::InternalError),
             Status::Queued | Status::InProgress | Status::Completed | Status::Incomplete | Status::Cancelled => {
@@ -165,17 +168,23 @@ impl ApiError {
         let status = status_of(cause, outcome);
         let retry = match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                outcome.retry_after.map_or(RetryAdvice::Unsaid, |wait| RetryAdvice::After(wait.min(longest_wait)))
+                outcome.retry_after.map_or(RetryAdvice::Unsaid, |wait| RetryAdvice::After(wait.min(LONGEST_WAIT)))
             }
             _ => RetryAdvice::Never,
         };
-        Self::new(status, cause.as_str(), cause.message()).caused_by(cause).retry(retry)
+        match &outcome.response.error {
+            Some(failure) => Self::new(status, cause.as_str(), failure.message.clone()).caused_by(failure),
+            None => Self::new(status, cause.as_str(), cause.message()),
+        }
+        .retry(retry)
     }
 }
 
 fn status_of(cause: Cause, outcome: &ResponseOutcome) -> StatusCode {
     match cause {
         Cause::ProviderUnavailable if outcome.provider_status == Some(503) => StatusCode::SERVICE_UNAVAILABLE,
+        Cause::ProviderRejected if outcome.rejection_status == Some(413) => StatusCode::PAYLOAD_TOO_LARGE,
+        Cause::ProviderRejected if outcome.rejection_status.is_some() => StatusCode::BAD_REQUEST,
         Cause::ProviderUnreachable
         | Cause::ProviderUnauthorized
         | Cause::ProviderRejected

@@ -111,7 +111,7 @@ fn error_event(sequence_number: u64, error: ApiError) -> Bytes {
     let error = error.into_body();
     let event = ErrorEvent {
         sequence_number,
-        code: error.code,
+        code: error.code.clone(),
         message: error.message.clone(),
         param: error.param.clone(),
         error,

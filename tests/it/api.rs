@@ -5,5 +5,6 @@ mod bad_input;
 mod endings;
 mod limits;
 mod places;
+mod provider_refusals;
 mod requests;
 mod tools;

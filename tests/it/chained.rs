@@ -121,7 +121,7 @@ pub(crate) fn without_ids(mut value: Value) -> Value {
     match &mut value {
         Value::Object(fields) => {
             for own in ["id", "item_id", "created_at", "completed_at", "encrypted_content", "antiphon_origin"] {
-                fields.remove(own);
+                fields.shift_remove(own);
             }
             for field in fields.values_mut() {
                 *field = without_ids(field.take());

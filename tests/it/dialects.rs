@@ -118,7 +118,7 @@ impl Listener {
         let weather = Tool::Function(FunctionTool {
             name: "weather".to_owned(),
             description: None,
-            parameters: Some(json!({ "type": "object" })),
+            parameters: Some(json!({ "type": "object" }).into()),
             strict: None,
         });
         let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();

@@ -4,10 +4,13 @@
 //! file `NAME.sse` beside it. Files are never changed. `ANTIPHON_WRITE_GOLDEN=1` writes those of the scenarios
 //! below that are not there yet.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf};
 
 use antiphon::{
-    domain::{Attempt, Cause, Fact, FinishReason, Frame, InputUsage, ProviderEvent, Request, Timestamp, Transcript},
+    domain::{
+        Attempt, Cause, Fact, FinishReason, Frame, InputUsage, ProviderEvent, ProviderRejection, Request, Timestamp,
+        Transcript,
+    },
     journal::{decode, encode},
     protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
@@ -31,7 +34,7 @@ fn created() -> Fact {
     let request = Request {
         instructions: Some("Be brief.".into()),
         previous_response_id: Some("resp_019aa1b2c3d470008000000000000001".parse().unwrap()),
-        metadata: BTreeMap::from([("purpose".into(), "gold".into())]),
+        metadata: [("purpose".into(), "gold".into())].into(),
         temperature: Some(0.25),
         truncation: Truncation::Auto,
         safety_identifier: Some("somebody".into()),
@@ -146,7 +149,18 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
 fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let input_usage = InputUsage { input_tokens: 900, ..InputUsage::default() };
     let counted = said(ProviderEvent::InputUsage(input_usage));
-    vec![("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()])]
+    let rejection = ProviderRejection {
+        message: Some("No such tool.".into()),
+        param: Some("tools".into()),
+        code: Some("invalid_value".into()),
+        ..ProviderRejection::of_status(400)
+    };
+    let rejection = Box::new(rejection);
+    let rejected = Fact::RequestRejected { attempt: FIRST, cause: Cause::ProviderRejected, rejection };
+    vec![
+        ("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()]),
+        ("rejected_by_the_provider", vec![rejected, ended()]),
+    ]
 }
 
 fn fields(json: serde_json::Value) -> Extra {

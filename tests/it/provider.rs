@@ -146,7 +146,12 @@ async fn each_script_has_its_one_outcome() {
 #[tokio::test]
 async fn an_error_in_place_of_a_stream_may_name_a_status() {
     let json = [("content-type", "application/json")];
-    for (code, report) in [("429", Report::RateLimited), ("\"503\"", Report::Overloaded), ("500", Report::Other)] {
+    for (code, report) in [
+        ("429", Report::RateLimited),
+        ("\"503\"", Report::Overloaded),
+        ("500", Report::Other),
+        ("401", Report::Unauthorized),
+    ] {
         let provider = ScriptedProvider::start();
         provider.script("m", Script::status(200, &json, &format!("{{\"error\":{{\"code\":{code}}}}}")));
         assert_eq!(hear(options(provider.base_url())).await, refused(Error::Reported(report)), "{code}");

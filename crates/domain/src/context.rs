@@ -23,7 +23,7 @@ pub enum Incoherent {
     /// The input has a second output for a function call.
     #[error("There is more than one output for function call {0}.")]
     AnsweredTwice(String),
-    /// The input has a function call without an output.
+    /// A function call needs an output and has none.
     #[error("No tool output found for function call {0}.")]
     CallWithoutOutput(String),
 }
@@ -40,14 +40,15 @@ impl std::fmt::Debug for Incoherent {
 }
 
 /// Checks that each output in the input has a call of its own, in the history or the input, and that each call in the
-/// input has an output there.
+/// input, and in the history from item `completed_from` on, has an output. From there on the history is the output of a
+/// response that completed.
 ///
-/// A call needs no output if the model was interrupted, which its incomplete items show. So a client that sends the
-/// output of a cancelled response back can continue it, like one that names that response.
+/// A call needs no output if the model was interrupted, which the ending of its response or its incomplete items show.
+/// So a client that sends the output of a cancelled response back can continue it, like one that names that response.
 ///
 /// # Errors
 /// The first output without a call, else the first call without an output.
-pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
+pub fn check_calls(history: &[Item], completed_from: usize, input: &[Item]) -> Result<(), Incoherent> {
     let pairs = CallPairs::of(history, input);
     let of_input = || input.iter().zip(history.len()..);
     for (item, position) in of_input() {
@@ -56,9 +57,11 @@ pub fn check_calls(history: &[Item], input: &[Item]) -> Result<(), Incoherent> {
         let id = id.to_owned();
         return Err(if is_known { Incoherent::AnsweredTwice(id) } else { Incoherent::OutputWithoutCall(id) });
     }
-    let alone = of_input().zip(interrupted(input)).find_map(|((item, position), interrupted)| {
-        call_id(item).filter(|_| !interrupted && pairs.output_of(position).is_none())
-    });
+    let completed = history.iter().enumerate().skip(completed_from).map(|(position, item)| (item, position));
+    let whole = of_input().zip(interrupted(input)).filter_map(|(call, interrupted)| (!interrupted).then_some(call));
+    let alone = completed
+        .chain(whole)
+        .find_map(|(item, position)| call_id(item).filter(|_| pairs.output_of(position).is_none()));
     alone.map_or(Ok(()), |id| Err(Incoherent::CallWithoutOutput(id.to_owned())))
 }
 

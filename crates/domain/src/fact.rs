@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallIndex, Cause, ProviderEvent, Request, RunPolicy, Timestamp, json_text};
+use super::{CallIndex, Cause, ProviderEvent, ProviderRejection, Request, RunPolicy, Timestamp, json_text};
 use antiphon_protocol::ResponseId;
 
 /// Which call of a provider a fact belongs to.
@@ -152,6 +152,17 @@ pub enum Fact {
         /// Which of its function calls.
         calls: Vec<CallIndex>,
     },
+    /// The call of the provider failed, since the request is at fault by the provider's own words. Another attempt may
+    /// follow.
+    RequestRejected {
+        /// The call.
+        attempt: Attempt,
+        /// The cause.
+        cause: Cause,
+        /// The provider's words.
+        #[serde(with = "json_text")]
+        rejection: Box<ProviderRejection>,
+    },
 }
 
 impl Fact {
@@ -162,6 +173,7 @@ impl Fact {
             Self::AttemptOpening { attempt, .. }
             | Self::Provider { attempt, .. }
             | Self::ProviderFailed { attempt, .. }
+            | Self::RequestRejected { attempt, .. }
             | Self::ServerCallsRequired { attempt, .. }
             | Self::ToolStarted { attempt, .. }
             | Self::ToolAnswered { attempt, .. }
@@ -190,6 +202,7 @@ impl Fact {
             Self::AttemptOpening { .. } => "attempt_opening",
             Self::Provider { event, .. } => event.name(),
             Self::ProviderFailed { .. } => "provider_failed",
+            Self::RequestRejected { .. } => "request_rejected",
             Self::ServerCallsRequired { .. } => "server_calls_required",
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolAnswered { .. } => "tool_answered",

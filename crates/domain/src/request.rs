@@ -1,7 +1,6 @@
 //! What a client asked for, validated and with every default filled in.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use antiphon_protocol::{
@@ -19,8 +18,8 @@ pub struct Request {
     pub instructions: Option<String>,
     /// The previous response, which this one continues.
     pub previous_response_id: Option<ResponseId>,
-    /// The client's own notes.
-    pub metadata: BTreeMap<String, String>,
+    /// The client's own notes, in its order.
+    pub metadata: IndexMap<String, String>,
     /// Sampling temperature; none leaves it to the provider.
     pub temperature: Option<f64>,
     /// Nucleus sampling; none leaves it to the provider.
@@ -78,7 +77,7 @@ impl Request {
             model: model.into(),
             instructions: None,
             previous_response_id: None,
-            metadata: BTreeMap::new(),
+            metadata: IndexMap::new(),
             temperature: None,
             top_p: None,
             max_output_tokens,

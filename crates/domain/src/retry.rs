@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Jitter};
+use super::{Cause, Jitter, ProviderRejection};
 
 #[cfg(test)]
 mod tests;
@@ -73,14 +73,19 @@ impl FailureClass {
             | Cause::ModelUnavailable => Self::Rejected,
             // Another model may have a larger window.
             Cause::ContextLengthExceeded | Cause::ProviderCircuitOpen => Self::Refused,
+            // Some providers tell of a wrong key with the status of a bad request.
+            Cause::ProviderUnauthorized => Self::Refused,
             Cause::ProviderUnreachable | Cause::ConnectTimeout => Self::NotAccepted,
             // The reader of the provider's stream failed: what the provider did is not known.
             Cause::FirstByteTimeout | Cause::IdleTimeout | Cause::UpstreamClosed | Cause::InternalError => {
                 Self::Unknown
             }
-            Cause::ProviderUnauthorized => Self::of_status(status, Self::Refused),
             Cause::ProviderRejected => Self::of_status(status, Self::Rejected),
-            Cause::ProviderRateLimited | Cause::ProviderUnavailable => Self::of_status(status, Self::NotAccepted),
+            Cause::ProviderRateLimited | Cause::ProviderUnavailable => match status {
+                // It is not the request that is at fault, whatever the status says.
+                Some(400 | 409..=428 | 430..=499) => Self::Refused,
+                status => Self::of_status(status, Self::NotAccepted),
+            },
             Cause::ProviderProtocolError | Cause::ProviderReportedError => Self::of_status(status, Self::Unknown),
         }
     }
@@ -97,7 +102,7 @@ impl FailureClass {
 }
 
 /// How an attempt failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The cause that the response ends with if nothing follows.
     pub cause: Cause,
@@ -107,19 +112,31 @@ pub struct Failure {
     pub provider_status: Option<u16>,
     /// The wait that the provider asked for.
     pub retry_after: Option<Duration>,
+    /// What the provider said of the request, if that is at fault.
+    pub rejection: Option<Box<ProviderRejection>>,
 }
 
 impl Failure {
     /// An attempt that failed for that cause, with the provider's HTTP status if there was one.
     #[must_use]
     pub const fn new(cause: Cause, status: Option<u16>, retry_after: Option<Duration>) -> Self {
-        Self { cause, class: FailureClass::of(cause, status), provider_status: status, retry_after }
+        Self { cause, class: FailureClass::of(cause, status), provider_status: status, retry_after, rejection: None }
+    }
+
+    /// The same with the provider's words about the request, as far as they are kept.
+    #[must_use]
+    pub fn with_rejection(self, rejection: Option<ProviderRejection>) -> Self {
+        Self { rejection: rejection.map(|rejection| Box::new(rejection.bounded())), ..self }
     }
 
     /// Whether the provider itself reported that it failed, or broke its protocol.
     #[must_use]
     pub const fn is_reported_by_provider(&self) -> bool {
-        matches!(self.cause, Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded)
+        self.rejection.is_some()
+            || matches!(
+                self.cause,
+                Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded
+            )
     }
 
     /// Whether the provider does not work on the call, or not any more: it said so, or knows of no such call.
@@ -133,7 +150,7 @@ impl Failure {
     /// not waited for, but the next one may be asked.
     #[must_use]
     pub const fn not_asked(cause: Cause, retry_after: Option<Duration>) -> Self {
-        Self { cause, class: FailureClass::Refused, provider_status: None, retry_after }
+        Self { cause, class: FailureClass::Refused, provider_status: None, retry_after, rejection: None }
     }
 }
 

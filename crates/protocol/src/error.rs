@@ -1,5 +1,7 @@
 //! Error bodies.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// `{"error": {...}}`, the body of every answer that is no success.
@@ -19,8 +21,8 @@ pub struct ErrorBody {
     pub kind: &'static str,
     /// The request parameter at fault.
     pub param: Option<String>,
-    /// The error itself, from a closed list.
-    pub code: Option<&'static str>,
+    /// The error itself: from a closed list, or the provider's own code of a request that it refused.
+    pub code: Option<Cow<'static, str>>,
 }
 
 /// The `error` stream event, which is sent only where no Response object can carry the error.
@@ -32,7 +34,7 @@ pub struct ErrorEvent {
     /// The last committed sequence number: this event is no part of the response's log.
     pub sequence_number: u64,
     /// The error itself, from a closed list.
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
     /// The message for people.
     pub message: String,
     /// The request parameter at fault.

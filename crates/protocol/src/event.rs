@@ -1,6 +1,7 @@
 //! The events of a response's stream.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
 
 use super::{ContentPart, Extra, Item, ItemId, LogProb, Response, SummaryText};
 
@@ -8,10 +9,10 @@ use super::{ContentPart, Extra, Item, ItemId, LogProb, Response, SummaryText};
 ///
 /// Sequence numbers begin at 0, grow by one and are the same in every replay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
+#[serde(tag = "type", remote = "Self")]
 pub enum ResponseEvent {
     /// The response was accepted; always the first event.
-    #[serde(rename = "response.created")]
+    #[serde(rename = "response.created", skip_deserializing)]
     Created {
         /// The event's number.
         sequence_number: u64,
@@ -19,7 +20,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// The response waits for its turn; only of background responses.
-    #[serde(rename = "response.queued")]
+    #[serde(rename = "response.queued", skip_deserializing)]
     Queued {
         /// The event's number.
         sequence_number: u64,
@@ -27,7 +28,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// Work began.
-    #[serde(rename = "response.in_progress")]
+    #[serde(rename = "response.in_progress", skip_deserializing)]
     InProgress {
         /// The event's number.
         sequence_number: u64,
@@ -35,7 +36,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// The one terminal event of a completed response.
-    #[serde(rename = "response.completed")]
+    #[serde(rename = "response.completed", skip_deserializing)]
     Completed {
         /// The event's number.
         sequence_number: u64,
@@ -43,7 +44,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// The one terminal event of an incomplete response.
-    #[serde(rename = "response.incomplete")]
+    #[serde(rename = "response.incomplete", skip_deserializing)]
     Incomplete {
         /// The event's number.
         sequence_number: u64,
@@ -51,7 +52,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// The one terminal event of a failed or cancelled response.
-    #[serde(rename = "response.failed")]
+    #[serde(rename = "response.failed", skip_deserializing)]
     Failed {
         /// The event's number.
         sequence_number: u64,
@@ -413,4 +414,46 @@ pub struct OtherEvent {
     /// Everything else.
     #[serde(flatten)]
     pub fields: Extra,
+}
+
+impl Serialize for ResponseEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+// Not derived: the tag would have the response buffered, and so lose how its client wrote the schemas in it. Needs the
+// deserializer of `serde_json`.
+impl<'de> Deserialize<'de> for ResponseEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Tag {
+            #[serde(rename = "type")]
+            kind: String,
+        }
+
+        #[derive(Deserialize)]
+        struct Lifecycle {
+            sequence_number: u64,
+            response: Box<Response>,
+        }
+
+        let event = Box::<RawValue>::deserialize(deserializer)?;
+        let Tag { kind } = serde_json::from_str(event.get()).map_err(D::Error::custom)?;
+        let lifecycle = || serde_json::from_str::<Lifecycle>(event.get()).map_err(D::Error::custom);
+        macro_rules! lifecycle {
+            ($variant:ident) => {
+                lifecycle().map(|Lifecycle { sequence_number, response }| Self::$variant { sequence_number, response })
+            };
+        }
+        match kind.as_str() {
+            "response.created" => lifecycle!(Created),
+            "response.queued" => lifecycle!(Queued),
+            "response.in_progress" => lifecycle!(InProgress),
+            "response.completed" => lifecycle!(Completed),
+            "response.incomplete" => lifecycle!(Incomplete),
+            "response.failed" => lifecycle!(Failed),
+            _ => Self::deserialize(&mut serde_json::Deserializer::from_str(event.get())).map_err(D::Error::custom),
+        }
+    }
 }

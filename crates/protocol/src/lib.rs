@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod ids;
 mod item;
+mod json;
 mod logprob;
 mod output_form;
 mod request;
@@ -20,6 +21,7 @@ pub use item::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OtherItem, OutputText, Reasoning,
     ReasoningText, Role, SummaryText,
 };
+pub use json::Json;
 pub use logprob::{LogProb, TopLogProb};
 pub use output_form::{ReasoningConfig, TextConfig, TextFormat, Verbosity};
 pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions};

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+
+use super::Json;
 
 /// The form of the text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct TextConfig {
 }
 
 /// Plain text, JSON, or JSON by a schema.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum TextFormat {
     /// Plain text.
@@ -29,14 +30,47 @@ pub enum TextFormat {
         /// The schema's name.
         name: String,
         /// What it is for, for the model.
-        #[serde(default)]
         description: Option<String>,
         /// The JSON schema.
-        schema: Value,
+        schema: Json,
         /// Whether the text must follow the schema to the letter.
-        #[serde(default)]
         strict: Option<bool>,
     },
+}
+
+// Not derived: the tag would have the schema buffered, and so lose how it was written.
+impl<'de> Deserialize<'de> for TextFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum TextFormatType {
+            Text,
+            JsonObject,
+            JsonSchema,
+        }
+
+        #[derive(Deserialize)]
+        struct TaggedTextFormat {
+            #[serde(rename = "type")]
+            kind: TextFormatType,
+            name: Option<String>,
+            description: Option<String>,
+            schema: Option<Json>,
+            strict: Option<bool>,
+        }
+
+        let TaggedTextFormat { kind, name, description, schema, strict } = TaggedTextFormat::deserialize(deserializer)?;
+        match kind {
+            TextFormatType::Text => Ok(Self::Text),
+            TextFormatType::JsonObject => Ok(Self::JsonObject),
+            TextFormatType::JsonSchema => Ok(Self::JsonSchema {
+                name: name.ok_or_else(|| D::Error::missing_field("name"))?,
+                description,
+                schema: schema.ok_or_else(|| D::Error::missing_field("schema"))?,
+                strict,
+            }),
+        }
+    }
 }
 
 // A schema is the client's own, and content is in no log.

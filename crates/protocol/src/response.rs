@@ -1,7 +1,8 @@
 //! The Response object.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ContentPart, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
@@ -89,8 +90,8 @@ pub struct Response {
     pub background: bool,
     /// Whether it can be read later.
     pub store: bool,
-    /// The client's own notes.
-    pub metadata: BTreeMap<String, String>,
+    /// The client's own notes, in its order.
+    pub metadata: IndexMap<String, String>,
     /// Sampling temperature.
     pub temperature: f64,
     /// Nucleus sampling.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Json;
 
 /// A tool that the model may call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Tool {
     /// A function of the client's.
@@ -24,16 +25,41 @@ impl Tool {
 }
 
 /// A function of the client's.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize)]
 pub struct FunctionTool {
     /// Its name.
     pub name: String,
     /// What it does, for the model.
     pub description: Option<String>,
     /// The JSON schema of its arguments; none for a function without any.
-    pub parameters: Option<Value>,
+    pub parameters: Option<Json>,
     /// Whether the arguments must follow the schema to the letter; none leaves it to the provider.
     pub strict: Option<bool>,
+}
+
+// Not derived: the tag would have the schema buffered, and so lose how it was written.
+impl<'de> Deserialize<'de> for Tool {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum ToolType {
+            Function,
+        }
+
+        #[derive(Deserialize)]
+        struct TaggedTool {
+            #[serde(rename = "type")]
+            kind: ToolType,
+            name: String,
+            description: Option<String>,
+            parameters: Option<Json>,
+            strict: Option<bool>,
+        }
+
+        let TaggedTool { kind: ToolType::Function, name, description, parameters, strict } =
+            TaggedTool::deserialize(deserializer)?;
+        Ok(Self::Function(FunctionTool { name, description, parameters, strict }))
+    }
 }
 
 // Names and schemas are the client's own words, and content is in no log.

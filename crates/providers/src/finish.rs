@@ -11,7 +11,7 @@ use antiphon_domain::FinishReason;
 
 /// The meaning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum WordMeaning {
     /// The answer is complete.
     Stop,
     /// The answer is complete, with calls of tools.
@@ -26,11 +26,11 @@ enum Meaning {
     Unfinished,
 }
 
-use Meaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
+use WordMeaning::{ContentFilter, Failed, Length, Stop, ToolCalls, Unfinished};
 
 /// Every word that is known, in lower case with underscores, each with its meaning. A word stands with the first that
 /// used it.
-const WORDS: &[(&str, Meaning)] = &[
+const WORDS: &[(&str, WordMeaning)] = &[
     // Chat Completions of OpenAI: platform.openai.com/docs/api-reference/chat.
     ("stop", Stop),
     ("length", Length),
@@ -153,7 +153,7 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
     })
 }
 
-fn meaning(word: &str) -> Option<Meaning> {
+fn meaning(word: &str) -> Option<WordMeaning> {
     WORDS.iter().find(|(known, _)| folded(known).eq(folded(word))).map(|(_, meaning)| *meaning)
 }
 

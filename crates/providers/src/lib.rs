@@ -6,6 +6,7 @@
 mod anthropic;
 mod chat_completions;
 mod eliza;
+mod error;
 mod finish;
 mod gate;
 mod http;
@@ -24,12 +25,13 @@ use std::fmt;
 use futures_util::future::{self, FutureExt as _, LocalBoxFuture};
 use futures_util::stream::LocalBoxStream;
 
-use antiphon_domain::{Cause, Request, Timeouts};
+use antiphon_domain::{Request, Timeouts};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
 pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, ReasoningField, SystemMessages};
 pub use eliza::Eliza;
+pub use error::{Error, Report};
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
@@ -50,7 +52,8 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     ///
     /// The stream's first batch holds [`ProviderEvent::Opened`], sent as soon as the provider has answered
     /// with a success. A stream that ends without [`ProviderEvent::Finished`] or an error was cut. Nothing
-    /// follows an error. Dropping the stream closes the connection at once. That ends the provider's work, unless the
+    /// follows an error. [`ProviderEvent::Finished`] is the last word on the answer: at most usage follows it, and an
+    /// error behind it changes nothing. Dropping the stream closes the connection at once. That ends the provider's work, unless the
     /// provider has a [`reattachment`](Self::reattachment): then the work goes on until it is
     /// [cancelled](Reattachment::cancel).
     fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
@@ -103,82 +106,4 @@ pub struct CallToCancel {
     pub provider_response_id: String,
     /// How long the provider may take.
     pub timeouts: Timeouts,
-}
-
-/// Why a call of a provider failed. Texts of a provider may quote content, so none is kept.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// No connection.
-    #[error("the provider could not be reached")]
-    Unreachable,
-    /// No connection in time.
-    #[error("the provider did not accept a connection in time")]
-    ConnectTimeout,
-    /// No answer in time.
-    #[error("the provider did not answer in time")]
-    FirstByteTimeout,
-    /// Nothing more came in time.
-    #[error("the provider sent no further event in time")]
-    IdleTimeout,
-    /// An answer that is no success.
-    #[error("the provider answered with status {status}")]
-    Status {
-        /// The HTTP status.
-        status: u16,
-        /// The wait that the provider asked for, as it gave it.
-        retry_after: Option<std::time::Duration>,
-        /// The kind of its error, as far as that could be read.
-        report: Report,
-    },
-    /// An answer that violates the provider's protocol.
-    #[error("the provider broke its protocol: {what}")]
-    Protocol {
-        /// What was wrong; never a quote.
-        what: &'static str,
-    },
-    /// The provider reported an error in mid-stream.
-    #[error("the provider reported an error: {0:?}")]
-    Reported(Report),
-    /// The connection ended before the provider's end mark.
-    #[error("the provider closed the stream before its end")]
-    Closed,
-}
-
-/// The kind of an error that a provider reports. Its text is not kept: it may quote content.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Report {
-    /// Too many requests, or too many tokens.
-    RateLimited,
-    /// The provider can't take the request now.
-    Overloaded,
-    /// The prompt is longer than the model's context.
-    ContextTooLong,
-    /// Anything else.
-    #[default]
-    Other,
-}
-
-impl Error {
-    /// The cause that a response ends with if no other attempt follows.
-    #[must_use]
-    pub fn cause(&self) -> Cause {
-        match self {
-            Self::Unreachable => Cause::ProviderUnreachable,
-            Self::ConnectTimeout => Cause::ConnectTimeout,
-            Self::FirstByteTimeout => Cause::FirstByteTimeout,
-            Self::IdleTimeout => Cause::IdleTimeout,
-            Self::Status { report: Report::ContextTooLong, .. } | Self::Reported(Report::ContextTooLong) => {
-                Cause::ContextLengthExceeded
-            }
-            Self::Reported(Report::RateLimited) => Cause::ProviderRateLimited,
-            Self::Reported(Report::Overloaded) => Cause::ProviderUnavailable,
-            Self::Status { status: 401 | 403, .. } => Cause::ProviderUnauthorized,
-            Self::Status { status: 429, .. } => Cause::ProviderRateLimited,
-            Self::Status { status: 400..=499, .. } => Cause::ProviderRejected,
-            Self::Status { .. } => Cause::ProviderUnavailable,
-            Self::Protocol { .. } => Cause::ProviderProtocolError,
-            Self::Reported(Report::Other) => Cause::ProviderReportedError,
-            Self::Closed => Cause::UpstreamClosed,
-        }
-    }
 }

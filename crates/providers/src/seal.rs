@@ -168,7 +168,7 @@ impl Origin {
             return Extra::new();
         }
         let mut own = fields.clone();
-        own.remove(ORIGIN_FIELD);
+        own.shift_remove(ORIGIN_FIELD);
         own.extend(further.map(|further| (ORIGIN_FIELD.to_owned(), further.into())));
         own
     }

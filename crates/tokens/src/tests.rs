@@ -80,13 +80,13 @@ async fn what_stands_beside_a_prompt_counts_as_its_json() {
     let tool = Tool::Function(FunctionTool {
         name: "weather".to_owned(),
         description: Some("Tells the weather of a city.".to_owned()),
-        parameters: Some(serde_json::json!({"type": "object", "properties": {"city": {"type": "string"}}})),
+        parameters: Some(serde_json::json!({"type": "object", "properties": {"city": {"type": "string"}}}).into()),
         strict: None,
     });
     let schema = TextFormat::JsonSchema {
         name: "answer".to_owned(),
         description: None,
-        schema: serde_json::json!({"type": "object"}),
+        schema: serde_json::json!({"type": "object"}).into(),
         strict: Some(true),
     };
     let encoding = Encoding::O200kBase;

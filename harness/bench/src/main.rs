@@ -1,5 +1,6 @@
 //! What streaming through Antiphon takes: processor time and memory, time until a delta arrives, time until a
-//! cancelled response's provider is let go, time until all is settled after a crash, by the same server or another.
+//! cancelled response's provider is let go, time until all is settled after a crash, by the same server or another, time
+//! to read a provider's delta.
 //!
 //! `cargo build --release --bin antiphon`, then `cargo run --release -p antiphon-bench -- --what latency`.
 //! See `docs/benchmarks.md`.
@@ -8,6 +9,7 @@
 
 mod cancel;
 mod cost;
+mod decode;
 mod latency;
 mod lines;
 mod node;
@@ -24,6 +26,7 @@ mod wire;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use options::{Mode, Options, What};
 
@@ -38,7 +41,15 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     match &options.mode {
         Some(Mode::Node { config, data }) => node::run(config, data),
-        None => tokio::runtime::Runtime::new()?.block_on(bench(&options)),
+        None => runtime(options.what)?.block_on(bench(&options)),
+    }
+}
+
+fn runtime(what: What) -> std::io::Result<Runtime> {
+    match what {
+        // What one thread does is what is measured.
+        What::Decode => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        What::Cost | What::Latency | What::Cancel | What::Recovery | What::Takeover => Runtime::new(),
     }
 }
 
@@ -49,6 +60,7 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
         What::Cancel => cancel::run(options).await?,
         What::Recovery => recovery::run(options).await?,
         What::Takeover => takeover::run(options).await?,
+        What::Decode => decode::run().await?,
     };
     print!("{}", results.table);
     if let Some(path) = &options.json {

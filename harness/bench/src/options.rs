@@ -56,6 +56,8 @@ pub(crate) enum What {
     Recovery,
     /// How soon another server has ended all that a killed one left.
     Takeover,
+    /// What it takes to read a delta of a provider's stream, in each protocol.
+    Decode,
 }
 
 /// Another part for this program to play.
@@ -79,6 +81,7 @@ impl Options {
             What::Latency => vec![1, 200],
             What::Cancel => vec![0, 100],
             What::Recovery | What::Takeover => vec![1000],
+            What::Decode => vec![1],
         }
     }
 
@@ -92,6 +95,7 @@ impl Options {
             What::Cost => Kind::ALL.to_vec(),
             What::Latency => vec![Kind::Stored, Kind::Unstored],
             What::Cancel | What::Recovery | What::Takeover => vec![Kind::Stored],
+            What::Decode => Vec::new(),
         })
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn outcome(transcript: &Transcript, hint: RetryHint) -> Option<Respon
         cause: ending.cause,
         response: std::sync::Arc::from(transcript.response()?),
         provider_status: hint.provider_status,
+        rejection_status: transcript.rejection().map(|rejection| rejection.status),
         retry_after: hint.retry_after,
     })
 }

@@ -340,19 +340,11 @@ impl ResponseSupervisor {
         let Some(target) = self.reading(attempt) else { return };
         let error = result.err().unwrap_or(Error::Closed);
         if !self.run.transcript().has_finished(attempt) {
-            tracing::warn!(error = %error, provider = self.provider_name(), "a provider failed");
+            let (code, param) = error.words_for_logs();
+            let provider = self.provider_name();
+            tracing::warn!(error = %error, provider, provider.code = code, provider.param = param, "a provider failed");
         }
-        let (status, retry_after) = match &error {
-            Error::Status { status, retry_after, .. } => (Some(*status), *retry_after),
-            Error::Unreachable
-            | Error::ConnectTimeout
-            | Error::FirstByteTimeout
-            | Error::IdleTimeout
-            | Error::Protocol { .. }
-            | Error::Reported(_)
-            | Error::Closed => (None, None),
-        };
-        let event = self.ended(attempt, target, Failure::new(error.cause(), status, retry_after));
+        let event = self.ended(attempt, target, error.failure());
         self.feed(event, ctx);
     }
 

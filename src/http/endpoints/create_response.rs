@@ -34,7 +34,7 @@ pub(in crate::http) async fn create_response(
         AnsweredRequest::Started(stream) => form.answer(stream, user, &state).await,
         AnsweredRequest::Repeated(stream) => {
             tracing::info!(response.id = %stream.id, "http.response.attached");
-            match outcome::failed_before(&stream, &state).filter(|_| form == AnswerForm::WhenEnded) {
+            match outcome::failed_before(&stream).filter(|_| form == AnswerForm::WhenEnded) {
                 Some(error) => Err(error),
                 None => form.answer(stream, user, &state).await,
             }

@@ -48,6 +48,48 @@ async fn bodies_that_are_no_request_are_refused() {
 }
 
 #[actix_web::test]
+async fn a_body_that_is_no_object_or_has_a_key_twice_is_told_so() {
+    let api = Api::new().await;
+    let twice = |path: &str| format!("The parameter '{path}' is given twice.");
+    for (body, param, message) in [
+        (r#" ["m", "hi"]"#, None, "The request's body must be a JSON object.".to_owned()),
+        ("5", None, "The request's body must be a JSON object.".to_owned()),
+        (r#"{"model":"m","input":"a","model":"n"}"#, Some("model"), twice("model")),
+        (
+            r#"{"model":"m","input":[{"role":"user","content":"a","role":"user"}]}"#,
+            Some("input[0].role"),
+            twice("input[0].role"),
+        ),
+    ] {
+        assert_eq!(refused(&api, body).await, (400, None, param.map(str::to_owned)), "{body}");
+        let request = TestRequest::post().uri("/v1/responses").insert_header(("content-type", "application/json"));
+        let answer = api.send(request.set_payload(body.to_owned())).await;
+        assert_eq!(answer.json()["error"]["message"], message, "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn json_that_is_nested_too_deeply_is_refused_wherever_it_stands() {
+    let api = Api::new().await;
+    for levels in [128, 10_000] {
+        let deep = format!("{}1{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+        for (keys, param) in [
+            (format!(r#""tools":[{{"type":"function","name":"f","parameters":{deep}}}]"#), Some("tools[0]")),
+            (
+                format!(r#""text":{{"format":{{"type":"json_schema","name":"n","schema":{deep}}}}}"#),
+                Some("text.format"),
+            ),
+            (format!(r#""tool_choice":{deep}"#), Some("tool_choice")),
+            (format!(r#""reasoning":{{"effort":{deep}}}"#), Some("reasoning.effort")),
+            (format!(r#""conversation":{deep}"#), None),
+        ] {
+            let body = format!(r#"{{"model":"m","input":"hi",{keys}}}"#);
+            assert_eq!(refused(&api, &body).await, (400, None, param.map(str::to_owned)), "{levels}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_wrong_type_is_named_by_its_path() {
     let api = Api::new().await;
     for (keys, param) in [

@@ -133,7 +133,7 @@ impl Answer {
         let body = self.json();
         let error = body["error"].as_object().unwrap();
         let keys: Vec<_> = error.keys().map(String::as_str).collect();
-        assert_eq!(keys, ["code", "message", "param", "type"], "{body}");
+        assert_eq!(keys, ["message", "type", "param", "code"], "{body}");
         assert!(!error["message"].as_str().unwrap().is_empty());
         assert!(!self.header("x-request-id").is_empty());
         let text = |key: &str| error[key].as_str().map(ToOwned::to_owned);

@@ -7,6 +7,7 @@ mod error_codes;
 mod fixture;
 mod idempotency;
 mod page;
+mod provider_refusals;
 mod reading;
 mod sizes;
 mod sockets;

@@ -280,7 +280,7 @@ impl From<PositionalRequest> for Request {
         Self {
             instructions: old.instructions,
             previous_response_id: old.previous_response_id,
-            metadata: old.metadata,
+            metadata: old.metadata.into_iter().collect(),
             temperature: old.temperature,
             top_p: old.top_p,
             truncation: old.truncation,

@@ -84,8 +84,9 @@ async fn request(reads: &mut OwnedReadHalf) -> io::Result<Option<RecordedRequest
             return Ok(None);
         }
     }
-    let body = serde_json::from_slice(&bytes[body..]).unwrap_or(Value::Null);
-    Ok(Some(RecordedRequest { method, path, headers, body }))
+    let text = String::from_utf8_lossy(&bytes[body..]).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Some(RecordedRequest { method, path, headers, text, body }))
 }
 
 async fn play(script: &Script, writes: &mut OwnedWriteHalf) -> io::Result<ConnectionEnding> {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -17,6 +18,8 @@ pub struct RecordedRequest {
     pub path: String,
     /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The body as it came.
+    pub text: String,
     /// The body; null where it was no JSON.
     pub body: Value,
 }
@@ -26,6 +29,16 @@ impl RecordedRequest {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The model that it names, also in a body whose numbers no [`Value`] can hold.
+    fn model(&self) -> String {
+        #[derive(Deserialize)]
+        struct Named {
+            model: String,
+        }
+
+        serde_json::from_str(&self.text).map_or_else(|_| String::new(), |Named { model }| model)
     }
 }
 
@@ -44,7 +57,7 @@ impl Records {
 
     /// Records a request; returns its number, from 1, and the script to play.
     pub(super) fn take(&self, request: RecordedRequest) -> (usize, Script) {
-        let model = request.body["model"].as_str().unwrap_or_default().to_owned();
+        let model = request.model();
         let mut number = 0;
         self.requests.send_modify(|requests| {
             requests.push(request);

@@ -103,22 +103,24 @@ async fn two_calls_are_answered_in_any_order_by_id_or_with_the_items_sent_back()
 }
 
 #[tokio::test]
-async fn calls_that_nobody_answered_do_not_end_the_conversation() {
+async fn whole_calls_need_an_answer_and_those_of_an_interrupted_response_do_not() {
     let (provider, _site, server) = start().await;
     let client = server.client();
     let made = two_calls(&client).await;
-    let on = json!({ "model": "speaks", "previous_response_id": made["id"], "input": "Never mind." });
-    assert_eq!(client.create(&on).await.status, 200);
-    let unanswered = "This call was not answered.";
-    let mut expected = conversation(unanswered, unanswered);
-    expected.push(message("user", &[], "Never mind."));
-    assert_eq!(told(&provider), expected);
+    let asked = provider.requests().len();
+    let (id, items) = (&made["id"], made["output"].as_array().unwrap());
+    for (body, unanswered) in [
+        (json!({ "model": "speaks", "input": items }), "call_a"),
+        (json!({ "model": "speaks", "previous_response_id": id, "input": "Never mind." }), "call_a"),
+        (json!({ "model": "speaks", "previous_response_id": id, "input": [output("call_a", "sun")] }), "call_b"),
+    ] {
+        let refused = client.create(&body).await;
+        assert_eq!(refused.error(), (400, None, Some("input".to_owned())));
+        let message = format!("No tool output found for function call {unanswered}.");
+        assert_eq!(refused.json()["error"]["message"], message);
+    }
+    assert_eq!(provider.requests().len(), asked);
 
-    // Whole calls in the input alone are a mistake; those of an interrupted answer are not.
-    let items = made["output"].as_array().unwrap();
-    let refused = client.create(&json!({ "model": "speaks", "input": items })).await;
-    assert_eq!(refused.error(), (400, None, Some("input".to_owned())));
-    assert_eq!(refused.json()["error"]["message"], "No tool output found for function call call_a.");
     let body = json!({ "model": "stalls", "input": "Weather?", "tools": tools(), "stream": true });
     let mut events = Events::of(client.creation(&body)).await;
     while !events.frames.last().is_some_and(|frame| frame.contains("{\\\"ci")) {
@@ -130,7 +132,9 @@ async fn calls_that_nobody_answered_do_not_end_the_conversation() {
     let (question, on) =
         (json!({ "role": "user", "content": "Weather?" }), json!({ "role": "user", "content": "On." }));
     let echoed = [&[question], cancelled["output"].as_array().unwrap().as_slice(), &[on]].concat();
-    expected[4] = message("user", &[], "On.");
+    let unanswered = "This call was not answered.";
+    let mut expected = conversation(unanswered, unanswered);
+    expected.push(message("user", &[], "On."));
     for input in [
         json!({ "model": "speaks", "input": echoed }),
         json!({ "model": "speaks", "input": "On.", "previous_response_id": cancelled["id"] }),

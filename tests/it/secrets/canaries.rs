@@ -16,7 +16,8 @@ fn canary(place: &str) -> String {
 
 fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let said = canary("said");
-    let refusal = json!({ "error": { "message": canary("refused"), "type": "invalid_request_error" } }).to_string();
+    let words = json!({ "message": canary("refused"), "param": canary("param"), "code": canary("code") });
+    let refusal = json!({ "error": words }).to_string();
     let reported = json!({ "error": { "message": canary("reported"), "code": canary("code") } });
     let provider = ScriptedProvider::start();
     provider.script("good", Script::answer([said.as_str(), " and", " more"]));
@@ -61,7 +62,9 @@ async fn every_answer(client: &Client) {
             let mut body = full(model, stream);
             body["store"] = store.into();
             let answer = client.create(&body).await;
-            assert_eq!(answer.text.contains(CANARY), answer.status == 200, "{model}: {}", answer.text);
+            // A provider's refusal of the request is told to the client that asked, and to nobody else.
+            let is_told = answer.status == 200 || model == "refuses";
+            assert_eq!(answer.text.contains(CANARY), is_told, "{model}: {}", answer.text);
         }
     }
     let made = client.create(&full("good", false)).await;

@@ -85,16 +85,16 @@ each(choices, 'what may be called is honoured and echoed', async (tool_choice) =
   assert.equal(response.output[0].name, 'weather');
 });
 
-test('calls that nobody answered do not end the conversation', async () => {
+test('whole calls need an answer, and answers a call', async () => {
   const asked = await responses.create({ model: 'calls-two', ...ASKED });
-  const on = { model: 'after-tools', previous_response_id: asked.id, input: 'Never mind.' };
-  assert.equal((await responses.create(on)).output_text, HELLO);
+  const unanswered = /No tool output found for function call/;
   const wrong = [
-    [[QUESTION, ...asked.output], /No tool output found for function call/],
-    [[answer(asked.output[0], 'sun')], /No tool call found for function call output/],
+    [{ input: 'Never mind.', previous_response_id: asked.id }, unanswered],
+    [{ input: [QUESTION, ...asked.output] }, unanswered],
+    [{ input: [answer(asked.output[0], 'sun')] }, /No tool call found for function call output/],
   ];
-  for (const [input, message] of wrong) {
-    const error = await refused(openai.BadRequestError, responses.create({ model: 'after-tools', input }));
+  for (const [keys, message] of wrong) {
+    const error = await refused(openai.BadRequestError, responses.create({ model: 'after-tools', ...keys }));
     assert.match(error.message, message);
     assert.equal(error.param, 'input');
   }

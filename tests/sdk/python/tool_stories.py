@@ -99,13 +99,12 @@ def what_may_be_called_is_honoured_and_echoed(client, choice):
     assert response.output[0].name == "weather"
 
 
-def calls_that_nobody_answered_do_not_end_the_conversation(client):
+def whole_calls_need_an_answer_and_answers_a_call(client):
     asked = client.responses.create(model="calls-two", input=[QUESTION], tools=TOOLS)
-    told = client.responses.create(model="after-tools", previous_response_id=asked.id, input="Never mind.")
-    assert told.output_text == HELLO
-    with pytest.raises(openai.BadRequestError, match="No tool output found for function call") as refused:
-        client.responses.create(model="after-tools", input=[QUESTION, *asked.output])
-    assert refused.value.param == "input"
+    for keys in [{"input": "Never mind.", "previous_response_id": asked.id}, {"input": [QUESTION, *asked.output]}]:
+        with pytest.raises(openai.BadRequestError, match="No tool output found for function call") as refused:
+            client.responses.create(model="after-tools", **keys)
+        assert refused.value.param == "input"
     with pytest.raises(openai.BadRequestError, match="No tool call found for function call output") as refused:
         client.responses.create(model="after-tools", input=[_answer(asked.output[0], "sun")])
     assert refused.value.param == "input"

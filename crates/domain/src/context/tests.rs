@@ -56,6 +56,11 @@ fn closed(history: &[&str], input: &[&str]) -> Vec<String> {
     short(&close_calls(ResponseId::new(), &items(history), &items(input)))
 }
 
+/// Whether the input can follow the history, of which the last response was interrupted.
+fn check(history: &[&str], input: &[&str]) -> Result<(), Incoherent> {
+    check_calls(&items(history), history.len(), &items(input))
+}
+
 /// Each call that has an output, and the output, by their positions.
 fn pairs(history: &[&str], input: &[&str]) -> Vec<(usize, usize)> {
     let (history, input) = (items(history), items(input));
@@ -116,7 +121,7 @@ fn outputs_may_stand_in_any_order() {
         (&["call 0", "out 0", "call 0"], &["out 0"], &["call 0", "out 0", "call 0", "out 0"]),
         (&["call 0", "user", "call 0"], &["out 0"], &["call 0", "closed 0", "user", "call 0", "out 0"]),
     ] {
-        assert_eq!(check_calls(&items(history), &items(input)), Ok(()), "{history:?} {input:?}");
+        assert_eq!(check(history, input), Ok(()), "{history:?} {input:?}");
         assert_eq!(closed(history, input), prompt);
     }
 }
@@ -139,7 +144,30 @@ fn what_is_alone_or_twice_in_the_input_is_refused() {
         (&["cut call b"], &["call a"], Incoherent::CallWithoutOutput(a())),
         (&[], &["cut said", "user", "call a"], Incoherent::CallWithoutOutput(a())),
     ] {
-        assert_eq!(check_calls(&items(history), &items(input)), Err(refusal), "{history:?} {input:?}");
+        assert_eq!(check(history, input), Err(refusal), "{history:?} {input:?}");
+    }
+}
+
+#[test]
+fn every_call_of_a_response_that_completed_needs_an_output() {
+    for (history, completed_from, input, unanswered) in [
+        (&["user", "call a"] as &[&str], 1, &["user"] as &[&str], Some("a")),
+        (&["user", "call a", "call b"], 1, &["out a", "user"], Some("b")),
+        (&["user", "call a", "call b"], 1, &["user", "out b"], Some("a")),
+        (&["user", "call a", "call b"], 1, &["out b", "out a"], None),
+        // The same id again, once in each response.
+        (&["call a", "out a", "call a"], 2, &["user"], Some("a")),
+        (&["call a", "out a", "call a"], 2, &["out a"], None),
+        // One that the server ran itself has its output in the same response.
+        (&["call a", "out a", "said"], 0, &["user"], None),
+        // An earlier one was closed when the conversation went on.
+        (&["call a", "user", "said"], 2, &["user"], None),
+        // A response that did not complete.
+        (&["user", "call a"], 2, &["user"], None),
+    ] {
+        let refusal = unanswered.map(|id| Incoherent::CallWithoutOutput(id.to_owned()));
+        let checked = check_calls(&items(history), completed_from, &items(input));
+        assert_eq!(checked.err(), refusal, "{history:?} {input:?}");
     }
 }
 
@@ -158,7 +186,7 @@ fn a_conversation_goes_on_from_where_the_model_was_interrupted() {
         (&["call a", "call b", "said"], &["out b"], &["call a", "call b", "said", "closed a", "out b"]),
         (&["out gone", "said"], &["user"], &["said", "user"]),
     ] {
-        assert_eq!(check_calls(&items(history), &items(input)), Ok(()), "{history:?} {input:?}");
+        assert_eq!(check(history, input), Ok(()), "{history:?} {input:?}");
         assert_eq!(closed(history, input), prompt);
     }
 }
@@ -225,7 +253,7 @@ proptest! {
         let (before, now) = all.split_at(history.len());
         let asked = close_calls(ResponseId::new(), before, now);
         prop_assert_eq!(answered(before, now), answered(&asked, &[]), "the prompt pairs otherwise: {:?}", prompt);
-        if check_calls(&items(&history), &items(&input)).is_ok() {
+        if check(&history, &input).is_ok() {
             let answers = input.iter().filter(|item| item.starts_with("out")).count();
             prop_assert!(prompt.iter().filter(|item| item.starts_with("out")).count() >= answers);
         }

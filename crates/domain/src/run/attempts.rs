@@ -245,7 +245,7 @@ impl Run {
             // The provider may have worked before, and it is not known what clients have seen of that.
             CallOrigin::Recovered => Next::GiveUp,
         };
-        let waiting = AwaitingRetry { turn, attempt: call.attempt, failure: *failure, after: Duration::ZERO };
+        let waiting = AwaitingRetry { turn, attempt: call.attempt, failure: failure.clone(), after: Duration::ZERO };
         if let Next::Retry { after } = next {
             self.effects.push(RunEffect::SpendRetry { target: waiting.turn.attempts.target() });
             self.state = RunState::AwaitingRetry(AwaitingRetry { after, ..waiting });
@@ -267,7 +267,7 @@ impl Run {
     }
 
     fn follow(&mut self, waiting: AwaitingRetry, next: Next) {
-        let failed = Fact::ProviderFailed { attempt: waiting.attempt, cause: waiting.failure.cause };
+        let failed = waiting.failed();
         if next == Next::GiveUp {
             self.state = RunState::AwaitingRetry(waiting);
             return self.finish(vec![failed]);

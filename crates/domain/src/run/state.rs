@@ -159,6 +159,17 @@ pub(super) struct AwaitingRetry {
     pub(super) after: std::time::Duration,
 }
 
+impl AwaitingRetry {
+    /// The fact that the attempt failed.
+    pub(super) fn failed(&self) -> Fact {
+        let (attempt, cause) = (self.attempt, self.failure.cause);
+        match self.failure.rejection.clone() {
+            Some(rejection) => Fact::RequestRejected { attempt, cause, rejection },
+            None => Fact::ProviderFailed { attempt, cause },
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Pausing {
     pub(super) turn: TurnState,

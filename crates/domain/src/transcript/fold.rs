@@ -6,7 +6,10 @@ use super::{
     Ending, RecordedEnding, ServerCalls, Verdict,
     output::{Cut, OutputBuilder, PartKind},
 };
-use crate::{Attempt, Cause, Fact, FinishReason, InputUsage, LostCall, ProviderEvent, Request, RunPolicy, Timestamp};
+use crate::{
+    Attempt, Cause, Fact, FinishReason, InputUsage, LostCall, ProviderEvent, ProviderRejection, Request, RunPolicy,
+    Timestamp,
+};
 use antiphon_protocol::{ItemStatus, ResponseEvent, ResponseId, Status, Usage};
 
 /// The state of a response, folded from its facts.
@@ -39,7 +42,14 @@ pub(super) struct Created {
 pub(super) struct AttemptState {
     pub(super) attempt: Attempt,
     finished: Option<FinishReason>,
-    failed: Option<Cause>,
+    failed: Option<AttemptFailure>,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone)]
+struct AttemptFailure {
+    cause: Cause,
+    rejection: Option<Box<ProviderRejection>>,
 }
 
 /// What is known of one call of a provider.
@@ -107,7 +117,10 @@ impl Transcript {
                 self.open(attempt, call, events);
             }
             Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
-            Fact::ProviderFailed { attempt, cause } => self.fail(attempt, cause),
+            Fact::ProviderFailed { attempt, cause } => self.fail(attempt, AttemptFailure { cause, rejection: None }),
+            Fact::RequestRejected { attempt, cause, rejection } => {
+                self.fail(attempt, AttemptFailure { cause, rejection: Some(rejection) });
+            }
             Fact::ServerCallsRequired { attempt, calls } => self.require_calls(attempt, calls),
             Fact::ToolStarted { attempt, call } => self.tool_started(attempt, call),
             Fact::ToolAnswered { attempt, call, output } => {
@@ -259,11 +272,11 @@ impl Transcript {
         calls.next().map_or(self.output.pieces, |(_, call)| call.pieces_before)
     }
 
-    fn fail(&mut self, attempt: Attempt, cause: Cause) {
+    fn fail(&mut self, attempt: Attempt, failure: AttemptFailure) {
         if self.is_running(attempt)
             && let Some(state) = &mut self.attempt
         {
-            state.failed = Some(cause);
+            state.failed = Some(failure);
         }
     }
 
@@ -299,7 +312,14 @@ impl Transcript {
     /// How the response would end if nothing more came.
     #[must_use]
     pub fn standing_verdict(&self) -> Verdict {
-        let failed = || self.attempt.as_ref().and_then(|state| state.failed);
-        self.verdict.clone().unwrap_or_else(|| Verdict::Failed(failed().unwrap_or(Cause::InternalError)))
+        let failed = || self.attempt.as_ref().and_then(|state| state.failed.as_ref());
+        let cause = || failed().map_or(Cause::InternalError, |failure| failure.cause);
+        self.verdict.clone().unwrap_or_else(|| Verdict::Failed(cause()))
+    }
+
+    /// What the provider said of the request, where its refusal is what the response ended with for that cause.
+    pub(super) fn rejection_for(&self, cause: Cause) -> Option<&ProviderRejection> {
+        let failed = self.attempt.as_ref().filter(|_| self.verdict.is_none())?.failed.as_ref()?;
+        failed.rejection.as_deref().filter(|_| failed.cause == cause)
     }
 }

@@ -1,7 +1,7 @@
 //! What can be read of a transcript at any time.
 
 use super::{Ending, Transcript, Verdict};
-use crate::{Attempt, InputUsage, Request, RunPolicy, Timestamp};
+use crate::{Attempt, InputUsage, ProviderRejection, Request, RunPolicy, Timestamp};
 use antiphon_protocol::{
     ContentPart, IncompleteDetails, Item, Response, ResponseEvent, ResponseFailure, Status, Usage,
 };
@@ -131,6 +131,13 @@ impl Transcript {
         })
     }
 
+    /// What the last provider said of the request, where the response ended with its refusal.
+    #[must_use]
+    pub fn rejection(&self) -> Option<&ProviderRejection> {
+        let (ending, _) = self.ended.as_ref()?;
+        self.rejection_for(ending.cause?)
+    }
+
     /// The Response object as of now; none before the first fact.
     #[must_use]
     pub fn response(&self) -> Option<Box<Response>> {
@@ -140,7 +147,7 @@ impl Transcript {
         Some(Box::new(Response {
             status,
             completed_at: self.ended.as_ref().filter(|_| status == Status::Completed).map(|(_, at)| at.as_seconds()),
-            error: ending.and_then(failure),
+            error: ending.and_then(|ending| failure(ending, self.rejection())),
             incomplete_details: ending
                 .and_then(|ending| ending.incomplete_reason)
                 .map(|reason| IncompleteDetails { reason: reason.into() }),
@@ -151,12 +158,14 @@ impl Transcript {
     }
 }
 
-fn failure(ending: &Ending) -> Option<ResponseFailure> {
-    ending.cause.map(|cause| ResponseFailure {
-        code: cause.code().into(),
-        message: cause.message().to_owned(),
+fn failure(ending: &Ending, rejection: Option<&ProviderRejection>) -> Option<ResponseFailure> {
+    let cause = ending.cause?;
+    let message = rejection.and_then(|rejection| rejection.message.clone());
+    Some(ResponseFailure {
+        code: rejection.map_or_else(|| cause.code().into(), |rejection| rejection.code_for(cause).into()),
+        message: message.unwrap_or_else(|| cause.message().to_owned()),
         kind: cause.as_str().into(),
-        param: None,
+        param: rejection.and_then(|rejection| rejection.param.clone()),
     })
 }
 

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{RecordedEnding, Transcript, Verdict};
-use crate::{Attempt, Cause, Fact, FinishReason, Frame, Limit, ProviderEvent, Request, Timestamp, View};
+use crate::{
+    Attempt, Cause, Fact, FinishReason, Frame, Limit, ProviderEvent, ProviderRejection, Request, Timestamp, View,
+};
 use antiphon_protocol::{Extra, Item, ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -102,6 +104,29 @@ fn a_second_attempt_forgets_the_failure_of_the_first() {
     let (transcript, _) = fold(&facts);
     assert_eq!(transcript.status(), Status::Completed);
     assert_eq!(transcript.text().as_deref(), Some("hello"));
+}
+
+/// A call that was refused with these words.
+fn rejected(attempt: Attempt, message: &str) -> Fact {
+    let rejection = ProviderRejection { message: Some(message.into()), ..ProviderRejection::of_status(400) };
+    Fact::RequestRejected { attempt, cause: Cause::ProviderRejected, rejection: Box::new(rejection) }
+}
+
+#[test]
+fn the_words_of_the_last_refusal_are_told_and_only_where_it_decides() {
+    let second = Attempt { turn: 1, number: 2 };
+    let (first_failed, second_failed) = (rejected(Attempt::FIRST, "first"), rejected(second, "second"));
+    let closed = Fact::ProviderFailed { attempt: second, cause: Cause::UpstreamClosed };
+    let message = |after: &[Fact]| {
+        let facts = [&[created(), opening(Attempt::FIRST), first_failed.clone()], after, &[END]].concat();
+        let (transcript, _) = fold(&facts);
+        transcript.response().unwrap().error.map(|failure| failure.message)
+    };
+    assert_eq!(message(&[]).as_deref(), Some("first"));
+    assert_eq!(message(&[opening(second), second_failed]).as_deref(), Some("second"));
+    assert_eq!(message(&[opening(second), closed]).as_deref(), Some(Cause::UpstreamClosed.message()));
+    assert_eq!(message(&[Fact::NodeLost { at: AT }]).as_deref(), Some(Cause::ServerInterrupted.message()));
+    assert_eq!(message(&[Fact::CancelRequested { at: AT }]), None);
 }
 
 #[test]
@@ -352,6 +377,11 @@ fn own_fact() -> impl Strategy<Value = Fact> {
         3 => (call(), words()).prop_map(|((attempt, call), output)| Fact::ToolAnswered { attempt, call, output }),
         2 => (call(), words()).prop_map(|((attempt, call), message)| Fact::ToolFailed { attempt, call, message }),
         2 => attempt().prop_map(|attempt| Fact::ProviderFailed { attempt, cause: Cause::UpstreamClosed }),
+        1 => attempt().prop_map(|attempt| Fact::RequestRejected {
+            attempt,
+            cause: Cause::ProviderRejected,
+            rejection: Box::new(ProviderRejection::of_status(400)),
+        }),
         1 => Just(Fact::CancelRequested { at: AT }),
         1 => Just(Fact::ClientLost { at: AT }),
         1 => Just(Fact::NodeLost { at: AT }),

@@ -1,27 +1,26 @@
 //! Reads objects of a request key by key.
 
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
 
 use super::Violation;
+use antiphon_protocol::Json;
 
 /// An object of the request and where it stands.
-pub(super) struct Keys<'a> {
+pub(super) struct Keys {
     path: String,
-    keys: &'a Map<String, Value>,
+    keys: IndexMap<String, Json>,
 }
 
-impl<'a> Keys<'a> {
-    pub(super) fn new(keys: &'a Map<String, Value>, path: impl Into<String>) -> Self {
+impl Keys {
+    pub(super) fn new(keys: IndexMap<String, Json>, path: impl Into<String>) -> Self {
         Self { path: path.into(), keys }
     }
 
-    /// The keys of a value that must be an object.
-    pub(super) fn of(value: &'a Value, path: impl Into<String>) -> Result<Self, Violation> {
-        match value {
-            Value::Object(keys) => Ok(Self::new(keys, path)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(Violation::invalid(path, "expected an object"))
-            }
+    /// The keys of a value that must be an object. Of a key that comes twice the last one counts.
+    pub(super) fn of(value: &Json, path: impl Into<String>) -> Result<Self, Violation> {
+        match serde_json::from_str(value.as_str()) {
+            Ok(keys) => Ok(Self::new(keys, path)),
+            Err(_) => Err(Violation::invalid(path, "expected an object")),
         }
     }
 
@@ -31,32 +30,31 @@ impl<'a> Keys<'a> {
     }
 
     /// What stands under a key; a null is the same as nothing.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Json> {
         self.keys.get(key).filter(|value| !value.is_null())
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>, Violation> {
-        let text =
-            |value: &'a Value| value.as_str().ok_or_else(|| Violation::invalid(self.at(key), "expected a string"));
-        self.get(key).map(text).transpose()
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Violation> {
+        self.get(key).map(|value| self.read(key, value, "expected a string")).transpose()
     }
 
-    pub(super) fn required_text(&self, key: &str) -> Result<&'a str, Violation> {
+    pub(super) fn required_text(&self, key: &str) -> Result<String, Violation> {
         self.text(key)?.ok_or_else(|| Violation::missing(self.at(key)))
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, Violation> {
-        let flag =
-            |value: &Value| value.as_bool().ok_or_else(|| Violation::invalid(self.at(key), "expected a boolean"));
-        self.get(key).map(flag).transpose()
+        self.get(key).map(|value| self.read(key, value, "expected a boolean")).transpose()
     }
 
-    pub(super) fn object(&self, key: &str) -> Result<Option<Value>, Violation> {
+    pub(super) fn object(&self, key: &str) -> Result<Option<Json>, Violation> {
         match self.get(key) {
-            None => Ok(None),
-            Some(value) if value.is_object() => Ok(Some(value.clone())),
-            Some(_) => Err(Violation::invalid(self.at(key), "expected an object")),
+            Some(value) if !value.is_object() => Err(Violation::invalid(self.at(key), "expected an object")),
+            value => Ok(value.cloned()),
         }
+    }
+
+    pub(super) fn array(&self, key: &str) -> Result<Option<Vec<Json>>, Violation> {
+        self.get(key).map(|value| self.read(key, value, "expected an array")).transpose()
     }
 
     /// A name as OpenAI's models take them.
@@ -68,16 +66,18 @@ impl<'a> Keys<'a> {
             let why = format!("expected 1 to {MOST_CHARS} letters, digits, underscores or dashes");
             return Err(Violation::invalid(self.at(key), why));
         }
-        Ok(name.to_owned())
+        Ok(name)
     }
 
     /// One of these words.
-    pub(super) fn word(&self, key: &str, words: &[&str]) -> Result<Option<&'a str>, Violation> {
-        match self.text(key)? {
-            Some(word) if !words.contains(&word) => {
-                Err(Violation::invalid(self.at(key), format_args!("expected one of '{}'", words.join("', '"))))
-            }
-            word => Ok(word),
-        }
+    pub(super) fn word(&self, key: &str, words: &[&'static str]) -> Result<Option<&'static str>, Violation> {
+        let Some(given) = self.text(key)? else { return Ok(None) };
+        let known = words.iter().find(|word| **word == given);
+        let refusal = || Violation::invalid(self.at(key), format_args!("expected one of '{}'", words.join("', '")));
+        known.map(|word| Some(*word)).ok_or_else(refusal)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, key: &str, value: &Json, expected: &str) -> Result<T, Violation> {
+        serde_json::from_str(value.as_str()).map_err(|_| Violation::invalid(self.at(key), expected))
     }
 }

@@ -1,14 +1,14 @@
 //! The client's own notes, and the short strings that are echoed.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::Violation;
 use crate::LimitOptions;
 
-pub(super) fn check_metadata(metadata: &BTreeMap<String, String>, limits: &LimitOptions) -> Result<(), Violation> {
+pub(super) fn check_metadata(metadata: &IndexMap<String, String>, limits: &LimitOptions) -> Result<(), Violation> {
     if json_length(metadata) > limits.metadata_bytes {
         return Err(Violation::too_large("metadata", limits.metadata_bytes));
     }

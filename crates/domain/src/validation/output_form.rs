@@ -29,7 +29,7 @@ pub(super) fn text_of(create: &CreateResponse, limits: &LimitOptions) -> Result<
     if json_length(text) > limits.input_bytes {
         return Err(Violation::too_large("text", limits.input_bytes));
     }
-    let keys = Keys::new(text, "text");
+    let keys = Keys::new(text.clone(), "text");
     let format = match keys.get("format") {
         None => TextFormat::Text,
         Some(format) => format_of(&Keys::of(format, "text.format")?)?,
@@ -43,13 +43,13 @@ pub(super) fn text_of(create: &CreateResponse, limits: &LimitOptions) -> Result<
     Ok(TextConfig { format, verbosity })
 }
 
-fn format_of(keys: &Keys<'_>) -> Result<TextFormat, Violation> {
+fn format_of(keys: &Keys) -> Result<TextFormat, Violation> {
     match keys.word("type", &["text", "json_object", "json_schema"])? {
         None => Err(Violation::missing(keys.at("type"))),
         Some("json_object") => Ok(TextFormat::JsonObject),
         Some("json_schema") => Ok(TextFormat::JsonSchema {
             name: keys.name("name")?,
-            description: keys.text("description")?.map(ToOwned::to_owned),
+            description: keys.text("description")?,
             schema: keys.object("schema")?.ok_or_else(|| Violation::missing(keys.at("schema")))?,
             strict: keys.flag("strict")?,
         }),
@@ -60,7 +60,7 @@ fn format_of(keys: &Keys<'_>) -> Result<TextFormat, Violation> {
 /// None where nothing is asked for.
 pub(super) fn reasoning_of(create: &CreateResponse) -> Result<Option<ReasoningConfig>, Violation> {
     let Some(reasoning) = create.reasoning.as_ref() else { return Ok(None) };
-    let keys = Keys::new(reasoning, "reasoning");
+    let keys = Keys::new(reasoning.clone(), "reasoning");
     if let Some(unsupported) = ["mode", "context"].into_iter().find(|key| keys.get(key).is_some()) {
         return Err(Violation::unsupported(keys.at(unsupported)));
     }

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::{Violation, keys::Keys, metadata::json_length};
 use crate::LimitOptions;
 use antiphon_protocol::{AllowedTool, CreateResponse, FunctionTool, NarrowChoice, Tool, ToolChoice, ToolMode};
@@ -55,19 +53,19 @@ pub(super) fn tools_of(create: &CreateResponse, limits: &LimitOptions) -> Result
 }
 
 /// Keys of a function that are unknown here are ignored, as everywhere.
-fn tool_of(keys: &Keys<'_>) -> Result<Tool, Violation> {
+fn tool_of(keys: &Keys) -> Result<Tool, Violation> {
     check_kind(keys)?;
     Ok(Tool::Function(FunctionTool {
         name: keys.name("name")?,
-        description: keys.text("description")?.map(ToOwned::to_owned),
+        description: keys.text("description")?,
         parameters: keys.object("parameters")?,
         strict: keys.flag("strict")?,
     }))
 }
 
 /// Checks that a tool is a function.
-fn check_kind(keys: &Keys<'_>) -> Result<(), Violation> {
-    match keys.required_text("type")? {
+fn check_kind(keys: &Keys) -> Result<(), Violation> {
+    match keys.required_text("type")?.as_str() {
         "function" => Ok(()),
         known if UNSUPPORTED_TOOLS.contains(&known) => Err(Violation::unsupported(keys.at("type"))),
         _ => Err(Violation::invalid(keys.at("type"), "there is no such tool type")),
@@ -80,14 +78,14 @@ pub(super) fn tool_choice_of(
     limits: &LimitOptions,
 ) -> Result<ToolChoice, Violation> {
     let choice = match create.tool_choice.as_ref() {
-        None | Some(Value::Null) => ToolChoice::default(),
-        Some(Value::String(word)) => ToolChoice::Mode(mode_of(word)?),
-        Some(object) => {
-            if json_length(object) > limits.input_bytes {
-                return Err(Violation::too_large("tool_choice", limits.input_bytes));
-            }
-            ToolChoice::Narrow(narrow_choice_of(&Keys::of(object, "tool_choice")?, tools)?)
+        None => ToolChoice::default(),
+        Some(choice) if choice.as_str().len() > limits.input_bytes => {
+            return Err(Violation::too_large("tool_choice", limits.input_bytes));
         }
+        Some(choice) => match serde_json::from_str::<String>(choice.as_str()) {
+            Ok(word) => ToolChoice::Mode(mode_of(&word)?),
+            Err(_) => ToolChoice::Narrow(narrow_choice_of(&Keys::of(choice, "tool_choice")?, tools)?),
+        },
     };
     match &choice {
         ToolChoice::Mode(ToolMode::Required) if tools.is_empty() => Err(without_tools()),
@@ -104,8 +102,8 @@ fn mode_of(word: &str) -> Result<ToolMode, Violation> {
     }
 }
 
-fn narrow_choice_of(keys: &Keys<'_>, tools: &[Tool]) -> Result<NarrowChoice, Violation> {
-    if keys.text("type")? == Some("allowed_tools") {
+fn narrow_choice_of(keys: &Keys, tools: &[Tool]) -> Result<NarrowChoice, Violation> {
+    if keys.text("type")?.as_deref() == Some("allowed_tools") {
         if tools.is_empty() {
             return Err(without_tools());
         }
@@ -118,7 +116,7 @@ fn narrow_choice_of(keys: &Keys<'_>, tools: &[Tool]) -> Result<NarrowChoice, Vio
     Ok(NarrowChoice::Function { name: one_of(keys, tools)? })
 }
 
-fn allowed_mode(keys: &Keys<'_>) -> Result<ToolMode, Violation> {
+fn allowed_mode(keys: &Keys) -> Result<ToolMode, Violation> {
     match keys.word("mode", &["auto", "required"])? {
         Some("required") => Ok(ToolMode::Required),
         Some(_) => Ok(ToolMode::Auto),
@@ -126,11 +124,12 @@ fn allowed_mode(keys: &Keys<'_>) -> Result<ToolMode, Violation> {
     }
 }
 
-fn allowed_tools(keys: &Keys<'_>, tools: &[Tool]) -> Result<Vec<AllowedTool>, Violation> {
+fn allowed_tools(keys: &Keys, tools: &[Tool]) -> Result<Vec<AllowedTool>, Violation> {
     let path = keys.at("tools");
-    let allowed = keys.get("tools").ok_or_else(|| Violation::missing(&path))?;
-    let allowed = allowed.as_array().filter(|allowed| !allowed.is_empty());
-    let allowed = allowed.ok_or_else(|| Violation::invalid(&path, "expected an array of at least one tool"))?;
+    let allowed = keys.array("tools")?.ok_or_else(|| Violation::missing(&path))?;
+    if allowed.is_empty() {
+        return Err(Violation::invalid(&path, "expected at least one tool"));
+    }
     let allowed = allowed.iter().enumerate().map(|(position, tool)| {
         let keys = Keys::of(tool, format!("{path}[{position}]"))?;
         check_kind(&keys)?;
@@ -140,10 +139,10 @@ fn allowed_tools(keys: &Keys<'_>, tools: &[Tool]) -> Result<Vec<AllowedTool>, Vi
 }
 
 /// The name of one of the request's tools.
-fn one_of(keys: &Keys<'_>, tools: &[Tool]) -> Result<String, Violation> {
+fn one_of(keys: &Keys, tools: &[Tool]) -> Result<String, Violation> {
     let name = keys.required_text("name")?;
     if tools.iter().any(|tool| tool.name() == name) {
-        return Ok(name.to_owned());
+        return Ok(name);
     }
     Err(Violation::invalid(keys.at("name"), "'tools' has no tool of this name"))
 }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Input;
-use crate::Truncation;
+use crate::{Json, Truncation};
 
 /// The body of `POST /v1/responses`. A null is the same as a missing key; unknown keys are ignored.
 ///
@@ -24,7 +25,7 @@ pub struct CreateResponse {
     /// The response to continue.
     pub previous_response_id: Option<String>,
     /// The client's own notes.
-    pub metadata: Option<BTreeMap<String, String>>,
+    pub metadata: Option<IndexMap<String, String>>,
     /// Sampling temperature.
     pub temperature: Option<f64>,
     /// Nucleus sampling.
@@ -56,17 +57,17 @@ pub struct CreateResponse {
     /// A prompt template.
     pub prompt: Option<Value>,
     /// The tools to offer, each an object with its `type`.
-    pub tools: Option<Vec<Value>>,
+    pub tools: Option<Vec<Json>>,
     /// Which tool must be called: a word, or an object with its `type`.
-    pub tool_choice: Option<Value>,
+    pub tool_choice: Option<Json>,
     /// Whether several tools may be called at once.
     pub parallel_tool_calls: Option<bool>,
     /// The most calls of tools that the server runs itself.
     pub max_tool_calls: Option<i64>,
     /// The form of the text: `format` and `verbosity`.
-    pub text: Option<Map<String, Value>>,
+    pub text: Option<IndexMap<String, Json>>,
     /// How hard to think: `effort` and `summary`.
-    pub reasoning: Option<Map<String, Value>>,
+    pub reasoning: Option<IndexMap<String, Json>>,
     /// How many token probabilities to report.
     pub top_logprobs: Option<i64>,
     /// How to shorten the context.

@@ -118,7 +118,7 @@ impl OpenBlock {
                 let call_id = word(take_text(&mut fields, "id"), LONGEST_ID, "a call without a proper id")?;
                 let name = word(take_text(&mut fields, "name"), LONGEST_NAME, "a call without a proper name")?;
                 events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-                let given = fields.remove("input").filter(has_content).map(|input| input.to_string());
+                let given = fields.shift_remove("input").filter(has_content).map(|input| input.to_string());
                 if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
                     return Err(Error::Protocol { what: "the arguments of a call are too long" });
                 }
@@ -219,7 +219,7 @@ fn stop_call(
 
 /// Text of a field; empty where there is none.
 fn take_text(fields: &mut Extra, key: &str) -> String {
-    match fields.remove(key) {
+    match fields.shift_remove(key) {
         Some(Value::String(text)) => text,
         Some(_) | None => String::new(),
     }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ThinkingForm;
 use super::conversation::{AnthropicConversation, ConversationTurn};
 use crate::ProviderRequest;
 use antiphon_domain::{Prompt, Request};
-use antiphon_protocol::{FunctionTool, Item, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
+use antiphon_protocol::{FunctionTool, Item, Json, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
 
 /// The protocol's highest temperature.
 const HOTTEST: f64 = 1.0;
@@ -50,7 +50,7 @@ struct ToolParam<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    input_schema: Value,
+    input_schema: Json,
 }
 
 #[derive(Serialize)]
@@ -90,7 +90,7 @@ struct OutputConfig {
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "json_schema")]
 struct OutputFormat {
-    schema: Value,
+    schema: Json,
 }
 
 #[derive(Serialize)]
@@ -176,15 +176,10 @@ fn tool(tool: &Tool) -> ToolParam<'_> {
 }
 
 /// The protocol requires the schema of arguments to be that of an object, even if it says nothing else.
-fn input_schema(parameters: Option<&Value>) -> Value {
-    match parameters {
-        None | Some(Value::Null) => json!({ "type": "object" }),
-        Some(Value::Object(schema)) if !schema.contains_key("type") => {
-            let mut schema = schema.clone();
-            schema.insert("type".to_owned(), json!("object"));
-            Value::Object(schema)
-        }
-        Some(schema) => schema.clone(),
+fn input_schema(parameters: Option<&Json>) -> Json {
+    match parameters.filter(|schema| !schema.is_null()) {
+        None => json!({ "type": "object" }).into(),
+        Some(schema) => schema.or_with("type", "object"),
     }
 }
 
@@ -254,9 +249,9 @@ fn output_config(request: &Request, form: ThinkingForm) -> Option<OutputConfig> 
 /// The protocol has no fields for the schema's name and strictness: the text always follows the schema.
 fn output_format(format: &TextFormat) -> Option<OutputFormat> {
     let TextFormat::JsonSchema { schema, description, .. } = format else { return None };
-    let mut schema = schema.clone();
-    if let (Value::Object(schema), Some(description)) = (&mut schema, description) {
-        schema.entry("description").or_insert_with(|| json!(description));
-    }
+    let schema = match description {
+        Some(description) => schema.or_with("description", description),
+        None => schema.clone(),
+    };
     Some(OutputFormat { schema })
 }

@@ -60,11 +60,6 @@ impl StreamedCalls {
         Self { ids, origin, seals, calls: Vec::new() }
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.calls.len()
-    }
-
     /// Takes a piece. A call is reported with its first arguments: until then its name can grow.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
+use super::ending::ChatEnding;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
-use crate::finish::finish_reason;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::seal::{Origin, Protocol};
 use crate::{Error, ProviderEvent, ProviderRequest};
@@ -25,7 +25,7 @@ pub(super) struct ChatDecoder {
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
-    finished: bool,
+    ending: ChatEnding,
 }
 
 /// The optional parts that the answer may have.
@@ -36,7 +36,24 @@ struct Wanted {
 
 impl Decode for ChatDecoder {
     fn finished(&self) -> bool {
-        self.finished
+        self.ending.has_reason()
+    }
+
+    fn is_over(&self) -> bool {
+        self.ending.is_over()
+    }
+
+    fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let reason = self.ending.reason(self.usage)?;
+        // What was cut is not continued by its model, so it needs nothing back.
+        if !matches!(reason, FinishReason::Length | FinishReason::ContentFilter) {
+            self.thoughts.end(events);
+            self.end_message(events);
+        }
+        self.text.end();
+        self.calls.finish(&reason, events)?;
+        events.push(ProviderEvent::Finished(reason));
+        Ok(())
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
@@ -46,7 +63,7 @@ impl Decode for ChatDecoder {
         }
         match data {
             "" => Ok(Flow::Open),
-            "[DONE]" if self.finished => Ok(Flow::Done),
+            "[DONE]" if self.finished() => self.end(events).map(|()| Flow::Done),
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
             data => match Chunk::parse(data) {
                 Some(chunk) if chunk.is_error() => {
@@ -78,7 +95,7 @@ impl ChatDecoder {
             calls: StreamedCalls::new(origin.clone(), asked),
             origin,
             usage: None,
-            finished: false,
+            ending: ChatEnding::default(),
         }
     }
 
@@ -102,28 +119,15 @@ impl ChatDecoder {
         if choice.index.is_some_and(|index| index != 0) {
             return Err(Error::Protocol { what: "more than one choice" });
         }
-        let (before, calls) = (events.len(), self.calls.count());
         if let Some(delta) = choice.delta.take() {
+            self.ending.note_form();
             self.said(delta, choice.logprobs.take(), events)?;
-        }
-        if self.finished && (events.len() > before || self.calls.count() > calls) {
-            events.truncate(before);
-            return Err(Error::Protocol { what: "output after the reason to finish" });
         }
         if let Some(error) = &choice.error {
             return Err(Error::Reported(report_of(error)));
         }
-        let reason = choice.finish_reason.take().filter(|_| !self.finished).and_then(|word| finish_reason(&word));
-        if let Some(reason) = reason.transpose()? {
-            // What was cut is not continued by its model, so it needs nothing back.
-            if !matches!(reason, FinishReason::Length | FinishReason::ContentFilter) {
-                self.thoughts.end(events);
-                self.end_message(events);
-            }
-            self.text.end();
-            self.calls.finish(&reason, events)?;
-            events.push(ProviderEvent::Finished(reason));
-            self.finished = true;
+        if let Some(word) = choice.finish_reason.take() {
+            self.ending.note_reason(&word);
         }
         Ok(())
     }
@@ -138,6 +142,9 @@ impl ChatDecoder {
         let words = delta.take_words();
         delta.reasoning_details.take().into_iter().flatten().for_each(|detail| self.thoughts.detail(detail));
         self.extra.extend(delta.extra_content.take().map(|content| (EXTRA_CONTENT.to_owned(), content)));
+        if !words.is_empty() || !pieces.is_empty() {
+            self.ending.note_output();
+        }
         // A response can't hold the probabilities of reasoning and calls.
         let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {

@@ -26,27 +26,24 @@ const FIELDS_OF_CALLS: [&str; 4] = ["id", "type", "function", "index"];
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub(super) enum ChatMessage<'a> {
-    System {
-        content: String,
-    },
-    User {
-        content: String,
-    },
-    Assistant {
-        content: Option<AssistantContent>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        refusal: Option<String>,
-        #[serde(flatten)]
-        thoughts: ReturnedThoughts,
-        #[serde(flatten)]
-        extra: Extra,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        tool_calls: Vec<ToolCall<'a>>,
-    },
-    Tool {
-        tool_call_id: &'a str,
-        content: &'a str,
-    },
+    System { content: String },
+    User { content: String },
+    Assistant(Box<AssistantMessage<'a>>),
+    Tool { tool_call_id: &'a str, content: &'a str },
+}
+
+/// A message of the model.
+#[derive(Serialize)]
+pub(super) struct AssistantMessage<'a> {
+    content: Option<AssistantContent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<String>,
+    #[serde(flatten)]
+    thoughts: ReturnedThoughts,
+    #[serde(flatten)]
+    extra: Extra,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall<'a>>,
 }
 
 /// What the model said, with its thought as a part before it where it came as one.
@@ -137,7 +134,7 @@ struct ChatConversation<'a> {
 }
 
 enum ChatEntry<'a> {
-    Assistant(AssistantTurn<'a>),
+    Assistant(Box<AssistantTurn<'a>>),
     Other(ChatMessage<'a>),
 }
 
@@ -179,7 +176,7 @@ impl<'a> ChatConversation<'a> {
             let mut extra = self.origin.own(&message.extra);
             extra.retain(|key, _| key == EXTRA_CONTENT);
             let turn = AssistantTurn { content, refusal, thoughts, extra, ..AssistantTurn::default() };
-            self.entries.push(ChatEntry::Assistant(turn));
+            self.entries.push(ChatEntry::Assistant(Box::new(turn)));
         }
     }
 
@@ -230,7 +227,7 @@ impl<'a> ChatConversation<'a> {
             // message.
             Some(ChatEntry::Assistant(_) | ChatEntry::Other(_)) | None => {
                 let turn = AssistantTurn { thoughts, calls: vec![call], ..AssistantTurn::default() };
-                self.entries.push(ChatEntry::Assistant(turn));
+                self.entries.push(ChatEntry::Assistant(Box::new(turn)));
             }
         }
     }
@@ -248,7 +245,7 @@ impl<'a> ChatEntry<'a> {
     fn into_messages(self, form: &ChatForm) -> Vec<ChatMessage<'a>> {
         let AssistantTurn { content, refusal, mut thoughts, extra, mut calls, .. } = match self {
             Self::Other(message) => return vec![message],
-            Self::Assistant(turn) => turn,
+            Self::Assistant(turn) => *turn,
         };
         thoughts.complete(form);
         let content = assistant_content(thoughts.thinking.take(), content);
@@ -257,7 +254,8 @@ impl<'a> ChatEntry<'a> {
         let outputs = calls.iter().filter_map(|PairedCall { call, output, .. }| {
             output.map(|output| ChatMessage::Tool { tool_call_id: &call.call_id, content: &output.output })
         });
-        let message = ChatMessage::Assistant { content, refusal, thoughts, extra, tool_calls };
+        let message = AssistantMessage { content, refusal, thoughts, extra, tool_calls };
+        let message = ChatMessage::Assistant(Box::new(message));
         std::iter::once(message).chain(outputs).collect()
     }
 }

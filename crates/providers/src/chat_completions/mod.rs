@@ -5,6 +5,7 @@ mod call_ids;
 mod calls;
 mod chunk;
 mod decoder;
+mod ending;
 mod form;
 mod json_extent;
 mod messages;

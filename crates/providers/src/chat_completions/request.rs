@@ -1,12 +1,11 @@
 //! The body of a request, built from the port's request alone.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::messages::{ChatMessage, messages};
 use super::{ChatForm, OutputLimitField};
 use crate::ProviderRequest;
-use antiphon_protocol::{FunctionTool, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
+use antiphon_protocol::{FunctionTool, Json, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
 
 /// A streaming Chat Completions request. What was not asked for is not there: many servers refuse fields that
 /// they do not know, and some refuse the defaults of those that they do.
@@ -59,7 +58,7 @@ struct ChatFunction<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a Value>,
+    parameters: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }
@@ -94,7 +93,7 @@ struct JsonSchema<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    schema: &'a Value,
+    schema: &'a Json,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
 }

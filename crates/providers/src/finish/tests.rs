@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Meaning, WORDS, finish_reason, folded, meaning};
+use super::{WORDS, WordMeaning, finish_reason, folded, meaning};
 use crate::{Error, Report};
 use antiphon_domain::FinishReason;
 
@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn a_word_that_is_not_known_is_never_a_success(word in "[a-z_]{1,20}|\\PC{1,40}") {
-        let success = [Meaning::Stop, Meaning::ToolCalls];
+        let success = [WordMeaning::Stop, WordMeaning::ToolCalls];
         if !WORDS.iter().any(|(known, meaning)| success.contains(meaning) && folded(known).eq(folded(&word))) {
             prop_assert!(!matches!(finish_reason(&word), Some(Ok(FinishReason::Stop | FinishReason::ToolCalls))));
         }

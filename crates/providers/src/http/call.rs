@@ -11,9 +11,10 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderNam
 use reqwest::{Client, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::report::{error_document, refused};
 use super::stream_decoder::StreamDecoder;
 use super::upstream::UpstreamSite;
-use super::{Flow, failure, report::error_document, retry_after::retry_after};
+use super::{Flow, failure, hidden_key::hide_key, retry_after::retry_after};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
 use antiphon_domain::Timeouts;
 
@@ -62,8 +63,14 @@ pub(super) fn start(
     request: ProviderRequest,
     question: Question,
 ) -> LocalBoxStream<'static, Result<Batch, Error>> {
-    let call = CallState::Opening(site, Box::new(request), question);
-    stream::unfold(call, |call| step(call).boxed_local()).boxed_local()
+    let call = CallState::Opening(Arc::clone(&site), Box::new(request), question);
+    let batches = stream::unfold(call, |call| step(call).boxed_local());
+    batches.map(move |batch| batch.map_err(|error| without_key(error, &site))).boxed_local()
+}
+
+/// The same error, without the key that the provider may have quoted.
+fn without_key(error: Error, site: &UpstreamSite) -> Error {
+    error.map_report(|report| report.map_texts(|text| hide_key(text, site.api_key.as_ref())))
 }
 
 async fn step(call: CallState) -> Option<(Result<Batch, Error>, CallState)> {
@@ -88,13 +95,17 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, CallState)> {
 /// Sends the request; returns the answer, and whether its decoder reports the opening.
 async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
     let Timeouts { first_byte, idle, .. } = request.target.timeouts;
+    let asks_for_work = matches!(question, Question::Work);
     let sent = timeout(first_byte, send(site, request, question)?).await;
     let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
     let status = response.status();
     if !status.is_success() {
         let (status, retry_after) = (status.as_u16(), retry_after(response.headers()));
         let body = timeout(ERROR_BODY_TIMEOUT.min(idle), beginning(response)).await.unwrap_or_default();
-        return Err(Error::Status { status, retry_after, report: error_document(&body).unwrap_or_default() });
+        // That a call can't be listened to again is not the fault of the client's request.
+        let report = refused(status, &body);
+        let report = if asks_for_work || report.rejection().is_none() { report } else { Report::Other };
+        return Err(Error::Status { status, retry_after, report });
     }
     if !may_be_events(&response) {
         // Some servers report errors with a success status.
@@ -235,7 +246,8 @@ impl Answer {
 
     /// When the wait for more bytes ends.
     fn patience(&mut self) -> Instant {
-        if !self.decoder.finished() {
+        if !self.decoder.is_over() {
+            self.trailer_until = None;
             return self.idle_until;
         }
         let trailer = *self.trailer_until.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);

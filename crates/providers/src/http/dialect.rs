@@ -54,6 +54,11 @@ pub(crate) trait Decode {
     /// Whether the provider has given its reason to finish. What still comes up to its end mark belongs to the answer.
     fn finished(&self) -> bool;
 
+    /// Whether nothing but usage and an end mark is to be expected: these are not waited for as long as output is.
+    fn is_over(&self) -> bool {
+        self.finished()
+    }
+
     /// Takes note of the end of a [finished](Self::finished) answer without an end mark: its bytes ended, or nothing more
     /// came in time.
     ///

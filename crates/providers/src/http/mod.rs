@@ -7,6 +7,7 @@ mod call;
 mod client;
 mod dialect;
 mod failure;
+mod hidden_key;
 mod options;
 mod report;
 mod retry_after;
@@ -22,7 +23,7 @@ mod work;
 pub use options::{UpstreamError, UpstreamOptions};
 
 pub(super) use dialect::{Decode, Detached, Dialect, Flow};
-pub(super) use report::report_of;
+pub(super) use report::{report_of, words_for_logs};
 pub(super) use sse::SseFrame;
 #[cfg(test)]
 pub(super) use stream_decoder::StreamDecoder;

@@ -23,6 +23,11 @@ impl StreamDecoder {
         self.dialect.finished()
     }
 
+    /// Whether nothing but usage and an end mark is to be expected.
+    pub(crate) fn is_over(&self) -> bool {
+        self.dialect.is_over()
+    }
+
     /// How many events there were.
     pub(crate) fn frames(&self) -> u64 {
         self.frames

@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
 use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::call::{self, Question};
 use super::client::ClientRecipe;
@@ -27,6 +27,7 @@ pub(super) struct UpstreamSite {
     pub(super) url: Url,
     pub(super) models_url: Url,
     pub(super) headers: HeaderMap,
+    pub(super) api_key: Option<SecretString>,
     pub(super) clients: Arc<ClientRecipe>,
     pub(super) limits: UpstreamLimits,
     pub(super) dialect: Box<dyn Dialect>,
@@ -52,7 +53,8 @@ impl HttpUpstream {
             headers.insert(name, value);
         }
         let (clients, dialect) = (Arc::new(clients), Box::new(dialect));
-        Ok(Self(Arc::new(UpstreamSite { url, models_url, headers, clients, limits: options.limits, dialect })))
+        let UpstreamOptions { api_key, limits, .. } = options;
+        Ok(Self(Arc::new(UpstreamSite { url, models_url, headers, api_key, clients, limits, dialect })))
     }
 
     /// Starts a call when the stream is first polled.

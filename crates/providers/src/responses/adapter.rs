@@ -91,7 +91,7 @@ impl Dialect for ResponsesDialect {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&ResponsesBody::new(request, self.lasting)?)
+        serde_json::to_vec(&ResponsesBody::new(request, self.lasting))
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {

@@ -85,7 +85,7 @@ impl ResponsesOutput {
         let Some(call) = self.call(position)?.index else {
             return Err(broken("a function call without a name or an id"));
         };
-        match fields.remove("arguments") {
+        match fields.shift_remove("arguments") {
             Some(Value::String(arguments)) => self.append_missing_arguments(position, arguments, events)?,
             Some(Value::Null) | None => {}
             Some(_) => return Err(broken("arguments that are no text")),

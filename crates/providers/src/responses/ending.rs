@@ -91,7 +91,7 @@ fn is_nameless(item: &OutputItem) -> bool {
 
 /// The items of a final output that have a type.
 fn take_items(response: &mut Extra) -> Vec<Extra> {
-    let Some(Value::Array(items)) = response.remove("output") else { return Vec::new() };
+    let Some(Value::Array(items)) = response.shift_remove("output") else { return Vec::new() };
     let item = |item| match item {
         Value::Object(fields) => Some(fields).filter(|fields| text(fields, "type").is_some()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,

@@ -159,7 +159,7 @@ impl ResponsesEvent {
 
     /// An object that the event holds.
     pub(super) fn take_object(&mut self, key: &str) -> Option<Extra> {
-        match self.fields.remove(key) {
+        match self.fields.shift_remove(key) {
             Some(Value::Object(fields)) => Some(fields),
             Some(_) | None => None,
         }
@@ -170,7 +170,7 @@ impl ResponsesEvent {
     /// # Errors
     /// If it is not a text.
     pub(super) fn take_text(&mut self, key: &str) -> Result<String, Error> {
-        match self.fields.remove(key) {
+        match self.fields.shift_remove(key) {
             Some(Value::String(text)) => Ok(text),
             Some(_) | None => Err(broken("a delta that is no text")),
         }

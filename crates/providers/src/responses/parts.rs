@@ -165,7 +165,7 @@ impl ResponsesOutput {
                 self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
             }
         }
-        if let Some(Value::String(data)) = fields.remove("encrypted_content")
+        if let Some(Value::String(data)) = fields.shift_remove("encrypted_content")
             && !data.is_empty()
             && let Some(encrypted_content) = self.origin.seal(&Sealed::Encrypted { data })
         {

@@ -7,11 +7,11 @@ use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::Request;
 use antiphon_protocol::{
-    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, Message, NarrowChoice, OtherItem, Reasoning,
-    ReasoningConfig, Role, TextConfig, TextFormat, Tool, ToolChoice, ToolMode,
+    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, Json, Message, NarrowChoice, OtherItem,
+    Reasoning, ReasoningConfig, Role, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
-/// A streaming request of Responses.
+/// A streaming request of Responses. What was not asked for is not there.
 #[derive(Serialize)]
 pub(super) struct ResponsesBody<'a> {
     model: &'a str,
@@ -22,59 +22,98 @@ pub(super) struct ResponsesBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<bool>,
     max_output_tokens: u32,
-    #[serde(flatten)]
-    wishes: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ResponsesTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<ResponsesText<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_logprobs: Option<u8>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    include: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+struct ResponsesTool<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    parameters: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ResponsesText<'a> {
+    format: ResponsesTextFormat<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<Verbosity>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponsesTextFormat<'a> {
+    Text,
+    JsonObject,
+    JsonSchema {
+        name: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<&'a str>,
+        schema: &'a Json,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strict: Option<bool>,
+    },
 }
 
 impl<'a> ResponsesBody<'a> {
     /// A request for a response. If it is `lasting`, the provider keeps it and works on without a listener.
-    ///
-    /// # Errors
-    /// If something can't be written as JSON.
-    pub(super) fn new(asked: &'a ProviderRequest, lasting: bool) -> serde_json::Result<Self> {
-        Ok(Self {
-            model: &asked.target.model,
+    pub(super) fn new(asked: &'a ProviderRequest, lasting: bool) -> Self {
+        let ProviderRequest { request, prompt, target, .. } = asked;
+        // Servers refuse tool options in a request without tools.
+        let tools = request.callable_tools();
+        let has_tools = !tools.is_empty();
+        Self {
+            model: &target.model,
             input: input(asked),
             stream: true,
             store: lasting,
             background: lasting.then_some(true),
-            max_output_tokens: asked.request.max_output_tokens,
-            wishes: wishes(asked)?,
-        })
+            max_output_tokens: request.max_output_tokens,
+            instructions: prompt.instructions.as_deref(),
+            temperature: request.temperature,
+            top_p: request.top_p,
+            tools: tools.into_iter().map(tool).collect(),
+            tool_choice: has_tools.then(|| tool_choice(&request.tool_choice)),
+            parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
+            text: (request.text != TextConfig::default()).then(|| text(&request.text)),
+            reasoning: request.reasoning.as_ref().and_then(reasoning_config),
+            top_logprobs: request.wanted_logprobs(),
+            include: included(request).collect(),
+            safety_identifier: request.safety_identifier.as_deref(),
+            prompt_cache_key: request.prompt_cache_key.as_deref(),
+        }
     }
 }
 
-/// The fields that are sent only if the client asked for them.
-fn wishes(asked: &ProviderRequest) -> serde_json::Result<Map<String, Value>> {
-    let ProviderRequest { request, prompt, .. } = asked;
-    let mut wishes = Map::new();
-    let mut wish = |key: &str, value: Option<Value>| {
-        wishes.extend(value.map(|value| (key.to_owned(), value)));
-    };
-    wish("instructions", prompt.instructions.as_deref().map(Value::from));
-    wish("temperature", request.temperature.map(Value::from));
-    wish("top_p", request.top_p.map(Value::from));
-    let tools = request.callable_tools();
-    if !tools.is_empty() {
-        wish("tools", Some(tools.into_iter().map(tool).collect()));
-        wish("tool_choice", Some(tool_choice(&request.tool_choice)));
-        wish("parallel_tool_calls", request.parallel_tool_calls.map(Value::from));
-    }
-    wish("text", text(&request.text)?);
-    wish("reasoning", request.reasoning.as_ref().and_then(reasoning_config));
-    wish("top_logprobs", request.wanted_logprobs().map(Value::from));
-    wish("include", include(request));
-    wish("safety_identifier", request.safety_identifier.as_deref().map(Value::from));
-    wish("prompt_cache_key", request.prompt_cache_key.as_deref().map(Value::from));
-    Ok(wishes)
-}
-
-fn tool(Tool::Function(function): &Tool) -> Value {
+fn tool(Tool::Function(function): &Tool) -> ResponsesTool<'_> {
     let FunctionTool { name, description, parameters, strict } = function;
-    let mut tool = object(json!({ "type": "function", "name": name, "parameters": parameters }));
-    tool.extend(description.as_deref().map(|description| ("description".to_owned(), description.into())));
-    tool.extend(strict.map(|strict| ("strict".to_owned(), strict.into())));
-    Value::Object(tool)
+    ResponsesTool { name, description: description.as_deref(), parameters: parameters.as_ref(), strict: *strict }
 }
 
 /// Tools that are not allowed are not sent, so a choice of allowed tools becomes its mode. Servers that know only
@@ -90,25 +129,16 @@ fn tool_choice(choice: &ToolChoice) -> Value {
     }
 }
 
-fn text(text: &TextConfig) -> serde_json::Result<Option<Value>> {
-    if *text == TextConfig::default() {
-        return Ok(None);
-    }
+fn text(text: &TextConfig) -> ResponsesText<'_> {
     let format = match &text.format {
-        TextFormat::Text => json!({ "type": "text" }),
-        TextFormat::JsonObject => json!({ "type": "json_object" }),
+        TextFormat::Text => ResponsesTextFormat::Text,
+        TextFormat::JsonObject => ResponsesTextFormat::JsonObject,
         TextFormat::JsonSchema { name, description, schema, strict } => {
-            let mut format = object(json!({ "type": "json_schema", "name": name, "schema": schema }));
-            format.extend(description.as_deref().map(|description| ("description".to_owned(), description.into())));
-            format.extend(strict.map(|strict| ("strict".to_owned(), strict.into())));
-            Value::Object(format)
+            let description = description.as_deref();
+            ResponsesTextFormat::JsonSchema { name, description, schema, strict: *strict }
         }
     };
-    let mut form = object(json!({ "format": format }));
-    if let Some(verbosity) = &text.verbosity {
-        form.insert("verbosity".to_owned(), serde_json::to_value(verbosity)?);
-    }
-    Ok(Some(Value::Object(form)))
+    ResponsesText { format, verbosity: text.verbosity }
 }
 
 fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Option<Value> {
@@ -121,11 +151,6 @@ fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Op
 /// The values of `include`.
 pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> {
     [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
-}
-
-fn include(request: &Request) -> Option<Value> {
-    let wanted: Vec<&str> = included(request).collect();
-    (!wanted.is_empty()).then(|| json!(wanted))
 }
 
 fn input(asked: &ProviderRequest) -> Vec<Value> {
@@ -199,9 +224,10 @@ fn thought(reasoning: &Reasoning, origin: &Origin) -> Option<Value> {
 
 /// The fields of `own`, and those of `more` that are not among them.
 fn over(more: &Map<String, Value>, own: Value) -> Value {
-    let mut fields = more.clone();
-    fields.remove("id");
-    fields.extend(object(own));
+    let mut fields = object(own);
+    for (key, value) in more.iter().filter(|(key, _)| *key != "id") {
+        fields.entry(key).or_insert_with(|| value.clone());
+    }
     Value::Object(fields)
 }
 

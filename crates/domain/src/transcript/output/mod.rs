@@ -114,7 +114,7 @@ fn without_own(mut extra: Extra) -> Extra {
     const OWN: [&str; 10] =
         ["id", "type", "status", "role", "content", "summary", "encrypted_content", "call_id", "name", "arguments"];
     for own in OWN {
-        extra.remove(own);
+        extra.shift_remove(own);
     }
     extra
 }

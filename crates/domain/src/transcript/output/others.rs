@@ -53,12 +53,12 @@ pub(super) struct OtherItemState {
 impl OutputBuilder {
     /// Begins an item of an unknown kind. One without a type, or that has begun already, is ignored.
     pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
-        let Some(Value::String(kind)) = fields.remove("type") else { return };
+        let Some(Value::String(kind)) = fields.shift_remove("type") else { return };
         if self.others.contains_key(&key) {
             return;
         }
         self.close_open_item(ItemStatus::Completed, events);
-        let given = fields.remove("id");
+        let given = fields.shift_remove("id");
         let id = self.next_id(prefix(given.as_ref().and_then(Value::as_str).unwrap_or_default()));
         let index = self.add(Item::Other(OtherItem { id, kind, fields }), events);
         self.others.insert(key, OtherItemState { index, open: true });
@@ -78,10 +78,10 @@ impl OutputBuilder {
             return;
         }
         for own in OWN_FIELDS {
-            fields.remove(own);
+            fields.shift_remove(own);
         }
         // SDKs take any event with an error at its top for the end of the stream.
-        fields.remove("error");
+        fields.shift_remove("error");
         let sequence_number = self.number();
         events.push(ResponseEvent::Other(OtherEvent {
             kind,
@@ -97,8 +97,8 @@ impl OutputBuilder {
         let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
         other.open = false;
         let index = other.index;
-        fields.remove("type");
-        fields.remove("id");
+        fields.shift_remove("type");
+        fields.shift_remove("id");
         if let Some(Item::Other(item)) = self.items.get_mut(index) {
             item.fields = fields;
         }

@@ -19,7 +19,7 @@ fn the_form_of_the_text_is_plain_json_or_json_by_a_schema() {
     let format = |description, strict| TextFormat::JsonSchema {
         name: "n".to_owned(),
         description,
-        schema: schema.clone(),
+        schema: schema.clone().into(),
         strict,
     };
     assert_eq!(text(json!({ "format": bare })).format, format(None, None));

@@ -22,7 +22,7 @@ fn a_function_is_read_in_every_form_in_which_clients_write_it() {
     let whole = FunctionTool {
         name: "whole_1-A".to_owned(),
         description: Some("d".to_owned()),
-        parameters: Some(schema),
+        parameters: Some(schema.into()),
         strict: Some(false),
     };
     assert_eq!(valid.request.tools, [none, nulls, whole].map(Tool::Function));

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
-use antiphon_domain::{CallIndex, FinishReason, InputUsage};
+use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 fn opened() -> ProviderEvent {
@@ -268,10 +268,13 @@ fn errors_in_mid_stream_are_told_by_their_type() {
     let typed = |kind: &str| {
         format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\"}}}}\n\n")
     };
+    let m = ProviderRejection { message: Some("m".into()), ..ProviderRejection::of_status(400) };
     for (error, report) in [
         (typed("overloaded_error"), Report::Overloaded),
         (typed("rate_limit_error"), Report::RateLimited),
         (typed("timeout_error"), Report::Overloaded),
+        (typed("authentication_error"), Report::Unauthorized),
+        (typed("invalid_request_error"), Report::RequestRejected(Box::new(m))),
         (typed("api_error"), Report::Other),
         (typed("of the future"), Report::Other),
         ("data: {\"type\":\"error\"}\n\n".to_owned(), Report::Other),
@@ -280,7 +283,11 @@ fn errors_in_mid_stream_are_told_by_their_type() {
     ] {
         let hi = [begin(), start(0, json!({ "type": "text", "text": "Hi" }))];
         let stream = format!("{}{error}", written(&hi));
-        assert_eq!(decode([stream.as_bytes()]), (vec![opened(), text("Hi")], Err(Error::Reported(report))), "{error}");
+        assert_eq!(
+            decode([stream.as_bytes()]),
+            (vec![opened(), text("Hi")], Err(Error::Reported(report.clone()))),
+            "{error}"
+        );
         assert_eq!(decode([error.as_bytes()]), (vec![], Err(Error::Reported(report))), "{error}");
     }
 }

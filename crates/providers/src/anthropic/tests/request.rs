@@ -16,6 +16,7 @@ fn body(request: &ProviderRequest) -> Value {
 }
 
 fn function(name: &str, parameters: Option<Value>) -> Tool {
+    let parameters = parameters.map(Into::into);
     Tool::Function(FunctionTool { name: name.to_owned(), description: None, parameters, strict: None })
 }
 
@@ -38,7 +39,7 @@ fn a_request_holds_what_was_asked_and_nothing_else() {
     let tool = FunctionTool {
         name: "f".to_owned(),
         description: Some("does it".to_owned()),
-        parameters: Some(json!({ "type": "object", "properties": { "a": { "type": "string" } } })),
+        parameters: Some(json!({ "type": "object", "properties": { "a": { "type": "string" } } }).into()),
         strict: Some(true),
     };
     let items = vec![said(Role::Developer, "Rules."), asked("a"), said(Role::System, " "), answered("b")];
@@ -193,7 +194,7 @@ fn there_is_no_thinking_where_the_protocol_refuses_it() {
 fn a_schema_is_the_format_of_the_output() {
     let of = |schema: Value, description: Option<&str>| {
         let (name, description) = ("answer".to_owned(), description.map(str::to_owned));
-        let format = TextFormat::JsonSchema { name, description, schema, strict: Some(true) };
+        let format = TextFormat::JsonSchema { name, description, schema: schema.into(), strict: Some(true) };
         let text = TextConfig { format, verbosity: None };
         body(&asking(Request { text, ..plain() }))["output_config"].take()
     };

@@ -83,7 +83,7 @@ async fn each_failure_has_its_error() {
             "unauthorized",
             Script::status(401, &json_type, &typed("authentication_error")),
             0,
-            status(401, Report::Other),
+            status(401, Report::Unauthorized),
         ),
         ("cut", begun().cut(), 1, Error::Closed),
         (

@@ -307,7 +307,7 @@ fn what_a_provider_may_send_of_calls_is_bounded() {
 }
 
 #[test]
-fn a_call_is_an_error_where_no_tools_were_offered_or_the_answer_is_over() {
+fn a_call_is_an_error_where_no_tools_were_offered() {
     let call = pieces(json!([piece(0, json!("c"), json!("f"), json!(""))]));
     let without = asking(Request { tools: Vec::new(), ..wanting_everything() });
     for call in [call.clone(), delta(json!({ "function_call": { "name": "f" } }))] {
@@ -316,8 +316,6 @@ fn a_call_is_an_error_where_no_tools_were_offered_or_the_answer_is_over() {
     }
     let nothing = [delta(json!({ "tool_calls": [{ "index": 0 }], "function_call": {} })), finish("stop")];
     check(of_chunks_for(&without, &nothing), (vec![stop()], Ok(())), "pieces with nothing in them");
-    let over = (vec![stop()], Err(protocol("output after the reason to finish")));
-    check(of_chunks(&[finish("stop"), call]), over, "after the end");
 }
 
 /// A piece with any of its parts, of few kinds, so that pieces meet in all ways.

@@ -16,7 +16,7 @@ const RECORDED: &str = "\u{feff}: OPENROUTER PROCESSING\n\n\
 fn every_cut_of_a_recorded_stream_gives_the_same_events() {
     let bytes = RECORDED.as_bytes();
     let length = ProviderEvent::Finished(FinishReason::Length);
-    let expected = (vec![text("Gr\u{fc}\u{df} \u{1f980}"), text("!"), length, usage(1, 2)], Ok(()));
+    let expected = (vec![text("Gr\u{fc}\u{df} \u{1f980}"), text("!"), usage(1, 2), length], Ok(()));
     assert_eq!(decode([bytes]), expected);
     assert_eq!(decode(bytes.chunks(1)), expected);
     for at in 0..=bytes.len() {

@@ -276,7 +276,7 @@ fn tools_are_nested_and_have_only_what_the_client_gave() {
     let full = Tool::Function(FunctionTool {
         name: "weather".to_owned(),
         description: Some("Looks outside.".to_owned()),
-        parameters: Some(schema.clone()),
+        parameters: Some(schema.clone().into()),
         strict: Some(true),
     });
     let body = body(&asking(Request { tools: vec![full, function("ring")], ..plain() }));
@@ -316,7 +316,7 @@ fn the_form_of_the_text_is_told_where_it_is_not_plain() {
     let schema = |description: Option<&str>, strict| TextFormat::JsonSchema {
         name: "answer".to_owned(),
         description: description.map(str::to_owned),
-        schema: json!({ "type": "object" }),
+        schema: json!({ "type": "object" }).into(),
         strict,
     };
     let bare = json!({ "name": "answer", "schema": { "type": "object" } });

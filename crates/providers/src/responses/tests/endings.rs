@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{completed, created, decode, done, finished, message, of, opened, speech_finished, text, text_delta};
 use crate::{Error, ProviderEvent, Report};
-use antiphon_domain::FinishReason;
+use antiphon_domain::{FinishReason, ProviderRejection};
 use antiphon_protocol::{InputTokensDetails, OutputTokensDetails, Usage};
 
 fn ending(name: &str, response: Value) -> Value {
@@ -29,6 +29,10 @@ fn every_ending_has_its_meaning() {
     let cut = |reason| json!({ "status": "incomplete", "incomplete_details": { "reason": reason } });
     let failed = |code| json!({ "status": "failed", "error": { "code": code, "message": "m" } });
     let other = Err(Error::Reported(Report::Other));
+    let code = "context_length_exceeded";
+    let told =
+        ProviderRejection { message: Some("m".into()), code: Some(code.into()), ..ProviderRejection::of_status(400) };
+    let too_long = Err(Error::Reported(Report::ContextTooLong(Box::new(told))));
     let (complete, incomplete, fail) = ("response.completed", "response.incomplete", "response.failed");
     for (name, response, meaning) in [
         (complete, json!({}), Ok(FinishReason::Stop)),
@@ -42,7 +46,7 @@ fn every_ending_has_its_meaning() {
         (fail, json!({ "status": "completed" }), other.clone()),
         // An event that is better than what its response says is not believed.
         (complete, cut("max_output_tokens"), Ok(FinishReason::Length)),
-        (complete, failed("context_length_exceeded"), Err(Error::Reported(Report::ContextTooLong))),
+        (complete, failed(code), too_long),
         (complete, json!({ "status": "cancelled" }), other),
     ] {
         let mut with_usage = response.clone();
@@ -99,12 +103,12 @@ fn an_end_is_good_only_after_an_ending() {
 
 #[test]
 fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
-    let limited = Report::RateLimited;
+    let limited = || Report::RateLimited;
     for (error, report) in [
-        (r#"{"type":"error","sequence_number":5,"code":"rate_limit_exceeded","message":"m","param":null}"#, limited),
-        (r#"{"type":"error","error":{"type":"x","code":"rate_limit_exceeded","message":"m"}}"#, limited),
-        (r#"{"type":"error","code":"rate_limit_exceeded","error":{"code":null,"message":"m"}}"#, limited),
-        (r#"{"type":"error","code":"server_error","error":{"code":"rate_limit_exceeded"}}"#, limited),
+        (r#"{"type":"error","sequence_number":5,"code":"rate_limit_exceeded","message":"m","param":null}"#, limited()),
+        (r#"{"type":"error","error":{"type":"x","code":"rate_limit_exceeded","message":"m"}}"#, limited()),
+        (r#"{"type":"error","code":"rate_limit_exceeded","error":{"code":null,"message":"m"}}"#, limited()),
+        (r#"{"type":"error","code":"server_error","error":{"code":"rate_limit_exceeded"}}"#, limited()),
         (r#"{"type":"response.error","error":{"code":"slow_down"}}"#, Report::Overloaded),
         (r#"{"error":{"type":"overloaded_error"}}"#, Report::Overloaded),
         (r#"{"error":"it broke"}"#, Report::Other),

@@ -47,7 +47,7 @@ fn call(extra: Extra) -> Item {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(ResponsesBody::new(request, false).unwrap()).unwrap()
+    serde_json::to_value(ResponsesBody::new(request, false)).unwrap()
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
@@ -67,7 +67,7 @@ fn function(name: &str, description: Option<&str>, strict: Option<bool>) -> Tool
     Tool::Function(FunctionTool {
         name: name.to_owned(),
         description: description.map(str::to_owned),
-        parameters,
+        parameters: parameters.map(Into::into),
         strict,
     })
 }
@@ -152,7 +152,7 @@ fn every_wish_is_said_in_the_protocols_own_words() {
             format: TextFormat::JsonSchema {
                 name: "s".to_owned(),
                 description: None,
-                schema: json!({ "type": "object" }),
+                schema: json!({ "type": "object" }).into(),
                 strict: Some(true),
             },
             verbosity: Some(Verbosity::Low),

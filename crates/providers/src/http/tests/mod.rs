@@ -1,10 +1,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod documents;
+
 use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::SecretString;
 
+use super::hidden_key::hide_key;
 use super::retry_after::retry_after;
 use super::{UpstreamError, UpstreamOptions};
 use crate::ChatCompletions;
@@ -47,4 +50,23 @@ fn a_wait_is_read_in_seconds_or_as_a_date_and_garbage_is_none() {
         ]);
         assert_eq!(retry_after(&headers), expected, "{value}");
     }
+}
+
+#[test]
+fn no_key_is_in_the_words_of_a_provider() {
+    let key = SecretString::from("a1b2c3d4-e5f6-our-key");
+    for (text, expected) in [
+        ("Key a1b2c3d4-e5f6-our-key is wrong", "Key [key] is wrong"),
+        ("Key xa1b2c3d4-e5f6-our-keyx", "Key x[key]x"),
+        ("begins with a1b2c3d4, ends with -our-key.", "begins with [key], ends with [key]"),
+        ("a1b2c3d4-e5\u{0}f6-our\u{1b}-key", "[key]"),
+        ("Incorrect: sk-proj-abcdef, \"AIzaSyAbcdefgh\" (gsk_abcdefgh)", "Incorrect: [key], \"[key]\" ([key])"),
+        ("masked: ab***yz", "masked: [key]"),
+        ("messages.0.content: text\nis too short", "messages.0.content: text is too short"),
+        ("sk-1 and e5f6", "sk-1 and e5f6"),
+    ] {
+        assert_eq!(hide_key(text, Some(&key)), expected);
+    }
+    assert_eq!(hide_key("short: k1", Some(&SecretString::from("k1"))), "short: [key]");
+    assert_eq!(hide_key("a1b2c3d4 is kept", None), "a1b2c3d4 is kept");
 }

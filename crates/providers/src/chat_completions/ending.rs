@@ -1,0 +1,79 @@
+//! The reason to finish, which is not always the last word.
+
+use crate::Error;
+use crate::finish::finish_reason;
+use antiphon_domain::FinishReason;
+use antiphon_protocol::Usage;
+
+/// The tokens that an answer without any words may cost: its end mark.
+const TOKENS_OF_NOTHING: u64 = 1;
+
+/// What the provider has said of the end of its answer so far. Some servers send words and calls behind the reason to
+/// finish, and some send the reason with every chunk, so it counts only once the answer is over.
+#[derive(Default)]
+pub(super) struct ChatEnding {
+    reason: Option<Result<FinishReason, Error>>,
+    /// Whether there was output.
+    has_output: bool,
+    /// Whether there was output after the reason.
+    is_outdated: bool,
+    /// Whether there was output after any reason: what this provider says of its end is not to be relied on.
+    is_unreliable: bool,
+    /// Whether there was a choice in a form that is known.
+    is_known_form: bool,
+}
+
+impl ChatEnding {
+    /// Notes a choice in a known form.
+    pub(super) fn note_form(&mut self) {
+        self.is_known_form = true;
+    }
+
+    /// Notes output.
+    pub(super) fn note_output(&mut self) {
+        self.has_output = true;
+        self.is_outdated = true;
+        self.is_unreliable |= self.reason.is_some();
+    }
+
+    /// Notes a reason. Of several without output between them, one of an answer that is not complete counts.
+    pub(super) fn note_reason(&mut self, word: &str) {
+        let Some(reason) = finish_reason(word) else { return };
+        let is_complete = matches!(reason, Ok(FinishReason::Stop | FinishReason::ToolCalls));
+        if self.reason.is_none() || self.is_outdated || !is_complete {
+            self.reason = Some(reason);
+        }
+        self.is_outdated = false;
+    }
+
+    /// Whether there was a reason.
+    pub(super) fn has_reason(&self) -> bool {
+        self.reason.is_some()
+    }
+
+    /// Whether nothing but usage and an end mark is to be expected.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_reason() && !self.is_outdated && !self.is_unreliable
+    }
+
+    /// Returns the reason of an answer that is over.
+    ///
+    /// # Errors
+    /// If there was none, if it says that the answer is not complete, and if an answer that is said to be complete has no
+    /// output although some was counted, or none in a form that is known.
+    pub(super) fn reason(&mut self, usage: Option<Usage>) -> Result<FinishReason, Error> {
+        let reason = self.reason.take().ok_or(Error::Closed)??;
+        let is_complete = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls);
+        if is_complete && !self.has_output {
+            let visible =
+                usage.map(|usage| usage.output_tokens.saturating_sub(usage.output_tokens_details.reasoning_tokens));
+            if visible.is_some_and(|visible| visible > TOKENS_OF_NOTHING) {
+                return Err(Error::Protocol { what: "an answer without the output that was counted" });
+            }
+            if !self.is_known_form {
+                return Err(Error::Protocol { what: "an answer in a form that is not known" });
+            }
+        }
+        Ok(reason)
+    }
+}

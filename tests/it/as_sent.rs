@@ -1,0 +1,82 @@
+//! What a client sends goes to the provider and comes back as it was sent.
+
+use antiphon::testkit::{Script, ScriptedProvider};
+use reqwest::Method;
+
+use crate::support::{Answer, Client, Site};
+
+/// What no map and no float can hold: keys that are not sorted and come twice, numbers of every length.
+const SCHEMA: &str = concat!(
+    r#"{"type":"object","properties":{"reasoning":{"minimum":1.0},"answer":{"maximum":9223372036854775808},"#,
+    r#""many":{"enum":[1e400,-0.10E+2,123456789012345678901234567890]},"answer":{"const":"\u00e9 \"}\" "}}}"#
+);
+const METADATA: &str = r#"{"zebra":"1","ant":"2","mole":"3"}"#;
+
+/// A request with these keys, white space wherever it may be.
+fn request(model: &str, more: &str) -> String {
+    let schema = SCHEMA.replace(r#""properties":{"#, "\"properties\" : {\r\n\t");
+    format!(
+        r#"{{ "model": "{model}", "input": "Hi.", {more} "metadata": {METADATA},
+            "tools": [ {{ "type": "function", "name": "f", "parameters": {schema} }} ],
+            "text": {{ "format": {{ "type": "json_schema", "name": "n", "schema": {schema} }} }} }}"#
+    )
+}
+
+async fn create(client: &Client, body: String) -> Answer {
+    let request = client.request(Method::POST, "/v1/responses").header("content-type", "application/json");
+    Answer::of(request.body(body)).await
+}
+
+#[track_caller]
+fn has_what_was_sent(text: &str) {
+    for part in [format!(r#""parameters":{SCHEMA}"#), format!(r#""schema":{SCHEMA}"#), METADATA.to_owned()] {
+        assert!(text.contains(&part), "no {part} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_provider_gets_the_schemas_as_they_were_sent() {
+    let provider = ScriptedProvider::start();
+    let mut site = Site::new();
+    for kind in ["chat_completions", "responses", "anthropic"] {
+        provider.script(kind, Script::status(400, &[], "{}"));
+        site = site.provider_of_kind(kind, (kind, &provider.base_url(), &[kind]));
+    }
+    let server = site.start().await;
+    for (kind, key) in [("chat_completions", "parameters"), ("responses", "parameters"), ("anthropic", "input_schema")]
+    {
+        create(&server.client(), request(kind, "")).await;
+        let sent = provider.requests().pop().unwrap().text;
+        for part in [format!(r#""{key}":{SCHEMA}"#), format!(r#""schema":{SCHEMA}"#)] {
+            assert!(sent.contains(&part), "{kind}: no {part} in {sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_events_and_what_is_stored_show_what_was_sent_also_after_a_restart() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::answer(["Hello"]));
+    let site = Site::with_models(&provider, &["m"]);
+    let server = site.start().await;
+    let made = create(&server.client(), request("m", "")).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    has_what_was_sent(&made.text);
+    let streamed = create(&server.client(), request("m", r#""stream": true, "background": true,"#)).await;
+    let lifecycle =
+        |text: &str| text.lines().filter(|line| line.contains(r#""response":{"#)).map(str::to_owned).collect();
+    let lines: Vec<String> = lifecycle(&streamed.text);
+    assert_eq!(lines.len(), 4, "{streamed:?}");
+    lines.iter().for_each(|line| has_what_was_sent(line));
+    let id_in = |text: &str| text.split('"').find(|part| part.starts_with("resp_")).unwrap().to_owned();
+    let (made, id) = (id_in(&made.text), id_in(&lines[0]));
+
+    server.terminate();
+    server.ended().await;
+    let server = site.start().await;
+    for id in [&made, &id] {
+        has_what_was_sent(&server.client().retrieve(id).await.text);
+    }
+    let replayed = server.client().get(&format!("/v1/responses/{id}?stream=true")).await;
+    assert_eq!(replayed.text, streamed.text, "the same bytes again");
+}
