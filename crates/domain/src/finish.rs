@@ -19,6 +19,15 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
+    /// Whether the answer was cut: its last item is not whole.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        match self {
+            Self::Length | Self::ContentFilter => true,
+            Self::Stop | Self::ToolCalls | Self::Other(_) => false,
+        }
+    }
+
     /// The reason as providers write it.
     #[must_use]
     pub fn as_str(&self) -> &str {

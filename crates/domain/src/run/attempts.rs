@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{
     AttemptKind, AttemptReport, LostCall, Run, RunEffect, RunNote, RunTarget, SlotQueue, Timer, ToolOffer,
+    bare_calls::BareCalls,
     machine::{RetryHint, take_state},
     replay::ReplayFingerprint,
     state::{
@@ -154,7 +155,7 @@ impl Run {
             traceable_from: None,
             server_calls: Vec::new(),
         };
-        self.state = RunState::Reading(Reading { turn, call, filter: None });
+        self.state = RunState::Reading(Reading { turn, call, filter: None, bare_calls: BareCalls::default() });
     }
 
     /// Goes on after a target that was not asked: it is not waited for, but the next one may be asked.
@@ -208,7 +209,7 @@ impl Run {
 
     /// The connection to a call failed that its provider works on: it is listened to again, if that is of any use.
     fn listener_lost(&mut self, reading: Reading, lost: LostCall, failure: &Failure, jitter: Jitter) {
-        let Reading { turn, mut call, filter } = reading;
+        let Reading { turn, mut call, filter, bare_calls } = reading;
         let again = RetryPolicy::reattach().reattach_after(call.reattached, failure, jitter);
         if let Reattach::Again { after } = again {
             call.reattached += 1;
@@ -220,7 +221,7 @@ impl Run {
         if failure.ends_provider_work() {
             call.received = None;
         }
-        let reading = Reading { turn, call, filter };
+        let reading = Reading { turn, call, filter, bare_calls };
         // An error that the provider reported is the cause; that the call could not be reached again is not.
         if reading.call.origin == CallOrigin::Recovered && !failure.is_reported_by_provider() {
             self.state = RunState::Reading(reading);
@@ -304,7 +305,7 @@ impl Run {
         let target = turn.attempts.target();
         self.effects.push(RunEffect::Reattach { attempt: call.attempt, target, provider_response_id });
         let filter = call.received.as_ref().map(ReplayFingerprint::replay);
-        self.state = RunState::Reading(Reading { turn, call, filter });
+        self.state = RunState::Reading(Reading { turn, call, filter, bare_calls: BareCalls::default() });
     }
 
     /// The call of an earlier process is listened to again. It counts among those that its provider has at work.

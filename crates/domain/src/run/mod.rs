@@ -5,6 +5,7 @@
 //! randomness and no IO; times and random fractions come with the events.
 
 mod attempts;
+mod bare_calls;
 mod clients;
 mod effect;
 mod event;

@@ -6,7 +6,7 @@ use super::{
     replay::{ReplayDiverged, ReplayFilter},
     state::{Reading, RunState},
 };
-use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent};
+use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, Limit, ProviderEvent};
 use antiphon_protocol::Usage;
 
 /// The most items and parts of items that one response may have.
@@ -66,6 +66,7 @@ impl Run {
 
     fn screen_all(&mut self, reading: &mut Reading, events: Vec<ProviderEvent>) -> ScreenedBatch {
         let mut batch = ScreenedBatch::default();
+        let events: Vec<_> = events.into_iter().flat_map(|event| reading.bare_calls.with_arguments(event)).collect();
         for event in events {
             let Some(event) = self.reconciled(event) else { continue };
             if let ProviderEvent::Usage(usage) = event {
@@ -168,7 +169,8 @@ fn let_through(reading: &mut Reading, event: ProviderEvent, batch: &mut Screened
     }
     batch.opened |= matches!(event, ProviderEvent::Opened { .. });
     let attempt = call.attempt;
-    if let ProviderEvent::Finished(FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_)) = &event
+    if let ProviderEvent::Finished(reason) = &event
+        && !reason.is_cut()
         && !call.server_calls.is_empty()
     {
         batch.facts.push(Fact::ServerCallsRequired { attempt, calls: call.server_calls.clone() });

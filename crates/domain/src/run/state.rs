@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::{
     AttemptKind, UsageEstimates,
+    bare_calls::BareCalls,
     replay::{ReplayFilter, ReplayFingerprint},
 };
 use crate::{Attempt, Attempts, CallIndex, Fact, Failure, ProviderEvent};
@@ -149,6 +150,7 @@ pub(super) struct Reading {
     pub(super) call: ProviderCallState,
     /// The filter that leaves out what was received before, while a call is replayed.
     pub(super) filter: Option<ReplayFilter>,
+    pub(super) bare_calls: BareCalls,
 }
 
 #[derive(Debug)]

@@ -242,10 +242,7 @@ impl Transcript {
     }
 
     fn finish(&mut self, reason: FinishReason, events: &mut Vec<ResponseEvent>) {
-        let cut = match reason {
-            FinishReason::Length | FinishReason::ContentFilter => Cut::Last,
-            FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => Cut::Nothing,
-        };
+        let cut = if reason.is_cut() { Cut::Last } else { Cut::Nothing };
         self.output.close(cut, events);
         let Some(state) = &mut self.attempt else { return };
         state.finished = Some(reason.clone());

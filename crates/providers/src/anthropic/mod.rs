@@ -22,6 +22,7 @@
 
 mod adapter;
 mod block;
+mod blocks;
 mod call_ids;
 mod conversation;
 mod decoder;
@@ -29,5 +30,6 @@ mod event;
 mod request;
 #[cfg(test)]
 mod tests;
+mod thoughts;
 
 pub use adapter::{Anthropic, ThinkingForm};

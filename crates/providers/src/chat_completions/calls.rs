@@ -3,9 +3,9 @@
 //! In the protocol each piece of a call has its index, the first piece has the id and the name, and all pieces have
 //! parts of the arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
 
-use super::call_ids::ChatCallIds;
 use super::chunk::{CallDelta, FunctionDelta};
 use super::json_extent::JsonExtent;
+use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Sealed};
 use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::{CallIndex, FinishReason};
@@ -22,7 +22,7 @@ const LONGEST_ID: usize = 512;
 
 /// The calls of one answer, in the order in which they began.
 pub(super) struct StreamedCalls {
-    ids: ChatCallIds,
+    ids: MadeCallIds,
     origin: Origin,
     /// Whether what a model needs back with a call is sealed too, for a client that may keep nothing else.
     seals: bool,
@@ -56,7 +56,7 @@ pub(super) struct CallPiece {
 
 impl StreamedCalls {
     pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
-        let (ids, seals) = (ChatCallIds::of(asked), asked.request.wants_encrypted_reasoning());
+        let (ids, seals) = (MadeCallIds::of(asked), asked.request.wants_encrypted_reasoning());
         Self { ids, origin, seals, calls: Vec::new() }
     }
 

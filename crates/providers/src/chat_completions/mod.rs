@@ -1,7 +1,6 @@
 //! Any server that speaks OpenAI's Chat Completions, over HTTP.
 
 mod adapter;
-mod call_ids;
 mod calls;
 mod chunk;
 mod decoder;

@@ -1,6 +1,7 @@
 //! What becomes of a run whose process is gone, wherever its log ends.
 
 use super::*;
+use antiphon_protocol::Extra;
 
 /// The log of a run, cut after so many facts.
 fn fold(log: &[Fact]) -> Transcript {
@@ -99,6 +100,14 @@ fn a_call_is_listened_to_again_and_nothing_is_asked_anew() {
     assert_eq!(performer.count(|effect| matches!(effect, RunEffect::OpenAttempt { .. })), 0);
 
     // That it was not found again is no reason of its own: its process was lost.
+    // Word for word, also where the provider's first time had no word.
+    let bare = [opened(), call(0, "client_tool"), ProviderEvent::FunctionCallFinished { call: 0, extra: Extra::new() }];
+    let mut before = at(Situation::Reading, reattachable());
+    before.says(bare[1..].to_vec());
+    let mut performer = resumed(reattachable(), &before.log);
+    performer.says(bare);
+    performer.says([text("Hello")]);
+    assert_eq!(performer.log.len(), before.log.len() + 1, "{:?}", performer.log);
     let mut lost = resumed(reattachable(), &log);
     lost.fails(Cause::ProviderRejected, Some(404));
     assert_eq!((lost.ends(), lost.cancelled_calls()), ((Status::Failed, Some(Cause::ServerInterrupted)), 0));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Limit;
+use antiphon_protocol::{Extra, Item, ResponseEvent};
 
 /// A run whose first turn called these tools, and is over.
 fn called(setup: RunSetup, names: &[&str]) -> Performer {
@@ -175,4 +176,62 @@ fn the_prompt_is_kept_as_long_as_another_turn_may_need_it() {
     let mut setup = setup();
     setup.policy.tools.server_tools.clear();
     assert_eq!(at(Situation::Settling, setup).count(dropped), 1);
+}
+
+/// What a client sees of the arguments of each call, piece by piece and as a whole.
+fn arguments_seen(performer: &Performer) -> Vec<(String, Option<String>)> {
+    let mut transcript = Transcript::new(id());
+    let mut events = Vec::new();
+    performer.log.iter().for_each(|fact| transcript.apply(fact.clone(), &mut events));
+    let mut seen: BTreeMap<u32, (String, Option<String>)> = BTreeMap::new();
+    for event in events {
+        if let ResponseEvent::OutputItemAdded { output_index, item, .. } = event {
+            if matches!(*item, Item::FunctionCall(_)) {
+                seen.insert(output_index, (String::new(), None));
+            }
+        } else if let ResponseEvent::FunctionCallArgumentsDelta { output_index, delta, .. } = event {
+            seen.entry(output_index).or_default().0.push_str(&delta);
+        } else if let ResponseEvent::FunctionCallArgumentsDone { output_index, arguments, .. } = event {
+            seen.entry(output_index).or_default().1 = Some(arguments);
+        }
+    }
+    seen.into_values().collect()
+}
+
+#[test]
+fn the_pieces_of_a_calls_arguments_are_all_of_them_also_where_it_has_none() {
+    let piece = |call, text: &str| ProviderEvent::FunctionCallArguments { call, text: text.into() };
+    let finished = |call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() };
+    let (stop, cut) = (FinishReason::ToolCalls, FinishReason::Length);
+    let client_call = |number| call(number, "client_tool");
+    for (said, reason, seen) in [
+        (vec![client_call(0)], &stop, &[("{}", Some("{}"))] as &[_]),
+        (vec![client_call(0), finished(0)], &stop, &[("{}", Some("{}"))]),
+        (vec![client_call(0), piece(0, ""), finished(0)], &stop, &[("{}", Some("{}"))]),
+        (
+            vec![client_call(0), piece(0, "{\"a\""), client_call(0), piece(0, ":1}")],
+            &stop,
+            &[("{\"a\":1}", Some("{\"a\":1}"))],
+        ),
+        (vec![client_call(0), client_call(1), piece(1, "{ }")], &stop, &[("{}", Some("{}")), ("{ }", Some("{ }"))]),
+        (vec![client_call(0)], &cut, &[("", None)]),
+        (vec![client_call(0), client_call(1)], &cut, &[("{}", Some("{}")), ("", None)]),
+        (vec![client_call(0), text("Then")], &cut, &[("{}", Some("{}"))]),
+    ] {
+        let mut performer = performer(setup());
+        performer.feed(RunEvent::Started);
+        performer.admitted();
+        performer.says([vec![opened()], said.clone()].concat());
+        performer.finishes(reason.clone());
+        let seen: Vec<_> =
+            seen.iter().map(|(pieces, whole)| ((*pieces).to_owned(), whole.map(str::to_owned))).collect();
+        assert_eq!(arguments_seen(&performer), seen, "{said:?} {reason:?}");
+        let one_by_one = performer.log;
+        let mut performer = self::performer(setup());
+        performer.feed(RunEvent::Started);
+        performer.admitted();
+        [vec![opened()], said].concat().into_iter().for_each(|event| performer.says([event]));
+        performer.finishes(reason.clone());
+        assert_eq!(performer.log, one_by_one);
+    }
 }

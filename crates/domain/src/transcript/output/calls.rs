@@ -98,7 +98,7 @@ impl OutputBuilder {
         let Some(Item::FunctionCall(call)) = self.items.get_mut(index) else { return };
         if status == ItemStatus::Completed {
             if call.arguments.is_empty() {
-                // A call without arguments: clients parse them as JSON.
+                // In a log of an older version; now such a call has the piece `{}`.
                 call.arguments.push_str("{}");
             }
             let (item_id, name, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());

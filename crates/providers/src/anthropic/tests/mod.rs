@@ -3,6 +3,7 @@
 mod conversation;
 mod decoder;
 mod hostile;
+mod leniency;
 mod request;
 mod socket;
 
