@@ -8,6 +8,7 @@ mod tests;
 
 use crate::{Error, Report};
 use antiphon_domain::FinishReason;
+use antiphon_protocol::Usage;
 
 /// The meaning of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +152,24 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
         None if word.trim().is_empty() => return None,
         None => Err(Error::Protocol { what: "a reason to finish that is not known" }),
     })
+}
+
+/// The most tokens of an output that nobody sees: models count the tokens that end their output, and say nothing more
+/// after the output of a tool (docs.claude.com, "Empty responses with end_turn").
+const MOST_END_TOKENS: u64 = 3;
+
+/// Whether an answer without any output can have ended for that reason.
+///
+/// # Errors
+/// If it is said to be complete, and output was counted that did not come.
+pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
+    let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+    match usage {
+        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => {
+            Err(Error::Protocol { what: "an answer without the output that was counted" })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn meaning(word: &str) -> Option<WordMeaning> {

@@ -7,14 +7,18 @@ mod anthropic;
 mod chat_completions;
 mod eliza;
 mod error;
+mod event_fields;
 mod finish;
 mod gate;
 mod http;
 mod limits;
+mod made_call_ids;
+#[cfg(test)]
+mod odd_json;
 mod request;
 mod responses;
+mod seal;
 mod shared;
-#[cfg_attr(not(test), expect(dead_code, reason = "the decoders are to read their texts with it"))]
 mod text_piece;
 mod token_count;
 mod upstream_control;
@@ -28,7 +32,7 @@ use antiphon_domain::{Request, Timeouts};
 
 pub use anthropic::{Anthropic, AnthropicOptions, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
-pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, SystemMessages};
+pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, ReasoningField, SystemMessages};
 pub use eliza::Eliza;
 pub use error::{Error, Report};
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};

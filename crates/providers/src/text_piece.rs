@@ -28,6 +28,7 @@ pub(crate) struct TextJoiner {
 
 impl TextPiece {
     /// Reads a JSON string; none for any other JSON.
+    #[cfg(test)]
     pub(crate) fn parse(json: &str) -> Option<Self> {
         let quoted = json.strip_prefix('"')?.strip_suffix('"')?;
         if !quoted.contains(['\\', '"']) {

@@ -120,7 +120,7 @@ impl Dialect for AnthropicDialect {
         serde_json::to_vec(&request::AnthropicBody::new(request, &self.options))
     }
 
-    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(AnthropicDecoder::default())
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(AnthropicDecoder::new(request))
     }
 }

@@ -3,10 +3,16 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{event::BlockDelta, seal::Seal};
+use super::event::{BlockDelta, take_text};
+use super::thoughts::{SignedThought, ThoughtSealer};
+use crate::made_call_ids::MadeCallIds;
+use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
+
+/// The most calls of an answer.
+const MOST_CALLS: CallIndex = 128;
 
 /// The most bytes of the arguments of one call.
 const MOST_ARGUMENTS: usize = 256 << 10;
@@ -15,41 +21,57 @@ const MOST_ARGUMENTS: usize = 256 << 10;
 const LONGEST_NAME: usize = 128;
 
 /// The longest id that is taken, in bytes.
-pub(super) const LONGEST_ID: usize = 256;
+const LONGEST_ID: usize = 256;
 
 /// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
 
 /// A block that was started.
 pub(super) enum OpenBlock {
-    Text {
-        said: bool,
-    },
+    Text(OpenText),
     Thinking {
-        said: bool,
-        signature: String,
+        text: OpenText,
+        thought: SignedThought,
     },
     RedactedThinking {
         said: bool,
     },
-    Call {
-        call: CallIndex,
-        arguments: String,
-        /// The arguments that came with the start; they count where no others follow.
-        given: Option<String>,
-    },
+    Call(OpenCall),
     Other {
         item: CallIndex,
         fields: Extra,
         input: String,
     },
+    /// A block that is not known to be anything.
+    Nothing,
 }
 
-/// The numbers that the next call and the next item of an unknown kind get.
-#[derive(Clone, Copy)]
-pub(super) struct NextIndices {
-    pub(super) call: CallIndex,
-    pub(super) item: CallIndex,
+/// A text that is being written.
+#[derive(Default)]
+pub(super) struct OpenText {
+    said: bool,
+    joiner: TextJoiner,
+}
+
+/// A call that is being written.
+pub(super) struct OpenCall {
+    call: CallIndex,
+    arguments: String,
+    joiner: TextJoiner,
+    /// The arguments that came with the start; they count where no others follow.
+    given: Option<String>,
+}
+
+/// What the start of a block needs to know of the blocks before it.
+pub(super) struct BlocksBefore<'a> {
+    /// The number that the next call gets.
+    pub(super) calls: CallIndex,
+    /// The number that the next item of an unknown kind gets.
+    pub(super) others: CallIndex,
+    /// The ids of calls that have none.
+    pub(super) ids: &'a MadeCallIds,
+    /// What seals thoughts.
+    pub(super) thoughts: &'a ThoughtSealer,
 }
 
 /// What is known of a call whose block was stopped.
@@ -64,154 +86,239 @@ impl OpenBlock {
     /// Reads the start of a block.
     pub(super) fn start(
         mut fields: Extra,
-        NextIndices { call, item }: NextIndices,
+        before: &BlocksBefore<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
-        let kind = take_text(&mut fields, "type");
-        match kind.as_str() {
-            "text" => {
-                let mut block = Self::Text { said: false };
-                block.delta(BlockDelta::TextDelta { text: take_text(&mut fields, "text") }, events).map(|()| block)
-            }
+        let mut block = match kind_of(&fields) {
+            "text" => Self::Text(OpenText::default()),
             "thinking" => {
-                let mut block = Self::Thinking { said: false, signature: take_text(&mut fields, "signature") };
-                let thinking = take_text(&mut fields, "thinking");
-                block.delta(BlockDelta::ThinkingDelta { thinking }, events).map(|()| block)
+                let thought = SignedThought::new(before.thoughts, take_text(&mut fields, "signature"));
+                Self::Thinking { text: OpenText::default(), thought }
             }
             "redacted_thinking" => {
-                let sealed = Seal::Redacted(&take_text(&mut fields, "data")).write();
+                let sealed = before.thoughts.redacted(take_text(&mut fields, "data"));
                 let said = sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
-                Ok(Self::RedactedThinking { said })
+                events.extend(sealed);
+                Self::RedactedThinking { said }
             }
-            "tool_use" => {
-                let call_id = word(take_text(&mut fields, "id"), LONGEST_ID, "a call without a proper id")?;
-                let name = word(take_text(&mut fields, "name"), LONGEST_NAME, "a call without a proper name")?;
-                events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-                let given = fields.shift_remove("input").filter(has_content).map(|input| input.to_string());
-                if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
-                    return Err(Error::Protocol { what: "the arguments of a call are too long" });
-                }
-                Ok(Self::Call { call, arguments: String::new(), given })
-            }
-            _ => {
-                let kind = word(kind, LONGEST_NAME, "a block without a proper type")?;
-                fields.insert("type".to_owned(), Value::String(format!("{SLUG}{kind}")));
+            "tool_use" => Self::Call(OpenCall::start(fields.clone(), before, events)?),
+            "" => Self::Nothing,
+            kind => {
+                let named = Value::String(format!("{SLUG}{kind}"));
+                fields.insert("type".to_owned(), named);
+                let item = before.others;
                 events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
-                Ok(Self::Other { item, fields, input: String::new() })
+                return Ok(Self::Other { item, fields, input: String::new() });
             }
+        };
+        let first = |text| TextPiece::Whole(text);
+        match &block {
+            Self::Text(_) => block.delta(BlockDelta::Text(first(take_text(&mut fields, "text"))), events)?,
+            Self::Thinking { .. } => {
+                block.delta(BlockDelta::Thinking(first(take_text(&mut fields, "thinking"))), events)?;
+            }
+            Self::RedactedThinking { .. } | Self::Call(_) | Self::Other { .. } | Self::Nothing => {}
+        }
+        Ok(block)
+    }
+
+    /// Whether it is a part of the message or reasoning item that is being written: there is one of these at a time.
+    pub(super) const fn is_spoken(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } => true,
+            Self::Call(_) | Self::Other { .. } | Self::Nothing => false,
         }
     }
 
-    /// Takes a piece of the block. Pieces of unknown kinds are ignored.
+    /// Whether its end tells something that did not come as a piece.
+    pub(super) const fn has_unspoken(&self) -> bool {
+        match self {
+            Self::Text(open) => open.said,
+            Self::Thinking { text: open, thought } => open.said || !thought.signature.is_empty(),
+            Self::RedactedThinking { said } => *said,
+            Self::Call(_) | Self::Other { .. } | Self::Nothing => false,
+        }
+    }
+
+    /// Whether the block can hold that piece.
+    pub(super) const fn takes(&self, delta: &BlockDelta) -> bool {
+        matches!(
+            (self, delta),
+            (Self::Text(_), BlockDelta::Text(_) | BlockDelta::Citation(_))
+                | (Self::Thinking { .. }, BlockDelta::Thinking(_) | BlockDelta::Signature(_))
+                | (Self::Call(_), BlockDelta::Arguments(_))
+                | (Self::Other { .. } | Self::Nothing, _)
+        )
+    }
+
+    /// Takes a piece of the block. Pieces that it can't hold are ignored.
     pub(super) fn delta(&mut self, delta: BlockDelta, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         match (self, delta) {
-            (Self::Text { said }, BlockDelta::TextDelta { text }) => {
-                if !text.is_empty() {
-                    *said = true;
+            (Self::Text(open), BlockDelta::Text(piece)) => {
+                if let Some(text) = open.join(piece) {
                     events.push(ProviderEvent::Text { text, logprobs: Vec::new() });
                 }
             }
-            (Self::Text { said }, BlockDelta::CitationsDelta { citation }) => {
-                *said = true;
-                events.push(ProviderEvent::Annotation { annotation: citation });
+            (Self::Text(open), BlockDelta::Citation(annotation)) => {
+                open.said = true;
+                events.push(ProviderEvent::Annotation { annotation });
             }
-            (Self::Thinking { said, .. }, BlockDelta::ThinkingDelta { thinking }) => {
-                if !thinking.is_empty() {
-                    *said = true;
-                    events.push(ProviderEvent::Reasoning { text: thinking });
-                }
+            (Self::Thinking { text: open, thought }, BlockDelta::Thinking(piece)) => {
+                let words = open.join(piece);
+                thought.think(words.as_deref().unwrap_or_default());
+                events.extend(words.map(|text| ProviderEvent::Reasoning { text }));
             }
-            (Self::Thinking { signature, .. }, BlockDelta::SignatureDelta { signature: whole }) => *signature = whole,
-            (Self::Call { call, arguments, .. }, BlockDelta::InputJsonDelta { partial_json: text }) => {
-                append(arguments, &text)?;
-                if !text.is_empty() {
-                    events.push(ProviderEvent::FunctionCallArguments { call: *call, text });
-                }
-            }
-            (Self::Other { input, .. }, BlockDelta::InputJsonDelta { partial_json }) => append(input, &partial_json)?,
-            (Self::Other { .. }, _) | (_, BlockDelta::UnknownDelta) => {}
-            (Self::Text { .. } | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Call { .. }, _) => {
-                return Err(Error::Protocol { what: "a delta of another kind than its block" });
-            }
+            (Self::Thinking { thought, .. }, BlockDelta::Signature(whole)) => thought.signature = whole,
+            (Self::Call(open), BlockDelta::Arguments(piece)) => open.append(piece, events)?,
+            (Self::Other { input, .. }, BlockDelta::Arguments(piece)) => append(input, &piece.into_text())?,
+            _ => {}
         }
         Ok(())
     }
 
-    /// Ends the block. Text blocks are parts of one message; each thinking block is a reasoning item of its own, since
-    /// it has its own signature.
-    pub(super) fn stop(self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
+    /// Ends what was spoken so far. What follows is another part, or another reasoning item. Text blocks are parts of one
+    /// message; each thinking block is a reasoning item of its own, since it has its own signature.
+    pub(super) fn pause(&mut self, events: &mut Vec<ProviderEvent>) {
         match self {
-            Self::Text { said } => events.extend(said.then_some(ProviderEvent::ContentPartFinished)),
-            Self::Thinking { said, signature } => {
-                let sealed = Seal::Signature(&signature).write();
-                let something = said || sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+            Self::Text(open) => {
+                events.extend(open.rest().map(|text| ProviderEvent::Text { text, logprobs: Vec::new() }));
+                events.extend(std::mem::take(&mut open.said).then_some(ProviderEvent::ContentPartFinished));
+            }
+            Self::Thinking { text: open, thought } => {
+                let rest = open.rest();
+                thought.think(rest.as_deref().unwrap_or_default());
+                events.extend(rest.map(|text| ProviderEvent::Reasoning { text }));
+                let sealed = thought.end();
+                let something = std::mem::take(&mut open.said) || sealed.is_some();
+                events.extend(sealed);
                 events.extend(something.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
             Self::RedactedThinking { said } => {
-                events.extend(said.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
+                events.extend(std::mem::take(said).then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
-            Self::Call { call, arguments, given } => return stop_call(call, arguments, given, events),
+            Self::Call(_) | Self::Other { .. } | Self::Nothing => {}
+        }
+    }
+
+    /// Ends the block.
+    pub(super) fn stop(mut self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
+        self.pause(events);
+        match self {
+            Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
                 if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input) {
                     fields.insert("input".to_owned(), whole);
                 }
                 events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
+            Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }
         StoppedBlock::Settled
     }
 }
 
-/// The output limit can cut the model anywhere, and its block is stopped all the same: only arguments that are JSON
-/// are complete.
-fn stop_call(
-    call: CallIndex,
-    arguments: String,
-    given: Option<String>,
-    events: &mut Vec<ProviderEvent>,
-) -> StoppedBlock {
-    match (arguments.is_empty(), given) {
-        (true, None) => return StoppedBlock::WithoutArguments(call),
-        (true, Some(text)) => {
+impl OpenText {
+    fn join(&mut self, piece: TextPiece) -> Option<String> {
+        let text = self.joiner.join(piece);
+        self.said |= !text.is_empty();
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn rest(&mut self) -> Option<String> {
+        let rest = self.joiner.end().map(String::from);
+        self.said |= rest.is_some();
+        rest
+    }
+}
+
+impl OpenCall {
+    fn start(mut fields: Extra, before: &BlocksBefore<'_>, events: &mut Vec<ProviderEvent>) -> Result<Self, Error> {
+        let call = before.calls;
+        if call == MOST_CALLS {
+            return Err(Error::Protocol { what: "too many calls" });
+        }
+        let name = Some(take_text(&mut fields, "name")).filter(|name| is_word(name, LONGEST_NAME));
+        let name = name.ok_or(Error::Protocol { what: "a call without a proper name" })?;
+        let call_id = match fields.shift_remove("id") {
+            Some(Value::String(id)) if is_word(&id, LONGEST_ID) => id,
+            Some(Value::Number(id)) => id.to_string(),
+            Some(_) | None => before.ids.make(call),
+        };
+        events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
+        let given = fields.shift_remove("input").and_then(arguments_of);
+        if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
+            return Err(too_long());
+        }
+        Ok(Self { call, arguments: String::new(), joiner: TextJoiner::default(), given })
+    }
+
+    fn append(&mut self, piece: TextPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let (call, text) = (self.call, self.joiner.join(piece));
+        append(&mut self.arguments, &text)?;
+        if !text.is_empty() {
             events.push(ProviderEvent::FunctionCallArguments { call, text });
-            events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
         }
-        (false, _) if serde_json::from_str::<IgnoredAny>(&arguments).is_ok() => {
-            events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
+        Ok(())
+    }
+
+    /// The output limit can cut the model anywhere, and its block is stopped all the same: only arguments that are JSON
+    /// are complete.
+    fn stop(mut self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
+        let call = self.call;
+        if let Some(rest) = self.joiner.end() {
+            self.arguments.push(rest);
+            events.push(ProviderEvent::FunctionCallArguments { call, text: rest.into() });
         }
-        (false, _) => {}
+        match (self.arguments.is_empty(), self.given) {
+            (true, None) => return StoppedBlock::WithoutArguments(call),
+            (true, Some(text)) => {
+                events.push(ProviderEvent::FunctionCallArguments { call, text });
+                events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
+            }
+            (false, _) if serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok() => {
+                events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
+            }
+            (false, _) => {}
+        }
+        StoppedBlock::Settled
     }
-    StoppedBlock::Settled
 }
 
-/// Text of a field; empty where there is none.
-fn take_text(fields: &mut Extra, key: &str) -> String {
-    match fields.shift_remove(key) {
-        Some(Value::String(text)) => text,
-        Some(_) | None => String::new(),
+/// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
+fn kind_of(fields: &Extra) -> &str {
+    match fields.get("type") {
+        Some(Value::String(kind)) if is_word(kind, LONGEST_NAME) => kind,
+        _ if fields.contains_key("name") => "tool_use",
+        _ if fields.contains_key("thinking") => "thinking",
+        _ if fields.contains_key("text") => "text",
+        _ if fields.contains_key("data") => "redacted_thinking",
+        _ => "",
     }
 }
 
-/// Text that is a name: not empty, not too long, nothing that no terminal shows.
-pub(super) fn word(text: String, longest: usize, what: &'static str) -> Result<String, Error> {
-    let is_word = !text.is_empty() && text.len() <= longest && !text.chars().any(char::is_control);
-    if is_word { Ok(text) } else { Err(Error::Protocol { what }) }
+/// Whether the text is a name: not empty, not too long, nothing that no terminal shows.
+pub(super) fn is_word(text: &str, longest: usize) -> bool {
+    !text.is_empty() && text.len() <= longest && !text.chars().any(char::is_control)
 }
 
-fn has_content(input: &Value) -> bool {
+/// The arguments that an input stands for; none for an empty one, which is what calls begin with.
+fn arguments_of(input: Value) -> Option<String> {
     match input {
-        Value::Null => false,
-        Value::Object(fields) => !fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => true,
+        Value::Object(fields) if !fields.is_empty() => Some(Value::Object(fields).to_string()),
+        // Some servers write the text of the arguments.
+        Value::String(text) if !text.is_empty() => Some(text),
+        Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
 }
 
 fn append(arguments: &mut String, text: &str) -> Result<(), Error> {
     if text.len() > MOST_ARGUMENTS - arguments.len() {
-        return Err(Error::Protocol { what: "the arguments of a call are too long" });
+        return Err(too_long());
     }
     arguments.push_str(text);
     Ok(())
+}
+
+const fn too_long() -> Error {
+    Error::Protocol { what: "the arguments of a call are too long" }
 }

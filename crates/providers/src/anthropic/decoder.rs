@@ -1,39 +1,33 @@
 //! From the events of an answer to the events of the port: pure, synchronous.
 
-use super::block::{LONGEST_ID, NextIndices, OpenBlock, StoppedBlock, word};
-use super::event::{AnthropicEvent, MessageChange, MessageStart, TokenCounts};
-use crate::finish::finish_reason;
-use crate::http::{Decode, Flow, SseFrame, report_of};
-use crate::{Error, ProviderEvent};
-use antiphon_domain::{CallIndex, FinishReason};
+use serde_json::Value;
+
+use super::block::is_word;
+use super::blocks::AnthropicBlocks;
+use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_text};
+use crate::event_fields::EventFields;
+use crate::finish::{check_empty, finish_reason};
+use crate::http::{Decode, Flow, SseFrame};
+use crate::{Error, ProviderEvent, ProviderRequest};
+use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, Usage};
 
-/// The most content blocks of an answer.
-const MOST_BLOCKS: u32 = 1024;
-
-/// The most calls of an answer.
-const MOST_CALLS: CallIndex = 128;
+/// The longest id of a message that is kept, in bytes.
+const LONGEST_ID: usize = 256;
 
 /// Decodes one answer.
-#[derive(Default)]
 pub(super) struct AnthropicDecoder {
     started: bool,
-    finished: bool,
-    /// The block that is being written, with its index: there is one at a time.
-    open: Option<(u32, OpenBlock)>,
-    /// The lowest index that a block can still have.
-    next_index: u32,
-    calls: CallIndex,
-    others: CallIndex,
-    /// A call whose block was stopped without arguments.
-    call_without_arguments: Option<CallIndex>,
+    blocks: AnthropicBlocks,
+    has_output: bool,
+    reason: Option<FinishReason>,
     counts: TokenCounts,
     usage: Option<Usage>,
 }
 
 impl Decode for AnthropicDecoder {
     fn finished(&self) -> bool {
-        self.finished
+        self.reason.is_some()
     }
 
     fn opens(&self) -> bool {
@@ -41,154 +35,136 @@ impl Decode for AnthropicDecoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let data = frame.data.trim();
-        let event = serde_json::from_str(data).ok().filter(|_| data.starts_with('{'));
-        match event {
-            Some(event) => self.event(event, events),
-            None if frame.event.as_deref() == Some("error") => Err(Error::Reported(Default::default())),
+        let (data, line, before) = (frame.data.trim(), frame.event.as_deref(), events.len());
+        let flow = match EventFields::parse(data) {
+            Some(event) => self.event(AnthropicEvent::of(line, event)?, events),
+            None if line == Some("error") => Err(Error::Reported(Default::default())),
+            // The end mark of Chat Completions, which gateways add.
+            None if data == "[DONE]" => self.complete(events),
             None if frame.whole && !data.is_empty() => {
                 Err(Error::Protocol { what: "an event has not the form of one" })
             }
             // Nothing, or the connection ended within it.
             None => Ok(Flow::Open),
-        }
+        };
+        self.has_output |= events.iter().skip(before).any(|event| event.output_bytes() > 0);
+        flow
+    }
+
+    fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        self.complete(events).map(|_| ())
     }
 }
 
 impl AnthropicDecoder {
+    /// Makes the decoder of the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        Self {
+            started: false,
+            blocks: AnthropicBlocks::new(asked),
+            has_output: false,
+            reason: None,
+            counts: TokenCounts::default(),
+            usage: None,
+        }
+    }
+
     fn event(&mut self, event: AnthropicEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match event {
-            AnthropicEvent::Ping | AnthropicEvent::Unknown => {}
-            AnthropicEvent::Error { error } => return Err(Error::Reported(report_of(&error))),
-            AnthropicEvent::MessageStart { message } => self.begin(message, events)?,
-            AnthropicEvent::ContentBlockStart { index, content_block } => {
-                self.check_output()?;
-                self.start(index, content_block, events)?;
+            AnthropicEvent::Other => {}
+            AnthropicEvent::Error(report) => return Err(Error::Reported(report)),
+            AnthropicEvent::Message(message) => self.whole(message, events)?,
+            AnthropicEvent::MessageStart(message) => self.begin(message, events)?,
+            AnthropicEvent::BlockStart { index, block } => {
+                self.check_begun()?;
+                self.blocks.start(index, block, events)?;
             }
-            AnthropicEvent::ContentBlockDelta { index, delta } => {
-                self.check_output()?;
-                self.block(index)?.delta(delta, events)?;
+            AnthropicEvent::BlockDelta { index, delta } => {
+                self.check_begun()?;
+                self.blocks.delta(index, delta, events)?;
             }
-            AnthropicEvent::ContentBlockStop { index } => {
-                self.check_output()?;
-                self.stop(index, events)?;
+            AnthropicEvent::BlockStop { index } => {
+                self.check_begun()?;
+                self.blocks.stop(index, events);
             }
-            AnthropicEvent::MessageDelta { delta, usage } => {
-                self.change(delta, usage.as_ref().map(TokenCounts::of), events)?
+            AnthropicEvent::MessageDelta(change) => {
+                self.check_begun()?;
+                self.change(change, events)?;
             }
-            AnthropicEvent::MessageStop if self.finished => return Ok(Flow::Done),
-            AnthropicEvent::MessageStop => {
-                return Err(Error::Protocol { what: "an end mark without a reason to finish" });
-            }
+            AnthropicEvent::MessageStop => return self.complete(events),
         }
         Ok(Flow::Open)
     }
 
-    fn begin(
-        &mut self,
-        MessageStart { id, usage }: MessageStart,
-        events: &mut Vec<ProviderEvent>,
-    ) -> Result<(), Error> {
+    fn begin(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if self.started {
             return Err(Error::Protocol { what: "a second message in one answer" });
         }
-        let id = id.filter(|id| !id.is_empty());
-        let provider_response_id = id.map(|id| word(id, LONGEST_ID, "a message without a proper id")).transpose()?;
         self.started = true;
-        // Its count of the output is not final.
-        self.counts = usage.as_ref().map(TokenCounts::of).unwrap_or_default();
+        let provider_response_id = Some(take_text(&mut message, "id")).filter(|id| is_word(id, LONGEST_ID));
         events.push(ProviderEvent::Opened { provider_response_id });
+        // Its count of the output is not final.
+        self.counts = message.get("usage").map(TokenCounts::of).unwrap_or_default();
         events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
         Ok(())
     }
 
-    fn check_output(&self) -> Result<(), Error> {
-        match (self.started, self.finished) {
-            (false, _) => Err(Error::Protocol { what: "output before the message began" }),
-            (true, true) => Err(Error::Protocol { what: "output after the reason to finish" }),
-            (true, false) => Ok(()),
-        }
-    }
-
-    fn start(&mut self, index: u32, fields: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        if self.open.is_some() {
-            return Err(Error::Protocol { what: "a content block within another" });
-        }
-        if index < self.next_index {
-            return Err(Error::Protocol { what: "a second content block of one index" });
-        }
-        if index >= MOST_BLOCKS {
-            return Err(Error::Protocol { what: "too many content blocks" });
-        }
-        self.next_index = index + 1;
-        self.finish_call_without_arguments(events);
-        let is_call = fields.get("type").is_some_and(|kind| kind == "tool_use");
-        if is_call && self.calls == MOST_CALLS {
-            return Err(Error::Protocol { what: "too many calls" });
-        }
-        let next = NextIndices { call: self.calls, item: self.others };
-        let block = OpenBlock::start(fields, next, events)?;
-        match &block {
-            OpenBlock::Call { .. } => self.calls += 1,
-            OpenBlock::Other { .. } => self.others += 1,
-            OpenBlock::Text { .. } | OpenBlock::Thinking { .. } | OpenBlock::RedactedThinking { .. } => {}
-        }
-        self.open = Some((index, block));
-        Ok(())
-    }
-
-    fn block(&mut self, index: u32) -> Result<&mut OpenBlock, Error> {
-        match &mut self.open {
-            Some((open, block)) if *open == index => Ok(block),
-            Some(_) | None => Err(Error::Protocol { what: "a delta without its content block" }),
-        }
-    }
-
-    fn stop(&mut self, index: u32, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let Some((_, block)) = self.open.take_if(|(open, _)| *open == index) else {
-            return Err(Error::Protocol { what: "the end of a content block that is not open" });
-        };
-        match block.stop(events) {
-            StoppedBlock::WithoutArguments(call) => self.call_without_arguments = Some(call),
-            StoppedBlock::Settled => {}
-        }
-        Ok(())
-    }
-
-    /// Completes a call that has no arguments.
-    fn finish_call_without_arguments(&mut self, events: &mut Vec<ProviderEvent>) {
-        let call = self.call_without_arguments.take();
-        events.extend(call.map(|call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }));
-    }
-
-    fn change(
-        &mut self,
-        MessageChange { stop_reason }: MessageChange,
-        counts: Option<TokenCounts>,
-        events: &mut Vec<ProviderEvent>,
-    ) -> Result<(), Error> {
-        if !self.started {
-            return Err(Error::Protocol { what: "output before the message began" });
-        }
-        let reason = stop_reason.filter(|_| !self.finished).and_then(|word| finish_reason(&word));
-        if let Some(reason) = reason.transpose()? {
-            match reason {
-                // The call may have been cut before its arguments.
-                FinishReason::Length | FinishReason::ContentFilter => {}
-                FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => {
-                    self.finish_call_without_arguments(events)
+    /// Reads an answer that comes as one message.
+    fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let usage = message.get("usage").cloned();
+        let change = MessageChange::of(&mut message, usage.as_ref());
+        let content = message.shift_remove("content");
+        self.begin(message, events)?;
+        match content {
+            Some(Value::String(text)) => {
+                let block = Extra::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), text.into())]);
+                self.blocks.start(None, block, events)?;
+            }
+            Some(Value::Array(blocks)) => {
+                for block in blocks {
+                    if let Value::Object(block) = block {
+                        self.blocks.start(None, block, events)?;
+                        self.blocks.stop(None, events);
+                    }
                 }
             }
-            events.push(ProviderEvent::Finished(reason));
-            self.finished = true;
+            _ => {}
         }
-        if let Some(counts) = counts {
-            self.counts = counts.after(self.counts);
-            if let Some(usage) = self.counts.usage().filter(|usage| self.usage != Some(*usage)) {
-                self.usage = Some(usage);
-                events.push(ProviderEvent::Usage(usage));
-            }
+        self.change(change, events)
+    }
+
+    fn check_begun(&self) -> Result<(), Error> {
+        if self.started { Ok(()) } else { Err(Error::Protocol { what: "output before the message began" }) }
+    }
+
+    fn change(&mut self, change: MessageChange, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let MessageChange { stop_reason, counts } = change;
+        self.counts = counts.unwrap_or_default().after(self.counts);
+        if counts.is_some()
+            && let Some(usage) = self.counts.usage().filter(|usage| self.usage != Some(*usage))
+        {
+            self.usage = Some(usage);
+            events.push(ProviderEvent::Usage(usage));
+        }
+        let reason = stop_reason.filter(|_| self.reason.is_none()).and_then(|word| finish_reason(&word));
+        if let Some(reason) = reason.transpose()? {
+            self.reason = Some(reason);
         }
         Ok(())
+    }
+
+    /// Ends the answer. What came behind the reason to finish was a part of it.
+    fn complete(&mut self, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        let Some(reason) = self.reason.take() else {
+            return Err(Error::Protocol { what: "an end mark without a reason to finish" });
+        };
+        // The last call of an answer that was cut may have been cut before its arguments.
+        let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
+        self.blocks.finish(is_cut, events);
+        if !self.has_output {
+            check_empty(&reason, self.usage)?;
+        }
+        events.push(ProviderEvent::Finished(reason));
+        Ok(Flow::Done)
     }
 }

@@ -1,81 +1,170 @@
-//! What an event of a Messages stream holds, as far as it is used. Unknown fields are ignored.
+//! What an event of a Messages stream holds, as far as it is used. What has an odd form beside the words is left out.
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::event_fields::EventFields;
+use crate::http::report_of;
+use crate::text_piece::TextPiece;
 use crate::token_count::TokenCount;
+use crate::{Error, Report};
 use antiphon_domain::InputUsage;
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
-/// One `data:` of the stream.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+/// One event of a stream.
 pub(super) enum AnthropicEvent {
-    MessageStart {
-        message: MessageStart,
+    /// A whole message, of a server that does not stream.
+    Message(Extra),
+    MessageStart(Extra),
+    BlockStart {
+        index: BlockIndex,
+        block: Extra,
     },
-    ContentBlockStart {
-        index: u32,
-        content_block: Extra,
-    },
-    ContentBlockDelta {
-        index: u32,
+    BlockDelta {
+        index: BlockIndex,
         delta: BlockDelta,
     },
-    ContentBlockStop {
-        index: u32,
+    BlockStop {
+        index: BlockIndex,
     },
-    MessageDelta {
-        delta: MessageChange,
-        #[serde(default)]
-        usage: Option<Value>,
-    },
+    MessageDelta(MessageChange),
     MessageStop,
-    Ping,
-    Error {
-        #[serde(default)]
-        error: Value,
-    },
+    Error(Report),
     /// Any other event: the protocol reserves the right to add some.
-    #[serde(other)]
-    Unknown,
+    Other,
 }
 
-#[derive(Deserialize)]
-pub(super) struct MessageStart {
-    #[serde(default)]
-    pub(super) id: Option<String>,
-    #[serde(default)]
-    pub(super) usage: Option<Value>,
-}
+/// The number that the provider gave a block; none where that is no number.
+pub(super) type BlockIndex = Option<u64>;
 
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "the protocol's own names")]
+/// A piece of a block.
 pub(super) enum BlockDelta {
-    TextDelta {
-        text: String,
-    },
-    ThinkingDelta {
-        thinking: String,
-    },
-    SignatureDelta {
-        signature: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
-    CitationsDelta {
-        citation: Extra,
-    },
-    #[serde(other)]
-    UnknownDelta,
+    Text(TextPiece),
+    Thinking(TextPiece),
+    Signature(String),
+    Arguments(TextPiece),
+    Citation(Extra),
+    Other,
 }
 
-#[derive(Deserialize)]
+/// What is said of a message as a whole.
 pub(super) struct MessageChange {
-    #[serde(default)]
     pub(super) stop_reason: Option<String>,
+    /// None where it says nothing of them.
+    pub(super) counts: Option<TokenCounts>,
+}
+
+/// The kinds of deltas, each with the field that holds its piece.
+const DELTAS: [(&str, &str); 5] = [
+    ("text_delta", "text"),
+    ("thinking_delta", "thinking"),
+    ("input_json_delta", "partial_json"),
+    ("signature_delta", "signature"),
+    ("citations_delta", "citation"),
+];
+
+/// The texts of a delta, where halves of characters are in it.
+#[derive(Deserialize)]
+struct DeltaPieces {
+    delta: Pieces,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pieces {
+    text: Option<TextPiece>,
+    thinking: Option<TextPiece>,
+    partial_json: Option<TextPiece>,
+}
+
+impl AnthropicEvent {
+    /// Reads an event. Its type is in the data, or in the `event:` line where the data has none.
+    ///
+    /// # Errors
+    /// If it has no type, or a delta has no text.
+    pub(super) fn of(line: Option<&str>, mut event: EventFields<'_>) -> Result<Self, Error> {
+        let index = event.fields.get("index").and_then(Value::as_u64);
+        Ok(match event.text("type").or(line).unwrap_or_default() {
+            "message" => Self::Message(event.fields),
+            "message_start" => Self::MessageStart(take_object(&mut event.fields, "message")),
+            "content_block_start" => Self::BlockStart { index, block: take_object(&mut event.fields, "content_block") },
+            "content_block_delta" => Self::BlockDelta { index, delta: BlockDelta::of(event)? },
+            "content_block_stop" => Self::BlockStop { index },
+            "message_delta" => {
+                let mut delta = take_object(&mut event.fields, "delta");
+                Self::MessageDelta(MessageChange::of(&mut delta, event.fields.get("usage")))
+            }
+            "message_stop" => Self::MessageStop,
+            "error" => Self::Error(report(&event.fields)),
+            "" if event.fields.get("error").is_some_and(|error| !error.is_null()) => Self::Error(report(&event.fields)),
+            "" => return Err(Error::Protocol { what: "an event without a type" }),
+            _ => Self::Other,
+        })
+    }
+}
+
+impl MessageChange {
+    pub(super) fn of(fields: &mut Extra, usage: Option<&Value>) -> Self {
+        let stop_reason = Some(take_text(fields, "stop_reason")).filter(|reason| !reason.is_empty());
+        Self { stop_reason, counts: usage.filter(|usage| !usage.is_null()).map(TokenCounts::of) }
+    }
+}
+
+impl BlockDelta {
+    fn of(mut event: EventFields<'_>) -> Result<Self, Error> {
+        let halves = event.pieces().map(|DeltaPieces { delta }| delta).unwrap_or_default();
+        let mut delta = take_object(&mut event.fields, "delta");
+        let known = match delta.get("type") {
+            Some(Value::String(kind)) => DELTAS.iter().find(|(known, _)| known == kind),
+            // A delta without a type is what its fields say.
+            _ => DELTAS.iter().find(|(_, key)| delta.contains_key(*key)),
+        };
+        let Some((_, key)) = known else { return Ok(Self::Other) };
+        Ok(match *key {
+            "text" => Self::Text(piece(halves.text, delta.shift_remove(*key))?),
+            "thinking" => Self::Thinking(piece(halves.thinking, delta.shift_remove(*key))?),
+            "partial_json" => Self::Arguments(piece(halves.partial_json, delta.shift_remove(*key))?),
+            "signature" => Self::Signature(take_text(&mut delta, key)),
+            _ => match take_object(&mut delta, key) {
+                citation if citation.is_empty() => Self::Other,
+                citation => Self::Citation(citation),
+            },
+        })
+    }
+}
+
+fn piece(with_halves: Option<TextPiece>, field: Option<Value>) -> Result<TextPiece, Error> {
+    match field {
+        Some(Value::String(text)) => Ok(with_halves.unwrap_or(TextPiece::Whole(text))),
+        None | Some(Value::Null) => Ok(TextPiece::Whole(String::new())),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(Error::Protocol { what: "a delta that is no text" })
+        }
+    }
+}
+
+/// The kind of an error, which is in an object of its own or in the event itself.
+fn report(fields: &Extra) -> Report {
+    match fields.get("error") {
+        Some(error) => report_of(error),
+        None => report_of(&Value::Object(fields.clone())),
+    }
+}
+
+/// The object of a field; empty where there is none.
+pub(super) fn take_object(fields: &mut Extra, key: &str) -> Extra {
+    match fields.shift_remove(key) {
+        Some(Value::Object(fields)) => fields,
+        Some(_) | None => Extra::new(),
+    }
+}
+
+/// The text of a field; empty where there is none.
+pub(super) fn take_text(fields: &mut Extra, key: &str) -> String {
+    match fields.shift_remove(key) {
+        Some(Value::String(text)) => text,
+        Some(_) | None => String::new(),
+    }
 }
 
 /// Counts of tokens. Each is cumulative; one that is missing has not changed.

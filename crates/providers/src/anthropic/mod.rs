@@ -22,13 +22,14 @@
 
 mod adapter;
 mod block;
+mod blocks;
 mod call_ids;
 mod conversation;
 mod decoder;
 mod event;
 mod request;
-mod seal;
 #[cfg(test)]
 mod tests;
+mod thoughts;
 
 pub use adapter::{Anthropic, AnthropicOptions, ThinkingForm};

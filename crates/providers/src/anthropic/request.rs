@@ -101,7 +101,7 @@ struct Metadata<'a> {
 impl<'a> AnthropicBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, options: &AnthropicOptions) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
-        let conversation = AnthropicConversation::new(prompt);
+        let conversation = AnthropicConversation::new(asked);
         let (form, max_tokens) = (options.thinking, asked.max_output_tokens().unwrap_or(options.default_max_tokens));
         let thinking = thinking(request, form, max_tokens).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {

@@ -1,12 +1,9 @@
 //! The reason to finish, which is not always the last word.
 
 use crate::Error;
-use crate::finish::finish_reason;
+use crate::finish::{check_empty, finish_reason};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::Usage;
-
-/// The tokens that an answer without any words may cost: its end mark.
-const TOKENS_OF_NOTHING: u64 = 1;
 
 /// What the provider has said of the end of its answer so far. Some servers send words and calls behind the reason to
 /// finish, and some send the reason with every chunk, so it counts only once the answer is over.
@@ -65,11 +62,7 @@ impl ChatEnding {
         let reason = self.reason.take().ok_or(Error::Closed)??;
         let is_complete = matches!(reason, FinishReason::Stop | FinishReason::ToolCalls);
         if is_complete && !self.has_output {
-            let visible =
-                usage.map(|usage| usage.output_tokens.saturating_sub(usage.output_tokens_details.reasoning_tokens));
-            if visible.is_some_and(|visible| visible > TOKENS_OF_NOTHING) {
-                return Err(Error::Protocol { what: "an answer without the output that was counted" });
-            }
+            check_empty(&reason, usage)?;
             if !self.is_known_form {
                 return Err(Error::Protocol { what: "an answer in a form that is not known" });
             }

@@ -1,7 +1,6 @@
 //! Any server that speaks OpenAI's Chat Completions, over HTTP.
 
 mod adapter;
-mod call_ids;
 mod calls;
 mod chunk;
 mod decoder;
@@ -10,11 +9,13 @@ mod form;
 mod json_extent;
 mod messages;
 mod request;
+mod returned_thoughts;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thoughts;
 mod usage;
 mod words;
 
 pub use adapter::ChatCompletions;
-pub use form::{ChatForm, OutputLimitField, SystemMessages};
+pub use form::{ChatForm, OutputLimitField, ReasoningField, SystemMessages};

@@ -94,8 +94,8 @@ impl Dialect for ResponsesDialect {
         serde_json::to_vec(&ResponsesBody::new(request, self.lasting))
     }
 
-    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(ResponsesDecoder::default())
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(ResponsesDecoder::new(request))
     }
 
     fn detached(&self) -> Option<&dyn Detached> {

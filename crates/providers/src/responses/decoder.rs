@@ -4,11 +4,11 @@ use super::ending::ResponsesOutcome;
 use super::event::{EventKind, ResponsesEvent, broken, text, type_of, word};
 use super::output::ResponsesOutput;
 use crate::http::{Decode, Flow, SseFrame};
-use crate::{Error, ProviderEvent};
+use crate::seal::{Origin, Protocol};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Extra;
 
 /// Decodes one answer.
-#[derive(Default)]
 pub(super) struct ResponsesDecoder {
     opened: bool,
     finished: bool,
@@ -43,6 +43,12 @@ impl Decode for ResponsesDecoder {
 }
 
 impl ResponsesDecoder {
+    /// Makes the decoder of the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let output = ResponsesOutput::new(Origin::of(Protocol::Responses, &asked.target));
+        Self { opened: false, finished: false, output }
+    }
+
     fn event(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         type_of(Some(&event.name))?;
         match EventKind::of(&event.name) {

@@ -7,6 +7,7 @@ use super::event::{
     ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, bounded, broken, rest, text, type_of,
 };
 use super::parts::{ItemParts, OpenPart};
+use crate::seal::Origin;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
@@ -18,8 +19,8 @@ const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_ind
 const LONGEST_ID: usize = 512;
 
 /// The output so far.
-#[derive(Default)]
 pub(super) struct ResponsesOutput {
+    pub(super) origin: Origin,
     pub(super) items: Vec<OutputItem>,
     /// The message or reasoning item that is being written.
     pub(super) open: Option<OpenPart>,
@@ -45,6 +46,11 @@ pub(super) enum ItemBody {
 }
 
 impl ResponsesOutput {
+    /// The output of an answer from there, which is empty yet.
+    pub(super) fn new(origin: Origin) -> Self {
+        Self { origin, items: Vec::new(), open: None, calls: 0, others: 0 }
+    }
+
     /// Handles an event of a known type about an item. For an item of an unknown kind it has no known meaning and is
     /// passed on.
     pub(super) fn event(

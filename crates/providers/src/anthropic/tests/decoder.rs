@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
@@ -17,8 +18,13 @@ fn reasoning(text: &str) -> ProviderEvent {
     ProviderEvent::Reasoning { text: text.to_owned() }
 }
 
-fn sealed(encrypted_content: &str) -> ProviderEvent {
-    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
+fn sealed(what: &Sealed) -> ProviderEvent {
+    let origin = Origin::of(Protocol::Anthropic, &super::request(Vec::new()).target);
+    ProviderEvent::EncryptedReasoning { encrypted_content: origin.seal(what).unwrap() }
+}
+
+fn signed(signature: &str) -> ProviderEvent {
+    sealed(&Sealed::Signature { signature: signature.to_owned(), thinking: None })
 }
 
 fn spoken() -> ProviderEvent {
@@ -86,18 +92,18 @@ fn texts_are_parts_of_one_message_with_their_citations() {
 #[test]
 fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
     let thinking = |thinking: &str| json!({ "type": "thinking", "thinking": thinking, "signature": "" });
-    let signed = |index, signature: &str| delta(index, json!({ "type": "signature_delta", "signature": signature }));
+    let sign = |index, signature: &str| delta(index, json!({ "type": "signature_delta", "signature": signature }));
     let events = heard(&[
         start(0, thinking("")),
         delta(0, json!({ "type": "thinking_delta", "thinking": "hm" })),
         delta(0, json!({ "type": "thinking_delta", "thinking": "" })),
-        signed(0, "c2ln"),
+        sign(0, "c2ln"),
         stop(0),
         start(1, json!({ "type": "redacted_thinking", "data": "eHl6" })),
         stop(1),
         // A thought that is not shown has its signature all the same.
         start(2, thinking("")),
-        signed(2, "bm9uZQ"),
+        sign(2, "bm9uZQ"),
         stop(2),
         start(3, thinking("so")),
         stop(3),
@@ -109,8 +115,8 @@ fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
         start(6, json!({ "type": "redacted_thinking", "data": "" })),
         stop(6),
     ]);
-    let first = [reasoning("hm"), sealed("anthropic.thinking.c2ln"), spoken()];
-    let hidden = [sealed("anthropic.redacted.eHl6"), spoken(), sealed("anthropic.thinking.bm9uZQ"), spoken()];
+    let first = [reasoning("hm"), signed("c2ln"), spoken()];
+    let hidden = [sealed(&Sealed::Redacted { data: "eHl6".to_owned() }), spoken(), signed("bm9uZQ"), spoken()];
     let rest = [reasoning("so"), spoken(), text("Hi"), ProviderEvent::ContentPartFinished];
     assert_eq!(events, [&first[..], &hidden, &rest].concat());
 }
@@ -208,9 +214,11 @@ fn every_reason_to_finish_has_its_meaning() {
         ("st\u{0}op", not_known()),
         (&"x".repeat(100_000), not_known()),
     ] {
-        let (events, result) = decode([written(&[begin(), finish(word)]).as_bytes()]);
+        let hi = start(0, json!({ "type": "text", "text": "Hi" }));
+        let (events, result) = decode([written(&[begin(), hi, stop(0), finish(word)]).as_bytes()]);
+        let said = [opened(), text("Hi"), ProviderEvent::ContentPartFinished];
         let expected: Vec<_> =
-            std::iter::once(opened()).chain(meaning.clone().into_iter().map(ProviderEvent::Finished)).collect();
+            said.into_iter().chain(meaning.clone().into_iter().map(ProviderEvent::Finished)).collect();
         assert_eq!((events, result), (expected, meaning.map(|_| ())), "{word}");
     }
 }
@@ -243,10 +251,11 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         (vec![Value::Null], vec![]),
     ] {
         let reports: Vec<Value> = reports.into_iter().map(counted).collect();
-        let stream = [&[begin_counted()], &reports[..], &[finish("end_turn")]].concat();
+        let hi = start(0, json!({ "type": "text", "text": "Hi" }));
+        let stream = [&[begin_counted(), hi, stop(0)], &reports[..], &[finish("end_turn")]].concat();
         let (events, result) = decode([written(&stream).as_bytes()]);
         assert_eq!(result, Ok(()));
-        let begun = [opened(), counted_input(10, 3)];
+        let begun = [opened(), counted_input(10, 3), text("Hi"), ProviderEvent::ContentPartFinished];
         assert_eq!(events, [&begun, &expected[..], &[finished(FinishReason::Stop)]].concat(), "{reports:?}");
     }
     // What is no count is not believed, and neither is more than there can be.
@@ -311,6 +320,160 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
     }
 }
 
+/// What an answer of these events says, without its opening, and how it ends.
+fn said(events: &[Value]) -> (Vec<ProviderEvent>, Result<(), Error>) {
+    let (events, result) = decode([written(&[&[begin()], events].concat()).as_bytes()]);
+    (events.into_iter().skip(1).collect(), result)
+}
+
+#[test]
+fn what_comes_behind_the_reason_to_finish_is_a_part_of_the_answer() {
+    let part = || ProviderEvent::ContentPartFinished;
+    let hel = || [start(0, json!({ "type": "text", "text": "Hel" })), stop(0), finish("end_turn")];
+    let lo = || [start(1, json!({ "type": "text", "text": "" })), text_delta(1, "lo"), stop(1)];
+    let end = || [json!({ "type": "message_stop" })];
+    let both = vec![text("Hel"), part(), text("lo"), part(), finished(FinishReason::Stop)];
+    assert_eq!(said(&[&hel()[..], &lo(), &end()].concat()), (both.clone(), Ok(())));
+    // The end mark is missing.
+    assert_eq!(said(&[&hel()[..], &lo()].concat()), (both, Ok(())));
+    let call = [start(1, tool_use("1", json!({}))), arguments(1, "{}")];
+    let called = [text("Hel"), part(), called(0, "1"), argued(0, "{}"), whole(0), finished(FinishReason::Stop)];
+    assert_eq!(said(&[&hel()[..], &call, &end()].concat()), (called.to_vec(), Ok(())));
+    for (late, failure) in [
+        (json!({ "type": "error", "error": { "type": "overloaded_error" } }), Error::Reported(Report::Overloaded)),
+        (json!([]), Error::Protocol { what: "an event has not the form of one" }),
+    ] {
+        let failed = (vec![text("Hel"), part()], Err(failure));
+        assert_eq!(said(&[&hel()[..], &[late]].concat()), failed);
+    }
+}
+
+#[test]
+fn an_answer_without_output_is_complete_only_if_none_was_counted() {
+    let ended = |reason: &str, tokens: Value| {
+        let mut finish = finish(reason);
+        finish["usage"] = json!({ "output_tokens": tokens });
+        said(&[finish, json!({ "type": "message_stop" })]).1
+    };
+    let missing = || Err(Error::Protocol { what: "an answer without the output that was counted" });
+    for (reason, tokens, result) in [
+        ("end_turn", json!(null), Ok(())),
+        ("end_turn", json!(0), Ok(())),
+        // Models count their end mark.
+        ("end_turn", json!(3), Ok(())),
+        ("end_turn", json!(4), missing()),
+        ("max_tokens", json!(900), Ok(())),
+        ("refusal", json!(4), Ok(())),
+        ("tool_use", json!(40), missing()),
+    ] {
+        assert_eq!(ended(reason, tokens.clone()), result, "{reason} {tokens}");
+    }
+}
+
+#[test]
+fn a_message_that_comes_whole_is_read() {
+    let content = json!([
+        { "type": "thinking", "thinking": "hm", "signature": "c2ln" },
+        { "type": "text", "text": "Hi" },
+        { "type": "tool_use", "id": "toolu_1", "name": "f", "input": { "a": 1 } },
+        { "type": "tool_use", "id": "toolu_2", "name": "f", "input": {} },
+    ]);
+    let usage = json!({ "input_tokens": 9, "output_tokens": 7 });
+    let message = json!({ "id": "msg_1", "type": "message", "role": "assistant", "content": content,
+        "stop_reason": "tool_use", "usage": usage });
+    let counts = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
+    let thought = [opened(), counted_input(9, 0), reasoning("hm"), signed("c2ln"), spoken()];
+    let answer =
+        [text("Hi"), ProviderEvent::ContentPartFinished, called(0, "toolu_1"), argued(0, "{\"a\":1}"), whole(0)];
+    let end = [called(1, "toolu_2"), ProviderEvent::Usage(counts), whole(1), finished(FinishReason::ToolCalls)];
+    let all = [&thought[..], &answer, &end].concat();
+    let as_event = format!("data: {message}\n\n");
+    for stream in [
+        as_event.clone(),
+        format!("{as_event}data: [DONE]\n\n"),
+        written(&[message.clone(), json!({ "type": "message_stop" })]),
+    ] {
+        assert_eq!(decode([stream.as_bytes()]), (all.clone(), Ok(())), "{stream}");
+    }
+    let plain = json!({ "type": "message", "content": "Hi", "stop_reason": "max_tokens" });
+    let said = [ProviderEvent::Opened { provider_response_id: None }, text("Hi"), ProviderEvent::ContentPartFinished];
+    let cut = [&said[..], &[finished(FinishReason::Length)]].concat();
+    assert_eq!(decode([written(&[plain]).as_bytes()]), (cut, Ok(())));
+}
+
+#[test]
+fn blocks_that_alternate_or_have_no_end_keep_all_their_words() {
+    let part = || ProviderEvent::ContentPartFinished;
+    let plain = |index, text: &str| start(index, json!({ "type": "text", "text": text }));
+    let thinking = || start(0, json!({ "type": "thinking", "thinking": "hm", "signature": "c2ln" }));
+    let ending = [spoken(), signed("c2ln")];
+    let [spoken, sealed] = ending;
+    for (events, expected) in [
+        // Without the end of a block.
+        (vec![thinking(), plain(1, "Hi")], vec![reasoning("hm"), sealed, spoken, text("Hi"), part()]),
+        // The same index again.
+        (vec![plain(0, "Hel"), plain(0, "lo")], vec![text("Hel"), part(), text("lo"), part()]),
+        // Texts that alternate.
+        (
+            vec![plain(0, "A"), plain(1, "B"), text_delta(0, "a"), text_delta(1, "b"), stop(0), stop(1)],
+            vec![text("A"), part(), text("B"), part(), text("a"), part(), text("b"), part()],
+        ),
+        // Calls that alternate.
+        (
+            vec![
+                start(0, tool_use("1", json!({}))),
+                start(1, tool_use("2", json!({}))),
+                arguments(0, "{\"a\":"),
+                arguments(1, "{}"),
+                arguments(0, "1}"),
+                stop(0),
+                stop(1),
+            ],
+            vec![
+                called(0, "1"),
+                called(1, "2"),
+                argued(0, "{\"a\":"),
+                argued(1, "{}"),
+                argued(0, "1}"),
+                whole(0),
+                whole(1),
+            ],
+        ),
+        // A block that did not begin, and one that goes on after its end.
+        (vec![text_delta(0, "Hi")], vec![text("Hi"), part()]),
+        (vec![plain(0, "Hel"), stop(0), text_delta(0, "lo")], vec![text("Hel"), part(), text("lo"), part()]),
+        // A piece under another block's index.
+        (vec![plain(0, "Hel"), text_delta(7, "lo")], vec![text("Hel"), text("lo"), part()]),
+        // A call beside a text that goes on.
+        (
+            vec![plain(0, "A"), start(1, tool_use("1", json!({}))), text_delta(0, "a"), arguments(1, "{}"), stop(1)],
+            vec![text("A"), part(), called(0, "1"), text("a"), argued(0, "{}"), whole(0), part()],
+        ),
+    ] {
+        assert_eq!(heard(&events), expected, "{events:?}");
+    }
+}
+
+#[test]
+fn characters_that_are_cut_in_halves_are_joined() {
+    let stream = [
+        written(&[begin(), start(0, json!({ "type": "thinking", "thinking": "" }))]),
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"\ud83e"}}"#.to_owned() + "\n\n",
+        r#"data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"\udd80"}}"#.to_owned() + "\n\n",
+        written(&[stop(0), start(1, tool_use("1", json!({})))]),
+        r#"data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"\"\ud83e"}}"#.to_owned() + "\n\n",
+        r#"data: {"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"\udd80\""}}"#.to_owned() + "\n\n",
+        r#"data: {"type":"content_block_start","index":2,"content_block":{"type":"text","text":"\ud83e"}}"#.to_owned() + "\n\n",
+        r#"data: {"type":"content_block_delta","index":2,"delta":{"type":"text_delta","text":"a\ud83e"}}"#.to_owned() + "\n\n",
+        written(&[stop(2), finish("end_turn")]),
+    ];
+    let thought =
+        [opened(), reasoning("\u{1f980}"), spoken(), called(0, "1"), argued(0, "\""), argued(0, "\u{1f980}\"")];
+    let rest = [text("\u{fffd}"), text("a"), text("\u{fffd}"), ProviderEvent::ContentPartFinished, whole(0)];
+    let expected = [&thought[..], &rest, &[finished(FinishReason::Stop)]].concat();
+    assert_eq!(decode([stream.concat().as_bytes()]), (expected, Ok(())));
+}
+
 fn counted_input(input_tokens: u64, cached_tokens: u64) -> ProviderEvent {
     let input_tokens_details = InputTokensDetails { cached_tokens, cache_write_tokens: 0 };
     ProviderEvent::InputUsage(InputUsage { input_tokens, input_tokens_details })
@@ -337,9 +500,9 @@ fn every_cut_of_a_stream_gives_the_same_events() {
     let bytes = RECORDED.as_bytes();
     let usage = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
     let events = [
-        &[opened(), counted_input(9, 0), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
-        &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t"), whole(0)],
-        &[finished(FinishReason::ToolCalls), ProviderEvent::Usage(usage)],
+        &[opened(), counted_input(9, 0), reasoning("hm \u{1f980}"), signed("Zg=="), spoken()][..],
+        &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t")],
+        &[ProviderEvent::Usage(usage), whole(0), finished(FinishReason::ToolCalls)],
     ];
     let expected = (events.concat(), Ok(()));
     assert_eq!(decode([bytes]), expected);

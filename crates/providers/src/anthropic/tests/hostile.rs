@@ -1,5 +1,7 @@
 //! Providers that break the protocol.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,35 +21,27 @@ fn text(index: u32) -> Value {
 
 #[test]
 fn nonsense_breaks_the_protocol_after_what_came_before_it() {
-    let thinking = || json!({ "type": "thinking_delta", "thinking": "x" });
+    let no_text = || json!({ "type": "text_delta", "text": 7 });
     for (events, expected) in [
         (vec![json!([])], "an event has not the form of one"),
-        (vec![json!({ "no": "type" })], "an event has not the form of one"),
-        (vec![json!({ "type": "content_block_stop" })], "an event has not the form of one"),
-        (vec![json!({ "type": "content_block_stop", "index": -1 })], "an event has not the form of one"),
-        (vec![json!({ "type": "content_block_stop", "index": 4_294_967_296_u64 })], "an event has not the form of one"),
+        (
+            vec![json!({ "type": "message_delta", "delta": { "stop_reason": "of the future" } })],
+            "a reason to finish that is not known",
+        ),
         (vec![begin()], "a second message in one answer"),
-        (vec![start(1, tool_use("1", json!({})))], "a content block within another"),
-        (vec![stop(0), text(0)], "a second content block of one index"),
-        (vec![stop(1)], "the end of a content block that is not open"),
-        (vec![stop(0), stop(0)], "the end of a content block that is not open"),
-        (vec![delta(1, thinking())], "a delta without its content block"),
-        (vec![stop(0), delta(0, thinking())], "a delta without its content block"),
-        (vec![delta(0, thinking())], "a delta of another kind than its block"),
-        (vec![stop(0), text(1024)], "too many content blocks"),
-        (vec![stop(0), start(1, json!({}))], "a block without a proper type"),
-        (vec![stop(0), start(1, json!({ "type": "x".repeat(129) }))], "a block without a proper type"),
-        (vec![stop(0), start(1, tool_use("", json!({})))], "a call without a proper id"),
-        (vec![stop(0), start(1, tool_use(&"x".repeat(257), json!({})))], "a call without a proper id"),
+        (vec![delta(0, no_text())], "a delta that is no text"),
+        (vec![stop(0), arguments(0, "{}")], "arguments without their call"),
         (vec![stop(0), start(1, json!({ "type": "tool_use", "id": "1" }))], "a call without a proper name"),
         (vec![json!({ "type": "message_stop" })], "an end mark without a reason to finish"),
-        (vec![finish("end_turn"), stop(0)], "output after the reason to finish"),
-        (vec![stop(0), finish("end_turn"), text(1)], "output after the reason to finish"),
+        (vec![finish("end_turn"), json!([])], "an event has not the form of one"),
+        (vec![finish("end_turn"), start(1, json!({ "type": "tool_use", "id": "1" }))], "a call without a proper name"),
     ] {
         let (heard, result) = of_blocks(&[&[text(0)], &events[..]].concat());
         assert!(matches!(&heard[0], ProviderEvent::Text { text, .. } if text == "Hi"), "{events:?}");
         assert_eq!(what(result), expected, "{events:?}");
     }
+    let bare = format!("{}data: {{\"no\":\"type\"}}\n\n", written(&[begin()]));
+    assert_eq!(what(decode([bare.as_bytes()]).1), "an event without a type");
 }
 
 #[test]
@@ -56,12 +50,31 @@ fn nothing_comes_before_the_beginning() {
         let (events, result) = decode([written(&[event]).as_bytes()]);
         assert_eq!((events, what(result)), (vec![], "output before the message began"));
     }
-    let long = json!({ "type": "message_start", "message": { "id": "x".repeat(257) } });
-    assert_eq!(what(decode([written(&[long]).as_bytes()]).1), "a message without a proper id");
+}
+
+#[test]
+fn a_call_without_a_proper_id_gets_one() {
+    let mut ids = BTreeSet::new();
+    for id in [json!(""), json!("x".repeat(257)), json!("a\u{0}"), json!(null), json!([])] {
+        let named = |id: &Value| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
+        let (heard, result) = of_blocks(&[start(0, named(&id)), stop(0), start(1, named(&id)), stop(1)]);
+        assert_eq!(result, Ok(()));
+        ids.extend(heard.into_iter().filter_map(|event| {
+            let ProviderEvent::FunctionCallStarted { call_id, .. } = event else { return None };
+            Some(call_id)
+        }));
+    }
+    assert_eq!(ids.len(), 2, "{ids:?}");
+    assert!(ids.iter().all(|id| id.starts_with("call_")));
+    let (heard, _) = of_blocks(&[start(0, json!({ "type": "tool_use", "id": 7, "name": "f" }))]);
+    assert!(matches!(&heard[0], ProviderEvent::FunctionCallStarted { call_id, .. } if call_id == "7"));
 }
 
 #[test]
 fn calls_and_their_arguments_are_bounded() {
+    let blocks: Vec<Value> = (0..1025).flat_map(|n| [text(n), stop(n)]).collect();
+    assert_eq!(what(of_blocks(&blocks).1), "too many content blocks");
+
     let calls: Vec<Value> = (0..129).flat_map(|n| [start(n, tool_use(&format!("c{n}"), json!({}))), stop(n)]).collect();
     let (events, result) = of_blocks(&calls);
     assert_eq!(what(result), "too many calls");

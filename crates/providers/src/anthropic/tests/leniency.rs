@@ -1,0 +1,85 @@
+//! A field beside the words may be anything: it costs no word, no call and no ending.
+
+use proptest::{prelude::*, sample::Index};
+use serde_json::{Value, json};
+
+use super::{arguments, begin_counted, decode, delta, finish, start, stop, tool_use, written};
+use crate::odd_json::{essence, odd_json, places};
+
+/// An answer with everything that this server reads.
+fn answer() -> Vec<Value> {
+    let mut finish = finish("tool_use");
+    finish["usage"] = json!({ "output_tokens": 9, "output_tokens_details": { "thinking_tokens": 2 } });
+    let citation = json!({ "type": "char_location", "cited_text": "sky" });
+    vec![
+        begin_counted(),
+        json!({ "type": "ping" }),
+        start(0, json!({ "type": "thinking", "thinking": "", "signature": "" })),
+        delta(0, json!({ "type": "thinking_delta", "thinking": "hm" })),
+        delta(0, json!({ "type": "signature_delta", "signature": "c2ln" })),
+        stop(0),
+        start(1, json!({ "type": "text", "text": "" })),
+        delta(1, json!({ "type": "text_delta", "text": "Hel" })),
+        delta(1, json!({ "type": "text_delta", "text": "lo" })),
+        delta(1, json!({ "type": "citations_delta", "citation": citation })),
+        stop(1),
+        start(2, tool_use("toolu_1", json!({}))),
+        arguments(2, "{\"a\":"),
+        arguments(2, "1}"),
+        stop(2),
+        start(3, tool_use("toolu_2", json!({}))),
+        arguments(3, "{}"),
+        stop(3),
+        finish,
+        json!({ "type": "message_stop" }),
+    ]
+}
+
+/// The places that hold words, calls and the ending, or what these are in.
+const WORDS: [&str; 6] = [
+    "/delta/thinking",
+    "/delta/text",
+    "/delta/partial_json",
+    "/delta/stop_reason",
+    "/content_block/name",
+    "/content_block/text",
+];
+
+/// Types decide what an event is: a word in their place is another one.
+const TYPES: [&str; 3] = ["/type", "/delta/type", "/content_block/type"];
+
+fn is_beside_the_words(place: &str, odd: &Value) -> bool {
+    let is_word = WORDS.iter().any(|word| *word == place || word.starts_with(&format!("{place}/")));
+    let is_type = TYPES.contains(&place) && odd.is_string();
+    let is_first_thought = place == "/content_block/thinking" && odd.is_string();
+    !(is_word || is_type || is_first_thought)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn any_one_field_beside_the_words_may_be_anything(
+        event in any::<Index>(),
+        place in any::<Index>(),
+        odd in odd_json(),
+        cut in any::<Index>(),
+    ) {
+        let plain = answer();
+        let event = event.index(plain.len());
+        let places = places(&plain[event]);
+        let place = place.get(&places);
+        prop_assume!(is_beside_the_words(place, &odd));
+        let mut changed = plain.clone();
+        *changed[event].pointer_mut(place).unwrap() = odd;
+        // The `event:` lines stay as they are.
+        let stream: String = plain
+            .iter()
+            .zip(&changed)
+            .map(|(plain, changed)| format!("event: {}\ndata: {changed}\n\n", plain["type"].as_str().unwrap()))
+            .collect();
+        let (first, second) = stream.as_bytes().split_at(cut.index(stream.len()));
+        let (expected, found) = (essence(decode([written(&plain).as_bytes()])), essence(decode([first, second])));
+        prop_assert_eq!(found, expected, "{}", place);
+    }
+}

@@ -1,0 +1,82 @@
+//! Streams of events with something odd in one place, for the tests of decoders.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{Error, ProviderEvent};
+use antiphon_domain::CallIndex;
+
+/// Any JSON, with keys and words that mean something to nobody.
+pub(crate) fn odd_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        (-3..3_i64).prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+        Just(json!("x".repeat(70_000))),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(".{0,4}", inner, 0..4).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+/// The pointers to all places of a value, outer ones first.
+pub(crate) fn places(value: &Value) -> Vec<String> {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), value)).collect(),
+        Value::Array(values) => values.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    };
+    let below = |(key, value): (String, &Value)| {
+        let key = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+        let own = std::iter::once(key.clone());
+        own.chain(places(value).into_iter().map(move |place| format!("{key}{place}"))).collect::<Vec<_>>()
+    };
+    inner.into_iter().flat_map(below).collect()
+}
+
+/// What of an answer nothing odd may cost: its text, its reasoning, its calls with their functions and arguments, and
+/// its ending.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Essence {
+    text: String,
+    reasoning: String,
+    calls: BTreeMap<CallIndex, (String, String)>,
+    finished: BTreeMap<CallIndex, usize>,
+    ending: Option<String>,
+    result: Option<Result<(), Error>>,
+}
+
+/// The essence of what was decoded.
+pub(crate) fn essence((events, result): (Vec<ProviderEvent>, Result<(), Error>)) -> Essence {
+    let mut essence = Essence { result: Some(result), ..Essence::default() };
+    for event in events {
+        if let ProviderEvent::Text { text, .. } = &event {
+            essence.text += text;
+        }
+        if let ProviderEvent::Reasoning { text } | ProviderEvent::ReasoningSummary { text, .. } = &event {
+            essence.reasoning += text;
+        }
+        if let ProviderEvent::FunctionCallStarted { call, name, .. } = &event {
+            essence.calls.entry(*call).or_default().0 += name;
+        }
+        if let ProviderEvent::FunctionCallArguments { call, text } = &event {
+            essence.calls.entry(*call).or_default().1 += text;
+        }
+        if let ProviderEvent::FunctionCallFinished { call, .. } = &event {
+            *essence.finished.entry(*call).or_default() += 1;
+        }
+        if let ProviderEvent::Finished(reason) = &event {
+            essence.ending = Some(reason.as_str().to_owned());
+        }
+    }
+    essence
+}
