@@ -97,6 +97,13 @@ impl ModelCatalog {
         }
     }
 
+    /// The name that is kept in the clear of a model that was asked for: the configuration's own. What a client may write
+    /// as it likes is `*`.
+    #[must_use]
+    pub fn plain_name<'a>(&self, id: &'a str) -> &'a str {
+        if self.named.contains_key(id) { id } else { "*" }
+    }
+
     /// Adds a model, in place of one of the same name.
     pub fn insert(&mut self, model: Model) {
         self.named.insert(model.id.clone(), model);
