@@ -10,6 +10,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
+use crate::made_call_ids::MadeCallIds;
 use crate::{
     CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions,
 };
@@ -94,8 +95,8 @@ impl Dialect for ResponsesDialect {
         serde_json::to_vec(&ResponsesBody::new(request, self.lasting))
     }
 
-    fn decoder(&self, _: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(ResponsesDecoder::default())
+    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
+        Box::new(ResponsesDecoder::new(MadeCallIds::of(request)))
     }
 
     fn detached(&self) -> Option<&dyn Detached> {

@@ -4,6 +4,7 @@ mod bounds;
 mod endings;
 mod items;
 mod lasting;
+mod leniency;
 mod parts;
 mod request;
 
@@ -12,14 +13,20 @@ use serde_json::{Value, json};
 
 use super::decoder::ResponsesDecoder;
 use crate::http::{Flow, StreamDecoder};
-use crate::{Error, ProviderEvent, UpstreamLimits};
-use antiphon_domain::FinishReason;
+use crate::made_call_ids::MadeCallIds;
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
+use antiphon_domain::{FinishReason, Prompt, Request, Target};
 use antiphon_protocol::Extra;
+
+fn ids() -> MadeCallIds {
+    let prompt = Prompt { instructions: None, items: Vec::new() };
+    MadeCallIds::of(&ProviderRequest::new(Target::new("p", "m"), Request::new("model", 100), prompt))
+}
 
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::default()), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::new(ids())), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {
