@@ -42,12 +42,18 @@ fn adapter(upstream: &UpstreamProvider) -> Result<Arc<dyn Provider>, UpstreamErr
     let section = &upstream.section;
     Ok(match upstream.kind {
         ProviderKind::Eliza => Arc::new(Eliza::default()),
-        ProviderKind::ChatCompletions => {
-            let ProviderSection { output_limit_field, system_messages, .. } = *section;
-            Arc::new(ChatCompletions::with_form(options, ChatForm { output_limit_field, system_messages })?)
-        }
+        ProviderKind::ChatCompletions => Arc::new(ChatCompletions::with_form(options, chat_form(section))?),
         ProviderKind::Responses if section.reattach => Arc::new(Responses::reattachable(options)?),
         ProviderKind::Responses => Arc::new(Responses::new(options)?),
         ProviderKind::Anthropic => Arc::new(Anthropic::with_thinking_form(options, section.thinking)?),
     })
+}
+
+fn chat_form(section: &ProviderSection) -> ChatForm {
+    ChatForm {
+        output_limit_field: section.output_limit_field,
+        system_messages: section.system_messages,
+        reasoning_field: section.reasoning_field,
+        missing_thought_signature: section.missing_thought_signature.clone(),
+    }
 }

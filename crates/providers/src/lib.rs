@@ -17,6 +17,7 @@ mod made_call_ids;
 mod odd_json;
 mod request;
 mod responses;
+mod seal;
 mod shared;
 mod text_piece;
 mod token_count;
@@ -31,7 +32,7 @@ use antiphon_domain::{Request, Timeouts};
 
 pub use anthropic::{Anthropic, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
-pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, SystemMessages};
+pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, ReasoningField, SystemMessages};
 pub use eliza::Eliza;
 pub use error::{Error, Report};
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};

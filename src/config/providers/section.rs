@@ -10,7 +10,7 @@ use crate::actors::ProviderOptions;
 use crate::config::models::WrittenModels;
 use crate::domain::Timeouts;
 use crate::domain::options::word;
-use crate::provider::{OutputLimitField, SystemMessages, ThinkingForm};
+use crate::provider::{OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
 
 /// `[providers.NAME]` as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +42,11 @@ pub struct ProviderSection {
     /// Where instructions and messages of developers stand in requests, with `chat_completions`.
     #[serde(deserialize_with = "word::deserialize")]
     pub system_messages: SystemMessages,
+    /// The field of requests in which thoughts go back, with `chat_completions`.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub reasoning_field: ReasoningField,
+    /// What calls of other models have for a signature, with `chat_completions`.
+    pub missing_thought_signature: Option<String>,
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
@@ -90,7 +95,9 @@ impl ProviderKind {
 /// The kind of provider that alone has this option.
 pub(super) fn owner(option: &str) -> Option<ProviderKind> {
     match option {
-        "output_limit_field" | "system_messages" => Some(ProviderKind::ChatCompletions),
+        "output_limit_field" | "system_messages" | "reasoning_field" | "missing_thought_signature" => {
+            Some(ProviderKind::ChatCompletions)
+        }
         "reattach" => Some(ProviderKind::Responses),
         "thinking" => Some(ProviderKind::Anthropic),
         _ => None,
@@ -110,6 +117,8 @@ impl Default for ProviderSection {
             options: ProviderOptions::default(),
             output_limit_field: OutputLimitField::default(),
             system_messages: SystemMessages::default(),
+            reasoning_field: ReasoningField::default(),
+            missing_thought_signature: None,
             thinking: ThinkingForm::default(),
             reattach: false,
         }

@@ -11,7 +11,7 @@ use super::{load, problems, uncommented};
 use crate::actors::ProviderOptions;
 use crate::config::{Config, ConfiguredProvider, ModelSection, ProviderKind, UpstreamProvider};
 use crate::domain::{Encoding, RetryPolicy, Timeouts};
-use crate::provider::{GateLimits, OutputLimitField, SystemMessages, ThinkingForm};
+use crate::provider::{GateLimits, OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
 
 /// A provider `a` with these lines, beside what it needs.
 fn provider(lines: &str) -> String {
@@ -95,6 +95,8 @@ fn a_provider_can_come_from_the_environment_alone() {
             ("ANTIPHON_PROVIDERS__LOCAL__TOTAL_TIMEOUT", "5s"),
             ("ANTIPHON_PROVIDERS__LOCAL__OUTPUT_LIMIT_FIELD", "max_tokens"),
             ("ANTIPHON_PROVIDERS__LOCAL__SYSTEM_MESSAGES", "in_place"),
+            ("ANTIPHON_PROVIDERS__LOCAL__REASONING_FIELD", "reasoning"),
+            ("ANTIPHON_PROVIDERS__LOCAL__MISSING_THOUGHT_SIGNATURE", "skip"),
             ("ANTIPHON_PROVIDERS__ELIZA__ENABLED", "false"),
         ],
     )
@@ -105,7 +107,9 @@ fn a_provider_can_come_from_the_environment_alone() {
     assert_eq!(local.section.timeouts.total, Duration::from_secs(5));
     let (kind, field) = (local.kind, local.section.output_limit_field);
     assert_eq!((kind, field), (ProviderKind::ChatCompletions, OutputLimitField::MaxTokens));
-    assert_eq!(local.section.system_messages, SystemMessages::InPlace);
+    let told = (local.section.system_messages, local.section.reasoning_field);
+    assert_eq!(told, (SystemMessages::InPlace, ReasoningField::Reasoning));
+    assert_eq!(local.section.missing_thought_signature.as_deref(), Some("skip"));
 }
 
 #[test]
@@ -121,7 +125,7 @@ fn the_file_tells_the_defaults_of_a_provider() {
     let (told, bare) = (&told.section, &bare.section);
     assert_eq!((told.kind, told.timeouts), (bare.kind, bare.timeouts));
     assert_eq!((told.output_limit_field, told.thinking), (bare.output_limit_field, bare.thinking));
-    assert_eq!(told.system_messages, bare.system_messages);
+    assert_eq!((told.system_messages, told.reasoning_field), (bare.system_messages, bare.reasoning_field));
     let gate = GateLimits { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.options.gate };
     assert_eq!(told.options, ProviderOptions { gate, ..bare.options });
     assert_eq!(bare.options, ProviderOptions::default());
@@ -210,6 +214,7 @@ fn every_limit_and_timeout_of_a_provider_has_its_range() {
         ("queue_timeout = 30", "queue_timeout = 30: expected a duration"),
         ("output_limit_field = \"tokens\"", "output_limit_field = tokens: "),
         ("system_messages = \"last\"", "system_messages = last: "),
+        ("reasoning_field = \"thoughts\"", "reasoning_field = thoughts: "),
         ("retries = 2", "retries: there is no such option; did you mean providers.a.max_retries?"),
     ] {
         let told = problems(&provider(&format!("models = [\"m\"]\n{line}")), &[]);

@@ -5,7 +5,7 @@ use super::{
     content::{arguments_of, assistant_parts, client_parts, output_text, thoughts},
     metadata::check_chars,
 };
-use crate::LimitOptions;
+use crate::{LimitOptions, json_text};
 use antiphon_protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message,
     Reasoning, ReasoningText, ResponseId, Role, SummaryText,
@@ -92,15 +92,19 @@ impl Draft<'_> {
         }
     }
 
-    fn message(&self, item: InputItem) -> Result<Item, Violation> {
+    fn message(&self, mut item: InputItem) -> Result<Item, Violation> {
         let role = self.role(item.role.as_deref())?;
         let content = item.content.ok_or_else(|| Violation::missing(self.at("content")))?;
         let content = match role {
             Role::Assistant => assistant_parts(content, &self.at("content"))?,
             Role::Developer | Role::System | Role::User => client_parts(content, &self.at("content"))?,
         };
+        let mut extra = match role {
+            Role::Assistant => self.extra(std::mem::take(&mut item.extra))?,
+            Role::Developer | Role::System | Role::User => Extra::new(),
+        };
+        extra.extend(item.phase.map(|phase| ("phase".to_owned(), phase.into())));
         let (id, status) = (self.id("msg_", item.id)?, self.status(item.status.as_deref())?);
-        let extra = item.phase.map(|phase| ("phase".to_owned(), phase.into())).into_iter().collect();
         Ok(Item::Message(Message { id, role, status, content, extra }))
     }
 
@@ -114,7 +118,7 @@ impl Draft<'_> {
             content: content.into_iter().map(|text| ReasoningText { text }).collect(),
             encrypted_content: item.encrypted_content,
             status,
-            extra: Extra::new(),
+            extra: self.extra(item.extra)?,
         }))
     }
 
@@ -125,7 +129,7 @@ impl Draft<'_> {
             arguments: arguments_of(item.arguments, &self.at("arguments"))?,
             status: self.status(item.status.as_deref())?,
             id: self.id("fc_", item.id)?,
-            extra: Extra::new(),
+            extra: self.extra(item.extra)?,
         }))
     }
 
@@ -136,6 +140,15 @@ impl Draft<'_> {
             status: self.status(item.status.as_deref())?,
             id: self.id("fco_", item.id)?,
         }))
+    }
+
+    /// The fields of a model's item that this server does not know: its provider may need them back.
+    fn extra(&self, mut extra: Extra) -> Result<Extra, Violation> {
+        extra.retain(|_, value| !value.is_null());
+        match extra.iter().find(|(_, value)| json_text::is_too_deep(value)) {
+            Some((key, _)) => Err(Violation::invalid(self.at(key), "it is nested too deeply")),
+            None => Ok(extra),
+        }
     }
 
     /// The path of one of the item's keys.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Offence, ValidatedRequest, Violation, validate};
 use crate::LimitOptions;
-use antiphon_protocol::{ContentPart, CreateResponse, Item, ItemStatus, ResponseId, Role};
+use antiphon_protocol::{ContentPart, CreateResponse, Extra, Item, ItemStatus, ResponseId, Role};
 
 fn check_with(body: Value, limits: &LimitOptions) -> Result<ValidatedRequest, Violation> {
     let create: CreateResponse = serde_json::from_value(body).unwrap();
@@ -284,21 +284,28 @@ fn output_that_is_echoed_is_input() {
 #[test]
 fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     let valid = accepted(json!({"input": [
-        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed"},
-        {"type": "message", "role": "assistant", "content": "a", "phase": "commentary"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "sealed", "format": "v1"},
+        {"type": "message", "role": "assistant", "content": "a", "phase": "commentary", "signature": [1]},
         {"type": "function_call", "id": null, "call_id": "c", "name": "f", "arguments": "{}", "status": null,
-         "namespace": "n", "caller": {"type": "direct"}},
+         "namespace": "n", "caller": {"type": "direct"}, "nothing": null},
         {"type": "function_call_output", "id": null, "call_id": "c", "output": [
             {"type": "input_text", "text": "one, "}, {"type": "output_text", "text": "two"}], "status": null},
     ]}));
     let Item::Reasoning(thought) = &valid.input[0] else { unreachable!("a thought") };
     assert_eq!(thought.encrypted_content.as_deref(), Some("sealed"));
+    let fields = |extra: &Extra| Value::Object(extra.clone());
+    assert_eq!(fields(&thought.extra), json!({"format": "v1"}));
     let Item::Message(message) = &valid.input[1] else { unreachable!("a message") };
-    assert_eq!(message.extra.get("phase"), Some(&json!("commentary")));
+    assert_eq!(fields(&message.extra), json!({"phase": "commentary", "signature": [1]}));
     let Item::FunctionCall(call) = &valid.input[2] else { unreachable!("a call") };
     assert!(call.id.as_str().starts_with("fc_") && call.status == ItemStatus::Completed);
+    assert_eq!(fields(&call.extra), json!({"namespace": "n", "caller": {"type": "direct"}}));
     let Item::FunctionCallOutput(output) = &valid.input[3] else { unreachable!("an output") };
     assert_eq!(output.output, "one, two");
+}
+
+fn nested(levels: u32) -> Value {
+    (0..levels).fold(Value::Null, |inner, _| json!([inner]))
 }
 
 #[test]
@@ -339,6 +346,7 @@ fn items_that_can_not_be_used_are_named_by_their_place() {
             Offence::Invalid,
         ),
         (json!({"type": "function_call_output", "call_id": "c"}), "input[1].output", Offence::Missing),
+        (json!({"type": "reasoning", "summary": [], "x": nested(100)}), "input[1].x", Offence::Invalid),
     ] {
         refused(json!({"input": [{"role": "user", "content": "first"}, item]}), param, offence);
     }

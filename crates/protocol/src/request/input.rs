@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
+use crate::Extra;
+
 /// What the model is to answer.
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -55,6 +57,9 @@ pub struct InputItem {
     /// Reasoning in a form that only its provider can read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted_content: Option<String>,
+    /// Every other key: fields of items that this server does not know.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A text or parts.

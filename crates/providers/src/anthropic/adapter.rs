@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{decoder::AnthropicDecoder, request};
 use crate::http::{Decode, Dialect, HttpUpstream};
-use crate::made_call_ids::MadeCallIds;
 use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
 use antiphon_domain::{Request, Timeouts};
 
@@ -102,6 +101,6 @@ impl Dialect for AnthropicDialect {
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(AnthropicDecoder::new(MadeCallIds::of(request)))
+        Box::new(AnthropicDecoder::new(request))
     }
 }

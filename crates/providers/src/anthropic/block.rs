@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::event::{BlockDelta, take_text};
-use super::seal::Seal;
+use super::thoughts::{SignedThought, ThoughtSealer};
 use crate::made_call_ids::MadeCallIds;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent};
@@ -31,7 +31,7 @@ pub(super) enum OpenBlock {
     Text(OpenText),
     Thinking {
         text: OpenText,
-        signature: String,
+        thought: SignedThought,
     },
     RedactedThinking {
         said: bool,
@@ -70,6 +70,8 @@ pub(super) struct BlocksBefore<'a> {
     pub(super) others: CallIndex,
     /// The ids of calls that have none.
     pub(super) ids: &'a MadeCallIds,
+    /// What seals thoughts.
+    pub(super) thoughts: &'a ThoughtSealer,
 }
 
 /// What is known of a call whose block was stopped.
@@ -89,11 +91,14 @@ impl OpenBlock {
     ) -> Result<Self, Error> {
         let mut block = match kind_of(&fields) {
             "text" => Self::Text(OpenText::default()),
-            "thinking" => Self::Thinking { text: OpenText::default(), signature: take_text(&mut fields, "signature") },
+            "thinking" => {
+                let thought = SignedThought::new(before.thoughts, take_text(&mut fields, "signature"));
+                Self::Thinking { text: OpenText::default(), thought }
+            }
             "redacted_thinking" => {
-                let sealed = Seal::Redacted(&take_text(&mut fields, "data")).write();
+                let sealed = before.thoughts.redacted(take_text(&mut fields, "data"));
                 let said = sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+                events.extend(sealed);
                 Self::RedactedThinking { said }
             }
             "tool_use" => Self::Call(OpenCall::start(fields.clone(), before, events)?),
@@ -129,7 +134,7 @@ impl OpenBlock {
     pub(super) const fn has_unspoken(&self) -> bool {
         match self {
             Self::Text(open) => open.said,
-            Self::Thinking { text: open, signature } => open.said || !signature.is_empty(),
+            Self::Thinking { text: open, thought } => open.said || !thought.signature.is_empty(),
             Self::RedactedThinking { said } => *said,
             Self::Call(_) | Self::Other { .. } | Self::Nothing => false,
         }
@@ -158,10 +163,12 @@ impl OpenBlock {
                 open.said = true;
                 events.push(ProviderEvent::Annotation { annotation });
             }
-            (Self::Thinking { text: open, .. }, BlockDelta::Thinking(piece)) => {
-                events.extend(open.join(piece).map(|text| ProviderEvent::Reasoning { text }));
+            (Self::Thinking { text: open, thought }, BlockDelta::Thinking(piece)) => {
+                let words = open.join(piece);
+                thought.think(words.as_deref().unwrap_or_default());
+                events.extend(words.map(|text| ProviderEvent::Reasoning { text }));
             }
-            (Self::Thinking { signature, .. }, BlockDelta::Signature(whole)) => *signature = whole,
+            (Self::Thinking { thought, .. }, BlockDelta::Signature(whole)) => thought.signature = whole,
             (Self::Call(open), BlockDelta::Arguments(piece)) => open.append(piece, events)?,
             (Self::Other { input, .. }, BlockDelta::Arguments(piece)) => append(input, &piece.into_text())?,
             _ => {}
@@ -177,11 +184,13 @@ impl OpenBlock {
                 events.extend(open.rest().map(|text| ProviderEvent::Text { text, logprobs: Vec::new() }));
                 events.extend(std::mem::take(&mut open.said).then_some(ProviderEvent::ContentPartFinished));
             }
-            Self::Thinking { text: open, signature } => {
-                events.extend(open.rest().map(|text| ProviderEvent::Reasoning { text }));
-                let sealed = Seal::Signature(&std::mem::take(signature)).write();
+            Self::Thinking { text: open, thought } => {
+                let rest = open.rest();
+                thought.think(rest.as_deref().unwrap_or_default());
+                events.extend(rest.map(|text| ProviderEvent::Reasoning { text }));
+                let sealed = thought.end();
                 let something = std::mem::take(&mut open.said) || sealed.is_some();
-                events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+                events.extend(sealed);
                 events.extend(something.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
             }
             Self::RedactedThinking { said } => {

@@ -2,8 +2,9 @@
 
 use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
+use super::thoughts::ThoughtSealer;
 use crate::made_call_ids::MadeCallIds;
-use crate::{Error, ProviderEvent};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
@@ -14,6 +15,7 @@ const MOST_BLOCKS: u32 = 1024;
 /// alternate.
 pub(super) struct AnthropicBlocks {
     ids: MadeCallIds,
+    thoughts: ThoughtSealer,
     open: Vec<NumberedBlock>,
     /// How many blocks there were.
     count: u32,
@@ -33,9 +35,11 @@ struct NumberedBlock {
 }
 
 impl AnthropicBlocks {
-    pub(super) fn new(ids: MadeCallIds) -> Self {
+    /// The blocks of the answer to that request; none yet.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let (ids, thoughts) = (MadeCallIds::of(asked), ThoughtSealer::of(asked));
         let (open, count, calls, others) = (Vec::new(), 0, 0, 0);
-        Self { ids, open, count, calls, others, speaking: None, call_without_arguments: None }
+        Self { ids, thoughts, open, count, calls, others, speaking: None, call_without_arguments: None }
     }
 
     /// Starts a block. An open one with the same index has ended.
@@ -53,7 +57,7 @@ impl AnthropicBlocks {
         }
         self.pause(events);
         self.finish_call_without_arguments(events);
-        let before = BlocksBefore { calls: self.calls, others: self.others, ids: &self.ids };
+        let before = BlocksBefore { calls: self.calls, others: self.others, ids: &self.ids, thoughts: &self.thoughts };
         let block = OpenBlock::start(fields, &before, events)?;
         match &block {
             OpenBlock::Call(_) => self.calls += 1,

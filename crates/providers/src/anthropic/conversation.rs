@@ -4,8 +4,10 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{call_ids::AnthropicCallIds, seal::Seal};
-use antiphon_domain::{CallPairs, Prompt, UNANSWERED_CALL};
+use super::call_ids::AnthropicCallIds;
+use crate::ProviderRequest;
+use crate::seal::{Origin, Protocol, Sealed};
+use antiphon_domain::{CallPairs, UNANSWERED_CALL};
 use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
 
 /// The whole conversation in the protocol's form.
@@ -39,10 +41,10 @@ enum MessageBlock<'a> {
     },
     Thinking {
         thinking: String,
-        signature: &'a str,
+        signature: String,
     },
     RedactedThinking {
-        data: &'a str,
+        data: String,
     },
     ToolUse {
         id: String,
@@ -72,7 +74,8 @@ impl Serialize for ToolInput<'_> {
 }
 
 impl<'a> AnthropicConversation<'a> {
-    pub(super) fn new(prompt: &'a Prompt) -> Self {
+    pub(super) fn new(asked: &'a ProviderRequest) -> Self {
+        let (prompt, origin) = (&asked.prompt, Origin::of(Protocol::Anthropic, &asked.target));
         let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
         let mut writer = ConversationWriter::new(CallPairs::of(&prompt.items, &[]));
         for (position, item) in prompt.items.iter().enumerate() {
@@ -88,7 +91,7 @@ impl<'a> AnthropicConversation<'a> {
                 },
                 Item::FunctionCall(call) => writer.call(position, call),
                 Item::FunctionCallOutput(_) => writer.output(position),
-                Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought)),
+                Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought, &origin)),
                 // Only its own provider could read such an item.
                 Item::Other(_) => {}
             }
@@ -226,13 +229,14 @@ fn object(arguments: &str) -> Option<&RawValue> {
     serde_json::from_str(arguments).ok().filter(|value: &&RawValue| value.get().starts_with('{'))
 }
 
-/// The reasoning in the provider's own form, if it came from this provider.
-fn sealed(thought: &Reasoning) -> Option<MessageBlock<'_>> {
-    match Seal::read(thought.encrypted_content.as_deref()?)? {
-        Seal::Signature(signature) => {
-            let thinking = thought.content.iter().map(|part| part.text.as_str()).collect();
-            Some(MessageBlock::Thinking { thinking, signature })
+/// The reasoning in the provider's own form, if it came from this model.
+fn sealed(thought: &Reasoning, origin: &Origin) -> Option<MessageBlock<'static>> {
+    match origin.open(thought.encrypted_content.as_deref()?)? {
+        Sealed::Signature { signature, thinking } => {
+            let in_item = || thought.content.iter().map(|part| part.text.as_str()).collect();
+            Some(MessageBlock::Thinking { thinking: thinking.unwrap_or_else(in_item), signature })
         }
-        Seal::Redacted(data) => Some(MessageBlock::RedactedThinking { data }),
+        Sealed::Redacted { data } => Some(MessageBlock::RedactedThinking { data }),
+        Sealed::Encrypted { .. } | Sealed::Thought(_) | Sealed::Call { .. } => None,
     }
 }

@@ -8,8 +8,7 @@ use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_text};
 use crate::event_fields::EventFields;
 use crate::finish::{check_empty, finish_reason};
 use crate::http::{Decode, Flow, SseFrame};
-use crate::made_call_ids::MadeCallIds;
-use crate::{Error, ProviderEvent};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, Usage};
 
@@ -58,11 +57,11 @@ impl Decode for AnthropicDecoder {
 }
 
 impl AnthropicDecoder {
-    /// Makes the decoder of an answer whose calls get these ids where they have none.
-    pub(super) fn new(ids: MadeCallIds) -> Self {
+    /// Makes the decoder of the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
         Self {
             started: false,
-            blocks: AnthropicBlocks::new(ids),
+            blocks: AnthropicBlocks::new(asked),
             has_output: false,
             reason: None,
             counts: TokenCounts::default(),

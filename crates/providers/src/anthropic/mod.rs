@@ -28,8 +28,8 @@ mod conversation;
 mod decoder;
 mod event;
 mod request;
-mod seal;
 #[cfg(test)]
 mod tests;
+mod thoughts;
 
 pub use adapter::{Anthropic, ThinkingForm};

@@ -101,7 +101,7 @@ struct Metadata<'a> {
 impl<'a> AnthropicBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, form: ThinkingForm) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
-        let conversation = AnthropicConversation::new(prompt);
+        let conversation = AnthropicConversation::new(asked);
         let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {
             Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),

@@ -64,7 +64,7 @@ impl Dialect for ChatDialect {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&ChatBody::new(request, self.form))
+        serde_json::to_vec(&ChatBody::new(request, &self.form))
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {

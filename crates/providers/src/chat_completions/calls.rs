@@ -6,8 +6,10 @@
 use super::chunk::{CallDelta, FunctionDelta};
 use super::json_extent::JsonExtent;
 use crate::made_call_ids::MadeCallIds;
-use crate::{Error, ProviderEvent};
+use crate::seal::{Origin, Sealed};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_domain::{CallIndex, FinishReason};
+use antiphon_protocol::Extra;
 
 /// The most calls of one answer.
 const MOST_CALLS: CallIndex = 128;
@@ -21,6 +23,9 @@ const LONGEST_ID: usize = 512;
 /// The calls of one answer, in the order in which they began.
 pub(super) struct StreamedCalls {
     ids: MadeCallIds,
+    origin: Origin,
+    /// Whether what a model needs back with a call is sealed too, for a client that may keep nothing else.
+    seals: bool,
     calls: Vec<StreamedCall>,
 }
 
@@ -33,6 +38,8 @@ struct StreamedCall {
     held: String,
     arguments_bytes: usize,
     arguments: JsonExtent,
+    /// What its model needs back with it.
+    extra: Extra,
     /// Whether the call was reported.
     reported: bool,
 }
@@ -44,11 +51,13 @@ pub(super) struct CallPiece {
     id: Option<String>,
     name: Option<String>,
     arguments: Option<String>,
+    extra: Extra,
 }
 
 impl StreamedCalls {
-    pub(super) fn new(ids: MadeCallIds) -> Self {
-        Self { ids, calls: Vec::new() }
+    pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
+        let (ids, seals) = (MadeCallIds::of(asked), asked.request.wants_encrypted_reasoning());
+        Self { ids, origin, seals, calls: Vec::new() }
     }
 
     /// Takes a piece. A call is reported with its first arguments: until then its name can grow.
@@ -89,7 +98,19 @@ impl StreamedCalls {
         if !cut && self.calls.iter().any(|call| !call.reported) {
             return Err(Error::Protocol { what: "a tool call without a name" });
         }
+        self.finish_marked(cut, events);
         Ok(())
+    }
+
+    /// Completes the calls that have fields for their model, but for the last one of an answer that was cut.
+    fn finish_marked(&mut self, cut: bool, events: &mut Vec<ProviderEvent>) {
+        let complete = self.calls.len() - usize::from(cut && !self.calls.is_empty());
+        for (place, call) in self.calls.iter_mut().take(complete).enumerate() {
+            let extra = self.origin.mark(std::mem::take(&mut call.extra));
+            if call.reported && !extra.is_empty() {
+                events.push(ProviderEvent::FunctionCallFinished { call: number(place), extra });
+            }
+        }
     }
 
     /// The call that the piece belongs to.
@@ -127,6 +148,15 @@ impl StreamedCalls {
             let call_id = self.id(place);
             let Some(call) = self.calls.get_mut(place) else { return };
             call.reported = true;
+            if self.seals && !call.extra.is_empty() {
+                let sealed = Sealed::Call { call_id: call_id.clone(), fields: call.extra.clone() };
+                let encrypted_content = self.origin.seal(&sealed);
+                // An item of its own, for the thought before it may be sealed too.
+                events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
+                events.extend(
+                    encrypted_content.map(|sealed| ProviderEvent::EncryptedReasoning { encrypted_content: sealed }),
+                );
+            }
             events.push(ProviderEvent::FunctionCallStarted { call: number(place), call_id, name: call.name.clone() });
             let held = std::mem::take(&mut call.held);
             if !held.is_empty() {
@@ -163,8 +193,9 @@ impl StreamedCall {
 
     /// Adds the piece; returns arguments that can be passed on at once.
     fn absorb(&mut self, piece: CallPiece) -> Result<Option<String>, Error> {
-        let CallPiece { index, id, name, arguments } = piece;
+        let CallPiece { index, id, name, arguments, extra } = piece;
         self.index = self.index.or(index);
+        self.extra.extend(extra.into_iter().filter(|(_, value)| !value.is_null()));
         if !self.reported {
             if self.id.is_none() {
                 self.id = id;
@@ -198,8 +229,9 @@ impl CallPiece {
         }
         let id = delta.id.filter(|id| !id.is_empty());
         let function = delta.function.map(Self::of_function).transpose()?.flatten();
-        let has_any = id.is_some() || function.is_some();
-        Ok(has_any.then(|| Self { index: delta.index, id, ..function.unwrap_or_default() }))
+        let extra = delta.extra;
+        let has_any = id.is_some() || function.is_some() || !extra.is_empty();
+        Ok(has_any.then(|| Self { index: delta.index, id, extra, ..function.unwrap_or_default() }))
     }
 
     /// The same for the one call of the protocol's older form.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::usage::ChunkUsage;
 use crate::Report;
 use crate::http::report_of;
-use antiphon_protocol::{LogProb, TopLogProb, Usage};
+use antiphon_protocol::{Extra, LogProb, TopLogProb, Usage};
 
 /// One `data:` of the stream.
 #[derive(Deserialize)]
@@ -40,7 +40,9 @@ pub(super) struct ChunkDelta {
     pub(super) refusal: Option<String>,
     pub(super) reasoning_content: Option<String>,
     pub(super) reasoning: Option<String>,
-    pub(super) reasoning_details: Option<Vec<Detail>>,
+    pub(super) reasoning_details: Option<Vec<Extra>>,
+    /// What Google's models sign their words with.
+    pub(super) extra_content: Option<Value>,
     pub(super) tool_calls: Option<Vec<CallDelta>>,
     pub(super) function_call: Option<FunctionDelta>,
 }
@@ -64,23 +66,17 @@ pub(super) struct DeltaPart {
     pub(super) thinking: Option<DeltaContent>,
 }
 
-/// An entry of OpenRouter's `reasoning_details`.
-#[derive(Deserialize)]
-pub(super) struct Detail {
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) index: Option<u32>,
-    pub(super) text: Option<String>,
-    pub(super) summary: Option<String>,
-    pub(super) data: Option<String>,
-}
-
 /// A piece of a tool call.
 #[derive(Deserialize)]
 pub(super) struct CallDelta {
     pub(super) index: Option<u32>,
     pub(super) id: Option<String>,
     pub(super) function: Option<FunctionDelta>,
+    #[serde(rename = "type")]
+    _kind: Option<IgnoredAny>,
+    /// What its model needs back with the call.
+    #[serde(flatten)]
+    pub(super) extra: Extra,
 }
 
 #[derive(Deserialize)]

@@ -4,16 +4,25 @@ use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
 use super::ending::ChatEnding;
 use super::text::ChatText;
+use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
 use crate::http::{Decode, Flow, SseFrame, report_of};
-use crate::made_call_ids::MadeCallIds;
+use crate::seal::{Origin, Protocol};
 use crate::{Error, ProviderEvent, ProviderRequest};
-use antiphon_protocol::Usage;
+use antiphon_domain::FinishReason;
+use antiphon_protocol::{Extra, Usage};
+
+/// The field of a message or call in which Google's models sign it.
+pub(super) const EXTRA_CONTENT: &str = "extra_content";
 
 /// Decodes one answer.
 pub(super) struct ChatDecoder {
     wanted: Wanted,
+    origin: Origin,
     text: ChatText,
+    /// What the model needs back with its message.
+    extra: Extra,
+    thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
     ending: ChatEnding,
@@ -23,7 +32,6 @@ pub(super) struct ChatDecoder {
 struct Wanted {
     calls: bool,
     logprobs: bool,
-    sealed: bool,
 }
 
 impl Decode for ChatDecoder {
@@ -37,6 +45,11 @@ impl Decode for ChatDecoder {
 
     fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let reason = self.ending.reason(self.usage)?;
+        // What was cut is not continued by its model, so it needs nothing back.
+        if !matches!(reason, FinishReason::Length | FinishReason::ContentFilter) {
+            self.thoughts.end(events);
+            self.end_message(events);
+        }
         self.text.end();
         self.calls.finish(&reason, events)?;
         events.push(ProviderEvent::Finished(reason));
@@ -70,14 +83,17 @@ impl ChatDecoder {
     /// Makes the decoder of the answer to that request.
     pub(super) fn new(asked: &ProviderRequest) -> Self {
         let request = &asked.request;
+        let origin = Origin::of(Protocol::ChatCompletions, &asked.target);
         Self {
             wanted: Wanted {
                 calls: !request.callable_tools().is_empty(),
                 logprobs: request.wanted_logprobs().is_some(),
-                sealed: request.wants_encrypted_reasoning(),
             },
             text: ChatText::default(),
-            calls: StreamedCalls::new(MadeCallIds::of(asked)),
+            extra: Extra::new(),
+            thoughts: ChatThoughts::new(origin.clone(), asked),
+            calls: StreamedCalls::new(origin.clone(), asked),
+            origin,
             usage: None,
             ending: ChatEnding::default(),
         }
@@ -124,6 +140,8 @@ impl ChatDecoder {
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta)?;
         let words = delta.take_words();
+        delta.reasoning_details.take().into_iter().flatten().for_each(|detail| self.thoughts.detail(detail));
+        self.extra.extend(delta.extra_content.take().map(|content| (EXTRA_CONTENT.to_owned(), content)));
         if !words.is_empty() || !pieces.is_empty() {
             self.ending.note_output();
         }
@@ -139,6 +157,8 @@ impl ChatDecoder {
             if !self.wanted.calls {
                 return Err(Error::Protocol { what: "a tool call that was not asked for" });
             }
+            self.thoughts.end(events);
+            self.end_message(events);
             self.text.end();
             self.calls.take(piece, events)?;
         }
@@ -148,31 +168,44 @@ impl ChatDecoder {
     fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
         let is_visible = match &words {
             ChatWords::Text(text) => self.text.is_visible(text),
-            ChatWords::Sealed(_) => self.wanted.sealed,
-            ChatWords::Thought(_) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
+            ChatWords::Thought(..) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
         };
         if is_visible {
             self.calls.make_way(events);
         }
         match words {
-            ChatWords::Text(text) => self.text.push(&text, events),
-            ChatWords::Sealed(encrypted_content) if is_visible => {
-                self.text.think();
-                events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
+            ChatWords::Text(text) => {
+                if is_visible {
+                    self.thoughts.end(events);
+                }
+                self.text.push(&text, events);
             }
-            ChatWords::Sealed(_) => {}
-            ChatWords::Thought(text) => {
+            ChatWords::Thought(field, text) => {
+                self.end_message(events);
                 self.text.think();
+                if let Some(field) = field {
+                    self.thoughts.think(field, &text);
+                }
                 events.push(ProviderEvent::Reasoning { text });
             }
             ChatWords::Summary(part, text) => {
+                self.end_message(events);
                 self.text.think();
                 events.push(ProviderEvent::ReasoningSummary { part, text });
             }
             ChatWords::Refusal(text) => {
+                self.thoughts.end(events);
                 self.text.refuse();
                 events.push(ProviderEvent::Refusal { text });
             }
+        }
+    }
+
+    /// Ends the open message, if its model needs anything back with it.
+    fn end_message(&mut self, events: &mut Vec<ProviderEvent>) {
+        if self.text.is_open() && !self.extra.is_empty() {
+            let extra = self.origin.mark(std::mem::take(&mut self.extra));
+            events.push(ProviderEvent::ItemFinished { extra });
         }
     }
 }

@@ -9,11 +9,13 @@ mod form;
 mod json_extent;
 mod messages;
 mod request;
+mod returned_thoughts;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thoughts;
 mod usage;
 mod words;
 
 pub use adapter::ChatCompletions;
-pub use form::{ChatForm, OutputLimitField, SystemMessages};
+pub use form::{ChatForm, OutputLimitField, ReasoningField, SystemMessages};

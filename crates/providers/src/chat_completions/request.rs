@@ -99,8 +99,8 @@ struct JsonSchema<'a> {
 }
 
 impl<'a> ChatBody<'a> {
-    pub(super) fn new(asked: &'a ProviderRequest, form: ChatForm) -> Self {
-        let ProviderRequest { request, prompt, target, .. } = asked;
+    pub(super) fn new(asked: &'a ProviderRequest, form: &'a ChatForm) -> Self {
+        let ProviderRequest { request, target, .. } = asked;
         let most = Some(request.max_output_tokens);
         let (max_completion_tokens, max_tokens) = match form.output_limit_field {
             OutputLimitField::MaxCompletionTokens => (most, None),
@@ -111,7 +111,7 @@ impl<'a> ChatBody<'a> {
         let has_tools = !tools.is_empty();
         Self {
             model: &target.model,
-            messages: messages(prompt, form.system_messages),
+            messages: messages(asked, form),
             stream: true,
             stream_options: ChatStreamOptions { include_usage: true },
             temperature: request.temperature,

@@ -21,6 +21,11 @@ impl ChatText {
         self.logprobs.extend(logprobs);
     }
 
+    /// Whether a message has begun and not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.begun
+    }
+
     /// Whether a piece begins a message or continues one.
     pub(super) fn is_visible(&self, text: &str) -> bool {
         self.begun || !text.trim_start().is_empty()

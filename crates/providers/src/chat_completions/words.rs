@@ -1,14 +1,17 @@
 //! The content of a delta beside calls: reasoning, text and refusals, in the order in which they are passed on.
 
-use super::chunk::{ChunkDelta, DeltaContent, DeltaPart, Detail};
+use serde_json::Value;
+
+use super::chunk::{ChunkDelta, DeltaContent, DeltaPart};
+use crate::seal::ThoughtField;
+use antiphon_protocol::Extra;
 
 /// A piece of content. None of the texts is empty.
 pub(super) enum ChatWords {
-    Thought(String),
+    /// A piece of a thought, with the field that it came in; none for the details of thoughts.
+    Thought(Option<ThoughtField>, String),
     /// A piece of a summary of the reasoning, with the summary's number.
     Summary(u32, String),
-    /// Reasoning in a form that only the provider can read.
-    Sealed(String),
     Text(String),
     Refusal(String),
 }
@@ -29,29 +32,30 @@ impl ChunkDelta {
     /// Servers that write reasoning under several names write the same each time. The details are the most complete
     /// form, but those of some chunks hold only the encrypted form, or a signature.
     fn take_thoughts(&mut self) -> Vec<ChatWords> {
-        let mut thoughts: Vec<ChatWords> =
-            self.reasoning_details.take().into_iter().flatten().filter_map(Detail::words).collect();
-        let has_text = thoughts.iter().any(|thought| matches!(thought, ChatWords::Thought(_) | ChatWords::Summary(..)));
-        if !has_text {
-            let names = [self.reasoning_content.take(), self.reasoning.take()];
-            let thought = names.into_iter().flatten().find_map(present).map(ChatWords::Thought);
-            thoughts.splice(..0, thought);
+        let details = self.reasoning_details.iter().flatten();
+        let thoughts: Vec<ChatWords> = details.filter_map(words_of_detail).collect();
+        if !thoughts.is_empty() {
+            return thoughts;
         }
-        thoughts
+        let names = [
+            (ThoughtField::ReasoningContent, self.reasoning_content.take()),
+            (ThoughtField::Reasoning, self.reasoning.take()),
+        ];
+        let thought = |(field, text): (_, Option<String>)| Some(ChatWords::Thought(Some(field), present(text?)?));
+        names.into_iter().find_map(thought).into_iter().collect()
     }
 }
 
-impl Detail {
-    fn words(self) -> Option<ChatWords> {
-        match self.kind.as_deref()? {
-            "reasoning.text" => self.text.and_then(present).map(ChatWords::Thought),
-            "reasoning.summary" => {
-                let part = self.index.unwrap_or_default();
-                self.summary.and_then(present).map(|summary| ChatWords::Summary(part, summary))
-            }
-            "reasoning.encrypted" => self.data.and_then(present).map(ChatWords::Sealed),
-            _ => None,
+/// The words of an entry of `reasoning_details`.
+fn words_of_detail(detail: &Extra) -> Option<ChatWords> {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).map(str::to_owned).and_then(present);
+    match detail.get("type")?.as_str()? {
+        "reasoning.text" => Some(ChatWords::Thought(None, text("text")?)),
+        "reasoning.summary" => {
+            let part = detail.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
+            Some(ChatWords::Summary(part.unwrap_or_default(), text("summary")?))
         }
+        _ => None,
     }
 }
 
@@ -61,7 +65,10 @@ impl DeltaPart {
         match self.kind.as_deref() {
             Some("text" | "output_text") | None => self.text.and_then(present).map(ChatWords::Text),
             Some("refusal") => self.refusal.and_then(present).map(ChatWords::Refusal),
-            Some("thinking") => self.thinking.map(DeltaContent::into_text).and_then(present).map(ChatWords::Thought),
+            Some("thinking") => {
+                let thought = self.thinking.map(DeltaContent::into_text).and_then(present)?;
+                Some(ChatWords::Thought(Some(ThoughtField::Thinking), thought))
+            }
             Some(_) => None,
         }
     }

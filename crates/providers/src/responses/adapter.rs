@@ -10,7 +10,6 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
-use crate::made_call_ids::MadeCallIds;
 use crate::{
     CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions,
 };
@@ -96,7 +95,7 @@ impl Dialect for ResponsesDialect {
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(ResponsesDecoder::new(MadeCallIds::of(request)))
+        Box::new(ResponsesDecoder::new(request))
     }
 
     fn detached(&self) -> Option<&dyn Detached> {

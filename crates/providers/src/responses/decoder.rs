@@ -6,7 +6,8 @@ use super::output::ResponsesOutput;
 use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::made_call_ids::MadeCallIds;
-use crate::{Error, ProviderEvent};
+use crate::seal::{Origin, Protocol};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Extra;
 
 /// Decodes one answer.
@@ -48,9 +49,11 @@ impl Decode for ResponsesDecoder {
 }
 
 impl ResponsesDecoder {
-    /// Makes the decoder of an answer whose calls get these ids where they have none.
-    pub(super) fn new(ids: MadeCallIds) -> Self {
-        Self { opened: false, finished: false, has_output: false, output: ResponsesOutput::new(ids) }
+    /// Makes the decoder of the answer to that request.
+    pub(super) fn new(asked: &ProviderRequest) -> Self {
+        let origin = Origin::of(Protocol::Responses, &asked.target);
+        let output = ResponsesOutput::new(origin, MadeCallIds::of(asked));
+        Self { opened: false, finished: false, has_output: false, output }
     }
 
     fn event(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {

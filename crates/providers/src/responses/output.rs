@@ -6,6 +6,7 @@ use super::calls::CallProgress;
 use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, kind_of, rest, text, word};
 use super::parts::{ItemParts, OpenPart};
 use crate::made_call_ids::MadeCallIds;
+use crate::seal::Origin;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
@@ -15,6 +16,7 @@ const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_ind
 
 /// The output so far.
 pub(super) struct ResponsesOutput {
+    pub(super) origin: Origin,
     pub(super) items: Vec<OutputItem>,
     /// The message or reasoning item that is being written.
     pub(super) open: Option<OpenPart>,
@@ -42,8 +44,9 @@ pub(super) enum ItemBody {
 }
 
 impl ResponsesOutput {
-    pub(super) fn new(ids: MadeCallIds) -> Self {
-        Self { items: Vec::new(), open: None, calls: 0, others: 0, ids }
+    /// The output of an answer from there, which is empty yet.
+    pub(super) fn new(origin: Origin, ids: MadeCallIds) -> Self {
+        Self { origin, items: Vec::new(), open: None, calls: 0, others: 0, ids }
     }
 
     /// Handles an event of a known type about an item. For an item of an unknown kind it has no known meaning and is

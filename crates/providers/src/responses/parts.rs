@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, rest, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use super::said_text::SaidText;
+use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
 use antiphon_protocol::{Extra, LogProb};
 
@@ -165,8 +166,9 @@ impl ResponsesOutput {
                 self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
             }
         }
-        if let Some(Value::String(encrypted_content)) = fields.shift_remove("encrypted_content")
-            && !encrypted_content.is_empty()
+        if let Some(Value::String(data)) = fields.shift_remove("encrypted_content")
+            && !data.is_empty()
+            && let Some(encrypted_content) = self.origin.seal(&Sealed::Encrypted { data })
         {
             self.open_part(position, None, events);
             events.push(ProviderEvent::EncryptedReasoning { encrypted_content });

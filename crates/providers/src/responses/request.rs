@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::ProviderRequest;
+use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::Request;
 use antiphon_protocol::{
     ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, Json, Message, NarrowChoice, OtherItem,
@@ -89,7 +90,7 @@ impl<'a> ResponsesBody<'a> {
         let has_tools = !tools.is_empty();
         Self {
             model: &target.model,
-            input: prompt.items.iter().filter_map(input_item).collect(),
+            input: input(asked),
             stream: true,
             store: lasting,
             background: lasting.then_some(true),
@@ -152,14 +153,20 @@ pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> 
     [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
 }
 
-/// An item as the provider takes it: without an id, which is one of this server's, and without a status.
-fn input_item(item: &Item) -> Option<Value> {
+fn input(asked: &ProviderRequest) -> Vec<Value> {
+    let origin = Origin::of(Protocol::Responses, &asked.target);
+    asked.prompt.items.iter().filter_map(|item| input_item(item, &origin)).collect()
+}
+
+/// An item as the provider takes it: without an id, which is one of this server's, without a status, and with no fields
+/// of another model.
+fn input_item(item: &Item, origin: &Origin) -> Option<Value> {
     match item {
         Item::Message(message) => said(message),
-        Item::Reasoning(reasoning) => thought(reasoning),
+        Item::Reasoning(reasoning) => thought(reasoning, origin),
         Item::FunctionCall(FunctionCall { id: _, call_id, name, arguments, status: _, extra }) => {
             let own = json!({ "type": "function_call", "call_id": call_id, "name": name, "arguments": arguments });
-            Some(over(extra, own))
+            Some(over(&origin.own(extra), own))
         }
         Item::FunctionCallOutput(FunctionCallOutput { id: _, call_id, output, status: _ }) => {
             Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
@@ -201,18 +208,18 @@ fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
     }
 }
 
-/// Whether sealed reasoning or a kind of item comes from the Messages protocol, by the prefixes that this server gives
-/// them there. No other provider can read it.
-fn is_of_messages(word: &str) -> bool {
-    ["anthropic.", "anthropic:"].iter().any(|prefix| word.starts_with(prefix))
+/// Whether a kind of item comes from the Messages protocol, by the prefix that this server gives it there. No other
+/// provider can read it.
+fn is_of_messages(kind: &str) -> bool {
+    kind.starts_with("anthropic:")
 }
 
-/// None for reasoning that is not sealed: a provider that stores nothing has no other copy of it.
-fn thought(reasoning: &Reasoning) -> Option<Value> {
-    let sealed = reasoning.encrypted_content.as_deref().filter(|sealed| !is_of_messages(sealed))?;
+/// None for reasoning that is not sealed, or not by this provider: one that stores nothing has no other copy of it.
+fn thought(reasoning: &Reasoning, origin: &Origin) -> Option<Value> {
+    let Sealed::Encrypted { data } = origin.open(reasoning.encrypted_content.as_deref()?)? else { return None };
     let summary: Vec<Value> =
         reasoning.summary.iter().map(|part| json!({ "type": "summary_text", "text": part.text })).collect();
-    Some(json!({ "type": "reasoning", "summary": summary, "encrypted_content": sealed }))
+    Some(json!({ "type": "reasoning", "summary": summary, "encrypted_content": data }))
 }
 
 /// The fields of `own`, and those of `more` that are not among them.

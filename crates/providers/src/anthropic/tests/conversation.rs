@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::request::AnthropicBody;
 use super::{answered, asked, call, message, output, request, thought};
 use crate::ThinkingForm;
+use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_protocol::{ContentPart, Item, Role};
 
 fn messages(items: Vec<Item>) -> Value {
@@ -159,6 +160,11 @@ fn a_thought_goes_back_under_its_own_seal_and_in_front_of_what_it_led_to() {
         // Seals of others, and none.
         (vec![thought(&["t"], Some("gAAAAB")), answered("Hi")], json!([text("Hi")])),
         (vec![thought(&["t"], Some("anthropic.thinking.")), answered("Hi")], json!([text("Hi")])),
+        (vec![thought(&["t"], sealed("another", "sig").as_deref()), answered("Hi")], json!([text("Hi")])),
+        (
+            vec![thought(&[], sealed("m", "sig").as_deref()), answered("Hi")],
+            json!([{ "type": "thinking", "thinking": "kept", "signature": "sig" }, text("Hi")]),
+        ),
         (vec![thought(&["t"], None), answered("Hi")], json!([text("Hi")])),
         // What led to nothing.
         (vec![answered("Hi"), signed(), asked("a")], json!([text("Hi")])),
@@ -216,4 +222,10 @@ proptest! {
             prop_assert!(!is_thought, "no message ends with a thought");
         }
     }
+}
+
+/// A thought that is sealed whole, of a model of that name.
+fn sealed(model: &str, signature: &str) -> Option<String> {
+    let what = Sealed::Signature { signature: signature.to_owned(), thinking: Some("kept".to_owned()) };
+    Origin::of(Protocol::Anthropic, &antiphon_domain::Target::new("p", model)).seal(&what)
 }

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
 use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
@@ -17,8 +18,13 @@ fn reasoning(text: &str) -> ProviderEvent {
     ProviderEvent::Reasoning { text: text.to_owned() }
 }
 
-fn sealed(encrypted_content: &str) -> ProviderEvent {
-    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
+fn sealed(what: &Sealed) -> ProviderEvent {
+    let origin = Origin::of(Protocol::Anthropic, &super::request(Vec::new()).target);
+    ProviderEvent::EncryptedReasoning { encrypted_content: origin.seal(what).unwrap() }
+}
+
+fn signed(signature: &str) -> ProviderEvent {
+    sealed(&Sealed::Signature { signature: signature.to_owned(), thinking: None })
 }
 
 fn spoken() -> ProviderEvent {
@@ -86,18 +92,18 @@ fn texts_are_parts_of_one_message_with_their_citations() {
 #[test]
 fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
     let thinking = |thinking: &str| json!({ "type": "thinking", "thinking": thinking, "signature": "" });
-    let signed = |index, signature: &str| delta(index, json!({ "type": "signature_delta", "signature": signature }));
+    let sign = |index, signature: &str| delta(index, json!({ "type": "signature_delta", "signature": signature }));
     let events = heard(&[
         start(0, thinking("")),
         delta(0, json!({ "type": "thinking_delta", "thinking": "hm" })),
         delta(0, json!({ "type": "thinking_delta", "thinking": "" })),
-        signed(0, "c2ln"),
+        sign(0, "c2ln"),
         stop(0),
         start(1, json!({ "type": "redacted_thinking", "data": "eHl6" })),
         stop(1),
         // A thought that is not shown has its signature all the same.
         start(2, thinking("")),
-        signed(2, "bm9uZQ"),
+        sign(2, "bm9uZQ"),
         stop(2),
         start(3, thinking("so")),
         stop(3),
@@ -109,8 +115,8 @@ fn a_thought_is_sealed_at_its_end_and_each_is_one_of_its_own() {
         start(6, json!({ "type": "redacted_thinking", "data": "" })),
         stop(6),
     ]);
-    let first = [reasoning("hm"), sealed("anthropic.thinking.c2ln"), spoken()];
-    let hidden = [sealed("anthropic.redacted.eHl6"), spoken(), sealed("anthropic.thinking.bm9uZQ"), spoken()];
+    let first = [reasoning("hm"), signed("c2ln"), spoken()];
+    let hidden = [sealed(&Sealed::Redacted { data: "eHl6".to_owned() }), spoken(), signed("bm9uZQ"), spoken()];
     let rest = [reasoning("so"), spoken(), text("Hi"), ProviderEvent::ContentPartFinished];
     assert_eq!(events, [&first[..], &hidden, &rest].concat());
 }
@@ -376,7 +382,7 @@ fn a_message_that_comes_whole_is_read() {
     let message = json!({ "id": "msg_1", "type": "message", "role": "assistant", "content": content,
         "stop_reason": "tool_use", "usage": usage });
     let counts = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
-    let thought = [opened(), counted_input(9, 0), reasoning("hm"), sealed("anthropic.thinking.c2ln"), spoken()];
+    let thought = [opened(), counted_input(9, 0), reasoning("hm"), signed("c2ln"), spoken()];
     let answer =
         [text("Hi"), ProviderEvent::ContentPartFinished, called(0, "toolu_1"), argued(0, "{\"a\":1}"), whole(0)];
     let end = [called(1, "toolu_2"), ProviderEvent::Usage(counts), whole(1), finished(FinishReason::ToolCalls)];
@@ -400,7 +406,7 @@ fn blocks_that_alternate_or_have_no_end_keep_all_their_words() {
     let part = || ProviderEvent::ContentPartFinished;
     let plain = |index, text: &str| start(index, json!({ "type": "text", "text": text }));
     let thinking = || start(0, json!({ "type": "thinking", "thinking": "hm", "signature": "c2ln" }));
-    let ending = [spoken(), sealed("anthropic.thinking.c2ln")];
+    let ending = [spoken(), signed("c2ln")];
     let [spoken, sealed] = ending;
     for (events, expected) in [
         // Without the end of a block.
@@ -494,7 +500,7 @@ fn every_cut_of_a_stream_gives_the_same_events() {
     let bytes = RECORDED.as_bytes();
     let usage = Usage { input_tokens: 9, output_tokens: 7, total_tokens: 16, ..Usage::default() };
     let events = [
-        &[opened(), counted_input(9, 0), reasoning("hm \u{1f980}"), sealed("anthropic.thinking.Zg=="), spoken()][..],
+        &[opened(), counted_input(9, 0), reasoning("hm \u{1f980}"), signed("Zg=="), spoken()][..],
         &[text("Gr\u{fc}\u{df}"), ProviderEvent::ContentPartFinished, called(0, "t")],
         &[ProviderEvent::Usage(usage), whole(0), finished(FinishReason::ToolCalls)],
     ];

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::decoder::AnthropicDecoder;
 use crate::http::{Flow, StreamDecoder};
-use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
@@ -25,10 +24,8 @@ use antiphon_protocol::{
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(
-        Box::new(AnthropicDecoder::new(MadeCallIds::of(&request(Vec::new())))),
-        UpstreamLimits::default(),
-    );
+    let mut decoder =
+        StreamDecoder::new(Box::new(AnthropicDecoder::new(&request(Vec::new()))), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

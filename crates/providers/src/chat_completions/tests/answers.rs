@@ -256,7 +256,6 @@ fn what_an_answer_used_is_known_though_it_ends_in_an_error() {
 fn a_thought_is_told_once_however_often_it_is_written() {
     let detail = |kind: &str, key: &str, words: &str| json!({ "type": kind, key: words, "index": 1, "format": "f" });
     let summary = |part, text: &str| ProviderEvent::ReasoningSummary { part, text: text.to_owned() };
-    let sealed = |text: &str| ProviderEvent::EncryptedReasoning { encrypted_content: text.to_owned() };
     let said = || detail("reasoning.text", "text", "hm");
     for (thought, expected) in [
         (json!({ "reasoning_details": [said()] }), vec![reasoning("hm")]),
@@ -270,7 +269,7 @@ fn a_thought_is_told_once_however_often_it_is_written() {
         ),
         (
             json!({ "reasoning": "hm", "reasoning_details": [detail("reasoning.encrypted", "data", "x==")] }),
-            vec![reasoning("hm"), sealed("x==")],
+            vec![reasoning("hm")],
         ),
         (json!({ "reasoning_details": [detail("reasoning.text", "signature", "s"), { "type": "new" }, {}] }), vec![]),
         (json!({ "reasoning": "", "reasoning_content": "", "reasoning_details": [said()] }), vec![reasoning("hm")]),
@@ -278,9 +277,6 @@ fn a_thought_is_told_once_however_often_it_is_written() {
         let (events, result) = of_chunks(&[delta(thought.clone()), finish("stop")]);
         check((events, result), ([expected, vec![stop()]].concat(), Ok(())), &thought.to_string());
     }
-    let unwanted = asking(Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..wanting_everything() });
-    let seal = delta(json!({ "reasoning_details": [detail("reasoning.encrypted", "data", "x==")] }));
-    check(of_chunks_for(&unwanted, &[seal, finish("stop")]), (vec![stop()], Ok(())), "a seal that nobody wants");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn plain() -> Request {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(ChatBody::new(request, ChatForm::default())).unwrap()
+    serde_json::to_value(ChatBody::new(request, &ChatForm::default())).unwrap()
 }
 
 /// The messages, as one line each: who speaks, what, and the ids of the calls.
@@ -139,7 +139,7 @@ fn instructions_and_developers_are_one_leading_message_unless_they_are_to_stay_i
         let prompt = Prompt { instructions: instructions.map(str::to_owned), items: items.to_vec() };
         let form = ChatForm { system_messages, ..ChatForm::default() };
         let asked = ProviderRequest::new(Target::new("p", "m"), plain(), prompt);
-        let body = serde_json::to_value(ChatBody::new(&asked, form)).unwrap();
+        let body = serde_json::to_value(ChatBody::new(&asked, &form)).unwrap();
         let line = |message: &Value| format!("{}: {}", message["role"], message["content"]).replace('"', "");
         body["messages"].as_array().unwrap().iter().map(line).collect::<Vec<_>>()
     };
@@ -355,6 +355,6 @@ fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
 #[test]
 fn the_limit_can_go_by_its_older_name() {
     let form = ChatForm { output_limit_field: OutputLimitField::MaxTokens, ..ChatForm::default() };
-    let body = serde_json::to_value(ChatBody::new(&request(vec![]), form)).unwrap();
+    let body = serde_json::to_value(ChatBody::new(&request(vec![]), &form)).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
 }

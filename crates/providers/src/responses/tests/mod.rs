@@ -13,20 +13,27 @@ use serde_json::{Value, json};
 
 use super::decoder::ResponsesDecoder;
 use crate::http::{Flow, StreamDecoder};
-use crate::made_call_ids::MadeCallIds;
+use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{FinishReason, Prompt, Request, Target};
 use antiphon_protocol::Extra;
 
-fn ids() -> MadeCallIds {
-    let prompt = Prompt { instructions: None, items: Vec::new() };
-    MadeCallIds::of(&ProviderRequest::new(Target::new("p", "m"), Request::new("model", 100), prompt))
-}
-
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
+fn asked() -> ProviderRequest {
+    ProviderRequest::new(Target::new("p", "m"), Request::new("model", 77), Prompt::default())
+}
+
+fn origin() -> Origin {
+    Origin::of(Protocol::Responses, &asked().target)
+}
+
+fn sealed(data: &str) -> String {
+    origin().seal(&Sealed::Encrypted { data: data.to_owned() }).unwrap()
+}
+
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::new(ids())), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::new(&asked())), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {
@@ -121,7 +128,7 @@ fn arguments(call: u32, text: &str) -> ProviderEvent {
 }
 
 fn call_finished(call: u32, extra: Value) -> ProviderEvent {
-    ProviderEvent::FunctionCallFinished { call, extra: fields(extra) }
+    ProviderEvent::FunctionCallFinished { call, extra: origin().mark(fields(extra)) }
 }
 
 fn finished(reason: FinishReason) -> ProviderEvent {

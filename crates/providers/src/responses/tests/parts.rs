@@ -23,8 +23,8 @@ fn refusal(text: &str) -> ProviderEvent {
     ProviderEvent::Refusal { text: text.to_owned() }
 }
 
-fn sealed(encrypted_content: &str) -> ProviderEvent {
-    ProviderEvent::EncryptedReasoning { encrypted_content: encrypted_content.to_owned() }
+fn sealed(data: &str) -> ProviderEvent {
+    ProviderEvent::EncryptedReasoning { encrypted_content: super::sealed(data) }
 }
 
 #[test]

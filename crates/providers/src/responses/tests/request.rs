@@ -3,11 +3,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::request::ResponsesBody;
-use super::fields;
+use super::{fields, origin, sealed};
 use crate::ProviderRequest;
+use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
-    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
+    AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
     NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, SummaryText,
     TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
@@ -40,16 +41,9 @@ fn thought(encrypted_content: Option<&str>) -> Item {
     })
 }
 
-fn call(extra: Value) -> Item {
+fn call(extra: Extra) -> Item {
     let (call_id, name, arguments) = ("c1".to_owned(), "f".to_owned(), "{}".to_owned());
-    Item::FunctionCall(FunctionCall {
-        id: id(),
-        call_id,
-        name,
-        arguments,
-        status: ItemStatus::Completed,
-        extra: fields(extra),
-    })
+    Item::FunctionCall(FunctionCall { id: id(), call_id, name, arguments, status: ItemStatus::Completed, extra })
 }
 
 fn body(request: &ProviderRequest) -> Value {
@@ -104,16 +98,22 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         output: "42".to_owned(),
         status: ItemStatus::Completed,
     });
+    let another = Origin::of(Protocol::Responses, &Target::new("another", "m"));
     let kind = "acme:search".to_owned();
     let found = fields(json!({ "status": "completed", "query": { "deep": true }, "type": "x" }));
     let request = request(vec![
         message(Role::Developer, vec![said("rules")], json!({})),
         message(Role::System, vec![said("older rules")], json!({})),
         message(Role::User, vec![said("one"), said("two")], json!({ "phase": "final_answer", "x": 1 })),
-        thought(Some("c2VhbGVk")),
+        thought(Some(&sealed("c2VhbGVk"))),
+        thought(Some("c2VhbGVk: as 0.1.0 kept it")),
+        thought(Some("anthropic.thinking.c2ln")),
+        thought(another.seal(&Sealed::Encrypted { data: "x".to_owned() }).as_deref()),
         thought(None),
         message(Role::Assistant, vec![written("a"), written("")], json!({ "phase": "commentary", "x": 1 })),
-        call(json!({ "namespace": "maths", "id": "fc_up", "name": "g" })),
+        call(origin().mark(fields(json!({ "namespace": "maths", "id": "fc_up", "name": "g" })))),
+        call(another.mark(fields(json!({ "extra_content": 1 })))),
+        call(fields(json!({ "parsed_arguments": {} }))),
         output,
         Item::Other(OtherItem { id: id(), kind, fields: found }),
         message(Role::Assistant, vec![ContentPart::Refusal { refusal: "no".to_owned() }], json!({})),
@@ -126,9 +126,13 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
             [{ "type": "input_text", "text": "one" }, { "type": "input_text", "text": "two" }] },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
             "encrypted_content": "c2VhbGVk" },
+        { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
+            "encrypted_content": "c2VhbGVk: as 0.1.0 kept it" },
         { "type": "message", "role": "assistant", "phase": "commentary",
             "content": [{ "type": "output_text", "text": "a", "annotations": [] }] },
         { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "maths" },
+        { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}" },
+        { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}" },
         { "type": "function_call_output", "call_id": "c1", "output": "42" },
         { "type": "acme:search", "status": "completed", "query": { "deep": true } },
         { "type": "message", "role": "assistant", "content": [{ "type": "refusal", "refusal": "no" }] },

@@ -1,0 +1,67 @@
+//! The thoughts of an answer, kept in the form in which their model wants them back.
+
+use serde_json::Value;
+
+use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
+use crate::{ProviderEvent, ProviderRequest};
+use antiphon_protocol::Extra;
+
+/// The fields of a detail that come in pieces.
+const PIECES: [&str; 2] = ["text", "summary"];
+
+/// The kind of detail that is never in pieces.
+const ENCRYPTED: &str = "reasoning.encrypted";
+
+/// The thought that the model has now.
+pub(super) struct ChatThoughts {
+    origin: Origin,
+    /// Whether its words are sealed too: the client asked for it, and may keep nothing else.
+    with_words: bool,
+    thought: Option<SealedThought>,
+}
+
+impl ChatThoughts {
+    pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
+        Self { origin, with_words: asked.request.wants_encrypted_reasoning(), thought: None }
+    }
+
+    /// Takes words of the thought.
+    pub(super) fn think(&mut self, field: ThoughtField, words: &str) {
+        let thought = self.thought.get_or_insert_default();
+        thought.field.get_or_insert(field);
+        if self.with_words {
+            thought.text.get_or_insert_default().push_str(words);
+        }
+    }
+
+    /// Takes an entry of `reasoning_details`, or a piece of the last one. Servers want the entries back unchanged.
+    pub(super) fn detail(&mut self, detail: Extra) {
+        let details = &mut self.thought.get_or_insert_default().details;
+        match details.last_mut().filter(|last| is_same(last, &detail)) {
+            Some(last) => detail.into_iter().for_each(|(key, value)| grow(last, key, value)),
+            None => details.push(detail),
+        }
+    }
+
+    /// Ends the thought, if there is one, with its sealed form.
+    pub(super) fn end(&mut self, events: &mut Vec<ProviderEvent>) {
+        let sealed = self.thought.take().and_then(|thought| self.origin.seal(&Sealed::Thought(thought)));
+        events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
+    }
+}
+
+/// Whether both are pieces of one entry.
+fn is_same(last: &Extra, detail: &Extra) -> bool {
+    let kind = |detail: &Extra| detail.get("type").and_then(Value::as_str).map(str::to_owned);
+    kind(last).as_deref() != Some(ENCRYPTED) && kind(last) == kind(detail) && last.get("index") == detail.get("index")
+}
+
+fn grow(last: &mut Extra, key: String, value: Value) {
+    match (last.get_mut(&key), value) {
+        (_, Value::Null) => {}
+        (Some(Value::String(text)), Value::String(more)) if PIECES.contains(&key.as_str()) => text.push_str(&more),
+        (_, value) => {
+            last.insert(key, value);
+        }
+    }
+}
