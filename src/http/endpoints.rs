@@ -9,8 +9,9 @@ mod models;
 mod retrieve_response;
 
 use actix_web::{
-    HttpResponse, Resource,
+    HttpResponse, Resource, Route,
     dev::{HttpServiceFactory, Service as _},
+    guard,
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
@@ -37,31 +38,44 @@ pub fn scope(path: &str, state: HttpState) -> impl HttpServiceFactory + 'static 
 pub fn health(state: HttpState) -> impl HttpServiceFactory + 'static {
     web::scope("/health")
         .app_data(web::Data::new(state))
-        .service(only(web::resource("/live").route(web::get().to(health::live)), "GET"))
-        .service(only(web::resource("/ready").route(web::get().to(health::ready)), "GET"))
+        .service(only(resource("/live").route(get().to(health::live)), "GET, HEAD"))
+        .service(only(resource("/ready").route(get().to(health::ready)), "GET, HEAD"))
         .default_service(web::to(no_route))
         .wrap(CatchPanic::default())
         .wrap(from_fn(identify))
 }
 
 fn api(config: &mut ServiceConfig) {
-    let responses = web::resource("/responses").route(web::post().to(create_response::create_response));
-    let response = web::resource("/responses/{response_id}")
-        .route(web::get().to(retrieve_response::retrieve_response))
+    let responses = resource("/responses").route(web::post().to(create_response::create_response));
+    let response = resource("/responses/{response_id}")
+        .route(get().to(retrieve_response::retrieve_response))
         .route(web::delete().to(delete_response::delete_response));
-    let cancel =
-        web::resource("/responses/{response_id}/cancel").route(web::post().to(cancel_response::cancel_response));
-    let input_items =
-        web::resource("/responses/{response_id}/input_items").route(web::get().to(input_items::input_items));
-    let models = web::resource("/models").route(web::get().to(models::list_models));
-    let model = web::resource("/models/{model:.+}").route(web::get().to(models::retrieve_model));
+    let cancel = resource("/responses/{response_id}/cancel").route(web::post().to(cancel_response::cancel_response));
+    let input_items = resource("/responses/{response_id}/input_items").route(get().to(input_items::input_items));
+    let models = resource("/models").route(get().to(models::list_models));
+    let model = resource("/models/{model:.*[^/]}").route(get().to(models::retrieve_model));
+    // Words of the API that are no ids: endpoints that this server does not have.
+    let missing = ["/responses/compact", "/responses/input_tokens"].map(|path| resource(path).to(no_route));
+    let [compact, input_tokens] = missing;
     config
+        .service(compact)
+        .service(input_tokens)
         .service(only(responses, "POST"))
-        .service(only(response, "GET, DELETE"))
+        .service(only(response, "GET, HEAD, DELETE"))
         .service(only(cancel, "POST"))
-        .service(only(input_items, "GET"))
-        .service(only(models, "GET"))
-        .service(only(model, "GET"));
+        .service(only(input_items, "GET, HEAD"))
+        .service(only(models, "GET, HEAD"))
+        .service(only(model, "GET, HEAD"));
+}
+
+/// The resource at a path, with or without a slash at its end.
+fn resource(path: &str) -> Resource {
+    web::resource([path.to_owned(), format!("{path}/")])
+}
+
+/// The route of GET, and of HEAD, which is the same without a body.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// A resource that says which methods it has when it is asked with another.

@@ -3,6 +3,7 @@
 //! One endpoint a file under `endpoints`. `error`, `error_code` and `refusals` alone know the status codes of errors. Imports everything
 //! but adapters; nothing imports it but `main`, embedders and tests.
 
+mod answer_head;
 mod authenticate;
 mod authentication;
 mod body;
@@ -19,6 +20,7 @@ mod page;
 mod path;
 mod query;
 mod refusals;
+mod refused_keys;
 mod request_id;
 mod server;
 mod sse;

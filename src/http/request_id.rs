@@ -5,13 +5,16 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::header::{HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
     middleware::Next,
 };
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::envelope;
+use super::{answer_head, envelope};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,10 +35,12 @@ impl RequestId {
         Self(format!("req_{}", Uuid::now_v7().simple()))
     }
 
-    /// The client's own id if it is short and printable, else a new one.
+    /// The client's own id if it is short and of letters, digits and a few signs that mean nothing in a log, else a new
+    /// one.
     fn accepted(request: &ServiceRequest) -> Self {
         let given = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-        let sane = |id: &&str| (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+        let sane = |id: &&str| (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(is_safe);
         given.filter(sane).map_or_else(Self::made, |id| Self(id.to_owned()))
     }
 }
@@ -51,7 +56,7 @@ where
         return next.call(request).await;
     }
     let id = RequestId::accepted(&request);
-    let method = request.method().clone();
+    let (method, version) = (request.method().clone(), request.version());
     let span = tracing::info_span!("request", request.id = %id.0, http.method = %method);
     // Only visible ASCII was accepted, so it always is a header value.
     let header = HeaderValue::from_str(&id.0).ok();
@@ -64,13 +69,8 @@ where
             if let Some(header) = header {
                 answer.headers_mut().insert(X_REQUEST_ID, header);
             }
-            let route = answer.request().match_pattern().unwrap_or_default();
-            tracing::info!(
-                http.route = route,
-                http.status = answer.status().as_u16(),
-                duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "http.request.answered"
-            );
+            answer_head::complete(answer.response_mut(), version);
+            log_answer(&answer, started);
             Ok(answer)
         }
         Err(error) => {
@@ -78,8 +78,22 @@ where
             if let Some(header) = header {
                 answer.headers_mut().insert(X_REQUEST_ID, header);
             }
+            answer_head::complete(&mut answer, version);
             tracing::error!(http.status = answer.status().as_u16(), "http.request.failed");
             Err(InternalError::from_response(error, answer).into())
         }
+    }
+}
+
+/// One line for each answer; a finer one for what comes in any number without meaning anything: probes, and requests
+/// without a valid key, which are counted.
+fn log_answer<B>(answer: &ServiceResponse<B>, started: tokio::time::Instant) {
+    let route = answer.request().match_pattern().unwrap_or_default();
+    let status = answer.status();
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if status == StatusCode::UNAUTHORIZED || route.starts_with("/health/") {
+        tracing::debug!(http.route = route, http.status = status.as_u16(), duration_ms, "http.request.answered");
+    } else {
+        tracing::info!(http.route = route, http.status = status.as_u16(), duration_ms, "http.request.answered");
     }
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     http::header,
     web::{Bytes, BytesMut},
 };
@@ -35,11 +35,19 @@ pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> H
         let chunk = body.chunk().instrument(span).await?;
         Some((Ok::<_, Infallible>(chunk), body))
     });
-    HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/event-stream; charset=utf-8"))
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(chunks)
+    head().streaming(chunks)
+}
+
+/// The answer to who asks for the head of a stream alone.
+pub(super) fn bare_answer() -> HttpResponse {
+    head().streaming(stream::empty::<Result<Bytes, Infallible>>())
+}
+
+fn head() -> HttpResponseBuilder {
+    let mut head = HttpResponse::Ok();
+    head.insert_header((header::CONTENT_TYPE, "text/event-stream; charset=utf-8"))
+        .insert_header(("x-accel-buffering", "no"));
+    head
 }
 
 /// One connection's body. A frame is never split, merged into another or left out.

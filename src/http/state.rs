@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, HttpOptions, InFlight};
+use super::{Authenticate, HttpOptions, InFlight, refused_keys::RefusedKeys};
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
@@ -16,6 +16,7 @@ pub struct HttpState {
     pub options: Arc<HttpOptions>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
+    pub(super) refused_keys: Arc<RefusedKeys>,
 }
 
 impl HttpState {
@@ -27,6 +28,7 @@ impl HttpState {
             authenticator: Arc::new(authenticator),
             options: Arc::new(options),
             in_flight: InFlight::default(),
+            refused_keys: Arc::default(),
         }
     }
 }

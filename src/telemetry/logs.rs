@@ -21,6 +21,7 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, Registry};
 
 use super::BackgroundWriter;
+use super::one_line::OneLineEach;
 use crate::config::{LogFormat, LogSection};
 
 /// Why logs could not be set up.
@@ -68,7 +69,7 @@ where
     let filter = section.filter.parse::<Targets>()?.and(cap());
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     Ok(match section.format {
-        LogFormat::Text => layer.with_filter(filter).boxed(),
+        LogFormat::Text => layer.map_writer(|writer| OneLineEach { writer, colours }).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
     })
 }
@@ -109,6 +110,8 @@ fn cap() -> Targets {
         .with_default(LevelFilter::INFO)
         .with_targets(careful.map(|target| (target, LevelFilter::WARN)))
         .with_target("sqlx::query", LevelFilter::OFF)
+        // It has a line for each request that is no HTTP, which anybody can send in any number.
+        .with_target("actix_http::h1::dispatcher", LevelFilter::OFF)
         // It warns of parts of a URL that it doesn't know, and quotes them.
         .with_target("sqlx_postgres::options", LevelFilter::OFF)
         .with_target("sea_orm::query", LevelFilter::OFF)

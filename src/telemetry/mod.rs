@@ -3,6 +3,7 @@
 mod background_writer;
 mod line_queue;
 mod logs;
+mod one_line;
 
 pub use background_writer::BackgroundWriter;
 pub use logs::{InitError, init};

@@ -153,6 +153,13 @@ async fn markup_that_means_harm_does_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_nested_too_deeply_is_shown_as_text_and_can_be_shown_again() {
+    let (quotes, lists) = (format!("{}x", "> ".repeat(3_000)), format!("{}x", "- ".repeat(2_000)));
+    let script = Script::answer(["Before.\n\n", &quotes, "\n\n", &lists, "\n\nAfter **all**."]);
+    tell("deep", &[("deep", script.clone()), ("deep", script)], &[]).await;
+}
+
+#[tokio::test]
 async fn everything_can_be_done_by_keyboard() {
     let gate = ScriptGate::new();
     tell("keyboard", &[("slow", halting(&gate)), ("other", Script::answer(["Other."]))], &[("middle", &gate)]).await;

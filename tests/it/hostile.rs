@@ -180,7 +180,7 @@ fn no_streams() -> Vec<Case> {
             socket.send("HTTP/1.1 200 OK\r\nx-again: ")?;
             socket.for_ever("again ".repeat(1000))
         }),
-        Case::new("an-error", (502, "provider_rejected"), DOCUMENT, |socket| {
+        Case::new("an-error", (400, "provider_rejected"), DOCUMENT, |socket| {
             socket.send("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\r\n{\"error\":\"")?;
             socket.for_ever("again ".repeat(1000))
         }),

@@ -235,22 +235,31 @@ async fn nobody_at_the_address_is_unreachable() {
 }
 
 #[tokio::test]
-async fn each_silence_has_its_timeout() {
+async fn an_address_that_takes_no_connection_has_its_timeout() {
     let deaf = DeafServer::start().await;
     let connect = Timeouts { connect: SOON, ..Timeouts::default() };
     assert_eq!(hear_within(connect, options(deaf.base_url())).await, refused(Error::ConnectTimeout));
+}
 
+#[tokio::test]
+async fn a_provider_that_takes_a_request_and_never_answers_has_its_timeout() {
     let provider = ScriptedProvider::start();
     provider.script("m", Script::new().stall());
-    provider.script("m", Script::new().text("Hi").stall());
-    provider.script("m", Script::new().text("Hi").finish("stop").usage(1, 2).stall());
     let first_byte = Timeouts { first_byte: SOON, ..Timeouts::default() };
     assert_eq!(hear_within(first_byte, options(provider.base_url())).await, refused(Error::FirstByteTimeout));
+    provider.connection_closed(1).await;
+}
+
+#[tokio::test]
+async fn each_silence_has_its_timeout() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::new().text("Hi").stall());
+    provider.script("m", Script::new().text("Hi").finish("stop").usage(1, 2).stall());
     let idle = Timeouts { idle: SOON, ..Timeouts::default() };
     assert_eq!(hear_within(idle, options(provider.base_url())).await, broken("Hi", Error::IdleTimeout));
     // All was said: what is missing is only the end mark.
     assert_eq!(hear_within(idle, options(provider.base_url())).await, whole("Hi", Some(2)));
-    provider.connection_closed(3).await;
+    provider.connection_closed(2).await;
 }
 
 #[tokio::test]

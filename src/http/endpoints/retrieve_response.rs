@@ -1,12 +1,13 @@
 //! `GET /v1/responses/{response_id}`
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 
 use crate::actors::DeliveryMode;
 use crate::domain::{View, validate_include};
 use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query, sse};
 
-/// A response as of now; or, as a stream, its events from any point on, and those to come.
+/// A response as of now; or, as a stream, its events from any point on, and those to come. The head of a stream starts
+/// none.
 pub(in crate::http) async fn retrieve_response(
     request: HttpRequest,
     Authenticated(principal): Authenticated,
@@ -15,9 +16,11 @@ pub(in crate::http) async fn retrieve_response(
     let id = response_id(&request)?;
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
-    if !query.flag("stream")? {
+    let is_stream = query.flag("stream")?;
+    if !is_stream || request.method() == Method::HEAD {
         let response = state.antiphon.retrieve(principal.user, id).await;
-        return Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?));
+        let response = response.map_err(|refusal| ApiError::about(id, refusal))?;
+        return Ok(if is_stream { sse::bare_answer() } else { HttpResponse::Ok().json(response) });
     }
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));

@@ -262,10 +262,10 @@ async fn paths_methods_and_types_that_are_not_there_have_the_envelope() {
     assert_eq!(api.get("/nothing").await.error(), (404, None, None));
     for (request, allow) in [
         (TestRequest::get().uri("/v1/responses"), "POST"),
-        (TestRequest::put().uri("/v1/responses/resp_x"), "GET, DELETE"),
+        (TestRequest::put().uri("/v1/responses/resp_x"), "GET, HEAD, DELETE"),
         (TestRequest::get().uri("/v1/responses/resp_x/cancel"), "POST"),
-        (TestRequest::post().uri("/v1/models"), "GET"),
-        (TestRequest::post().uri("/health/live"), "GET"),
+        (TestRequest::post().uri("/v1/models"), "GET, HEAD"),
+        (TestRequest::post().uri("/health/live"), "GET, HEAD"),
     ] {
         let answer = api.send(request).await;
         assert_eq!((answer.error().0, answer.header("allow")), (405, allow));

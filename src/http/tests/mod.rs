@@ -5,6 +5,7 @@
 mod bad_input;
 mod error_codes;
 mod fixture;
+mod heads;
 mod idempotency;
 mod page;
 mod provider_refusals;

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::fixture::{Api, KEY};
+use super::fixture::{Api, KEY, complete};
 use crate::http::{ServerOptions, serve};
 
 async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
@@ -83,4 +83,45 @@ async fn a_client_that_sends_too_much_can_still_read_why() {
         server.stop(false).await;
     }
     assert_eq!(api.store.commits(), 0);
+}
+
+/// All that is answered until the server closes the connection.
+async fn read_all(socket: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    socket.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+#[actix_web::test]
+async fn a_client_of_http_1_0_gets_plain_bytes_up_to_the_end_of_the_connection() {
+    let api = Api::new().await;
+    for (stream, connection) in [(true, "close"), (true, "keep-alive"), (false, "close"), (false, "keep-alive")] {
+        let (mut socket, server) = listening(&api).await;
+        let body = json!({"model": "m", "input": "x", "stream": stream}).to_string();
+        let head = head(&format!("connection: {connection}\r\ncontent-length: {}", body.len()));
+        let head = head.replace("HTTP/1.1", "HTTP/1.0");
+        socket.write_all((head + &body).as_bytes()).await.unwrap();
+        let call = api.provider.asked().await;
+        complete(&call);
+        drop(call);
+        let answer = read_all(&mut socket).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        assert!(!head.contains("transfer-encoding") && !head.contains("keep-alive"), "{head}");
+        let (begin, end) = if stream { ("event: response.created\n", "data: [DONE]\n\n") } else { ("{\"id\"", "}") };
+        assert!(body.starts_with(begin) && body.ends_with(end), "{body}");
+        server.stop(false).await;
+    }
+}
+
+#[actix_web::test]
+async fn the_head_of_an_answer_has_no_body_behind_it() {
+    let api = Api::new().await;
+    let (mut socket, server) = listening(&api).await;
+    let request = "HEAD /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let answer = read_all(&mut socket).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(answer.contains("content-length: 15\r\n"), "the length that GET has: {answer}");
+    server.stop(false).await;
 }

@@ -49,7 +49,8 @@ async fn frames_are_written_as_they_are_and_then_done() {
     assert_eq!(answer.text, replay(&api, id).await);
     for (header, value) in [
         ("content-type", "text/event-stream; charset=utf-8"),
-        ("cache-control", "no-cache"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
         ("x-accel-buffering", "no"),
     ] {
         assert_eq!(answer.header(header), value);

@@ -63,3 +63,20 @@ fn a_gap_is_a_line_like_all_others() {
     let line: serde_json::Value = serde_json::from_str(&told(LogFormat::Json)).unwrap();
     assert_eq!((&line["level"], &line["lines"]), (&"ERROR".into(), &7.into()));
 }
+
+#[test]
+fn no_text_begins_a_line_of_its_own() {
+    let sink = Text::default();
+    let writer = sink.clone();
+    let section = section("info", LogFormat::Text);
+    let subscriber = Registry::default().with(lines(&section, move || writer.clone(), false).unwrap());
+    tracing::subscriber::with_default(subscriber, || {
+        let bad = "x\n2026-11-30T00:00:00Z ERROR forged\u{1b}[2J\r";
+        let span = tracing::info_span!(target: "antiphon", "request", id = %bad);
+        let _inside = span.enter();
+        tracing::info!(target: "antiphon", shown = %bad, quoted = bad, "told {bad}");
+    });
+    let text = String::from_utf8(sink.0.lock().clone()).unwrap();
+    assert_eq!(text.matches('\n').count(), 1, "{text}");
+    assert!(text.ends_with('\n') && !text.chars().any(|char| char.is_control() && char != '\n'), "{text:?}");
+}

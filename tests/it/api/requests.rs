@@ -1,5 +1,10 @@
 //! What goes along with a request: its id, its history; and what the server says of itself.
 
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
 use antiphon::testkit::{Script, ScriptedProvider, postgres::Postgres};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,6 +44,27 @@ async fn a_request_id_goes_from_the_client_to_the_provider_and_onto_every_line()
     let strays: Vec<&str> =
         log.lines().filter(about).filter(|line| !line.contains("req_") && !line.contains("client-")).collect();
     assert!(strays.is_empty(), "lines of a request without its id: {strays:#?}");
+}
+
+#[tokio::test]
+async fn what_anybody_can_send_in_any_number_is_not_a_line_of_the_log_each() {
+    let provider = ScriptedProvider::start();
+    let server = Site::with_models(&provider, &["m"]).start().await;
+    let client = server.client();
+    let address = client.address();
+    for _ in 0..5 {
+        assert_eq!(Answer::of(client.bare(Method::GET, "/v1/models")).await.status, 401);
+        assert_eq!(client.get("/health/live").await.status, 200);
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(b"no HTTP at all\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    server.terminate();
+    let (_, log) = server.ended().await;
+    assert_eq!(log.matches("requests had no valid API key").count(), 1, "{log}");
+    assert!(!log.contains("http.request.answered") && !log.contains("stream error"), "{log}");
 }
 
 fn messages(request: &Value) -> Vec<(String, String)> {

@@ -28,6 +28,11 @@ impl Client {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
+    /// The address of the server, for who speaks no HTTP to it.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// A request with no key.
     pub(crate) fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))

@@ -3,6 +3,7 @@
 import DOMPurify from 'dompurify';
 import { Marked, type Token, type Tokens } from 'marked';
 import { useMemo } from 'preact/hooks';
+import { blocksOf } from '../core/blocks';
 
 /** Raw HTML of a model is shown as the text that it is, but for a few tags that tables and formulas need. */
 const HARMLESS = /^<(?:br\s*\/?|\/?(?:sub|sup|kbd|mark))>$/i;
@@ -58,23 +59,39 @@ DOMPurify.addHook('afterSanitizeAttributes', (node) => {
   node.setAttribute('rel', 'noopener noreferrer nofollow');
 });
 
-/** A paragraph, a list, a table: what stands by itself, and is made anew only when it changes. */
-function Block({ token, links }: { token: Token; links: string }) {
+/** The markup of a block, or null where it can't be made. */
+function markup(token: Token) {
+  try {
+    return DOMPurify.sanitize(marked.parser([token]));
+  } catch {
+    return null;
+  }
+}
+
+/** A block that is parsed, made anew only when it changes. */
+function ParsedBlock({ token, links }: { token: Token; links: string }) {
   // The token is a function of its text and of what links by name lead to.
-  const html = useMemo(() => DOMPurify.sanitize(marked.parser([token])), [token.raw, links]);
+  const html = useMemo(() => markup(token), [token.raw, links]);
+  if (html === null) return <PlainBlock text={token.raw} />;
   return <div class="block" dangerouslySetInnerHTML={{ __html: html as unknown as string }} />;
+}
+
+/** What can't be shown as Markdown. */
+function PlainBlock({ text }: { text: string }) {
+  return <div class="block plain">{text}</div>;
 }
 
 /** A text in Markdown. */
 export function Markdown({ text }: { text: string }) {
-  const tokens = marked.lexer(text);
-  const links = JSON.stringify(tokens.links);
-  const blocks = tokens.filter((token) => token.type !== 'space' && token.type !== 'def');
   return (
     <div class="markdown">
-      {blocks.map((token, index) => (
-        <Block key={index} token={token} links={links} />
-      ))}
+      {blocksOf(text).map((block, index) =>
+        block.kind === 'plain' ? (
+          <PlainBlock key={index} text={block.text} />
+        ) : (
+          <ParsedBlock key={index} token={block.token} links={block.links} />
+        ),
+      )}
     </div>
   );
 }
