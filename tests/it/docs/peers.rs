@@ -142,7 +142,7 @@ fn mistral_thinking() -> Script {
 
 fn mistral_told() -> Value {
     let mut told = chat("max_tokens");
-    told.as_object_mut().unwrap().remove("stream_options");
+    told.as_object_mut().unwrap().shift_remove("stream_options");
     told
 }
 
