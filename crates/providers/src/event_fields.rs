@@ -67,7 +67,7 @@ fn without_halves(json: &str) -> Cow<'_, str> {
     Cow::Owned(repaired)
 }
 
-/// The bytes of an escape of the form `\uXXXX`.
+/// The bytes of an escape: `\u` and four digits.
 const ESCAPE: usize = 6;
 
 /// The half of a character that is escaped at that place.

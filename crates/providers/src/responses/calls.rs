@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::event::{ResponsesEvent, broken, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use super::parts::rest_unless_cut;
+use super::said_text::SaidText;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
@@ -23,8 +24,12 @@ const MOST_ARGUMENTS: usize = 256 << 10;
 pub(super) struct CallProgress {
     /// None until the function is known.
     pub(super) index: Option<CallIndex>,
-    /// The bytes of its arguments so far.
-    bytes: usize,
+    /// Its arguments so far.
+    text: SaidText,
+    /// What came of them before the call could start.
+    held: String,
+    /// The function, where the call has no id yet.
+    name: Option<String>,
 }
 
 impl ResponsesOutput {
@@ -34,9 +39,20 @@ impl ResponsesOutput {
         fields: &Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<CallProgress, Error> {
-        let (Some(call_id), Some(name)) = (word(fields, "call_id")?, word(fields, "name")?) else {
-            return Ok(CallProgress::default());
+        let (call_id, name) = (word(fields, "call_id"), word(fields, "name"));
+        let (Some(call_id), Some(name)) = (call_id, name.clone()) else {
+            return Ok(CallProgress { name, ..CallProgress::default() });
         };
+        let index = self.announce_call(call_id, name, events)?;
+        Ok(CallProgress { index: Some(index), ..CallProgress::default() })
+    }
+
+    fn announce_call(
+        &mut self,
+        call_id: String,
+        name: String,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<CallIndex, Error> {
         let call = self.calls;
         if call >= MOST_CALLS {
             return Err(broken("too many function calls"));
@@ -45,10 +61,10 @@ impl ResponsesOutput {
         // The open part ends where a call begins.
         self.open = None;
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-        Ok(CallProgress { index: Some(call), bytes: 0 })
+        Ok(call)
     }
 
-    /// Passes a piece of arguments on. Those of a call whose function is not known yet come with its end.
+    /// Passes a piece of arguments on. Those of a call whose function is not known yet are held back.
     pub(super) fn arguments(
         &mut self,
         mut event: ResponsesEvent,
@@ -58,18 +74,20 @@ impl ResponsesOutput {
         if self.items.get(position).is_some_and(|item| item.done) {
             return Err(broken("an item goes on after its end"));
         }
-        self.append_arguments(position, event.take_text("delta")?, events)
+        let piece = event.take_delta()?;
+        let text = self.call(position)?.text.join(piece);
+        self.append_arguments(position, text, events)
     }
 
-    /// Passes the whole of the arguments on, if their pieces did not come.
+    /// Passes on what of the arguments did not come in pieces.
     pub(super) fn whole_arguments(
         &mut self,
         mut event: ResponsesEvent,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
+        let Some(arguments) = event.take_text("arguments") else { return Ok(()) };
         let position = self.call_of(&event)?;
-        let arguments = event.take_text("arguments")?;
-        self.append_missing_arguments(position, arguments, events)
+        self.append_missing_arguments(position, &arguments, events)
     }
 
     pub(super) fn finish_call(
@@ -78,17 +96,18 @@ impl ResponsesOutput {
         mut fields: Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        if self.call(position)?.index.is_none() {
-            let call = self.start_call(&fields, events)?;
-            *self.call(position)? = call;
-        }
+        self.name_call(position, &fields, events)?;
         let Some(call) = self.call(position)?.index else {
-            return Err(broken("a function call without a name or an id"));
+            return Err(broken("a function call without a name"));
         };
+        let said = self.call(position)?.text.bytes();
         match fields.shift_remove("arguments") {
-            Some(Value::String(arguments)) => self.append_missing_arguments(position, arguments, events)?,
-            Some(Value::Null) | None => {}
-            Some(_) => return Err(broken("arguments that are no text")),
+            Some(Value::String(arguments)) => self.append_missing_arguments(position, &arguments, events)?,
+            // Some servers write the arguments as an object.
+            Some(arguments @ Value::Object(_)) if said == 0 => {
+                self.append_missing_arguments(position, &arguments.to_string(), events)?;
+            }
+            Some(_) | None => self.append_missing_arguments(position, "", events)?,
         }
         // A call that was cut stays open; the response's ending decides about it.
         let extra = rest_unless_cut(fields, &OF_CALLS);
@@ -97,13 +116,44 @@ impl ResponsesOutput {
         Ok(())
     }
 
+    /// Starts a call whose function was not known before its end. One without an id gets that of its item, or one that is
+    /// made.
+    fn name_call(&mut self, position: usize, fields: &Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if self.call(position)?.index.is_some() {
+            return Ok(());
+        }
+        let Some(name) = word(fields, "name").or_else(|| self.call(position).ok()?.name.take()) else { return Ok(()) };
+        let known_id = self.items.get(position).and_then(|item| item.id.clone());
+        let call_id = word(fields, "call_id").or_else(|| word(fields, "id")).or(known_id);
+        let call_id = call_id.unwrap_or_else(|| self.ids.make(self.calls));
+        let index = self.announce_call(call_id, name, events)?;
+        let progress = self.call(position)?;
+        progress.index = Some(index);
+        let held = std::mem::take(&mut progress.held);
+        if !held.is_empty() {
+            events.push(ProviderEvent::FunctionCallArguments { call: index, text: held });
+        }
+        Ok(())
+    }
+
+    /// Starts the calls that have waited for an id and get none.
+    pub(super) fn name_calls(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        for position in 0..self.items.len() {
+            if matches!(self.items.get(position), Some(OutputItem { body: ItemBody::Call(_), .. })) {
+                self.name_call(position, &Extra::new(), events)?;
+            }
+        }
+        Ok(())
+    }
+
     fn append_missing_arguments(
         &mut self,
         position: usize,
-        arguments: String,
+        arguments: &str,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        if self.call(position)?.bytes > 0 { Ok(()) } else { self.append_arguments(position, arguments, events) }
+        let text = self.call(position)?.text.complete(arguments);
+        self.append_arguments(position, text, events)
     }
 
     fn append_arguments(
@@ -112,24 +162,25 @@ impl ResponsesOutput {
         text: String,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let CallProgress { index: Some(call), bytes } = self.call(position)? else { return Ok(()) };
-        *bytes += text.len();
-        if *bytes > MOST_ARGUMENTS {
+        let progress = self.call(position)?;
+        if progress.text.bytes() > MOST_ARGUMENTS {
             return Err(broken("arguments that are too long"));
         }
-        if !text.is_empty() {
-            events.push(ProviderEvent::FunctionCallArguments { call: *call, text });
+        match progress.index {
+            Some(call) if !text.is_empty() => events.push(ProviderEvent::FunctionCallArguments { call, text }),
+            Some(_) => {}
+            None => progress.held.push_str(&text),
         }
         Ok(())
     }
 
     fn call_of(&mut self, event: &ResponsesEvent) -> Result<usize, Error> {
-        let place = event.place("output_index")?;
-        let position = match self.at(place) {
-            Some(position) => position,
-            None => self.begin_call(place)?,
-        };
-        self.call(position).map(|_| position)
+        let fits = |item: &OutputItem| matches!(item.body, ItemBody::Call(_));
+        match (self.find(event, fits), self.free_place(event), self.newest(fits)) {
+            (Some(position), _, _) | (None, None, Some(position)) => Ok(position),
+            (None, Some(place), _) => self.begin_call(place),
+            (None, None, None) => self.begin_call(self.last_place()),
+        }
     }
 
     fn call(&mut self, position: usize) -> Result<&mut CallProgress, Error> {

@@ -1,9 +1,11 @@
 //! From the events of an answer to those of the port: pure, synchronous.
 
 use super::ending::ResponsesOutcome;
-use super::event::{EventKind, ResponsesEvent, broken, text, type_of, word};
+use super::event::{EventKind, ResponsesEvent, broken, text, word};
 use super::output::ResponsesOutput;
+use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
+use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Protocol};
 use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Extra;
@@ -12,6 +14,7 @@ use antiphon_protocol::Extra;
 pub(super) struct ResponsesDecoder {
     opened: bool,
     finished: bool,
+    has_output: bool,
     output: ResponsesOutput,
 }
 
@@ -25,62 +28,93 @@ impl Decode for ResponsesDecoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let data = frame.data.trim();
-        let parsed = ResponsesEvent::parse(frame.event.as_deref(), data);
-        if frame.event.as_deref() == Some("error") {
+        let (data, line, before) = (frame.data.trim(), frame.event.as_deref(), events.len());
+        let parsed = ResponsesEvent::parse(line, data);
+        if line == Some("error") {
             return Err(Error::Reported(parsed.map(ResponsesEvent::report).unwrap_or_default()));
         }
-        match parsed {
+        let flow = match parsed {
             Some(event) if event.is_error() => Err(Error::Reported(event.report())),
+            Some(event) if event.is_response() => self.whole(event.fields, events),
             Some(event) => self.event(event, events),
             None if data.is_empty() => Ok(Flow::Open),
             None if data == "[DONE]" => Err(broken("an end mark without an ending")),
             None if frame.whole => Err(broken("an event has not the form of one")),
             // The connection ended within it.
             None => Ok(Flow::Open),
-        }
+        };
+        self.has_output |= events.iter().skip(before).any(|event| event.output_bytes() > 0);
+        flow
     }
 }
 
 impl ResponsesDecoder {
     /// Makes the decoder of the answer to that request.
     pub(super) fn new(asked: &ProviderRequest) -> Self {
-        let output = ResponsesOutput::new(Origin::of(Protocol::Responses, &asked.target));
-        Self { opened: false, finished: false, output }
+        let origin = Origin::of(Protocol::Responses, &asked.target);
+        let output = ResponsesOutput::new(origin, MadeCallIds::of(asked));
+        Self { opened: false, finished: false, has_output: false, output }
     }
 
     fn event(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        type_of(Some(&event.name))?;
+        if event.name.is_empty() {
+            return Err(broken("an event without a type"));
+        }
         match EventKind::of(&event.name) {
-            EventKind::Lifecycle => self.open(event.take_object("response").as_ref(), events).map(|()| Flow::Open),
+            EventKind::Lifecycle => self.open(event.take_object("response").as_ref(), events),
             EventKind::Ended => {
-                let response = event.take_object("response").unwrap_or_default();
-                self.open(Some(&response), events)?;
-                let reason = ResponsesOutcome::of(&event.name, text(&response, "status")).end(
-                    &mut self.output,
-                    response,
-                    events,
-                )?;
-                events.push(ProviderEvent::Finished(reason));
-                self.finished = true;
-                Ok(Flow::Done)
+                let response = event.take_object("response").unwrap_or(event.fields);
+                let outcome = ResponsesOutcome::of(&event.name, text(&response, "status"));
+                return self.finish(outcome, response, events);
             }
-            EventKind::Unknown => self.output.report(event, events).map(|()| Flow::Open),
+            EventKind::Unknown => self.output.report(event, events)?,
             EventKind::Item(about) => {
-                self.open(None, events)?;
-                self.output.event(about, event, events).map(|()| Flow::Open)
+                self.open(None, events);
+                self.output.event(about, event, events)?;
             }
         }
+        Ok(Flow::Open)
+    }
+
+    /// Reads an answer that comes as one response.
+    fn whole(&mut self, response: Extra, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        match text(&response, "status") {
+            Some("queued" | "in_progress") => {
+                self.open(Some(&response), events);
+                Ok(Flow::Open)
+            }
+            Some(status @ ("completed" | "incomplete" | "failed" | "cancelled")) => {
+                let outcome = ResponsesOutcome::of("", Some(status));
+                self.finish(outcome, response, events)
+            }
+            Some(_) | None => Err(broken("a response that does not say how it ended")),
+        }
+    }
+
+    fn finish(
+        &mut self,
+        outcome: ResponsesOutcome,
+        response: Extra,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<Flow, Error> {
+        self.open(Some(&response), events);
+        let before = events.len();
+        let (reason, usage) = outcome.end(&mut self.output, response, events)?;
+        if !self.has_output && events.iter().skip(before).all(|event| event.output_bytes() == 0) {
+            check_empty(&reason, usage)?;
+        }
+        events.push(ProviderEvent::Finished(reason));
+        self.finished = true;
+        Ok(Flow::Done)
     }
 
     /// The first event reports that the provider answers, with its id of the response if the provider sends that at
     /// once.
-    fn open(&mut self, response: Option<&Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn open(&mut self, response: Option<&Extra>, events: &mut Vec<ProviderEvent>) {
         if !self.opened {
-            let provider_response_id = response.map(|response| word(response, "id")).transpose()?.flatten();
+            let provider_response_id = response.and_then(|response| word(response, "id"));
             self.opened = true;
             events.push(ProviderEvent::Opened { provider_response_id });
         }
-        Ok(())
     }
 }

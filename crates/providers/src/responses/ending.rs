@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::event::{broken, text};
+use super::event::{broken, kind_of};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::finish::finish_reason;
 use crate::http::report_of;
@@ -32,7 +32,8 @@ impl ResponsesOutcome {
         }
     }
 
-    /// Adds what is in the last event only: items that did not come before, then usage.
+    /// Adds what is in the last event only: items that did not come before, then usage. Returns why the response ended,
+    /// and the usage.
     ///
     /// # Errors
     /// If the response failed or was cancelled.
@@ -41,28 +42,30 @@ impl ResponsesOutcome {
         output: &mut ResponsesOutput,
         mut response: Extra,
         events: &mut Vec<ProviderEvent>,
-    ) -> Result<FinishReason, Error> {
+    ) -> Result<(FinishReason, Option<Usage>), Error> {
         if matches!(self, Self::Completed | Self::Incomplete) {
             output.complete(take_items(&mut response), events)?;
         }
-        events.extend(response.get("usage").and_then(usage).map(ProviderEvent::Usage));
-        match self {
+        let usage = response.get("usage").and_then(usage);
+        events.extend(usage.map(ProviderEvent::Usage));
+        let reason = match self {
             Self::Completed if output.items.iter().any(is_nameless) => {
-                Err(broken("a function call without a name or an id"))
+                return Err(broken("a function call without a name"));
             }
-            Self::Completed if output.calls > 0 => Ok(FinishReason::ToolCalls),
-            Self::Completed => Ok(FinishReason::Stop),
+            Self::Completed if output.calls > 0 => FinishReason::ToolCalls,
+            Self::Completed => FinishReason::Stop,
             Self::Incomplete => {
                 let reason = response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str());
                 match reason.and_then(finish_reason) {
-                    Some(Ok(reason @ (FinishReason::Length | FinishReason::ContentFilter))) => Ok(reason),
+                    Some(Ok(reason @ (FinishReason::Length | FinishReason::ContentFilter))) => reason,
                     // The provider stopped for a reason of its own: the answer is not complete.
-                    Some(_) | None => Err(Error::Reported(Report::Other)),
+                    Some(_) | None => return Err(Error::Reported(Report::Other)),
                 }
             }
-            Self::Failed => Err(Error::Reported(response.get("error").map(report_of).unwrap_or_default())),
-            Self::Cancelled => Err(Error::Reported(Report::Other)),
-        }
+            Self::Failed => return Err(Error::Reported(response.get("error").map(report_of).unwrap_or_default())),
+            Self::Cancelled => return Err(Error::Reported(Report::Other)),
+        };
+        Ok((reason, usage))
     }
 }
 
@@ -74,11 +77,11 @@ impl ResponsesOutput {
             let position = match known {
                 Some(position) if self.items.get(position).is_some_and(|item| item.done) => continue,
                 Some(position) => position,
-                None => self.begin_last(&fields, events)?,
+                None => self.begin(self.last_place(), &fields, events)?,
             };
             self.finish(position, fields, events)?;
         }
-        Ok(())
+        self.name_calls(events)
     }
 }
 
@@ -89,11 +92,11 @@ fn is_nameless(item: &OutputItem) -> bool {
     }
 }
 
-/// The items of a final output that have a type.
+/// The items of a final output whose kind can be told.
 fn take_items(response: &mut Extra) -> Vec<Extra> {
     let Some(Value::Array(items)) = response.shift_remove("output") else { return Vec::new() };
     let item = |item| match item {
-        Value::Object(fields) => Some(fields).filter(|fields| text(fields, "type").is_some()),
+        Value::Object(fields) => Some(fields).filter(|fields| kind_of(fields).is_some()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
     };
     items.into_iter().filter_map(item).collect()

@@ -1,13 +1,16 @@
 //! One event of a stream, and the parts of it that are understood.
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::event_fields::EventFields;
 use crate::http::report_of;
+use crate::text_piece::TextPiece;
 use crate::{Error, Report};
 use antiphon_protocol::{Extra, LogProb, TopLogProb};
 
 /// How many items a response can have, and parts an item.
-pub(super) const MOST_PLACES: usize = 1024;
+pub(super) const MOST_PLACES: u32 = 1024;
 
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
@@ -21,6 +24,14 @@ pub(super) struct ResponsesEvent {
     pub(super) name: String,
     /// All its fields.
     pub(super) fields: Extra,
+    /// Its `delta`, if half a character is in it.
+    with_halves: Option<TextPiece>,
+}
+
+/// The text of a delta.
+#[derive(Deserialize)]
+struct DeltaText {
+    delta: TextPiece,
 }
 
 /// What an event is about.
@@ -126,9 +137,15 @@ impl ResponsesEvent {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
     /// there alone. None where the data is no object.
     pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
-        let Ok(Value::Object(fields)) = serde_json::from_str(data) else { return None };
-        let name = text(&fields, "type").or(line).unwrap_or_default().to_owned();
-        Some(Self { name, fields })
+        let event = EventFields::parse(data)?;
+        let with_halves = event.pieces().map(|DeltaText { delta }| delta);
+        let name = event.text("type").or(line).unwrap_or_default().to_owned();
+        Some(Self { name, fields: event.fields, with_halves })
+    }
+
+    /// Whether it is a whole response, of a server that does not stream.
+    pub(super) fn is_response(&self) -> bool {
+        text(&self.fields, "object") == Some("response") && EventKind::of(&self.name) == EventKind::Unknown
     }
 
     /// Whether the provider reports an error: by the type, or by what SDKs take for one.
@@ -148,13 +165,10 @@ impl ResponsesEvent {
         }
     }
 
-    /// A position among items or parts.
-    ///
-    /// # Errors
-    /// If it is missing or too large.
-    pub(super) fn place(&self, key: &str) -> Result<u32, Error> {
-        let place = self.fields.get(key).and_then(Value::as_u64).ok_or_else(|| broken("an event without its place"))?;
-        bounded(place)
+    /// A position among items or parts; none if it is missing, no number, or too large to be one.
+    pub(super) fn place(&self, key: &str) -> Option<u32> {
+        let place = self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())?;
+        (place < MOST_PLACES).then_some(place)
     }
 
     /// An object that the event holds.
@@ -165,22 +179,27 @@ impl ResponsesEvent {
         }
     }
 
-    /// A text that the event holds.
+    /// The text of a delta; empty if it is missing.
     ///
     /// # Errors
     /// If it is not a text.
-    pub(super) fn take_text(&mut self, key: &str) -> Result<String, Error> {
-        match self.fields.shift_remove(key) {
-            Some(Value::String(text)) => Ok(text),
-            Some(_) | None => Err(broken("a delta that is no text")),
+    pub(super) fn take_delta(&mut self) -> Result<TextPiece, Error> {
+        match self.fields.shift_remove("delta") {
+            Some(Value::String(text)) => Ok(self.with_halves.take().unwrap_or(TextPiece::Whole(text))),
+            None | Some(Value::Null) => Ok(TextPiece::Whole(String::new())),
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Err(broken("a delta that is no text"))
+            }
         }
     }
-}
 
-/// A position that is not too large.
-pub(super) fn bounded(place: u64) -> Result<u32, Error> {
-    let within = u32::try_from(place).ok().filter(|place| (*place as usize) < MOST_PLACES);
-    within.ok_or_else(|| broken("a place that is too far out"))
+    /// The text of a field; none if it has none.
+    pub(super) fn take_text(&mut self, key: &str) -> Option<String> {
+        match self.fields.shift_remove(key) {
+            Some(Value::String(text)) => Some(text),
+            Some(_) | None => None,
+        }
+    }
 }
 
 pub(super) fn broken(what: &'static str) -> Error {
@@ -191,24 +210,22 @@ pub(super) fn text<'a>(fields: &'a Extra, key: &str) -> Option<&'a str> {
     fields.get(key).and_then(Value::as_str)
 }
 
-/// A type, of an item or an event.
-///
-/// # Errors
-/// If it is missing or too long.
-pub(super) fn type_of(name: Option<&str>) -> Result<&str, Error> {
-    name.filter(|name| (1..=LONGEST_TYPE).contains(&name.len())).ok_or_else(|| broken("a type that is none"))
+/// The kind of an item; none where it can't be told. An item without a proper type is what its fields say.
+pub(super) fn kind_of(item: &Extra) -> Option<&str> {
+    let has = |key: &str| item.contains_key(key);
+    match text(item, "type") {
+        Some(kind) if (1..=LONGEST_TYPE).contains(&kind.len()) => Some(kind),
+        _ if has("arguments") && has("name") => Some("function_call"),
+        _ if has("summary") => Some("reasoning"),
+        _ if has("content") => Some("message"),
+        _ => None,
+    }
 }
 
-/// An id or name; none where it is missing or empty.
-///
-/// # Errors
-/// If it is too long, or not a word.
-pub(super) fn word(fields: &Extra, key: &str) -> Result<Option<String>, Error> {
-    match text(fields, key) {
-        None | Some("") => Ok(None),
-        Some(word) if word.len() <= LONGEST_WORD && !word.chars().any(char::is_control) => Ok(Some(word.to_owned())),
-        Some(_) => Err(broken("an id or name that is none")),
-    }
+/// An id or name; none where it is missing, empty, too long, or not a word.
+pub(super) fn word(fields: &Extra, key: &str) -> Option<String> {
+    let is_word = |word: &&str| (1..=LONGEST_WORD).contains(&word.len()) && !word.chars().any(char::is_control);
+    text(fields, key).filter(is_word).map(str::to_owned)
 }
 
 /// The fields that are not among those named.

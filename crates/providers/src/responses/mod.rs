@@ -13,6 +13,7 @@ mod event;
 mod output;
 mod parts;
 mod request;
+mod said_text;
 #[cfg(test)]
 mod tests;
 

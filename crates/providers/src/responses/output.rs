@@ -3,20 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::calls::CallProgress;
-use super::event::{
-    ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, bounded, broken, rest, text, type_of,
-};
+use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, kind_of, rest, text, word};
 use super::parts::{ItemParts, OpenPart};
+use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
 /// The fields of an event that this server sets itself.
-const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_index"];
-
-/// The longest id of an item that is kept, in bytes.
-const LONGEST_ID: usize = 512;
+const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_index", "obfuscation"];
 
 /// The output so far.
 pub(super) struct ResponsesOutput {
@@ -26,6 +22,8 @@ pub(super) struct ResponsesOutput {
     pub(super) open: Option<OpenPart>,
     pub(super) calls: CallIndex,
     others: CallIndex,
+    /// The ids of calls that have none.
+    pub(super) ids: MadeCallIds,
 }
 
 /// One item of the output.
@@ -47,8 +45,8 @@ pub(super) enum ItemBody {
 
 impl ResponsesOutput {
     /// The output of an answer from there, which is empty yet.
-    pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, items: Vec::new(), open: None, calls: 0, others: 0 }
+    pub(super) fn new(origin: Origin, ids: MadeCallIds) -> Self {
+        Self { origin, items: Vec::new(), open: None, calls: 0, others: 0, ids }
     }
 
     /// Handles an event of a known type about an item. For an item of an unknown kind it has no known meaning and is
@@ -90,37 +88,77 @@ impl ResponsesOutput {
 
     /// The item that an event is about.
     fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
-        let by_id = || {
-            let id = text(&event.fields, "item_id")?;
-            self.items.iter().rfind(|item| item.id.as_deref() == Some(id))
-        };
-        match event.place("output_index") {
-            Ok(place) => self.at(place).and_then(|position| self.items.get(position)),
-            Err(_) => by_id(),
-        }
+        self.find(event, |_| true).and_then(|position| self.items.get(position))
     }
 
-    /// The newest item at a position: servers that do not count give all items the same one.
-    pub(super) fn at(&self, place: u32) -> Option<usize> {
-        self.items.iter().rposition(|item| item.place == place)
+    /// The newest item that fits and has the id of an event, or else its position: servers that do not count give all
+    /// items the same one, and others give an item a new id with each event.
+    pub(super) fn find(&self, event: &ResponsesEvent, fits: impl Fn(&OutputItem) -> bool) -> Option<usize> {
+        let id = text(&event.fields, "item_id").filter(|id| !id.is_empty());
+        let place = event.place("output_index");
+        let by_id = |item: &OutputItem| id.is_some() && item.id.as_deref() == id && fits(item);
+        let by_place = |item: &OutputItem| Some(item.place) == place && fits(item);
+        self.items.iter().rposition(by_id).or_else(|| self.items.iter().rposition(by_place))
+    }
+
+    /// The item that fits and that an event of which neither id nor position is known must be about: the newest that has
+    /// not ended.
+    pub(super) fn newest(&self, fits: impl Fn(&OutputItem) -> bool) -> Option<usize> {
+        self.items.iter().rposition(|item| !item.done && fits(item))
+    }
+
+    /// The position of an item that an event begins: the event's own, if no item has it.
+    pub(super) fn free_place(&self, event: &ResponsesEvent) -> Option<u32> {
+        event.place("output_index").filter(|place| self.items.iter().all(|item| item.place != *place))
+    }
+
+    /// The position after all others.
+    pub(super) fn last_place(&self) -> u32 {
+        self.items.iter().map(|item| item.place.saturating_add(1)).max().unwrap_or_default()
     }
 
     fn added(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let place = event.place("output_index")?;
-        let fields = event.take_object("item").ok_or_else(|| broken("an item that is none"))?;
-        let open = self.at(place).and_then(|position| self.items.get(position)).is_some_and(|item| !item.done);
-        if open {
-            return Err(broken("two items at one place"));
+        let fields = event.take_object("item").unwrap_or_default();
+        let Some(kind) = kind_of(&fields) else { return Ok(()) };
+        let place = event.place("output_index");
+        let at_place = |item: &OutputItem| Some(item.place) == place && item.kind == kind;
+        if let Some(known) = self.newest(at_place).and_then(|position| self.items.get(position)) {
+            match (text(&fields, "id"), known.id.as_deref()) {
+                // The same again.
+                (Some(id), Some(known)) if id == known => return Ok(()),
+                (Some(_), Some(_)) => {}
+                (None, _) | (_, None) => return Err(broken("two items at one place")),
+            }
         }
+        let place = place.unwrap_or_else(|| self.last_place());
         self.begin(place, &fields, events).map(|_| ())
     }
 
     fn done(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let place = event.place("output_index")?;
-        let fields = event.take_object("item").ok_or_else(|| broken("an item that is none"))?;
-        let position = match self.at(place) {
-            Some(position) => position,
-            None => self.begin(place, &fields, events)?,
+        let fields = event.take_object("item").unwrap_or_default();
+        if let Some(id) = fields.get("id") {
+            event.fields.insert("item_id".to_owned(), id.clone());
+        }
+        let kind = kind_of(&fields).map(str::to_owned);
+        let fits = |item: &OutputItem| kind.as_ref().is_none_or(|kind| item.kind == *kind);
+        let known = self.find(&event, fits).or_else(|| {
+            // Its position is not known, or an item of another kind has it.
+            let is_lost = event.place("output_index").is_none() || self.free_place(&event).is_none();
+            let is_unknown = |item: &OutputItem| item.id.is_none() || event.place("output_index").is_none();
+            self.newest(|item| fits(item) && is_unknown(item)).filter(|_| is_lost)
+        });
+        let ended = known.and_then(|position| self.items.get(position)).filter(|item| item.done);
+        let position = match (known, ended.map(|item| item.id.as_deref())) {
+            (Some(position), None) => position,
+            (Some(_), Some(id)) if id.is_none() || id == text(&fields, "id") => {
+                // The same again, if the provider names its items.
+                return if id.is_some() { Ok(()) } else { Err(broken("an item ended twice")) };
+            }
+            (Some(_), Some(_)) | (None, _) if kind.is_none() => return Ok(()),
+            (Some(_), Some(_)) | (None, _) => {
+                let place = event.place("output_index").unwrap_or_else(|| self.last_place());
+                self.begin(place, &fields, events)?
+            }
         };
         self.finish(position, fields, events)
     }
@@ -132,7 +170,7 @@ impl ResponsesOutput {
         fields: &Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<usize, Error> {
-        let kind = type_of(text(fields, "type"))?;
+        let kind = kind_of(fields).ok_or_else(|| broken("an item that is none"))?;
         self.check_room()?;
         let body = match kind {
             "message" => ItemBody::Parts(ItemParts::message()),
@@ -140,7 +178,7 @@ impl ResponsesOutput {
             "function_call" => ItemBody::Call(self.start_call(fields, events)?),
             _ => ItemBody::Other(self.start_other(fields.clone(), events)),
         };
-        let id = text(fields, "id").filter(|id| id.len() <= LONGEST_ID).map(str::to_owned);
+        let id = word(fields, "id");
         Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
     }
 
@@ -162,18 +200,12 @@ impl ResponsesOutput {
     }
 
     fn check_room(&self) -> Result<(), Error> {
-        if self.items.len() < MOST_PLACES { Ok(()) } else { Err(broken("too many items")) }
+        if self.items.len() < MOST_PLACES as usize { Ok(()) } else { Err(broken("too many items")) }
     }
 
     fn add(&mut self, item: OutputItem) -> usize {
         self.items.push(item);
         self.items.len() - 1
-    }
-
-    /// Begins an item at the position after all others.
-    pub(super) fn begin_last(&mut self, fields: &Extra, events: &mut Vec<ProviderEvent>) -> Result<usize, Error> {
-        let after = self.items.iter().map(|item| u64::from(item.place) + 1).max().unwrap_or_default();
-        self.begin(bounded(after)?, fields, events)
     }
 
     /// Completes an item.
@@ -184,13 +216,8 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let Some(item) = self.items.get_mut(position) else { return Ok(()) };
-        if item.done {
-            return Err(broken("an item ended twice"));
-        }
-        if text(&fields, "type") != Some(item.kind.as_str()) {
-            return Err(broken("an item changed its type"));
-        }
         item.done = true;
+        item.id = word(&fields, "id").or(item.id.take());
         match item.body {
             ItemBody::Parts(ref parts) if parts.is_reasoning => self.finish_reasoning(position, fields, events),
             ItemBody::Parts(_) => self.finish_message(position, fields, events),
@@ -217,7 +244,7 @@ impl ResponsesOutput {
         let mut by_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let same_id = |fields: &Extra| {
             let id = text(fields, "id")?;
-            let kind = text(fields, "type")?;
+            let kind = kind_of(fields)?;
             self.items.iter().position(|item| item.id.as_deref() == Some(id) && item.kind == kind)
         };
         let mut found: Vec<Option<usize>> = output.iter().map(same_id).collect();
@@ -226,7 +253,7 @@ impl ResponsesOutput {
             by_kind.entry(&item.kind).or_default().push(position);
         }
         for (fields, found) in output.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-            let left = text(fields, "type").and_then(|kind| by_kind.get_mut(kind));
+            let left = kind_of(fields).and_then(|kind| by_kind.get_mut(kind));
             *found = left.filter(|left| !left.is_empty()).map(|left| left.remove(0));
         }
         found

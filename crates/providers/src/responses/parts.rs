@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::event::{ResponsesEvent, ResponsesPartKind, bounded, broken, logprobs, rest, text};
+use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, rest, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use super::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
 use antiphon_protocol::{Extra, LogProb};
@@ -45,13 +46,12 @@ pub(super) struct ItemParts {
 
 #[derive(Default)]
 struct OutputPart {
-    /// Whether any part of it came.
-    has_text: bool,
+    text: SaidText,
     annotations: usize,
     done: bool,
 }
 
-/// The text of a part, and the part.
+/// Text of a part, and the part.
 struct PartText {
     location: PartLocation,
     part_kind: ResponsesPartKind,
@@ -85,20 +85,21 @@ impl ResponsesOutput {
         if self.part(location)?.done {
             return Err(broken("a part goes on after its end"));
         }
-        let text = event.take_text("delta")?;
+        let text = event.take_delta()?;
+        let text = self.part(location)?.text.join(text);
         let logprobs = logprobs(event.fields.get("logprobs"));
         self.append_text(PartText { location, part_kind, text, logprobs }, events)
     }
 
-    /// Passes the whole of a part on, if its pieces did not come.
+    /// Passes on what of a part did not come in pieces.
     pub(super) fn whole(
         &mut self,
         part_kind: ResponsesPartKind,
         mut event: ResponsesEvent,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
+        let Some(text) = event.take_text(part_kind.key()) else { return Ok(()) };
         let location = self.part_of(part_kind, &event)?;
-        let text = event.take_text(part_kind.key())?;
         let logprobs = logprobs(event.fields.get("logprobs"));
         self.append_missing_text(PartText { location, part_kind, text, logprobs }, events)
     }
@@ -143,7 +144,7 @@ impl ResponsesOutput {
         fields: Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        for (number, fields) in parts(&fields, "content")? {
+        for (number, fields) in parts(&fields, "content") {
             if let Some(part_kind) = part_kind_of(fields).filter(|part_kind| !part_kind.is_reasoning()) {
                 let location = PartLocation { position, part: PartKey { is_summary: false, number } };
                 self.finish_part(location, part_kind, fields, events)?;
@@ -160,7 +161,7 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
-            for (number, fields) in parts(&fields, key)? {
+            for (number, fields) in parts(&fields, key) {
                 let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
                 self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
             }
@@ -218,8 +219,38 @@ impl ResponsesOutput {
     }
 
     fn append_missing_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let part = self.part(words.location)?;
-        if part.has_text || part.done { Ok(()) } else { self.append_text(words, events) }
+        let PartText { location, part_kind, text, logprobs } = words;
+        self.recognize_part(location, &text)?;
+        let part = self.part(location)?;
+        if part.done {
+            return Ok(());
+        }
+        let is_new = part.text.bytes() == 0;
+        let text = part.text.complete(&text);
+        let logprobs = if is_new { logprobs } else { Vec::new() };
+        self.append_text(PartText { location, part_kind, text, logprobs }, events)
+    }
+
+    /// Makes a part that came under another number the one that is now told as a whole: it has the same text, and
+    /// nothing came of the part under that number.
+    fn recognize_part(&mut self, location: PartLocation, text: &str) -> Result<(), Error> {
+        let PartLocation { position, part } = location;
+        if text.is_empty() || self.part(location)?.text.bytes() > 0 || self.part(location)?.done {
+            return Ok(());
+        }
+        let Some(OutputItem { body: ItemBody::Parts(parts), .. }) = self.items.get_mut(position) else { return Ok(()) };
+        let is_same = |(key, other): &(&PartKey, &OutputPart)| {
+            key.is_summary == part.is_summary && !other.done && other.text.is(text)
+        };
+        let Some((key, _)) = parts.parts.iter().find(is_same) else { return Ok(()) };
+        let key = *key;
+        if let Some(known) = parts.parts.remove(&key) {
+            parts.parts.insert(part, known);
+        }
+        if let Some(open) = self.open.as_mut().filter(|open| open.item == position && open.part == Some(key)) {
+            open.part = Some(part);
+        }
+        Ok(())
     }
 
     fn append_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
@@ -227,7 +258,6 @@ impl ResponsesOutput {
         if text.is_empty() && logprobs.is_empty() {
             return Ok(());
         }
-        self.part(location)?.has_text = true;
         self.open_part(location.position, Some(location.part), events);
         events.push(match part_kind {
             ResponsesPartKind::Text => ProviderEvent::Text { text, logprobs },
@@ -269,21 +299,31 @@ impl ResponsesOutput {
 
     /// The item and the part that an event is about; an item that was not announced begins with it.
     fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent) -> Result<PartLocation, Error> {
-        let place = event.place("output_index")?;
-        let number = event.place(part_kind.counter())?;
-        let position = match self.at(place) {
-            Some(position) => position,
-            None => self.begin_with_parts(place, part_kind)?,
+        let is_reasoning = part_kind.is_reasoning();
+        let fits =
+            |item: &OutputItem| matches!(&item.body, ItemBody::Parts(parts) if parts.is_reasoning == is_reasoning);
+        let position = match (self.find(event, fits), self.free_place(event), self.newest(fits)) {
+            (Some(position), _, _) | (None, None, Some(position)) => position,
+            (None, Some(place), _) => self.begin_with_parts(place, part_kind)?,
+            (None, None, None) => self.begin_with_parts(self.last_place(), part_kind)?,
         };
-        match self.items.get(position).map(|item| &item.body) {
-            Some(ItemBody::Parts(parts)) if parts.is_reasoning == part_kind.is_reasoning() => {
-                let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
-                Ok(PartLocation { position, part })
-            }
-            Some(ItemBody::Parts(_) | ItemBody::Call(_) | ItemBody::Other(_)) | None => {
-                Err(broken("an event that does not fit its item"))
-            }
+        let is_summary = part_kind == ResponsesPartKind::Summary;
+        let number = match event.place(part_kind.counter()) {
+            Some(number) => number,
+            None => self.latest_part(position, is_summary),
+        };
+        Ok(PartLocation { position, part: PartKey { is_summary, number } })
+    }
+
+    /// The part that an event without a number is about: the open one, or the last.
+    fn latest_part(&self, position: usize, is_summary: bool) -> u32 {
+        let open = self.open.filter(|open| open.item == position).and_then(|open| open.part);
+        if let Some(part) = open.filter(|part| part.is_summary == is_summary) {
+            return part.number;
         }
+        let Some(OutputItem { body: ItemBody::Parts(parts), .. }) = self.items.get(position) else { return 0 };
+        let numbers = parts.parts.keys().filter(|key| key.is_summary == is_summary).map(|key| key.number);
+        numbers.max().unwrap_or_default()
     }
 
     fn part(&mut self, PartLocation { position, part }: PartLocation) -> Result<&mut OutputPart, Error> {
@@ -295,18 +335,22 @@ impl ResponsesOutput {
 }
 
 /// The parts of a whole item, with their numbers.
-fn parts<'a>(fields: &'a Extra, key: &str) -> Result<Vec<(u32, &'a Extra)>, Error> {
+fn parts<'a>(fields: &'a Extra, key: &str) -> impl Iterator<Item = (u32, &'a Extra)> {
     let parts = fields.get(key).and_then(Value::as_array).into_iter().flatten();
-    let placed = (0..).zip(parts).filter_map(|(place, part)| Some((place, part.as_object()?)));
-    placed.map(|(place, part)| Ok((bounded(place)?, part))).collect()
+    (0..MOST_PLACES).zip(parts).filter_map(|(number, part)| Some((number, part.as_object()?)))
 }
 
-/// The kind of a part; none if this server does not know it.
+/// The kind of a part; none if this server does not know it. A part without a type is what its fields say.
 fn part_kind_of(part: &Extra) -> Option<ResponsesPartKind> {
-    match text(part, "type")? {
-        "output_text" => Some(ResponsesPartKind::Text),
-        "refusal" => Some(ResponsesPartKind::Refusal),
-        "reasoning_text" => Some(ResponsesPartKind::Reasoning),
+    match part.get("type") {
+        Some(Value::String(kind)) => match kind.as_str() {
+            "output_text" => Some(ResponsesPartKind::Text),
+            "refusal" => Some(ResponsesPartKind::Refusal),
+            "reasoning_text" => Some(ResponsesPartKind::Reasoning),
+            _ => None,
+        },
+        _ if part.contains_key("refusal") => Some(ResponsesPartKind::Refusal),
+        _ if part.contains_key("text") => Some(ResponsesPartKind::Text),
         _ => None,
     }
 }

@@ -56,7 +56,7 @@ fn is_beside_the_words(place: &str, odd: &Value) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn any_one_field_beside_the_words_may_be_anything(

@@ -1,28 +1,20 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{added, broken, decode, delta, done, of, text_delta};
+use super::{added, between, broken, decode, delta, done, of, text, text_delta};
 use crate::ProviderEvent;
+use antiphon_protocol::Extra;
 
 fn call(number: usize, arguments: &str) -> Value {
     json!({ "type": "function_call", "call_id": format!("c{number}"), "name": "f", "arguments": arguments })
 }
 
 #[test]
-fn a_place_that_is_too_far_out_breaks_the_protocol() {
-    let far = "a place that is too far out";
-    for event in [
-        text_delta(1024, "x"),
-        delta("response.output_text.delta", (0, 1024), "x"),
-        added(1024, json!({ "type": "message" })),
-        done(u32::MAX, json!({ "type": "message" })),
-        json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 1024, "delta": "x" }),
-        json!({ "type": "response.function_call_arguments.delta", "output_index": 4096, "delta": "x" }),
-        done(0, json!({ "type": "message", "content": vec![json!({}); 1025] })),
-    ] {
-        assert_eq!(broken(&[event]), (vec![], far));
-    }
-    assert_eq!(broken(&[text_delta(1023, "x"), text_delta(1024, "x")]).0.len(), 1);
+fn a_place_that_is_too_far_out_is_none() {
+    let (far, near) = (text_delta(1024, "b"), text_delta(0, "c"));
+    let said = between(&[text_delta(1023, "a"), far, delta("response.output_text.delta", (1023, 1024), "d"), near]);
+    let end = ProviderEvent::ItemFinished { extra: Extra::new() };
+    assert_eq!(said, [text("a"), text("b"), text("d"), end, text("c")]);
 }
 
 #[test]
@@ -47,9 +39,8 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
 
     let long = "x".repeat(513);
     let named = json!({ "type": "function_call", "call_id": "c", "name": long, "arguments": "" });
-    assert_eq!(broken(&[added(0, named)]), (vec![], "an id or name that is none"));
-    assert_eq!(broken(&[added(0, json!({ "type": &long[..129] }))]), (vec![], "a type that is none"));
-    assert_eq!(broken(&[json!({ "type": &long[..129] })]), (vec![], "a type that is none"));
+    assert_eq!(broken(&[done(0, named)]), (vec![], "a function call without a name"));
+    assert_eq!(between(&[added(0, json!({ "type": &long[..129] })), json!({ "type": &long[..129] })]), []);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -65,11 +65,51 @@ fn usage_may_be_null_absent_or_without_details() {
     for nothing in [json!(null), json!({}), json!(7), json!({ "input_tokens": "many" }), negative] {
         assert_eq!(reported(nothing), [opened(None), finished(FinishReason::Stop)]);
     }
-    let plain = Usage { input_tokens: 3, output_tokens: 4, total_tokens: 7, ..Usage::default() };
-    let [_, ProviderEvent::Usage(found), _] = reported(json!({ "input_tokens": 3, "output_tokens": 4 }))[..] else {
+    let plain = Usage { input_tokens: 4, output_tokens: 3, total_tokens: 7, ..Usage::default() };
+    let [_, ProviderEvent::Usage(found), _] = reported(json!({ "input_tokens": 4, "output_tokens": 3 }))[..] else {
         unreachable!()
     };
     assert_eq!(found, plain);
+}
+
+#[test]
+fn a_response_that_comes_whole_is_read() {
+    let response = |status: &str, more: Value| {
+        let output = json!([message(&["Hi"])]);
+        let mut response =
+            json!({ "id": "resp_up", "object": "response", "status": status, "output": output, "error": null });
+        response.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        decode([response
+            .to_string()
+            .replace('{', "{\n")
+            .lines()
+            .map(|line| format!("data: {line}\n"))
+            .collect::<String>()
+            .as_bytes()])
+    };
+    let hi =
+        || vec![opened(Some("resp_up")), text("Hi"), ProviderEvent::ContentPartFinished, speech_finished(json!({}))];
+    let said = |reason| [hi(), vec![usage(), finished(reason)]].concat();
+    assert_eq!(response("completed", json!({ "usage": used() })), (said(FinishReason::Stop), Ok(())));
+    let cut = json!({ "usage": used(), "incomplete_details": { "reason": "MAX_TOKENS" } });
+    assert_eq!(response("incomplete", cut), (said(FinishReason::Length), Ok(())));
+    let failed = json!({ "error": { "code": "rate_limit_exceeded", "message": "m" } });
+    assert_eq!(response("failed", failed).1, Err(Error::Reported(Report::RateLimited)));
+    assert_eq!(
+        response("of the future", json!({})).1,
+        Err(Error::Protocol { what: "a response that does not say how it ended" })
+    );
+    assert_eq!(response("in_progress", json!({})), (vec![opened(Some("resp_up"))], Err(Error::Closed)));
+}
+
+#[test]
+fn an_answer_without_output_is_complete_only_if_none_was_counted() {
+    let ended = |tokens: u64, thought: u64| {
+        let usage = json!({ "input_tokens": 1, "output_tokens": tokens, "output_tokens_details": { "reasoning_tokens": thought } });
+        of(&[created(), ending("response.completed", json!({ "usage": usage, "output": [] }))]).1
+    };
+    assert_eq!((ended(0, 0), ended(2, 0), ended(90, 88)), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(ended(90, 0), Err(Error::Protocol { what: "an answer without the output that was counted" }));
 }
 
 #[test]
@@ -91,7 +131,7 @@ fn an_end_is_good_only_after_an_ending() {
         (format!("{hi}data: [DONE]\n\n"), said(), protocol("an end mark without an ending")),
         (format!("{hi}data: nonsense\n\n"), said(), protocol("an event has not the form of one")),
         (format!("{hi}data: []\n\n"), said(), protocol("an event has not the form of one")),
-        (format!("{hi}data: {{\"choices\":[]}}\n\n"), said(), protocol("a type that is none")),
+        (format!("{hi}data: {{\"choices\":[]}}\n\n"), said(), protocol("an event without a type")),
         (format!("{hi}data: {}", completed(&json!([]))), [said(), vec![finished(FinishReason::Stop)]].concat(), Ok(())),
     ] {
         assert_eq!(decode([stream.as_bytes()]), (events, result), "{stream}");

@@ -88,21 +88,48 @@ fn a_call_that_was_cut_is_left_open_for_the_ending_to_say_so() {
 #[test]
 fn a_call_that_makes_no_sense_breaks_the_protocol() {
     let nameless = json!({ "type": "function_call", "call_id": "a", "arguments": "{}" });
-    let mut object = call("a", "");
-    object["arguments"] = json!({ "x": 1 });
+    let odd = json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": {} });
     let started = || vec![call_started(0, "a")];
     for (stream, said, what) in [
-        (vec![done(0, nameless.clone())], vec![], "a function call without a name or an id"),
-        (vec![added(0, nameless), completed(&json!([]))], vec![], "a function call without a name or an id"),
-        (vec![done(0, object)], started(), "arguments that are no text"),
-        (vec![added(0, call("a", "")), text_delta(0, "Hi")], started(), "an event that does not fit its item"),
-        (vec![added(0, message(&[])), argued(0, "{}")], vec![], "an event that does not fit its item"),
-        (vec![added(0, call("a\u{0}", ""))], vec![], "an id or name that is none"),
+        (vec![done(0, nameless.clone())], vec![], "a function call without a name"),
+        (vec![added(0, nameless), completed(&json!([]))], vec![], "a function call without a name"),
+        (vec![added(0, call("a", "")), odd], started(), "a delta that is no text"),
     ] {
         assert_eq!(broken(&stream), (said, what), "{stream:?}");
     }
     let (mut said, what) = broken(&[done(0, call("a", "{}")), argued(0, "{}")]);
     assert_eq!((said.pop(), what), (Some(call_finished(0, json!({}))), "an item goes on after its end"));
+}
+
+#[test]
+fn a_call_without_an_id_and_with_odd_arguments_is_a_call() {
+    let mut unnamed = call("a", "");
+    unnamed["call_id"] = json!("a\u{0}");
+    let mut object = call("a", "");
+    object["arguments"] = json!({ "x": 1 });
+    for (stream, id, text) in [
+        // The id of its item.
+        (vec![added(0, unnamed.clone()), argued(0, "{}"), done(0, unnamed.clone())], "fc_a", "{}"),
+        (vec![added(0, unnamed), argued(0, "{}")], "fc_a", "{}"),
+        (vec![added(0, call("a", "")), done(0, object.clone())], "a", "{\"x\":1}"),
+        (vec![added(0, call("a", "")), argued(0, "{}"), done(0, object)], "a", "{}"),
+        (vec![added(0, call("a", "")), argued(0, "{\"x\""), done(0, call("a", "{\"x\":1}"))], "a", "{\"x\":1}"),
+    ] {
+        let said = between(&stream);
+        let ids = said.iter().filter_map(|event| {
+            let ProviderEvent::FunctionCallStarted { call_id, .. } = event else { return None };
+            Some(call_id.clone())
+        });
+        let texts = said.iter().filter_map(|event| {
+            let ProviderEvent::FunctionCallArguments { text, .. } = event else { return None };
+            Some(text.as_str())
+        });
+        assert_eq!(
+            (ids.collect::<String>(), texts.collect::<String>()),
+            (id.to_owned(), text.to_owned()),
+            "{stream:?}"
+        );
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod bounds;
 mod endings;
 mod items;
 mod lasting;
+mod leniency;
 mod parts;
 mod request;
 

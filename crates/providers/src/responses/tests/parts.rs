@@ -187,15 +187,14 @@ fn a_message_that_was_cut_is_left_open_for_the_ending_to_say_so() {
 fn what_would_be_doubled_or_mixed_up_breaks_the_protocol() {
     let end = || done(0, message(&["Hi"]));
     let part = part_done(0, 0, json!({ "type": "output_text", "text": "Hi" }));
+    let bare = || json!({ "type": "message" });
+    let nameless = || json!({ "type": "message", "content": [{ "type": "output_text", "text": "Hi" }] });
     let ended = vec![text("Hi"), PART, speech_finished(json!({}))];
     for (stream, said, what) in [
         (vec![end(), text_delta(0, "Hi")], ended.clone(), "an item goes on after its end"),
-        (vec![end(), end()], ended, "an item ended twice"),
+        (vec![done(0, nameless()), done(0, nameless())], ended, "an item ended twice"),
         (vec![part, text_delta(0, "!")], vec![text("Hi"), PART], "a part goes on after its end"),
-        (vec![added(0, empty("message")), added(0, empty("message"))], vec![], "two items at one place"),
-        (vec![added(0, empty("reasoning")), text_delta(0, "Hi")], vec![], "an event that does not fit its item"),
-        (vec![added(0, empty("reasoning")), end()], vec![], "an item changed its type"),
-        (vec![json!({ "type": "response.output_text.delta", "delta": "x" })], vec![], "an event without its place"),
+        (vec![added(0, bare()), added(0, bare())], vec![], "two items at one place"),
         (vec![text_delta(0, "Hi"), delta("response.output_text.delta", (0, 0), "")], vec![text("Hi")], ""),
     ] {
         if what.is_empty() {
@@ -203,6 +202,75 @@ fn what_would_be_doubled_or_mixed_up_breaks_the_protocol() {
         } else {
             assert_eq!(broken(&stream), (said, what), "{stream:?}");
         }
+    }
+}
+
+#[test]
+fn what_is_told_twice_counts_once() {
+    let end = || done(0, message(&["Hi"]));
+    let begun = || added(0, empty("message"));
+    assert_eq!(
+        between(&[begun(), begun(), text_delta(0, "Hi"), end(), end()]),
+        [text("Hi"), PART, speech_finished(json!({}))]
+    );
+}
+
+#[test]
+fn pieces_find_their_item_by_its_id_or_place_or_because_it_is_the_only_one() {
+    let bare = json!({ "type": "response.output_text.delta", "delta": "lo" });
+    let by_id = json!({ "type": "response.output_text.delta", "item_id": "x_1", "output_index": 7, "delta": "lo" });
+    let whole = [text("Hel"), text("lo"), PART, speech_finished(json!({}))];
+    let mut end = message(&["Hello"]);
+    end["id"] = json!("x_1");
+    for piece in [bare, by_id] {
+        let stream = [added(0, empty("message")), text_delta(0, "Hel"), piece, done(0, end.clone())];
+        assert_eq!(between(&stream), whole, "{stream:?}");
+    }
+    let no_item = json!({ "type": "response.output_text.delta", "delta": "Hi" });
+    assert_eq!(between(&[no_item]), [text("Hi")]);
+    let beside = [added(0, empty("reasoning")), text_delta(0, "Hi"), done(0, message(&["Hi"]))];
+    assert_eq!(between(&beside), [text("Hi"), PART, speech_finished(json!({}))]);
+}
+
+#[test]
+fn text_that_is_told_whole_may_be_longer_than_its_pieces() {
+    let part = |text: &str| json!({ "type": "response.output_text.done", "output_index": 0, "content_index": 0, "text": text });
+    let expected = [text("Hel"), text("lo"), PART, speech_finished(json!({}))];
+    for stream in [
+        vec![text_delta(0, "Hel"), part("Hello"), done(0, message(&["Hello"]))],
+        vec![
+            text_delta(0, "Hel"),
+            part_done(0, 0, json!({ "type": "output_text", "text": "Hello" })),
+            done(0, message(&["Hello"])),
+        ],
+        vec![text_delta(0, "Hel"), done(0, message(&["Hello"]))],
+    ] {
+        assert_eq!(between(&stream), expected, "{stream:?}");
+    }
+    let (events, result) = of(&[text_delta(0, "Hel"), completed(&json!([message(&["Hello"])]))]);
+    assert_eq!((&events[1..5], result), (&expected[..], Ok(())));
+    // What was seen is not taken back.
+    let other = [text("Hel"), PART, speech_finished(json!({}))];
+    assert_eq!(between(&[text_delta(0, "Hel"), done(0, message(&["Good bye"]))]), other);
+}
+
+#[test]
+fn characters_that_are_cut_in_halves_are_joined() {
+    let piece = |place: u32, half: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_text.delta\",\"output_index\":{place},\"content_index\":0,\"delta\":\"{half}\"}}\n\n"
+        )
+    };
+    let end = format!("data: {}\n\n", completed(&json!([])));
+    let joined = [piece(0, "a\\ud83e"), piece(0, "\\udd80b"), end.clone()].concat();
+    let said = [opened(None), text("a"), text("\u{1f980}b"), finished(FinishReason::Stop)];
+    assert_eq!(decode([joined.as_bytes()]), (said.to_vec(), Ok(())));
+    // The other half is only in the whole text, or nowhere.
+    for (whole, rest) in [("a\u{1f980}", "\u{1f980}"), ("a\u{fffd}", "\u{fffd}"), ("", "\u{fffd}")] {
+        let stream = format!("{}data: {}\n\n{end}", piece(0, "a\\ud83e"), done(0, message(&[whole])));
+        let said =
+            [opened(None), text("a"), text(rest), PART, speech_finished(json!({})), finished(FinishReason::Stop)];
+        assert_eq!(decode([stream.as_bytes()]), (said.to_vec(), Ok(())), "{whole}");
     }
 }
 
