@@ -10,7 +10,7 @@ use crate::actors::ProviderOptions;
 use crate::config::models::WrittenModels;
 use crate::domain::Timeouts;
 use crate::domain::options::word;
-use crate::provider::{OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
+use crate::provider::{AnthropicOptions, OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
 
 /// `[providers.NAME]` as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,9 +47,13 @@ pub struct ProviderSection {
     pub reasoning_field: ReasoningField,
     /// What calls of other models have for a signature, with `chat_completions`.
     pub missing_thought_signature: Option<String>,
+    /// Whether usage is asked for, with `chat_completions`.
+    pub asks_for_usage: bool,
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
+    /// The limit of the output in requests where neither the client nor the model says one, with `anthropic`.
+    pub default_max_tokens: u32,
     /// Whether responses are kept there and continue without this server, which can then receive them again; with
     /// `responses`.
     pub reattach: bool,
@@ -95,11 +99,13 @@ impl ProviderKind {
 /// The kind of provider that alone has this option.
 pub(super) fn owner(option: &str) -> Option<ProviderKind> {
     match option {
-        "output_limit_field" | "system_messages" | "reasoning_field" | "missing_thought_signature" => {
-            Some(ProviderKind::ChatCompletions)
-        }
+        "output_limit_field"
+        | "system_messages"
+        | "reasoning_field"
+        | "missing_thought_signature"
+        | "asks_for_usage" => Some(ProviderKind::ChatCompletions),
         "reattach" => Some(ProviderKind::Responses),
-        "thinking" => Some(ProviderKind::Anthropic),
+        "thinking" | "default_max_tokens" => Some(ProviderKind::Anthropic),
         _ => None,
     }
 }
@@ -119,7 +125,9 @@ impl Default for ProviderSection {
             system_messages: SystemMessages::default(),
             reasoning_field: ReasoningField::default(),
             missing_thought_signature: None,
+            asks_for_usage: true,
             thinking: ThinkingForm::default(),
+            default_max_tokens: AnthropicOptions::DEFAULT_MAX_TOKENS,
             reattach: false,
         }
     }

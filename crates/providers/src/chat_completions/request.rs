@@ -14,7 +14,8 @@ pub(super) struct ChatBody<'a> {
     model: &'a str,
     messages: Vec<ChatMessage<'a>>,
     stream: bool,
-    stream_options: ChatStreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<ChatStreamOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,10 @@ pub(super) struct ChatBody<'a> {
     logprobs: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_logprobs: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +106,7 @@ struct JsonSchema<'a> {
 impl<'a> ChatBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, form: &'a ChatForm) -> Self {
         let ProviderRequest { request, target, .. } = asked;
-        let most = Some(request.max_output_tokens);
+        let most = asked.max_output_tokens();
         let (max_completion_tokens, max_tokens) = match form.output_limit_field {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
@@ -113,7 +118,7 @@ impl<'a> ChatBody<'a> {
             model: &target.model,
             messages: messages(asked, form),
             stream: true,
-            stream_options: ChatStreamOptions { include_usage: true },
+            stream_options: form.asks_for_usage.then_some(ChatStreamOptions { include_usage: true }),
             temperature: request.temperature,
             top_p: request.top_p,
             max_completion_tokens,
@@ -126,6 +131,8 @@ impl<'a> ChatBody<'a> {
             reasoning_effort: request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()),
             logprobs: request.wanted_logprobs().map(|_| true),
             top_logprobs: request.wanted_logprobs().filter(|top| *top > 0),
+            safety_identifier: request.safety_identifier.as_deref(),
+            prompt_cache_key: request.prompt_cache_key.as_deref(),
         }
     }
 }

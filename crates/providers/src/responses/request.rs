@@ -21,7 +21,8 @@ pub(super) struct ResponsesBody<'a> {
     /// Sent only if true: servers without the feature do not know the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<bool>,
-    max_output_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,10 @@ pub(super) struct ResponsesBody<'a> {
     safety_identifier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_retention: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_options: Option<&'a Json>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +99,7 @@ impl<'a> ResponsesBody<'a> {
             stream: true,
             store: lasting,
             background: lasting.then_some(true),
-            max_output_tokens: request.max_output_tokens,
+            max_output_tokens: asked.max_output_tokens(),
             instructions: prompt.instructions.as_deref(),
             temperature: request.temperature,
             top_p: request.top_p,
@@ -107,6 +112,8 @@ impl<'a> ResponsesBody<'a> {
             include: included(request).collect(),
             safety_identifier: request.safety_identifier.as_deref(),
             prompt_cache_key: request.prompt_cache_key.as_deref(),
+            prompt_cache_retention: request.prompt_cache_retention.as_deref(),
+            prompt_cache_options: request.prompt_cache_options.as_ref(),
         }
     }
 }
@@ -141,8 +148,8 @@ fn text(text: &TextConfig) -> ResponsesText<'_> {
     ResponsesText { format, verbosity: text.verbosity }
 }
 
-fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Option<Value> {
-    let given = [("effort", effort), ("summary", summary)];
+fn reasoning_config(ReasoningConfig { effort, summary, context, mode }: &ReasoningConfig) -> Option<Value> {
+    let given = [("effort", effort), ("summary", summary), ("context", context), ("mode", mode)];
     let given = given.into_iter().filter_map(|(key, word)| Some((key.to_owned(), Value::from(word.clone()?))));
     let config: Map<String, Value> = given.collect();
     (!config.is_empty()).then_some(Value::Object(config))

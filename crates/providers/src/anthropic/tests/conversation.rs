@@ -4,13 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::request::AnthropicBody;
-use super::{answered, asked, call, message, output, request, thought};
-use crate::ThinkingForm;
+use super::{answered, asked, budget, call, message, output, request, thought};
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_protocol::{ContentPart, Item, Role};
 
 fn messages(items: Vec<Item>) -> Value {
-    serde_json::to_value(AnthropicBody::new(&request(items), ThinkingForm::Budget)).unwrap()["messages"].take()
+    serde_json::to_value(AnthropicBody::new(&request(items), &budget())).unwrap()["messages"].take()
 }
 
 fn user(content: Value) -> Value {
@@ -124,7 +123,7 @@ fn arguments_are_given_back_to_the_letter_and_cut_ones_as_none() {
     }
     let number = "{\"n\":12345678901234567890123}";
     let items = request(vec![call("1", number)]);
-    assert!(serde_json::to_string(&AnthropicBody::new(&items, ThinkingForm::Budget)).unwrap().contains(number));
+    assert!(serde_json::to_string(&AnthropicBody::new(&items, &budget())).unwrap().contains(number));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn every_wish_is_said_in_the_protocols_own_words() {
             },
             verbosity: Some(Verbosity::Low),
         },
-        reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), summary: None }),
+        reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), ..ReasoningConfig::default() }),
         top_logprobs: 2,
         include: vec![Request::INCLUDE_ENCRYPTED_REASONING.to_owned(), Request::INCLUDE_LOGPROBS.to_owned()],
         safety_identifier: Some("u1".to_owned()),
@@ -221,5 +221,39 @@ fn a_form_of_text_that_is_the_default_is_not_said() {
         (short, Some(json!({ "format": { "type": "text" }, "verbosity": "high" }))),
     ] {
         assert_eq!(body(&asking(Request { text, ..plain() })).get("text"), said.as_ref());
+    }
+}
+
+#[test]
+fn a_limit_of_the_output_is_sent_where_the_request_or_the_model_has_one() {
+    for (limit, cap, sent) in
+        [(None, None, None), (Some(64), None, Some(64)), (Some(64), Some(32), Some(32)), (None, Some(32), Some(32))]
+    {
+        let mut asked = asking(Request { max_output_tokens: limit, ..plain() });
+        asked.target.max_output_tokens_cap = cap;
+        assert_eq!(body(&asked).get("max_output_tokens").and_then(Value::as_u64), sent, "{limit:?} {cap:?}");
+    }
+}
+
+#[test]
+fn hints_are_passed_on_as_they_were_sent() {
+    let reasoning = ReasoningConfig {
+        context: Some("all_turns".to_owned()),
+        mode: Some("pro".to_owned()),
+        ..ReasoningConfig::default()
+    };
+    let asked = Request {
+        reasoning: Some(reasoning),
+        prompt_cache_retention: Some("24h".to_owned()),
+        prompt_cache_options: Some(json!({ "ttl": "30m", "mode": "explicit" }).into()),
+        ..plain()
+    };
+    let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), false)).unwrap();
+    for part in [
+        r#""reasoning":{"context":"all_turns","mode":"pro"}"#,
+        r#""prompt_cache_retention":"24h""#,
+        r#""prompt_cache_options":{"ttl":"30m","mode":"explicit"}"#,
+    ] {
+        assert!(body.contains(part), "no {part} in {body}");
     }
 }
