@@ -55,5 +55,6 @@ fn chat_form(section: &ProviderSection) -> ChatForm {
         system_messages: section.system_messages,
         reasoning_field: section.reasoning_field,
         missing_thought_signature: section.missing_thought_signature.clone(),
+        asks_for_usage: section.asks_for_usage,
     }
 }

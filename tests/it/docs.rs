@@ -6,3 +6,4 @@ mod markdown;
 mod peers;
 mod programs;
 mod providers;
+mod way_back;

@@ -47,6 +47,8 @@ pub struct ProviderSection {
     pub reasoning_field: ReasoningField,
     /// What calls of other models have for a signature, with `chat_completions`.
     pub missing_thought_signature: Option<String>,
+    /// Whether usage is asked for, with `chat_completions`.
+    pub asks_for_usage: bool,
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
@@ -95,9 +97,11 @@ impl ProviderKind {
 /// The kind of provider that alone has this option.
 pub(super) fn owner(option: &str) -> Option<ProviderKind> {
     match option {
-        "output_limit_field" | "system_messages" | "reasoning_field" | "missing_thought_signature" => {
-            Some(ProviderKind::ChatCompletions)
-        }
+        "output_limit_field"
+        | "system_messages"
+        | "reasoning_field"
+        | "missing_thought_signature"
+        | "asks_for_usage" => Some(ProviderKind::ChatCompletions),
         "reattach" => Some(ProviderKind::Responses),
         "thinking" => Some(ProviderKind::Anthropic),
         _ => None,
@@ -119,6 +123,7 @@ impl Default for ProviderSection {
             system_messages: SystemMessages::default(),
             reasoning_field: ReasoningField::default(),
             missing_thought_signature: None,
+            asks_for_usage: true,
             thinking: ThinkingForm::default(),
             reattach: false,
         }

@@ -1,6 +1,7 @@
 //! The requests that a scripted provider received, for tests to wait for and to check.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -42,12 +43,26 @@ impl RecordedRequest {
     }
 }
 
+/// Why a request is refused; none if it is taken.
+type Objection = Box<dyn Fn(&RecordedRequest) -> Option<String> + Send>;
+
 /// What the server's thread and the test share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Records {
+    objection: Mutex<Option<Objection>>,
     scripts: Mutex<HashMap<String, VecDeque<Script>>>,
     requests: watch::Sender<Vec<RecordedRequest>>,
     closed: watch::Sender<Vec<usize>>,
+}
+
+// An objection has no printable form.
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("scripts", &self.scripts)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Records {
@@ -55,15 +70,20 @@ impl Records {
         self.scripts.lock().entry(model.to_owned()).or_default().push_back(script);
     }
 
+    pub(super) fn object(&self, objection: Objection) {
+        *self.objection.lock() = Some(objection);
+    }
+
     /// Records a request; returns its number, from 1, and the script to play.
     pub(super) fn take(&self, request: RecordedRequest) -> (usize, Script) {
+        let why = self.objection.lock().as_ref().and_then(|object| object(&request));
         let model = request.model();
         let mut number = 0;
         self.requests.send_modify(|requests| {
             requests.push(request);
             number = requests.len();
         });
-        (number, self.script(&model))
+        (number, why.map_or_else(|| self.script(&model), |why| Script::refusal_document(&why)))
     }
 
     /// The next script of that model; the last one is used again and again.

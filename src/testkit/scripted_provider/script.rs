@@ -56,6 +56,12 @@ impl Script {
         Self::new().step(ScriptStep::Document { status, headers: owned(headers), body: body.to_owned() })
     }
 
+    /// A refusal of a request, in OpenAI's form.
+    pub(super) fn refusal_document(why: &str) -> Self {
+        let error = json!({ "message": why, "type": "invalid_request_error", "param": null, "code": null });
+        Self::status(400, &[("content-type", "application/json")], &json!({ "error": error }).to_string())
+    }
+
     /// A success that is a web page.
     #[must_use]
     pub fn html_page() -> Self {

@@ -50,6 +50,11 @@ impl ScriptedProvider {
         self.records.add_script(model, script);
     }
 
+    /// Has requests refused with a 400 for which there is a reason. They take no script.
+    pub fn refuse(&self, objection: impl Fn(&RecordedRequest) -> Option<String> + Send + 'static) {
+        self.records.object(Box::new(objection));
+    }
+
     /// The requests so far.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {

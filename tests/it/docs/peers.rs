@@ -32,6 +32,9 @@ const CHAT: &[&str] =
 const OLDER_CHAT: &[&str] =
     &["model", "messages", "stream", "stream_options", "max_tokens", "reasoning_effort", "temperature"];
 
+/// The same, of a server that refuses what it does not know, and tells its usage unasked.
+const STRICT_CHAT: &[&str] = &["model", "messages", "stream", "max_tokens", "reasoning_effort", "temperature"];
+
 /// What it is told of the request that all of them get.
 fn chat(limit: &str) -> Value {
     let messages = [("system", "Be brief."), ("user", "Why is the sky blue?")];
@@ -127,9 +130,25 @@ fn anthropic() -> Known {
     }
 }
 
-/// Everybody who has a section on the page, in its order.
-pub(super) fn everybody() -> Vec<Known> {
-    let chat_server = |heading, model, answer| Known {
+/// A thought in the field that most have, and a word.
+fn thinking() -> Script {
+    Script::new().reasoning("Short ").reasoning("waves.").text("Blue.").finish("stop").usage(10, 5).done()
+}
+
+fn mistral_thinking() -> Script {
+    let thought = json!([{ "type": "thinking", "thinking": [{ "type": "text", "text": "Short waves." }] }]);
+    Script::new().delta(json!({ "content": thought })).text("Blue.").finish("stop").usage(10, 5).done()
+}
+
+fn mistral_told() -> Value {
+    let mut told = chat("max_tokens");
+    told.as_object_mut().unwrap().shift_remove("stream_options");
+    told
+}
+
+/// A server with the Chat Completions API that wants no key.
+fn chat_server(heading: &'static str, model: (&'static str, &'static str), answer: Script) -> Known {
+    Known {
         heading,
         model,
         path: "/v1/chat/completions",
@@ -140,10 +159,62 @@ pub(super) fn everybody() -> Vec<Known> {
         thought: "",
         text: "Blue.",
         usage: None,
-    };
+    }
+}
+
+/// The same with a model that thinks.
+fn thinker(heading: &'static str, model: (&'static str, &'static str), answer: Script) -> Known {
+    Known { thought: "Short waves.", usage: Some((10, 5)), ..chat_server(heading, model, answer) }
+}
+
+/// Those whose models want something back of their thoughts.
+fn thinkers() -> Vec<Known> {
+    vec![
+        Known {
+            told: chat("max_tokens"),
+            reads: OLDER_CHAT,
+            key: Some(("DEEPSEEK_API_KEY", "authorization")),
+            ..thinker("DeepSeek", ("deepseek", "deepseek-v4-pro"), thinking())
+        },
+        Known {
+            path: "/v1beta/openai/chat/completions",
+            key: Some(("GEMINI_API_KEY", "authorization")),
+            thought: "",
+            ..thinker("Google Gemini", ("gemini", "gemini-3-pro-preview"), Script::answer(["Blue."]))
+        },
+        Known {
+            key: Some(("MISTRAL_API_KEY", "authorization")),
+            told: mistral_told(),
+            reads: STRICT_CHAT,
+            ..thinker("Mistral", ("magistral", "magistral-medium-latest"), mistral_thinking())
+        },
+        Known {
+            key: Some(("MOONSHOT_API_KEY", "authorization")),
+            told: chat("max_tokens"),
+            reads: OLDER_CHAT,
+            ..thinker("Kimi", ("kimi", "kimi-k2.6"), thinking())
+        },
+        Known {
+            key: Some(("MINIMAX_API_KEY", "authorization")),
+            told: chat("max_tokens"),
+            reads: OLDER_CHAT,
+            ..thinker("MiniMax", ("minimax", "MiniMax-M3"), thinking())
+        },
+        Known {
+            heading: "xAI",
+            model: ("grok", "grok-4.20-reasoning"),
+            key: Some(("XAI_API_KEY", "authorization")),
+            ..openai()
+        },
+        Known { ..thinker("SGLang", ("qwen3", "Qwen/Qwen3-8B"), thinking()) },
+    ]
+}
+
+/// Everybody who has a section on the page, in its order.
+pub(super) fn everybody() -> Vec<Known> {
     // Of a build that says nothing of usage.
     let llama = Script::new().reasoning("Short ").reasoning("waves.").text("Blue.").finish("stop").done();
-    vec![
+    let known = vec![
         openai(),
         Known {
             key: Some(("OPENAI_API_KEY", "authorization")),
@@ -180,5 +251,6 @@ pub(super) fn everybody() -> Vec<Known> {
             usage: Some((30, 12)),
             ..chat_server("OpenRouter", ("claude-or", "anthropic/claude-sonnet-4.5"), upstream("openrouter_reasoning"))
         },
-    ]
+    ];
+    known.into_iter().chain(thinkers()).collect()
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::{Events, Running, Site};
 
-const PAGE: &str = "docs/providers.md";
+pub(super) const PAGE: &str = "docs/providers.md";
 
 /// The configuration with the peer's host in place of the provider's, and nothing else changed.
 pub(super) fn at(block: &Block, peer: &ScriptedProvider) -> String {
@@ -25,7 +25,7 @@ pub(super) fn at(block: &Block, peer: &ScriptedProvider) -> String {
 }
 
 /// A server with that configuration in front of the peer.
-async fn serve(block: &Block, known: &Known, peer: &ScriptedProvider) -> (Site, Running) {
+pub(super) async fn serve(block: &Block, known: &Known, peer: &ScriptedProvider) -> (Site, Running) {
     let site = Site::new().config(&at(block, peer));
     let site = match known.key {
         Some((variable, _)) => site.variable(variable, "sk-of-the-page"),

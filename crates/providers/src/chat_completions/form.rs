@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a server wants of the form of its requests. The defaults suit most.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatForm {
     /// The field that limits the output.
     pub output_limit_field: OutputLimitField,
@@ -13,6 +13,20 @@ pub struct ChatForm {
     pub reasoning_field: ReasoningField,
     /// What a call has for a signature that was not made by this model, with Google's models; none sends none.
     pub missing_thought_signature: Option<String>,
+    /// Whether the server is asked to report usage, by `stream_options`. Some refuse the question, and report it anyway.
+    pub asks_for_usage: bool,
+}
+
+impl Default for ChatForm {
+    fn default() -> Self {
+        Self {
+            output_limit_field: OutputLimitField::default(),
+            system_messages: SystemMessages::default(),
+            reasoning_field: ReasoningField::default(),
+            missing_thought_signature: None,
+            asks_for_usage: true,
+        }
+    }
 }
 
 /// The request field that limits the output: OpenAI refuses the old name for its newer models, and some other

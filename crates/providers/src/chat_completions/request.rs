@@ -14,7 +14,8 @@ pub(super) struct ChatBody<'a> {
     model: &'a str,
     messages: Vec<ChatMessage<'a>>,
     stream: bool,
-    stream_options: ChatStreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<ChatStreamOptions>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +114,7 @@ impl<'a> ChatBody<'a> {
             model: &target.model,
             messages: messages(asked, form),
             stream: true,
-            stream_options: ChatStreamOptions { include_usage: true },
+            stream_options: form.asks_for_usage.then_some(ChatStreamOptions { include_usage: true }),
             temperature: request.temperature,
             top_p: request.top_p,
             max_completion_tokens,

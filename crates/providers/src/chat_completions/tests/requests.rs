@@ -353,6 +353,13 @@ fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
 }
 
 #[test]
+fn a_server_that_refuses_the_question_is_not_asked_for_usage() {
+    let form = ChatForm { asks_for_usage: false, ..ChatForm::default() };
+    let body = serde_json::to_value(ChatBody::new(&request(vec![]), &form)).unwrap();
+    assert_eq!(body.get("stream_options"), None);
+}
+
+#[test]
 fn the_limit_can_go_by_its_older_name() {
     let form = ChatForm { output_limit_field: OutputLimitField::MaxTokens, ..ChatForm::default() };
     let body = serde_json::to_value(ChatBody::new(&request(vec![]), &form)).unwrap();
