@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Node, history, open_item};
-use crate::domain::{Cause, Model, PromptParts, RunPlan};
+use crate::domain::{Cause, Model, PromptParts, RunPlan, output_room};
 use crate::protocol::{Item, ResponseId};
 use crate::refusal::Refusal;
 use crate::store::{ItemQuery, ItemSide, SortOrder};
@@ -46,7 +46,7 @@ pub(crate) async fn plan_prompt(
     plan.prompt = Arc::new(prompt);
     plan.prompt_tokens = tokens;
     plan.encoding = model.encoding;
-    plan.targets = model.targets(tokens.saturating_add(request.max_output_tokens));
+    plan.targets = model.targets(tokens.saturating_add(output_room(model.context_window, request.max_output_tokens)));
     Ok(())
 }
 

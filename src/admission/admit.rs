@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::actors::{Conversation, History, Node, history, plan_prompt};
 use crate::domain::{
     DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
-    ValidatedRequest, View, Violation, check_calls, default_output_tokens, validate,
+    ValidatedRequest, View, Violation, check_calls, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 use crate::refusal::Refusal;
@@ -64,9 +64,9 @@ impl Admission {
     ) -> Result<Admitted, Refusal> {
         let Node { models, limits, token_counter, .. } = &*self.node;
         let id = ResponseId::new();
-        let ValidatedRequest { mut request, input, max_output_tokens, stream, view } = validate(create, id, limits)?;
+        let ValidatedRequest { mut request, input, stream, view } = validate(create, id, limits)?;
         let model = models.get(&request.model).ok_or_else(|| Violation::unknown_model(&request.model))?;
-        request.max_output_tokens = output_tokens(max_output_tokens, &model)?;
+        request.max_output_tokens = output_tokens(request.max_output_tokens, &model)?;
         let (history, completed_from) = self.history(user, &request).await?;
         check_calls(&history, completed_from, &input)?;
         let mut plan = RunPlan {
@@ -119,13 +119,16 @@ fn without_history(refusal: Refusal, previous: ResponseId) -> Refusal {
     if refusal == Refusal::NotFound { Violation::previous_not_found(previous).into() } else { refusal }
 }
 
-fn output_tokens(asked: Option<u32>, model: &Model) -> Result<u32, Violation> {
-    match asked {
-        None => Ok(default_output_tokens(model.context_window, model.default_output_tokens)),
-        Some(asked) if asked > model.max_output_tokens || asked >= model.context_window => {
-            let most = model.max_output_tokens.min(model.context_window.saturating_sub(1));
-            Err(Violation::invalid("max_output_tokens", format_args!("this model allows at most {most}")))
-        }
-        Some(asked) => Ok(asked),
+/// The limit of the output: what was asked for, else the model's own default or cap, but then no more than half of its
+/// window, so that there is room for a prompt.
+fn output_tokens(asked: Option<u32>, model: &Model) -> Result<Option<u32>, Violation> {
+    let cap = model.target.max_output_tokens_cap;
+    let Some(asked) = asked else {
+        return Ok(model.default_output_tokens.or(cap).map(|limit| limit.min(model.context_window / 2)));
+    };
+    let most = model.context_window.saturating_sub(1).min(cap.unwrap_or(u32::MAX));
+    if asked > most {
+        return Err(Violation::invalid("max_output_tokens", format_args!("this model allows at most {most}")));
     }
+    Ok(Some(asked))
 }

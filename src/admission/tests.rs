@@ -62,7 +62,8 @@ impl Stage {
     }
 
     async fn limited(context_window: u32, limits: LimitOptions) -> Self {
-        let model = Model { max_output_tokens: 4_096, context_window, ..Model::new("m", Target::new("own", "u")) };
+        let target = Target { max_output_tokens_cap: Some(4_096), ..Target::new("own", "u") };
+        let model = Model { default_output_tokens: Some(2_048), context_window, ..Model::new("m", target) };
         Self::start([model].into_iter().collect(), limits, TenAnItem).await
     }
 
@@ -142,7 +143,7 @@ fn turns(count: usize) -> Vec<Item> {
 }
 
 fn message(text: &str) -> Item {
-    let content = vec![ContentPart::InputText { text: text.to_owned() }];
+    let content = vec![ContentPart::input_text(text)];
     let id = ItemId::from(format!("msg_{text}"));
     Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() })
 }
@@ -243,7 +244,11 @@ async fn what_is_asked_for_is_in_the_plan() {
     assert_eq!(request.tool_choice, ToolChoice::Narrow(NarrowChoice::Function { name: "f".to_owned() }));
     assert_eq!((request.parallel_tool_calls, request.max_tool_calls), (Some(false), Some(3)));
     assert_eq!((&request.text.format, request.text.verbosity), (&TextFormat::JsonObject, Some(Verbosity::Low)));
-    let reasoning = ReasoningConfig { effort: Some("low".to_owned()), summary: Some("auto".to_owned()) };
+    let reasoning = ReasoningConfig {
+        effort: Some("low".to_owned()),
+        summary: Some("auto".to_owned()),
+        ..ReasoningConfig::default()
+    };
     assert_eq!(request.reasoning, Some(reasoning));
     assert_eq!(request.top_logprobs, 2);
     assert_eq!(request.include, [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING]);
@@ -311,22 +316,32 @@ async fn calls_and_answers_of_the_input_belong_together() {
 }
 
 #[tokio::test]
-async fn output_tokens_are_what_the_model_allows() {
-    for (context_window, asked, granted) in [
-        (10_000, None, Some(2_048)),
-        (1_000, None, Some(500)),
-        (10_000, Some(4_096), Some(4_096)),
-        (10_000, Some(4_097), None),
-        (1_000, Some(999), None),
-        (1_000, Some(1_000), None),
+async fn output_tokens_are_what_was_asked_for_or_the_models_and_never_made_up() {
+    for (context_window, default, cap, asked, granted) in [
+        (10_000, None, None, None, Some(None)),
+        (10_000, None, None, Some(9_000), Some(Some(9_000))),
+        (10_000, None, None, Some(10_000), None),
+        (10_000, Some(2_048), None, None, Some(Some(2_048))),
+        (10_000, Some(2_048), None, Some(4_097), Some(Some(4_097))),
+        (10_000, None, Some(4_096), None, Some(Some(4_096))),
+        (10_000, Some(2_048), Some(4_096), None, Some(Some(2_048))),
+        (10_000, None, Some(4_096), Some(4_096), Some(Some(4_096))),
+        (10_000, None, Some(4_096), Some(4_097), None),
+        // The prompt has half of the window.
+        (1_000, Some(2_048), None, None, Some(Some(500))),
+        (1_000, None, Some(4_096), None, Some(Some(500))),
+        (1_000, None, Some(4_096), Some(900), Some(Some(900))),
+        (1_000, None, Some(4_096), Some(1_000), None),
     ] {
-        let stage = Stage::with_window(context_window).await;
-        let got = stage
-            .plan(json!({"max_output_tokens": asked}))
-            .await
-            .ok()
-            .map(|admitted| admitted.plan.request.max_output_tokens);
-        assert_eq!(got, granted, "{asked:?} of {context_window}");
+        let target = Target { max_output_tokens_cap: cap, ..Target::new("own", "u") };
+        let model = Model { default_output_tokens: default, context_window, ..Model::new("m", target) };
+        let stage = Stage::start([model].into_iter().collect(), LimitOptions::default(), TenAnItem).await;
+        let planned = stage.plan(json!({"max_output_tokens": asked})).await;
+        let got = planned.as_ref().ok().map(|admitted| admitted.plan.request.max_output_tokens);
+        assert_eq!(got, granted, "{asked:?} of {context_window}, {default:?}, {cap:?}");
+        if let Err(Refusal::Invalid(violation)) = planned {
+            assert_eq!((violation.param.as_str(), violation.offence), ("max_output_tokens", Offence::Invalid));
+        }
     }
 }
 

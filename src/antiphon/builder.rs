@@ -177,6 +177,7 @@ impl Builder {
         });
         let logs = logs.map_err(StartError::LogThreads)?;
         let arbiters = Arbiters::start(threads(self.responses.arbiters))?;
+        let models = self.models.created_at(self.clock.now().as_seconds());
         let (state, states) = watch::channel(NodeState::Starting);
         let told = state.clone();
         arbiters.watch(self.responses.heartbeat, self.responses.missed_beats(), move || fail(&told, NodeFailure::Hung));
@@ -188,7 +189,7 @@ impl Builder {
             ownership: Arc::new(NodeOwnership::default()),
             upstreams: self.upstreams,
             clock: self.clock,
-            models: self.models,
+            models,
             limits: self.limits,
             token_counter: self.token_counter,
             logs,

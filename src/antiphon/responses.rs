@@ -202,6 +202,7 @@ impl Antiphon {
     ) -> Result<InputItemsPage, Refusal> {
         let InputItemsQuery { order, after, limit } = query;
         let found = find(self.node(), user, id).await?;
+        let after = after.map(|after| found.log.key().stored_item_id(&after));
         let query = ItemQuery { response: id, side: ItemSide::Input, order, after, limit };
         let page = match self.node().store.responses.items(query).await {
             Err(store::Error::UnknownCursor) => {

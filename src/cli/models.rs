@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::admission::{Fallback, Model, ModelCatalog};
-use crate::config::{Config, ConfiguredProvider, ModelSection};
+use crate::config::{Config, ConfiguredProvider, ModelSection, ProviderKind};
 use crate::domain::{Target, Timeouts};
 
 #[cfg(test)]
@@ -13,8 +13,7 @@ mod tests;
 pub(super) fn catalog(config: &Config) -> ModelCatalog {
     let offered = config.providers.iter().flat_map(|(name, provider)| offered_by(name, provider));
     let offered: Vec<OfferedModel> = offered.collect();
-    let default_output_tokens = config.responses.default_max_output_tokens;
-    let alone: Vec<Model> = offered.iter().map(|offered| without_fallbacks(offered, default_output_tokens)).collect();
+    let alone: Vec<Model> = offered.iter().map(without_fallbacks).collect();
     let by_id: BTreeMap<&str, &Model> = alone.iter().map(|model| (model.id.as_str(), model)).collect();
     let with_fallbacks = |(offered, model): (&OfferedModel, &Model)| {
         // The configuration names models that are there.
@@ -31,24 +30,32 @@ pub(super) fn catalog(config: &Config) -> ModelCatalog {
 struct OfferedModel {
     provider: String,
     section: ModelSection,
+    /// The limit of the output that the protocol demands where nobody says one.
+    demanded_limit: Option<u32>,
 }
 
 fn offered_by(name: &str, provider: &ConfiguredProvider) -> Vec<OfferedModel> {
-    let sections = match provider {
-        ConfiguredProvider::Eliza(_) => vec![ModelSection::named("eliza", Timeouts::default())],
-        ConfiguredProvider::Upstream(upstream) => upstream.models.clone(),
+    let (sections, demanded_limit) = match provider {
+        ConfiguredProvider::Eliza(_) => (vec![ModelSection::named("eliza", Timeouts::default())], None),
+        ConfiguredProvider::Upstream(upstream) => {
+            let demands = upstream.kind == ProviderKind::Anthropic;
+            (upstream.models.clone(), demands.then_some(upstream.section.default_max_tokens))
+        }
     };
-    sections.into_iter().map(|section| OfferedModel { provider: name.to_owned(), section }).collect()
+    let offered = |section| OfferedModel { provider: name.to_owned(), section, demanded_limit };
+    sections.into_iter().map(offered).collect()
 }
 
-fn without_fallbacks(offered: &OfferedModel, default_output_tokens: u32) -> Model {
-    let OfferedModel { provider, section } = offered;
-    let model = section.upstream_id().to_owned();
-    let unknown = Model::new(&section.id, Target { provider: provider.clone(), model, timeouts: section.timeouts });
+fn without_fallbacks(offered: &OfferedModel) -> Model {
+    let OfferedModel { provider, section, demanded_limit } = offered;
+    let (provider, model) = (provider.clone(), section.upstream_id().to_owned());
+    let ModelSection { max_output_tokens, max_output_tokens_cap, timeouts, .. } = *section;
+    let unknown = Model::new(&section.id, Target { provider, model, max_output_tokens_cap, timeouts });
     Model {
         context_window: section.context_window.unwrap_or(unknown.context_window),
         encoding: section.encoding,
-        default_output_tokens: section.max_output_tokens.unwrap_or(default_output_tokens),
+        // What a protocol demands is said, and so echoed.
+        default_output_tokens: max_output_tokens.or(max_output_tokens_cap).or(*demanded_limit),
         ..unknown
     }
 }

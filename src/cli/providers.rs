@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::config::{Config, ConfiguredProvider, ProviderKind, ProviderSection, UpstreamProvider};
 use crate::provider::{
-    Anthropic, ChatCompletions, ChatForm, Eliza, Provider, Responses, UpstreamError, UpstreamOptions,
+    Anthropic, AnthropicOptions, ChatCompletions, ChatForm, Eliza, Provider, Responses, UpstreamError, UpstreamOptions,
 };
 
 #[cfg(test)]
@@ -45,7 +45,10 @@ fn adapter(upstream: &UpstreamProvider) -> Result<Arc<dyn Provider>, UpstreamErr
         ProviderKind::ChatCompletions => Arc::new(ChatCompletions::with_form(options, chat_form(section))?),
         ProviderKind::Responses if section.reattach => Arc::new(Responses::reattachable(options)?),
         ProviderKind::Responses => Arc::new(Responses::new(options)?),
-        ProviderKind::Anthropic => Arc::new(Anthropic::with_thinking_form(options, section.thinking)?),
+        ProviderKind::Anthropic => {
+            let own = AnthropicOptions { thinking: section.thinking, default_max_tokens: section.default_max_tokens };
+            Arc::new(Anthropic::with_protocol_options(options, own)?)
+        }
     })
 }
 

@@ -11,7 +11,7 @@ use super::{Problem, ValueSource};
 use crate::domain::options::word;
 use crate::domain::{Encoding, Timeouts};
 
-const MOST_OUTPUT_TOKENS: u32 = 100_000;
+const MOST_OUTPUT_TOKENS: u32 = 1_000_000_000;
 
 /// A model that clients may ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct ModelSection {
     pub encoding: Encoding,
     /// The most output tokens of a response that does not say.
     pub max_output_tokens: Option<u32>,
+    /// The most output tokens that the model is ever asked for.
+    pub max_output_tokens_cap: Option<u32>,
     /// How long the provider may take; as long as for its other models unless it is given.
     #[serde(rename = "..timeouts")]
     pub timeouts: Timeouts,
@@ -73,9 +75,19 @@ impl ModelSection {
         if let Some(0) = self.context_window {
             refuse(".context_window", Some("0".to_owned()), "expected a number above 0".to_owned());
         }
-        if let Some(tokens) = self.max_output_tokens.filter(|tokens| !(1..=MOST_OUTPUT_TOKENS).contains(tokens)) {
-            let reason = format!("expected a number between 1 and {MOST_OUTPUT_TOKENS}");
-            refuse(".max_output_tokens", Some(tokens.to_string()), reason);
+        let limits =
+            [(".max_output_tokens", self.max_output_tokens), (".max_output_tokens_cap", self.max_output_tokens_cap)];
+        for (option, tokens) in limits {
+            if let Some(tokens) = tokens.filter(|tokens| !(1..=MOST_OUTPUT_TOKENS).contains(tokens)) {
+                let reason = format!("expected a number between 1 and {MOST_OUTPUT_TOKENS}");
+                refuse(option, Some(tokens.to_string()), reason);
+            }
+        }
+        if let (Some(default), Some(cap)) = (self.max_output_tokens, self.max_output_tokens_cap)
+            && default > cap
+        {
+            let reason = format!("expected no more than max_output_tokens_cap, which is {cap}");
+            refuse(".max_output_tokens", Some(default.to_string()), reason);
         }
         problems
     }

@@ -121,7 +121,7 @@ impl Listener {
             id: ItemId::of_input("msg_", id, 0),
             role: Role::User,
             status: ItemStatus::Completed,
-            content: vec![ContentPart::InputText { text: "How is the weather?".to_owned() }],
+            content: vec![ContentPart::input_text("How is the weather?")],
             extra: Extra::new(),
         });
         let weather = Tool::Function(FunctionTool {

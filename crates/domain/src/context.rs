@@ -155,11 +155,13 @@ pub fn newest_that_fit(costs: &[u32], fixed: u32, budget: u32) -> Option<usize> 
     Some(first)
 }
 
-/// How many output tokens are allowed if the client sets no limit: the model's default, but never more than half of
-/// its window, so that there is room for a prompt.
+/// Tokens of the context window that a prompt leaves free for an output without a limit.
+const ROOM_FOR_OUTPUT: u32 = 2_048;
+
+/// How many tokens of a context window are not for the prompt: as many as the output may have, else some.
 #[must_use]
-pub fn default_output_tokens(context_window: u32, default: u32) -> u32 {
-    default.min(context_window / 2)
+pub fn output_room(context_window: u32, max_output_tokens: Option<u32>) -> u32 {
+    max_output_tokens.unwrap_or_else(|| ROOM_FOR_OUTPUT.min(context_window / 2))
 }
 
 fn unanswered(response: ResponseId, position: usize, call: &str) -> FunctionCallOutput {

@@ -38,8 +38,7 @@ pub use background::BackgroundLine;
 pub use breaker::{Admit, Breaker, BreakerPolicy, BreakerState, Permission};
 pub use cause::Cause;
 pub use context::{
-    CallPairs, Incoherent, UNANSWERED_CALL, check_calls, close_calls, current_turn, default_output_tokens,
-    newest_that_fit,
+    CallPairs, Incoherent, UNANSWERED_CALL, check_calls, close_calls, current_turn, newest_that_fit, output_room,
 };
 pub use fact::{Attempt, Fact, Limit};
 pub use finish::FinishReason;

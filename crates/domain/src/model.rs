@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Encoding, LimitOptions, ResponseOptions, Target};
+use super::{Encoding, Target};
 
 /// A model that clients can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,13 +18,11 @@ pub struct Model {
     pub context_window: u32,
     /// The tokenizer that fits the model.
     pub encoding: Encoding,
-    /// The most output tokens of a request that does not say.
-    pub default_output_tokens: u32,
-    /// The most output tokens that a request may ask for.
-    pub max_output_tokens: u32,
+    /// The most output tokens of a request that does not say; none leaves it to the cap, and without one to the provider.
+    pub default_output_tokens: Option<u32>,
     /// Who offers the model.
     pub owned_by: String,
-    /// Since when, in seconds of the Unix epoch.
+    /// Since when, in seconds of the Unix epoch; 0 for since its node has it.
     pub created: i64,
 }
 
@@ -38,8 +36,8 @@ pub struct Fallback {
 }
 
 impl Model {
-    /// A model of which nothing is known but its name and where it is asked: a context window of 128,000 tokens, of which
-    /// an output may have as many as the API allows and has 2,048 unless its request says, and no fallbacks.
+    /// A model of which nothing is known but its name and where it is asked: a context window of 128,000 tokens, no limit
+    /// of output and no fallbacks.
     #[must_use]
     pub fn new(id: impl Into<String>, target: Target) -> Self {
         Self {
@@ -49,8 +47,7 @@ impl Model {
             fallbacks: Vec::new(),
             context_window: 128_000,
             encoding: Encoding::default(),
-            default_output_tokens: ResponseOptions::default().default_max_output_tokens,
-            max_output_tokens: LimitOptions::default().max_output_tokens,
+            default_output_tokens: None,
             created: 0,
         }
     }
@@ -79,6 +76,14 @@ impl ModelCatalog {
         Self { any: Some(model), ..self }
     }
 
+    /// The same catalog, in which models are of that time, in seconds of the Unix epoch, where none was given.
+    #[must_use]
+    pub fn created_at(mut self, seconds: i64) -> Self {
+        let unknown = self.named.values_mut().chain(&mut self.any).filter(|model| model.created == 0);
+        unknown.for_each(|model| model.created = seconds);
+        self
+    }
+
     /// The model of that name. No model has an empty one.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Cow<'_, Model>> {
@@ -90,6 +95,13 @@ impl ModelCatalog {
             Some(model) => Some(Cow::Borrowed(model)),
             None => self.any.as_ref().filter(|_| !id.is_empty()).map(of_any),
         }
+    }
+
+    /// The name that is kept in the clear of a model that was asked for: the configuration's own. What a client may write
+    /// as it likes is `*`.
+    #[must_use]
+    pub fn plain_name<'a>(&self, id: &'a str) -> &'a str {
+        if self.named.contains_key(id) { id } else { "*" }
     }
 
     /// Adds a model, in place of one of the same name.

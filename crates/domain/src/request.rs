@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use antiphon_protocol::{
-    NarrowChoice, ReasoningConfig, Response, ResponseId, Status, TextConfig, Tool, ToolChoice, ToolMode, Truncation,
+    Json, NarrowChoice, ReasoningConfig, Response, ResponseId, Status, TextConfig, Tool, ToolChoice, ToolMode,
+    Truncation,
 };
 
 /// The parameters of a response, as its first fact keeps them. The input is kept apart, as items.
@@ -24,8 +25,8 @@ pub struct Request {
     pub temperature: Option<f64>,
     /// Nucleus sampling; none leaves it to the provider.
     pub top_p: Option<f64>,
-    /// The most tokens that may come out.
-    pub max_output_tokens: u32,
+    /// The most tokens that may come out; none leaves it to the provider.
+    pub max_output_tokens: Option<u32>,
     /// What happens to a history that is too long.
     pub truncation: Truncation,
     /// Whether the response can be read later.
@@ -38,6 +39,12 @@ pub struct Request {
     pub safety_identifier: Option<String>,
     /// Echoed, and passed on where the provider takes one.
     pub prompt_cache_key: Option<String>,
+    /// Echoed, and passed on where the provider's protocol has it.
+    #[serde(default)]
+    pub prompt_cache_retention: Option<String>,
+    /// Echoed, and passed on where the provider's protocol has it.
+    #[serde(default)]
+    pub prompt_cache_options: Option<Json>,
     /// The tools that the model may call.
     #[serde(default)]
     pub tools: Vec<Tool>,
@@ -70,7 +77,7 @@ impl Request {
     /// Asks for reasoning in a form that only the provider can read.
     pub const INCLUDE_ENCRYPTED_REASONING: &'static str = "reasoning.encrypted_content";
 
-    /// A stored foreground request in which everything else is at its default.
+    /// A stored foreground request with that limit of its output, in which everything else is at its default.
     #[must_use]
     pub fn new(model: impl Into<String>, max_output_tokens: u32) -> Self {
         Self {
@@ -80,13 +87,15 @@ impl Request {
             metadata: IndexMap::new(),
             temperature: None,
             top_p: None,
-            max_output_tokens,
+            max_output_tokens: Some(max_output_tokens),
             truncation: Truncation::default(),
             store: true,
             background: false,
             user: None,
             safety_identifier: None,
             prompt_cache_key: None,
+            prompt_cache_retention: None,
+            prompt_cache_options: None,
             tools: Vec::new(),
             tool_choice: ToolChoice::default(),
             parallel_tool_calls: None,
@@ -123,7 +132,7 @@ impl Request {
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             top_logprobs: self.top_logprobs,
-            max_output_tokens: Some(self.max_output_tokens),
+            max_output_tokens: self.max_output_tokens,
             max_tool_calls: self.max_tool_calls,
             tools: self.tools.clone(),
             tool_choice: self.tool_choice.clone(),
@@ -135,6 +144,8 @@ impl Request {
             user: self.user.clone(),
             safety_identifier: self.safety_identifier.clone(),
             prompt_cache_key: self.prompt_cache_key.clone(),
+            prompt_cache_retention: self.prompt_cache_retention.clone(),
+            prompt_cache_options: self.prompt_cache_options.clone(),
         }
     }
 

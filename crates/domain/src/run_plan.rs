@@ -63,15 +63,18 @@ pub struct Target {
     pub provider: String,
     /// The model's name at the provider.
     pub model: String,
+    /// The most output tokens that the model is ever asked for; no such limit if there is none.
+    pub max_output_tokens_cap: Option<u32>,
     /// How long the provider may take.
     pub timeouts: Timeouts,
 }
 
 impl Target {
-    /// Makes a target with the default timeouts.
+    /// Makes a target with the default timeouts and without a cap.
     #[must_use]
     pub fn new(provider: impl Into<String>, model: impl Into<String>) -> Self {
-        Self { provider: provider.into(), model: model.into(), timeouts: Timeouts::default() }
+        let (max_output_tokens_cap, timeouts) = (None, Timeouts::default());
+        Self { provider: provider.into(), model: model.into(), max_output_tokens_cap, timeouts }
     }
 }
 

@@ -96,11 +96,17 @@ pub enum Verbosity {
     High,
 }
 
-/// The effort of the reasoning, and whether a summary of it is wanted. Both keys, always.
+/// How hard to think, and what of it is wanted. The first two keys are there always.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasoningConfig {
     /// One of OpenAI's words for the effort, passed on as it is; none leaves it to the provider.
     pub effort: Option<String>,
     /// `auto`, `concise` or `detailed`; none for no summary.
     pub summary: Option<String>,
+    /// Which thoughts of before the model sees, passed on as it is where the protocol has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// How the model thinks, passed on as it is where the protocol has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }

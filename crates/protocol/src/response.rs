@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ContentPart, Item, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
+use super::{ContentPart, Item, Json, ReasoningConfig, ResponseId, TextConfig, Tool, ToolChoice, Usage};
 
 /// The status of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,9 +126,29 @@ pub struct Response {
     pub safety_identifier: Option<String>,
     /// The client's cache key; echoed.
     pub prompt_cache_key: Option<String>,
+    /// How long the provider's cache is to keep the prompt; echoed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_cache_retention: Option<String>,
+    /// How the provider's cache is to be used; echoed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_cache_options: Option<Json>,
 }
 
 impl Response {
+    /// The response as it was when it was accepted, before anything came out.
+    #[must_use]
+    pub fn as_accepted(self) -> Self {
+        Self {
+            status: if self.background { Status::Queued } else { Status::InProgress },
+            completed_at: None,
+            error: None,
+            incomplete_details: None,
+            output: Vec::new(),
+            usage: None,
+            ..self
+        }
+    }
+
     /// The text of all messages, one after the other.
     #[must_use]
     pub fn output_text(&self) -> String {

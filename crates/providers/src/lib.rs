@@ -30,7 +30,7 @@ use futures_util::stream::LocalBoxStream;
 
 use antiphon_domain::{Request, Timeouts};
 
-pub use anthropic::{Anthropic, ThinkingForm};
+pub use anthropic::{Anthropic, AnthropicOptions, ThinkingForm};
 pub use antiphon_domain::ProviderEvent;
 pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, ReasoningField, SystemMessages};
 pub use eliza::Eliza;

@@ -23,6 +23,13 @@ impl ProviderRequest {
     pub fn new(target: Target, request: impl Into<Arc<Request>>, prompt: impl Into<Arc<Prompt>>) -> Self {
         Self { request_id: String::new(), request: request.into(), prompt: prompt.into(), target }
     }
+
+    /// The most output tokens that the model is asked for: the request's limit, never more than the model's cap. None
+    /// leaves it to the provider.
+    #[must_use]
+    pub fn max_output_tokens(&self) -> Option<u32> {
+        [self.request.max_output_tokens, self.target.max_output_tokens_cap].into_iter().flatten().min()
+    }
 }
 
 // The prompt is content, and content is in no log.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{TokenCounter, TokenError};
-use antiphon_domain::{Encoding, Model, Prompt, PromptParts, Request, newest_that_fit};
+use antiphon_domain::{Encoding, Model, Prompt, PromptParts, Request, newest_that_fit, output_room};
 use antiphon_protocol::{Item, Truncation};
 
 /// How many tokens of a model's context window the prompt of a request may have, and how they are counted.
@@ -55,7 +55,8 @@ impl<'a> PromptBudget<'a> {
     /// # Errors
     /// [`PromptError`], if what stands beside the prompt can't be counted.
     pub async fn of(counter: &'a dyn TokenCounter, model: &Model, request: &Request) -> Result<Self, PromptError> {
-        let limit = model.context_window.saturating_sub(request.max_output_tokens);
+        let room = output_room(model.context_window, request.max_output_tokens);
+        let limit = model.context_window.saturating_sub(room);
         let encoding = model.encoding;
         let beside = counter.definition_tokens(encoding, &request.callable_tools(), &request.text.format).await;
         let beside = beside.map_err(|error| uncounted(error, limit))?;

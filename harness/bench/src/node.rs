@@ -61,6 +61,6 @@ fn start(input: &ServeInput) -> anyhow::Result<Antiphon> {
             builder = builder.provider(name, ChatCompletions::new(options)?);
         }
     }
-    let model = Model { max_output_tokens: 2048, ..Model::new("bench", Target::new("bench", "bench")) };
+    let model = Model::new("bench", Target::new("bench", "bench"));
     Ok(builder.name(&input.node).model(model).limits(input.config.limits.clone()).start()?)
 }

@@ -235,5 +235,5 @@ fn seal_item(
     #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
     let json = serde_json::to_vec(item).expect("items serialize");
     let content = key.seal(CiphertextContext::Item { side, position }, &json)?;
-    Ok(StoredItem { response, side, position, id: item.id().clone(), content })
+    Ok(StoredItem { response, side, position, id: key.stored_item_id(item.id()), content })
 }

@@ -60,7 +60,7 @@ impl Recoverer {
         {
             return Ok(Recovered::Resumable(Box::new(run)));
         }
-        let lost = folded.as_ref().and_then(|folded| lost_call(&self.node, &row, &folded.transcript));
+        let lost = folded.as_ref().and_then(|folded| lost_call(&self.node, &folded.transcript));
         let settled = settle(&self.node, self.epoch, &row, folded, next).await?;
         // The ending is durable under this owner: nobody listens to the call any more.
         if let (Recovered::Over, Some((provider, call))) = (&settled, lost)
@@ -98,7 +98,7 @@ async fn resumable(
             (Vec::new(), ResumedStart::UnderWay)
         }
         Recovery::Reattach(call) if can_reattach(node, &call) => {
-            (vec![target(node, &row.model, call)], ResumedStart::UnderWay)
+            (vec![target(node, transcript, call)], ResumedStart::UnderWay)
         }
         Recovery::Run | Recovery::RunTools(_) | Recovery::NextTurn(_) | Recovery::Reattach(_) | Recovery::Settle => {
             return Ok(None);
@@ -122,18 +122,18 @@ fn can_reattach(node: &Node, call: &LostCall) -> bool {
 }
 
 /// The call that a provider may still work on for a response that is to end.
-fn lost_call(node: &Node, row: &ResponseRow, transcript: &Transcript) -> Option<(Arc<dyn Provider>, CallToCancel)> {
+fn lost_call(node: &Node, transcript: &Transcript) -> Option<(Arc<dyn Provider>, CallToCancel)> {
     let call = transcript.lost_call().filter(|call| can_reattach(node, call))?;
     let provider = Arc::clone(&node.upstreams.get(&call.provider)?.provider);
     let provider_response_id = call.provider_response_id.clone();
-    let timeouts = target(node, &row.model, call).timeouts;
+    let timeouts = target(node, transcript, call).timeouts;
     let request_id = transcript.run_policy()?.request_id.clone();
     Some((provider, CallToCancel { request_id, provider_response_id, timeouts }))
 }
 
 /// The plan of a resumed response, without its prompt: that is built when it is needed.
 fn plan(node: &Node, row: &ResponseRow, request: Request, policy: RunPolicy, targets: Vec<Target>) -> RunPlan {
-    let encoding = node.models.get(&row.model).map(|model| model.encoding);
+    let encoding = node.models.get(&request.model).map(|model| model.encoding);
     RunPlan {
         id: row.id,
         user: row.user,
@@ -154,8 +154,9 @@ fn plan(node: &Node, row: &ResponseRow, request: Request, policy: RunPolicy, tar
 }
 
 /// The target of a lost call, with the timeouts that it has in the present configuration.
-fn target(node: &Node, model: &str, call: LostCall) -> Target {
-    let targets = node.models.get(model).map(|model| model.targets(0)).unwrap_or_default();
+fn target(node: &Node, transcript: &Transcript, call: LostCall) -> Target {
+    let model = transcript.request().and_then(|request| node.models.get(&request.model));
+    let targets = model.map(|model| model.targets(0)).unwrap_or_default();
     let same = |target: &Target| target.provider == call.provider && target.model == call.model;
     targets.into_iter().find(same).unwrap_or_else(|| Target::new(call.provider, call.model))
 }

@@ -145,7 +145,8 @@ impl ResponseSupervisor {
     fn store_ending(&mut self, estimates: &UsageEstimates, releases_key: bool) {
         let transcript = self.run.transcript();
         let plan = &self.plan;
-        let owner = UsageOwner { response: plan.id, user: plan.user, model: &plan.request.model };
+        let owner =
+            UsageOwner { response: plan.id, user: plan.user, model: self.node.models.plain_name(&plan.request.model) };
         let estimate = Estimate { input: u64::from(plan.prompt_tokens), output: estimates };
         let usage = usage_records(transcript, owner, &estimate, self.node.clock.now());
         let mut write_buffer = self.commits.write_buffer.borrow_mut();

@@ -278,7 +278,7 @@ fn row(node: &Node, epoch: i64, plan: &RunPlan) -> ResponseRow {
         status: if request.background { Status::Queued } else { Status::InProgress },
         cause: None,
         finish_reason: None,
-        model: request.model.clone(),
+        model: node.models.plain_name(&request.model).to_owned(),
         stored: request.store,
         background: request.background,
         previous: request.previous_response_id,

@@ -13,7 +13,7 @@ async fn history_stands_before_the_input_and_is_bounded() {
         let Admitted { plan, .. } = stage.plan(keys).await.unwrap();
         assert_eq!(plan.prompt.items[..3], turns(turn_count)[turn_count - 3..]);
         assert_eq!(plan.prompt.items[3..], plan.input);
-        assert_eq!((plan.prompt_tokens, plan.request.max_output_tokens), (40, 2_048));
+        assert_eq!((plan.prompt_tokens, plan.request.max_output_tokens), (40, Some(2_048)));
     }
 }
 

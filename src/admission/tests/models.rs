@@ -35,8 +35,7 @@ fn model(id: &str, fallbacks: &[(&str, u32)]) -> Model {
         fallbacks: fallbacks.iter().map(fallback).collect(),
         context_window: 1_000,
         encoding: Encoding::Cl100kBase,
-        default_output_tokens: 200,
-        max_output_tokens: 500,
+        default_output_tokens: Some(200),
         owned_by: "own".to_owned(),
         created: 0,
     }

@@ -10,7 +10,7 @@ use crate::actors::ProviderOptions;
 use crate::config::models::WrittenModels;
 use crate::domain::Timeouts;
 use crate::domain::options::word;
-use crate::provider::{OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
+use crate::provider::{AnthropicOptions, OutputLimitField, ReasoningField, SystemMessages, ThinkingForm};
 
 /// `[providers.NAME]` as it is written.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct ProviderSection {
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
+    /// The limit of the output in requests where neither the client nor the model says one, with `anthropic`.
+    pub default_max_tokens: u32,
     /// Whether responses are kept there and continue without this server, which can then receive them again; with
     /// `responses`.
     pub reattach: bool,
@@ -103,7 +105,7 @@ pub(super) fn owner(option: &str) -> Option<ProviderKind> {
         | "missing_thought_signature"
         | "asks_for_usage" => Some(ProviderKind::ChatCompletions),
         "reattach" => Some(ProviderKind::Responses),
-        "thinking" => Some(ProviderKind::Anthropic),
+        "thinking" | "default_max_tokens" => Some(ProviderKind::Anthropic),
         _ => None,
     }
 }
@@ -125,6 +127,7 @@ impl Default for ProviderSection {
             missing_thought_signature: None,
             asks_for_usage: true,
             thinking: ThinkingForm::default(),
+            default_max_tokens: AnthropicOptions::DEFAULT_MAX_TOKENS,
             reattach: false,
         }
     }

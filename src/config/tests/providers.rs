@@ -30,7 +30,7 @@ fn a_provider_has_models_by_name_or_with_more_and_its_key_from_the_environment()
     let file = "[providers.local]\nkind = \"chat_completions\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
         api_key_env = \"ANTIPHON_LOCAL_KEY\"\nidle_timeout = \"250ms\"\n\
         models = [\"a\", { id = \"b\", upstream_id = \"b:8b\", context_window = 8192, encoding = \"cl100k_base\", \
-        max_output_tokens = 7, total_timeout = \"1h\", connect_timeout = \"1s\", fallback = [\"a\"] }]\n\
+        max_output_tokens = 7, max_output_tokens_cap = 9, total_timeout = \"1h\", connect_timeout = \"1s\", fallback = [\"a\"] }]\n\
         [providers.eliza]\nenabled = false";
     let config = load(file, &[("ANTIPHON_LOCAL_KEY", "sk-1")]).unwrap();
     assert_eq!(config.providers.keys().collect::<Vec<_>>(), ["local"]);
@@ -44,6 +44,7 @@ fn a_provider_has_models_by_name_or_with_more_and_its_key_from_the_environment()
         context_window: Some(8192),
         encoding: Encoding::Cl100kBase,
         max_output_tokens: Some(7),
+        max_output_tokens_cap: Some(9),
         timeouts: Timeouts { connect: Duration::from_secs(1), total: Duration::from_hours(1), ..timeouts },
         fallback: vec!["a".to_owned()],
     };
@@ -247,7 +248,7 @@ fn every_problem_of_every_model_is_told_at_once() {
         "[1].idle_timeout = 0s: expected a duration",
         "[1].windw: there is no such option",
         "[1].context_window = 0: expected a number above 0",
-        "[1].max_output_tokens = 0: expected a number between 1 and 100000",
+        "[1].max_output_tokens = 0: expected a number between 1 and 1000000000",
         "[2].id: expected the model's name",
         "[3] = 5: expected a model's name, or a table with its id",
         "[4].total_timeout = 1: expected a duration",

@@ -10,7 +10,7 @@ use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
 };
-use crate::protocol::{CreateResponse, UserId};
+use crate::protocol::{CreateResponse, Response, UserId};
 
 /// Makes a response, and answers with its events or, once it has ended, with the object. One in the background is
 /// answered as soon as it is durable. A request that repeats another, by its `Idempotency-Key`, is answered with the
@@ -31,6 +31,11 @@ pub(in crate::http) async fn create_response(
         RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
     let form = AnswerForm::of(&create);
     match state.antiphon.answer_request(user, create, context, form.mode()).await? {
+        AnsweredRequest::Started(stream) if form == AnswerForm::AtOnce => {
+            // However far it has come meanwhile.
+            let response = AnswerForm::retrieve(&stream, user, &state).await?;
+            Ok(HttpResponse::Ok().json(response.as_accepted()))
+        }
         AnsweredRequest::Started(stream) => form.answer(stream, user, &state).await,
         AnsweredRequest::Repeated(stream) => {
             tracing::info!(response.id = %stream.id, "http.response.attached");
@@ -97,17 +102,18 @@ impl AnswerForm {
         }
     }
 
+    async fn retrieve(stream: &ClientStream, user: UserId, state: &HttpState) -> Result<Response, ApiError> {
+        let response = state.antiphon.retrieve(user, stream.id).await;
+        response.map_err(|refusal| ApiError::about(stream.id, refusal))
+    }
+
     async fn answer(self, mut stream: ClientStream, user: UserId, state: &HttpState) -> Result<HttpResponse, ApiError> {
         match self {
             Self::WhenEnded => {
                 let response = outcome::ending(stream, user, state).await?;
                 Ok(HttpResponse::Ok().json(response.as_ref()))
             }
-            Self::AtOnce => {
-                let id = stream.id;
-                let response = state.antiphon.retrieve(user, id).await;
-                Ok(HttpResponse::Ok().json(response.map_err(|refusal| ApiError::about(id, refusal))?))
-            }
+            Self::AtOnce => Ok(HttpResponse::Ok().json(Self::retrieve(&stream, user, state).await?)),
             Self::Events(_) => {
                 outcome::status_line(&mut stream, user, state).await?;
                 Ok(sse::answer(stream, user, state))

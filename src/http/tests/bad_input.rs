@@ -121,6 +121,27 @@ async fn a_wrong_type_is_named_by_its_path() {
 }
 
 #[actix_web::test]
+async fn sizes_and_ranges_are_checked_before_anything_is_stored_or_asked() {
+    let api = Api::new().await;
+    let large = format!(r#""metadata":{{"k":"{}"}}"#, "v".repeat(10_001));
+    assert_eq!(refused(&api, &format!(r#"{{"model":"m","input":"hi",{large}}}"#)).await.0, 413);
+    for (param, values) in [
+        ("temperature", &["-0.1", "2.1", "1e300"] as &[&str]),
+        ("top_p", &["-0.1", "1.1", "1e300"]),
+        ("max_output_tokens", &["0", "-1", "15", "1000001", "9223372036854775807"]),
+    ] {
+        for value in values {
+            let body = format!(r#"{{"model":"m","input":"hi","{param}":{value}}}"#);
+            assert_eq!(refused(&api, &body).await, parameter(param), "{body}");
+        }
+        for value in ["NaN", "Infinity", "-Infinity", "1e400"] {
+            let body = format!(r#"{{"model":"m","input":"hi","{param}":{value}}}"#);
+            assert_eq!(refused(&api, &body).await.0, 400, "{body}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn an_error_does_not_quote_what_was_sent() {
     let api = Api::new().await;
     let body = json!({"model": "m", "input": "x", "temperature": "CANARY".repeat(1_000)});

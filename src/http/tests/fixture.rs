@@ -362,7 +362,6 @@ pub(super) fn complete(call: &Call) {
 fn model(id: &str, provider: &str) -> Model {
     Model {
         context_window: 10_000,
-        max_output_tokens: 100_000,
         owned_by: "tests".to_owned(),
         created: 1,
         ..Model::new(id, Target::new(provider, format!("upstream-{id}")))

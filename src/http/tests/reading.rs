@@ -27,7 +27,7 @@ async fn a_request_becomes_a_plan_with_every_default() {
     assert_eq!(answer.json()["object"], "response");
     let asked = asked.unwrap();
     assert_eq!((asked.request_id.as_str(), asked.target.model.as_str()), ("my-id", "upstream-m"));
-    assert_eq!((asked.request.max_output_tokens, asked.request.store), (2_048, true));
+    assert_eq!((asked.request.max_output_tokens, asked.request.store), (None, true));
     assert_eq!(asked.prompt.items.len(), 1);
     assert_eq!(*asked.prompt.items[0].id(), ItemId::of_input("msg_", answer.id(), 0));
     let policy = api.run_policy(answer.id()).await;
@@ -41,7 +41,7 @@ async fn a_response_in_the_background_is_answered_as_of_now() {
     // No provider has answered, and nothing says that it ended.
     let answer = api.create(json!({"model": "m", "input": "hi", "background": true})).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["background"]), (200, &json!(true)));
-    assert!(["queued", "in_progress"].map(Value::from).contains(&answer.json()["status"]));
+    assert_eq!(answer.json()["status"], "queued");
     assert!(api.run_policy(answer.id()).await.resumable);
 }
 

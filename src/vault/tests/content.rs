@@ -119,3 +119,18 @@ proptest! {
         prop_assert_ne!(key.seal(PLACES[place], &plaintext).unwrap(), sealed);
     }
 }
+
+#[test]
+fn an_items_id_is_stored_as_it_is_only_where_it_can_be_no_text() {
+    let (key, another) = (key(), key());
+    for plain in ["msg_1", "fc_3802c8a027f25e6da51d097273a185d1", "toolu-01A", &"x".repeat(64)] {
+        assert_eq!(key.stored_item_id(&plain.to_owned().into()).as_str(), plain);
+    }
+    for text in ["my secret", "ünder", "a/b", &"x".repeat(65)] {
+        let id = text.to_owned().into();
+        let stored = key.stored_item_id(&id);
+        assert!(stored.as_str().starts_with("digest_") && stored.as_str().len() == 71, "{stored}");
+        assert_eq!(key.stored_item_id(&id), stored, "it is found again");
+        assert_ne!(another.stored_item_id(&id), stored, "by who has the key");
+    }
+}

@@ -15,7 +15,7 @@ const LIMITS: &str = "[limits]\ninput_bytes = 3000\n[http]\nbody_limit = 40000\n
 async fn start() -> (ScriptedProvider, Site, Running) {
     let provider = ScriptedProvider::start();
     provider.script("m", Script::answer(["Hello"]));
-    let window = "models = [{ id = \"m\", context_window = 200000 }, { id = \"small\", context_window = 256, \
+    let window = "models = [{ id = \"m\", context_window = 2000000 }, { id = \"small\", context_window = 256, \
                   max_output_tokens = 16 }]";
     let section =
         format!("[providers.sized]\nkind = \"chat_completions\"\nbase_url = {:?}\n{window}", provider.base_url());
@@ -64,8 +64,8 @@ fn limited() -> Vec<Limited> {
         of("metadata", metadata, METADATA_BYTES, 413),
         of("safety_identifier", |n| "s".repeat(n).into(), 64, 400),
         of("user", |n| "u".repeat(n).into(), 512, 400),
-        of("prompt_cache_key", |n| "c".repeat(n).into(), 512, 400),
-        of("max_output_tokens", |n| n.into(), 100_000, 400),
+        of("prompt_cache_key", |n| "c".repeat(n).into(), 64, 400),
+        of("max_output_tokens", |n| n.into(), 1_000_000, 400),
     ]
 }
 

@@ -21,6 +21,7 @@ fn provider(gate: &ScriptGate) -> ScriptedProvider {
     let reported = json!({ "error": { "message": canary("reported"), "code": canary("code") } });
     let provider = ScriptedProvider::start();
     provider.script("good", Script::answer([said.as_str(), " and", " more"]));
+    provider.script(&canary("model"), Script::answer(["Hello"]));
     provider.script("refuses", Script::status(400, &[("x-canary", CANARY)], &refusal));
     provider.script("fails", Script::status(500, &[], &refusal));
     provider.script("page", Script::status(200, &[("content-type", "text/html")], &said));
@@ -37,7 +38,7 @@ fn full(model: &str, stream: bool) -> Value {
         "stream": stream,
         "instructions": canary("instructions"),
         "input": [
-            { "role": "user", "content": canary("input") },
+            { "role": "user", "content": canary("input"), "id": canary("id") },
             { "role": "assistant", "content": canary("history") },
             { "role": "user", "content": [{ "type": "input_text", "text": canary("part") }] },
         ],
@@ -77,6 +78,11 @@ async fn every_answer(client: &Client) {
     assert!(client.retrieve(&made.id()).await.text.contains(CANARY));
     assert!(client.get(&format!("/v1/responses/{}/input_items", made.id())).await.text.contains(CANARY));
     client.replay(&made.id()).await.read_all().await;
+    let cursor = canary("id").replace(' ', "%20");
+    let after = client.get(&format!("/v1/responses/{}/input_items?order=asc&after={cursor}", made.id())).await;
+    assert_eq!(after.json()["data"].as_array().unwrap().len(), 2, "{}", after.text);
+    let any = client.create(&json!({ "model": canary("model"), "input": canary("next") })).await;
+    assert_eq!((any.status, any.json()["model"].as_str()), (200, Some(canary("model").as_str())));
 }
 
 async fn every_refusal(client: &Client) {
@@ -84,7 +90,6 @@ async fn every_refusal(client: &Client) {
         format!("{{\"model\": \"good\", \"input\": \"{CANARY}"),
         json!({ "model": "good", "input": { CANARY: CANARY } }).to_string(),
         json!({ "model": "good", "input": "x", "temperature": CANARY }).to_string(),
-        json!({ "model": CANARY, "input": CANARY }).to_string(),
         json!({ "model": "good", "input": CANARY, "previous_response_id": CANARY }).to_string(),
         json!({ "model": "good", "input": CANARY, "metadata": { CANARY: "x".repeat(600) } }).to_string(),
         json!({ "model": "good", "input": CANARY.repeat(80_000) }).to_string(),
@@ -156,7 +161,7 @@ async fn live_through_everything(server: &Running) -> String {
 
 fn site(gate: &ScriptGate) -> (ScriptedProvider, Site) {
     let provider = provider(gate);
-    let models = ["good", "refuses", "fails", "page", "reports", "nonsense", "cut", "waits"];
+    let models = ["good", "refuses", "fails", "page", "reports", "nonsense", "cut", "waits", "*"];
     let site = Site::with_models(&provider, &models)
         .variable("ANTIPHON_LOG__FILTER", "trace")
         .variable("RUST_LOG", "trace")

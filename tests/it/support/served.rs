@@ -132,8 +132,7 @@ fn function(name: &str) -> Tool {
 fn model() -> Model {
     Model {
         context_window: 100_000,
-        default_output_tokens: 1_000,
-        max_output_tokens: 10_000,
+        default_output_tokens: Some(1_000),
         owned_by: "tests".to_owned(),
         created: 1,
         ..Model::new("m", Target::new("upstream", "m"))

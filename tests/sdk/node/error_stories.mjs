@@ -43,7 +43,7 @@ const unable = [
   [{ temperature: 2.1 }, 'temperature', null],
   [{ top_p: -0.1 }, 'top_p', null],
   [{ max_output_tokens: 15 }, 'max_output_tokens', null],
-  [{ max_output_tokens: 100_001 }, 'max_output_tokens', null],
+  [{ max_output_tokens: 1_000_001 }, 'max_output_tokens', null],
   [{ metadata: seventeen }, 'metadata', null],
   [{ input: [{ role: 'user', content: 5 }] }, 'input[0].content', null],
   [{ input: [IMAGE] }, 'input[0].content[0].type', 'unsupported_parameter'],

@@ -69,8 +69,7 @@ const unable = [
   [{ text: { format: { type: 'yaml' } } }, 'text.format.type', null],
   [{ text: { format: { type: 'json_schema', name: 'n' } } }, 'text.format.schema', 'missing_required_parameter'],
   [{ text: { verbosity: 'chatty' } }, 'text.verbosity', null],
-  [{ reasoning: { effort: 'extreme' } }, 'reasoning.effort', null],
-  [{ reasoning: { context: 'all_turns' } }, 'reasoning.context', 'unsupported_parameter'],
+  [{ reasoning: { effort: 'very hard' } }, 'reasoning.effort', null],
   [{ top_logprobs: 21 }, 'top_logprobs', null],
   [{ include: ['everything'] }, 'include', null],
 ];

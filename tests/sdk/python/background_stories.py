@@ -29,7 +29,7 @@ def endless(client):
 
 def a_response_in_the_background_is_polled_until_it_has_ended(client):
     made = client.responses.create(model="brief", input="Talk.", background=True)
-    assert made.status in ("queued", "in_progress")
+    assert made.status == "queued"
     assert (made.background, made.completed_at, made.usage) == (True, None, None)
     ended = _polled(client, made)
     assert (ended.id, ended.status, ended.output_text) == (made.id, "completed", BRIEF)

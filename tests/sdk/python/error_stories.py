@@ -42,7 +42,7 @@ def an_unknown_model_is_not_found(client, stream):
         ({"temperature": 2.1}, "temperature", None),
         ({"top_p": -0.1}, "top_p", None),
         ({"max_output_tokens": 15}, "max_output_tokens", None),
-        ({"max_output_tokens": 100_001}, "max_output_tokens", None),
+        ({"max_output_tokens": 1_000_001}, "max_output_tokens", None),
         ({"metadata": {f"k{n}": "v" for n in range(17)}}, "metadata", None),
         ({"input": [{"role": "user", "content": 5}]}, "input[0].content", None),
         ({"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},

@@ -22,13 +22,15 @@ pub struct LimitOptions {
     pub metadata_bytes: usize,
     /// The most earlier items that are loaded for a request that continues another response.
     pub history_items: usize,
-    /// The most output tokens that may be asked for.
-    #[serde(skip)]
+    /// The most output tokens that a request may ask for.
     pub max_output_tokens: u32,
     /// The most characters of a `safety_identifier`.
     #[serde(skip)]
     pub safety_identifier_chars: usize,
-    /// The most characters of the other ids that a client may bring: of items, calls, users and cache keys.
+    /// The most characters of a `prompt_cache_key`.
+    #[serde(skip)]
+    pub prompt_cache_key_chars: usize,
+    /// The most characters of the other ids that a client may bring: of items, calls and users.
     #[serde(skip)]
     pub id_chars: usize,
 }
@@ -47,6 +49,7 @@ impl LimitOptions {
         checks.range("metadata_value_chars", self.metadata_value_chars, 1..=100_000);
         checks.range("metadata_bytes", self.metadata_bytes, 2..=1024 * 1024);
         checks.range("history_items", self.history_items, 1..=100_000);
+        checks.range("max_output_tokens", self.max_output_tokens, Self::MIN_OUTPUT_TOKENS..=1_000_000_000);
         checks.into_errors()
     }
 }
@@ -60,8 +63,9 @@ impl Default for LimitOptions {
             metadata_value_chars: 512,
             metadata_bytes: 10_000,
             history_items: 1000,
-            max_output_tokens: 100_000,
+            max_output_tokens: 1_000_000,
             safety_identifier_chars: 64,
+            prompt_cache_key_chars: 64,
             id_chars: 512,
         }
     }

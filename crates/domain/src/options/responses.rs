@@ -19,8 +19,6 @@ pub struct ResponseOptions {
     /// The most bytes of text of one response.
     #[serde(with = "size")]
     pub max_output_bytes: usize,
-    /// The most output tokens of a response, unless its request or its model sets a limit.
-    pub default_max_output_tokens: u32,
     /// How often a parent asks its children for a sign of life.
     #[serde(with = "duration")]
     pub heartbeat: Duration,
@@ -119,7 +117,6 @@ impl ResponseOptions {
     pub fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.range("max_output_bytes", self.max_output_bytes, 1024..=64 * 1024 * 1024);
-        checks.range("default_max_output_tokens", self.default_max_output_tokens, 1..=100_000);
         checks.require(
             "hang_after",
             self.hang_after >= 2 * self.heartbeat,
@@ -148,7 +145,6 @@ impl Default for ResponseOptions {
             disconnect: DisconnectMode::Grace,
             grace: Duration::from_secs(10),
             max_output_bytes: 1024 * 1024,
-            default_max_output_tokens: 2048,
             heartbeat: Duration::from_secs(1),
             hang_after: Duration::from_secs(10),
             lease: Duration::from_secs(15),

@@ -4,8 +4,6 @@ use super::{Violation, keys::Keys, metadata::json_length};
 use crate::{LimitOptions, Request};
 use antiphon_protocol::{CreateResponse, ReasoningConfig, TextConfig, TextFormat, Verbosity};
 
-/// The words of the API for how hard to think. Which of them a model knows is its provider's business.
-const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 const SUMMARIES: [&str; 3] = ["auto", "concise", "detailed"];
 
 /// What can be asked for beside the text.
@@ -61,10 +59,9 @@ fn format_of(keys: &Keys) -> Result<TextFormat, Violation> {
 pub(super) fn reasoning_of(create: &CreateResponse) -> Result<Option<ReasoningConfig>, Violation> {
     let Some(reasoning) = create.reasoning.as_ref() else { return Ok(None) };
     let keys = Keys::new(reasoning.clone(), "reasoning");
-    if let Some(unsupported) = ["mode", "context"].into_iter().find(|key| keys.get(key).is_some()) {
-        return Err(Violation::unsupported(keys.at(unsupported)));
-    }
-    let effort = keys.word("effort", &EFFORTS)?.map(ToOwned::to_owned);
+    // Which of these words a model knows is its provider's business.
+    let hint = |key: &str| keys.text(key)?.map(|word| short_word(&keys, key, word)).transpose();
+    let (effort, context, mode) = (hint("effort")?, hint("context")?, hint("mode")?);
     let summary = keys.word("summary", &SUMMARIES)?;
     let old_name = keys.word("generate_summary", &SUMMARIES)?;
     if let (Some(summary), Some(old_name)) = (summary, old_name)
@@ -73,7 +70,19 @@ pub(super) fn reasoning_of(create: &CreateResponse) -> Result<Option<ReasoningCo
         return Err(Violation::invalid(keys.at("generate_summary"), "'summary' says something else"));
     }
     let summary = summary.or(old_name).map(ToOwned::to_owned);
-    Ok((effort.is_some() || summary.is_some()).then_some(ReasoningConfig { effort, summary }))
+    let config = ReasoningConfig { effort, summary, context, mode };
+    Ok((config != ReasoningConfig::default()).then_some(config))
+}
+
+/// A word as APIs have them: `low`, `all_turns`.
+fn short_word(keys: &Keys, key: &str, word: String) -> Result<String, Violation> {
+    const MOST_CHARS: usize = 64;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if word.is_empty() || word.len() > MOST_CHARS || !word.chars().all(is_allowed) {
+        let why = format!("expected a word of up to {MOST_CHARS} letters, digits, underscores or dashes");
+        return Err(Violation::invalid(keys.at(key), why));
+    }
+    Ok(word)
 }
 
 pub(super) fn top_logprobs_of(create: &CreateResponse) -> Result<u8, Violation> {

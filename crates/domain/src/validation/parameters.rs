@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     Violation,
     input::items_of,
+    keys::Keys,
     metadata::{check_chars, check_metadata, json_length},
     output_form::{check_include, include_of, reasoning_of, text_of, top_logprobs_of},
     tools::{tool_choice_of, tools_of},
@@ -16,13 +17,10 @@ use antiphon_protocol::{CreateResponse, Item, ResponseId};
 /// A request in which every parameter can be honoured, with what belongs to it and does not travel with it.
 #[derive(Clone, PartialEq)]
 pub struct ValidatedRequest {
-    /// The request. Its model is not looked up yet: until then its `max_output_tokens` is what the client asked for, else
-    /// the most that any request may have.
+    /// The request. Its model is not looked up yet: its `max_output_tokens` is what the client asked for.
     pub request: Request,
     /// The input, each item with its id.
     pub input: Vec<Item>,
-    /// The limit of output tokens, if the client set one.
-    pub max_output_tokens: Option<u32>,
     /// Whether the answer is a stream of events.
     pub stream: bool,
     /// How the stream is to be.
@@ -72,13 +70,15 @@ pub fn validate(
         metadata,
         temperature: create.temperature,
         top_p: create.top_p,
-        max_output_tokens: max_output_tokens.unwrap_or(limits.max_output_tokens),
+        max_output_tokens,
         truncation: create.truncation.unwrap_or_default(),
         store: create.store.unwrap_or(true),
         background: create.background.unwrap_or(false),
         user: create.user,
         safety_identifier: create.safety_identifier,
         prompt_cache_key: create.prompt_cache_key,
+        prompt_cache_retention: create.prompt_cache_retention,
+        prompt_cache_options: create.prompt_cache_options,
         tools,
         tool_choice,
         parallel_tool_calls: create.parallel_tool_calls,
@@ -88,7 +88,7 @@ pub fn validate(
         top_logprobs,
         include,
     };
-    Ok(ValidatedRequest { request, input, max_output_tokens, stream, view })
+    Ok(ValidatedRequest { request, input, stream, view })
 }
 
 fn model(create: &mut CreateResponse, limits: &LimitOptions) -> Result<String, Violation> {
@@ -165,5 +165,11 @@ fn previous(id: &str) -> Result<ResponseId, Violation> {
 fn check_echoed(create: &CreateResponse, limits: &LimitOptions) -> Result<(), Violation> {
     check_chars("safety_identifier", create.safety_identifier.as_deref(), limits.safety_identifier_chars)?;
     check_chars("user", create.user.as_deref(), limits.id_chars)?;
-    check_chars("prompt_cache_key", create.prompt_cache_key.as_deref(), limits.id_chars)
+    check_chars("service_tier", create.service_tier.as_deref(), limits.id_chars)?;
+    check_chars("prompt_cache_retention", create.prompt_cache_retention.as_deref(), limits.id_chars)?;
+    if let Some(options) = &create.prompt_cache_options {
+        Keys::of(options, "prompt_cache_options")?;
+        check_size("prompt_cache_options", options, limits)?;
+    }
+    check_chars("prompt_cache_key", create.prompt_cache_key.as_deref(), limits.prompt_cache_key_chars)
 }

@@ -94,7 +94,7 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
         json!({"top_p": 0}),
         json!({"top_p": 1}),
         json!({"max_output_tokens": 16}),
-        json!({"max_output_tokens": 100_000}),
+        json!({"max_output_tokens": 1_000_000}),
         json!({"max_tool_calls": 1}),
         json!({"max_tool_calls": u32::MAX}),
         json!({"top_logprobs": 0}),
@@ -105,7 +105,7 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
     for (param, values) in [
         ("temperature", vec![json!(-0.001), json!(2.001), json!(1e300)]),
         ("top_p", vec![json!(-0.001), json!(1.001)]),
-        ("max_output_tokens", vec![json!(15), json!(0), json!(-1), json!(100_001), json!(i64::MAX)]),
+        ("max_output_tokens", vec![json!(15), json!(0), json!(-1), json!(1_000_001), json!(i64::MAX)]),
         ("max_tool_calls", vec![json!(0), json!(-1), json!(1_i64 << 32)]),
         ("top_logprobs", vec![json!(-1), json!(21), json!(256), json!(i64::MAX)]),
     ] {
@@ -116,27 +116,28 @@ fn ranges_hold_at_their_ends_and_not_beyond() {
 }
 
 #[test]
-fn what_is_not_supported_is_refused_by_name_unless_at_its_default() {
+fn what_is_not_supported_is_refused_by_name_and_hints_are_taken() {
     for (keys, param) in [
         (json!({"background": true, "store": false}), "background"),
         (json!({"conversation": "conv_1"}), "conversation"),
         (json!({"prompt": {"id": "p"}}), "prompt"),
         (json!({"context_management": [{"type": "compaction"}]}), "context_management"),
         (json!({"moderation": {"model": "m"}}), "moderation"),
-        (json!({"prompt_cache_retention": "24h"}), "prompt_cache_retention"),
-        (json!({"prompt_cache_options": {"mode": "explicit"}}), "prompt_cache_options.mode"),
-        (json!({"service_tier": "flex"}), "service_tier"),
     ] {
         refused(keys, param, Offence::Unsupported);
     }
     for keys in [
         json!({"service_tier": "default"}),
         json!({"service_tier": "auto", "conversation": null}),
+        json!({"service_tier": "flex"}),
+        json!({"service_tier": "one-of-tomorrow"}),
         json!({"prompt_cache_retention": "in_memory", "prompt_cache_options": {}}),
+        json!({"prompt_cache_retention": "24h", "prompt_cache_options": {"mode": "explicit", "ttl": "30m"}}),
         json!({"client_metadata": {"a": 1}, "unheard_of": [1, 2]}),
     ] {
         accepted(keys);
     }
+    refused(json!({"prompt_cache_options": "explicit"}), "prompt_cache_options", Offence::Invalid);
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn each_size_limit_holds_at_it_and_not_one_over() {
         ),
         ("metadata", 42, |size| json!({"model": "m", "input": "", "metadata": {"k": "v".repeat(size)}})),
         ("user", 10, |size| json!({"model": "m", "input": "", "user": "u".repeat(size)})),
-        ("prompt_cache_key", 10, |size| json!({"model": "m", "input": "", "prompt_cache_key": "u".repeat(size)})),
+        ("prompt_cache_key", 64, |size| json!({"model": "m", "input": "", "prompt_cache_key": "u".repeat(size)})),
         ("safety_identifier", 64, |size| json!({"model": "m", "input": "", "safety_identifier": "u".repeat(size)})),
     ];
     for (param, limit, body) in cases {
@@ -256,7 +257,7 @@ fn messages_are_read_in_every_form_in_which_clients_write_them() {
 fn said(item: &Item) -> (Role, String) {
     let Item::Message(message) = item else { unreachable!("a message") };
     let texts = message.content.iter().map(|part| match part {
-        ContentPart::InputText { text } | ContentPart::ReasoningText { text } => text.as_str(),
+        ContentPart::InputText { text, .. } | ContentPart::ReasoningText { text } => text.as_str(),
         ContentPart::OutputText(output) => output.text.as_str(),
         ContentPart::Refusal { refusal } => refusal.as_str(),
     });
@@ -306,6 +307,24 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
 
 fn nested(levels: u32) -> Value {
     (0..levels).fold(Value::Null, |inner, _| json!([inner]))
+}
+
+#[test]
+fn a_breakpoint_of_the_cache_is_a_hint_that_is_kept_and_never_refused() {
+    let kept = |given: Value| {
+        let part = json!({"type": "input_text", "text": "x", "prompt_cache_breakpoint": given});
+        let valid = accepted(json!({"input": [{"role": "user", "content": [part]}]}));
+        let Item::Message(message) = &valid.input[0] else { unreachable!("a message") };
+        let ContentPart::InputText { prompt_cache_breakpoint, .. } = &message.content[0] else {
+            unreachable!("a text")
+        };
+        prompt_cache_breakpoint.clone().map(Value::Object)
+    };
+    let explicit = json!({"mode": "explicit", "ttl": "12h"});
+    assert_eq!(kept(explicit.clone()), Some(explicit));
+    for odd in [Value::Null, json!(true), json!("explicit"), json!([1]), json!({"x": nested(100)})] {
+        assert_eq!(kept(odd), None);
+    }
 }
 
 #[test]

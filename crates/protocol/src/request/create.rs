@@ -1,6 +1,6 @@
 //! The body of `POST /v1/responses`.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -75,9 +75,9 @@ pub struct CreateResponse {
     /// How to moderate.
     pub moderation: Option<Value>,
     /// How long the provider's cache is to keep the prompt.
-    pub prompt_cache_retention: Option<Value>,
+    pub prompt_cache_retention: Option<String>,
     /// How the provider's cache is to be used.
-    pub prompt_cache_options: Option<BTreeMap<String, Value>>,
+    pub prompt_cache_options: Option<Json>,
 }
 
 impl CreateResponse {

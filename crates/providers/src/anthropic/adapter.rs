@@ -26,15 +26,15 @@ impl Anthropic {
     /// # Errors
     /// Says which option cannot work; never quotes the key.
     pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        Self::with_thinking_form(options, ThinkingForm::default())
+        Self::with_protocol_options(options, AnthropicOptions::default())
     }
 
-    /// As [`new`](Self::new), for models that take the amount of thinking in another form.
+    /// As [`new`](Self::new), with options of the protocol.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_thinking_form(options: UpstreamOptions, thinking: ThinkingForm) -> Result<Self, UpstreamError> {
-        HttpUpstream::new(AnthropicDialect { thinking }, options).map(Self)
+    pub fn with_protocol_options(options: UpstreamOptions, own: AnthropicOptions) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(AnthropicDialect { options: own }, options).map(Self)
     }
 }
 
@@ -63,6 +63,26 @@ impl Provider for Anthropic {
     }
 }
 
+/// What requests of the protocol say where the client does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnthropicOptions {
+    /// The form in which thinking is asked for.
+    pub thinking: ThinkingForm,
+    /// `max_tokens`, which the protocol demands, where neither the request nor its model has a limit.
+    pub default_max_tokens: u32,
+}
+
+impl AnthropicOptions {
+    /// As many tokens as every present model of Anthropic's allows.
+    pub const DEFAULT_MAX_TOKENS: u32 = 32_000;
+}
+
+impl Default for AnthropicOptions {
+    fn default() -> Self {
+        Self { thinking: ThinkingForm::default(), default_max_tokens: Self::DEFAULT_MAX_TOKENS }
+    }
+}
+
 /// The form in which thinking is asked for: models since Claude Opus 4.7 refuse the older form, and those before 4.6
 /// know no other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +97,7 @@ pub enum ThinkingForm {
 
 /// The protocol.
 struct AnthropicDialect {
-    thinking: ThinkingForm,
+    options: AnthropicOptions,
 }
 
 impl Dialect for AnthropicDialect {
@@ -97,7 +117,7 @@ impl Dialect for AnthropicDialect {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&request::AnthropicBody::new(request, self.thinking))
+        serde_json::to_vec(&request::AnthropicBody::new(request, &self.options))
     }
 
     fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {

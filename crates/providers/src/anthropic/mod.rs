@@ -32,4 +32,4 @@ mod request;
 mod tests;
 mod thoughts;
 
-pub use adapter::{Anthropic, ThinkingForm};
+pub use adapter::{Anthropic, AnthropicOptions, ThinkingForm};

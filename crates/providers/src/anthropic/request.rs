@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::json;
 
-use super::ThinkingForm;
 use super::conversation::{AnthropicConversation, ConversationTurn};
+use super::{AnthropicOptions, ThinkingForm};
 use crate::ProviderRequest;
 use antiphon_domain::{Prompt, Request};
-use antiphon_protocol::{FunctionTool, Item, Json, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode, Verbosity};
+use antiphon_protocol::{FunctionTool, Item, Json, NarrowChoice, TextFormat, Tool, ToolChoice, ToolMode};
 
 /// The protocol's highest temperature.
 const HOTTEST: f64 = 1.0;
@@ -99,17 +99,18 @@ struct Metadata<'a> {
 }
 
 impl<'a> AnthropicBody<'a> {
-    pub(super) fn new(asked: &'a ProviderRequest, form: ThinkingForm) -> Self {
+    pub(super) fn new(asked: &'a ProviderRequest, options: &AnthropicOptions) -> Self {
         let ProviderRequest { request, prompt, target, .. } = asked;
         let conversation = AnthropicConversation::new(asked);
-        let thinking = thinking(request, form).filter(|_| conversation.takes_a_thought());
+        let (form, max_tokens) = (options.thinking, asked.max_output_tokens().unwrap_or(options.default_max_tokens));
+        let thinking = thinking(request, form, max_tokens).filter(|_| conversation.takes_a_thought());
         let top_p = match thinking {
             Some(_) => request.top_p.map(|top_p| top_p.max(NARROWEST_THINKING)),
             None => request.top_p,
         };
         Self {
             model: &target.model,
-            max_tokens: request.max_output_tokens,
+            max_tokens,
             system: conversation.system,
             messages: conversation.turns,
             stream: true,
@@ -131,11 +132,6 @@ pub(super) fn unsupported(request: &Request) -> Option<&'static str> {
     }
     if matches!(request.text.format, TextFormat::JsonObject) {
         return Some("text.format");
-    }
-    match request.text.verbosity {
-        Some(Verbosity::Low | Verbosity::High) => return Some("text.verbosity"),
-        // The default of the protocol.
-        Some(Verbosity::Medium) | None => {}
     }
     match request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()) {
         None | Some("none" | "minimal") => None,
@@ -205,7 +201,7 @@ fn effort(request: &Request) -> Option<&str> {
 
 /// None if the model is not to think, if a call is forced (the protocol then allows no thinking), and if the output
 /// has no room for the least thinking.
-fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
+fn thinking(request: &Request, form: ThinkingForm, max_tokens: u32) -> Option<Thinking> {
     let is_forced = match &request.tool_choice {
         ToolChoice::Mode(mode) | ToolChoice::Narrow(NarrowChoice::AllowedTools { mode, .. }) => {
             matches!(mode, ToolMode::Required)
@@ -219,9 +215,8 @@ fn thinking(request: &Request, form: ThinkingForm) -> Option<Thinking> {
     match form {
         ThinkingForm::Adaptive => Some(Thinking::Adaptive),
         ThinkingForm::Budget => {
-            let most = request.max_output_tokens;
-            let budget_tokens = (most / 8).saturating_mul(eighths).max(SHORTEST_THINKING);
-            (budget_tokens < most).then_some(Thinking::Enabled { budget_tokens })
+            let budget_tokens = (max_tokens / 8).saturating_mul(eighths).max(SHORTEST_THINKING);
+            (budget_tokens < max_tokens).then_some(Thinking::Enabled { budget_tokens })
         }
     }
 }

@@ -40,6 +40,10 @@ pub(super) struct ChatBody<'a> {
     logprobs: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_logprobs: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    safety_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -102,7 +106,7 @@ struct JsonSchema<'a> {
 impl<'a> ChatBody<'a> {
     pub(super) fn new(asked: &'a ProviderRequest, form: &'a ChatForm) -> Self {
         let ProviderRequest { request, target, .. } = asked;
-        let most = Some(request.max_output_tokens);
+        let most = asked.max_output_tokens();
         let (max_completion_tokens, max_tokens) = match form.output_limit_field {
             OutputLimitField::MaxCompletionTokens => (most, None),
             OutputLimitField::MaxTokens => (None, most),
@@ -127,6 +131,8 @@ impl<'a> ChatBody<'a> {
             reasoning_effort: request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()),
             logprobs: request.wanted_logprobs().map(|_| true),
             top_logprobs: request.wanted_logprobs().filter(|top| *top > 0),
+            safety_identifier: request.safety_identifier.as_deref(),
+            prompt_cache_key: request.prompt_cache_key.as_deref(),
         }
     }
 }

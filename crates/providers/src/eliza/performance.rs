@@ -16,12 +16,13 @@ pub(super) struct Performance {
 }
 
 /// Makes an answer of at most that many tokens. It counts tokens, so it must run on a thread that may block.
-pub(super) fn perform(prompt: &Prompt, max_output_tokens: u32) -> Result<Performance, TokenError> {
+pub(super) fn perform(prompt: &Prompt, max_output_tokens: Option<u32>) -> Result<Performance, TokenError> {
     let answer = reply(&said_by_user(prompt).iter().map(String::as_str).collect::<Vec<_>>());
     let mut words: Vec<String> = answer.split_inclusive(' ').map(str::to_owned).collect();
     let all = words.len();
     let mut output_tokens = count_blocking(ENCODING, &answer)?;
-    while output_tokens > u64::from(max_output_tokens) && words.pop().is_some() {
+    let most = max_output_tokens.map_or(u64::MAX, u64::from);
+    while output_tokens > most && words.pop().is_some() {
         output_tokens = count_blocking(ENCODING, &words.concat())?;
     }
     let input_tokens = u64::from(prompt_tokens_blocking(ENCODING, prompt)?);
@@ -41,7 +42,7 @@ fn usage(input_tokens: u64, output_tokens: u64) -> Usage {
 
 fn said_by_user(prompt: &Prompt) -> Vec<String> {
     let text = |part: &ContentPart| match part {
-        ContentPart::InputText { text } => Some(text.clone()),
+        ContentPart::InputText { text, .. } => Some(text.clone()),
         ContentPart::OutputText(_) | ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
     };
     let message = |item: &Item| match item {

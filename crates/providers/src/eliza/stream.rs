@@ -78,8 +78,7 @@ fn speak(mut words: vec::IntoIter<String>, last: Vec<ProviderEvent>) -> (Result<
 
 /// The answer is made on another thread: counting tokens takes long, and loading the vocabulary longer.
 async fn think(request: ProviderRequest) -> Result<Performance, Error> {
-    let thought =
-        tokio::task::spawn_blocking(move || perform(&request.prompt, request.request.max_output_tokens)).await;
+    let thought = tokio::task::spawn_blocking(move || perform(&request.prompt, request.max_output_tokens())).await;
     match thought {
         Ok(Ok(performance)) => Ok(performance),
         Ok(Err(_)) | Err(_) => Err(Error::Protocol { what: "eliza lost the thread" }),

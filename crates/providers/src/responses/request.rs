@@ -21,7 +21,8 @@ pub(super) struct ResponsesBody<'a> {
     /// Sent only if true: servers without the feature do not know the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<bool>,
-    max_output_tokens: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,10 @@ pub(super) struct ResponsesBody<'a> {
     safety_identifier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_retention: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_options: Option<&'a Json>,
 }
 
 #[derive(Serialize)]
@@ -94,7 +99,7 @@ impl<'a> ResponsesBody<'a> {
             stream: true,
             store: lasting,
             background: lasting.then_some(true),
-            max_output_tokens: request.max_output_tokens,
+            max_output_tokens: asked.max_output_tokens(),
             instructions: prompt.instructions.as_deref(),
             temperature: request.temperature,
             top_p: request.top_p,
@@ -107,6 +112,8 @@ impl<'a> ResponsesBody<'a> {
             include: included(request).collect(),
             safety_identifier: request.safety_identifier.as_deref(),
             prompt_cache_key: request.prompt_cache_key.as_deref(),
+            prompt_cache_retention: request.prompt_cache_retention.as_deref(),
+            prompt_cache_options: request.prompt_cache_options.as_ref(),
         }
     }
 }
@@ -141,8 +148,8 @@ fn text(text: &TextConfig) -> ResponsesText<'_> {
     ResponsesText { format, verbosity: text.verbosity }
 }
 
-fn reasoning_config(ReasoningConfig { effort, summary }: &ReasoningConfig) -> Option<Value> {
-    let given = [("effort", effort), ("summary", summary)];
+fn reasoning_config(ReasoningConfig { effort, summary, context, mode }: &ReasoningConfig) -> Option<Value> {
+    let given = [("effort", effort), ("summary", summary), ("context", context), ("mode", mode)];
     let given = given.into_iter().filter_map(|(key, word)| Some((key.to_owned(), Value::from(word.clone()?))));
     let config: Map<String, Value> = given.collect();
     (!config.is_empty()).then_some(Value::Object(config))
@@ -195,16 +202,22 @@ fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<
 }
 
 fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
-    let text = match part {
-        ContentPart::InputText { text } => text,
-        ContentPart::OutputText(output) => &output.text,
+    let (text, breakpoint) = match part {
+        ContentPart::InputText { text, prompt_cache_breakpoint } => (text, prompt_cache_breakpoint.as_ref()),
+        ContentPart::OutputText(output) => (&output.text, None),
         ContentPart::Refusal { refusal } => return Some(json!({ "type": "refusal", "refusal": refusal })),
         ContentPart::ReasoningText { .. } => return None,
     };
     match by_model {
         true if text.is_empty() => None,
         true => Some(json!({ "type": "output_text", "text": text, "annotations": [] })),
-        false => Some(json!({ "type": "input_text", "text": text })),
+        false => {
+            let mut part = object(json!({ "type": "input_text", "text": text }));
+            let breakpoint =
+                breakpoint.map(|given| ("prompt_cache_breakpoint".to_owned(), Value::Object(given.clone())));
+            part.extend(breakpoint);
+            Some(Value::Object(part))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Turns, and the tools that are run between them.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::Limit;
 use antiphon_protocol::{Extra, Item, ResponseEvent};
@@ -233,5 +235,28 @@ fn the_pieces_of_a_calls_arguments_are_all_of_them_also_where_it_has_none() {
         [vec![opened()], said].concat().into_iter().for_each(|event| performer.says([event]));
         performer.finishes(reason.clone());
         assert_eq!(performer.log, one_by_one);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_cut_at_any_byte_is_text_and_no_longer_than_allowed(text in "[a-z\u{e9}\u{20ac}\u{1f30d}]{0,40}", most in 0..200usize) {
+        let cut = ProviderEvent::Text { text: text.clone(), logprobs: Vec::new() }.cut(most);
+        let Some(ProviderEvent::Text { text: kept, .. }) = cut else { panic!("text can be cut") };
+        prop_assert!(kept.len() <= most && text.starts_with(&kept) && text.len().min(most) - kept.len() < 4);
+
+        let mut setup = setup();
+        setup.policy.tools.max_output_bytes = most;
+        let mut performer = called(setup, &["look"]);
+        performer.stored();
+        performer.tools.clear();
+        let result = ToolResult::Answered(text.clone());
+        performer.feed(RunEvent::ToolEnded { attempt: FIRST, call: 0, result });
+        let Some(Fact::ToolAnswered { output, .. }) = performer.log.last() else { panic!("no answer") };
+        let kept = output.split('\n').next().unwrap();
+        prop_assert!(text.starts_with(kept) && (output == &text) == (text.len() <= most));
+
+        let refusal = crate::Violation::unknown_model(&text.repeat(10)).to_string();
+        prop_assert!(refusal.chars().count() < 200);
     }
 }

@@ -63,29 +63,33 @@ fn a_form_that_can_not_be_had_is_named() {
 }
 
 #[test]
-fn how_hard_to_think_is_one_of_the_apis_words() {
+fn how_hard_to_think_is_a_word_that_the_provider_knows_or_not() {
     let reasoning = |reasoning: Value| accepted(json!({ "reasoning": reasoning })).request.reasoning;
     for nothing in [json!(null), json!({}), json!({"effort": null, "summary": null, "mode": null, "context": null})] {
         assert_eq!(reasoning(nothing), None);
     }
-    for effort in ["none", "minimal", "low", "medium", "high", "xhigh", "max"] {
-        let expected = ReasoningConfig { effort: Some(effort.to_owned()), summary: None };
+    for effort in ["none", "minimal", "low", "medium", "high", "xhigh", "max", "one-of-tomorrow"] {
+        let expected = ReasoningConfig { effort: Some(effort.to_owned()), ..ReasoningConfig::default() };
         assert_eq!(reasoning(json!({ "effort": effort })), Some(expected));
     }
+    let mode = reasoning(json!({"mode": "pro", "context": "all_turns"})).unwrap();
+    assert_eq!((mode.mode.as_deref(), mode.context.as_deref()), (Some("pro"), Some("all_turns")));
     for summary in ["auto", "concise", "detailed"] {
-        let expected = Some(ReasoningConfig { effort: None, summary: Some(summary.to_owned()) });
+        let expected = Some(ReasoningConfig { summary: Some(summary.to_owned()), ..ReasoningConfig::default() });
         assert_eq!(reasoning(json!({ "summary": summary })), expected);
         assert_eq!(reasoning(json!({ "generate_summary": summary })), expected, "its old name");
         assert_eq!(reasoning(json!({ "summary": summary, "generate_summary": summary })), expected);
     }
     for (reasoning, param, offence) in [
-        (json!({"effort": "extreme"}), "reasoning.effort", Offence::Invalid),
+        (json!({"effort": "very hard"}), "reasoning.effort", Offence::Invalid),
+        (json!({"effort": ""}), "reasoning.effort", Offence::Invalid),
+        (json!({"effort": "x".repeat(65)}), "reasoning.effort", Offence::Invalid),
         (json!({"effort": 3}), "reasoning.effort", Offence::Invalid),
         (json!({"summary": "none"}), "reasoning.summary", Offence::Invalid),
         (json!({"generate_summary": "none"}), "reasoning.generate_summary", Offence::Invalid),
         (json!({"summary": "auto", "generate_summary": "concise"}), "reasoning.generate_summary", Offence::Invalid),
-        (json!({"mode": "pro"}), "reasoning.mode", Offence::Unsupported),
-        (json!({"context": "all_turns"}), "reasoning.context", Offence::Unsupported),
+        (json!({"mode": {}}), "reasoning.mode", Offence::Invalid),
+        (json!({"context": 1}), "reasoning.context", Offence::Invalid),
     ] {
         refused(json!({ "reasoning": reasoning }), param, offence);
     }

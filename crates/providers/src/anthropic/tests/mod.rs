@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::decoder::AnthropicDecoder;
 use crate::http::{Flow, StreamDecoder};
-use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
+use crate::{AnthropicOptions, Error, ProviderEvent, ProviderRequest, ThinkingForm, UpstreamLimits};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
     ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, Reasoning,
@@ -96,7 +96,7 @@ fn message(role: Role, content: Vec<ContentPart>) -> Item {
 }
 
 fn asked(text: &str) -> Item {
-    message(Role::User, vec![ContentPart::InputText { text: text.to_owned() }])
+    message(Role::User, vec![ContentPart::input_text(text)])
 }
 
 fn answered(text: &str) -> Item {
@@ -135,6 +135,11 @@ fn output(call_id: &str, output: &str) -> Item {
 
 fn request(items: Vec<Item>) -> ProviderRequest {
     ProviderRequest::new(Target::new("p", "m"), plain(), Prompt { instructions: None, items })
+}
+
+/// Of models that are told how much to think.
+fn budget() -> AnthropicOptions {
+    AnthropicOptions { thinking: ThinkingForm::Budget, ..AnthropicOptions::default() }
 }
 
 fn plain() -> Request {

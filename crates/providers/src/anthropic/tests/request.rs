@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::request::{AnthropicBody, unsupported};
-use super::{answered, asked, asking, call, message, output, plain, request, thought};
-use crate::{ProviderRequest, ThinkingForm};
+use super::{answered, asked, asking, budget, call, message, output, plain, request, thought};
+use crate::{AnthropicOptions, ProviderRequest};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
     AllowedTool, ContentPart, FunctionTool, NarrowChoice, ReasoningConfig, Role, TextConfig, TextFormat, Tool,
@@ -12,7 +12,7 @@ use antiphon_protocol::{
 };
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(AnthropicBody::new(request, ThinkingForm::Budget)).unwrap()
+    serde_json::to_value(AnthropicBody::new(request, &budget())).unwrap()
 }
 
 fn function(name: &str, parameters: Option<Value>) -> Tool {
@@ -21,8 +21,8 @@ fn function(name: &str, parameters: Option<Value>) -> Tool {
 }
 
 fn with_effort(effort: &str, max_output_tokens: u32) -> Request {
-    let reasoning = Some(ReasoningConfig { effort: Some(effort.to_owned()), summary: None });
-    Request { reasoning, max_output_tokens, ..plain() }
+    let reasoning = Some(ReasoningConfig { effort: Some(effort.to_owned()), ..ReasoningConfig::default() });
+    Request { reasoning, max_output_tokens: Some(max_output_tokens), ..plain() }
 }
 
 /// Something that the model can think about, asked for in that way.
@@ -31,7 +31,7 @@ fn question(request: Request) -> ProviderRequest {
 }
 
 fn said(role: Role, text: &str) -> antiphon_protocol::Item {
-    message(role, vec![ContentPart::InputText { text: text.to_owned() }])
+    message(role, vec![ContentPart::input_text(text)])
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_schema_is_the_format_of_the_output() {
 #[test]
 fn newer_models_are_told_an_effort_and_think_as_they_see_fit() {
     let adaptive =
-        |request| serde_json::to_value(AnthropicBody::new(&question(request), ThinkingForm::Adaptive)).unwrap();
+        |request| serde_json::to_value(AnthropicBody::new(&question(request), &AnthropicOptions::default())).unwrap();
     for effort in ["low", "medium", "high", "xhigh", "max"] {
         let body = adaptive(Request { temperature: Some(0.5), ..with_effort(effort, 20) });
         assert_eq!(
@@ -235,20 +235,33 @@ fn where_no_function_may_be_called_any_more_those_that_were_are_named() {
 }
 
 #[test]
+fn the_limit_that_the_protocol_demands_is_the_requests_then_the_caps_then_the_providers() {
+    for (limit, cap, sent) in [
+        (Some(64), None, 64),
+        (Some(64), Some(100), 64),
+        (Some(64), Some(32), 32),
+        (None, Some(100), 100),
+        (None, None, AnthropicOptions::DEFAULT_MAX_TOKENS),
+    ] {
+        let mut asked = asking(Request { max_output_tokens: limit, ..plain() });
+        asked.target.max_output_tokens_cap = cap;
+        assert_eq!(body(&asked)["max_tokens"], sent, "{limit:?} {cap:?}");
+    }
+}
+
+#[test]
 fn what_the_protocol_has_no_form_for_is_named() {
     let text = |format, verbosity| Request { text: TextConfig { format, verbosity }, ..plain() };
     for (request, word) in [
         (Request { include: vec![Request::INCLUDE_LOGPROBS.to_owned()], ..plain() }, "top_logprobs"),
         (text(TextFormat::JsonObject, None), "text.format"),
-        (text(TextFormat::Text, Some(Verbosity::Low)), "verbosity"),
-        (text(TextFormat::Text, Some(Verbosity::High)), "verbosity"),
         (with_effort("heroic", 8192), "effort"),
     ] {
         assert!(unsupported(&request).unwrap().contains(word), "{word}");
     }
     for request in [
         plain(),
-        text(TextFormat::Text, Some(Verbosity::Medium)),
+        text(TextFormat::Text, Some(Verbosity::Low)),
         with_effort("none", 8192),
         with_effort("minimal", 8192),
         with_effort("max", 8192),

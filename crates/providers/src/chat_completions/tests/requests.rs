@@ -23,7 +23,7 @@ fn id() -> ItemId {
 }
 
 fn said(text: &str) -> ContentPart {
-    ContentPart::InputText { text: text.to_owned() }
+    ContentPart::input_text(text)
 }
 
 fn written(text: &str) -> ContentPart {
@@ -230,7 +230,7 @@ fn any_items() -> impl Strategy<Value = Vec<Item>> {
 fn must_be_told(position: usize, item: &Item, pairs: &CallPairs<'_>) -> Option<String> {
     match item {
         Item::Message(message) => message.content.iter().find_map(|part| match part {
-            ContentPart::InputText { text } => Some(text.clone()),
+            ContentPart::InputText { text, .. } => Some(text.clone()),
             ContentPart::OutputText(part) => Some(part.text.clone()),
             ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
         }),
@@ -339,7 +339,9 @@ fn effort_verbosity_and_probabilities_are_told_where_they_were_asked_for() {
         let body = body(&asking(request));
         fields.map(|field| body.get(field).cloned())
     };
-    let effort = |effort: Option<&str>| Some(ReasoningConfig { effort: effort.map(str::to_owned), summary: None });
+    let effort = |effort: Option<&str>| {
+        Some(ReasoningConfig { effort: effort.map(str::to_owned), ..ReasoningConfig::default() })
+    };
     let text = TextConfig { verbosity: Some(Verbosity::Low), ..TextConfig::default() };
     let include = || vec![Request::INCLUDE_LOGPROBS.to_owned()];
     assert_eq!(of(plain()), [None, None, None, None]);
@@ -364,4 +366,23 @@ fn the_limit_can_go_by_its_older_name() {
     let form = ChatForm { output_limit_field: OutputLimitField::MaxTokens, ..ChatForm::default() };
     let body = serde_json::to_value(ChatBody::new(&request(vec![]), &form)).unwrap();
     assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(7), None));
+}
+
+#[test]
+fn a_limit_of_the_output_is_sent_where_the_request_or_the_model_has_one() {
+    for (limit, cap, sent) in
+        [(None, None, None), (Some(64), None, Some(64)), (Some(64), Some(32), Some(32)), (None, Some(32), Some(32))]
+    {
+        let mut asked = asking(Request { max_output_tokens: limit, ..plain() });
+        asked.target.max_output_tokens_cap = cap;
+        assert_eq!(body(&asked).get("max_completion_tokens").and_then(Value::as_u64), sent, "{limit:?} {cap:?}");
+    }
+}
+
+#[test]
+fn who_asks_and_the_cache_key_are_passed_on() {
+    let asked =
+        Request { safety_identifier: Some("who".to_owned()), prompt_cache_key: Some("key".to_owned()), ..plain() };
+    let body = body(&asking(asked));
+    assert_eq!((&body["safety_identifier"], &body["prompt_cache_key"]), (&json!("who"), &json!("key")));
 }

@@ -22,7 +22,12 @@ fn message(role: Role, content: Vec<ContentPart>, extra: Value) -> Item {
 }
 
 fn said(text: &str) -> ContentPart {
-    ContentPart::InputText { text: text.to_owned() }
+    ContentPart::input_text(text)
+}
+
+fn cached(text: &str) -> ContentPart {
+    let prompt_cache_breakpoint = Some(fields(json!({ "mode": "explicit" })));
+    ContentPart::InputText { text: text.to_owned(), prompt_cache_breakpoint }
 }
 
 fn written(text: &str) -> ContentPart {
@@ -104,7 +109,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
     let request = request(vec![
         message(Role::Developer, vec![said("rules")], json!({})),
         message(Role::System, vec![said("older rules")], json!({})),
-        message(Role::User, vec![said("one"), said("two")], json!({ "phase": "final_answer", "x": 1 })),
+        message(Role::User, vec![said("one"), cached("two")], json!({ "phase": "final_answer", "x": 1 })),
         thought(Some(&sealed("c2VhbGVk"))),
         thought(Some("c2VhbGVk: as 0.1.0 kept it")),
         thought(Some("anthropic.thinking.c2ln")),
@@ -123,7 +128,8 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         { "type": "message", "role": "developer", "content": [{ "type": "input_text", "text": "rules" }] },
         { "type": "message", "role": "system", "content": [{ "type": "input_text", "text": "older rules" }] },
         { "type": "message", "role": "user", "content":
-            [{ "type": "input_text", "text": "one" }, { "type": "input_text", "text": "two" }] },
+            [{ "type": "input_text", "text": "one" },
+             { "type": "input_text", "text": "two", "prompt_cache_breakpoint": { "mode": "explicit" } }] },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
             "encrypted_content": "c2VhbGVk" },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
@@ -157,7 +163,7 @@ fn every_wish_is_said_in_the_protocols_own_words() {
             },
             verbosity: Some(Verbosity::Low),
         },
-        reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), summary: None }),
+        reasoning: Some(ReasoningConfig { effort: Some("high".to_owned()), ..ReasoningConfig::default() }),
         top_logprobs: 2,
         include: vec![Request::INCLUDE_ENCRYPTED_REASONING.to_owned(), Request::INCLUDE_LOGPROBS.to_owned()],
         safety_identifier: Some("u1".to_owned()),
@@ -221,5 +227,39 @@ fn a_form_of_text_that_is_the_default_is_not_said() {
         (short, Some(json!({ "format": { "type": "text" }, "verbosity": "high" }))),
     ] {
         assert_eq!(body(&asking(Request { text, ..plain() })).get("text"), said.as_ref());
+    }
+}
+
+#[test]
+fn a_limit_of_the_output_is_sent_where_the_request_or_the_model_has_one() {
+    for (limit, cap, sent) in
+        [(None, None, None), (Some(64), None, Some(64)), (Some(64), Some(32), Some(32)), (None, Some(32), Some(32))]
+    {
+        let mut asked = asking(Request { max_output_tokens: limit, ..plain() });
+        asked.target.max_output_tokens_cap = cap;
+        assert_eq!(body(&asked).get("max_output_tokens").and_then(Value::as_u64), sent, "{limit:?} {cap:?}");
+    }
+}
+
+#[test]
+fn hints_are_passed_on_as_they_were_sent() {
+    let reasoning = ReasoningConfig {
+        context: Some("all_turns".to_owned()),
+        mode: Some("pro".to_owned()),
+        ..ReasoningConfig::default()
+    };
+    let asked = Request {
+        reasoning: Some(reasoning),
+        prompt_cache_retention: Some("24h".to_owned()),
+        prompt_cache_options: Some(json!({ "ttl": "30m", "mode": "explicit" }).into()),
+        ..plain()
+    };
+    let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), false)).unwrap();
+    for part in [
+        r#""reasoning":{"context":"all_turns","mode":"pro"}"#,
+        r#""prompt_cache_retention":"24h""#,
+        r#""prompt_cache_options":{"ttl":"30m","mode":"explicit"}"#,
+    ] {
+        assert!(body.contains(part), "no {part} in {body}");
     }
 }
