@@ -143,7 +143,7 @@ fn turns(count: usize) -> Vec<Item> {
 }
 
 fn message(text: &str) -> Item {
-    let content = vec![ContentPart::InputText { text: text.to_owned() }];
+    let content = vec![ContentPart::input_text(text)];
     let id = ItemId::from(format!("msg_{text}"));
     Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() })
 }

@@ -152,7 +152,7 @@ impl TestNode {
             id: ItemId::of_input("msg_", id, 0),
             role: Role::User,
             status: ItemStatus::Completed,
-            content: vec![ContentPart::InputText { text: "Say something.".to_owned() }],
+            content: vec![ContentPart::input_text("Say something.")],
             extra: Extra::new(),
         });
         RunPlan {

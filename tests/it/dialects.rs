@@ -15,7 +15,7 @@ use antiphon::{
         ToolPolicy, View,
     },
     protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
-    provider::{ChatCompletions, Provider, UpstreamOptions},
+    provider::{Anthropic, ChatCompletions, Provider, Responses, UpstreamOptions},
     store::{SqlStore, StoreOptions},
     testkit::{Script, ScriptedProvider},
     tokens::{TokenCounter, TokenError},
@@ -76,16 +76,25 @@ impl Listener {
         let vault = Vault::new(KeyRing::generate().unwrap(), sql.clone());
         let user = AccountService::new(sql.clone(), vault.clone()).create_user("somebody", AT).await.unwrap().id;
         let provider = ScriptedProvider::start();
-        let chat: Arc<dyn Provider> =
-            Arc::new(ChatCompletions::new(UpstreamOptions::new(provider.base_url())).unwrap());
+        let upstream = || UpstreamOptions::new(provider.base_url());
+        let chat: Arc<dyn Provider> = Arc::new(ChatCompletions::new(upstream()).unwrap());
+        let anthropic: Arc<dyn Provider> = Arc::new(Anthropic::new(upstream()).unwrap());
+        let responses: Arc<dyn Provider> = Arc::new(Responses::new(upstream()).unwrap());
+        // The protocol that an answer is in stands at the beginning of its name.
+        let adapter = |name: &str| match name.split_once('_') {
+            Some(("anthropic", _)) => anthropic.clone(),
+            Some(("responses", _)) => responses.clone(),
+            Some(_) | None => chat.clone(),
+        };
         // Each answer is asked for once, and has a name of its own: what fails must not close the door to the rest.
         let retry = RetryPolicy { max_retries: 0, ..RetryPolicy::default() };
         let limits = ProviderOptions { retry, ..ProviderOptions::default() };
         let options = ResponseOptions { arbiters: 1, ..ResponseOptions::default() };
         let builder = Antiphon::builder(sql, vault).token_counter(WordCounter).clock(Stopped).responses(options);
-        let builder = answers()
-            .into_keys()
-            .fold(builder, |builder, name| builder.provider_with_options(name, chat.clone(), limits));
+        let builder = answers().into_keys().fold(builder, |builder, name| {
+            let provider = adapter(&name);
+            builder.provider_with_options(name, provider, limits)
+        });
         let antiphon = builder.start().unwrap();
         Self { provider, antiphon, user, _folder: folder }
     }
@@ -112,7 +121,7 @@ impl Listener {
             id: ItemId::of_input("msg_", id, 0),
             role: Role::User,
             status: ItemStatus::Completed,
-            content: vec![ContentPart::InputText { text: "How is the weather?".to_owned() }],
+            content: vec![ContentPart::input_text("How is the weather?")],
             extra: Extra::new(),
         });
         let weather = Tool::Function(FunctionTool {
@@ -121,7 +130,10 @@ impl Listener {
             parameters: Some(json!({ "type": "object" }).into()),
             strict: None,
         });
-        let include = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].map(str::to_owned).to_vec();
+        // Anthropic's protocol has no probabilities.
+        let probabilities = (!name.starts_with("anthropic_")).then_some(Request::INCLUDE_LOGPROBS);
+        let include = probabilities.into_iter().chain([Request::INCLUDE_ENCRYPTED_REASONING]);
+        let include = include.map(str::to_owned).collect();
         RunPlan {
             id,
             user: self.user,

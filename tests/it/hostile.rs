@@ -333,7 +333,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         id: ItemId::of_input("msg_", id, 0),
         role: Role::User,
         status: ItemStatus::Completed,
-        content: vec![ContentPart::InputText { text: "Hi.".to_owned() }],
+        content: vec![ContentPart::input_text("Hi.")],
         extra: Extra::new(),
     });
     let plan = RunPlan {

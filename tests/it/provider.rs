@@ -19,7 +19,7 @@ fn options(base_url: String) -> UpstreamOptions {
 
 fn request() -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
-    let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
+    let content = vec![ContentPart::input_text("Why is the sky blue?")];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
     let asked = Request { temperature: Some(0.5), ..Request::new("model", 100) };

@@ -28,7 +28,7 @@ fn provider(base_url: String, key: &str) -> Responses {
 
 fn request() -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
-    let content = vec![ContentPart::InputText { text: "Why is the sky blue?".to_owned() }];
+    let content = vec![ContentPart::input_text("Why is the sky blue?")];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
     let prompt = Prompt { instructions: None, items: vec![item] };

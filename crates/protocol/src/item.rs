@@ -90,6 +90,9 @@ pub enum ContentPart {
     InputText {
         /// The text.
         text: String,
+        /// That the prompt up to its end is to be cached, as its client wrote it; passed on where a protocol has it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt_cache_breakpoint: Option<Extra>,
     },
     /// Text that a model wrote.
     OutputText(OutputText),
@@ -106,11 +109,16 @@ pub enum ContentPart {
 }
 
 impl ContentPart {
+    /// Text that a client sent.
+    pub fn input_text(text: impl Into<String>) -> Self {
+        Self::InputText { text: text.into(), prompt_cache_breakpoint: None }
+    }
+
     /// The words of the part.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Self::InputText { text } | Self::ReasoningText { text } => text,
+            Self::InputText { text, .. } | Self::ReasoningText { text } => text,
             Self::OutputText(part) => &part.text,
             Self::Refusal { refusal } => refusal,
         }

@@ -104,7 +104,7 @@ impl Error {
     }
 
     /// What was reported, if the provider reported something.
-    const fn report(&self) -> Option<&Report> {
+    pub(crate) const fn report(&self) -> Option<&Report> {
         match self {
             Self::Status { report, .. } | Self::Reported(report) => Some(report),
             Self::Unreachable

@@ -34,6 +34,11 @@ impl TokenCount {
         Self(self.0.or(other.0))
     }
 
+    /// The count as one of a part, which can be left out: zero for what is no count.
+    pub(crate) fn as_part(self) -> u64 {
+        self.0.filter(|count| *count < u64::MAX).unwrap_or_default()
+    }
+
     /// The count, or zero.
     pub(crate) fn or_zero(self) -> u64 {
         self.0.unwrap_or_default()

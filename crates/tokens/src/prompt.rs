@@ -54,7 +54,7 @@ pub(super) fn texts(prompt: &Prompt) -> Vec<&str> {
 
 fn parts(message: &Message) -> impl Iterator<Item = &str> {
     message.content.iter().map(|part| match part {
-        ContentPart::InputText { text } | ContentPart::ReasoningText { text } => text.as_str(),
+        ContentPart::InputText { text, .. } | ContentPart::ReasoningText { text } => text.as_str(),
         ContentPart::OutputText(output) => &output.text,
         ContentPart::Refusal { refusal } => refusal,
     })

@@ -18,7 +18,7 @@ use antiphon_protocol::{
 fn prompt(texts: &[&str]) -> Prompt {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let items = texts.iter().map(|text| {
-        let content = vec![ContentPart::InputText { text: (*text).to_owned() }];
+        let content = vec![ContentPart::input_text(*text)];
         Item::Message(Message {
             id: id.clone(),
             role: Role::User,

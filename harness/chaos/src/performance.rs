@@ -12,7 +12,7 @@ pub(crate) const STEADY: u64 = 4;
 pub(crate) enum Stage {
     /// One that does what it should, unless it is cut. It is asked once.
     Steady(u64),
-    /// One that breaks off or falls silent. It is asked once.
+    /// One that breaks off, falls silent, or ends in a way that is no success. It is asked once.
     Broken,
     /// One that refuses, now and again or always. It is asked up to three times.
     Busy,
@@ -58,6 +58,10 @@ pub(crate) enum Finish {
     Cut,
     /// Nothing, until the other side leaves.
     Silence,
+    /// `stop`, and an error behind it.
+    StopAndError,
+    /// A reason that nobody knows.
+    UnknownReason,
 }
 
 /// What the provider does with one prompt.
@@ -83,7 +87,10 @@ impl Performance {
         let steady = Stage::Steady(random.within(0, STEADY - 1));
         let stage = random.weighted((66, steady), &[(12, Stage::Broken), (8, Stage::Busy), (14, Stage::Far)]);
         let well = random.weighted((70, Finish::Stop), &[(15, Finish::StopWithoutUsage), (15, Finish::Length)]);
-        let badly = random.weighted((60, Finish::Cut), &[(40, Finish::Silence)]);
+        let badly = random.weighted(
+            (45, Finish::Cut),
+            &[(25, Finish::Silence), (15, Finish::StopAndError), (15, Finish::UnknownReason)],
+        );
         let status = random.weighted((50, 429), &[(30, 500), (20, 503)]);
         let refusals = random.weighted((60, 1), &[(40, u32::MAX)]);
         let pace = random.weighted((30, 5), &[(20, 0), (30, 20), (20, 60)]);
@@ -124,7 +131,9 @@ impl Performance {
     pub(crate) fn tells_usage(&self) -> bool {
         match self.finish {
             Finish::Stop | Finish::Length => true,
-            Finish::StopWithoutUsage | Finish::Cut | Finish::Silence => false,
+            Finish::StopWithoutUsage | Finish::Cut | Finish::Silence | Finish::StopAndError | Finish::UnknownReason => {
+                false
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ fn item(position: usize, short: &str) -> Item {
         }),
         None => {
             let role = if short == "user" { Role::User } else { Role::Assistant };
-            let content = vec![ContentPart::InputText { text: short.to_owned() }];
+            let content = vec![ContentPart::input_text(short)];
             Item::Message(Message { id, role, status, content, extra })
         }
     }

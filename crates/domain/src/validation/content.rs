@@ -1,7 +1,10 @@
 //! The content of input items.
 
+use serde_json::Value;
+
 use super::Violation;
-use antiphon_protocol::{ContentParam, ContentPart, InputPart, OutputText};
+use crate::json_text;
+use antiphon_protocol::{ContentParam, ContentPart, Extra, InputPart, OutputText};
 
 /// Part types of the API that this server can't put into a prompt.
 const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio", "computer_screenshot"];
@@ -9,9 +12,10 @@ const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio"
 /// The content of a message by a user, a developer or the system.
 pub(super) fn client_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
     match content {
-        ContentParam::Text(text) => Ok(vec![ContentPart::InputText { text }]),
-        ContentParam::Parts(parts) => each(parts, path, |part, path| {
-            text_of(part, path, &["input_text"]).map(|text| ContentPart::InputText { text })
+        ContentParam::Text(text) => Ok(vec![ContentPart::input_text(text)]),
+        ContentParam::Parts(parts) => each(parts, path, |mut part, path| {
+            let prompt_cache_breakpoint = breakpoint(part.prompt_cache_breakpoint.take());
+            text_of(part, path, &["input_text"]).map(|text| ContentPart::InputText { text, prompt_cache_breakpoint })
         }),
         ContentParam::Object => Err(no_content(path)),
     }
@@ -80,6 +84,14 @@ fn text_of(part: InputPart, path: &str, kinds: &[&str]) -> Result<String, Violat
         Some(kind) if UNSUPPORTED_PARTS.contains(&kind) => Err(Violation::unsupported(format!("{path}.type"))),
         Some(_) => Err(Violation::invalid(format!("{path}.type"), format_args!("expected '{}'", kinds.join("' or '")))),
         None => Err(Violation::missing(format!("{path}.type"))),
+    }
+}
+
+/// A hint, so what has not the form of one counts as none.
+fn breakpoint(given: Option<Value>) -> Option<Extra> {
+    match given {
+        Some(Value::Object(fields)) if !fields.values().any(json_text::is_too_deep) => Some(fields),
+        Some(_) | None => None,
     }
 }
 

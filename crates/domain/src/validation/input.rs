@@ -54,7 +54,7 @@ pub(super) fn items_of(input: Input, response: ResponseId, limits: &LimitOptions
     let items = match input {
         Input::Text(text) => {
             let id = ItemId::of_input("msg_", response, 0);
-            let (content, extra) = (vec![ContentPart::InputText { text }], Extra::new());
+            let (content, extra) = (vec![ContentPart::input_text(text)], Extra::new());
             return Ok(vec![Item::Message(Message {
                 id,
                 role: Role::User,

@@ -257,7 +257,7 @@ fn messages_are_read_in_every_form_in_which_clients_write_them() {
 fn said(item: &Item) -> (Role, String) {
     let Item::Message(message) = item else { unreachable!("a message") };
     let texts = message.content.iter().map(|part| match part {
-        ContentPart::InputText { text } | ContentPart::ReasoningText { text } => text.as_str(),
+        ContentPart::InputText { text, .. } | ContentPart::ReasoningText { text } => text.as_str(),
         ContentPart::OutputText(output) => output.text.as_str(),
         ContentPart::Refusal { refusal } => refusal.as_str(),
     });
@@ -307,6 +307,24 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
 
 fn nested(levels: u32) -> Value {
     (0..levels).fold(Value::Null, |inner, _| json!([inner]))
+}
+
+#[test]
+fn a_breakpoint_of_the_cache_is_a_hint_that_is_kept_and_never_refused() {
+    let kept = |given: Value| {
+        let part = json!({"type": "input_text", "text": "x", "prompt_cache_breakpoint": given});
+        let valid = accepted(json!({"input": [{"role": "user", "content": [part]}]}));
+        let Item::Message(message) = &valid.input[0] else { unreachable!("a message") };
+        let ContentPart::InputText { prompt_cache_breakpoint, .. } = &message.content[0] else {
+            unreachable!("a text")
+        };
+        prompt_cache_breakpoint.clone().map(Value::Object)
+    };
+    let explicit = json!({"mode": "explicit", "ttl": "12h"});
+    assert_eq!(kept(explicit.clone()), Some(explicit));
+    for odd in [Value::Null, json!(true), json!("explicit"), json!([1]), json!({"x": nested(100)})] {
+        assert_eq!(kept(odd), None);
+    }
 }
 
 #[test]

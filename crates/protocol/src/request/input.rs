@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Extra;
 
@@ -87,6 +88,9 @@ pub struct InputPart {
     /// The words, of refusals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    /// That the prompt up to its end is to be cached, of text parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_cache_breakpoint: Option<Value>,
 }
 
 macro_rules! hidden {

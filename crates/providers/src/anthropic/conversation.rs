@@ -38,6 +38,8 @@ enum TurnRole {
 enum MessageBlock<'a> {
     Text {
         text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
     },
     Thinking {
         thinking: String,
@@ -59,6 +61,16 @@ enum MessageBlock<'a> {
         is_error: bool,
     },
 }
+
+/// That the prompt up to the end of a block is to be cached.
+#[derive(Clone, Copy, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum CacheControl {
+    Ephemeral,
+}
+
+/// How many blocks may have it: the protocol refuses more.
+const MOST_CACHED: usize = 4;
 
 /// The arguments of a call, an object to the letter as the model wrote it. Those of a call that was cut are none,
 /// and become an empty one.
@@ -82,12 +94,8 @@ impl<'a> AnthropicConversation<'a> {
             match item {
                 Item::Message(message) => match message.role {
                     Role::Developer | Role::System => system.extend(texts(message)),
-                    Role::User => {
-                        texts(message).for_each(|text| writer.add(TurnRole::User, MessageBlock::Text { text }))
-                    }
-                    Role::Assistant => {
-                        texts(message).for_each(|text| writer.add(TurnRole::Assistant, MessageBlock::Text { text }));
-                    }
+                    Role::User => text_blocks(message).for_each(|block| writer.add(TurnRole::User, block)),
+                    Role::Assistant => text_blocks(message).for_each(|block| writer.add(TurnRole::Assistant, block)),
                 },
                 Item::FunctionCall(call) => writer.call(position, call),
                 Item::FunctionCallOutput(_) => writer.output(position),
@@ -198,12 +206,33 @@ impl<'a> ConversationWriter<'a> {
         self.answer_calls();
         // The protocol refuses a last message that ends with white space.
         if let Some(ConversationTurn { role: TurnRole::Assistant, content }) = self.turns.last_mut()
-            && let Some(MessageBlock::Text { text }) = content.last_mut()
+            && let Some(MessageBlock::Text { text, .. }) = content.last_mut()
         {
             *text = text.trim_end();
         }
+        self.keep_last_cached();
         self.turns
     }
+
+    fn keep_last_cached(&mut self) {
+        let blocks = self.turns.iter_mut().flat_map(|turn| &mut turn.content).rev();
+        let cached = blocks.filter_map(|block| match block {
+            MessageBlock::Text { cache_control, .. } => Some(cache_control).filter(|control| control.is_some()),
+            MessageBlock::Thinking { .. }
+            | MessageBlock::RedactedThinking { .. }
+            | MessageBlock::ToolUse { .. }
+            | MessageBlock::ToolResult { .. } => None,
+        });
+        cached.skip(MOST_CACHED).for_each(|control| *control = None);
+    }
+}
+
+fn text_blocks(message: &Message) -> impl Iterator<Item = MessageBlock<'_>> {
+    message.content.iter().filter_map(|part| {
+        let text = text(part).filter(|text| has_words(text))?;
+        let is_cached = matches!(part, ContentPart::InputText { prompt_cache_breakpoint: Some(_), .. });
+        Some(MessageBlock::Text { text, cache_control: is_cached.then_some(CacheControl::Ephemeral) })
+    })
 }
 
 /// The texts of a message; the protocol takes none that are blank.
@@ -214,7 +243,7 @@ fn texts(message: &Message) -> impl Iterator<Item = &str> {
 /// A refusal is sent as text of the model.
 fn text(part: &ContentPart) -> Option<&str> {
     match part {
-        ContentPart::InputText { text } => Some(text),
+        ContentPart::InputText { text, .. } => Some(text),
         ContentPart::OutputText(output) => Some(&output.text),
         ContentPart::Refusal { refusal } => Some(refusal),
         ContentPart::ReasoningText { .. } => None,

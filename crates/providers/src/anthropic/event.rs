@@ -211,7 +211,7 @@ impl TokenCounts {
     /// None if the output was not counted, or if a count can't be true.
     pub(super) fn usage(self) -> Option<Usage> {
         let output_tokens = self.output.known()?;
-        let reasoning_tokens = self.thinking.or_zero();
+        let reasoning_tokens = self.thinking.as_part();
         let output_tokens_details = OutputTokensDetails { reasoning_tokens };
         Usage { output_tokens, output_tokens_details, ..self.prompt() }.reconciled()
     }

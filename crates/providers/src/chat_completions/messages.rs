@@ -300,7 +300,7 @@ fn joined<'a>(message: &'a Message, part: impl Fn(&'a ContentPart) -> Option<&'a
 
 fn text(part: &ContentPart) -> Option<&str> {
     match part {
-        ContentPart::InputText { text } => Some(text),
+        ContentPart::InputText { text, .. } => Some(text),
         ContentPart::OutputText(output) => Some(&output.text),
         ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
     }

@@ -54,5 +54,5 @@ impl ChunkUsage {
 
 /// The first count that is not zero among its names. Servers that write several write the same, or zero.
 fn first_count(counts: impl IntoIterator<Item = Option<TokenCount>>) -> u64 {
-    counts.into_iter().flatten().map(TokenCount::or_zero).find(|count| *count > 0).unwrap_or_default()
+    counts.into_iter().flatten().map(TokenCount::as_part).find(|count| *count > 0).unwrap_or_default()
 }

@@ -42,7 +42,7 @@ fn usage(input_tokens: u64, output_tokens: u64) -> Usage {
 
 fn said_by_user(prompt: &Prompt) -> Vec<String> {
     let text = |part: &ContentPart| match part {
-        ContentPart::InputText { text } => Some(text.clone()),
+        ContentPart::InputText { text, .. } => Some(text.clone()),
         ContentPart::OutputText(_) | ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
     };
     let message = |item: &Item| match item {

@@ -11,7 +11,7 @@ use antiphon_protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, R
 
 fn request(text: &str, max_output_tokens: u32) -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
-    let content = vec![ContentPart::InputText { text: text.to_owned() }];
+    let content = vec![ContentPart::input_text(text)];
     let item =
         Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
     let prompt = Prompt { instructions: None, items: vec![item] };

@@ -11,9 +11,9 @@ const REPLACEMENT: &str = "[key]";
 /// As much in common with the key makes a word a part of it, in characters.
 const PART: usize = 8;
 
-/// How keys of providers begin.
-const BEGINNINGS: [&str; 12] =
-    ["sk-", "sk_", "gsk_", "xai-", "aiza", "hf_", "nvapi-", "pplx-", "csk-", "tgp_", "fw_", "r8_"];
+/// How keys of this server and of providers begin.
+const BEGINNINGS: [&str; 13] =
+    ["ak_", "sk-", "sk_", "gsk_", "xai-", "aiza", "hf_", "nvapi-", "pplx-", "csk-", "tgp_", "fw_", "r8_"];
 
 /// As much of a text is looked at, in characters. Far less is kept.
 const LONGEST_TEXT: usize = 4_000;

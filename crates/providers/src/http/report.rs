@@ -160,6 +160,9 @@ const PARAMETERS: [&str; 26] = [
     "top_p",
 ];
 
+/// How much of a text is looked at, in characters: more than is ever kept of it.
+const MOST_OF_A_TEXT: usize = 4_000;
+
 /// What OpenRouter says where the words are those of the provider behind it, in `metadata.raw`.
 const PASSED_ON: &str = "Provider returned error";
 
@@ -262,18 +265,26 @@ fn report(kind: Option<Kind>, error: &Value) -> Report {
     }
 }
 
-/// The provider's words, as they are.
+/// The provider's words.
 fn rejection(status: u16, error: &Value) -> ProviderRejection {
-    let text = |key| error.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |key| error.get(key).and_then(Value::as_str).map(beginning_of);
     // A status is no code.
     let code = text("code").filter(|code| code.parse::<u64>().is_err());
-    ProviderRejection { status, message: message(error), param: text("param"), code }
+    ProviderRejection { status, message: message(error), param: text("param").or_else(|| place(error)), code }
+}
+
+/// The place in the body that FastAPI says is at fault.
+fn place(error: &Value) -> Option<String> {
+    let place = error.pointer("/detail/0/loc").or_else(|| error.pointer("/message/detail/0/loc"))?.as_array()?;
+    let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), beginning_of);
+    let steps: Vec<String> = place.iter().filter(|step| *step != "body").map(step).collect();
+    Some(beginning_of(&steps.join(".")))
 }
 
 /// The words for people, wherever this provider puts them.
 fn message(error: &Value) -> Option<String> {
     match error {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(beginning_of(text)),
         // As FastAPI tells of a body that it does not take: where, and what.
         Value::Array(details) => message(details.first()?),
         Value::Object(fields) => match (fields.get("message"), error.pointer("/metadata/raw")) {
@@ -289,5 +300,9 @@ fn message(error: &Value) -> Option<String> {
 fn passed_on(raw: &str) -> String {
     let document = parse(raw.as_bytes());
     let told = document.as_ref().and_then(|document| message(error_in(document).unwrap_or(document)));
-    told.unwrap_or_else(|| raw.to_owned())
+    told.unwrap_or_else(|| beginning_of(raw))
+}
+
+fn beginning_of(text: &str) -> String {
+    text.chars().take(MOST_OF_A_TEXT).collect()
 }

@@ -106,7 +106,7 @@ fn take_items(response: &mut Extra) -> Vec<Extra> {
 fn usage(report: &Value) -> Option<Usage> {
     let count = |key: &str| TokenCount::at(report, key);
     let detail = |details: &str, key: &str| {
-        report.get(details).map(|details| TokenCount::at(details, key)).unwrap_or_default().or_zero()
+        report.get(details).map(|details| TokenCount::at(details, key)).unwrap_or_default().as_part()
     };
     let (input, output) = (count("input_tokens"), count("output_tokens"));
     input.known().or(output.known())?;

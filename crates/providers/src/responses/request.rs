@@ -202,16 +202,22 @@ fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<
 }
 
 fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
-    let text = match part {
-        ContentPart::InputText { text } => text,
-        ContentPart::OutputText(output) => &output.text,
+    let (text, breakpoint) = match part {
+        ContentPart::InputText { text, prompt_cache_breakpoint } => (text, prompt_cache_breakpoint.as_ref()),
+        ContentPart::OutputText(output) => (&output.text, None),
         ContentPart::Refusal { refusal } => return Some(json!({ "type": "refusal", "refusal": refusal })),
         ContentPart::ReasoningText { .. } => return None,
     };
     match by_model {
         true if text.is_empty() => None,
         true => Some(json!({ "type": "output_text", "text": text, "annotations": [] })),
-        false => Some(json!({ "type": "input_text", "text": text })),
+        false => {
+            let mut part = object(json!({ "type": "input_text", "text": text }));
+            let breakpoint =
+                breakpoint.map(|given| ("prompt_cache_breakpoint".to_owned(), Value::Object(given.clone())));
+            part.extend(breakpoint);
+            Some(Value::Object(part))
+        }
     }
 }
 

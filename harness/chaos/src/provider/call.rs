@@ -69,6 +69,14 @@ async fn play(number: u32, performance: &Performance, books: &Books, socket: &mu
         Finish::Length => "length",
         Finish::Cut => return Ok(false),
         Finish::Silence => std::future::pending().await,
+        Finish::StopAndError => {
+            socket.write_all(&wire::error_after("stop")).await?;
+            return Ok(true);
+        }
+        Finish::UnknownReason => {
+            socket.write_all(&wire::ending("of_the_future", None)).await?;
+            return Ok(true);
+        }
     };
     books.finish(number);
     let usage = performance.tells_usage().then(|| performance.usage(number));

@@ -65,6 +65,14 @@ pub(super) fn ending(reason: &str, usage: Option<(u64, u64)>) -> Vec<u8> {
     bytes
 }
 
+/// A reason to finish, and an error behind it.
+pub(super) fn error_after(reason: &str) -> Vec<u8> {
+    let mut bytes = chunk(&json!([{ "index": 0, "delta": {}, "finish_reason": reason }]));
+    bytes.extend(framed("data: {\"error\":{\"message\":\"it broke\",\"type\":\"server_error\"}}\n\n"));
+    bytes.extend(b"0\r\n\r\n");
+    bytes
+}
+
 /// An answer that is no stream.
 pub(super) fn answer(status: u16, body: &Value) -> Vec<u8> {
     let body = body.to_string();

@@ -245,7 +245,7 @@ impl OutputBuilder {
             ContentPart::Refusal { refusal } => {
                 ResponseEvent::RefusalDone { sequence_number, item_id: id, output_index, content_index, refusal }
             }
-            ContentPart::ReasoningText { text } | ContentPart::InputText { text } => {
+            ContentPart::ReasoningText { text } | ContentPart::InputText { text, .. } => {
                 ResponseEvent::ReasoningTextDone { sequence_number, item_id: id, output_index, content_index, text }
             }
         });

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::request::AnthropicBody;
 use super::{answered, asked, budget, call, message, output, request, thought};
 use crate::seal::{Origin, Protocol, Sealed};
-use antiphon_protocol::{ContentPart, Item, Role};
+use antiphon_protocol::{ContentPart, Extra, Item, Role};
 
 fn messages(items: Vec<Item>) -> Value {
     serde_json::to_value(AnthropicBody::new(&request(items), &budget())).unwrap()["messages"].take()
@@ -227,4 +227,16 @@ proptest! {
 fn sealed(model: &str, signature: &str) -> Option<String> {
     let what = Sealed::Signature { signature: signature.to_owned(), thinking: Some("kept".to_owned()) };
     Origin::of(Protocol::Anthropic, &antiphon_domain::Target::new("p", model)).seal(&what)
+}
+
+#[test]
+fn the_last_breakpoints_that_the_protocol_takes_are_marked() {
+    let part = |number: usize| ContentPart::InputText {
+        text: number.to_string(),
+        prompt_cache_breakpoint: Some(Extra::new()).filter(|_| number != 4),
+    };
+    let blocks = messages(vec![message(Role::User, (0..7).map(part).collect())])[0]["content"].take();
+    let marked =
+        blocks.as_array().unwrap().iter().map(|block| block["cache_control"] == json!({ "type": "ephemeral" }));
+    assert_eq!(marked.collect::<Vec<_>>(), [false, false, true, true, false, true, true]);
 }

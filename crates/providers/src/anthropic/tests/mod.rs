@@ -96,7 +96,7 @@ fn message(role: Role, content: Vec<ContentPart>) -> Item {
 }
 
 fn asked(text: &str) -> Item {
-    message(Role::User, vec![ContentPart::InputText { text: text.to_owned() }])
+    message(Role::User, vec![ContentPart::input_text(text)])
 }
 
 fn answered(text: &str) -> Item {

@@ -31,7 +31,7 @@ fn question(request: Request) -> ProviderRequest {
 }
 
 fn said(role: Role, text: &str) -> antiphon_protocol::Item {
-    message(role, vec![ContentPart::InputText { text: text.to_owned() }])
+    message(role, vec![ContentPart::input_text(text)])
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn odd_counts_are_rounded_reconciled_or_none() {
         (json!({ "prompt_tokens": 14417.92, "completion_tokens": 57.0, "total_tokens": 14474.92 }), Some((14418, 57))),
         (json!({ "prompt_tokens": 10, "completion_tokens": 20, "prompt_tokens_details": [] }), Some((10, 20))),
         (json!({ "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": "many" }), Some((10, 20))),
+        (json!({ "prompt_tokens": 10, "completion_tokens": 20, "cached_tokens": -4 }), Some((10, 20))),
         // Gemini's thoughts, and Anthropic's cache behind a gateway.
         (
             json!({ "prompt_tokens": 10, "completion_tokens": 20, "reasoning_tokens": 50, "total_tokens": 80 }),

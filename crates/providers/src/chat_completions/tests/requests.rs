@@ -23,7 +23,7 @@ fn id() -> ItemId {
 }
 
 fn said(text: &str) -> ContentPart {
-    ContentPart::InputText { text: text.to_owned() }
+    ContentPart::input_text(text)
 }
 
 fn written(text: &str) -> ContentPart {
@@ -230,7 +230,7 @@ fn any_items() -> impl Strategy<Value = Vec<Item>> {
 fn must_be_told(position: usize, item: &Item, pairs: &CallPairs<'_>) -> Option<String> {
     match item {
         Item::Message(message) => message.content.iter().find_map(|part| match part {
-            ContentPart::InputText { text } => Some(text.clone()),
+            ContentPart::InputText { text, .. } => Some(text.clone()),
             ContentPart::OutputText(part) => Some(part.text.clone()),
             ContentPart::Refusal { .. } | ContentPart::ReasoningText { .. } => None,
         }),

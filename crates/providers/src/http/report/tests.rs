@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use super::*;
 use crate::Error;
 use antiphon_domain::{Cause, Failure, FailureClass};
@@ -131,8 +133,8 @@ fn a_refusal_is_told_in_whatever_shape_it_comes() {
         (404, json!({ "error": "model 'x' not found" }), (404, Some("model 'x' not found"), None, None)),
         (
             422,
-            json!({ "detail": [{ "loc": ["body", "messages"], "msg": "Field required" }] }),
-            (422, Some("Field required"), None, None),
+            json!({ "detail": [{ "loc": ["body", "messages", 0], "msg": "Field required" }] }),
+            (422, Some("Field required"), Some("messages.0"), None),
         ),
         (
             422,
@@ -260,4 +262,15 @@ fn a_log_names_the_words_that_everybody_may_read() {
     assert_eq!(named("canary", "canary"), (None, None));
     let error = answered(400, &json!({ "error": { "message": "canary", "param": "canary", "code": "canary" } }));
     assert!(!format!("{error} {error:?} {:?}", error.clone().failure()).contains("canary"));
+}
+
+#[test]
+fn a_text_without_end_costs_no_more_than_its_beginning() {
+    let long = "\u{1f980}".repeat(100_000);
+    let error = answered(400, &json!({ "error": { "message": long, "param": long, "code": long } }));
+    let Some(rejection) = error.report().and_then(Report::rejection) else { unreachable!("{error:?}") };
+    let lengths =
+        [&rejection.message, &rejection.param, &rejection.code].map(|text| text.as_ref().unwrap().chars().count());
+    assert_eq!(lengths, [MOST_OF_A_TEXT; 3]);
+    assert_eq!(error.failure().rejection.unwrap().message.unwrap().chars().count(), 1_000);
 }

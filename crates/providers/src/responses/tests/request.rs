@@ -22,7 +22,12 @@ fn message(role: Role, content: Vec<ContentPart>, extra: Value) -> Item {
 }
 
 fn said(text: &str) -> ContentPart {
-    ContentPart::InputText { text: text.to_owned() }
+    ContentPart::input_text(text)
+}
+
+fn cached(text: &str) -> ContentPart {
+    let prompt_cache_breakpoint = Some(fields(json!({ "mode": "explicit" })));
+    ContentPart::InputText { text: text.to_owned(), prompt_cache_breakpoint }
 }
 
 fn written(text: &str) -> ContentPart {
@@ -104,7 +109,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
     let request = request(vec![
         message(Role::Developer, vec![said("rules")], json!({})),
         message(Role::System, vec![said("older rules")], json!({})),
-        message(Role::User, vec![said("one"), said("two")], json!({ "phase": "final_answer", "x": 1 })),
+        message(Role::User, vec![said("one"), cached("two")], json!({ "phase": "final_answer", "x": 1 })),
         thought(Some(&sealed("c2VhbGVk"))),
         thought(Some("c2VhbGVk: as 0.1.0 kept it")),
         thought(Some("anthropic.thinking.c2ln")),
@@ -123,7 +128,8 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         { "type": "message", "role": "developer", "content": [{ "type": "input_text", "text": "rules" }] },
         { "type": "message", "role": "system", "content": [{ "type": "input_text", "text": "older rules" }] },
         { "type": "message", "role": "user", "content":
-            [{ "type": "input_text", "text": "one" }, { "type": "input_text", "text": "two" }] },
+            [{ "type": "input_text", "text": "one" },
+             { "type": "input_text", "text": "two", "prompt_cache_breakpoint": { "mode": "explicit" } }] },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
             "encrypted_content": "c2VhbGVk" },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
