@@ -15,9 +15,6 @@ const PART: usize = 8;
 const BEGINNINGS: [&str; 13] =
     ["ak_", "sk-", "sk_", "gsk_", "xai-", "aiza", "hf_", "nvapi-", "pplx-", "csk-", "tgp_", "fw_", "r8_"];
 
-/// As much of a text is looked at, in characters. Far less is kept.
-const LONGEST_TEXT: usize = 4_000;
-
 /// What a provider said, without the key or anything that looks like one. A key that is no longer than an ordinary word
 /// is looked for in the message alone: parameters and codes are ordinary words.
 pub(super) fn hide_key(rejection: ProviderRejection, key: Option<&SecretString>) -> ProviderRejection {
@@ -44,10 +41,9 @@ impl<'a> HiddenKey<'a> {
         Self { key, parts: key.map_or_else(HashSet::new, |key| key.as_bytes().windows(PART).collect()) }
     }
 
-    /// The beginning of the text, without control characters and without the key.
+    /// The text without control characters and without the key.
     fn hide(&self, text: &str) -> String {
-        let text: String = text.chars().take(LONGEST_TEXT).collect();
-        let mut text = without_controls(&text);
+        let mut text = without_controls(text);
         if let Some(key) = self.key.filter(|key| key.len() >= PART) {
             text = text.replace(key, REPLACEMENT);
         }
