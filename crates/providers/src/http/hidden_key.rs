@@ -9,9 +9,9 @@ const REPLACEMENT: &str = "[key]";
 /// As much in common with the key makes a word a part of it, in characters.
 const PART: usize = 8;
 
-/// How keys of providers begin.
-const BEGINNINGS: [&str; 12] =
-    ["sk-", "sk_", "gsk_", "xai-", "aiza", "hf_", "nvapi-", "pplx-", "csk-", "tgp_", "fw_", "r8_"];
+/// How keys of this server and of providers begin.
+const BEGINNINGS: [&str; 13] =
+    ["ak_", "sk-", "sk_", "gsk_", "xai-", "aiza", "hf_", "nvapi-", "pplx-", "csk-", "tgp_", "fw_", "r8_"];
 
 /// The text without control characters, and without the key or anything that looks like one.
 pub(super) fn hide_key(text: &str, key: Option<&SecretString>) -> String {

@@ -270,7 +270,15 @@ fn rejection(status: u16, error: &Value) -> ProviderRejection {
     let text = |key| error.get(key).and_then(Value::as_str).map(beginning_of);
     // A status is no code.
     let code = text("code").filter(|code| code.parse::<u64>().is_err());
-    ProviderRejection { status, message: message(error), param: text("param"), code }
+    ProviderRejection { status, message: message(error), param: text("param").or_else(|| place(error)), code }
+}
+
+/// The place in the body that FastAPI says is at fault.
+fn place(error: &Value) -> Option<String> {
+    let place = error.pointer("/detail/0/loc").or_else(|| error.pointer("/message/detail/0/loc"))?.as_array()?;
+    let step = |step: &Value| step.as_str().map_or_else(|| step.to_string(), beginning_of);
+    let steps: Vec<String> = place.iter().filter(|step| *step != "body").map(step).collect();
+    Some(beginning_of(&steps.join(".")))
 }
 
 /// The words for people, wherever this provider puts them.

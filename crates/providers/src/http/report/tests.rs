@@ -133,8 +133,8 @@ fn a_refusal_is_told_in_whatever_shape_it_comes() {
         (404, json!({ "error": "model 'x' not found" }), (404, Some("model 'x' not found"), None, None)),
         (
             422,
-            json!({ "detail": [{ "loc": ["body", "messages"], "msg": "Field required" }] }),
-            (422, Some("Field required"), None, None),
+            json!({ "detail": [{ "loc": ["body", "messages", 0], "msg": "Field required" }] }),
+            (422, Some("Field required"), Some("messages.0"), None),
         ),
         (
             422,

@@ -64,6 +64,7 @@ fn no_key_is_in_the_words_of_a_provider() {
         ("masked: ab***yz", "masked: [key]"),
         ("messages.0.content: text\nis too short", "messages.0.content: text is too short"),
         ("sk-1 and e5f6", "sk-1 and e5f6"),
+        ("ak_5ab6e8d359b5a527_Q5hwkvnGdom8xu72", "[key]"),
     ] {
         assert_eq!(hide_key(text, Some(&key)), expected);
     }
