@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::config::{Config, ConfiguredProvider, ProviderKind, ProviderSection, UpstreamProvider};
 use crate::provider::{
     Anthropic, AnthropicOptions, ChatCompletions, ChatForm, Eliza, Provider, Responses, ResponsesForm, UpstreamError,
-    UpstreamOptions,
+    UpstreamLimits, UpstreamOptions,
 };
 
 #[cfg(test)]
@@ -25,21 +25,25 @@ pub(super) struct BuiltProvider<'a> {
 /// # Errors
 /// If one can't work on this machine, say because it has no certificates.
 pub(super) fn build(config: &Config) -> anyhow::Result<Vec<BuiltProvider<'_>>> {
-    config.providers.iter().map(|(name, configured)| BuiltProvider::of(name, configured)).collect()
+    let limits = UpstreamLimits::of(&config.limits, config.responses.max_output_bytes);
+    config.providers.iter().map(|(name, configured)| BuiltProvider::of(name, configured, limits)).collect()
 }
 
 impl<'a> BuiltProvider<'a> {
-    fn of(name: &'a str, configured: &'a ConfiguredProvider) -> anyhow::Result<Self> {
+    fn of(name: &'a str, configured: &'a ConfiguredProvider, limits: UpstreamLimits) -> anyhow::Result<Self> {
         let provider = match configured {
             ConfiguredProvider::Eliza(_) => Arc::new(Eliza::default()),
-            ConfiguredProvider::Upstream(upstream) => adapter(upstream).with_context(|| format!("providers.{name}"))?,
+            ConfiguredProvider::Upstream(upstream) => {
+                adapter(upstream, limits).with_context(|| format!("providers.{name}"))?
+            }
         };
         Ok(Self { name, configured, provider })
     }
 }
 
-fn adapter(upstream: &UpstreamProvider) -> Result<Arc<dyn Provider>, UpstreamError> {
-    let options = UpstreamOptions { api_key: upstream.api_key.clone(), ..UpstreamOptions::new(&upstream.base_url) };
+fn adapter(upstream: &UpstreamProvider, limits: UpstreamLimits) -> Result<Arc<dyn Provider>, UpstreamError> {
+    let options =
+        UpstreamOptions { limits, api_key: upstream.api_key.clone(), ..UpstreamOptions::new(&upstream.base_url) };
     let section = &upstream.section;
     Ok(match upstream.kind {
         ProviderKind::Eliza => Arc::new(Eliza::default()),

@@ -8,9 +8,10 @@ use super::entries::{self, ConfigEntry};
 use super::layout::{ANY_NAME, Layout};
 use super::providers::{self, ProviderKind, ProviderSection};
 use super::{Environment, LogSection, Problem, StoreSection, ValueSource, VaultSection};
-use crate::domain::options::OptionError;
+use crate::domain::options::{OptionChecks, OptionError};
 use crate::domain::{LimitOptions, ResponseOptions};
 use crate::http::{HttpOptions, ServerOptions};
+use crate::provider::UpstreamLimits;
 
 /// All sections of a configuration, as they are written.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,13 +65,14 @@ impl Sections {
 
     /// What is wrong with single values.
     pub(super) fn check(&self, entries: &[ConfigEntry]) -> Vec<Problem> {
-        let sections: [(&str, Vec<OptionError>); 7] = [
+        let sections: [(&str, Vec<OptionError>); 8] = [
             ("server", self.server.check()),
             ("http", self.http.check()),
             ("store", self.store.options.check()),
             ("store", self.store.groups.check()),
             ("responses", self.responses.check()),
             ("limits", self.limits.check()),
+            ("limits", self.check_events_of_providers()),
             ("log", self.log.check()),
         ];
         let problem = |section: &str, OptionError { key, reason }: OptionError| {
@@ -82,6 +84,17 @@ impl Sections {
             errors.into_iter().map(move |error| problem(section, error)).collect::<Vec<_>>()
         };
         sections.into_iter().flat_map(of_section).collect()
+    }
+
+    /// Refuses a limit on the events of providers that would refuse an output that is allowed.
+    fn check_events_of_providers(&self) -> Vec<OptionError> {
+        let least = UpstreamLimits::least(&self.limits, self.responses.max_output_bytes);
+        let (set, least) = (self.limits.provider_event_bytes, least.frame_bytes + least.echo_bytes);
+        let mut checks = OptionChecks::default();
+        checks.require("provider_event_bytes", set == 0 || set >= least, || {
+            format!("must be 0 or at least {least}: so many can an output of responses.max_output_bytes take")
+        });
+        checks.into_errors()
     }
 
     /// The environment variables that these sections name as holders of secrets. Their names may begin with

@@ -31,7 +31,7 @@ use crate::support::{Client, Site, row_id, texts};
 const SOON: Duration = Duration::from_secs(20);
 
 /// The bounds of one upstream event and of one upstream call, and of what is read of an answer that is no stream.
-const EVENT: u64 = 1 << 20;
+const EVENT: u64 = 7 << 20;
 const CALL: u64 = 16 << 20;
 const DOCUMENT: u64 = 64 << 10;
 

@@ -81,13 +81,14 @@ fn refused(error: Error) -> Heard {
     Heard { error: Some(error), ..Heard::default() }
 }
 
+/// A whole answer, as servers send it that do not stream.
+const WHOLE_ANSWER: &str = r#"{"choices":[{"message":{"content":"Hello world"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":5}}"#;
+
 #[tokio::test]
 async fn each_script_has_its_one_outcome() {
-    let no_stream = Error::Protocol { what: "the answer is no event stream" };
     let no_http = Error::Protocol { what: "the answer is no HTTP" };
     let limited = Error::Status { status: 429, retry_after: Some(Duration::from_secs(7)), report: Report::Other };
     let status = |status| Error::Status { status, retry_after: None, report: Report::Other };
-    let json = [("content-type", "application/json")];
     let hi = || Script::new().text("Hi");
     let cases = [
         ("whole", Script::answer(["Hello", " world"]), whole("Hello world", Some(5))),
@@ -123,13 +124,6 @@ async fn each_script_has_its_one_outcome() {
         ),
         ("closed before an answer", Script::new().cut(), refused(Error::Closed)),
         ("reset before an answer", Script::new().reset(), refused(Error::Closed)),
-        ("a web page", Script::html_page(), refused(no_stream.clone())),
-        (
-            "JSON that is an error",
-            Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
-            refused(Error::Reported(Report::Other)),
-        ),
-        ("JSON that is none", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream)),
         ("limited", Script::status(429, &[("retry-after", "7")], "{}"), refused(limited)),
         ("garbage in retry-after", Script::status(503, &[("retry-after", "soon")], ""), refused(status(503))),
         ("unauthorized", Script::status(401, &[], "{}"), refused(status(401))),
@@ -140,6 +134,37 @@ async fn each_script_has_its_one_outcome() {
         provider.script("m", script);
         assert_eq!(hear(options(provider.base_url())).await, expected, "{name}");
         assert_eq!(provider.requests().len(), 1, "{name}: a provider is asked once");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_is_its_first_bytes_say_and_not_its_label() {
+    let no_stream = Error::Protocol { what: "the answer is no event stream" };
+    let json = [("content-type", "application/json")];
+    for (name, script, expected) in [
+        ("a web page", Script::html_page(), refused(no_stream.clone())),
+        (
+            "JSON that is an error",
+            Script::status(200, &json, "{\"error\":{\"message\":\"m\"}}"),
+            refused(Error::Reported(Report::Other)),
+        ),
+        ("JSON that is no answer", Script::status(200, &json, "{\"choices\":[]}"), refused(no_stream.clone())),
+        ("JSON that is the whole answer", Script::status(200, &json, WHOLE_ANSWER), whole("Hello world", Some(5))),
+        (
+            "the whole answer as an event",
+            Script::new().raw(format!("data: {WHOLE_ANSWER}\n\n")).done(),
+            whole("Hello world", Some(5)),
+        ),
+        (
+            "events under another label",
+            Script::new().headers(200, &[("content-type", "text/plain")]).text("Hi").finish("stop"),
+            whole("Hi", None),
+        ),
+        ("plain text", Script::status(200, &[("content-type", "text/plain")], "Hi\n\nthere"), refused(no_stream)),
+    ] {
+        let provider = ScriptedProvider::start();
+        provider.script("m", script);
+        assert_eq!(hear(options(provider.base_url())).await, expected, "{name}");
     }
 }
 
@@ -267,7 +292,7 @@ async fn too_many_bytes_are_refused() {
     let provider = ScriptedProvider::start();
     provider.script("m", Script::new().text("Hi").raw(format!("data: {}", "x".repeat(2_000))).stall());
     provider.script("m", Script::new().text("Hi").raw(": keep\n\n".repeat(500)).stall());
-    let limits = UpstreamLimits { frame_bytes: 1_000, call_bytes: 3_000 };
+    let limits = UpstreamLimits { frame_bytes: 1_000, call_bytes: 3_000, ..UpstreamLimits::default() };
     let limited = UpstreamOptions { limits, ..options(provider.base_url()) };
     for what in ["an event holds too many bytes", "the call holds too many bytes"] {
         assert_eq!(hear(limited.clone()).await, broken("Hi", Error::Protocol { what }));

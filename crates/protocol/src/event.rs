@@ -457,3 +457,42 @@ impl<'de> Deserialize<'de> for ResponseEvent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::ResponseEvent;
+
+    #[test]
+    fn an_event_that_is_read_and_written_is_the_same_text_whatever_its_client_sent() {
+        let schema = r#"{"z":1.0,"a":9223372036854775808,"m":[1e400],"a":123456789012345678901234567890}"#;
+        let parameters = [
+            r#""temperature":1.0,"top_p":1.0,"presence_penalty":0.0,"frequency_penalty":0.0,"top_logprobs":0"#,
+            r#""max_output_tokens":null,"max_tool_calls":null"#,
+            &format!(r#""tools":[{{"type":"function","name":"f","description":null,"parameters":{schema},"strict":null}}]"#),
+            r#""tool_choice":"auto","parallel_tool_calls":true"#,
+            &format!(r#""text":{{"format":{{"type":"json_schema","name":"n","description":null,"schema":{schema},"strict":true}}}}"#),
+            r#""reasoning":null,"truncation":"disabled","service_tier":"default","user":null,"safety_identifier":null"#,
+            &format!(r#""prompt_cache_key":null,"prompt_cache_options":{schema}"#),
+        ]
+        .join(",");
+        let response = format!(
+            r#"{{"id":"resp_019aa1b2c3d47000800000000000f01d","object":"response","created_at":1,"status":"queued","completed_at":null,"error":null,"incomplete_details":null,"model":"m","output":[],"usage":null,"instructions":null,"previous_response_id":null,"background":true,"store":true,"metadata":{{"z":"1","a":"2"}},{parameters}}}"#
+        );
+        for kind in ["created", "queued", "in_progress", "completed", "incomplete", "failed"] {
+            let text = format!(r#"{{"type":"response.{kind}","sequence_number":7,"response":{response}}}"#);
+            let event: ResponseEvent = serde_json::from_str(&text).unwrap();
+            assert_eq!((event.name(), event.sequence_number()), (format!("response.{kind}").as_str(), 7));
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        }
+        for text in [
+            r#"{"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"a","logprobs":[]}"#,
+            r#"{"type":"response.web_search_call.searching","sequence_number":1,"item_id":"ws_1","output_index":0,"z":1,"a":2}"#,
+        ] {
+            let event: ResponseEvent = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        }
+        assert!(serde_json::from_str::<ResponseEvent>(r#"{"type":"response.created","sequence_number":7}"#).is_err());
+    }
+}

@@ -11,6 +11,7 @@ mod event_fields;
 mod finish;
 mod gate;
 mod http;
+mod lenient;
 mod limits;
 mod made_call_ids;
 #[cfg(test)]

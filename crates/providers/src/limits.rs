@@ -1,17 +1,79 @@
 //! What a provider may send at most.
 
-/// Bounds on the bytes of one call, so that a hostile or broken provider costs a bounded amount of memory.
+#[cfg(test)]
+mod tests;
+
+use antiphon_domain::{LimitOptions, ResponseOptions};
+
+/// How many bytes JSON takes at most for one byte of a text: an escape such as `\u0041`.
+const ESCAPED: usize = 6;
+
+/// How often the last event of a protocol that repeats the output has it: as an item, a part, a text of all items.
+const REPEATED: usize = 4;
+
+/// What an event has beside the output and what it echoes: its names, ids and counts.
+const BESIDE: usize = 256 << 10;
+
+/// What an event that brings little or no output may take of a call.
+const BYTES_PER_EVENT: u64 = 1024;
+
+/// Bounds on the bytes of one call, so that a hostile or broken provider costs a bounded amount of memory. Those on the
+/// wire follow from those on the content: a limit on bytes of the wire must not refuse content that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpstreamLimits {
     /// The most bytes of one event, line ends and field names included.
     pub frame_bytes: usize,
-    /// The most bytes of one call.
+    /// How many more an event may have with a protocol that echoes the request and repeats the output.
+    pub echo_bytes: usize,
+    /// The most bytes of one call beside those that its events are allowed: each a kilobyte, and its output as JSON has it.
     pub call_bytes: u64,
+    /// The most bytes of the arguments of one function call, and the most events that are allowed their bytes.
+    pub output_bytes: usize,
+    /// The most bytes of one id.
+    pub id_bytes: usize,
+}
+
+impl UpstreamLimits {
+    /// The limits of the options, where an output has so many bytes at most.
+    #[must_use]
+    pub fn of(limits: &LimitOptions, max_output_bytes: usize) -> Self {
+        let least = Self::least(limits, max_output_bytes);
+        match limits.provider_event_bytes {
+            0 => least,
+            frame_bytes => Self { frame_bytes, echo_bytes: 0, ..least },
+        }
+    }
+
+    /// The least limits that refuse no output of so many bytes, however it is written.
+    #[must_use]
+    pub fn least(limits: &LimitOptions, max_output_bytes: usize) -> Self {
+        // A request's instructions and its tools are echoed.
+        let echo = (REPEATED - 1) * max_output_bytes + 2 * limits.input_bytes;
+        Self {
+            frame_bytes: ESCAPED * (max_output_bytes + limits.id_chars) + BESIDE,
+            echo_bytes: ESCAPED * echo,
+            call_bytes: limits.provider_call_bytes as u64,
+            output_bytes: max_output_bytes,
+            id_bytes: limits.id_chars,
+        }
+    }
+
+    /// The limits with a protocol that echoes the request and repeats the output.
+    pub(crate) fn with_echoes(self) -> Self {
+        // The first events echo the request, and the last ones repeat the output.
+        let echoes = (REPEATED * self.echo_bytes) as u64;
+        Self { frame_bytes: self.frame_bytes + self.echo_bytes, call_bytes: self.call_bytes + echoes, ..self }
+    }
+
+    /// How many bytes of a call an event is allowed that brought so much output.
+    pub(crate) fn of_event(output_bytes: usize) -> u64 {
+        BYTES_PER_EVENT + (ESCAPED * output_bytes) as u64
+    }
 }
 
 impl Default for UpstreamLimits {
-    /// One mebibyte for an event, sixteen for a call.
+    /// Those of the default options.
     fn default() -> Self {
-        Self { frame_bytes: 1 << 20, call_bytes: 16 << 20 }
+        Self::of(&LimitOptions::default(), ResponseOptions::default().max_output_bytes)
     }
 }

@@ -28,7 +28,6 @@ pub(crate) struct TextJoiner {
 
 impl TextPiece {
     /// Reads a JSON string; none for any other JSON.
-    #[cfg(test)]
     pub(crate) fn parse(json: &str) -> Option<Self> {
         let quoted = json.strip_prefix('"')?.strip_suffix('"')?;
         if !quoted.contains(['\\', '"']) {
@@ -37,12 +36,27 @@ impl TextPiece {
         serde_json::from_str(json).ok()
     }
 
+    /// The pieces of one text as one piece.
+    pub(crate) fn of(pieces: impl IntoIterator<Item = Self>) -> Self {
+        let mut joiner = TextJoiner::default();
+        let mut text: String = pieces.into_iter().map(|piece| joiner.join(piece)).collect();
+        text.extend(joiner.end());
+        Self::Whole(text)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(text) => text.is_empty(),
+            Self::Halves(bytes) => bytes.is_empty(),
+        }
+    }
+
     /// The text; a half that stands alone becomes U+FFFD.
     pub(crate) fn into_text(self) -> String {
-        let mut joiner = TextJoiner::default();
-        let mut text = joiner.join(self);
-        text.extend(joiner.end());
-        text
+        match self {
+            Self::Whole(text) => text,
+            Self::Halves(bytes) => String::from_utf16_lossy(&units(&bytes)),
+        }
     }
 }
 

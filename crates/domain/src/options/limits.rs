@@ -30,9 +30,16 @@ pub struct LimitOptions {
     /// The most characters of a `prompt_cache_key`.
     #[serde(skip)]
     pub prompt_cache_key_chars: usize,
-    /// The most characters of the other ids that a client may bring: of items, calls and users.
-    #[serde(skip)]
+    /// The most characters of any other id, of a call for example: of one that a client brings, and in bytes of one that a
+    /// provider gives. They are other people's words: some gateways put kilobytes of state into the id of a call.
     pub id_chars: usize,
+    /// The most bytes of one event of a provider; 0 for as many as the largest output takes, and with a protocol that
+    /// echoes them the largest request.
+    #[serde(with = "size")]
+    pub provider_event_bytes: usize,
+    /// The most bytes of one call of a provider beside a kilobyte for each event and what it takes to write the output.
+    #[serde(with = "size")]
+    pub provider_call_bytes: usize,
 }
 
 impl LimitOptions {
@@ -50,6 +57,8 @@ impl LimitOptions {
         checks.range("metadata_bytes", self.metadata_bytes, 2..=1024 * 1024);
         checks.range("history_items", self.history_items, 1..=100_000);
         checks.range("max_output_tokens", self.max_output_tokens, Self::MIN_OUTPUT_TOKENS..=1_000_000_000);
+        checks.range("id_chars", self.id_chars, 64..=65_536);
+        checks.range("provider_call_bytes", self.provider_call_bytes, 1024 * 1024..=1024 * 1024 * 1024);
         checks.into_errors()
     }
 }
@@ -66,7 +75,9 @@ impl Default for LimitOptions {
             max_output_tokens: 1_000_000,
             safety_identifier_chars: 64,
             prompt_cache_key_chars: 64,
-            id_chars: 512,
+            id_chars: 8192,
+            provider_event_bytes: 0,
+            provider_call_bytes: 16 * 1024 * 1024,
         }
     }
 }

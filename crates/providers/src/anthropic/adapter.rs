@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{decoder::AnthropicDecoder, request};
 use crate::http::{Decode, Dialect, HttpUpstream};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamLimits, UpstreamOptions};
 use antiphon_domain::{Request, Timeouts};
 
 /// The version of the protocol; the provider keeps old versions unchanged.
@@ -120,7 +120,7 @@ impl Dialect for AnthropicDialect {
         serde_json::to_vec(&request::AnthropicBody::new(request, &self.options))
     }
 
-    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(AnthropicDecoder::new(request))
+    fn decoder(&self, request: &ProviderRequest, limits: UpstreamLimits) -> Box<dyn Decode> {
+        Box::new(AnthropicDecoder::new(request, limits))
     }
 }

@@ -7,21 +7,15 @@ use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
 use crate::made_call_ids::MadeCallIds;
 use crate::text_piece::{TextJoiner, TextPiece};
-use crate::{Error, ProviderEvent};
+use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
 /// The most calls of an answer.
 const MOST_CALLS: CallIndex = 128;
 
-/// The most bytes of the arguments of one call.
-const MOST_ARGUMENTS: usize = 256 << 10;
-
 /// The longest name of a function, or of a kind of block, in bytes.
 const LONGEST_NAME: usize = 128;
-
-/// The longest id that is taken, in bytes.
-const LONGEST_ID: usize = 256;
 
 /// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
@@ -40,7 +34,7 @@ pub(super) enum OpenBlock {
     Other {
         item: CallIndex,
         fields: Extra,
-        input: String,
+        input: BlockInput,
     },
     /// A block that is not known to be anything.
     Nothing,
@@ -56,10 +50,16 @@ pub(super) struct OpenText {
 /// A call that is being written.
 pub(super) struct OpenCall {
     call: CallIndex,
-    arguments: String,
+    arguments: BlockInput,
     joiner: TextJoiner,
     /// The arguments that came with the start; they count where no others follow.
     given: Option<String>,
+}
+
+/// The input of a call or of an item of an unknown kind, in so many bytes at most.
+pub(super) struct BlockInput {
+    text: String,
+    most: usize,
 }
 
 /// What the start of a block needs to know of the blocks before it.
@@ -72,6 +72,7 @@ pub(super) struct BlocksBefore<'a> {
     pub(super) ids: &'a MadeCallIds,
     /// What seals thoughts.
     pub(super) thoughts: &'a ThoughtSealer,
+    pub(super) limits: UpstreamLimits,
 }
 
 /// What is known of a call whose block was stopped.
@@ -108,7 +109,7 @@ impl OpenBlock {
                 fields.insert("type".to_owned(), named);
                 let item = before.others;
                 events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
-                return Ok(Self::Other { item, fields, input: String::new() });
+                return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
         };
         let first = |text| TextPiece::Whole(text);
@@ -170,7 +171,7 @@ impl OpenBlock {
             }
             (Self::Thinking { thought, .. }, BlockDelta::Signature(whole)) => thought.signature = whole,
             (Self::Call(open), BlockDelta::Arguments(piece)) => open.append(piece, events)?,
-            (Self::Other { input, .. }, BlockDelta::Arguments(piece)) => append(input, &piece.into_text())?,
+            (Self::Other { input, .. }, BlockDelta::Arguments(piece)) => input.append(&piece.into_text())?,
             _ => {}
         }
         Ok(())
@@ -206,7 +207,7 @@ impl OpenBlock {
         match self {
             Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
-                if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input) {
+                if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input.text) {
                     fields.insert("input".to_owned(), whole);
                 }
                 events.push(ProviderEvent::OtherItemFinished { item, fields });
@@ -214,6 +215,20 @@ impl OpenBlock {
             Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }
         StoppedBlock::Settled
+    }
+}
+
+impl BlockInput {
+    fn new(limits: UpstreamLimits) -> Self {
+        Self { text: String::new(), most: limits.output_bytes }
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), Error> {
+        if text.len() > self.most.saturating_sub(self.text.len()) {
+            return Err(too_long());
+        }
+        self.text.push_str(text);
+        Ok(())
     }
 }
 
@@ -240,21 +255,21 @@ impl OpenCall {
         let name = Some(take_text(&mut fields, "name")).filter(|name| is_word(name, LONGEST_NAME));
         let name = name.ok_or(Error::Protocol { what: "a call without a proper name" })?;
         let call_id = match fields.shift_remove("id") {
-            Some(Value::String(id)) if is_word(&id, LONGEST_ID) => id,
+            Some(Value::String(id)) if is_word(&id, before.limits.id_bytes) => id,
             Some(Value::Number(id)) => id.to_string(),
             Some(_) | None => before.ids.make(call),
         };
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
         let given = fields.shift_remove("input").and_then(arguments_of);
-        if given.as_ref().is_some_and(|given| given.len() > MOST_ARGUMENTS) {
+        if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
             return Err(too_long());
         }
-        Ok(Self { call, arguments: String::new(), joiner: TextJoiner::default(), given })
+        Ok(Self { call, arguments: BlockInput::new(before.limits), joiner: TextJoiner::default(), given })
     }
 
     fn append(&mut self, piece: TextPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let (call, text) = (self.call, self.joiner.join(piece));
-        append(&mut self.arguments, &text)?;
+        self.arguments.append(&text)?;
         if !text.is_empty() {
             events.push(ProviderEvent::FunctionCallArguments { call, text });
         }
@@ -266,16 +281,16 @@ impl OpenCall {
     fn stop(mut self, events: &mut Vec<ProviderEvent>) -> StoppedBlock {
         let call = self.call;
         if let Some(rest) = self.joiner.end() {
-            self.arguments.push(rest);
+            self.arguments.text.push(rest);
             events.push(ProviderEvent::FunctionCallArguments { call, text: rest.into() });
         }
-        match (self.arguments.is_empty(), self.given) {
+        match (self.arguments.text.is_empty(), self.given) {
             (true, None) => return StoppedBlock::WithoutArguments(call),
             (true, Some(text)) => {
                 events.push(ProviderEvent::FunctionCallArguments { call, text });
                 events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
             }
-            (false, _) if serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok() => {
+            (false, _) if serde_json::from_str::<IgnoredAny>(&self.arguments.text).is_ok() => {
                 events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
             }
             (false, _) => {}
@@ -309,14 +324,6 @@ fn arguments_of(input: Value) -> Option<String> {
         Value::String(text) if !text.is_empty() => Some(text),
         Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
-}
-
-fn append(arguments: &mut String, text: &str) -> Result<(), Error> {
-    if text.len() > MOST_ARGUMENTS - arguments.len() {
-        return Err(too_long());
-    }
-    arguments.push_str(text);
-    Ok(())
 }
 
 const fn too_long() -> Error {

@@ -4,7 +4,7 @@ use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
 use super::thoughts::ThoughtSealer;
 use crate::made_call_ids::MadeCallIds;
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
@@ -16,6 +16,7 @@ const MOST_BLOCKS: u32 = 1024;
 pub(super) struct AnthropicBlocks {
     ids: MadeCallIds,
     thoughts: ThoughtSealer,
+    limits: UpstreamLimits,
     open: Vec<NumberedBlock>,
     /// How many blocks there were.
     count: u32,
@@ -36,10 +37,10 @@ struct NumberedBlock {
 
 impl AnthropicBlocks {
     /// The blocks of the answer to that request; none yet.
-    pub(super) fn new(asked: &ProviderRequest) -> Self {
+    pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let (ids, thoughts) = (MadeCallIds::of(asked), ThoughtSealer::of(asked));
         let (open, count, calls, others) = (Vec::new(), 0, 0, 0);
-        Self { ids, thoughts, open, count, calls, others, speaking: None, call_without_arguments: None }
+        Self { ids, thoughts, limits, open, count, calls, others, speaking: None, call_without_arguments: None }
     }
 
     /// Starts a block. An open one with the same index has ended.
@@ -57,7 +58,13 @@ impl AnthropicBlocks {
         }
         self.pause(events);
         self.finish_call_without_arguments(events);
-        let before = BlocksBefore { calls: self.calls, others: self.others, ids: &self.ids, thoughts: &self.thoughts };
+        let before = BlocksBefore {
+            calls: self.calls,
+            others: self.others,
+            ids: &self.ids,
+            thoughts: &self.thoughts,
+            limits: self.limits,
+        };
         let block = OpenBlock::start(fields, &before, events)?;
         match &block {
             OpenBlock::Call(_) => self.calls += 1,

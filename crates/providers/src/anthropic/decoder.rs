@@ -8,17 +8,15 @@ use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_text};
 use crate::event_fields::EventFields;
 use crate::finish::{check_empty, finish_reason};
 use crate::http::{Decode, Flow, SseFrame};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, Usage};
-
-/// The longest id of a message that is kept, in bytes.
-const LONGEST_ID: usize = 256;
 
 /// Decodes one answer.
 pub(super) struct AnthropicDecoder {
     started: bool,
     blocks: AnthropicBlocks,
+    limits: UpstreamLimits,
     has_output: bool,
     reason: Option<FinishReason>,
     counts: TokenCounts,
@@ -58,10 +56,11 @@ impl Decode for AnthropicDecoder {
 
 impl AnthropicDecoder {
     /// Makes the decoder of the answer to that request.
-    pub(super) fn new(asked: &ProviderRequest) -> Self {
+    pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         Self {
             started: false,
-            blocks: AnthropicBlocks::new(asked),
+            blocks: AnthropicBlocks::new(asked, limits),
+            limits,
             has_output: false,
             reason: None,
             counts: TokenCounts::default(),
@@ -101,7 +100,7 @@ impl AnthropicDecoder {
             return Err(Error::Protocol { what: "a second message in one answer" });
         }
         self.started = true;
-        let provider_response_id = Some(take_text(&mut message, "id")).filter(|id| is_word(id, LONGEST_ID));
+        let provider_response_id = Some(take_text(&mut message, "id")).filter(|id| is_word(id, self.limits.id_bytes));
         events.push(ProviderEvent::Opened { provider_response_id });
         // Its count of the output is not final.
         self.counts = message.get("usage").map(TokenCounts::of).unwrap_or_default();

@@ -8,7 +8,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::{ChatForm, decoder::ChatDecoder, request::ChatBody};
 use crate::http::{Decode, Dialect, HttpUpstream, bearer};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamOptions};
+use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamLimits, UpstreamOptions};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Chat Completions.
@@ -67,7 +67,7 @@ impl Dialect for ChatDialect {
         serde_json::to_vec(&ChatBody::new(request, &self.form))
     }
 
-    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(ChatDecoder::new(request))
+    fn decoder(&self, request: &ProviderRequest, limits: UpstreamLimits) -> Box<dyn Decode> {
+        Box::new(ChatDecoder::new(request, limits))
     }
 }

@@ -7,18 +7,15 @@ use super::chunk::{CallDelta, FunctionDelta};
 use super::json_extent::JsonExtent;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Sealed};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::text_piece::{TextJoiner, TextPiece};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{CallIndex, FinishReason};
 use antiphon_protocol::Extra;
 
 /// The most calls of one answer.
 const MOST_CALLS: CallIndex = 128;
-/// The most bytes of the arguments of one call.
-const LONGEST_ARGUMENTS: usize = 256 << 10;
 /// The most bytes of a function's name.
 const LONGEST_NAME: usize = 256;
-/// The most bytes of a call's id.
-const LONGEST_ID: usize = 512;
 
 /// The calls of one answer, in the order in which they began.
 pub(super) struct StreamedCalls {
@@ -26,6 +23,7 @@ pub(super) struct StreamedCalls {
     origin: Origin,
     /// Whether what a model needs back with a call is sealed too, for a client that may keep nothing else.
     seals: bool,
+    limits: UpstreamLimits,
     calls: Vec<StreamedCall>,
 }
 
@@ -38,6 +36,7 @@ struct StreamedCall {
     held: String,
     arguments_bytes: usize,
     arguments: JsonExtent,
+    joiner: TextJoiner,
     /// What its model needs back with it.
     extra: Extra,
     /// Whether the call was reported.
@@ -50,14 +49,14 @@ pub(super) struct CallPiece {
     index: Option<CallIndex>,
     id: Option<String>,
     name: Option<String>,
-    arguments: Option<String>,
+    arguments: Option<TextPiece>,
     extra: Extra,
 }
 
 impl StreamedCalls {
-    pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
+    pub(super) fn new(origin: Origin, asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let (ids, seals) = (MadeCallIds::of(asked), asked.request.wants_encrypted_reasoning());
-        Self { ids, origin, seals, calls: Vec::new() }
+        Self { ids, origin, seals, limits, calls: Vec::new() }
     }
 
     /// Takes a piece. A call is reported with its first arguments: until then its name can grow.
@@ -71,7 +70,7 @@ impl StreamedCalls {
         };
         let argued = piece.arguments.is_some();
         let Some(call) = self.calls.get_mut(place) else { return Ok(()) };
-        if let Some(text) = call.absorb(piece)? {
+        if let Some(text) = call.absorb(piece, self.limits)? {
             events.push(arguments(place, text));
         } else if argued && !call.name.is_empty() && !call.reported {
             // Calls are reported in the order in which they began.
@@ -91,6 +90,9 @@ impl StreamedCalls {
     /// [`Error::Protocol`] for a call that has no name, unless the answer was cut there.
     pub(super) fn finish(&mut self, reason: &FinishReason, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         self.report_named(self.calls.len(), events);
+        for (place, call) in self.calls.iter_mut().enumerate().filter(|(_, call)| call.reported) {
+            events.extend(call.joiner.end().map(|half| arguments(place, half.to_string())));
+        }
         let cut = match reason {
             FinishReason::Length | FinishReason::ContentFilter => true,
             FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Other(_) => false,
@@ -180,6 +182,7 @@ impl StreamedCall {
         let is_other = self.id.is_some() && piece.id.is_some() && !is_same;
         let argued = self.arguments_bytes > 0;
         match &piece.name {
+            _ if self.arguments.is_whole() && piece.begins_arguments() => true,
             _ if is_same => false,
             Some(_) if is_other => true,
             // A repeated name without anything new.
@@ -192,7 +195,7 @@ impl StreamedCall {
     }
 
     /// Adds the piece; returns arguments that can be passed on at once.
-    fn absorb(&mut self, piece: CallPiece) -> Result<Option<String>, Error> {
+    fn absorb(&mut self, piece: CallPiece, limits: UpstreamLimits) -> Result<Option<String>, Error> {
         let CallPiece { index, id, name, arguments, extra } = piece;
         self.index = self.index.or(index);
         self.extra.extend(extra.into_iter().filter(|(_, value)| !value.is_null()));
@@ -204,11 +207,15 @@ impl StreamedCall {
                 self.name.push_str(&name);
             }
         }
-        bound(self.id.as_ref().map_or(0, String::len), LONGEST_ID, "the id of a tool call is too long")?;
+        bound(self.id.as_ref().map_or(0, String::len), limits.id_bytes, "the id of a tool call is too long")?;
         bound(self.name.len(), LONGEST_NAME, "the name of a tool is too long")?;
-        let Some(text) = arguments else { return Ok(None) };
+        let Some(piece) = arguments else { return Ok(None) };
+        let text = self.joiner.join(piece);
+        if text.is_empty() {
+            return Ok(None);
+        }
         self.arguments_bytes += text.len();
-        bound(self.arguments_bytes, LONGEST_ARGUMENTS, "the arguments of a tool call are too long")?;
+        bound(self.arguments_bytes, limits.output_bytes, "the arguments of a tool call are too long")?;
         self.arguments.follow(&text);
         if self.reported {
             return Ok(Some(text));
@@ -223,38 +230,43 @@ impl CallPiece {
     ///
     /// # Errors
     /// [`Error::Protocol`] for an index out of bounds, and for arguments that are neither text nor an object.
-    pub(super) fn of_call(delta: CallDelta) -> Result<Option<Self>, Error> {
-        if delta.index.is_some_and(|index| index >= MOST_CALLS) {
-            return Err(Error::Protocol { what: "too many tool calls" });
-        }
-        let id = delta.id.filter(|id| !id.is_empty());
-        let function = delta.function.map(Self::of_function).transpose()?.flatten();
-        let extra = delta.extra;
+    pub(super) fn of_call(CallDelta { index, id, function, extra, .. }: CallDelta<'_>) -> Result<Option<Self>, Error> {
+        let in_bounds = |index| CallIndex::try_from(index).ok().filter(|index| *index < MOST_CALLS);
+        let too_many = Error::Protocol { what: "too many tool calls" };
+        let index = index.map(|index| in_bounds(index).ok_or(too_many)).transpose()?;
+        let function = function.map(Self::of_function).transpose()?.flatten();
         let has_any = id.is_some() || function.is_some() || !extra.is_empty();
-        Ok(has_any.then(|| Self { index: delta.index, id, extra, ..function.unwrap_or_default() }))
+        Ok(has_any.then(|| Self { index, id, extra, ..function.unwrap_or_default() }))
     }
 
     /// The same for the one call of the protocol's older form.
-    pub(super) fn of_only_function(delta: FunctionDelta) -> Result<Option<Self>, Error> {
+    pub(super) fn of_only_function(delta: FunctionDelta<'_>) -> Result<Option<Self>, Error> {
         Ok(Self::of_function(delta)?.map(|piece| Self { index: Some(0), ..piece }))
     }
 
-    fn of_function(delta: FunctionDelta) -> Result<Option<Self>, Error> {
-        let name = delta.name.filter(|name| !name.is_empty());
-        let arguments = delta.arguments.map(|raw| argument_text(raw.get())).transpose()?;
+    fn of_function(FunctionDelta { name, arguments }: FunctionDelta<'_>) -> Result<Option<Self>, Error> {
+        let name = name.map(TextPiece::into_text);
+        let arguments = arguments.map(|raw| argument_text(raw.get())).transpose()?;
         let arguments = arguments.filter(|text| !text.is_empty());
         let has_any = name.is_some() || arguments.is_some();
         Ok(has_any.then(|| Self { name, arguments, ..Self::default() }))
     }
+
+    /// Whether the piece has the beginning of a document of arguments.
+    fn begins_arguments(&self) -> bool {
+        match &self.arguments {
+            Some(TextPiece::Whole(text)) => text.trim_start().starts_with('{'),
+            Some(TextPiece::Halves(bytes)) => bytes.trim_ascii_start().starts_with(b"{"),
+            None => false,
+        }
+    }
 }
 
-fn argument_text(raw: &str) -> Result<String, Error> {
-    let broken = Error::Protocol { what: "arguments that are neither text nor an object" };
-    match raw.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(raw).map_err(|_| broken),
-        Some(b'{') => Ok(raw.to_owned()),
-        Some(_) | None => Err(broken),
-    }
+fn argument_text(json: &str) -> Result<TextPiece, Error> {
+    let object = || json.starts_with('{').then(|| TextPiece::Whole(json.to_owned()));
+    TextPiece::parse(json)
+        .or_else(object)
+        .ok_or(Error::Protocol { what: "arguments that are neither text nor an object" })
 }
 
 fn arguments(place: usize, text: String) -> ProviderEvent {

@@ -1,99 +1,133 @@
 //! What a chunk of a Chat Completions stream holds, as far as it is used. Unknown fields are ignored, and null is
 //! the same as absent: many servers write null where others leave the key out.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::usage::ChunkUsage;
 use crate::Report;
 use crate::http::report_of;
+use crate::lenient::{self, Object};
+use crate::text_piece::TextPiece;
 use antiphon_protocol::{Extra, LogProb, TopLogProb, Usage};
 
-/// One `data:` of the stream.
+/// One `data:` of the stream. Beside what holds words and calls, no field can fail.
 #[derive(Deserialize)]
-pub(super) struct Chunk {
+pub(super) struct Chunk<'a> {
     /// The provider reports an error, in whatever shape.
     error: Option<IgnoredAny>,
     /// `"error"` in the older shape of an error.
-    object: Option<String>,
-    pub(super) choices: Option<Vec<ChunkChoice>>,
-    usage: Option<ChunkUsage>,
-    x_groq: Option<Extension>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) choices: Option<Vec<Object<ChunkChoice<'a>>>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    x_groq: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct ChunkChoice {
-    pub(super) index: Option<u32>,
-    pub(super) delta: Option<ChunkDelta>,
-    pub(super) finish_reason: Option<String>,
-    pub(super) logprobs: Option<LogProbs>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChunkChoice<'a> {
+    #[serde(deserialize_with = "lenient::place")]
+    pub(super) index: Option<u64>,
+    #[serde(borrow)]
+    pub(super) delta: Option<ChunkDelta<'a>>,
+    /// The whole answer, from servers that do not stream it.
+    #[serde(borrow)]
+    pub(super) message: Option<ChunkDelta<'a>>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) finish_reason: Option<TextPiece>,
+    #[serde(borrow)]
+    pub(super) logprobs: Option<&'a RawValue>,
     /// The provider reports an error of this choice.
-    pub(super) error: Option<Value>,
-    usage: Option<ChunkUsage>,
+    #[serde(borrow)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct ChunkDelta {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChunkDelta<'a> {
+    #[serde(deserialize_with = "content")]
     pub(super) content: Option<DeltaContent>,
-    pub(super) refusal: Option<String>,
-    pub(super) reasoning_content: Option<String>,
-    pub(super) reasoning: Option<String>,
-    pub(super) reasoning_details: Option<Vec<Extra>>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) refusal: Option<TextPiece>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning_content: Option<TextPiece>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reasoning: Option<TextPiece>,
+    #[serde(deserialize_with = "details")]
+    pub(super) reasoning_details: Vec<Extra>,
     /// What Google's models sign their words with.
-    pub(super) extra_content: Option<Value>,
-    pub(super) tool_calls: Option<Vec<CallDelta>>,
-    pub(super) function_call: Option<FunctionDelta>,
+    #[serde(borrow)]
+    pub(super) extra_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) tool_calls: Option<Vec<CallDelta<'a>>>,
+    #[serde(borrow)]
+    pub(super) function_call: Option<FunctionDelta<'a>>,
 }
 
 /// The content, as text or in parts.
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub(super) enum DeltaContent {
-    Text(String),
+    Text(TextPiece),
     Parts(Vec<DeltaPart>),
 }
 
 /// A part of the content.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct DeltaPart {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient::word")]
     pub(super) kind: Option<String>,
-    pub(super) text: Option<String>,
-    pub(super) refusal: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) text: Option<TextPiece>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) refusal: Option<TextPiece>,
     /// Mistral's form of reasoning.
-    pub(super) thinking: Option<DeltaContent>,
+    #[serde(deserialize_with = "thinking")]
+    pub(super) thinking: Option<TextPiece>,
 }
 
 /// A piece of a tool call.
-#[derive(Deserialize)]
-pub(super) struct CallDelta {
-    pub(super) index: Option<u32>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct CallDelta<'a> {
+    #[serde(deserialize_with = "lenient::place")]
+    pub(super) index: Option<u64>,
+    #[serde(deserialize_with = "lenient::word")]
     pub(super) id: Option<String>,
-    pub(super) function: Option<FunctionDelta>,
+    #[serde(borrow)]
+    pub(super) function: Option<FunctionDelta<'a>>,
     #[serde(rename = "type")]
-    _kind: Option<IgnoredAny>,
+    _kind: IgnoredAny,
     /// What its model needs back with the call.
     #[serde(flatten)]
     pub(super) extra: Extra,
 }
 
-#[derive(Deserialize)]
-pub(super) struct FunctionDelta {
-    pub(super) name: Option<String>,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct FunctionDelta<'a> {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) name: Option<TextPiece>,
     /// Text, or, from some servers, the object that the text should have been.
-    pub(super) arguments: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    pub(super) arguments: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-pub(super) struct LogProbs {
+struct LogProbs {
     content: Option<Vec<TokenLogProb>>,
 }
 
 #[derive(Deserialize)]
 struct TokenLogProb {
-    token: String,
+    token: TextPiece,
     logprob: f64,
     bytes: Option<Vec<u8>>,
     top_logprobs: Option<Vec<AlternativeLogProb>>,
@@ -101,7 +135,7 @@ struct TokenLogProb {
 
 #[derive(Deserialize)]
 struct AlternativeLogProb {
-    token: String,
+    token: TextPiece,
     logprob: f64,
     bytes: Option<Vec<u8>>,
 }
@@ -112,24 +146,70 @@ struct Extension {
     error: Option<IgnoredAny>,
 }
 
-impl Chunk {
+/// Content is text or parts; anything else would be words that can't be read.
+fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DeltaContent>, D::Error> {
+    let json = <&RawValue>::deserialize(deserializer)?.get();
+    match json.as_bytes().first() {
+        Some(b'n') => Ok(None),
+        Some(b'[') => {
+            serde_json::from_str(json).map(|parts| Some(DeltaContent::Parts(parts))).map_err(D::Error::custom)
+        }
+        _ => match TextPiece::parse(json) {
+            Some(text) => Ok(Some(DeltaContent::Text(text))),
+            None => Err(D::Error::custom("content that is neither text nor parts")),
+        },
+    }
+}
+
+/// The entries of `reasoning_details`; none of anything but a list of objects.
+fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Extra>, D::Error> {
+    let entries: Option<Vec<Value>> = lenient::value(<&RawValue>::deserialize(deserializer)?);
+    let object = |entry| match entry {
+        Value::Object(fields) => Some(fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    };
+    Ok(entries.into_iter().flatten().filter_map(object).collect())
+}
+
+/// A thought is text, or a list of texts; anything else is none.
+fn thinking<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TextPiece>, D::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct ThoughtPart {
+        #[serde(deserialize_with = "lenient::text")]
+        text: Option<TextPiece>,
+    }
+    let json = <&RawValue>::deserialize(deserializer)?;
+    let parts = || {
+        lenient::value::<Vec<ThoughtPart>>(json)
+            .map(|parts| TextPiece::of(parts.into_iter().filter_map(|part| part.text)))
+    };
+    Ok(TextPiece::parse(json.get()).or_else(parts).filter(|text| !text.is_empty()))
+}
+
+impl<'a> Chunk<'a> {
     /// Reads a chunk; none for anything but an object, since serde would read a list as the fields in their order.
-    pub(super) fn parse(data: &str) -> Option<Self> {
+    pub(super) fn parse(data: &'a str) -> Option<Self> {
         data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
     }
 
     /// Whether the chunk as a whole is an error, in any of the forms that servers use.
     pub(super) fn is_error(&self) -> bool {
         self.error.is_some()
-            || self.object.as_deref() == Some("error")
-            || self.x_groq.as_ref().is_some_and(|extension| extension.error.is_some())
+            || self.object.is_some_and(|object| object.get() == "\"error\"")
+            || self.extension().is_some_and(|extension| extension.error.is_some())
+    }
+
+    fn extension(&self) -> Option<Extension> {
+        self.x_groq.filter(|extension| extension.get().starts_with('{')).and_then(lenient::value)
     }
 
     /// The usage, wherever this provider puts it.
-    pub(super) fn take_usage(&mut self) -> Option<Usage> {
-        let in_choice = self.choices.iter_mut().flatten().find_map(|choice| choice.usage.take());
-        let in_extension = self.x_groq.as_mut().and_then(|extension| extension.usage.take());
-        [self.usage.take(), in_choice, in_extension].into_iter().flatten().find_map(ChunkUsage::counts)
+    pub(super) fn usage(&self) -> Option<Usage> {
+        let in_choices = self.choices.iter().flatten().map(|Object(choice)| choice.usage);
+        let read = |report: Option<&RawValue>| report.and_then(lenient::value).and_then(ChunkUsage::counts);
+        let in_extension = || self.extension()?.usage?.counts();
+        read(self.usage).or_else(|| in_choices.filter_map(read).next()).or_else(in_extension)
     }
 }
 
@@ -139,21 +219,10 @@ pub(super) fn reported(data: &str) -> Report {
     report_of(document.get("error").filter(|error| !error.is_null()).unwrap_or(&document))
 }
 
-impl DeltaContent {
-    /// All its text, as one.
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
-        }
-    }
-}
-
-impl LogProbs {
-    /// The probabilities of the text; a response can't hold those of a refusal.
-    pub(super) fn of_text(self) -> Vec<LogProb> {
-        self.content.into_iter().flatten().map(TokenLogProb::known).collect()
-    }
+/// The probabilities of the text; a response can't hold those of a refusal. None if they make no sense.
+pub(super) fn logprobs_of_text(json: &RawValue) -> Vec<LogProb> {
+    let logprobs: Option<LogProbs> = lenient::value(json);
+    logprobs.and_then(|logprobs| logprobs.content).into_iter().flatten().map(TokenLogProb::known).collect()
 }
 
 impl TokenLogProb {
@@ -161,9 +230,9 @@ impl TokenLogProb {
         let Self { token, logprob, bytes, top_logprobs } = self;
         let alternative = |AlternativeLogProb { token, logprob, bytes }| {
             let bytes = bytes.unwrap_or_default();
-            TopLogProb { token, logprob, bytes }
+            TopLogProb { token: token.into_text(), logprob, bytes }
         };
         let top_logprobs = top_logprobs.into_iter().flatten().map(alternative).collect();
-        LogProb { token, logprob, bytes: bytes.unwrap_or_default(), top_logprobs }
+        LogProb { token: token.into_text(), logprob, bytes: bytes.unwrap_or_default(), top_logprobs }
     }
 }

@@ -1,14 +1,18 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
+use serde_json::value::RawValue;
+
 use super::calls::{CallPiece, StreamedCalls};
-use super::chunk::{Chunk, ChunkChoice, ChunkDelta, LogProbs, reported};
+use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text, reported};
 use super::ending::ChatEnding;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
 use crate::http::{Decode, Flow, SseFrame, report_of};
-use crate::seal::{Origin, Protocol};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::lenient::{self, Object};
+use crate::seal::{Origin, Protocol, ThoughtField};
+use crate::text_piece::TextJoiner;
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
 use antiphon_protocol::{Extra, Usage};
 
@@ -20,12 +24,21 @@ pub(super) struct ChatDecoder {
     wanted: Wanted,
     origin: Origin,
     text: ChatText,
+    joiners: ChatJoiners,
     /// What the model needs back with its message.
     extra: Extra,
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
     ending: ChatEnding,
+}
+
+/// What joins the halves of characters in the pieces of each text.
+#[derive(Default)]
+struct ChatJoiners {
+    text: TextJoiner,
+    thought: TextJoiner,
+    refusal: TextJoiner,
 }
 
 /// The optional parts that the answer may have.
@@ -45,6 +58,7 @@ impl Decode for ChatDecoder {
 
     fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let reason = self.ending.reason(self.usage)?;
+        self.end_texts(events);
         // What was cut is not continued by its model, so it needs nothing back.
         if !matches!(reason, FinishReason::Length | FinishReason::ContentFilter) {
             self.thoughts.end(events);
@@ -67,7 +81,7 @@ impl Decode for ChatDecoder {
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
             data => match Chunk::parse(data) {
                 Some(chunk) if chunk.is_error() => {
-                    self.report_usage(chunk, events);
+                    self.report_usage(&chunk, events);
                     Err(Error::Reported(reported(data)))
                 }
                 Some(chunk) => self.chunk(chunk, events).map(|()| Flow::Open),
@@ -81,7 +95,7 @@ impl Decode for ChatDecoder {
 
 impl ChatDecoder {
     /// Makes the decoder of the answer to that request.
-    pub(super) fn new(asked: &ProviderRequest) -> Self {
+    pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let request = &asked.request;
         let origin = Origin::of(Protocol::ChatCompletions, &asked.target);
         Self {
@@ -90,65 +104,71 @@ impl ChatDecoder {
                 logprobs: request.wanted_logprobs().is_some(),
             },
             text: ChatText::default(),
+            joiners: ChatJoiners::default(),
             extra: Extra::new(),
             thoughts: ChatThoughts::new(origin.clone(), asked),
-            calls: StreamedCalls::new(origin.clone(), asked),
+            calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
             ending: ChatEnding::default(),
         }
     }
 
-    fn chunk(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        for choice in chunk.choices.iter_mut().flatten() {
+    fn chunk(&mut self, mut chunk: Chunk<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        for Object(choice) in chunk.choices.iter_mut().flatten() {
             self.choice(choice, events)?;
         }
-        self.report_usage(chunk, events);
+        self.report_usage(&chunk, events);
         Ok(())
     }
 
     /// Some servers report usage with every chunk; a repeated report is not passed on.
-    fn report_usage(&mut self, mut chunk: Chunk, events: &mut Vec<ProviderEvent>) {
-        if let Some(usage) = chunk.take_usage().filter(|usage| self.usage != Some(*usage)) {
+    fn report_usage(&mut self, chunk: &Chunk<'_>, events: &mut Vec<ProviderEvent>) {
+        if let Some(usage) = chunk.usage().filter(|usage| self.usage != Some(*usage)) {
             self.usage = Some(usage);
             events.push(ProviderEvent::Usage(usage));
         }
     }
 
-    fn choice(&mut self, choice: &mut ChunkChoice, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn choice(&mut self, choice: &mut ChunkChoice<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if choice.index.is_some_and(|index| index != 0) {
             return Err(Error::Protocol { what: "more than one choice" });
         }
-        if let Some(delta) = choice.delta.take() {
+        let (delta, message) = (choice.delta.take(), choice.message.take());
+        if delta.is_some() || message.is_some() {
             self.ending.note_form();
-            self.said(delta, choice.logprobs.take(), events)?;
         }
-        if let Some(error) = &choice.error {
-            return Err(Error::Reported(report_of(error)));
+        // A whole message behind its pieces says nothing new.
+        if let Some(delta) = delta.or(message.filter(|_| !self.ending.has_output())) {
+            self.said(delta, choice.logprobs, events)?;
+        }
+        if let Some(error) = choice.error {
+            return Err(Error::Reported(lenient::value(error).as_ref().map(report_of).unwrap_or_default()));
         }
         if let Some(word) = choice.finish_reason.take() {
-            self.ending.note_reason(&word);
+            self.ending.note_reason(&word.into_text());
         }
         Ok(())
     }
 
     fn said(
         &mut self,
-        mut delta: ChunkDelta,
-        logprobs: Option<LogProbs>,
+        mut delta: ChunkDelta<'_>,
+        logprobs: Option<&RawValue>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta)?;
         let words = delta.take_words();
-        delta.reasoning_details.take().into_iter().flatten().for_each(|detail| self.thoughts.detail(detail));
-        self.extra.extend(delta.extra_content.take().map(|content| (EXTRA_CONTENT.to_owned(), content)));
+        std::mem::take(&mut delta.reasoning_details).into_iter().for_each(|detail| self.thoughts.detail(detail));
+        let content = delta.extra_content.and_then(lenient::value);
+        self.extra.extend(content.map(|content| (EXTRA_CONTENT.to_owned(), content)));
         if !words.is_empty() || !pieces.is_empty() {
             self.ending.note_output();
         }
         // A response can't hold the probabilities of reasoning and calls.
         let is_scored = words.iter().any(|words| matches!(words, ChatWords::Text(_)));
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
-            self.text.score(logprobs.map(LogProbs::of_text).unwrap_or_default());
+            self.text.score(logprobs.map(logprobs_of_text).unwrap_or_default());
         }
         for words in words {
             self.word(words, events);
@@ -166,39 +186,66 @@ impl ChatDecoder {
     }
 
     fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
-        let is_visible = match &words {
-            ChatWords::Text(text) => self.text.is_visible(text),
-            ChatWords::Thought(..) | ChatWords::Summary(..) | ChatWords::Refusal(_) => true,
-        };
-        if is_visible {
-            self.calls.make_way(events);
-        }
         match words {
-            ChatWords::Text(text) => {
-                if is_visible {
-                    self.thoughts.end(events);
-                }
-                self.text.push(&text, events);
+            ChatWords::Text(piece) => {
+                let text = self.joiners.text.join(piece);
+                self.say(text, events);
             }
-            ChatWords::Thought(field, text) => {
-                self.end_message(events);
-                self.text.think();
-                if let Some(field) = field {
-                    self.thoughts.think(field, &text);
-                }
-                events.push(ProviderEvent::Reasoning { text });
+            ChatWords::Thought(field, piece) => {
+                let text = self.joiners.thought.join(piece);
+                self.think(field, text, events);
             }
             ChatWords::Summary(part, text) => {
+                self.calls.make_way(events);
                 self.end_message(events);
                 self.text.think();
                 events.push(ProviderEvent::ReasoningSummary { part, text });
             }
-            ChatWords::Refusal(text) => {
-                self.thoughts.end(events);
-                self.text.refuse();
-                events.push(ProviderEvent::Refusal { text });
+            ChatWords::Refusal(piece) => {
+                let text = self.joiners.refusal.join(piece);
+                self.refuse(text, events);
             }
         }
+    }
+
+    fn say(&mut self, text: String, events: &mut Vec<ProviderEvent>) {
+        if !text.is_empty() && self.text.is_visible(&text) {
+            self.calls.make_way(events);
+            self.thoughts.end(events);
+        }
+        self.text.push(text, events);
+    }
+
+    fn think(&mut self, field: Option<ThoughtField>, text: String, events: &mut Vec<ProviderEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        self.calls.make_way(events);
+        self.end_message(events);
+        self.text.think();
+        if let Some(field) = field {
+            self.thoughts.think(field, &text);
+        }
+        events.push(ProviderEvent::Reasoning { text });
+    }
+
+    fn refuse(&mut self, text: String, events: &mut Vec<ProviderEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        self.calls.make_way(events);
+        self.thoughts.end(events);
+        self.text.refuse();
+        events.push(ProviderEvent::Refusal { text });
+    }
+
+    /// Adds what stands for the halves of characters whose other half never came.
+    fn end_texts(&mut self, events: &mut Vec<ProviderEvent>) {
+        let ChatJoiners { text, thought, refusal } = &mut self.joiners;
+        let [text, thought, refusal] = [text, thought, refusal].map(|joiner| joiner.end().map(String::from));
+        thought.into_iter().for_each(|half| self.think(None, half, events));
+        text.into_iter().for_each(|half| self.say(half, events));
+        refusal.into_iter().for_each(|half| self.refuse(half, events));
     }
 
     /// Ends the open message, if its model needs anything back with it.
@@ -211,7 +258,7 @@ impl ChatDecoder {
 }
 
 /// The pieces of calls in a delta. Servers that write the only call in both forms write the same twice.
-fn pieces(delta: &mut ChunkDelta) -> Result<Vec<CallPiece>, Error> {
+fn pieces(delta: &mut ChunkDelta<'_>) -> Result<Vec<CallPiece>, Error> {
     let mut pieces = Vec::new();
     for call in delta.tool_calls.take().into_iter().flatten() {
         pieces.extend(CallPiece::of_call(call)?);

@@ -43,6 +43,11 @@ impl ChatEnding {
         self.is_outdated = false;
     }
 
+    /// Whether there was output.
+    pub(super) fn has_output(&self) -> bool {
+        self.has_output
+    }
+
     /// Whether there was a reason.
     pub(super) fn has_reason(&self) -> bool {
         self.reason.is_some()

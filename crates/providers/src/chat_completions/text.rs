@@ -32,13 +32,15 @@ impl ChatText {
     }
 
     /// Takes a piece of text.
-    pub(super) fn push(&mut self, text: &str, events: &mut Vec<ProviderEvent>) {
-        self.begun = self.is_visible(text);
-        self.held.push_str(text);
-        if self.begun {
-            let (text, logprobs) = (std::mem::take(&mut self.held), std::mem::take(&mut self.logprobs));
-            events.push(ProviderEvent::Text { text, logprobs });
+    pub(super) fn push(&mut self, mut text: String, events: &mut Vec<ProviderEvent>) {
+        self.begun = self.is_visible(&text);
+        if !self.begun {
+            return self.held.push_str(&text);
         }
+        if !self.held.is_empty() {
+            text.insert_str(0, &std::mem::take(&mut self.held));
+        }
+        events.push(ProviderEvent::Text { text, logprobs: std::mem::take(&mut self.logprobs) });
     }
 
     /// Notes a refusal, which is part of the message: what follows it does not begin one.

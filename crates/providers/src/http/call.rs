@@ -11,8 +11,8 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderNam
 use reqwest::{Client, Response, Url};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::report::{error_document, refused};
-use super::stream_decoder::StreamDecoder;
+use super::report::refused;
+use super::stream_decoder::{NO_STREAM, StreamDecoder};
 use super::upstream::UpstreamSite;
 use super::{Flow, failure, hidden_key::hide_key, retry_after::retry_after};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
@@ -27,10 +27,13 @@ const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the body of an error is waited for. It only makes the error more precise.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of an answer that is no stream is read to find out whether it is an error.
+/// How much of the body of an error is read.
 const MOST_OF_A_DOCUMENT: usize = 64 << 10;
 
 pub(super) type Batch = Vec<ProviderEvent>;
+/// The opening of an answer whose provider sends no id of its own this early.
+const OPENED: ProviderEvent = ProviderEvent::Opened { provider_response_id: None };
+
 type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
 
 /// The kinds of calls.
@@ -47,9 +50,21 @@ enum CallState {
     Ending(Result<(), Error>),
 }
 
+/// What shows that a success is one, before which its response is not told to be open.
+enum AnswerOpening {
+    /// The decoder, by an event of its own.
+    Decoder,
+    /// The label of an event stream.
+    Headers,
+    /// The first event: another label, or none, can be that of an error.
+    FirstEvent,
+}
+
 struct Answer {
     reads: Reads,
     decoder: StreamDecoder,
+    /// Whether its headers say that it is an event stream.
+    is_labelled: bool,
     idle_timeout: Duration,
     /// When the next event must be there. Comments and incomplete events do not extend it.
     idle_until: Instant,
@@ -76,10 +91,12 @@ fn without_key(error: Error, site: &UpstreamSite) -> Error {
 async fn step(call: CallState) -> Option<(Result<Batch, Error>, CallState)> {
     match call {
         CallState::Opening(site, request, question) => match answer(&site, &request, question).await {
-            Ok((answer, true)) => read(Box::new(answer)).await,
-            Ok((answer, false)) => {
-                let opened = ProviderEvent::Opened { provider_response_id: None };
-                Some((Ok(vec![opened]), CallState::Reading(Box::new(answer))))
+            Ok((answer, AnswerOpening::Decoder)) => read(Box::new(answer)).await,
+            Ok((answer, AnswerOpening::Headers)) => Some((Ok(vec![OPENED]), CallState::Reading(Box::new(answer)))),
+            Ok((answer, AnswerOpening::FirstEvent)) => {
+                let (first, call) = read(Box::new(answer)).await?;
+                let first = first.map(|events| std::iter::once(OPENED).chain(events).collect());
+                Some((first, call))
             }
             Err(error) => Some((Err(error), CallState::Ending(Ok(())))),
         },
@@ -92,8 +109,12 @@ fn over(end: Result<(), Error>) -> Option<(Result<Batch, Error>, CallState)> {
     end.err().map(|error| (Err(error), CallState::Ending(Ok(()))))
 }
 
-/// Sends the request; returns the answer, and whether its decoder reports the opening.
-async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Question) -> Result<(Answer, bool), Error> {
+/// Sends the request; returns the answer, and what shows that it is one.
+async fn answer(
+    site: &UpstreamSite,
+    request: &ProviderRequest,
+    question: Question,
+) -> Result<(Answer, AnswerOpening), Error> {
     let Timeouts { first_byte, idle, .. } = request.target.timeouts;
     let asks_for_work = matches!(question, Question::Work);
     let sent = timeout(first_byte, send(site, request, question)?).await;
@@ -107,22 +128,23 @@ async fn answer(site: &UpstreamSite, request: &ProviderRequest, question: Questi
         let report = if asks_for_work || report.rejection().is_none() { report } else { Report::Other };
         return Err(Error::Status { status, retry_after, report });
     }
-    if !may_be_events(&response) {
+    let decoder = site.dialect.decoder(request, site.limits);
+    let is_labelled = is_labelled_as_events(&response);
+    let opening = match decoder.opens() {
+        true => AnswerOpening::Decoder,
+        false if is_labelled => AnswerOpening::Headers,
         // Some servers report errors with a success status.
-        let body = timeout(idle, beginning(response)).await.unwrap_or_default();
-        let no_stream = Error::Protocol { what: "the answer is no event stream" };
-        return Err(error_document(&body).map_or(no_stream, Error::Reported));
-    }
-    let decoder = site.dialect.decoder(request);
-    let opens = decoder.opens();
+        false => AnswerOpening::FirstEvent,
+    };
     let answer = Answer {
         reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
         decoder: StreamDecoder::new(decoder, site.limits),
+        is_labelled,
         idle_timeout: idle,
         idle_until: Instant::now() + idle,
         trailer_until: None,
     };
-    Ok((answer, opens))
+    Ok((answer, opening))
 }
 
 fn send(
@@ -194,9 +216,8 @@ pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, time
     Err(Error::Status { status: status.as_u16(), retry_after: None, report: Report::Other })
 }
 
-/// An answer without a content type counts as a stream.
-fn may_be_events(response: &Response) -> bool {
-    let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return true };
+fn is_labelled_as_events(response: &Response) -> bool {
+    let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return false };
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
@@ -234,7 +255,7 @@ impl Answer {
         let events = self.decoder.frames();
         let end = match timeout_at(self.patience(), self.reads.next()).await {
             Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
-            Ok(None) => Some(self.decoder.end(&mut batch)),
+            Ok(None) => Some(self.decoder.end(&mut batch).map_err(|error| self.unless_blank(error))),
             Err(_) if self.decoder.finished() => Some(self.decoder.end(&mut batch)),
             Err(_) => Some(Err(Error::IdleTimeout)),
         };
@@ -242,6 +263,12 @@ impl Answer {
             self.idle_until = Instant::now() + self.idle_timeout;
         }
         (batch, end)
+    }
+
+    /// The error of an answer that has ended: neither a label nor an event says that it was to be a stream.
+    fn unless_blank(&self, error: Error) -> Error {
+        let is_blank = !self.is_labelled && self.decoder.frames() == 0;
+        if error == Error::Closed && is_blank { NO_STREAM } else { error }
     }
 
     /// When the wait for more bytes ends.
@@ -261,6 +288,7 @@ impl Answer {
                 Ok(Flow::Done) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
             },
+            Err(error) if self.decoder.is_document() => Some(Err(failure::of_reading(&error))),
             Err(error) => {
                 // The rest may hold the last event, whole but for its blank line.
                 let early = self.decoder.end(batch);

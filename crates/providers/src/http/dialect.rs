@@ -4,7 +4,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{SseFrame, UpstreamId};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 
 /// A protocol that providers speak: how a request is written, and how the events of its answer are read.
 pub(crate) trait Dialect: Send + Sync + 'static {
@@ -25,8 +25,13 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     /// If it can't be written as JSON.
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>>;
 
-    /// A decoder for the answer to a request.
-    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode>;
+    /// A decoder for the answer to a request, within the limits.
+    fn decoder(&self, request: &ProviderRequest, limits: UpstreamLimits) -> Box<dyn Decode>;
+
+    /// Whether events echo the request and repeat the output.
+    fn echoes(&self) -> bool {
+        false
+    }
 
     /// How calls that go on without a listener are replayed and cancelled; none if closing the connection ends a call.
     fn detached(&self) -> Option<&dyn Detached> {
@@ -66,6 +71,18 @@ pub(crate) trait Decode {
     /// If the answer is not complete.
     fn end(&mut self, _events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Decodes an answer that came as one JSON document, although a stream was asked for.
+    ///
+    /// # Errors
+    /// The fault of the provider; the events before it are appended all the same.
+    fn document(&mut self, data: String, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        match self.frame(SseFrame { event: None, data, whole: true }, events)? {
+            Flow::Done => Ok(()),
+            Flow::Open if self.finished() => self.end(events),
+            Flow::Open => Err(Error::Protocol { what: "the answer is no event stream" }),
+        }
     }
 
     /// Whether the decoder reports the opening itself, because its protocol begins with an event that has the

@@ -2,20 +2,51 @@
 
 use bytes::Bytes;
 
+use super::report::error_document;
 use super::sse::SseDecoder;
 use super::{Decode, Flow};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 
+/// What an answer that is no stream is.
+pub(super) const NO_STREAM: Error = Error::Protocol { what: "the answer is no event stream" };
+
 /// Decodes one answer.
 pub(crate) struct StreamDecoder {
     sse: SseDecoder,
+    body: AnswerBody,
     dialect: Box<dyn Decode>,
+    limits: UpstreamLimits,
     frames: u64,
+}
+
+/// What the bytes of an answer are. Their first ones say so: servers send one under the label of another.
+enum AnswerBody {
+    /// Nothing but white space so far.
+    Blank,
+    /// Server-sent events.
+    Events,
+    /// A JSON document: the whole answer, or an error.
+    Document(Vec<u8>),
+    /// A page for people.
+    Page,
+}
+
+impl AnswerBody {
+    /// What begins with the bytes.
+    fn of(bytes: &[u8]) -> Self {
+        // White space, and the parts of a byte order mark.
+        match bytes.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0xEF | 0xBB | 0xBF)) {
+            None => Self::Blank,
+            Some(b'{' | b'[') => Self::Document(Vec::new()),
+            Some(b'<') => Self::Page,
+            Some(_) => Self::Events,
+        }
+    }
 }
 
 impl StreamDecoder {
     pub(crate) fn new(dialect: Box<dyn Decode>, limits: UpstreamLimits) -> Self {
-        Self { sse: SseDecoder::new(limits), dialect, frames: 0 }
+        Self { sse: SseDecoder::new(limits), body: AnswerBody::Blank, dialect, limits, frames: 0 }
     }
 
     /// Whether the provider has reported that it is finished.
@@ -23,12 +54,17 @@ impl StreamDecoder {
         self.dialect.finished()
     }
 
+    /// Whether the answer is one document, of which a part is nothing.
+    pub(crate) fn is_document(&self) -> bool {
+        matches!(self.body, AnswerBody::Document(_))
+    }
+
     /// Whether nothing but usage and an end mark is to be expected.
     pub(crate) fn is_over(&self) -> bool {
         self.dialect.is_over()
     }
 
-    /// How many events there were.
+    /// How many events there were, or pieces of a document.
     pub(crate) fn frames(&self) -> u64 {
         self.frames
     }
@@ -38,12 +74,35 @@ impl StreamDecoder {
     /// # Errors
     /// The fault or reported error of the provider; the events before it are added all the same.
     pub(crate) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        if matches!(self.body, AnswerBody::Blank) {
+            self.body = AnswerBody::of(&bytes);
+        }
+        match &mut self.body {
+            AnswerBody::Blank | AnswerBody::Events => self.push_events(bytes, events),
+            AnswerBody::Document(document) if bytes.len() > self.limits.frame_bytes - document.len() => {
+                Err(Error::Protocol { what: "the answer holds too many bytes" })
+            }
+            AnswerBody::Document(document) => {
+                document.extend_from_slice(&bytes);
+                self.frames += 1;
+                Ok(Flow::Open)
+            }
+            AnswerBody::Page => Err(NO_STREAM),
+        }
+    }
+
+    fn push_events(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let mut frames = Vec::new();
         let result = self.sse.push(bytes, &mut frames);
-        self.frames += frames.len() as u64;
         for frame in frames {
+            let before = events.len();
             if self.dialect.frame(frame, events)? == Flow::Done {
                 return Ok(Flow::Done);
+            }
+            self.frames += 1;
+            if self.frames <= self.limits.output_bytes as u64 {
+                let output = events.iter().skip(before).map(ProviderEvent::output_bytes).sum();
+                self.sse.allow(UpstreamLimits::of_event(output));
             }
         }
         result.map(|()| Flow::Open)
@@ -54,6 +113,10 @@ impl StreamDecoder {
     /// # Errors
     /// The reason why that was too early. Some servers send no end mark: a reason to finish is enough.
     pub(crate) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if let AnswerBody::Document(document) = &mut self.body {
+            let document = std::mem::take(document);
+            return self.end_document(document, events);
+        }
         let mut frames = Vec::new();
         self.sse.end(&mut frames);
         for frame in frames {
@@ -63,8 +126,18 @@ impl StreamDecoder {
         }
         match self.finished() {
             true => self.dialect.end(events),
-            false if self.sse.saw_only_noise() => Err(Error::Protocol { what: "the answer is no event stream" }),
+            false if self.sse.saw_only_noise() => Err(NO_STREAM),
             false => Err(Error::Closed),
         }
+    }
+
+    fn end_document(&mut self, document: Vec<u8>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if let Some(report) = error_document(&document) {
+            return Err(Error::Reported(report));
+        }
+        let document = String::from_utf8(document).map_err(|_| NO_STREAM)?;
+        // The byte order mark, if any.
+        let document = document.trim_start_matches('\u{feff}').to_owned();
+        self.dialect.document(document, events)
     }
 }

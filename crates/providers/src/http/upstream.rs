@@ -52,8 +52,9 @@ impl HttpUpstream {
             let (name, value) = key_header(&dialect, key.expose_secret()).ok_or(UpstreamError::InvalidApiKey)?;
             headers.insert(name, value);
         }
-        let (clients, dialect) = (Arc::new(clients), Box::new(dialect));
         let UpstreamOptions { api_key, limits, .. } = options;
+        let limits = if dialect.echoes() { limits.with_echoes() } else { limits };
+        let (clients, dialect) = (Arc::new(clients), Box::new(dialect));
         Ok(Self(Arc::new(UpstreamSite { url, models_url, headers, api_key, clients, limits, dialect })))
     }
 

@@ -11,7 +11,8 @@ use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
 use crate::{
-    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamOptions,
+    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamLimits,
+    UpstreamOptions,
 };
 use antiphon_domain::Timeouts;
 
@@ -112,8 +113,12 @@ impl Dialect for ResponsesDialect {
         serde_json::to_vec(&ResponsesBody::new(request, self.form))
     }
 
-    fn decoder(&self, request: &ProviderRequest) -> Box<dyn Decode> {
-        Box::new(ResponsesDecoder::new(request))
+    fn decoder(&self, request: &ProviderRequest, limits: UpstreamLimits) -> Box<dyn Decode> {
+        Box::new(ResponsesDecoder::new(request, limits))
+    }
+
+    fn echoes(&self) -> bool {
+        true
     }
 
     fn detached(&self) -> Option<&dyn Detached> {

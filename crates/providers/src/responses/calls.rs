@@ -16,9 +16,6 @@ const OF_CALLS: [&str; 6] = ["id", "type", "call_id", "name", "arguments", "stat
 /// The most function calls of one response.
 const MOST_CALLS: CallIndex = 128;
 
-/// The most bytes of the arguments of a call.
-const MOST_ARGUMENTS: usize = 256 << 10;
-
 /// What came of a function call so far.
 #[derive(Default)]
 pub(super) struct CallProgress {
@@ -39,7 +36,8 @@ impl ResponsesOutput {
         fields: &Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<CallProgress, Error> {
-        let (call_id, name) = (word(fields, "call_id"), word(fields, "name"));
+        let most = self.limits.id_bytes;
+        let (call_id, name) = (word(fields, "call_id", most), word(fields, "name", most));
         let (Some(call_id), Some(name)) = (call_id, name.clone()) else {
             return Ok(CallProgress { name, ..CallProgress::default() });
         };
@@ -122,9 +120,12 @@ impl ResponsesOutput {
         if self.call(position)?.index.is_some() {
             return Ok(());
         }
-        let Some(name) = word(fields, "name").or_else(|| self.call(position).ok()?.name.take()) else { return Ok(()) };
+        let most = self.limits.id_bytes;
+        let Some(name) = word(fields, "name", most).or_else(|| self.call(position).ok()?.name.take()) else {
+            return Ok(());
+        };
         let known_id = self.items.get(position).and_then(|item| item.id.clone());
-        let call_id = word(fields, "call_id").or_else(|| word(fields, "id")).or(known_id);
+        let call_id = word(fields, "call_id", most).or_else(|| word(fields, "id", most)).or(known_id);
         let call_id = call_id.unwrap_or_else(|| self.ids.make(self.calls));
         let index = self.announce_call(call_id, name, events)?;
         let progress = self.call(position)?;
@@ -162,8 +163,9 @@ impl ResponsesOutput {
         text: String,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
+        let most = self.limits.output_bytes;
         let progress = self.call(position)?;
-        if progress.text.bytes() > MOST_ARGUMENTS {
+        if progress.text.bytes() > most {
             return Err(broken("arguments that are too long"));
         }
         match progress.index {

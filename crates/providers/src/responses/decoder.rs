@@ -7,7 +7,7 @@ use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Protocol};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_protocol::Extra;
 
 /// Decodes one answer.
@@ -50,9 +50,9 @@ impl Decode for ResponsesDecoder {
 
 impl ResponsesDecoder {
     /// Makes the decoder of the answer to that request.
-    pub(super) fn new(asked: &ProviderRequest) -> Self {
+    pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let origin = Origin::of(Protocol::Responses, &asked.target);
-        let output = ResponsesOutput::new(origin, MadeCallIds::of(asked));
+        let output = ResponsesOutput::new(origin, MadeCallIds::of(asked), limits);
         Self { opened: false, finished: false, has_output: false, output }
     }
 
@@ -112,7 +112,7 @@ impl ResponsesDecoder {
     /// once.
     fn open(&mut self, response: Option<&Extra>, events: &mut Vec<ProviderEvent>) {
         if !self.opened {
-            let provider_response_id = response.and_then(|response| word(response, "id"));
+            let provider_response_id = response.and_then(|response| word(response, "id", self.output.limits.id_bytes));
             self.opened = true;
             events.push(ProviderEvent::Opened { provider_response_id });
         }

@@ -15,9 +15,6 @@ pub(super) const MOST_PLACES: u32 = 1024;
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
 
-/// The longest id or name, in bytes.
-const LONGEST_WORD: usize = 512;
-
 /// An event of a stream.
 pub(super) struct ResponsesEvent {
     /// Its type.
@@ -223,8 +220,8 @@ pub(super) fn kind_of(item: &Extra) -> Option<&str> {
 }
 
 /// An id or name; none where it is missing, empty, too long, or not a word.
-pub(super) fn word(fields: &Extra, key: &str) -> Option<String> {
-    let is_word = |word: &&str| (1..=LONGEST_WORD).contains(&word.len()) && !word.chars().any(char::is_control);
+pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
+    let is_word = |word: &&str| (1..=most).contains(&word.len()) && !word.chars().any(char::is_control);
     text(fields, key).filter(is_word).map(str::to_owned)
 }
 

@@ -7,7 +7,7 @@ use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind
 use super::parts::{ItemParts, OpenPart};
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
-use crate::{Error, ProviderEvent};
+use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;
 
@@ -17,6 +17,7 @@ const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_ind
 /// The output so far.
 pub(super) struct ResponsesOutput {
     pub(super) origin: Origin,
+    pub(super) limits: UpstreamLimits,
     pub(super) items: Vec<OutputItem>,
     /// The message or reasoning item that is being written.
     pub(super) open: Option<OpenPart>,
@@ -45,8 +46,8 @@ pub(super) enum ItemBody {
 
 impl ResponsesOutput {
     /// The output of an answer from there, which is empty yet.
-    pub(super) fn new(origin: Origin, ids: MadeCallIds) -> Self {
-        Self { origin, items: Vec::new(), open: None, calls: 0, others: 0, ids }
+    pub(super) fn new(origin: Origin, ids: MadeCallIds, limits: UpstreamLimits) -> Self {
+        Self { origin, limits, items: Vec::new(), open: None, calls: 0, others: 0, ids }
     }
 
     /// Handles an event of a known type about an item. For an item of an unknown kind it has no known meaning and is
@@ -178,7 +179,7 @@ impl ResponsesOutput {
             "function_call" => ItemBody::Call(self.start_call(fields, events)?),
             _ => ItemBody::Other(self.start_other(fields.clone(), events)),
         };
-        let id = word(fields, "id");
+        let id = word(fields, "id", self.limits.id_bytes);
         Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
     }
 
@@ -217,7 +218,7 @@ impl ResponsesOutput {
     ) -> Result<(), Error> {
         let Some(item) = self.items.get_mut(position) else { return Ok(()) };
         item.done = true;
-        item.id = word(&fields, "id").or(item.id.take());
+        item.id = word(&fields, "id", self.limits.id_bytes).or(item.id.take());
         match item.body {
             ItemBody::Parts(ref parts) if parts.is_reasoning => self.finish_reasoning(position, fields, events),
             ItemBody::Parts(_) => self.finish_message(position, fields, events),

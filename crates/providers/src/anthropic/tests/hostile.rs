@@ -55,7 +55,7 @@ fn nothing_comes_before_the_beginning() {
 #[test]
 fn a_call_without_a_proper_id_gets_one() {
     let mut ids = BTreeSet::new();
-    for id in [json!(""), json!("x".repeat(257)), json!("a\u{0}"), json!(null), json!([])] {
+    for id in [json!(""), json!("x".repeat(8193)), json!("a\u{0}"), json!(null), json!([])] {
         let named = |id: &Value| json!({ "type": "tool_use", "id": id, "name": "f", "input": {} });
         let (heard, result) = of_blocks(&[start(0, named(&id)), stop(0), start(1, named(&id)), stop(1)]);
         assert_eq!(result, Ok(()));
@@ -80,7 +80,7 @@ fn calls_and_their_arguments_are_bounded() {
     assert_eq!(what(result), "too many calls");
     assert_eq!(events.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count(), 128);
 
-    let piece = "x".repeat(64 << 10);
+    let piece = "x".repeat(256 << 10);
     let call = |kind: &str| start(0, json!({ "type": kind, "id": "1", "name": "f", "input": {} }));
     for kind in ["tool_use", "server_tool_use"] {
         let filled = [vec![call(kind)], vec![arguments(0, &piece); 4]].concat();

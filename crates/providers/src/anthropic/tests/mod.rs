@@ -24,8 +24,10 @@ use antiphon_protocol::{
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder =
-        StreamDecoder::new(Box::new(AnthropicDecoder::new(&request(Vec::new()))), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(
+        Box::new(AnthropicDecoder::new(&request(Vec::new()), UpstreamLimits::default())),
+        UpstreamLimits::default(),
+    );
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

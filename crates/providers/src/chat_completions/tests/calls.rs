@@ -275,7 +275,7 @@ fn what_a_provider_may_send_of_calls_is_bounded() {
         pieces(json!([piece(index, text(id), text(name), text(arguments))]))
     };
     let many = |count: usize| (0..count).map(|_| pieces(json!([{ "function": { "name": "f", "arguments": "{}" } }])));
-    let half = pieces(json!([more(0, &"x".repeat(128 << 10))]));
+    let half = pieces(json!([more(0, &"x".repeat(512 << 10))]));
     let unnamed: Vec<Value> = std::iter::repeat_n(half.clone(), 3).collect();
     let named: Vec<Value> = [of(0, 1, 1, 0)].into_iter().chain(unnamed.clone()).collect();
     let too_many = Err(protocol("too many tool calls"));
@@ -286,12 +286,12 @@ fn what_a_provider_may_send_of_calls_is_bounded() {
         ("the largest number", vec![pieces(json!([{ "index": u32::MAX }]))], too_many.clone()),
         ("as many as may be", many(128).collect(), Ok(())),
         ("one more", many(129).collect(), too_many),
-        ("the longest id", vec![of(0, 512, 1, 1)], Ok(())),
-        ("a longer id", vec![of(0, 513, 1, 1)], Err(protocol("the id of a tool call is too long"))),
+        ("the longest id", vec![of(0, 8192, 1, 1)], Ok(())),
+        ("a longer id", vec![of(0, 8193, 1, 1)], Err(protocol("the id of a tool call is too long"))),
         ("the longest name", vec![of(0, 1, 256, 1)], Ok(())),
         ("a longer name", vec![of(0, 1, 257, 1)], Err(protocol("the name of a tool is too long"))),
-        ("the longest arguments", vec![of(0, 1, 1, 256 << 10)], Ok(())),
-        ("longer arguments", vec![of(0, 1, 1, (256 << 10) + 1)], too_long.clone()),
+        ("the longest arguments", vec![of(0, 1, 1, 1 << 20)], Ok(())),
+        ("longer arguments", vec![of(0, 1, 1, (1 << 20) + 1)], too_long.clone()),
         ("longer arguments in pieces", named, too_long.clone()),
         ("longer arguments of a call without a name", unnamed, too_long),
         (

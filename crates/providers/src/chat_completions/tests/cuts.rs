@@ -45,7 +45,7 @@ fn every_cut_of_every_recorded_answer_gives_the_same_events() {
     assert!(answers >= 60, "only {answers} answers");
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

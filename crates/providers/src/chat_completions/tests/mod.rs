@@ -3,6 +3,7 @@
 mod answers;
 mod calls;
 mod cuts;
+mod lenience;
 mod requests;
 mod way_back;
 
@@ -41,7 +42,8 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
 }
 
 fn decode_for<'a>(request: &ProviderRequest, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(ChatDecoder::new(request)), UpstreamLimits::default());
+    let mut decoder =
+        StreamDecoder::new(Box::new(ChatDecoder::new(request, UpstreamLimits::default())), UpstreamLimits::default());
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

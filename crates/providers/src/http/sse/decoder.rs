@@ -37,6 +37,8 @@ pub(crate) struct SseDecoder {
     parser: SseByteStream<Inlet>,
     boundary: Boundary,
     limits: UpstreamLimits,
+    /// The bytes that the call may have by now.
+    allowed: u64,
     taken: u64,
     frames: u64,
 }
@@ -56,7 +58,7 @@ impl SseDecoder {
     pub(crate) fn new(limits: UpstreamLimits) -> Self {
         let inlet = Rc::new(Cell::new(None));
         let parser = SseByteStream::new(Inlet(Rc::clone(&inlet)));
-        Self { inlet, parser, boundary: Boundary::new(), limits, taken: 0, frames: 0 }
+        Self { inlet, parser, boundary: Boundary::new(), limits, allowed: limits.call_bytes, taken: 0, frames: 0 }
     }
 
     /// Takes bytes as they came and adds the events that they complete.
@@ -65,7 +67,7 @@ impl SseDecoder {
     /// [`Error::Protocol`] where the bytes go beyond a limit or a line is no UTF-8; the events before that place
     /// are there all the same. Nothing may be pushed after an error.
     pub(crate) fn push(&mut self, bytes: Bytes, frames: &mut Vec<SseFrame>) -> Result<(), Error> {
-        let left = usize::try_from(self.limits.call_bytes - self.taken).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.allowed - self.taken).unwrap_or(usize::MAX);
         let within_call = bytes.len().min(left);
         let within = self.boundary.within(&bytes[..within_call], self.limits.frame_bytes);
         self.taken += within as u64;
@@ -76,6 +78,11 @@ impl SseDecoder {
             within if within == within_call => Err(Error::Protocol { what: "the call holds too many bytes" }),
             _ => Err(Error::Protocol { what: "an event holds too many bytes" }),
         }
+    }
+
+    /// Lets the call have so many bytes more.
+    pub(crate) fn allow(&mut self, bytes: u64) {
+        self.allowed = self.allowed.saturating_add(bytes);
     }
 
     /// Takes note of the end of the bytes and adds the event that it cut, if any.

@@ -28,7 +28,7 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 }
 
 fn small() -> UpstreamLimits {
-    UpstreamLimits { frame_bytes: 24, call_bytes: 120 }
+    UpstreamLimits { frame_bytes: 24, call_bytes: 120, ..UpstreamLimits::default() }
 }
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {
@@ -79,7 +79,7 @@ fn what_is_no_utf8_is_refused_after_the_events_before_it() {
 
 #[test]
 fn an_event_may_fill_its_limit_and_not_one_byte_more() {
-    let limits = UpstreamLimits { frame_bytes: 10, call_bytes: 1_000 };
+    let limits = UpstreamLimits { frame_bytes: 10, call_bytes: 1_000, ..UpstreamLimits::default() };
     assert_eq!(decode(&[b"data: 123\n\ndata: 456\n\n"], limits).0.len(), 2);
     let (frames, result) = decode(&[b"data: 123\n\ndata: 4567\n\n"], limits);
     assert_eq!(frames.len(), 1);
@@ -88,7 +88,7 @@ fn an_event_may_fill_its_limit_and_not_one_byte_more() {
 
 #[test]
 fn a_call_may_fill_its_limit_and_not_one_byte_more() {
-    let limits = UpstreamLimits { frame_bytes: 100, call_bytes: 22 };
+    let limits = UpstreamLimits { frame_bytes: 100, call_bytes: 22, ..UpstreamLimits::default() };
     assert_eq!(decode(&[b"data: 123\n\ndata: 456\n\n"], limits).1, Ok(()));
     let (frames, result) = decode(&[b"data: 123\n\ndata: 456\n\n:"], limits);
     assert_eq!(frames.len(), 2);

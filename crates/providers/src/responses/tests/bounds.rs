@@ -31,13 +31,13 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
     let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 1025]));
     assert_eq!((said.len(), what), (2048, "too many items"));
 
-    let half = "x".repeat(128 << 10);
+    let half = "x".repeat(512 << 10);
     let piece =
         |text: &str| json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": text });
     let (said, what) = broken(&[added(0, call(0, "")), piece(&half), piece(&half), piece("x")]);
     assert_eq!((said.len(), what), (3, "arguments that are too long"));
 
-    let long = "x".repeat(513);
+    let long = "x".repeat(8193);
     let named = json!({ "type": "function_call", "call_id": "c", "name": long, "arguments": "" });
     assert_eq!(broken(&[done(0, named)]), (vec![], "a function call without a name"));
     assert_eq!(between(&[added(0, json!({ "type": &long[..129] })), json!({ "type": &long[..129] })]), []);

@@ -161,3 +161,15 @@ fn errors_in_mid_stream_are_seen_in_all_their_shapes() {
     // Before anything else it is no opening.
     assert_eq!(decode([&b"event: error\ndata: it broke\n\n"[..]]), (vec![], Err(Error::Reported(Report::Other))));
 }
+
+#[test]
+fn a_whole_response_in_place_of_a_stream_is_the_answer() {
+    let part = json!([{ "type": "output_text", "text": "Hi", "annotations": [] }]);
+    let message = json!({ "type": "message", "id": "m", "role": "assistant", "status": "completed", "content": part });
+    let whole = |status: &str| json!({ "object": "response", "id": "resp_up", "status": status, "output": [message] });
+    let (events, result) = decode([whole("completed").to_string().as_bytes()]);
+    assert_eq!((events.first(), result), (Some(&opened(Some("resp_up"))), Ok(())));
+    assert_eq!((events.get(1), events.last()), (Some(&text("Hi")), Some(&finished(FinishReason::Stop))));
+    let (_, result) = decode([whole("in_progress").to_string().as_bytes()]);
+    assert_eq!(result, Err(Error::Protocol { what: "the answer is no event stream" }));
+}

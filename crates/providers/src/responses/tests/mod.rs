@@ -33,7 +33,10 @@ fn sealed(data: &str) -> String {
 }
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let mut decoder = StreamDecoder::new(Box::new(ResponsesDecoder::new(&asked())), UpstreamLimits::default());
+    let mut decoder = StreamDecoder::new(
+        Box::new(ResponsesDecoder::new(&asked(), UpstreamLimits::default())),
+        UpstreamLimits::default(),
+    );
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

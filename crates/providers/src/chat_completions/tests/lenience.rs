@@ -1,0 +1,213 @@
+//! What is odd beside the words costs none of them.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test that counts some kinds of events")]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::cuts::any_json;
+use super::*;
+
+/// An answer of a thought, a text and a call, with what servers write beside them.
+fn recorded() -> Vec<Value> {
+    let score = json!({ "content": [{ "token": "Hi", "logprob": -0.5, "bytes": [72], "top_logprobs": [] }] });
+    let used = json!({ "prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": { "cached_tokens": 1 } });
+    let chunk = |delta: Value, reason: Value| {
+        json!({
+            "id": "gen-1", "provider": "P", "model": "m", "object": "chat.completion.chunk", "created": 1, "usage": null,
+            "system_fingerprint": "f", "service_tier": null, "x_groq": { "id": "r", "usage": null },
+            "choices": [{
+                "index": 0, "delta": delta, "finish_reason": reason, "native_finish_reason": null, "logprobs": score,
+            }],
+        })
+    };
+    let call = |id: Value, function: Value| json!({ "tool_calls": [{ "index": 0, "id": id, "type": "function", "function": function }] });
+    let thought = json!([{ "type": "reasoning.text", "text": "hm", "index": 0, "format": null }]);
+    vec![
+        chunk(json!({ "role": "assistant", "content": "", "annotations": [] }), Value::Null),
+        chunk(json!({ "reasoning_content": "so", "content": null, "refusal": null }), Value::Null),
+        chunk(json!({ "reasoning": "hm", "reasoning_details": thought, "name": null }), Value::Null),
+        chunk(json!({ "content": "Hi", "audio": null }), Value::Null),
+        chunk(json!({ "content": [{ "type": "text", "text": " you", "id": 7 }] }), Value::Null),
+        chunk(call(json!("c"), json!({ "name": "f", "arguments": "{\"x\"" })), Value::Null),
+        chunk(call(Value::Null, json!({ "name": null, "arguments": ":1}" })), Value::Null),
+        chunk(json!({}), json!("tool_calls")),
+        json!({ "id": "gen-1", "choices": [], "usage": used }),
+    ]
+}
+
+/// What hold the words and calls, and say how the answer ends.
+const WORDS: [&str; 13] = [
+    "choices",
+    "delta",
+    "content",
+    "text",
+    "reasoning_content",
+    "reasoning",
+    "reasoning_details",
+    "tool_calls",
+    "function",
+    "arguments",
+    "error",
+    "type",
+    "format",
+];
+
+/// The places of all values beside the words, each with the number of its chunk.
+fn places(chunks: &[Value]) -> Vec<(usize, String)> {
+    fn walk(value: &Value, place: &str, found: &mut Vec<String>) {
+        let last = place.rsplit('/').next().unwrap_or_default();
+        let is_name = last == "name" && value.is_string();
+        let is_end = last == "finish_reason" && value.is_string();
+        let is_of_a_list = last.parse::<usize>().is_ok();
+        if !place.is_empty() && !WORDS.contains(&last) && !is_name && !is_end && !is_of_a_list {
+            found.push(place.to_owned());
+        }
+        match value {
+            Value::Object(fields) => {
+                fields.iter().for_each(|(key, value)| walk(value, &format!("{place}/{key}"), found))
+            }
+            Value::Array(values) => {
+                values.iter().enumerate().for_each(|(at, value)| walk(value, &format!("{place}/{at}"), found));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let of_chunk = |(number, chunk): (usize, &Value)| {
+        let mut found = Vec::new();
+        walk(chunk, "", &mut found);
+        found.into_iter().map(move |place| (number, place)).collect::<Vec<_>>()
+    };
+    chunks.iter().enumerate().flat_map(of_chunk).collect()
+}
+
+/// The words, calls and ending, without ids, probabilities and usage.
+fn heard((events, result): Decoded) -> (Vec<String>, Result<(), Error>) {
+    let said = |event: &ProviderEvent| match event {
+        ProviderEvent::Text { text, .. } => Some(format!("text {text}")),
+        ProviderEvent::Reasoning { text } => Some(format!("thought {text}")),
+        ProviderEvent::FunctionCallStarted { call, name, .. } => Some(format!("call {call} {name}")),
+        ProviderEvent::FunctionCallArguments { call, text } => Some(format!("arguments {call} {text}")),
+        ProviderEvent::Finished(reason) => Some(format!("{reason:?}")),
+        _ => None,
+    };
+    (events.iter().filter_map(said).collect(), result)
+}
+
+/// Whether a value in that place says something else instead of being odd: another choice or call, or an ending.
+fn says_something(place: &str, odd: &Value) -> bool {
+    let is_number = odd.as_u64().is_some() || odd.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
+    let is_error = |value: &Value| value.get("error").is_some_and(|error| !error.is_null());
+    place.ends_with("/index") && is_number
+        || place.ends_with("/finish_reason") && odd.is_string()
+        || place.ends_with("/object") && odd == "error"
+        || place.ends_with("/x_groq") && is_error(odd)
+        || place.ends_with("/refusal") && odd.is_string()
+        || place.ends_with("/name") && odd.is_string()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_one_odd_field_beside_the_words_costs_no_word_no_call_and_no_ending(
+        at in any::<prop::sample::Index>(),
+        odd in any_json(),
+    ) {
+        let chunks = recorded();
+        let expected = heard(of_chunks(&chunks));
+        let places = places(&chunks);
+        let (number, place) = at.get(&places);
+        prop_assume!(!says_something(place, &odd));
+        let mut changed = chunks.clone();
+        *changed[*number].pointer_mut(place).unwrap() = odd.clone();
+        prop_assert_eq!(heard(of_chunks(&changed)), expected, "{} of {}: {}", place, number, odd);
+    }
+}
+
+#[test]
+fn halves_of_a_character_in_two_deltas_are_one_wherever_they_stand() {
+    let pieces = |field: &str| [r"a\ud83e", "", r"\udd80b"].map(|piece| format!("{{\"{field}\":\"{piece}\"}}"));
+    let in_call = |piece: &str| {
+        format!(
+            "{{\"tool_calls\":[{{\"index\":0,\"id\":\"c\",\"function\":{{\"name\":\"f\",\"arguments\":\"{piece}\"}}}}]}}"
+        )
+    };
+    let whole = |(events, result): Decoded| {
+        assert_eq!(result, Ok(()));
+        let piece = |event: &ProviderEvent| match event {
+            ProviderEvent::Text { text, .. }
+            | ProviderEvent::Reasoning { text }
+            | ProviderEvent::Refusal { text }
+            | ProviderEvent::FunctionCallArguments { text, .. } => text.clone(),
+            _ => String::new(),
+        };
+        events.iter().map(piece).collect::<String>()
+    };
+    let stream = |deltas: &[String]| {
+        let chunk = |delta: &String| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{delta}}}]}}\n\n");
+        format!("{}data: {}\n\n", deltas.iter().map(chunk).collect::<String>(), finish("stop"))
+    };
+    for field in ["content", "reasoning", "reasoning_content", "refusal"] {
+        let [first, empty, second] = pieces(field);
+        assert_eq!(whole(decode([stream(&[first.clone(), empty, second]).as_bytes()])), "a\u{1f980}b", "{field}");
+        assert_eq!(whole(decode([stream(&[first]).as_bytes()])), "a\u{fffd}", "{field}, cut");
+    }
+    let arguments = [r#"{\"x\":\"\ud83e"#, r#"\udd80\"}"#].map(in_call);
+    assert_eq!(whole(decode([stream(&arguments).as_bytes()])), "{\"x\":\"\u{1f980}\"}");
+}
+
+#[test]
+fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
+    let message =
+        |content: Value, calls: Value| json!({ "role": "assistant", "content": content, "tool_calls": calls });
+    let whole = |message: Value, reason: &str| {
+        json!({
+            "object": "chat.completion", "choices": [{ "index": 0, "message": message, "finish_reason": reason }],
+            "usage": { "prompt_tokens": 1, "completion_tokens": 4 },
+        })
+    };
+    let calls = json!([{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } }]);
+    let said = whole(message(json!("The whole."), Value::Null), "stop");
+    let called = whole(message(Value::Null, calls), "tool_calls");
+    let text = || vec![text("The whole."), usage(1, 4), stop()];
+    let call =
+        vec![started(0, "c", "f"), arguments(0, "{}"), usage(1, 4), ProviderEvent::Finished(FinishReason::ToolCalls)];
+    for (answer, events) in [(&said, text()), (&called, call)] {
+        check(of_chunks(std::slice::from_ref(answer)), (events.clone(), Ok(())), "as an event");
+        let document = answer.to_string();
+        check(decode([document.as_bytes()]), (events.clone(), Ok(())), "as a document");
+        check(decode(document.as_bytes().chunks(1)), (events, Ok(())), "as a document, byte by byte");
+    }
+    let pieces = [delta(json!({ "content": "The whole." })), said.clone()];
+    check(of_chunks(&pieces), (text(), Ok(())), "behind its pieces");
+    let cut = Err(protocol("a chunk has not the form of one"));
+    check(decode([&said.to_string().as_bytes()[..40]]), (vec![], cut), "a document that was cut");
+    let page = "<!doctype html><title>Sign in</title>";
+    check(decode([page.as_bytes()]), (vec![], Err(protocol("the answer is no event stream"))), "a page");
+}
+
+#[test]
+fn calls_that_are_told_as_one_are_several() {
+    let call = |name: &str, arguments: &str| {
+        delta(
+            json!({ "tool_calls": [{ "index": 0, "id": "c", "function": { "name": name, "arguments": arguments } }] }),
+        )
+    };
+    for chunks in [
+        vec![call("f", "{}"), call("f", "{\"x\":1}"), call("g", "{}")],
+        vec![call("f", "{"), call("f", "}"), call("f", "{\"x\":1"), call("f", "}"), call("g", "{}")],
+    ] {
+        let (events, result) = of_chunks(&[chunks, vec![finish("stop")]].concat());
+        let mut calls: Vec<(String, String)> = Vec::new();
+        for event in &events {
+            match event {
+                ProviderEvent::FunctionCallStarted { name, .. } => calls.push((name.clone(), String::new())),
+                ProviderEvent::FunctionCallArguments { call, text } => calls[*call as usize].1.push_str(text),
+                _ => {}
+            }
+        }
+        let expected = [("f", "{}"), ("f", "{\"x\":1}"), ("g", "{}")].map(|(name, text)| (name.into(), text.into()));
+        assert_eq!((calls, result), (expected.to_vec(), Ok(())));
+    }
+}

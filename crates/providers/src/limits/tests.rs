@@ -1,0 +1,171 @@
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test that counts some kinds of events")]
+
+use antiphon::testkit::{Script, ScriptedProvider};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::UpstreamLimits;
+use crate::http::{Decode, Flow, SseFrame, StreamDecoder};
+use crate::{Anthropic, ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions};
+use antiphon_domain::{LimitOptions, Prompt, Request, Target};
+use antiphon_protocol::{FunctionTool, Tool};
+
+/// The bytes of a text of so many bytes whose characters are all written as escapes.
+fn escaped(text: &str, bytes: usize) -> usize {
+    let escapes = text.encode_utf16().count() * "\\u0000".len();
+    bytes.div_ceil(text.len()) * escapes
+}
+
+proptest! {
+    #[test]
+    fn no_limit_on_the_wire_is_below_the_content_that_it_carries(
+        input_bytes in 1_usize..64 << 20,
+        id_chars in 64_usize..65_536,
+        output in 1024_usize..64 << 20,
+    ) {
+        let limits = UpstreamLimits::of(&LimitOptions { input_bytes, id_chars, ..LimitOptions::default() }, output);
+        for text in ["a", "\u{fc}", "\u{4f60}", "\u{1f980}"] {
+            let (all, request) = (escaped(text, output), 2 * escaped(text, input_bytes));
+            let echoing = limits.with_echoes();
+            for (content, wire, most) in [
+                ("an output in one event", all, limits.frame_bytes),
+                ("an id", escaped(text, id_chars), limits.frame_bytes),
+                ("the last event of Responses", 4 * all + request, echoing.frame_bytes),
+                ("an echo of instructions and tools", request, echoing.frame_bytes),
+            ] {
+                prop_assert!(wire < most, "{content} of {text}: {wire}");
+            }
+            let events = output / text.len();
+            let allowed = events as u64 * UpstreamLimits::of_event(text.len());
+            prop_assert!((escaped(text, output) + 1000 * events) as u64 <= limits.call_bytes + allowed, "{text}");
+            prop_assert!((4 * all + 3 * request) as u64 <= echoing.call_bytes, "{text}");
+        }
+        prop_assert!(limits.output_bytes >= output && limits.id_bytes >= id_chars);
+    }
+}
+
+#[test]
+fn a_limit_that_is_set_counts() {
+    let options = LimitOptions { provider_event_bytes: 7, provider_call_bytes: 9, ..LimitOptions::default() };
+    let UpstreamLimits { frame_bytes, call_bytes, .. } = UpstreamLimits::of(&options, 1024).with_echoes();
+    assert_eq!((frame_bytes, call_bytes), (7, 9));
+}
+
+/// A decoder that takes everything for an event that says little.
+struct Quiet;
+
+impl Decode for Quiet {
+    fn frame(&mut self, _: SseFrame, _: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+        Ok(Flow::Open)
+    }
+
+    fn finished(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn long_answers_in_chunks_of_a_common_size_are_within_the_limits_and_noise_is_not() {
+    let push = |piece: String, times: usize| {
+        let mut decoder = StreamDecoder::new(Box::new(Quiet), UpstreamLimits::default());
+        let piece = Bytes::from(piece);
+        (0..times).try_for_each(|_| decoder.push(piece.clone(), &mut Vec::new()).map(|_| ()))
+    };
+    for (chunks, bytes) in [(64_000, 294), (48_000, 412), (100_000, 600)] {
+        assert_eq!(push(format!("data: {}\n\n", "x".repeat(bytes - 8)), chunks), Ok(()), "{bytes}");
+    }
+    let too_many = Err(Error::Protocol { what: "the call holds too many bytes" });
+    assert_eq!(push(": keep\n\n".repeat(10_000), 250), too_many);
+    assert_eq!(push(format!("data: {}\n\n", "x".repeat(900_000)), 25), too_many);
+}
+
+/// JSON in which every character beyond ASCII is an escape.
+fn in_ascii(value: &Value) -> String {
+    let escape = |char: char| match char.is_ascii() {
+        true => char.to_string(),
+        false => char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    };
+    value.to_string().chars().map(escape).collect()
+}
+
+type MakeProvider = Box<dyn Fn(UpstreamOptions) -> Box<dyn Provider>>;
+
+/// What each provider sends: a call with a long id and long arguments in one piece, then a long text in one piece; the
+/// last one echoes a long request and repeats the text.
+fn long_answers(id: &str, arguments: &str, text: &str) -> [(MakeProvider, Vec<Value>); 3] {
+    let call = json!({ "index": 0, "id": id, "function": { "name": "f", "arguments": arguments } });
+    let choice = |delta: Value| json!({ "choices": [{ "index": 0, "delta": delta }] });
+    let chat = vec![
+        choice(json!({ "tool_calls": [call] })),
+        choice(json!({ "content": text })),
+        json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
+    ];
+    let used = json!({ "input_tokens": 1, "output_tokens": 1 });
+    let block =
+        |index: u32, block: Value| json!({ "type": "content_block_start", "index": index, "content_block": block });
+    let delta = |index: u32, delta: Value| json!({ "type": "content_block_delta", "index": index, "delta": delta });
+    let stop = |index: u32| json!({ "type": "content_block_stop", "index": index });
+    let anthropic = vec![
+        json!({ "type": "message_start", "message": { "id": "msg_1", "usage": used } }),
+        block(0, json!({ "type": "tool_use", "id": id, "name": "f", "input": {} })),
+        delta(0, json!({ "type": "input_json_delta", "partial_json": arguments })),
+        stop(0),
+        block(1, json!({ "type": "text", "text": "" })),
+        delta(1, json!({ "type": "text_delta", "text": text })),
+        stop(1),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn" }, "usage": used }),
+        json!({ "type": "message_stop" }),
+    ];
+    let echo = "\u{4f60}".repeat(460_000 / 3);
+    let response = |status: &str, output: Value| {
+        json!({
+            "id": "resp_1", "status": status, "output": output, "instructions": echo, "usage": used,
+            "tools": [{ "type": "function", "name": "f", "description": echo }],
+        })
+    };
+    let call = json!({ "type": "function_call", "id": id, "call_id": id, "name": "f", "arguments": arguments });
+    let part = json!([{ "type": "output_text", "text": text, "annotations": [] }]);
+    let message = json!({ "type": "message", "id": id, "role": "assistant", "status": "completed", "content": part });
+    let done =
+        |index: u32, item: &Value| json!({ "type": "response.output_item.done", "output_index": index, "item": item });
+    let responses = vec![
+        json!({ "type": "response.created", "response": response("in_progress", json!([])) }),
+        done(0, &call),
+        done(1, &message),
+        json!({ "type": "response.completed", "response": response("completed", json!([call, message])) }),
+    ];
+    [
+        (Box::new(|options| Box::new(ChatCompletions::new(options).unwrap())), chat),
+        (Box::new(|options| Box::new(Anthropic::new(options).unwrap())), anthropic),
+        (Box::new(|options| Box::new(Responses::new(options).unwrap())), responses),
+    ]
+}
+
+#[tokio::test]
+async fn long_pieces_and_long_ids_come_through_whole_in_every_protocol() {
+    let (id, text) = ("i".repeat(949), "\u{4f60}".repeat(540_000 / 3));
+    let arguments = json!({ "x": "\u{4f60}".repeat(400_000 / 3) }).to_string();
+    for (number, (provider, events)) in long_answers(&id, &arguments, &text).into_iter().enumerate() {
+        let server = ScriptedProvider::start();
+        let stream = events.iter().map(|event| format!("data: {}\n\n", in_ascii(event))).collect::<String>();
+        server.script("m", Script::new().raw(stream));
+        let tool = FunctionTool { name: "f".to_owned(), description: None, parameters: None, strict: None };
+        let request = Request { tools: vec![Tool::Function(tool)], ..Request::new("m", 100) };
+        let asked = ProviderRequest::new(Target::new("p", "m"), request, Prompt::default());
+        let provider = provider(UpstreamOptions::new(server.base_url()));
+        let batches: Vec<Vec<ProviderEvent>> = provider.open(asked).try_collect().await.unwrap();
+        let (mut heard_text, mut heard_arguments, mut heard_id) = (String::new(), String::new(), String::new());
+        for event in batches.into_iter().flatten() {
+            match event {
+                ProviderEvent::Text { text, .. } => heard_text.push_str(&text),
+                ProviderEvent::FunctionCallArguments { text, .. } => heard_arguments.push_str(&text),
+                ProviderEvent::FunctionCallStarted { call_id, .. } => heard_id = call_id,
+                _ => {}
+            }
+        }
+        assert!((heard_text, heard_arguments, heard_id) == (text.clone(), arguments.clone(), id.clone()), "{number}");
+    }
+}
