@@ -81,7 +81,7 @@ fn usage() -> Usage {
         input_tokens_details: InputTokensDetails { cached_tokens: 4, cache_write_tokens: 1 },
         output_tokens: 20,
         output_tokens_details: OutputTokensDetails { reasoning_tokens: 5 },
-        total_tokens: 31,
+        total_tokens: 30,
     }
 }
 

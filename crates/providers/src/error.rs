@@ -163,11 +163,11 @@ impl Report {
         }
     }
 
-    /// The same, with each text of the provider as `change` makes it.
-    pub(crate) fn map_texts(self, change: impl Fn(&str) -> String) -> Self {
+    /// The same, with what the provider said as `change` makes it.
+    pub(crate) fn map_rejection(self, change: impl FnOnce(ProviderRejection) -> ProviderRejection) -> Self {
         match self {
-            Self::ContextTooLong(rejection) => Self::ContextTooLong(Box::new(rejection.map(change))),
-            Self::RequestRejected(rejection) => Self::RequestRejected(Box::new(rejection.map(change))),
+            Self::ContextTooLong(rejection) => Self::ContextTooLong(Box::new(change(*rejection))),
+            Self::RequestRejected(rejection) => Self::RequestRejected(Box::new(change(*rejection))),
             report @ (Self::RateLimited | Self::Overloaded | Self::Unauthorized | Self::Other) => report,
         }
     }

@@ -3,18 +3,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::text_piece::TextPiece;
 use antiphon_protocol::Extra;
 
-/// An event: a JSON object. Half a character in one of its texts costs nothing but itself.
+/// An event: a JSON object. What of it can't be read costs nothing but itself.
 pub(crate) struct EventFields<'a> {
     pub(crate) fields: Extra,
-    /// What it was read from, if there are halves of characters in it.
-    with_halves: Option<&'a str>,
+    /// What it was read from, if not all of it could be.
+    unreadable: Option<&'a str>,
 }
 
 impl<'a> EventFields<'a> {
@@ -25,15 +27,16 @@ impl<'a> EventFields<'a> {
             return None;
         }
         if let Ok(fields) = serde_json::from_str(data) {
-            return Some(Self { fields, with_halves: None });
+            return Some(Self { fields, unreadable: None });
         }
-        let Cow::Owned(repaired) = without_halves(data) else { return None };
-        Some(Self { fields: serde_json::from_str(&repaired).ok()?, with_halves: Some(data) })
+        serde_json::from_str::<RawFields<'_>>(data).ok()?;
+        let Value::Object(fields) = readable(data, MOST_LEVELS) else { return None };
+        Some(Self { fields, unreadable: Some(data) })
     }
 
     /// Reads the texts of the event that are pieces of a longer one, if halves of characters are in it.
     pub(crate) fn pieces<T: Deserialize<'a>>(&self) -> Option<T> {
-        serde_json::from_str(self.with_halves?).ok()
+        serde_json::from_str(self.unreadable?).ok()
     }
 
     /// The text of a field, and none if it is missing, null, or no text.
@@ -42,36 +45,54 @@ impl<'a> EventFields<'a> {
     }
 }
 
-/// The JSON with U+FFFD for each escape of half a character whose other half does not stand beside it.
-fn without_halves(json: &str) -> Cow<'_, str> {
-    let mut repaired = String::new();
-    let (mut copied, mut at) = (0, 0);
-    while let Some(found) = json.get(at..).and_then(|rest| rest.find('\\')) {
-        let escape = at + found;
-        at = match (half_at(json, escape), half_at(json, escape + ESCAPE)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => escape + 2 * ESCAPE,
-            (Some(_), _) => {
-                repaired.push_str(&json[copied..escape]);
-                repaired.push_str("\\ufffd");
-                copied = escape + ESCAPE;
-                copied
-            }
-            // The next byte is escaped; one that is not ASCII can't be.
-            (None, _) => escape + 2,
-        };
+/// How deeply values are looked into that can't be read as a whole.
+const MOST_LEVELS: usize = 16;
+
+/// The fields of an object that can't be read as a whole, in their order.
+struct RawFields<'a>(Vec<(TextPiece, &'a RawValue)>);
+
+/// Reads JSON that has something in it that is no value here: half a character, a number beyond all bounds, more levels
+/// than anybody needs. Half a character becomes U+FFFD, and the rest null.
+fn readable(json: &str, levels: usize) -> Value {
+    if let Ok(value) = serde_json::from_str(json) {
+        return value;
     }
-    if copied == 0 {
-        return Cow::Borrowed(json);
+    let inner = |value: &RawValue| readable(value.get(), levels - 1);
+    match json.as_bytes().first() {
+        _ if levels == 0 => Value::Null,
+        Some(b'"') => serde_json::from_str(json).map_or(Value::Null, |text: TextPiece| text.into_text().into()),
+        Some(b'[') => {
+            let values: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+            values.into_iter().map(inner).collect()
+        }
+        Some(b'{') => {
+            let RawFields(fields) = serde_json::from_str(json).unwrap_or(RawFields(Vec::new()));
+            fields.into_iter().map(|(key, value)| (key.into_text(), inner(value))).collect()
+        }
+        Some(_) | None => Value::Null,
     }
-    repaired.push_str(&json[copied..]);
-    Cow::Owned(repaired)
 }
 
-/// The bytes of an escape: `\u` and four digits.
-const ESCAPE: usize = 6;
+impl<'de> Deserialize<'de> for RawFields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RawFieldsVisitor)
+    }
+}
 
-/// The half of a character that is escaped at that place.
-fn half_at(json: &str, at: usize) -> Option<u16> {
-    let digits = json.get(at..at + ESCAPE)?.strip_prefix("\\u")?;
-    u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..=0xDFFF).contains(unit))
+struct RawFieldsVisitor;
+
+impl<'de> Visitor<'de> for RawFieldsVisitor {
+    type Value = RawFields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(RawFields(fields))
+    }
 }

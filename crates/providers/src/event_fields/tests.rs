@@ -12,11 +12,12 @@ fn read(data: &str) -> Option<serde_json::Value> {
 }
 
 #[test]
-fn halves_of_characters_cost_nothing_but_themselves() {
+fn what_can_not_be_read_costs_nothing_but_itself() {
     for (data, fields) in [
         (r#"{"a":"\ud83e","b":"x"}"#, json!({ "a": "\u{fffd}", "b": "x" })),
         (r#"{"a":"\udd80y","b":"\ud83e\ud83e\udd80"}"#, json!({ "a": "\u{fffd}y", "b": "\u{fffd}\u{1f980}" })),
         (r#"{"a":"\\\ud83e","\uD83E":["\\ud83e"]}"#, json!({ "a": "\\\u{fffd}", "\u{fffd}": ["\\ud83e"] })),
+        (r#"{"b":{"n":1e999,"a":["x",-1e999]}}"#, json!({ "b": { "n": null, "a": ["x", null] } })),
         (r#"{"a":"\ud83e\n\u00fc\""}"#, json!({ "a": "\u{fffd}\n\u{fc}\"" })),
     ] {
         assert_eq!(read(data), Some(fields), "{data}");

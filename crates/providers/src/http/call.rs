@@ -85,7 +85,7 @@ pub(super) fn start(
 
 /// The same error, without the key that the provider may have quoted.
 fn without_key(error: Error, site: &UpstreamSite) -> Error {
-    error.map_report(|report| report.map_texts(|text| hide_key(text, site.api_key.as_ref())))
+    error.map_report(|report| report.map_rejection(|rejection| hide_key(rejection, site.api_key.as_ref())))
 }
 
 async fn step(call: CallState) -> Option<(Result<Batch, Error>, CallState)> {

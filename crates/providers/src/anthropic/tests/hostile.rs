@@ -93,9 +93,15 @@ fn calls_and_their_arguments_are_bounded() {
 }
 
 #[test]
-fn nested_beyond_measure_is_no_event() {
-    let bomb = format!("data: {{\"type\":\"error\",\"error\":{}{}}}\n\n", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(what(decode([bomb.as_bytes()]).1), "an event has not the form of one");
+fn nested_beyond_measure_beside_the_words_costs_nothing() {
+    let bomb = format!("\"x\":{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let stream =
+        written(&[begin(), text(0), stop(0), finish("end_turn")]).replace("\"index\":", &format!("{bomb},\"index\":"));
+    assert!(stream.len() > 400_000);
+    assert_eq!(
+        decode([stream.as_bytes()]),
+        decode([written(&[begin(), text(0), stop(0), finish("end_turn")]).as_bytes()])
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -4,6 +4,7 @@ mod documents;
 
 use std::time::Duration;
 
+use antiphon_domain::ProviderRejection;
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::SecretString;
 
@@ -66,8 +67,23 @@ fn no_key_is_in_the_words_of_a_provider() {
         ("sk-1 and e5f6", "sk-1 and e5f6"),
         ("ak_5ab6e8d359b5a527_Q5hwkvnGdom8xu72", "[key]"),
     ] {
-        assert_eq!(hide_key(text, Some(&key)), expected);
+        assert_eq!(message_without(Some(&key), text), expected);
     }
-    assert_eq!(hide_key("short: k1", Some(&SecretString::from("k1"))), "short: [key]");
-    assert_eq!(hide_key("a1b2c3d4 is kept", None), "a1b2c3d4 is kept");
+    assert_eq!(message_without(None, "a1b2c3d4 is kept"), "a1b2c3d4 is kept");
+}
+
+fn message_without(key: Option<&SecretString>, text: &str) -> String {
+    let said = ProviderRejection { message: Some(text.to_owned()), ..ProviderRejection::of_status(400) };
+    hide_key(said, key).message.unwrap()
+}
+
+#[test]
+fn a_short_key_is_hidden_as_a_whole_word_of_the_message_alone() {
+    let key = SecretString::from("model");
+    let text = Some("'model' is wrong, the models know no remodel. Not model.".to_owned());
+    let [param, code] = ["model", "unsupported_model"].map(|name| Some(name.to_owned()));
+    let hidden = hide_key(ProviderRejection { status: 400, message: text, param, code }, Some(&key));
+    assert_eq!(hidden.message.unwrap(), "'[key]' is wrong, the models know no remodel. Not [key]");
+    assert_eq!([hidden.param.unwrap(), hidden.code.unwrap()], ["model", "unsupported_model"]);
+    assert_eq!(message_without(Some(&SecretString::from("k1")), "short: k1"), "short: [key]");
 }
