@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::config::{Config, ConfiguredProvider, ProviderKind, ProviderSection, UpstreamProvider};
 use crate::provider::{
-    Anthropic, AnthropicOptions, ChatCompletions, ChatForm, Eliza, Provider, Responses, UpstreamError, UpstreamLimits,
-    UpstreamOptions,
+    Anthropic, AnthropicOptions, ChatCompletions, ChatForm, Eliza, Provider, Responses, ResponsesForm, UpstreamError,
+    UpstreamLimits, UpstreamOptions,
 };
 
 #[cfg(test)]
@@ -48,8 +48,10 @@ fn adapter(upstream: &UpstreamProvider, limits: UpstreamLimits) -> Result<Arc<dy
     Ok(match upstream.kind {
         ProviderKind::Eliza => Arc::new(Eliza::default()),
         ProviderKind::ChatCompletions => Arc::new(ChatCompletions::with_form(options, chat_form(section))?),
-        ProviderKind::Responses if section.reattach => Arc::new(Responses::reattachable(options)?),
-        ProviderKind::Responses => Arc::new(Responses::new(options)?),
+        ProviderKind::Responses => {
+            let ProviderSection { reattach: lasting, asks_for_encrypted_reasoning, .. } = *section;
+            Arc::new(Responses::with_form(options, ResponsesForm { lasting, asks_for_encrypted_reasoning })?)
+        }
         ProviderKind::Anthropic => {
             let own = AnthropicOptions { thinking: section.thinking, default_max_tokens: section.default_max_tokens };
             Arc::new(Anthropic::with_protocol_options(options, own)?)

@@ -40,7 +40,7 @@ pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
 pub use http::{UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use request::ProviderRequest;
-pub use responses::Responses;
+pub use responses::{Responses, ResponsesForm};
 // What the options hold a key in.
 pub use secrecy::SecretString;
 pub use upstream_control::{

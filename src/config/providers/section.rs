@@ -57,6 +57,8 @@ pub struct ProviderSection {
     /// Whether responses are kept there and continue without this server, which can then receive them again; with
     /// `responses`.
     pub reattach: bool,
+    /// Whether thoughts are asked for in encrypted form in every request, with `responses`.
+    pub asks_for_encrypted_reasoning: bool,
 }
 
 /// The protocol that a provider speaks.
@@ -104,7 +106,7 @@ pub(super) fn owner(option: &str) -> Option<ProviderKind> {
         | "reasoning_field"
         | "missing_thought_signature"
         | "asks_for_usage" => Some(ProviderKind::ChatCompletions),
-        "reattach" => Some(ProviderKind::Responses),
+        "reattach" | "asks_for_encrypted_reasoning" => Some(ProviderKind::Responses),
         "thinking" | "default_max_tokens" => Some(ProviderKind::Anthropic),
         _ => None,
     }
@@ -129,6 +131,7 @@ impl Default for ProviderSection {
             thinking: ThinkingForm::default(),
             default_max_tokens: AnthropicOptions::DEFAULT_MAX_TOKENS,
             reattach: false,
+            asks_for_encrypted_reasoning: false,
         }
     }
 }

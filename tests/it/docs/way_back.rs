@@ -115,8 +115,11 @@ fn sglang(body: &Value) -> Option<&'static str> {
     parts.then_some("can only concatenate str (not \"list\") to str").or_else(|| without_system_elsewhere(body))
 }
 
-/// The Responses API: what is encrypted must be what was given.
+/// The Responses API: thoughts come encrypted where that is asked for, and must be what was given.
 fn xai(body: &Value) -> Option<&'static str> {
+    if body["include"] != json!(["reasoning.encrypted_content"]) {
+        return Some("nobody asked for the thoughts");
+    }
     let items = || body["input"].as_array().into_iter().flatten();
     let is_second = items().any(|item| item["type"] == "function_call_output");
     let thought = items().find(|item| item["type"] == "reasoning");

@@ -27,7 +27,7 @@ impl Responses {
     /// # Errors
     /// Says which option cannot work; never quotes the key.
     pub fn new(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        HttpUpstream::new(ResponsesDialect { lasting: false }, options).map(Self)
+        Self::with_form(options, ResponsesForm::default())
     }
 
     /// As [`new`](Self::new), for a provider that is to work in the background and to keep its responses, so that a
@@ -38,7 +38,16 @@ impl Responses {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn reattachable(options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        HttpUpstream::new(ResponsesDialect { lasting: true }, options).map(Self)
+        Self::with_form(options, ResponsesForm { lasting: true, ..ResponsesForm::default() })
+    }
+
+    /// As [`new`](Self::new), for a provider that is asked in another form. One that is lasting is
+    /// [`reattachable`](Self::reattachable).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_form(options: UpstreamOptions, form: ResponsesForm) -> Result<Self, UpstreamError> {
+        HttpUpstream::new(ResponsesDialect { form }, options).map(Self)
     }
 }
 
@@ -76,10 +85,19 @@ impl Reattachment for Responses {
     }
 }
 
+/// What a provider is asked for beside what each client asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResponsesForm {
+    /// To keep its responses, which then outlive their listener.
+    pub lasting: bool,
+    /// To send thoughts in encrypted form, whether or not the client wants them, so that they can go back with the next
+    /// request. Models that do not think may refuse it.
+    pub asks_for_encrypted_reasoning: bool,
+}
+
 /// The protocol.
 pub(super) struct ResponsesDialect {
-    /// Whether responses are kept at the provider and outlive their listener.
-    pub(super) lasting: bool,
+    pub(super) form: ResponsesForm,
 }
 
 impl Dialect for ResponsesDialect {
@@ -92,7 +110,7 @@ impl Dialect for ResponsesDialect {
     }
 
     fn body(&self, request: &ProviderRequest) -> serde_json::Result<Vec<u8>> {
-        serde_json::to_vec(&ResponsesBody::new(request, self.lasting))
+        serde_json::to_vec(&ResponsesBody::new(request, self.form))
     }
 
     fn decoder(&self, request: &ProviderRequest, limits: UpstreamLimits) -> Box<dyn Decode> {
@@ -104,7 +122,7 @@ impl Dialect for ResponsesDialect {
     }
 
     fn detached(&self) -> Option<&dyn Detached> {
-        self.lasting.then_some(self)
+        self.form.lasting.then_some(self)
     }
 }
 
@@ -113,7 +131,7 @@ impl Detached for ResponsesDialect {
         let mut url = below(calls, &id.to_string());
         let mut query = url.query_pairs_mut();
         query.append_pair("stream", "true").append_pair("include_obfuscation", "false");
-        query.extend_pairs(included(&request.request).map(|word| ("include[]", word)));
+        query.extend_pairs(included(&request.request, self.form).map(|word| ("include[]", word)));
         drop(query);
         url
     }

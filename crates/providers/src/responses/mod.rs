@@ -17,4 +17,4 @@ mod said_text;
 #[cfg(test)]
 mod tests;
 
-pub use adapter::Responses;
+pub use adapter::{Responses, ResponsesForm};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::ResponsesForm;
 use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::Request;
@@ -87,8 +88,9 @@ enum ResponsesTextFormat<'a> {
 }
 
 impl<'a> ResponsesBody<'a> {
-    /// A request for a response. If it is `lasting`, the provider keeps it and works on without a listener.
-    pub(super) fn new(asked: &'a ProviderRequest, lasting: bool) -> Self {
+    /// A request for a response. If it is lasting, the provider keeps it and works on without a listener.
+    pub(super) fn new(asked: &'a ProviderRequest, form: ResponsesForm) -> Self {
+        let lasting = form.lasting;
         let ProviderRequest { request, prompt, target, .. } = asked;
         // Servers refuse tool options in a request without tools.
         let tools = request.callable_tools();
@@ -109,7 +111,7 @@ impl<'a> ResponsesBody<'a> {
             text: (request.text != TextConfig::default()).then(|| text(&request.text)),
             reasoning: request.reasoning.as_ref().and_then(reasoning_config),
             top_logprobs: request.wanted_logprobs(),
-            include: included(request).collect(),
+            include: included(request, form).collect(),
             safety_identifier: request.safety_identifier.as_deref(),
             prompt_cache_key: request.prompt_cache_key.as_deref(),
             prompt_cache_retention: request.prompt_cache_retention.as_deref(),
@@ -156,8 +158,11 @@ fn reasoning_config(ReasoningConfig { effort, summary, context, mode }: &Reasoni
 }
 
 /// The values of `include`.
-pub(super) fn included(request: &Request) -> impl Iterator<Item = &'static str> {
-    [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING].into_iter().filter(|word| request.includes(word))
+pub(super) fn included(request: &Request, form: ResponsesForm) -> impl Iterator<Item = &'static str> {
+    let asks_anyway =
+        move |word: &str| word == Request::INCLUDE_ENCRYPTED_REASONING && form.asks_for_encrypted_reasoning;
+    let known = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING];
+    known.into_iter().filter(move |word| request.includes(word) || asks_anyway(word))
 }
 
 fn input(asked: &ProviderRequest) -> Vec<Value> {

@@ -3,13 +3,18 @@
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use super::super::ResponsesForm;
 use super::super::adapter::ResponsesDialect;
 use crate::http::{Detached as _, Dialect as _, UpstreamId};
 use crate::{Error, ProviderRequest};
 use antiphon_domain::{Prompt, Request, Target};
 
-const LASTING: ResponsesDialect = ResponsesDialect { lasting: true };
-const FLEETING: ResponsesDialect = ResponsesDialect { lasting: false };
+const LASTING: ResponsesDialect = of_form(true);
+const FLEETING: ResponsesDialect = of_form(false);
+
+const fn of_form(lasting: bool) -> ResponsesDialect {
+    ResponsesDialect { form: ResponsesForm { lasting, asks_for_encrypted_reasoning: false } }
+}
 
 fn request() -> ProviderRequest {
     asking(Request::new("model", 77))

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::super::ResponsesForm;
 use super::super::request::ResponsesBody;
 use super::{fields, origin, sealed};
 use crate::ProviderRequest;
@@ -52,7 +53,7 @@ fn call(extra: Extra) -> Item {
 }
 
 fn body(request: &ProviderRequest) -> Value {
-    serde_json::to_value(ResponsesBody::new(request, false)).unwrap()
+    serde_json::to_value(ResponsesBody::new(request, ResponsesForm::default())).unwrap()
 }
 
 fn request(items: Vec<Item>) -> ProviderRequest {
@@ -254,7 +255,7 @@ fn hints_are_passed_on_as_they_were_sent() {
         prompt_cache_options: Some(json!({ "ttl": "30m", "mode": "explicit" }).into()),
         ..plain()
     };
-    let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), false)).unwrap();
+    let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), ResponsesForm::default())).unwrap();
     for part in [
         r#""reasoning":{"context":"all_turns","mode":"pro"}"#,
         r#""prompt_cache_retention":"24h""#,
@@ -262,4 +263,17 @@ fn hints_are_passed_on_as_they_were_sent() {
     ] {
         assert!(body.contains(part), "no {part} in {body}");
     }
+}
+
+#[test]
+fn thoughts_are_asked_for_where_the_provider_is_to_send_them_whatever_the_client_wants() {
+    let included = |include: Vec<String>, asks_for_encrypted_reasoning| {
+        let form = ResponsesForm { asks_for_encrypted_reasoning, ..ResponsesForm::default() };
+        let body = serde_json::to_value(ResponsesBody::new(&asking(Request { include, ..plain() }), form)).unwrap();
+        body.get("include").cloned()
+    };
+    let encrypted = || Request::INCLUDE_ENCRYPTED_REASONING.to_owned();
+    assert_eq!(included(vec![], false), None);
+    assert_eq!(included(vec![], true), Some(json!([encrypted()])));
+    assert_eq!(included(vec![encrypted()], true), Some(json!([encrypted()])));
 }
