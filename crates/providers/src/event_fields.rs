@@ -46,14 +46,14 @@ impl<'a> EventFields<'a> {
 }
 
 /// How deeply values are looked into that can't be read as a whole.
-const MOST_LEVELS: usize = 16;
+pub(crate) const MOST_LEVELS: usize = 16;
 
 /// The fields of an object that can't be read as a whole, in their order.
-struct RawFields<'a>(Vec<(TextPiece, &'a RawValue)>);
+pub(crate) struct RawFields<'a>(pub(crate) Vec<(TextPiece, &'a RawValue)>);
 
 /// Reads JSON that has something in it that is no value here: half a character, a number beyond all bounds, more levels
 /// than anybody needs. Half a character becomes U+FFFD, and the rest null.
-fn readable(json: &str, levels: usize) -> Value {
+pub(crate) fn readable(json: &str, levels: usize) -> Value {
     if let Ok(value) = serde_json::from_str(json) {
         return value;
     }

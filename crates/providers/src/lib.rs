@@ -18,6 +18,7 @@ mod made_call_ids;
 mod odd_json;
 mod request;
 mod responses;
+mod said_text;
 mod seal;
 mod shared;
 mod text_piece;

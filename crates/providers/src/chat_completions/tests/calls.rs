@@ -387,3 +387,28 @@ fn what_only_the_model_knows_is_bounded() {
     let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;
     assert_eq!(many, Err(protocol("too many details of a thought")));
 }
+
+#[test]
+fn a_call_that_is_told_again_whole_is_one_call() {
+    let call = |index: Value, arguments: &str| {
+        pieces(json!([{ "index": index, "id": "c", "function": { "name": "f", "arguments": arguments } }]))
+    };
+    let one = [("c", "f", "{\"x\":1}")];
+    for (what, chunks) in [
+        ("whole twice", vec![call(json!(0), "{\"x\":1}"), call(json!(0), "{\"x\":1}")]),
+        ("without an index", vec![call(json!(0), "{\"x\":1}"), call(Value::Null, "{\"x\":1}")]),
+        (
+            "in pieces, then whole, twice",
+            vec![
+                call(json!(0), "{\"x\""),
+                pieces(json!([more(0, ":1}")])),
+                call(json!(0), one[0].2),
+                call(json!(0), one[0].2),
+            ],
+        ),
+    ] {
+        check_whole(what, &chunks, &one);
+    }
+    let other = heard(&[call(json!(0), "{\"x\":1}"), call(json!(0), "{\"x\":2}")]);
+    assert_eq!(whole(&other.0).len(), 2, "other arguments are another call");
+}
