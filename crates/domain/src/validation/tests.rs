@@ -180,6 +180,19 @@ fn metadata_is_counted_and_measured() {
 }
 
 #[test]
+fn a_thought_in_words_and_sealed_counts_once() {
+    let limits = LimitOptions { input_bytes: 500, ..LimitOptions::default() };
+    let thought = |words: usize, sealed: usize| {
+        let content = json!([{"type": "reasoning_text", "text": "w".repeat(words)}]);
+        json!({"model": "m", "input": [{"type": "reasoning", "summary": [], "content": content,
+            "encrypted_content": "s".repeat(sealed)}]})
+    };
+    for (words, sealed, is_taken) in [(250, 350, true), (350, 250, true), (10, 500, false), (500, 10, false)] {
+        assert_eq!(check_with(thought(words, sealed), &limits).is_ok(), is_taken, "{words} {sealed}");
+    }
+}
+
+#[test]
 fn each_size_limit_holds_at_it_and_not_one_over() {
     let limits = LimitOptions { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..LimitOptions::default() };
     // As JSON the text has two quotes more, and `{"k":""}` eight bytes more than the value.
