@@ -115,7 +115,7 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::of_text(Self::compact(&*Self::read(deserializer)?).collect()))
+        Ok(Self::of_text(Self::compact(&Self::read(deserializer)?).collect()))
     }
 }
 
