@@ -318,6 +318,33 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     assert_eq!(output.output, "one, two");
 }
 
+#[test]
+fn unknown_fields_are_not_looked_at_where_they_are_dropped() {
+    let with = |role: &str, unknown: &str| {
+        let body = format!(r#"{{"model":"m","input":[{{"role":"{role}","content":"x","a":{unknown}}}]}}"#);
+        let create: CreateResponse = serde_json::from_str(&body).unwrap();
+        validate(create, ResponseId::new(), &LimitOptions::default()).map(drop).map_err(|violation| violation.param)
+    };
+    for unknown in ["1e400", r#""\ud83d""#] {
+        assert_eq!(with("user", unknown), Ok(()));
+        assert_eq!(with("assistant", unknown), Err("input[0].a".to_owned()));
+    }
+}
+
+#[test]
+fn schemas_and_parameters_are_no_deeper_than_providers_can_echo() {
+    let asked = |levels: u32| {
+        let schema = json!({"x": nested(levels - 1)});
+        let tool = json!({"type": "function", "name": "f", "parameters": schema});
+        let format = json!({"type": "json_schema", "name": "s", "schema": schema});
+        [json!({"tools": [tool]}), json!({"text": {"format": format}})]
+    };
+    asked(100).into_iter().map(accepted).for_each(drop);
+    let [tools, text] = asked(101);
+    refused(tools, "tools[0].parameters", Offence::Invalid);
+    refused(text, "text.format.schema", Offence::Invalid);
+}
+
 fn nested(levels: u32) -> Value {
     (0..levels).fold(Value::Null, |inner, _| json!([inner]))
 }
