@@ -230,9 +230,9 @@ impl<'a> Chunk<'a> {
     }
 
     /// Writes the chunk without what is odd in places where it says nothing, and with the last value alone of a key that
-    /// comes twice; none for what is no JSON.
+    /// comes twice; none for what can't be read.
     pub(super) fn mended(data: &str) -> Option<String> {
-        CHUNK.mended(data)
+        CHUNK.mended(serde_json::from_str(data).ok()?).ok().flatten()
     }
 
     /// Whether the chunk as a whole is an error, in any of the forms that servers use.

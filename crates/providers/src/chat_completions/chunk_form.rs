@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::event_fields::RawFields;
@@ -24,27 +25,31 @@ const DELTA: ChunkForm = Object(&[("tool_calls", Objects(&[("function", FUNCTION
 
 const FUNCTION: ChunkForm = Object(&[]);
 
+/// A list stands where an object must be: it may hold words, and nobody knows where.
+pub(super) struct Unreadable;
+
 impl ChunkForm {
-    /// Writes the value in this form, without what is in none; none if it is not in this form itself. Of a key that comes
-    /// twice, the last one counts.
-    pub(super) fn mended(&self, json: &str) -> Option<String> {
+    /// Writes the value in this form, without what is in none; none if it says nothing in this form itself. Of a key that
+    /// comes twice, the last one counts.
+    pub(super) fn mended(&self, json: &RawValue) -> Result<Option<String>, Unreadable> {
         match self {
             Object(fields) => object(fields, json),
             Objects(fields) => {
-                let json: &RawValue = serde_json::from_str(json).ok()?;
-                let entries: Vec<String> =
-                    lenient::entries(json).into_iter().filter_map(|entry| object(fields, entry.get())).collect();
-                Some(format!("[{}]", entries.join(",")))
+                let entries = lenient::entries(json).into_iter().filter_map(|entry| object(fields, entry).transpose());
+                let entries: Vec<String> = entries.collect::<Result<_, _>>()?;
+                Ok(Some(format!("[{}]", entries.join(","))))
             }
         }
     }
 }
 
-fn object(forms: &[(&str, ChunkForm)], json: &str) -> Option<String> {
-    if !json.starts_with('{') {
-        return None;
+fn object(forms: &[(&str, ChunkForm)], json: &RawValue) -> Result<Option<String>, Unreadable> {
+    match json.get().as_bytes().first() {
+        Some(b'{') => {}
+        Some(b'[') if lenient::entries(json).into_iter().any(lenient::says_anything) => return Err(Unreadable),
+        Some(_) | None => return Ok(None),
     }
-    let RawFields(fields) = serde_json::from_str(json).ok()?;
+    let RawFields(fields) = serde_json::from_str(json.get()).map_err(|_| Unreadable)?;
     let mut last = BTreeMap::new();
     for (key, value) in fields {
         last.insert(key.into_text(), value);
@@ -52,12 +57,10 @@ fn object(forms: &[(&str, ChunkForm)], json: &str) -> Option<String> {
     let mut written = Vec::with_capacity(last.len());
     for (key, value) in last {
         let value = match forms.iter().find(|(name, _)| *name == key) {
-            Some((_, form)) => form.mended(value.get()),
+            Some((_, form)) => form.mended(value)?,
             None => Some(value.get().to_owned()),
         };
-        if let Some(value) = value {
-            written.push(format!("{}:{value}", serde_json::to_string(&key).ok()?));
-        }
+        written.extend(value.map(|value| format!("{}:{value}", Value::from(key))));
     }
-    Some(format!("{{{}}}", written.join(",")))
+    Ok(Some(format!("{{{}}}", written.join(","))))
 }

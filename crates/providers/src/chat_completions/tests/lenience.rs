@@ -95,8 +95,28 @@ fn says_something(place: &str, odd: &Value) -> bool {
     let holds = ["choices", "delta", "message", "reasoning_details", "tool_calls", "function_call"].contains(&last);
     let (odd_text, is_empty) =
         (odd.to_string(), [json!([]), json!({}), json!(""), json!(false), json!(0)].contains(odd));
-    let means =
-        ["content", "text", "reasoning", "function", "name", "arguments", "id", "finish_reason", "index", "error"];
+    let means = [
+        "content",
+        "text",
+        "reasoning",
+        "function",
+        "name",
+        "arguments",
+        "id",
+        "finish_reason",
+        "index",
+        "error",
+        "delta",
+        "message",
+        "tool_calls",
+    ];
+    let is_list = odd.as_array().is_some_and(|list| {
+        let is_of_lists = list.iter().any(|entry| entry.as_array().is_some_and(|entry| !entry.is_empty()));
+        !list.is_empty() && ["delta", "message", "function_call"].contains(&last) || is_of_lists
+    });
+    if holds && is_list {
+        return true;
+    }
     if holds && means.iter().any(|key| odd_text.contains(&format!("\"{key}"))) || last == "error" && !is_empty {
         return true;
     }
@@ -140,6 +160,8 @@ proptest! {
         let places = places(&chunks);
         let (number, place) = at.get(&places);
         let is_word = ["/finish_reason", "/refusal", "/name", "/error"].iter().any(|word| place.ends_with(word));
+        let is_object = ["/delta", "/message", "/function_call", "/tool_calls", "/choices"].iter().any(|holder| place.ends_with(holder));
+        prop_assume!(!is_object || odd != deep);
         prop_assume!(!is_word);
         let mut changed = chunks.clone();
         *changed[*number].pointer_mut(place).unwrap() = json!("@odd@");
