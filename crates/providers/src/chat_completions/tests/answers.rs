@@ -400,7 +400,7 @@ fn nonsense_breaks_the_protocol_after_what_came_before_it() {
         ("{\"choices\":[{\"index\":4294967296}]}", "more than one choice"),
         ("{\"choices\":[[0,{\"content\":\"x\"}]]}", "a chunk has not the form of one"),
         ("{\"choices\":[{\"delta\":{\"content\":7}}]}", "a chunk has not the form of one"),
-        ("{\"choices\":[{\"delta\":{\"tool_calls\":[[0]]}}]}", "a chunk has not the form of one"),
+        ("{\"choices\":[{\"delta\":{\"tool_calls\":[[\"x\"]]}}]}", "a chunk has not the form of one"),
         ("{\"choices\":[{\"index\":1,\"delta\":{\"content\":\"x\"}}]}", "more than one choice"),
         ("{\"choices\":[{\"delta\":[\"x\"]}]}", "a chunk has not the form of one"),
         ("[DONE]", "an end mark without a reason to finish"),

@@ -349,8 +349,11 @@ proptest! {
         }
         let arguments = |piece: &Value| piece["function"]["arguments"].as_str().map_or(0, str::len);
         let sent: usize = all.iter().flatten().map(arguments).sum();
+        // What may be a call that is told again.
+        let is_whole = |piece: &&Value| arguments(piece) == 2 && piece["function"]["arguments"] == "{}";
+        let again = 2 * all.iter().flatten().filter(is_whole).count();
         match result {
-            Ok(()) => prop_assert_eq!(told, sent, "{:?}", all),
+            Ok(()) => prop_assert!(told <= sent && told + again >= sent, "{told} of {sent}: {all:?}"),
             Err(error) => prop_assert_eq!(error, protocol("a tool call without a name")),
         }
     }
