@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{ApiError, HttpOptions};
-use crate::protocol::Json;
+use crate::protocol::{Input, Json};
 
 /// Bodies above this size are worked on off the thread that serves connections.
 const WORKED_ON_IN_PLACE: usize = 64 * 1024;
@@ -116,8 +116,8 @@ fn type_error(path: &str, error: &serde_json::Error) -> ApiError {
         let path = format!("{path}{dot}{key}");
         return ApiError::parameter(&path, format!("The parameter '{path}' is given twice."));
     }
-    if text.starts_with(Json::TOO_DEEP) {
-        return ApiError::parameter(path, format!("Invalid value for '{path}': {}.", Json::TOO_DEEP));
+    if let Some(why) = [Json::TOO_DEEP, Input::TOO_MANY_ITEMS].into_iter().find(|why| text.starts_with(why)) {
+        return ApiError::parameter(path, format!("Invalid value for '{path}': {why}."));
     }
     let expected = expected(&text);
     match path {

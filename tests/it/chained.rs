@@ -329,7 +329,7 @@ async fn what_nobody_here_knows_is_told_kept_and_given_back() {
         { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Why is the sky blue?" }] },
         output[0],
         output[1],
-        { "type": "message", "role": "assistant", "phase": "final_answer",
+        { "type": "message", "role": "assistant", "phase": "final_answer", "x_mood": { "calm": true },
             "content": [{ "type": "output_text", "text": "Blue.", "annotations": [] }] },
         { "type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}", "namespace": "maths" },
         answer,

@@ -196,6 +196,30 @@ async fn a_reset_in_mid_stream_is_a_cut() {
     assert_eq!(batches.next().await, None);
 }
 
+/// Some servers say that they are finished with every piece.
+#[tokio::test]
+async fn a_reset_after_an_early_reason_to_finish_is_a_cut_and_one_after_the_last_word_is_not() {
+    for (said_after, end) in [(true, Some(Err(Error::Closed))), (false, None)] {
+        let provider = ScriptedProvider::start();
+        let gate = ScriptGate::new();
+        let begun = Script::new().text("Hel").finish("stop");
+        let said = if said_after { begun.text("lo, wor") } else { begun };
+        provider.script("m", said.pause_until(&gate).reset());
+        let mut batches = ChatCompletions::new(options(provider.base_url())).unwrap().open(request());
+        let mut heard = Vec::new();
+        let expected = if said_after { 3 } else { 2 };
+        while heard.len() < expected {
+            heard.extend(batches.next().await.unwrap().unwrap());
+        }
+        gate.open();
+        let (rest, last) = match batches.next().await {
+            Some(Ok(rest)) => (rest, batches.next().await),
+            last => (Vec::new(), last),
+        };
+        assert_eq!((rest.contains(&ProviderEvent::Finished(FinishReason::Stop)), last), (!said_after, end));
+    }
+}
+
 #[tokio::test]
 async fn only_what_is_named_reaches_the_provider() {
     let provider = ScriptedProvider::start();

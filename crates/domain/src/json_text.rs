@@ -5,6 +5,8 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use antiphon_protocol::Json;
+
 /// Writes a value as JSON text.
 ///
 /// # Errors
@@ -29,6 +31,11 @@ const DEEPEST: usize = 64;
 /// Whether a value is nested too deeply to be read back.
 pub(super) fn is_too_deep(value: &Value) -> bool {
     is_deeper_than(value, DEEPEST)
+}
+
+/// The same of a value as it was written.
+pub(super) fn is_too_deep_as_written(value: &Json) -> bool {
+    value.levels() >= DEEPEST
 }
 
 /// Whether a value is nested deeper than that many levels.

@@ -54,6 +54,32 @@ impl Json {
         }
     }
 
+    /// How deeply it is nested; 0 for what is no array and no object.
+    #[must_use]
+    pub fn levels(&self) -> usize {
+        levels(self.as_str())
+    }
+
+    /// Reads a value that is not nested too deeply.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
+        let written = Box::<RawValue>::deserialize(deserializer)?;
+        // A raw value is read without a stack, so without the limit of all other values.
+        match levels(written.get()) > Self::MOST_LEVELS {
+            true => Err(D::Error::custom(Self::TOO_DEEP)),
+            false => Ok(written),
+        }
+    }
+
+    /// The text of a value without the white space outside of strings.
+    pub(crate) fn compact(written: &RawValue) -> impl Iterator<Item = char> {
+        with_strings(written.get()).filter(|(c, of_string)| *of_string || !c.is_ascii_whitespace()).map(|(c, _)| c)
+    }
+
+    /// A value without white space.
+    pub(crate) fn of_raw(value: &RawValue) -> Self {
+        Self(value.to_owned().into())
+    }
+
     #[expect(clippy::expect_used, reason = "only called with JSON")]
     fn of_text(text: String) -> Self {
         Self(RawValue::from_string(text).expect("the text is JSON").into())
@@ -89,12 +115,7 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Box::<RawValue>::deserialize(deserializer)?;
-        // A raw value is read without a stack, so without the limit of all other values.
-        if levels(written.get()) > Self::MOST_LEVELS {
-            return Err(D::Error::custom(Self::TOO_DEEP));
-        }
-        Ok(Self::of_text(without_white_space(written.get())))
+        Ok(Self::of_text(Self::compact(&Self::read(deserializer)?).collect()))
     }
 }
 
@@ -109,10 +130,6 @@ fn with_strings(text: &str) -> impl Iterator<Item = (char, bool)> {
         escaped = was_in_string && c == '\\' && !escaped;
         (c, was_in_string || in_string)
     })
-}
-
-fn without_white_space(text: &str) -> String {
-    with_strings(text).filter(|(c, of_string)| *of_string || !c.is_ascii_whitespace()).map(|(c, _)| c).collect()
 }
 
 /// How deeply a JSON text is nested.

@@ -7,6 +7,7 @@ mod event;
 mod ids;
 mod item;
 mod json;
+mod json_object;
 mod logprob;
 mod output_form;
 mod request;
@@ -22,6 +23,7 @@ pub use item::{
     ReasoningText, Role, SummaryText,
 };
 pub use json::Json;
+pub use json_object::JsonObject;
 pub use logprob::{LogProb, TopLogProb};
 pub use output_form::{ReasoningConfig, TextConfig, TextFormat, Verbosity};
 pub use request::{ContentParam, CreateResponse, Input, InputItem, InputPart, StreamOptions};

@@ -3,7 +3,8 @@
 //! It goes back to the model that it came from and to no other: a signature is worth nothing to another model, and many
 //! servers refuse fields that they do not know. It travels in two places, and both name its [`Origin`]:
 //!
-//! - The fields of a call or message stand on the item, beside the name of the origin.
+//! - The fields of an item stand on the item, beside the name of the origin. Fields without one are the Responses API's
+//!   own, which is the form of items: its clients know them, and may drop the name.
 //! - `encrypted_content` of a reasoning item, the one field that every client sends back, is sealed: its form is this
 //!   server's. It holds the words of a thought too where the client asked for it, since such a client may keep nothing
 //!   else.
@@ -157,19 +158,22 @@ impl Origin {
         fields
     }
 
-    /// The fields of an item that came from here, as they came.
-    pub(crate) fn own(&self, fields: &Extra) -> Extra {
-        let name = fields.get(ORIGIN_FIELD).and_then(Value::as_str).unwrap_or_default();
+    /// The fields of an item that go back there, as they came; none where they are another model's.
+    pub(crate) fn own(&self, fields: &Extra) -> Option<Extra> {
+        let Some(name) = fields.get(ORIGIN_FIELD) else {
+            return (self.protocol == Protocol::Responses).then(|| fields.clone());
+        };
+        let name = name.as_str()?;
         let (nearest, further) = match name.split_once(BETWEEN_ORIGINS) {
             Some((nearest, further)) => (nearest, Some(further)),
             None => (name, None),
         };
         if nearest != self.name {
-            return Extra::new();
+            return None;
         }
         let mut own = fields.clone();
         own.shift_remove(ORIGIN_FIELD);
         own.extend(further.map(|further| (ORIGIN_FIELD.to_owned(), further.into())));
-        own
+        Some(own)
     }
 }

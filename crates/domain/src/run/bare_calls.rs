@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{CallIndex, ProviderEvent};
 
+/// The piece of a call that has no arguments.
+pub(super) const NO_ARGUMENTS: &str = "{}";
+
 /// Gives a function call that is complete and has no arguments the piece `{}`, which clients parse as JSON: the pieces of
 /// a call's arguments are all of them.
 ///
@@ -22,7 +25,7 @@ impl BareCalls {
     pub(super) fn with_arguments(&mut self, event: ProviderEvent) -> Vec<ProviderEvent> {
         let completed = self.completed_by(&event);
         let bare = completed.into_iter().filter(|call| self.argued.insert(*call, true) == Some(false));
-        let arguments = bare.map(|call| ProviderEvent::FunctionCallArguments { call, text: "{}".to_owned() });
+        let arguments = bare.map(|call| ProviderEvent::FunctionCallArguments { call, text: NO_ARGUMENTS.to_owned() });
         let mut events: Vec<_> = arguments.collect();
         events.push(event);
         events

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{LimitOptions, json_text};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Message,
-    Reasoning, ReasoningText, ResponseId, Role, SummaryText,
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, JsonObject,
+    Message, Reasoning, ReasoningText, ResponseId, Role, SummaryText,
 };
 
 /// Item types of the API that this server can't put into a prompt.
@@ -92,7 +92,7 @@ impl Draft<'_> {
         }
     }
 
-    fn message(&self, mut item: InputItem) -> Result<Item, Violation> {
+    fn message(&self, item: InputItem) -> Result<Item, Violation> {
         let role = self.role(item.role.as_deref())?;
         let content = item.content.ok_or_else(|| Violation::missing(self.at("content")))?;
         let content = match role {
@@ -100,7 +100,7 @@ impl Draft<'_> {
             Role::Developer | Role::System | Role::User => client_parts(content, &self.at("content"))?,
         };
         let mut extra = match role {
-            Role::Assistant => self.extra(std::mem::take(&mut item.extra))?,
+            Role::Assistant => self.extra(&item.extra)?,
             Role::Developer | Role::System | Role::User => Extra::new(),
         };
         extra.extend(item.phase.map(|phase| ("phase".to_owned(), phase.into())));
@@ -118,7 +118,7 @@ impl Draft<'_> {
             content: content.into_iter().map(|text| ReasoningText { text }).collect(),
             encrypted_content: item.encrypted_content,
             status,
-            extra: self.extra(item.extra)?,
+            extra: self.extra(&item.extra)?,
         }))
     }
 
@@ -129,7 +129,7 @@ impl Draft<'_> {
             arguments: arguments_of(item.arguments, &self.at("arguments"))?,
             status: self.status(item.status.as_deref())?,
             id: self.id("fc_", item.id)?,
-            extra: self.extra(item.extra)?,
+            extra: self.extra(&item.extra)?,
         }))
     }
 
@@ -143,12 +143,16 @@ impl Draft<'_> {
     }
 
     /// The fields of a model's item that this server does not know: its provider may need them back.
-    fn extra(&self, mut extra: Extra) -> Result<Extra, Violation> {
-        extra.retain(|_, value| !value.is_null());
-        match extra.iter().find(|(_, value)| json_text::is_too_deep(value)) {
-            Some((key, _)) => Err(Violation::invalid(self.at(key), "it is nested too deeply")),
-            None => Ok(extra),
-        }
+    fn extra(&self, given: &JsonObject) -> Result<Extra, Violation> {
+        let told = given.iter().filter(|(_, value)| !value.is_null());
+        let kept = told.map(|(key, value)| match serde_json::from_str(value.as_str()) {
+            _ if json_text::is_too_deep_as_written(&value) => {
+                Err(Violation::invalid(self.at(&key), "it is nested too deeply"))
+            }
+            Ok(value) => Ok((key, value)),
+            Err(_) => Err(Violation::invalid(self.at(&key), "it has a number or a character that can't be kept")),
+        });
+        kept.collect()
     }
 
     /// The path of one of the item's keys.

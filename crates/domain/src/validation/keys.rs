@@ -5,6 +5,10 @@ use indexmap::IndexMap;
 use super::Violation;
 use antiphon_protocol::Json;
 
+/// How deeply an object may be nested that providers and this server echo: `serde_json`, which they are read with, takes
+/// 127 levels, and some providers echo it in more levels of their own.
+const MOST_LEVELS: usize = 100;
+
 /// An object of the request and where it stands.
 pub(super) struct Keys {
     path: String,
@@ -49,6 +53,9 @@ impl Keys {
     pub(super) fn object(&self, key: &str) -> Result<Option<Json>, Violation> {
         match self.get(key) {
             Some(value) if !value.is_object() => Err(Violation::invalid(self.at(key), "expected an object")),
+            Some(value) if value.levels() > MOST_LEVELS => {
+                Err(Violation::invalid(self.at(key), "it is nested too deeply"))
+            }
             value => Ok(value.cloned()),
         }
     }

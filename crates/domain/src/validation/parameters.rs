@@ -12,7 +12,7 @@ use super::{
     unsupported::check_unsupported,
 };
 use crate::{LimitOptions, Request, View};
-use antiphon_protocol::{CreateResponse, Item, ResponseId};
+use antiphon_protocol::{CreateResponse, Input, InputItem, Item, ResponseId};
 
 /// A request in which every parameter can be honoured, with what belongs to it and does not travel with it.
 #[derive(Clone, PartialEq)]
@@ -61,7 +61,7 @@ pub fn validate(
     let top_logprobs = top_logprobs_of(&create)?;
     let include = include_of(&create, top_logprobs)?;
     check_size("instructions", &create.instructions, limits)?;
-    check_size("input", &input, limits)?;
+    check_input_size(&input, limits)?;
     let input = items_of(input, id, limits)?;
     let request = Request {
         model,
@@ -99,6 +99,24 @@ fn model(create: &mut CreateResponse, limits: &LimitOptions) -> Result<String, V
         return Err(Violation::invalid("model", "it must not have control characters"));
     }
     Ok(model)
+}
+
+/// A thought that stands in its item in words and sealed counts once, as the longer of both.
+fn check_input_size(input: &Input, limits: &LimitOptions) -> Result<(), Violation> {
+    let items = match input {
+        Input::Text(_) => &[][..],
+        Input::Items(items) => items,
+    };
+    let thoughts = items.iter().filter(|item| item.kind.as_deref() == Some("reasoning"));
+    let shorter = |item: &InputItem| match (&item.content, &item.encrypted_content) {
+        (Some(words), Some(sealed)) => json_length(words).min(json_length(sealed)),
+        (Some(_) | None, _) => 0,
+    };
+    let twice: usize = thoughts.map(shorter).sum();
+    match json_length(input) - twice > limits.input_bytes {
+        true => Err(Violation::too_large("input", limits.input_bytes)),
+        false => Ok(()),
+    }
 }
 
 fn check_size(param: &str, value: &impl Serialize, limits: &LimitOptions) -> Result<(), Violation> {

@@ -180,6 +180,19 @@ fn metadata_is_counted_and_measured() {
 }
 
 #[test]
+fn a_thought_in_words_and_sealed_counts_once() {
+    let limits = LimitOptions { input_bytes: 500, ..LimitOptions::default() };
+    let thought = |words: usize, sealed: usize| {
+        let content = json!([{"type": "reasoning_text", "text": "w".repeat(words)}]);
+        json!({"model": "m", "input": [{"type": "reasoning", "summary": [], "content": content,
+            "encrypted_content": "s".repeat(sealed)}]})
+    };
+    for (words, sealed, is_taken) in [(250, 350, true), (350, 250, true), (10, 500, false), (500, 10, false)] {
+        assert_eq!(check_with(thought(words, sealed), &limits).is_ok(), is_taken, "{words} {sealed}");
+    }
+}
+
+#[test]
 fn each_size_limit_holds_at_it_and_not_one_over() {
     let limits = LimitOptions { input_bytes: 100, metadata_bytes: 50, id_chars: 10, ..LimitOptions::default() };
     // As JSON the text has two quotes more, and `{"k":""}` eight bytes more than the value.
@@ -303,6 +316,33 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     assert_eq!(fields(&call.extra), json!({"namespace": "n", "caller": {"type": "direct"}}));
     let Item::FunctionCallOutput(output) = &valid.input[3] else { unreachable!("an output") };
     assert_eq!(output.output, "one, two");
+}
+
+#[test]
+fn unknown_fields_are_not_looked_at_where_they_are_dropped() {
+    let with = |role: &str, unknown: &str| {
+        let body = format!(r#"{{"model":"m","input":[{{"role":"{role}","content":"x","a":{unknown}}}]}}"#);
+        let create: CreateResponse = serde_json::from_str(&body).unwrap();
+        validate(create, ResponseId::new(), &LimitOptions::default()).map(drop).map_err(|violation| violation.param)
+    };
+    for unknown in ["1e400", r#""\ud83d""#] {
+        assert_eq!(with("user", unknown), Ok(()));
+        assert_eq!(with("assistant", unknown), Err("input[0].a".to_owned()));
+    }
+}
+
+#[test]
+fn schemas_and_parameters_are_no_deeper_than_providers_can_echo() {
+    let asked = |levels: u32| {
+        let schema = json!({"x": nested(levels - 1)});
+        let tool = json!({"type": "function", "name": "f", "parameters": schema});
+        let format = json!({"type": "json_schema", "name": "s", "schema": schema});
+        [json!({"tools": [tool]}), json!({"text": {"format": format}})]
+    };
+    asked(100).into_iter().map(accepted).for_each(drop);
+    let [tools, text] = asked(101);
+    refused(tools, "tools[0].parameters", Offence::Invalid);
+    refused(text, "text.format.schema", Offence::Invalid);
 }
 
 fn nested(levels: u32) -> Value {

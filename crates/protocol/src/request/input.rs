@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::Extra;
+use crate::json_object::{KeepsUnknownFields, with_unknown_fields};
+use crate::{Json, JsonObject};
 
 /// What the model is to answer.
 #[derive(Clone, PartialEq, Serialize)]
@@ -18,9 +18,17 @@ pub enum Input {
     Items(Vec<InputItem>),
 }
 
+impl Input {
+    /// The most items of an input: an item takes many times as much memory as its text.
+    pub const MOST_ITEMS: usize = 100_000;
+
+    /// What the error of an input with more items says.
+    pub const TOO_MANY_ITEMS: &str = "at most 100,000 items";
+}
+
 /// One input item, of whichever type. Only the keys of its own type matter.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct InputItem {
     /// The type; a message if missing.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -59,8 +67,8 @@ pub struct InputItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted_content: Option<String>,
     /// Every other key: fields of items that this server does not know.
-    #[serde(flatten)]
-    pub extra: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub extra: JsonObject,
 }
 
 /// A text or parts.
@@ -90,7 +98,7 @@ pub struct InputPart {
     pub refusal: Option<String>,
     /// That the prompt up to its end is to be cached, of text parts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_cache_breakpoint: Option<Value>,
+    pub prompt_cache_breakpoint: Option<Json>,
 }
 
 macro_rules! hidden {
@@ -128,7 +136,10 @@ impl<'de> Deserialize<'de> for Input {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Input, A::Error> {
                 let mut items = Vec::new();
-                while let Some(ListedInputItem(item)) = seq.next_element()? {
+                while let Some(item) = seq.next_element()? {
+                    if items.len() == Input::MOST_ITEMS {
+                        return Err(A::Error::custom(Input::TOO_MANY_ITEMS));
+                    }
                     items.push(item);
                 }
                 Ok(Input::Items(items))
@@ -177,10 +188,31 @@ impl<'de> Deserialize<'de> for ContentParam {
     }
 }
 
-/// An object, and nothing else: derived structs would take an array too, field by field.
-struct ListedInputItem(InputItem);
+impl KeepsUnknownFields for InputItem {
+    const EXPECTED: &'static str = "an item object";
 
-/// The same for parts.
+    fn read_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
+    fn unknown_fields(&mut self) -> &mut JsonObject {
+        &mut self.extra
+    }
+}
+
+impl<'de> Deserialize<'de> for InputItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        with_unknown_fields(deserializer)
+    }
+}
+
+impl Serialize for InputItem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// A part: an object, and nothing else. Derived structs would take an array too, field by field.
 struct Part(InputPart);
 
 struct ObjectVisitor<T>(std::marker::PhantomData<T>, &'static str);
@@ -194,12 +226,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map))
-    }
-}
-
-impl<'de> Deserialize<'de> for ListedInputItem {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(std::marker::PhantomData, "an item object")).map(Self)
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) struct OpenCall {
     joiner: TextJoiner,
     /// The arguments that came with the start; they count where no others follow.
     given: Option<String>,
+    /// What its model needs back with it.
+    extra: Extra,
 }
 
 /// The input of a call or of an item of an unknown kind, in so many bytes at most.
@@ -80,7 +82,7 @@ pub(super) enum StoppedBlock {
     /// No call, or one that is settled: complete and reported so, or broken.
     Settled,
     /// A call without arguments. The next event shows whether it was cut before them.
-    WithoutArguments(CallIndex),
+    WithoutArguments(CallIndex, Extra),
 }
 
 impl OpenBlock {
@@ -264,7 +266,9 @@ impl OpenCall {
         if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
             return Err(too_long());
         }
-        Ok(Self { call, arguments: BlockInput::new(before.limits), joiner: TextJoiner::default(), given })
+        fields.retain(|key, value| key != "type" && !value.is_null());
+        let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(fields));
+        Ok(Self { call, arguments, joiner: TextJoiner::default(), given, extra })
     }
 
     fn append(&mut self, piece: TextPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
@@ -284,14 +288,15 @@ impl OpenCall {
             self.arguments.text.push(rest);
             events.push(ProviderEvent::FunctionCallArguments { call, text: rest.into() });
         }
+        let extra = self.extra;
         match (self.arguments.text.is_empty(), self.given) {
-            (true, None) => return StoppedBlock::WithoutArguments(call),
+            (true, None) => return StoppedBlock::WithoutArguments(call, extra),
             (true, Some(text)) => {
                 events.push(ProviderEvent::FunctionCallArguments { call, text });
-                events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
+                events.push(ProviderEvent::FunctionCallFinished { call, extra });
             }
             (false, _) if serde_json::from_str::<IgnoredAny>(&self.arguments.text).is_ok() => {
-                events.push(ProviderEvent::FunctionCallFinished { call, extra: Extra::new() });
+                events.push(ProviderEvent::FunctionCallFinished { call, extra });
             }
             (false, _) => {}
         }

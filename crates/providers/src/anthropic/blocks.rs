@@ -25,7 +25,7 @@ pub(super) struct AnthropicBlocks {
     /// The block whose text or reasoning the open item is.
     speaking: Option<u32>,
     /// A call whose block was stopped without arguments.
-    call_without_arguments: Option<CallIndex>,
+    call_without_arguments: Option<(CallIndex, Extra)>,
 }
 
 struct NumberedBlock {
@@ -145,6 +145,11 @@ impl AnthropicBlocks {
         }
     }
 
+    /// Whether the end of a block is still to come.
+    pub(super) fn are_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     fn at(&self, index: BlockIndex) -> Option<usize> {
         self.open.iter().rposition(|open| index.is_some() && open.index == index)
     }
@@ -157,9 +162,9 @@ impl AnthropicBlocks {
             self.pause(events);
         }
         match block.stop(events) {
-            StoppedBlock::WithoutArguments(call) => {
+            StoppedBlock::WithoutArguments(call, extra) => {
                 self.finish_call_without_arguments(events);
-                self.call_without_arguments = Some(call);
+                self.call_without_arguments = Some((call, extra));
             }
             StoppedBlock::Settled => {}
         }
@@ -176,6 +181,6 @@ impl AnthropicBlocks {
     /// Completes a call that has no arguments.
     fn finish_call_without_arguments(&mut self, events: &mut Vec<ProviderEvent>) {
         let call = self.call_without_arguments.take();
-        events.extend(call.map(|call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }));
+        events.extend(call.map(|(call, extra)| ProviderEvent::FunctionCallFinished { call, extra }));
     }
 }

@@ -8,7 +8,7 @@ use super::call_ids::AnthropicCallIds;
 use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::{CallPairs, UNANSWERED_CALL};
-use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
+use antiphon_protocol::{ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
 
 /// The whole conversation in the protocol's form.
 pub(super) struct AnthropicConversation<'a> {
@@ -52,6 +52,8 @@ enum MessageBlock<'a> {
         id: String,
         name: &'a str,
         input: ToolInput<'a>,
+        #[serde(flatten)]
+        extra: Extra,
     },
     ToolResult {
         tool_use_id: String,
@@ -68,6 +70,9 @@ enum MessageBlock<'a> {
 enum CacheControl {
     Ephemeral,
 }
+
+/// The fields of a call that are set here.
+const FIELDS_OF_CALLS: [&str; 4] = ["type", "id", "name", "input"];
 
 /// How many blocks may have it: the protocol refuses more.
 const MOST_CACHED: usize = 4;
@@ -89,7 +94,7 @@ impl<'a> AnthropicConversation<'a> {
     pub(super) fn new(asked: &'a ProviderRequest) -> Self {
         let (prompt, origin) = (&asked.prompt, Origin::of(Protocol::Anthropic, &asked.target));
         let mut system: Vec<&str> = prompt.instructions.as_deref().into_iter().collect();
-        let mut writer = ConversationWriter::new(CallPairs::of(&prompt.items, &[]));
+        let mut writer = ConversationWriter::new(CallPairs::of(&prompt.items, &[]), origin);
         for (position, item) in prompt.items.iter().enumerate() {
             match item {
                 Item::Message(message) => match message.role {
@@ -99,7 +104,7 @@ impl<'a> AnthropicConversation<'a> {
                 },
                 Item::FunctionCall(call) => writer.call(position, call),
                 Item::FunctionCallOutput(_) => writer.output(position),
-                Item::Reasoning(thought) => writer.thoughts.extend(sealed(thought, &origin)),
+                Item::Reasoning(thought) => writer.thought(thought),
                 // Only its own provider could read such an item.
                 Item::Other(_) => {}
             }
@@ -131,6 +136,7 @@ impl ConversationTurn<'_> {
 /// Puts blocks into turns.
 struct ConversationWriter<'a> {
     turns: Vec<ConversationTurn<'a>>,
+    origin: Origin,
     pairs: CallPairs<'a>,
     /// Thinking blocks that wait for the block that follows them: a turn cannot end with one.
     thoughts: Vec<MessageBlock<'a>>,
@@ -147,8 +153,13 @@ struct WrittenCall<'a> {
 }
 
 impl<'a> ConversationWriter<'a> {
-    fn new(pairs: CallPairs<'a>) -> Self {
-        Self { turns: Vec::new(), pairs, thoughts: Vec::new(), calls: Vec::new(), ids: AnthropicCallIds::default() }
+    fn new(pairs: CallPairs<'a>, origin: Origin) -> Self {
+        let (turns, thoughts, calls, ids) = (Vec::new(), Vec::new(), Vec::new(), AnthropicCallIds::default());
+        Self { turns, origin, pairs, thoughts, calls, ids }
+    }
+
+    fn thought(&mut self, thought: &Reasoning) {
+        self.thoughts.extend(sealed(thought, &self.origin));
     }
 
     fn add(&mut self, role: TurnRole, block: MessageBlock<'a>) {
@@ -171,7 +182,9 @@ impl<'a> ConversationWriter<'a> {
         let id = self.ids.next(&call.call_id);
         self.calls.push(WrittenCall { id: id.clone(), position, output: self.pairs.output_of(position) });
         let input = ToolInput(object(&call.arguments));
-        self.add(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input });
+        let mut extra = self.origin.own(&call.extra).unwrap_or_default();
+        extra.retain(|key, _| !FIELDS_OF_CALLS.contains(&key.as_str()));
+        self.add(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input, extra });
     }
 
     /// Writes the outputs of the turn's calls if the output at this position is one of them. Any other was written

@@ -19,13 +19,19 @@ pub(super) struct AnthropicDecoder {
     limits: UpstreamLimits,
     has_output: bool,
     reason: Option<FinishReason>,
+    /// Whether there was output after the reason: only an end mark, or the end of the bytes, ends such an answer.
+    goes_on: bool,
     counts: TokenCounts,
     usage: Option<Usage>,
 }
 
 impl Decode for AnthropicDecoder {
     fn finished(&self) -> bool {
-        self.reason.is_some()
+        self.reason.is_some() && !(self.goes_on && self.blocks.are_open())
+    }
+
+    fn is_over(&self) -> bool {
+        self.reason.is_some() && !self.goes_on && !self.blocks.are_open()
     }
 
     fn opens(&self) -> bool {
@@ -67,6 +73,7 @@ impl AnthropicDecoder {
             limits,
             has_output: false,
             reason: None,
+            goes_on: false,
             counts: TokenCounts::default(),
             usage: None,
         }
@@ -80,10 +87,12 @@ impl AnthropicDecoder {
             AnthropicEvent::MessageStart(message) => self.begin(message, events)?,
             AnthropicEvent::BlockStart { index, block } => {
                 self.check_begun()?;
+                self.goes_on |= self.reason.is_some();
                 self.blocks.start(index, block, events)?;
             }
             AnthropicEvent::BlockDelta { index, delta } => {
                 self.check_begun()?;
+                self.goes_on |= self.reason.is_some();
                 self.blocks.delta(index, delta, events)?;
             }
             AnthropicEvent::BlockStop { index } => {

@@ -2,6 +2,7 @@
 
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{ProviderEvent, ProviderRequest};
+use antiphon_protocol::Extra;
 
 /// Seals the thoughts of an answer.
 #[derive(Clone)]
@@ -27,6 +28,11 @@ impl ThoughtSealer {
     /// A thought that came encrypted; none if there is nothing in it.
     pub(super) fn redacted(&self, data: String) -> Option<ProviderEvent> {
         if data.is_empty() { None } else { self.seal(&Sealed::Redacted { data }) }
+    }
+
+    /// The fields of an item, with the name of their origin.
+    pub(super) fn mark(&self, fields: Extra) -> Extra {
+        self.origin.mark(fields)
     }
 
     fn seal(&self, what: &Sealed) -> Option<ProviderEvent> {

@@ -4,6 +4,7 @@
 //! parts of the arguments. Servers leave out indexes and ids, use them twice, cut the name or send it late.
 
 use super::chunk::{CallDelta, FunctionDelta};
+use super::field_allowance::FieldAllowance;
 use super::json_extent::JsonExtent;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Sealed};
@@ -31,6 +32,8 @@ pub(super) struct StreamedCalls {
 struct StreamedCall {
     index: Option<CallIndex>,
     id: Option<String>,
+    /// The id that it was reported with.
+    call_id: String,
     name: String,
     /// Arguments that came before the name.
     held: String,
@@ -39,6 +42,8 @@ struct StreamedCall {
     joiner: TextJoiner,
     /// What its model needs back with it.
     extra: Extra,
+    /// Whether all of that was sealed.
+    sealed: bool,
     /// Whether the call was reported.
     reported: bool,
 }
@@ -79,6 +84,18 @@ impl StreamedCalls {
         Ok(())
     }
 
+    /// Takes a piece that has nothing of a call but fields that are not known here. It belongs to a call that has begun, or
+    /// to none.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where a bound is passed.
+    pub(super) fn take_fields(&mut self, piece: CallPiece) -> Result<(), Error> {
+        match self.find(&piece).and_then(|place| self.calls.get_mut(place)) {
+            Some(call) => call.absorb(piece, self.limits).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
     /// Reports the calls that have names, before other output follows.
     pub(super) fn make_way(&mut self, events: &mut Vec<ProviderEvent>) {
         self.report_named(self.calls.len(), events);
@@ -106,14 +123,37 @@ impl StreamedCalls {
             return Err(Error::Protocol { what: "a tool call without a name" });
         }
         self.finish_marked(cut, events);
+        if !cut {
+            self.seal_late(events);
+        }
         Ok(())
+    }
+
+    /// Seals fields that came after their call was reported: behind the calls, where nothing of an answer is cut.
+    fn seal_late(&mut self, events: &mut Vec<ProviderEvent>) {
+        for place in 0..self.calls.len() {
+            self.seal(place, events);
+        }
+    }
+
+    /// Seals the fields of a reported call, if the client asked for it, in an item of its own: the thought before it may be
+    /// sealed too.
+    fn seal(&mut self, place: usize, events: &mut Vec<ProviderEvent>) {
+        let Some(call) = self.calls.get_mut(place).filter(|call| self.seals && call.reported) else { return };
+        if call.extra.is_empty() || std::mem::replace(&mut call.sealed, true) {
+            return;
+        }
+        let sealed = Sealed::Call { call_id: call.call_id.clone(), fields: call.extra.clone() };
+        events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
+        let sealed = self.origin.seal(&sealed);
+        events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
     }
 
     /// Completes the calls that have fields for their model, but for the last one of an answer that was cut.
     fn finish_marked(&mut self, cut: bool, events: &mut Vec<ProviderEvent>) {
         let complete = self.calls.len() - usize::from(cut && !self.calls.is_empty());
         for (place, call) in self.calls.iter_mut().take(complete).enumerate() {
-            let extra = self.origin.mark(std::mem::take(&mut call.extra));
+            let extra = self.origin.mark(call.extra.clone());
             if call.reported && !extra.is_empty() {
                 events.push(ProviderEvent::FunctionCallFinished { call: number(place), extra });
             }
@@ -154,16 +194,9 @@ impl StreamedCalls {
             }
             let call_id = self.id(place);
             let Some(call) = self.calls.get_mut(place) else { return };
-            call.reported = true;
-            if self.seals && !call.extra.is_empty() {
-                let sealed = Sealed::Call { call_id: call_id.clone(), fields: call.extra.clone() };
-                let encrypted_content = self.origin.seal(&sealed);
-                // An item of its own, for the thought before it may be sealed too.
-                events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
-                events.extend(
-                    encrypted_content.map(|sealed| ProviderEvent::EncryptedReasoning { encrypted_content: sealed }),
-                );
-            }
+            (call.reported, call.call_id) = (true, call_id.clone());
+            self.seal(place, events);
+            let Some(call) = self.calls.get_mut(place) else { return };
             events.push(ProviderEvent::FunctionCallStarted { call: number(place), call_id, name: call.name.clone() });
             let held = std::mem::take(&mut call.held);
             if !held.is_empty() {
@@ -203,7 +236,8 @@ impl StreamedCall {
     fn absorb(&mut self, piece: CallPiece, limits: UpstreamLimits) -> Result<Option<String>, Error> {
         let CallPiece { index, id, name, arguments, extra } = piece;
         self.index = self.index.or(index);
-        self.extra.extend(extra.into_iter().filter(|(_, value)| !value.is_null()));
+        self.sealed &= extra.is_empty();
+        self.extra.extend(extra);
         if !self.reported {
             if self.id.is_none() {
                 self.id = id;
@@ -234,12 +268,15 @@ impl CallPiece {
     /// None for a piece with nothing in it.
     ///
     /// # Errors
-    /// [`Error::Protocol`] for an index out of bounds, and for arguments that are neither text nor an object.
-    pub(super) fn of_call(CallDelta { index, id, function, extra, .. }: CallDelta<'_>) -> Result<Option<Self>, Error> {
+    /// [`Error::Protocol`] for an index out of bounds, for arguments that are neither text nor an object, and for more
+    /// unknown fields than are allowed.
+    pub(super) fn of_call(delta: CallDelta<'_>, allowance: &mut FieldAllowance) -> Result<Option<Self>, Error> {
+        let CallDelta { index, id, function, others } = delta;
         let in_bounds = |index| CallIndex::try_from(index).ok().filter(|index| *index < MOST_CALLS);
         let too_many = Error::Protocol { what: "too many tool calls" };
         let index = index.map(|index| in_bounds(index).ok_or(too_many)).transpose()?;
         let function = function.map(Self::of_function).transpose()?.flatten();
+        let extra = allowance.read_all(others)?;
         let has_any = id.is_some() || function.is_some() || !extra.is_empty();
         Ok(has_any.then(|| Self { index, id, extra, ..function.unwrap_or_default() }))
     }
@@ -255,6 +292,11 @@ impl CallPiece {
         let arguments = arguments.filter(|text| !text.is_empty());
         let has_any = name.is_some() || arguments.is_some();
         Ok(has_any.then(|| Self { name, arguments, ..Self::default() }))
+    }
+
+    /// Whether the piece has nothing of a call but fields that are not known here.
+    pub(super) fn has_only_fields(&self) -> bool {
+        self.id.is_none() && self.name.is_none() && self.arguments.is_none()
     }
 
     /// Whether the piece has the beginning of a document of arguments.

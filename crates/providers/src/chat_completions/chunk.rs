@@ -1,7 +1,10 @@
 //! What a chunk of a Chat Completions stream holds, as far as it is used. Unknown fields are ignored, and null is
 //! the same as absent: many servers write null where others leave the key out.
 
-use serde::de::{Error as _, IgnoredAny};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -11,7 +14,7 @@ use crate::Report;
 use crate::http::report_of;
 use crate::lenient::{self, Object};
 use crate::text_piece::TextPiece;
-use antiphon_protocol::{Extra, LogProb, TopLogProb, Usage};
+use antiphon_protocol::{LogProb, TopLogProb, Usage};
 
 /// One `data:` of the stream. Beside what holds words and calls, no field can fail.
 #[derive(Deserialize)]
@@ -61,8 +64,9 @@ pub(super) struct ChunkDelta<'a> {
     pub(super) reasoning_content: Option<TextPiece>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) reasoning: Option<TextPiece>,
-    #[serde(deserialize_with = "details")]
-    pub(super) reasoning_details: Vec<Extra>,
+    /// A list of objects.
+    #[serde(borrow)]
+    pub(super) reasoning_details: Option<&'a RawValue>,
     /// What Google's models sign their words with.
     #[serde(borrow)]
     pub(super) extra_content: Option<&'a RawValue>,
@@ -94,20 +98,13 @@ pub(super) struct DeltaPart {
 }
 
 /// A piece of a tool call.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 pub(super) struct CallDelta<'a> {
-    #[serde(deserialize_with = "lenient::place")]
     pub(super) index: Option<u64>,
-    #[serde(deserialize_with = "lenient::word")]
     pub(super) id: Option<String>,
-    #[serde(borrow)]
     pub(super) function: Option<FunctionDelta<'a>>,
-    #[serde(rename = "type")]
-    _kind: IgnoredAny,
-    /// What its model needs back with the call.
-    #[serde(flatten)]
-    pub(super) extra: Extra,
+    /// What its model needs back with the call, not read yet.
+    pub(super) others: Vec<(String, &'a RawValue)>,
 }
 
 #[derive(Default, Deserialize)]
@@ -161,14 +158,35 @@ fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DeltaCon
     }
 }
 
-/// The entries of `reasoning_details`; none of anything but a list of objects.
-fn details<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Extra>, D::Error> {
-    let entries: Option<Vec<Value>> = lenient::value(<&RawValue>::deserialize(deserializer)?);
-    let object = |entry| match entry {
-        Value::Object(fields) => Some(fields),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
-    };
-    Ok(entries.into_iter().flatten().filter_map(object).collect())
+// By hand: with `flatten`, unknown fields would be read before they are counted.
+impl<'de: 'a, 'a> Deserialize<'de> for CallDelta<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(CallVisitor(PhantomData))
+    }
+}
+
+struct CallVisitor<'a>(PhantomData<CallDelta<'a>>);
+
+impl<'de: 'a, 'a> Visitor<'de> for CallVisitor<'a> {
+    type Value = CallDelta<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a tool call")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CallDelta<'a>, A::Error> {
+        let mut call = CallDelta::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "index" => call.index = lenient::place(map.next_value::<&RawValue>()?).map_err(A::Error::custom)?,
+                "id" => call.id = lenient::word(map.next_value::<&RawValue>()?).map_err(A::Error::custom)?,
+                "function" => call.function = map.next_value()?,
+                "type" => drop(map.next_value::<IgnoredAny>()?),
+                _ => call.others.push((key, map.next_value()?)),
+            }
+        }
+        Ok(call)
+    }
 }
 
 /// A thought is text, or a list of texts; anything else is none.

@@ -1,10 +1,12 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text, reported};
 use super::ending::ChatEnding;
+use super::field_allowance::FieldAllowance;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
@@ -27,6 +29,7 @@ pub(super) struct ChatDecoder {
     joiners: ChatJoiners,
     /// What the model needs back with its message.
     extra: Extra,
+    allowance: FieldAllowance,
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
@@ -106,6 +109,7 @@ impl ChatDecoder {
             text: ChatText::default(),
             joiners: ChatJoiners::default(),
             extra: Extra::new(),
+            allowance: FieldAllowance::new(limits),
             thoughts: ChatThoughts::new(origin.clone(), asked),
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
@@ -171,11 +175,15 @@ impl ChatDecoder {
         logprobs: Option<&RawValue>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let pieces = pieces(&mut delta)?;
-        let words = delta.take_words();
-        std::mem::take(&mut delta.reasoning_details).into_iter().for_each(|detail| self.thoughts.detail(detail));
-        let content = delta.extra_content.and_then(lenient::value);
-        self.extra.extend(content.map(|content| (EXTRA_CONTENT.to_owned(), content)));
+        let pieces = pieces(&mut delta, &mut self.allowance)?;
+        let details = details(&delta, &mut self.allowance)?;
+        let words = delta.take_words(&details);
+        for detail in details {
+            self.thoughts.detail(detail)?;
+        }
+        let content = delta.extra_content.map(|content| (EXTRA_CONTENT.to_owned(), content));
+        self.extra.extend(self.allowance.read_all(content.into_iter().collect())?);
+        let (fields, pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(CallPiece::has_only_fields);
         if !words.is_empty() || !pieces.is_empty() {
             self.ending.note_output();
         }
@@ -196,7 +204,7 @@ impl ChatDecoder {
             self.text.end();
             self.calls.take(piece, events)?;
         }
-        Ok(())
+        fields.into_iter().try_for_each(|piece| self.calls.take_fields(piece))
     }
 
     fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
@@ -272,13 +280,24 @@ impl ChatDecoder {
 }
 
 /// The pieces of calls in a delta. Servers that write the only call in both forms write the same twice.
-fn pieces(delta: &mut ChunkDelta<'_>) -> Result<Vec<CallPiece>, Error> {
+fn pieces(delta: &mut ChunkDelta<'_>, allowance: &mut FieldAllowance) -> Result<Vec<CallPiece>, Error> {
     let mut pieces = Vec::new();
     for call in delta.tool_calls.take().into_iter().flatten() {
-        pieces.extend(CallPiece::of_call(call)?);
+        pieces.extend(CallPiece::of_call(call, allowance)?);
     }
     if let Some(function) = delta.function_call.take().filter(|_| pieces.is_empty()) {
         pieces.extend(CallPiece::of_only_function(function)?);
     }
     Ok(pieces)
+}
+
+/// The entries of `reasoning_details`; none of anything but a list of objects.
+fn details(delta: &ChunkDelta<'_>, allowance: &mut FieldAllowance) -> Result<Vec<Extra>, Error> {
+    let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
+    let entries: Vec<Value> = allowance.read(json)?.unwrap_or_default();
+    let object = |entry| match entry {
+        Value::Object(fields) => Some(fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    };
+    Ok(entries.into_iter().filter_map(object).collect())
 }

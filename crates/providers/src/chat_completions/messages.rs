@@ -155,6 +155,8 @@ struct PairedCall<'a> {
     call: &'a FunctionCall,
     /// What its model needs back with it.
     extra: Extra,
+    /// Whether that came with its item, not from a seal.
+    has_own: bool,
     output: Option<&'a FunctionCallOutput>,
 }
 
@@ -173,7 +175,7 @@ impl<'a> ChatConversation<'a> {
         // Without either it was cut before its first word.
         if content.is_some() || refusal.is_some() {
             let thoughts = self.thoughts.take().unwrap_or_default();
-            let mut extra = self.origin.own(&message.extra);
+            let mut extra = self.origin.own(&message.extra).unwrap_or_default();
             extra.retain(|key, _| key == EXTRA_CONTENT);
             let turn = AssistantTurn { content, refusal, thoughts, extra, ..AssistantTurn::default() };
             self.entries.push(ChatEntry::Assistant(Box::new(turn)));
@@ -184,7 +186,7 @@ impl<'a> ChatConversation<'a> {
     fn thought(&mut self, thought: &Reasoning) {
         let sealed = thought.encrypted_content.as_deref().and_then(|sealed| self.origin.open(sealed));
         if let Some(Sealed::Call { call_id, fields }) = sealed {
-            self.fields.insert(call_id, fields);
+            self.sealed_fields(call_id, fields);
             return;
         }
         let returned = ReturnedThoughts::of(thought, sealed, self.form);
@@ -193,6 +195,24 @@ impl<'a> ChatConversation<'a> {
                 turn.thoughts.append(returned);
             }
             Some(_) | None => self.thoughts.get_or_insert_default().append(returned),
+        }
+    }
+
+    /// Takes the fields of a call: one before it in the same answer, else one that follows.
+    fn sealed_fields(&mut self, call_id: String, fields: Extra) {
+        let call = match self.entries.last_mut() {
+            Some(ChatEntry::Assistant(turn)) if !turn.is_answered => {
+                turn.calls.iter_mut().find(|paired| paired.call.call_id == call_id)
+            }
+            Some(ChatEntry::Assistant(_) | ChatEntry::Other(_)) | None => None,
+        };
+        match call {
+            // Its own fields came with its item.
+            Some(call) if !call.has_own => call.extra = unknown_of_calls(fields),
+            Some(_) => {}
+            None => {
+                self.fields.insert(call_id, fields);
+            }
         }
     }
 
@@ -205,18 +225,12 @@ impl<'a> ChatConversation<'a> {
         }
     }
 
-    /// The fields that came with a call, from its item or from a seal before it.
-    fn fields_of(&mut self, call: &FunctionCall) -> Extra {
-        let sealed = self.fields.remove(&call.call_id).unwrap_or_default();
-        let own = self.origin.own(&call.extra);
-        let mut fields = if own.is_empty() { sealed } else { own };
-        fields.retain(|key, _| !FIELDS_OF_CALLS.contains(&key.as_str()));
-        fields
-    }
-
     fn call(&mut self, position: usize, call: &'a FunctionCall) {
-        let extra = self.fields_of(call);
-        let call = PairedCall { position, call, extra, output: self.pairs.output_of(position) };
+        let sealed = self.fields.remove(&call.call_id).unwrap_or_default();
+        let own = self.origin.own(&call.extra).unwrap_or_default();
+        let has_own = !own.is_empty();
+        let extra = unknown_of_calls(if has_own { own } else { sealed });
+        let call = PairedCall { position, call, extra, has_own, output: self.pairs.output_of(position) };
         let thoughts = self.thoughts.take().unwrap_or_default();
         match self.entries.last_mut() {
             Some(ChatEntry::Assistant(turn)) if !turn.is_answered => {
@@ -239,6 +253,12 @@ impl<'a> ChatConversation<'a> {
             turn.is_answered |= turn.calls.iter().any(|call| call.position == answered);
         }
     }
+}
+
+/// Fields of a call without those that are set here.
+fn unknown_of_calls(mut fields: Extra) -> Extra {
+    fields.retain(|key, _| !FIELDS_OF_CALLS.contains(&key.as_str()));
+    fields
 }
 
 impl<'a> ChatEntry<'a> {

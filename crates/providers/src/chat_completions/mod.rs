@@ -5,6 +5,7 @@ mod calls;
 mod chunk;
 mod decoder;
 mod ending;
+mod field_allowance;
 mod form;
 mod json_extent;
 mod messages;

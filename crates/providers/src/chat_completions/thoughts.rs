@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
-use crate::{ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Extra;
 
 /// The fields of a detail that come in pieces.
@@ -11,6 +11,9 @@ const PIECES: [&str; 2] = ["text", "summary"];
 
 /// The kind of detail that is never in pieces.
 const ENCRYPTED: &str = "reasoning.encrypted";
+
+/// The most entries of one thought.
+const MOST_DETAILS: usize = 4096;
 
 /// The thought that the model has now.
 pub(super) struct ChatThoughts {
@@ -35,12 +38,20 @@ impl ChatThoughts {
     }
 
     /// Takes an entry of `reasoning_details`, or a piece of the last one. Servers want the entries back unchanged.
-    pub(super) fn detail(&mut self, detail: Extra) {
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for too many entries of one thought.
+    pub(super) fn detail(&mut self, detail: Extra) -> Result<(), Error> {
         let details = &mut self.thought.get_or_insert_default().details;
+        let count = details.len();
         match details.last_mut().filter(|last| is_same(last, &detail)) {
             Some(last) => detail.into_iter().for_each(|(key, value)| grow(last, key, value)),
+            None if count == MOST_DETAILS => {
+                return Err(Error::Protocol { what: "too many details of a thought" });
+            }
             None => details.push(detail),
         }
+        Ok(())
     }
 
     /// Ends the thought, if there is one, with its sealed form.

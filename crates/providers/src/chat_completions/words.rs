@@ -18,9 +18,9 @@ pub(super) enum ChatWords {
 }
 
 impl ChunkDelta<'_> {
-    /// Takes the content out of the delta.
-    pub(super) fn take_words(&mut self) -> Vec<ChatWords> {
-        let mut words = self.take_thoughts();
+    /// Takes the content out of the delta, of which these are the details of thoughts.
+    pub(super) fn take_words(&mut self, details: &[Extra]) -> Vec<ChatWords> {
+        let mut words = self.take_thoughts(details);
         match self.content.take() {
             Some(DeltaContent::Text(text)) => words.extend(Some(text).filter(has_words).map(ChatWords::Text)),
             Some(DeltaContent::Parts(parts)) => words.extend(parts.into_iter().filter_map(DeltaPart::words)),
@@ -32,8 +32,8 @@ impl ChunkDelta<'_> {
 
     /// Servers that write reasoning under several names write the same each time. The details are the most complete
     /// form, but those of some chunks hold only the encrypted form, or a signature.
-    fn take_thoughts(&mut self) -> Vec<ChatWords> {
-        let thoughts: Vec<ChatWords> = self.reasoning_details.iter().filter_map(words_of_detail).collect();
+    fn take_thoughts(&mut self, details: &[Extra]) -> Vec<ChatWords> {
+        let thoughts: Vec<ChatWords> = details.iter().filter_map(words_of_detail).collect();
         if !thoughts.is_empty() {
             return thoughts;
         }

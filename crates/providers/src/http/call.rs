@@ -256,8 +256,7 @@ impl Answer {
         let end = match timeout_at(self.patience(), self.reads.next()).await {
             Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
             Ok(None) => Some(self.decoder.end(&mut batch).map_err(|error| self.unless_blank(error))),
-            Err(_) if self.decoder.finished() => Some(self.decoder.end(&mut batch)),
-            Err(_) => Some(Err(Error::IdleTimeout)),
+            Err(_) => Some(self.decoder.give_up(Error::IdleTimeout, &mut batch)),
         };
         if self.decoder.frames() > events {
             self.idle_until = Instant::now() + self.idle_timeout;
@@ -288,13 +287,7 @@ impl Answer {
                 Ok(Flow::Done) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
             },
-            Err(error) if self.decoder.is_document() => Some(Err(failure::of_reading(&error))),
-            Err(error) => {
-                // The rest may hold the last event, whole but for its blank line.
-                let early = self.decoder.end(batch);
-                let lost = failure::of_reading(&error);
-                Some(early.map_err(|early| if early == Error::Closed { lost } else { early }))
-            }
+            Err(error) => Some(self.decoder.give_up(failure::of_reading(&error), batch)),
         }
     }
 }

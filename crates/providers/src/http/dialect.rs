@@ -59,13 +59,14 @@ pub(crate) trait Decode {
     /// Whether the provider has given its reason to finish. What still comes up to its end mark belongs to the answer.
     fn finished(&self) -> bool;
 
-    /// Whether nothing but usage and an end mark is to be expected: these are not waited for as long as output is.
+    /// Whether nothing but usage and an end mark is to be expected. These are not waited for as long as output is, and
+    /// without them the answer is complete even if the connection is lost.
     fn is_over(&self) -> bool {
         self.finished()
     }
 
-    /// Takes note of the end of a [finished](Self::finished) answer without an end mark: its bytes ended, or nothing more
-    /// came in time.
+    /// Takes note of the end of an answer without an end mark. It is [finished](Self::finished), and its bytes ended; or it
+    /// [is over](Self::is_over), and nothing more came.
     ///
     /// # Errors
     /// If the answer is not complete.

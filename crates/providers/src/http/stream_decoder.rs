@@ -49,16 +49,6 @@ impl StreamDecoder {
         Self { sse: SseDecoder::new(limits), body: AnswerBody::Blank, dialect, limits, frames: 0 }
     }
 
-    /// Whether the provider has reported that it is finished.
-    pub(crate) fn finished(&self) -> bool {
-        self.dialect.finished()
-    }
-
-    /// Whether the answer is one document, of which a part is nothing.
-    pub(crate) fn is_document(&self) -> bool {
-        matches!(self.body, AnswerBody::Document(_))
-    }
-
     /// Whether nothing but usage and an end mark is to be expected.
     pub(crate) fn is_over(&self) -> bool {
         self.dialect.is_over()
@@ -108,7 +98,7 @@ impl StreamDecoder {
         result.map(|()| Flow::Open)
     }
 
-    /// Takes note of the end of the bytes, or of the wait for more.
+    /// Takes note of the end of the bytes.
     ///
     /// # Errors
     /// The reason why that was too early. Some servers send no end mark: a reason to finish is enough.
@@ -117,18 +107,40 @@ impl StreamDecoder {
             let document = std::mem::take(document);
             return self.end_document(document, events);
         }
+        match self.last_frame(events)? {
+            Flow::Done => Ok(()),
+            Flow::Open if self.dialect.finished() => self.dialect.end(events),
+            Flow::Open if self.sse.saw_only_noise() => Err(NO_STREAM),
+            Flow::Open => Err(Error::Closed),
+        }
+    }
+
+    /// Takes note that nothing more comes although the bytes have not ended: the connection is lost, or the wait for more is
+    /// over. A part of a document is nothing.
+    ///
+    /// # Errors
+    /// `reason`, unless the answer was over.
+    pub(crate) fn give_up(&mut self, reason: Error, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if matches!(self.body, AnswerBody::Document(_)) {
+            return Err(reason);
+        }
+        match self.last_frame(events)? {
+            Flow::Done => Ok(()),
+            Flow::Open if self.dialect.is_over() => self.dialect.end(events),
+            Flow::Open => Err(reason),
+        }
+    }
+
+    /// Reads the rest: it may hold the last event, whole but for its blank line.
+    fn last_frame(&mut self, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let mut frames = Vec::new();
         self.sse.end(&mut frames);
         for frame in frames {
             if self.dialect.frame(frame, events)? == Flow::Done {
-                return Ok(());
+                return Ok(Flow::Done);
             }
         }
-        match self.finished() {
-            true => self.dialect.end(events),
-            false if self.sse.saw_only_noise() => Err(NO_STREAM),
-            false => Err(Error::Closed),
-        }
+        Ok(Flow::Open)
     }
 
     fn end_document(&mut self, document: Vec<u8>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {

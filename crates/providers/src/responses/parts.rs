@@ -183,7 +183,7 @@ impl ResponsesOutput {
         let is_open = self.open.is_some_and(|open| open.item == position);
         if let Some(extra) = extra.filter(|_| is_open) {
             self.open = None;
-            events.push(ProviderEvent::ItemFinished { extra });
+            events.push(ProviderEvent::ItemFinished { extra: self.origin.mark(extra) });
         }
     }
 

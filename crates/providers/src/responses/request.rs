@@ -8,7 +8,7 @@ use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::Request;
 use antiphon_protocol::{
-    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, Json, Message, NarrowChoice, OtherItem,
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, Json, Message, NarrowChoice, OtherItem,
     Reasoning, ReasoningConfig, Role, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
@@ -174,23 +174,26 @@ fn input(asked: &ProviderRequest) -> Vec<Value> {
 /// of another model.
 fn input_item(item: &Item, origin: &Origin) -> Option<Value> {
     match item {
-        Item::Message(message) => said(message),
+        Item::Message(message) => said(message, origin),
         Item::Reasoning(reasoning) => thought(reasoning, origin),
         Item::FunctionCall(FunctionCall { id: _, call_id, name, arguments, status: _, extra }) => {
             let own = json!({ "type": "function_call", "call_id": call_id, "name": name, "arguments": arguments });
-            Some(over(&origin.own(extra), own))
+            Some(over(origin.own(extra), own))
         }
         Item::FunctionCallOutput(FunctionCallOutput { id: _, call_id, output, status: _ }) => {
             Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
         }
         // The fields, the status among them, are passed on as they are: only the provider knows their meaning.
         Item::Other(OtherItem { kind, .. }) if is_of_messages(kind) => None,
-        Item::Other(OtherItem { id: _, kind, fields }) => Some(over(fields, json!({ "type": kind }))),
+        Item::Other(OtherItem { id: _, kind, fields }) => {
+            origin.own(fields).map(|own| over(Some(own), json!({ "type": kind })))
+        }
     }
 }
 
-/// None for an empty message, of a model for example that was cut before any text.
-fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<Value> {
+/// None for an empty message, of a model for example that was cut before any text. The phase of an answer is known to all
+/// models of this API.
+fn said(Message { id: _, role, status: _, content, extra }: &Message, origin: &Origin) -> Option<Value> {
     let by_model = *role == Role::Assistant;
     let content: Vec<Value> = content.iter().filter_map(|part| input_part(part, by_model)).collect();
     let word = match role {
@@ -199,11 +202,15 @@ fn said(Message { id: _, role, status: _, content, extra }: &Message) -> Option<
         Role::User => "user",
         Role::Assistant => "assistant",
     };
-    let mut message = object(json!({ "type": "message", "role": word, "content": content }));
-    if by_model {
-        message.extend(extra.get("phase").map(|phase| ("phase".to_owned(), phase.clone())));
+    if content.is_empty() {
+        return None;
     }
-    (!content.is_empty()).then_some(Value::Object(message))
+    let mut message = object(json!({ "type": "message", "role": word, "content": content }));
+    if !by_model {
+        return Some(Value::Object(message));
+    }
+    message.extend(extra.get("phase").map(|phase| ("phase".to_owned(), phase.clone())));
+    Some(over(origin.own(extra), Value::Object(message)))
 }
 
 fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
@@ -237,14 +244,15 @@ fn thought(reasoning: &Reasoning, origin: &Origin) -> Option<Value> {
     let Sealed::Encrypted { data } = origin.open(reasoning.encrypted_content.as_deref()?)? else { return None };
     let summary: Vec<Value> =
         reasoning.summary.iter().map(|part| json!({ "type": "summary_text", "text": part.text })).collect();
-    Some(json!({ "type": "reasoning", "summary": summary, "encrypted_content": data }))
+    let known = json!({ "type": "reasoning", "summary": summary, "encrypted_content": data });
+    Some(over(origin.own(&reasoning.extra), known))
 }
 
-/// The fields of `own`, and those of `more` that are not among them.
-fn over(more: &Map<String, Value>, own: Value) -> Value {
-    let mut fields = object(own);
-    for (key, value) in more.iter().filter(|(key, _)| *key != "id") {
-        fields.entry(key).or_insert_with(|| value.clone());
+/// The known fields of an item, and those of the others that are not among them.
+fn over(others: Option<Extra>, known: Value) -> Value {
+    let mut fields = object(known);
+    for (key, value) in others.into_iter().flatten().filter(|(key, _)| key != "id") {
+        fields.entry(key).or_insert(value);
     }
     Value::Object(fields)
 }

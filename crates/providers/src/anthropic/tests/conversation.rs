@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::request::AnthropicBody;
-use super::{answered, asked, budget, call, message, output, request, thought};
+use super::{answered, asked, budget, call, message, of_blocks, output, request, start, stop, thought};
 use crate::seal::{Origin, Protocol, Sealed};
+use crate::{ProviderEvent, ProviderRequest};
+use antiphon_domain::Target;
 use antiphon_protocol::{ContentPart, Extra, Item, Role};
 
 fn messages(items: Vec<Item>) -> Value {
@@ -239,4 +241,33 @@ fn the_last_breakpoints_that_the_protocol_takes_are_marked() {
     let marked =
         blocks.as_array().unwrap().iter().map(|block| block["cache_control"] == json!({ "type": "ephemeral" }));
     assert_eq!(marked.collect::<Vec<_>>(), [false, false, true, true, false, true, true]);
+}
+
+/// The call of an answer with such a block, as it goes back to the model that is asked then.
+fn given_back(block: Value, model: &str) -> Value {
+    let (events, result) = of_blocks(&[start(0, block), stop(0)]);
+    assert_eq!(result, Ok(()));
+    let finished = events.into_iter().find_map(|event| {
+        let ProviderEvent::FunctionCallFinished { extra, .. } = event else { return None };
+        Some(extra)
+    });
+    let mut item = call("1", "{}");
+    if let Item::FunctionCall(call) = &mut item {
+        call.extra = finished.unwrap();
+    }
+    let request = ProviderRequest { target: Target::new("p", model), ..request(vec![item]) };
+    let body = serde_json::to_value(AnthropicBody::new(&request, &budget())).unwrap();
+    body["messages"][0]["content"][0].clone()
+}
+
+#[test]
+fn unknown_fields_of_a_call_go_back_to_its_model_and_to_no_other() {
+    for input in [json!({}), json!({ "a": 1 })] {
+        let block = json!({ "type": "tool_use", "id": "1", "name": "f", "input": input, "caller": { "type": "direct" },
+            "nothing": null });
+        let mut expected = used("1");
+        assert_eq!(given_back(block.clone(), "another"), expected);
+        expected["caller"] = json!({ "type": "direct" });
+        assert_eq!(given_back(block, "m"), expected);
+    }
 }

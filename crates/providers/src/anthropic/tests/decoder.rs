@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{arguments, begin, begin_counted, decode, delta, finish, of_blocks, start, stop, tool_use, written};
+use super::{
+    arguments, begin, begin_counted, decode, delta, finish, given_up, of_blocks, start, stop, tool_use, written,
+};
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
@@ -345,6 +347,27 @@ fn what_comes_behind_the_reason_to_finish_is_a_part_of_the_answer() {
     ] {
         let failed = (vec![text("Hel"), part()], Err(failure));
         assert_eq!(said(&[&hel()[..], &[late]].concat()), failed);
+    }
+}
+
+#[test]
+fn output_behind_the_reason_to_finish_needs_an_end() {
+    let hel = || vec![begin(), start(0, json!({ "type": "text", "text": "Hel" })), stop(0), finish("end_turn")];
+    let half = || [hel(), vec![start(1, json!({ "type": "text", "text": "" })), text_delta(1, "l")]].concat();
+    let whole = || [half(), vec![text_delta(1, "o"), stop(1)]].concat();
+    let unstopped = || vec![begin(), start(0, json!({ "type": "text", "text": "Hel" })), finish("end_turn")];
+    let (lost, closed) = (Err(Error::IdleTimeout), Err(Error::Closed));
+    for (events, given, ended) in [
+        (hel(), Ok(()), Ok(())),
+        (half(), lost.clone(), closed),
+        (whole(), lost.clone(), Ok(())),
+        (unstopped(), lost, Ok(())),
+    ] {
+        let stream = written(&events);
+        assert_eq!(given_up(&stream).1, given, "{stream}");
+        assert_eq!(decode([stream.as_bytes()]).1, ended, "{stream}");
+        let marked = format!("{stream}data: {{\"type\":\"message_stop\"}}");
+        assert_eq!(given_up(&marked).1, Ok(()), "{stream}");
     }
 }
 

@@ -40,6 +40,15 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
     (events, result)
 }
 
+/// What is told of a stream that is given up at its end, as after a lost connection.
+fn given_up(stream: &str) -> Decoded {
+    let decoder = Box::new(AnthropicDecoder::new(&request(Vec::new()), UpstreamLimits::default()));
+    let (mut decoder, mut events) = (StreamDecoder::new(decoder, UpstreamLimits::default()), Vec::new());
+    let bytes = Bytes::copy_from_slice(stream.as_bytes());
+    let result = decoder.push(bytes, &mut events).and_then(|_| decoder.give_up(Error::IdleTimeout, &mut events));
+    (events, result)
+}
+
 /// The stream as the provider writes it.
 fn written(events: &[Value]) -> String {
     events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or("x"))).collect()

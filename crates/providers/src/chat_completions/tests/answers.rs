@@ -165,6 +165,31 @@ fn what_comes_after_the_reason_to_finish_is_of_the_answer() {
 }
 
 #[test]
+fn output_after_the_reason_to_finish_needs_an_end() {
+    let say = |text: &str| delta(json!({ "content": text }));
+    let stopped = |text: &str| json!({ "choices": [{ "delta": { "content": text }, "finish_reason": "stop" }] });
+    let used = || json!({ "choices": [], "usage": { "prompt_tokens": 7, "completion_tokens": 5 } });
+    let stream = |chunks: &[Value]| chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<String>();
+    let all = || vec![text("Hel"), text("lo"), stop()];
+    for (chunks, is_over) in [
+        (vec![say("Hel"), say("lo"), finish("stop")], true),
+        (vec![say("Hel"), finish("stop"), say("lo")], false),
+        (vec![stopped("Hel"), stopped("lo")], false),
+        (vec![stopped("Hel"), stopped("lo"), finish("stop")], false),
+    ] {
+        let stream = stream(&chunks);
+        let expected = if is_over { (all(), Ok(())) } else { (all()[..2].to_vec(), Err(Error::IdleTimeout)) };
+        check(given_up(&stream), expected, &stream);
+        // The end of the bytes, and the end mark, without the line break behind it.
+        check(decode([stream.as_bytes()]), (all(), Ok(())), &stream);
+        check(given_up(&format!("{stream}data: [DONE]")), (all(), Ok(())), &stream);
+    }
+    let counted = given_up(&stream(&[say("Hel"), say("lo"), finish("stop"), used()]));
+    check(counted, (vec![text("Hel"), text("lo"), usage(7, 5), stop()], Ok(())), "usage is expected");
+    check(given_up(&stream(&[say("Hel")])), (vec![text("Hel")], Err(Error::IdleTimeout)), "no reason");
+}
+
+#[test]
 fn an_error_after_the_reason_to_finish_is_an_error() {
     let begun = format!("data: {}\n\ndata: {}\n\n", delta(json!({ "content": "Hi" })), finish("stop"));
     for (after, error) in [

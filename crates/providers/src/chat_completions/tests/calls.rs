@@ -355,3 +355,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn fields_alone_begin_no_call() {
+    let with_call = |call: Value| delta(json!({ "content": "Hi", "tool_calls": [call] }));
+    let null = || with_call(json!({ "index": 0, "id": null, "function": null, "extra_content": null }));
+    let alone = || with_call(json!({ "index": 0, "extra_content": { "a": 1 } }));
+    let plain = asking(Request::new("m", 100));
+    for asked in [&curious(), &plain] {
+        for chunk in [null(), alone()] {
+            let expected = (vec![text("Hi"), stop()], Ok(()));
+            check(of_chunks_for(asked, &[chunk.clone(), finish("stop")]), expected, &chunk.to_string());
+        }
+    }
+}
+
+#[test]
+fn what_only_the_model_knows_is_bounded() {
+    let most = UpstreamLimits::default().output_bytes;
+    let long = || Err(protocol("the fields for the model are too long"));
+    let detail = |text: String| delta(json!({ "reasoning_details": [{ "data": text }] }));
+    let call = |text: String| delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "f" }, "x": text }] }));
+    let words = |text: String| delta(json!({ "content": "Hi", "extra_content": text }));
+    for chunk in [&detail as &dyn Fn(String) -> Value, &call, &words] {
+        let half = || chunk("x".repeat(most / 2 - 100));
+        assert_eq!(of_chunks(&[half(), half(), finish("stop")]).1, Ok(()));
+        assert_eq!(of_chunks(&[half(), half(), half(), finish("stop")]).1, long());
+    }
+    let entry = |index: u64| json!({ "index": index });
+    let entries = (0..8192).map(entry).collect::<Vec<_>>();
+    let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;
+    assert_eq!(many, Err(protocol("too many details of a thought")));
+}

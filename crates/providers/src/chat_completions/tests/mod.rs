@@ -56,6 +56,15 @@ fn decode_for<'a>(request: &ProviderRequest, pieces: impl IntoIterator<Item = &'
     (events, result)
 }
 
+/// What is told of a stream that is given up at its end, as after a lost connection.
+fn given_up(stream: &str) -> Decoded {
+    let decoder = Box::new(ChatDecoder::new(&curious(), UpstreamLimits::default()));
+    let (mut decoder, mut events) = (StreamDecoder::new(decoder, UpstreamLimits::default()), Vec::new());
+    let bytes = Bytes::copy_from_slice(stream.as_bytes());
+    let result = decoder.push(bytes, &mut events).and_then(|_| decoder.give_up(Error::IdleTimeout, &mut events));
+    (events, result)
+}
+
 /// What an answer tells; not what is sealed in it, which goes back to its model alone.
 fn of_chunks(chunks: &[Value]) -> Decoded {
     of_chunks_for(&curious(), chunks)

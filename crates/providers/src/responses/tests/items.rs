@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{
     added, arguments, between, broken, call_finished, call_started, completed, created, done, fields, finished,
-    message, of, opened, speech_finished, text, text_delta,
+    message, of, opened, origin, speech_finished, text, text_delta,
 };
 use crate::ProviderEvent;
 use antiphon_domain::FinishReason;
@@ -27,11 +27,11 @@ fn search(status: &str) -> Value {
 }
 
 fn other_started(item: u32, value: Value) -> ProviderEvent {
-    ProviderEvent::OtherItemStarted { item, fields: fields(value) }
+    ProviderEvent::OtherItemStarted { item, fields: origin().mark(fields(value)) }
 }
 
 fn other_finished(item: u32, value: Value) -> ProviderEvent {
-    ProviderEvent::OtherItemFinished { item, fields: fields(value) }
+    ProviderEvent::OtherItemFinished { item, fields: origin().mark(fields(value)) }
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn summary(part: u32, text: &str) -> ProviderEvent {
 }
 
 fn speech_finished(extra: Value) -> ProviderEvent {
-    ProviderEvent::ItemFinished { extra: fields(extra) }
+    ProviderEvent::ItemFinished { extra: origin().mark(fields(extra)) }
 }
 
 fn call_started(call: u32, call_id: &str) -> ProviderEvent {

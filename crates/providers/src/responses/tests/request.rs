@@ -117,9 +117,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         thought(another.seal(&Sealed::Encrypted { data: "x".to_owned() }).as_deref()),
         thought(None),
         message(Role::Assistant, vec![written("a"), written("")], json!({ "phase": "commentary", "x": 1 })),
-        call(origin().mark(fields(json!({ "namespace": "maths", "id": "fc_up", "name": "g" })))),
-        call(another.mark(fields(json!({ "extra_content": 1 })))),
-        call(fields(json!({ "parsed_arguments": {} }))),
+        call(fields(json!({ "namespace": "maths", "id": "fc_up", "name": "g" }))),
         output,
         Item::Other(OtherItem { id: id(), kind, fields: found }),
         message(Role::Assistant, vec![ContentPart::Refusal { refusal: "no".to_owned() }], json!({})),
@@ -132,19 +130,54 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
             [{ "type": "input_text", "text": "one" },
              { "type": "input_text", "text": "two", "prompt_cache_breakpoint": { "mode": "explicit" } }] },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
-            "encrypted_content": "c2VhbGVk" },
+            "encrypted_content": "c2VhbGVk", "x": 1 },
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
-            "encrypted_content": "c2VhbGVk: as 0.1.0 kept it" },
-        { "type": "message", "role": "assistant", "phase": "commentary",
+            "encrypted_content": "c2VhbGVk: as 0.1.0 kept it", "x": 1 },
+        { "type": "message", "role": "assistant", "phase": "commentary", "x": 1,
             "content": [{ "type": "output_text", "text": "a", "annotations": [] }] },
         { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "maths" },
-        { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}" },
-        { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}" },
         { "type": "function_call_output", "call_id": "c1", "output": "42" },
         { "type": "acme:search", "status": "completed", "query": { "deep": true } },
         { "type": "message", "role": "assistant", "content": [{ "type": "refusal", "refusal": "no" }] },
     ]);
     assert_eq!(body(&request)["input"], expected);
+}
+
+/// Without a mark they are of a client that keeps the fields of the API and drops others, or of a log of 0.1.0.
+#[test]
+fn unknown_fields_and_items_go_to_their_own_model_and_those_without_a_mark_to_all() {
+    let another = Origin::of(Protocol::Responses, &Target::new("another", "m"));
+    let sent = |mark: &dyn Fn(Extra) -> Extra| {
+        let unknown = || mark(fields(json!({ "namespace": "maths", "phase": "commentary" })));
+        let mut thought = thought(Some(&sealed("c2VhbGVk")));
+        if let Item::Reasoning(thought) = &mut thought {
+            thought.extra = unknown();
+        }
+        let request = request(vec![
+            call(unknown()),
+            Item::Message(Message {
+                id: id(),
+                role: Role::Assistant,
+                status: ItemStatus::Completed,
+                content: vec![written("a")],
+                extra: unknown(),
+            }),
+            thought,
+            Item::Other(OtherItem { id: id(), kind: "web_search_call".to_owned(), fields: unknown() }),
+        ]);
+        let body = body(&request);
+        let told = |item: &Value| {
+            assert_eq!(item["antiphon_origin"], Value::Null);
+            (item["type"].as_str().unwrap().to_owned(), item["namespace"] == "maths", item["phase"] == "commentary")
+        };
+        body["input"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    let all = ["function_call", "message", "reasoning", "web_search_call"].map(|kind| (kind.to_owned(), true, true));
+    assert_eq!(sent(&|fields| fields), all);
+    assert_eq!(sent(&|fields| origin().mark(fields)), all);
+    // The phase of a message is known to each model of this API.
+    let known = [("function_call", false), ("message", true), ("reasoning", false)];
+    assert_eq!(sent(&|fields| another.mark(fields)), known.map(|(kind, phase)| (kind.to_owned(), false, phase)));
 }
 
 #[test]
