@@ -213,8 +213,7 @@ impl<'a> Chunk<'a> {
 
     /// Writes a chunk that has a key twice with the last one alone; none for what can't be read.
     pub(super) fn without_duplicates(data: &str, single: &'a mut String) -> Option<&'a str> {
-        let fields: Extra = serde_json::from_str(data).ok()?;
-        *single = Value::Object(fields).to_string();
+        *single = serde_json::from_str::<Value>(data).ok()?.to_string();
         Some(single)
     }
 
