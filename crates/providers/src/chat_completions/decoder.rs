@@ -26,6 +26,8 @@ pub(super) struct ChatDecoder {
     wanted: Wanted,
     origin: Origin,
     text: ChatText,
+    /// Whether there was text or a refusal.
+    has_text: bool,
     joiners: ChatJoiners,
     /// What the model needs back with its message.
     extra: Extra,
@@ -98,6 +100,7 @@ impl ChatDecoder {
                 logprobs: request.wanted_logprobs().is_some(),
             },
             text: ChatText::default(),
+            has_text: false,
             joiners: ChatJoiners::default(),
             extra: Extra::new(),
             allowance: FieldAllowance::new(limits),
@@ -155,9 +158,13 @@ impl ChatDecoder {
         if delta.is_some() || message.is_some() {
             self.ending.note_form();
         }
-        // A whole message behind its pieces says nothing new.
-        if let Some(delta) = delta.or(message.filter(|_| !self.ending.has_output())) {
+        // The probabilities are of one of them.
+        let logprobs_of_message = choice.logprobs.filter(|_| delta.is_none());
+        if let Some(delta) = delta {
             self.said(delta, choice.logprobs, events)?;
+        }
+        if let Some(message) = message.and_then(|message| self.unsaid(message)) {
+            self.said(message, logprobs_of_message, events)?;
         }
         if let Some(error) = choice.error.filter(|error| lenient::says_anything(error)) {
             return Err(Error::Reported(lenient::value(error).as_ref().map(report_of).unwrap_or_default()));
@@ -166,6 +173,19 @@ impl ChatDecoder {
             self.ending.note_reason(&word.into_text());
         }
         Ok(())
+    }
+
+    /// What a whole message says that its pieces have not said: behind them, its calls if none of these came in pieces, and
+    /// its content if no text did.
+    fn unsaid<'a>(&self, message: ChunkDelta<'a>) -> Option<ChunkDelta<'a>> {
+        if !self.ending.has_output() {
+            return Some(message);
+        }
+        let ChunkDelta { content, refusal, tool_calls, function_call, .. } = message;
+        let (content, refusal) = if self.has_text { (None, None) } else { (content, refusal) };
+        let (tool_calls, function_call) =
+            if self.calls.is_empty() { (tool_calls, function_call) } else { (None, None) };
+        Some(ChunkDelta { content, refusal, tool_calls, function_call, ..ChunkDelta::default() })
     }
 
     fn said(
@@ -191,6 +211,7 @@ impl ChatDecoder {
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
             self.text.score(logprobs.map(logprobs_of_text).unwrap_or_default());
         }
+        self.has_text |= words.iter().any(|words| matches!(words, ChatWords::Text(_) | ChatWords::Refusal(_)));
         for words in words {
             self.word(words, events);
         }
