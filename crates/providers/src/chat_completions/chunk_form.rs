@@ -1,12 +1,14 @@
 //! The form of a chunk, by which one is mended that has something odd beside its words.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event_fields::RawFields;
 use crate::lenient;
+use crate::text_piece::TextPiece;
 
 /// What a value must be in which others are looked for.
 pub(super) enum ChunkForm {
@@ -49,13 +51,9 @@ fn object(forms: &[(&str, ChunkForm)], json: &RawValue) -> Result<Option<String>
         Some(b'[') if lenient::entries(json).into_iter().any(lenient::says_anything) => return Err(Unreadable),
         Some(_) | None => return Ok(None),
     }
-    let RawFields(fields) = serde_json::from_str(json.get()).map_err(|_| Unreadable)?;
-    let mut last = BTreeMap::new();
+    let LastFields(fields) = serde_json::from_str(json.get()).map_err(|_| Unreadable)?;
+    let mut written = Vec::with_capacity(fields.len());
     for (key, value) in fields {
-        last.insert(key.into_text(), value);
-    }
-    let mut written = Vec::with_capacity(last.len());
-    for (key, value) in last {
         let value = match forms.iter().find(|(name, _)| *name == key) {
             Some((_, form)) => form.mended(value)?,
             None => Some(value.get().to_owned()),
@@ -63,4 +61,31 @@ fn object(forms: &[(&str, ChunkForm)], json: &RawValue) -> Result<Option<String>
         written.extend(value.map(|value| format!("{}:{value}", Value::from(key))));
     }
     Ok(Some(format!("{{{}}}", written.join(","))))
+}
+
+/// The fields of an object as they are written; of one that comes twice the last.
+struct LastFields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'de> Deserialize<'de> for LastFields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LastFieldsVisitor)
+    }
+}
+
+struct LastFieldsVisitor;
+
+impl<'de> Visitor<'de> for LastFieldsVisitor {
+    type Value = LastFields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LastFields<'de>, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<TextPiece, _>()? {
+            fields.insert(key.into_text(), value);
+        }
+        Ok(LastFields(fields))
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::event_fields::{MOST_LEVELS, readable};
+use crate::raw_json::readable;
 use crate::{Error, UpstreamLimits};
 use antiphon_protocol::Extra;
 
@@ -35,9 +35,7 @@ impl FieldAllowance {
         let mut all = Extra::new();
         for (key, json) in fields {
             self.count(json)?;
-            all.extend(
-                Some(readable(json.get(), MOST_LEVELS)).filter(|value| !value.is_null()).map(|value| (key, value)),
-            );
+            all.extend(readable(json.get()).filter(|value| !value.is_null()).map(|value| (key, value)));
         }
         Ok(all)
     }
