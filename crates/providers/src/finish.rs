@@ -177,9 +177,7 @@ const MOST_END_TOKENS: u64 = 3;
 pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
     let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
     match usage {
-        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => {
-            Err(Error::Protocol { what: "an answer without the output that was counted" })
-        }
+        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => Err(Error::Empty),
         Some(_) | None => Ok(()),
     }
 }

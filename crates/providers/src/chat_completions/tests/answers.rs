@@ -208,7 +208,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         let details = json!({ "reasoning_tokens": thoughts });
         json!({ "usage": { "prompt_tokens": 7, "completion_tokens": output, "completion_tokens_details": details } })
     };
-    let lost = || Err(protocol("an answer without the output that was counted"));
+    let lost = || Err(Error::Empty);
     let no_delta = json!({ "choices": [{ "index": 0, "finish_reason": "stop" }] });
     let blank = || delta(json!({ "content": "\n" }));
     for (what, chunks, expected) in [
