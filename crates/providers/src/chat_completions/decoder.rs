@@ -5,11 +5,11 @@ use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text, reported};
-use super::ending::ChatEnding;
 use super::field_allowance::FieldAllowance;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
+use crate::answer_ending::AnswerEnding;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::lenient::{self, Object};
 use crate::seal::{Origin, Protocol, ThoughtField};
@@ -33,7 +33,7 @@ pub(super) struct ChatDecoder {
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
-    ending: ChatEnding,
+    ending: AnswerEnding,
 }
 
 /// What joins the halves of characters in the pieces of each text.
@@ -114,7 +114,7 @@ impl ChatDecoder {
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
-            ending: ChatEnding::default(),
+            ending: AnswerEnding::default(),
         }
     }
 

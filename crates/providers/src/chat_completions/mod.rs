@@ -4,7 +4,6 @@ mod adapter;
 mod calls;
 mod chunk;
 mod decoder;
-mod ending;
 mod field_allowance;
 mod form;
 mod json_extent;

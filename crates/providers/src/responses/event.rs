@@ -136,7 +136,7 @@ impl ResponsesEvent {
     pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
         let event = EventFields::parse(data)?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
-        let name = event.text("type").or(line).unwrap_or_default().to_owned();
+        let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
     }
 
