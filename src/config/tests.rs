@@ -8,7 +8,8 @@ use super::entries::{keys, of_file};
 use super::load::ConfigFile;
 use super::sections::Sections;
 use super::{Config, ConfiguredProvider, Environment, InvalidConfig, Purpose, Setting};
-use crate::domain::DisconnectMode;
+use crate::domain::{DisconnectMode, LimitOptions, ResponseOptions};
+use crate::provider::UpstreamLimits;
 
 mod providers;
 mod secrets;
@@ -86,6 +87,20 @@ fn a_stream_is_never_silent_for_longer_than_clients_wait() {
     let told = problems("[http]\nkeep_alive = \"30001ms\"", &[]);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("http.keep_alive = 30001ms: must be at most 30s"), "{told:?}");
+}
+
+#[test]
+fn a_limit_on_the_events_of_providers_that_would_refuse_an_allowed_output_is_refused() {
+    let set = |bytes: usize| format!("[limits]\nprovider_event_bytes = {bytes}");
+    let limits = |bytes| load(&set(bytes), &[]).unwrap().limits;
+    let least = UpstreamLimits::least(&LimitOptions::default(), ResponseOptions::default().max_output_bytes);
+    let least = least.frame_bytes + least.echo_bytes;
+    assert_eq!([0, least, least + 1].map(|bytes| limits(bytes).provider_event_bytes), [0, least, least + 1]);
+    for bytes in [1, least - 1] {
+        let told = problems(&set(bytes), &[]);
+        let expected = format!("limits.provider_event_bytes = {bytes}: must be 0 or at least {least}: ");
+        assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The models that clients can name.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

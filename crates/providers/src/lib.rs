@@ -17,6 +17,7 @@ mod limits;
 mod made_call_ids;
 #[cfg(test)]
 mod odd_json;
+mod raw_json;
 mod request;
 mod responses;
 mod seal;

@@ -18,15 +18,23 @@ pub enum TokenError {
     Failed,
 }
 
+/// What comes of looking a vocabulary up.
+pub(super) type Lookup = Result<&'static CoreBPE, TokenError>;
+
 /// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
 /// others and stop being counted when nobody waits any more. Short ones share a turn.
-pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
-    let mut tokens = 0;
+/// The vocabulary is looked up once, with the first of them.
+pub(super) async fn count(lookup: impl FnOnce() -> Lookup + Send + 'static, texts: &[&str]) -> Result<u64, TokenError> {
+    let (mut tokens, mut lookup, mut found) = (0, Some(lookup), Err(TokenError::Failed));
     for turn in turns(texts) {
+        let lookup = lookup.take();
         let counted = tokio::task::spawn_blocking(move || {
-            turn.iter().map(|slice| count_slice(encoding, slice)).sum::<Result<u64, TokenError>>()
+            let vocabulary = lookup.map_or(found, |lookup| lookup())?;
+            let counted: Result<u64, TokenError> = turn.iter().map(|slice| count_slice(vocabulary, slice)).sum();
+            counted.map(|tokens| (vocabulary, tokens))
         });
-        tokens += counted.await.map_err(|_| TokenError::Failed)??;
+        let (vocabulary, counted) = counted.await.map_err(|_| TokenError::Failed)??;
+        (tokens, found) = (tokens + counted, Ok(vocabulary));
     }
     Ok(tokens)
 }
@@ -36,7 +44,8 @@ pub(super) async fn count(encoding: Encoding, texts: &[&str]) -> Result<u64, Tok
 /// # Errors
 /// If the vocabulary can't be loaded.
 pub fn count_blocking(encoding: Encoding, text: &str) -> Result<u64, TokenError> {
-    slices(text).map(|slice| count_slice(encoding, slice)).sum()
+    let vocabulary = vocabulary(encoding)?;
+    slices(text).map(|slice| count_slice(vocabulary, slice)).sum()
 }
 
 /// The count as the number that columns and contexts keep.
@@ -59,14 +68,16 @@ fn turns<'a>(texts: &'a [&str]) -> impl Iterator<Item = Vec<String>> + use<'a> {
     })
 }
 
-fn count_slice(encoding: Encoding, slice: &str) -> Result<u64, TokenError> {
-    let count = || vocabulary(encoding).count_ordinary(slice) as u64;
+fn count_slice(vocabulary: &CoreBPE, slice: &str) -> Result<u64, TokenError> {
+    let count = || vocabulary.count_ordinary(slice) as u64;
     catch_unwind(AssertUnwindSafe(count)).map_err(|_| TokenError::Failed)
 }
 
-fn vocabulary(encoding: Encoding) -> &'static CoreBPE {
-    match encoding {
+/// The vocabulary of an encoding. There is one of each in a process, loaded at its first use.
+pub(super) fn vocabulary(encoding: Encoding) -> Lookup {
+    let find = || match encoding {
         Encoding::O200kBase => o200k_base_singleton(),
         Encoding::Cl100kBase => cl100k_base_singleton(),
-    }
+    };
+    catch_unwind(find).map_err(|_| TokenError::Failed)
 }

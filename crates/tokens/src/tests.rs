@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use super::count::{checked, count_blocking};
+use super::count::{checked, count, count_blocking, vocabulary};
 use super::prompt::{PER_MESSAGE, PER_REPLY};
 use super::slices::{SLICE_BYTES, slices};
 use super::{PromptBudget, Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
@@ -133,6 +133,19 @@ async fn long_and_many_texts_count_the_same_here_and_elsewhere() {
     let prompt = prompt(&many);
     let elsewhere = Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await;
     assert_eq!(elsewhere, prompt_tokens_blocking(Encoding::O200kBase, &prompt));
+}
+
+#[tokio::test]
+async fn the_vocabulary_is_looked_up_once_however_many_messages_and_turns_there_are() {
+    static LOOKUPS: AtomicUsize = AtomicUsize::new(0);
+    let lookup = || {
+        LOOKUPS.fetch_add(1, Ordering::Relaxed);
+        vocabulary(Encoding::O200kBase)
+    };
+    let long = "a few words ".repeat(2 * SLICE_BYTES / 12);
+    let texts = [vec!["a few words"; 5_000], vec![long.as_str(); 3]].concat();
+    assert!(count(lookup, &texts).await.unwrap() > 15_000);
+    assert_eq!(LOOKUPS.load(Ordering::Relaxed), 1);
 }
 
 proptest! {

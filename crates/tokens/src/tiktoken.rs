@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::{TokenCounter, TokenError, count::count, count_blocking};
+use super::count::{count, vocabulary};
+use super::{TokenCounter, TokenError, count_blocking};
 use antiphon_domain::Encoding;
 
 /// Counts with tiktoken, on the runtime's blocking threads: it must be asked within a tokio runtime.
@@ -22,6 +23,6 @@ impl Tiktoken {
 #[async_trait]
 impl TokenCounter for Tiktoken {
     async fn count(&self, encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError> {
-        count(encoding, texts).await
+        count(move || vocabulary(encoding), texts).await
     }
 }

@@ -1,5 +1,7 @@
 //! Which model a request is asked at, and where else.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -80,4 +82,23 @@ async fn a_name_that_nobody_has_goes_on_to_the_provider_that_takes_any() {
     assert_eq!((found.id.as_str(), found.encoding), ("org/new", Encoding::Cl100kBase));
     assert!(catalog().get("").is_none());
     assert_eq!(catalog().iter().map(|model| model.id.clone()).collect::<Vec<_>>(), ["m"]);
+}
+
+#[tokio::test]
+async fn ten_thousand_names_of_models_leave_nothing_behind() {
+    let catalog = [model("m", &[])].into_iter().collect::<ModelCatalog>().with_any(model("*", &[]));
+    let stage = Stage::start(catalog, LimitOptions::default(), AHundred).await;
+    let admission = stage.antiphon.admission();
+    let models = admission.models();
+    let kept = || (format!("{:?}", stage.antiphon.providers()), format!("{models:?}"));
+    let before = kept();
+    let mut names_in_the_clear = BTreeSet::new();
+    for number in 0..10_000_u32 {
+        let name = format!("{:x}/{number}", number.wrapping_mul(2_654_435_761));
+        let plan = stage.plan(json!({ "model": name, "input": "Hi." })).await.unwrap().plan;
+        names_in_the_clear.insert(models.plain_name(&name).to_owned());
+        assert_eq!(plan.targets, [Target::new("own", name)]);
+    }
+    assert_eq!(names_in_the_clear.into_iter().collect::<Vec<_>>(), ["*"]);
+    assert_eq!(kept(), before);
 }

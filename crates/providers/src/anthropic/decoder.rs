@@ -35,8 +35,12 @@ impl Decode for AnthropicDecoder {
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let (data, line) = (frame.data.trim(), frame.event.as_deref());
-        match EventFields::parse(data) {
-            Some(event) => self.event(AnthropicEvent::of(line, event)?, events),
+        let event = match AnthropicEvent::plain_delta(data) {
+            Some(event) => Some(event),
+            None => EventFields::parse(data).map(|event| AnthropicEvent::of(line, event)).transpose()?,
+        };
+        match event {
+            Some(event) => self.event(event, events),
             None if line == Some("error") => Err(Error::Reported(Default::default())),
             // The end mark of Chat Completions, which gateways add.
             None if data == "[DONE]" => self.complete(events),

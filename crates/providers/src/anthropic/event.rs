@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::event_fields::EventFields;
 use crate::http::report_of;
+use crate::lenient::Object;
 use crate::text_piece::TextPiece;
 use crate::token_count::TokenCount;
 use crate::{Error, Report};
@@ -63,6 +64,28 @@ const DELTAS: [(&str, &str); 5] = [
     ("citations_delta", "citation"),
 ];
 
+/// The type of the event that holds a piece of a block.
+const BLOCK_DELTA: &str = "content_block_delta";
+
+/// A delta as the protocol writes it. Nearly all events are such ones.
+#[derive(Deserialize)]
+struct PlainEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    index: u64,
+    #[serde(borrow)]
+    delta: Object<PlainDelta<'a>>,
+}
+
+#[derive(Deserialize)]
+struct PlainDelta<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    text: Option<TextPiece>,
+    thinking: Option<TextPiece>,
+    partial_json: Option<TextPiece>,
+}
+
 /// The texts of a delta, where halves of characters are in it.
 #[derive(Deserialize)]
 struct DeltaPieces {
@@ -78,6 +101,18 @@ struct Pieces {
 }
 
 impl AnthropicEvent {
+    /// Reads a delta that is as the protocol writes it, without what is beside its words; none for all else.
+    pub(super) fn plain_delta(data: &str) -> Option<Self> {
+        let Object(PlainEvent { kind, index, delta: Object(delta) }) = serde_json::from_str(data).ok()?;
+        let delta = match (kind, delta.kind) {
+            (BLOCK_DELTA, "text_delta") => BlockDelta::Text(delta.text?),
+            (BLOCK_DELTA, "thinking_delta") => BlockDelta::Thinking(delta.thinking?),
+            (BLOCK_DELTA, "input_json_delta") => BlockDelta::Arguments(delta.partial_json?),
+            _ => return None,
+        };
+        Some(Self::BlockDelta { index: Some(index), delta })
+    }
+
     /// Reads an event. Its type is in the data, or in the `event:` line where the data has none.
     ///
     /// # Errors
@@ -91,7 +126,7 @@ impl AnthropicEvent {
                 message => Self::MessageStart(message),
             },
             "content_block_start" => Self::BlockStart { index, block: take_object(&mut event.fields, "content_block") },
-            "content_block_delta" => Self::BlockDelta { index, delta: BlockDelta::of(event)? },
+            BLOCK_DELTA => Self::BlockDelta { index, delta: BlockDelta::of(event)? },
             "content_block_stop" => Self::BlockStop { index },
             "message_delta" => {
                 let mut delta = take_object(&mut event.fields, "delta");

@@ -101,6 +101,11 @@ impl StreamedCalls {
         self.report_named(self.calls.len(), events);
     }
 
+    /// Whether no call has begun.
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
     /// Ends the answer of a provider that is finished. Calls without arguments are reported now.
     ///
     /// # Errors

@@ -211,6 +211,12 @@ impl<'a> Chunk<'a> {
         data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
     }
 
+    /// Writes a chunk that has a key twice with the last one alone; none for what can't be read.
+    pub(super) fn without_duplicates(data: &str, single: &'a mut String) -> Option<&'a str> {
+        *single = serde_json::from_str::<Value>(data).ok()?.to_string();
+        Some(single)
+    }
+
     /// Whether the chunk as a whole is an error, in any of the forms that servers use.
     pub(super) fn is_error(&self) -> bool {
         self.error.is_some()

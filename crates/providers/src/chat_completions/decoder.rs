@@ -74,7 +74,7 @@ impl Decode for ChatDecoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let data = frame.data.trim();
+        let (data, mut single) = (frame.data.trim(), String::new());
         if frame.event.as_deref() == Some("error") {
             return Err(Error::Reported(reported(data)));
         }
@@ -82,7 +82,7 @@ impl Decode for ChatDecoder {
             "" => Ok(Flow::Open),
             "[DONE]" if self.finished() => self.end(events).map(|()| Flow::Done),
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
-            data => match Chunk::parse(data) {
+            data => match Chunk::parse(data).or_else(|| Chunk::parse(Chunk::without_duplicates(data, &mut single)?)) {
                 Some(chunk) if chunk.is_error() => {
                     self.report_usage(&chunk, events);
                     Err(Error::Reported(reported(data)))
@@ -142,9 +142,13 @@ impl ChatDecoder {
         if delta.is_some() || message.is_some() {
             self.ending.note_form();
         }
-        // A whole message behind its pieces says nothing new.
-        if let Some(delta) = delta.or(message.filter(|_| !self.ending.has_output())) {
+        // The probabilities are of one of them.
+        let logprobs_of_message = choice.logprobs.filter(|_| delta.is_none());
+        if let Some(delta) = delta {
             self.said(delta, choice.logprobs, events)?;
+        }
+        if let Some(message) = message.and_then(|message| self.unsaid(message)) {
+            self.said(message, logprobs_of_message, events)?;
         }
         if let Some(error) = choice.error {
             return Err(Error::Reported(lenient::value(error).as_ref().map(report_of).unwrap_or_default()));
@@ -153,6 +157,16 @@ impl ChatDecoder {
             self.ending.note_reason(&word.into_text());
         }
         Ok(())
+    }
+
+    /// What a whole message says that its pieces have not said: behind them, no more than its calls, if none of these came
+    /// in pieces.
+    fn unsaid<'a>(&self, message: ChunkDelta<'a>) -> Option<ChunkDelta<'a>> {
+        if !self.ending.has_output() {
+            return Some(message);
+        }
+        let ChunkDelta { tool_calls, function_call, .. } = message;
+        self.calls.is_empty().then(|| ChunkDelta { tool_calls, function_call, ..ChunkDelta::default() })
     }
 
     fn said(

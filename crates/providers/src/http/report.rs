@@ -1,9 +1,12 @@
 //! What an error document of a provider is about, and what of it the client may be told.
 
 use antiphon_domain::ProviderRejection;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::Report;
+use crate::raw_json::{has_too_many_values, readable, select};
 
 #[cfg(test)]
 mod tests;
@@ -160,6 +163,10 @@ const PARAMETERS: [&str; 26] = [
     "top_p",
 ];
 
+/// The fields at the top of a document that say whether it is one of an error, and which.
+const OF_ERRORS: [&str; 10] =
+    ["error", "object", "type", "code", "status", "message", "param", "detail", "msg", "metadata"];
+
 /// How much of a text is looked at, in characters: more than is ever kept of it.
 const MOST_OF_A_TEXT: usize = 4_000;
 
@@ -180,9 +187,10 @@ pub(crate) fn report_of(error: &Value) -> Report {
 }
 
 /// What the body of an answer with a success status is about, if it is a document of an error: `error` at its top, in
-/// whatever shape.
-pub(crate) fn error_document(body: &[u8]) -> Option<Report> {
-    let document = parse(body)?;
+/// whatever shape. The answer that it is otherwise may be long, and is not read.
+pub(crate) fn error_document(body: &str) -> Option<Report> {
+    let document = select(first(body)?, &OF_ERRORS).filter(|document| !has_too_many_values(document))?;
+    let document = readable(&document)?;
     let is_error = ["object", "type"].iter().any(|key| document.get(key).is_some_and(|word| word == "error"));
     error_in(&document).or_else(|| is_error.then_some(&document)).map(report_of)
 }
@@ -192,6 +200,14 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> Report {
     let document = parse(body).unwrap_or_default();
     let error = error_in(&document).unwrap_or(&document);
     report(kind_of(error, Some(status)), error)
+}
+
+/// The document, which may be the first one of a list.
+fn first(body: &str) -> Option<&str> {
+    let body = body.trim();
+    let Some(list) = body.strip_prefix('[') else { return Some(body) };
+    serde_json::from_str::<IgnoredAny>(body).ok()?;
+    serde_json::Deserializer::from_str(list).into_iter::<&RawValue>().next()?.ok().map(RawValue::get)
 }
 
 /// The document; Gemini's endpoint puts it into a list.

@@ -144,12 +144,13 @@ impl StreamDecoder {
     }
 
     fn end_document(&mut self, document: Vec<u8>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        if let Some(report) = error_document(&document) {
-            return Err(Error::Reported(report));
+        let mut document = String::from_utf8(document).map_err(|_| NO_STREAM)?;
+        if document.starts_with('\u{feff}') {
+            document.remove(0);
         }
-        let document = String::from_utf8(document).map_err(|_| NO_STREAM)?;
-        // The byte order mark, if any.
-        let document = document.trim_start_matches('\u{feff}').to_owned();
-        self.dialect.document(document, events)
+        match error_document(&document) {
+            Some(report) => Err(Error::Reported(report)),
+            None => self.dialect.document(document, events),
+        }
     }
 }

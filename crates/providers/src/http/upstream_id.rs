@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::Error;
 
-/// The longest id, in bytes.
-const LONGEST: usize = 512;
+/// The longest id, in bytes: as many as servers take of a URL. Gateways put the state of a response into its id.
+const LONGEST: usize = 8000;
 
 /// An id of ASCII letters, digits, `-` and `_`, which can stand in a path as it is. It comes from a provider: a longer
 /// id, or one with other characters, could make the URL that of something else.

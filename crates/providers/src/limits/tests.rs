@@ -11,7 +11,10 @@ use super::UpstreamLimits;
 use crate::http::{Decode, Flow, SseFrame, StreamDecoder};
 use crate::{Anthropic, ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions};
 use antiphon_domain::{LimitOptions, Prompt, Request, Target};
-use antiphon_protocol::{FunctionTool, Tool};
+use antiphon_protocol::{
+    ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId,
+    Role, Tool,
+};
 
 /// The bytes of a text of so many bytes whose characters are all written as escapes.
 fn escaped(text: &str, bytes: usize) -> usize {
@@ -167,5 +170,44 @@ async fn long_pieces_and_long_ids_come_through_whole_in_every_protocol() {
             }
         }
         assert!((heard_text, heard_arguments, heard_id) == (text.clone(), arguments.clone(), id.clone()), "{number}");
+    }
+}
+
+/// A question, a call under that id, and its output.
+fn conversation(call_id: &str) -> Prompt {
+    let id = || ItemId::of_input("x", ResponseId::new(), 0);
+    let (status, extra) = (ItemStatus::Completed, Extra::new);
+    let asked = vec![ContentPart::input_text("Hi.")];
+    let items = vec![
+        Item::Message(Message { id: id(), role: Role::User, status, content: asked, extra: extra() }),
+        Item::FunctionCall(FunctionCall {
+            id: id(),
+            call_id: call_id.to_owned(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            status,
+            extra: extra(),
+        }),
+        Item::FunctionCallOutput(FunctionCallOutput {
+            id: id(),
+            call_id: call_id.to_owned(),
+            output: "done".into(),
+            status,
+        }),
+    ];
+    Prompt { instructions: None, items }
+}
+
+#[tokio::test]
+async fn a_long_id_of_a_call_goes_back_whole_in_every_protocol() {
+    let id = "i".repeat(949);
+    for (number, (provider, _)) in long_answers("", "", "").into_iter().enumerate() {
+        let server = ScriptedProvider::start();
+        server.script("m", Script::status(400, &[], "{}"));
+        let provider = provider(UpstreamOptions::new(server.base_url()));
+        let asked = ProviderRequest::new(Target::new("p", "m"), Request::new("m", 100), conversation(&id));
+        assert!(provider.open(asked).try_collect::<Vec<_>>().await.is_err());
+        let body = server.requests().first().unwrap().body.to_string();
+        assert_eq!(body.matches(&id).count(), 2, "{number}: {body}");
     }
 }

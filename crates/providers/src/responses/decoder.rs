@@ -64,7 +64,7 @@ impl ResponsesDecoder {
             EventKind::Lifecycle => self.open(event.take_object("response").as_ref(), events),
             EventKind::Ended => {
                 let response = event.take_object("response").unwrap_or(event.fields);
-                let outcome = ResponsesOutcome::of(&event.name, text(&response, "status"));
+                let outcome = ResponsesOutcome::of(&event.name, &response);
                 return self.finish(outcome, response, events);
             }
             EventKind::Unknown => self.output.report(event, events)?,
@@ -83,8 +83,8 @@ impl ResponsesDecoder {
                 self.open(Some(&response), events);
                 Ok(Flow::Open)
             }
-            Some(status @ ("completed" | "incomplete" | "failed" | "cancelled")) => {
-                let outcome = ResponsesOutcome::of("", Some(status));
+            Some("completed" | "incomplete" | "failed" | "cancelled") => {
+                let outcome = ResponsesOutcome::of("", &response);
                 self.finish(outcome, response, events)
             }
             Some(_) | None => Err(broken("a response that does not say how it ended")),

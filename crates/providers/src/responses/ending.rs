@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::event::{broken, kind_of};
+use super::event::{broken, kind_of, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::finish::finish_reason;
 use crate::http::report_of;
@@ -18,17 +18,26 @@ pub(super) enum ResponsesOutcome {
     Incomplete,
     Failed,
     Cancelled,
+    /// The event says that it is complete, and the status is another word.
+    Unclear,
 }
 
 impl ResponsesOutcome {
-    /// Reads the ending from the event and from the status of its response: where they differ, the worse one counts.
+    /// Reads the ending from the event and from what its response says of it: where they differ, the worse one counts.
     /// The API has no event for cancelled.
-    pub(super) fn of(event: &str, status: Option<&str>) -> Self {
+    pub(super) fn of(event: &str, response: &Extra) -> Self {
+        let status = text(response, "status");
         match (event, status) {
             (_, Some("cancelled")) => Self::Cancelled,
             ("response.failed", _) | (_, Some("failed")) => Self::Failed,
             ("response.incomplete", _) | (_, Some("incomplete")) => Self::Incomplete,
-            _ => Self::Completed,
+            _ if has_error(response) => Self::Failed,
+            _ if reason_to_cut(response).is_some() => Self::Incomplete,
+            (_, None) => Self::Completed,
+            (_, Some(status)) => match finish_reason(status) {
+                None | Some(Ok(FinishReason::Stop)) => Self::Completed,
+                Some(_) => Self::Unclear,
+            },
         }
     }
 
@@ -54,14 +63,9 @@ impl ResponsesOutcome {
             }
             Self::Completed if output.calls > 0 => FinishReason::ToolCalls,
             Self::Completed => FinishReason::Stop,
-            Self::Incomplete => {
-                let reason = response.get("incomplete_details").and_then(|details| details.get("reason")?.as_str());
-                match reason.and_then(finish_reason) {
-                    Some(Ok(reason @ (FinishReason::Length | FinishReason::ContentFilter))) => reason,
-                    // The provider stopped for a reason of its own: the answer is not complete.
-                    Some(_) | None => return Err(Error::Reported(Report::Other)),
-                }
-            }
+            // Without a known reason the provider stopped for one of its own: the answer is not complete.
+            Self::Incomplete => reason_to_cut(&response).ok_or(Error::Reported(Report::Other))?,
+            Self::Unclear => return Err(broken("a status that contradicts the end of its response")),
             Self::Failed => return Err(Error::Reported(response.get("error").map(report_of).unwrap_or_default())),
             Self::Cancelled => return Err(Error::Reported(Report::Other)),
         };
@@ -89,6 +93,20 @@ impl ResponsesOutput {
             self.finish(position, fields, events)?;
         }
         self.name_calls(events)
+    }
+}
+
+/// Why the output was cut, where a response says so.
+fn reason_to_cut(response: &Extra) -> Option<FinishReason> {
+    let reason = finish_reason(response.get("incomplete_details")?.get("reason")?.as_str()?)?.ok()?;
+    matches!(reason, FinishReason::Length | FinishReason::ContentFilter).then_some(reason)
+}
+
+fn has_error(response: &Extra) -> bool {
+    match response.get("error") {
+        Some(Value::Object(error)) => !error.is_empty(),
+        Some(Value::String(error)) => !error.is_empty(),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) | None => false,
     }
 }
 

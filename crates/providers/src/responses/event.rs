@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::event_fields::EventFields;
 use crate::http::report_of;
+use crate::raw_json::{raw_fields, select};
 use crate::text_piece::TextPiece;
 use crate::{Error, Report};
 use antiphon_protocol::{Extra, LogProb, TopLogProb};
@@ -14,6 +16,13 @@ pub(super) const MOST_PLACES: u32 = 1024;
 
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
+
+/// How many bytes an event may have of which all is read.
+const LONG: usize = 64 << 10;
+
+/// The fields of a response that are read; the others echo the request.
+const OF_RESPONSES: [&str; 11] =
+    ["type", "object", "id", "status", "output", "usage", "error", "incomplete_details", "code", "message", "param"];
 
 /// An event of a stream.
 pub(super) struct ResponsesEvent {
@@ -134,7 +143,8 @@ impl ResponsesEvent {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
     /// there alone. None where the data is no object.
     pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
-        let event = EventFields::parse(data)?;
+        let short = (data.len() > LONG).then(|| without_echoes(line, data)).flatten();
+        let event = EventFields::parse(short.as_deref().unwrap_or(data))?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
         let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
@@ -195,6 +205,25 @@ impl ResponsesEvent {
         match self.fields.shift_remove(key) {
             Some(Value::String(text)) => Some(text),
             Some(_) | None => None,
+        }
+    }
+}
+
+/// The event without what its response echoes of the request; none if it is about no response.
+fn without_echoes(line: Option<&str>, data: &str) -> Option<String> {
+    let read = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
+    let fields = raw_fields(data, &["type", "object", "response"])?;
+    let find = |key: &str| fields.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
+    let name = find("type").and_then(read).filter(|name| !name.is_empty());
+    match EventKind::of(name.as_deref().or(line).unwrap_or_default()) {
+        EventKind::Item(_) => None,
+        EventKind::Unknown if find("object").and_then(read).as_deref() != Some("response") => None,
+        EventKind::Unknown => select(data, &OF_RESPONSES),
+        EventKind::Lifecycle | EventKind::Ended => {
+            let Some(response) = find("response").and_then(|response| select(response.get(), &OF_RESPONSES)) else {
+                return select(data, &OF_RESPONSES);
+            };
+            Some(format!("{{\"type\":{},\"response\":{response}}}", Value::from(name)))
         }
     }
 }

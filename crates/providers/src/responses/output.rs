@@ -88,7 +88,7 @@ impl ResponsesOutput {
     }
 
     /// The item that an event is about.
-    fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
+    pub(super) fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
         self.find(event, |_| true).and_then(|position| self.items.get(position))
     }
 

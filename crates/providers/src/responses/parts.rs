@@ -1,5 +1,6 @@
 //! Messages and reasoning items. One part of one item is open at a time, as the port has it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -111,7 +112,13 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let fields = event.take_object("part").unwrap_or_default();
-        let Some(part_kind) = part_kind_of(&fields) else { return Ok(()) };
+        let is_thought =
+            |item: &OutputItem| matches!(&item.body, ItemBody::Parts(ItemParts { is_reasoning: true, .. }));
+        let unnamed = match self.subject(&event).is_some_and(is_thought) {
+            true => ResponsesPartKind::Reasoning,
+            false => ResponsesPartKind::Text,
+        };
+        let Some(part_kind) = part_kind_of(&fields, unnamed) else { return Ok(()) };
         let location = self.part_of(part_kind, &event)?;
         self.finish_part(location, part_kind, &fields, events)
     }
@@ -145,9 +152,10 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (number, fields) in parts(&fields, "content") {
-            if let Some(part_kind) = part_kind_of(fields).filter(|part_kind| !part_kind.is_reasoning()) {
+            let part_kind = part_kind_of(&fields, ResponsesPartKind::Text);
+            if let Some(part_kind) = part_kind.filter(|part_kind| !part_kind.is_reasoning()) {
                 let location = PartLocation { position, part: PartKey { is_summary: false, number } };
-                self.finish_part(location, part_kind, fields, events)?;
+                self.finish_part(location, part_kind, &fields, events)?;
             }
         }
         self.finish_item(position, rest_unless_cut(fields, &OF_MESSAGES), events);
@@ -163,7 +171,7 @@ impl ResponsesOutput {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
             for (number, fields) in parts(&fields, key) {
                 let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
-                self.finish_part(PartLocation { position, part }, part_kind, fields, events)?;
+                self.finish_part(PartLocation { position, part }, part_kind, &fields, events)?;
             }
         }
         if let Some(Value::String(data)) = fields.shift_remove("encrypted_content")
@@ -334,23 +342,31 @@ impl ResponsesOutput {
     }
 }
 
-/// The parts of a whole item, with their numbers.
-fn parts<'a>(fields: &'a Extra, key: &str) -> impl Iterator<Item = (u32, &'a Extra)> {
-    let parts = fields.get(key).and_then(Value::as_array).into_iter().flatten();
-    (0..MOST_PLACES).zip(parts).filter_map(|(number, part)| Some((number, part.as_object()?)))
+/// The parts of a whole item, with their numbers. A text in place of a part, or of all of them, is one.
+fn parts<'a>(fields: &'a Extra, key: &str) -> impl Iterator<Item = (u32, Cow<'a, Extra>)> {
+    let parts = match fields.get(key) {
+        Some(Value::Array(parts)) => parts.as_slice(),
+        Some(text @ Value::String(_)) => std::slice::from_ref(text),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => &[],
+    };
+    let part = |part: &'a Value| match part {
+        Value::Object(fields) => Some(Cow::Borrowed(fields)),
+        Value::String(_) => Some(Cow::Owned(Extra::from_iter([("text".to_owned(), part.clone())]))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    };
+    (0..MOST_PLACES).zip(parts).filter_map(move |(number, value)| Some((number, part(value)?)))
 }
 
-/// The kind of a part; none if this server does not know it. A part without a type is what its fields say.
-fn part_kind_of(part: &Extra) -> Option<ResponsesPartKind> {
-    match part.get("type") {
-        Some(Value::String(kind)) => match kind.as_str() {
-            "output_text" => Some(ResponsesPartKind::Text),
-            "refusal" => Some(ResponsesPartKind::Refusal),
-            "reasoning_text" => Some(ResponsesPartKind::Reasoning),
-            _ => None,
-        },
-        _ if part.contains_key("refusal") => Some(ResponsesPartKind::Refusal),
-        _ if part.contains_key("text") => Some(ResponsesPartKind::Text),
+/// The kind of a part. One of a type that this server does not know is what its fields say, and one with a text is
+/// `unnamed`; none if they say nothing.
+fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPartKind> {
+    match text(part, "type") {
+        Some("output_text") => Some(ResponsesPartKind::Text),
+        Some("refusal") => Some(ResponsesPartKind::Refusal),
+        Some("reasoning_text") => Some(ResponsesPartKind::Reasoning),
+        Some("summary_text") => Some(ResponsesPartKind::Summary),
+        _ if text(part, "refusal").is_some() => Some(ResponsesPartKind::Refusal),
+        _ if text(part, "text").is_some() => Some(unnamed),
         _ => None,
     }
 }

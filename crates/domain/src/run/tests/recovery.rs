@@ -117,6 +117,24 @@ fn a_call_is_listened_to_again_and_nothing_is_asked_anew() {
     assert_eq!(told.ends(), (Status::Failed, Some(Cause::ProviderReportedError)));
 }
 
+/// Version 0.1.0 kept what is sealed and the fields of a provider in another form, and gave a call without arguments no piece.
+#[test]
+fn a_call_that_an_earlier_version_began_goes_on_after_an_upgrade() {
+    let sealed = |data: &str| ProviderEvent::EncryptedReasoning { encrypted_content: data.to_owned() };
+    let called = |fields: &[&str]| {
+        let extra: Extra = fields.iter().map(|key| ((*key).to_owned(), 1.into())).collect();
+        [call(0, "client_tool"), ProviderEvent::FunctionCallFinished { call: 0, extra }]
+    };
+    let mut log = log_at(Situation::Reading, &reattachable());
+    let before = [&[sealed("gAAAA")][..], &called(&["a", "b"])].concat();
+    log.extend(before.into_iter().map(|event| Fact::Provider { attempt: FIRST, event }));
+    let mut performer = resumed(reattachable(), &log);
+    performer.says([&[opened(), sealed("antiphon.1.x")][..], &called(&["b", "a", "antiphon_origin"])].concat());
+    performer.finishes(FinishReason::ToolCalls);
+    assert_eq!(performer.ends(), (Status::Completed, None));
+    assert_eq!(performer.facts(|fact| matches!(fact, Fact::ProviderFailed { .. })), 0);
+}
+
 #[test]
 fn tools_that_only_read_run_again_and_others_are_told_to_the_model() {
     let mut before = background_reading();

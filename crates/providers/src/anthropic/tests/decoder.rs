@@ -423,6 +423,8 @@ fn a_message_that_comes_whole_is_read() {
     ] {
         assert_eq!(decode([stream.as_bytes()]), (all.clone(), Ok(())), "{stream}");
     }
+    let document = message.to_string();
+    assert_eq!(decode(document.as_bytes().chunks(7)), (all, Ok(())), "as a document");
     let plain = json!({ "type": "message", "content": "Hi", "stop_reason": "max_tokens" });
     let said = [ProviderEvent::Opened { provider_response_id: None }, text("Hi"), ProviderEvent::ContentPartFinished];
     let cut = [&said[..], &[finished(FinishReason::Length)]].concat();

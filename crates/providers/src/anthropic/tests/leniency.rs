@@ -3,8 +3,9 @@
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
-use super::{arguments, begin_counted, decode, delta, finish, start, stop, tool_use, written};
+use super::{arguments, begin, begin_counted, decode, delta, finish, start, stop, tool_use, written};
 use crate::odd_json::{essence, odd_json, places};
+use crate::{Error, ProviderEvent};
 
 /// An answer with everything that this server reads.
 fn answer() -> Vec<Value> {
@@ -94,4 +95,34 @@ proptest! {
         let (expected, found) = (essence(decode([written(&plain).as_bytes()])), essence(decode([first, second])));
         prop_assert_eq!(found, expected, "{}", place);
     }
+}
+
+#[test]
+fn a_delta_says_the_same_however_it_is_written() {
+    let block = [start(0, json!({ "type": "text", "text": "" }))];
+    let beginning = written(&[&[begin()][..], &block].concat());
+    let end = written(&[stop(0), finish("end_turn"), json!({ "type": "message_stop" })]);
+    let heard = |data: &str| decode([format!("{beginning}data: {data}\n\n{end}").as_bytes()]);
+    let plain = heard(r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#);
+    let text = ProviderEvent::Text { text: "Hi".to_owned(), logprobs: Vec::new() };
+    assert!(plain.1.is_ok() && plain.0.contains(&text));
+    for data in [
+        r#"{"delta":{"text":"x","text":"Hi","type":"text_delta"},"index":9,"index":0,"type":"x","type":"content_block_delta"}"#,
+        r#"{"type":"content_block\u005fdelta","index":"0","delta":{"text":"H\u0069"}}"#,
+        r#"{"type":"content_block_delta","index":0,"p":1e999,"delta":{"type":"text_delta","text":"Hi","q":["\ud83e"]}}"#,
+        r#"{"type":"content_block_delta","delta":{"type":7,"text":"Hi","thinking":null}}"#,
+    ] {
+        assert_eq!(heard(data), plain, "{data}");
+    }
+    for (data, what) in [
+        (
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":["Hi"]}}"#,
+            "a delta that is no text",
+        ),
+        (r#"["content_block_delta",0,["text_delta","Hi"]]"#, "an event has not the form of one"),
+    ] {
+        assert_eq!(heard(data).1, Err(Error::Protocol { what }), "{data}");
+    }
+    let list = heard(r#"{"type":"content_block_delta","index":0,"delta":["text_delta","Hi"]}"#);
+    assert!(!list.0.contains(&text));
 }

@@ -169,7 +169,7 @@ fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
     };
     let calls = json!([{ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } }]);
     let said = whole(message(json!("The whole."), Value::Null), "stop");
-    let called = whole(message(Value::Null, calls), "tool_calls");
+    let called = whole(message(Value::Null, calls.clone()), "tool_calls");
     let text = || vec![text("The whole."), usage(1, 4), stop()];
     let call =
         vec![started(0, "c", "f"), arguments(0, "{}"), usage(1, 4), ProviderEvent::Finished(FinishReason::ToolCalls)];
@@ -181,10 +181,33 @@ fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
     }
     let pieces = [delta(json!({ "content": "The whole." })), said.clone()];
     check(of_chunks(&pieces), (text(), Ok(())), "behind its pieces");
+    let both = whole(message(json!("The whole."), calls.clone()), "tool_calls");
+    let called_too = [super::text("The whole."), started(0, "c", "f"), arguments(0, "{}"), usage(1, 4)];
+    let called_too = [&called_too[..], &[ProviderEvent::Finished(FinishReason::ToolCalls)]].concat();
+    let in_pieces = [json!({ "content": "The whole." }), json!({ "tool_calls": calls })].map(delta);
+    let mut in_one_chunk = both.clone();
+    in_one_chunk["choices"][0]["delta"] = json!({ "content": "The whole." });
+    for (chunks, what) in [
+        (vec![in_pieces[0].clone(), both.clone()], "words in pieces, calls in the message alone"),
+        ([&in_pieces[..], &[both]].concat(), "words and calls in pieces"),
+        (vec![in_one_chunk], "words in the delta, calls in the message beside it"),
+    ] {
+        check(of_chunks(&chunks), (called_too.clone(), Ok(())), what);
+    }
     let cut = Err(protocol("a chunk has not the form of one"));
     check(decode([&said.to_string().as_bytes()[..40]]), (vec![], cut), "a document that was cut");
     let page = "<!doctype html><title>Sign in</title>";
     check(decode([page.as_bytes()]), (vec![], Err(protocol("the answer is no event stream"))), "a page");
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_last_counts() {
+    let stream = [
+        r#"{"id":1,"id":2,"choices":[{"index":5,"index":0,"delta":{"content":"x","content":"Hi"}}],"usage":7,"usage":null}"#,
+        r#"{"choices":[{"delta":{"content":"x"},"delta":{},"finish_reason":null,"finish_reason":"stop"}]}"#,
+    ];
+    let stream: String = stream.iter().map(|data| format!("data: {data}\n\n")).collect();
+    check(decode([stream.as_bytes()]), (vec![text("Hi"), stop()], Ok(())), "twice");
 }
 
 #[test]

@@ -247,9 +247,13 @@ fn a_document_is_one_of_an_error_by_what_stands_at_its_top() {
         (json!([]), false),
         (json!("error"), false),
     ] {
-        assert_eq!(error_document(body.to_string().as_bytes()).is_some(), is_error, "{body}");
+        assert_eq!(error_document(&body.to_string()).is_some(), is_error, "{body}");
     }
-    assert_eq!(error_document(b"<html>error</html>"), None);
+    assert_eq!(error_document("<html>error</html>"), None);
+    let odd = r#"{"choices":[1e999],"error":{"code":"slow_down","x":1e999}}"#;
+    assert_eq!(error_document(odd), Some(Report::Overloaded));
+    let many = format!(r#"{{"choices":[{}0],"error":"it broke"}}"#, "0,".repeat(300_000));
+    assert_eq!(error_document(&many), Some(Report::Other));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{added, between, broken, decode, delta, done, of, text, text_delta};
-use crate::ProviderEvent;
+use super::{added, between, broken, decode, delta, done, message, of, text, text_delta};
+use crate::{Error, ProviderEvent};
 use antiphon_protocol::Extra;
 
 fn call(number: usize, arguments: &str) -> Value {
@@ -41,6 +41,25 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
     let named = json!({ "type": "function_call", "call_id": "c", "name": long, "arguments": "" });
     assert_eq!(broken(&[done(0, named)]), (vec![], "a function call without a name"));
     assert_eq!(between(&[added(0, json!({ "type": &long[..129] })), json!({ "type": &long[..129] })]), []);
+}
+
+#[test]
+fn an_event_of_too_many_values_is_not_read_and_what_it_echoes_is_not_counted() {
+    let many = json!(vec![0; 300_000]);
+    let response = json!({ "status": "completed", "tools": many, "output": [message(&["Hi"])] });
+    let (said, result) = of(&[json!({ "type": "response.completed", "response": response })]);
+    assert_eq!((said.get(1), result), (Some(&text("Hi")), Ok(())));
+    let whole = json!({ "object": "response", "status": "completed", "tools": many, "output": [message(&["Hi"])] });
+    let (said, result) = decode([whole.to_string().as_bytes()]);
+    assert_eq!((said.get(1), result), (Some(&text("Hi")), Ok(())));
+    let broken = Err(Error::Protocol { what: "an event has not the form of one" });
+    for event in [
+        json!({ "type": "response.completed", "response": { "output": [{ "type": "acme", "x": many }] } }),
+        json!({ "type": "response.output_item.done", "item": { "type": "acme", "x": many } }),
+        json!({ "type": "response.output_item.done", "item": many, "response": {} }),
+    ] {
+        assert_eq!(of(&[event]), (vec![], broken.clone()));
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

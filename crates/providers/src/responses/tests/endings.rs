@@ -29,6 +29,7 @@ fn every_ending_has_its_meaning() {
     let cut = |reason| json!({ "status": "incomplete", "incomplete_details": { "reason": reason } });
     let failed = |code| json!({ "status": "failed", "error": { "code": code, "message": "m" } });
     let other = Err(Error::Reported(Report::Other));
+    let unclear = Err(Error::Protocol { what: "a status that contradicts the end of its response" });
     let code = "context_length_exceeded";
     let told =
         ProviderRejection { message: Some("m".into()), code: Some(code.into()), ..ProviderRejection::of_status(400) };
@@ -47,7 +48,13 @@ fn every_ending_has_its_meaning() {
         // An event that is better than what its response says is not believed.
         (complete, cut("max_output_tokens"), Ok(FinishReason::Length)),
         (complete, failed(code), too_long),
-        (complete, json!({ "status": "cancelled" }), other),
+        (complete, json!({ "status": "cancelled" }), other.clone()),
+        (complete, json!({ "status": "completed", "error": { "code": "server_error" } }), other.clone()),
+        (complete, json!({ "error": "it broke" }), other),
+        (complete, json!({ "incomplete_details": { "reason": "max_output_tokens" } }), Ok(FinishReason::Length)),
+        (complete, json!({ "status": "expired" }), unclear.clone()),
+        (complete, json!({ "status": "in_progress" }), unclear),
+        (complete, json!({ "status": "COMPLETED", "error": {}, "incomplete_details": {} }), Ok(FinishReason::Stop)),
     ] {
         let mut with_usage = response.clone();
         with_usage["usage"] = used();

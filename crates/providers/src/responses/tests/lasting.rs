@@ -68,11 +68,11 @@ fn a_cancel_is_asked_for_below_the_response() {
 
 #[test]
 fn an_id_that_could_ask_for_something_else_is_none() {
-    let longest = "x".repeat(512);
+    let longest = "x".repeat(8000);
     for good in ["a", "resp_1", "A-Z_09", longest.as_str()] {
         assert_eq!(UpstreamId::parse(good).unwrap().to_string(), good);
     }
-    let longer = "x".repeat(513);
+    let longer = "x".repeat(8001);
     for bad in ["", ".", "..", "a/b", "a?b", "a#b", "a%2Fb", "a b", "a\\b", "a\n", "r\u{e9}", longer.as_str()] {
         assert!(matches!(UpstreamId::parse(bad), Err(Error::Protocol { .. })), "{bad:?}");
     }

@@ -77,6 +77,30 @@ fn whole_texts_count_only_where_no_piece_came_and_only_once() {
 }
 
 #[test]
+fn words_in_a_part_of_an_unknown_kind_are_words() {
+    let whole = |kind: &str, more: Value| {
+        let mut item = json!({ "type": kind, "id": "x_1", "status": "completed" });
+        item.as_object_mut().unwrap().extend(fields(more));
+        done(0, item)
+    };
+    let said = [text("Hi"), PART, speech_finished(json!({}))];
+    for content in
+        [json!("Hi"), json!(["Hi"]), json!([{ "type": "text", "text": "Hi" }]), json!([{ "type": 5, "text": "Hi" }])]
+    {
+        assert_eq!(between(&[whole("message", json!({ "content": content }))]), said, "{content}");
+        assert_eq!(
+            between(&[text_delta(0, "H"), whole("message", json!({ "content": content }))])[1],
+            text("i"),
+            "{content}"
+        );
+    }
+    let thinks = [added(0, empty("reasoning")), part_done(0, 0, json!({ "type": "text", "text": "Hm" }))];
+    assert_eq!(between(&thinks), [thought("Hm"), PART]);
+    assert_eq!(between(&[whole("reasoning", json!({ "content": "Hm" }))])[0], thought("Hm"));
+    assert_eq!(between(&[whole("reasoning", json!({ "summary": "Hm" }))])[0], summary(0, "Hm"));
+}
+
+#[test]
 fn thoughts_summaries_and_refusals_are_told_apart() {
     let summed = |part, text| json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": part, "delta": text });
     let summary_done = json!({ "type": "response.reasoning_summary_part.done", "output_index": 0, "summary_index": 0,
