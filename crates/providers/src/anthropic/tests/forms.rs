@@ -14,9 +14,9 @@ fn heard(events: &[Value]) -> Decoded {
 
 fn ended(events: &[Value]) -> Result<FinishReason, Error> {
     let (events, result) = heard(events);
-    let reason = events.into_iter().find_map(|event| match event {
-        ProviderEvent::Finished(reason) => Some(reason),
-        _ => None,
+    let reason = events.into_iter().find_map(|event| {
+        let ProviderEvent::Finished(reason) = event else { return None };
+        Some(reason)
     });
     result.map(|()| reason.unwrap())
 }
