@@ -32,7 +32,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// The bounds of one upstream event and of one upstream call, and of what is read of an answer that is no stream.
 const EVENT: u64 = 7 << 20;
-const CALL: u64 = 16 << 20;
+const CALL: u64 = (16 << 20) + EVENT;
 const DOCUMENT: u64 = 64 << 10;
 
 /// What the operating system may hold of a stream between the two programs, beside what was read.

@@ -72,7 +72,7 @@ async fn where_logs_are_json_every_line_of_the_start_is_an_object() {
     let site = Site::with_models(&provider, &["m"]).variable("ANTIPHON_LOG__FORMAT", "json");
     let site = site.variable("ANTIPHON_HTTP__PAGE", "false");
     let server = site.launch();
-    server.printed_line("{\"base_url\"").await;
+    server.printed_line("{\"event\":\"provider\"").await;
     let lines: Vec<Value> = server.printed().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["listening", "first_key", "provider"]);

@@ -48,7 +48,7 @@ impl Default for RetryPolicy {
 /// What a failure says about asking again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
-    /// The provider did no work. The same target may be asked again, then the next one.
+    /// The provider did no work, or nothing came of it. The same target may be asked again, then the next one.
     NotAccepted,
     /// The provider may have worked, and may bill it. Only the next target may be asked.
     Unknown,
@@ -127,6 +127,13 @@ impl Failure {
     #[must_use]
     pub fn with_rejection(self, rejection: Option<ProviderRejection>) -> Self {
         Self { rejection: rejection.map(|rejection| Box::new(rejection.bounded())), ..self }
+    }
+
+    /// The same of an attempt of which nothing came although the provider says that it is over: another one may bring
+    /// more, also at the same target.
+    #[must_use]
+    pub fn without_outcome(self) -> Self {
+        Self { class: FailureClass::NotAccepted, ..self }
     }
 
     /// Whether the provider itself reported that it failed, or broke its protocol.
@@ -295,7 +302,7 @@ impl RetryPolicy {
     #[must_use]
     pub fn reattach_after(&self, times: u32, failure: &Failure, jitter: Jitter) -> Reattach {
         let lost = match failure.class {
-            FailureClass::NotAccepted => true,
+            FailureClass::NotAccepted => failure.cause != Cause::ProviderProtocolError,
             FailureClass::Unknown => matches!(failure.cause, Cause::UpstreamClosed | Cause::FirstByteTimeout),
             FailureClass::Refused | FailureClass::Rejected => false,
         };

@@ -35,6 +35,9 @@ pub enum Error {
         /// What was wrong; never a quote.
         what: &'static str,
     },
+    /// An answer that is said to be complete, without the output that was counted.
+    #[error("the provider sent no output of an answer of which it counted some")]
+    Empty,
     /// The provider reported an error in mid-stream.
     #[error("the provider reported an error: {}", .0.as_str())]
     Reported(Report),
@@ -75,7 +78,7 @@ impl Error {
             Self::Status { report: Report::Other, status: 400..=499, .. } => Cause::ProviderRejected,
             Self::Status { report: Report::Other, .. } => Cause::ProviderUnavailable,
             Self::Status { report, .. } | Self::Reported(report) => report.cause(),
-            Self::Protocol { .. } => Cause::ProviderProtocolError,
+            Self::Protocol { .. } | Self::Empty => Cause::ProviderProtocolError,
             Self::Closed => Cause::UpstreamClosed,
         }
     }
@@ -83,7 +86,7 @@ impl Error {
     /// What the failure says about asking again, and what the client may be told of it.
     #[must_use]
     pub fn failure(self) -> Failure {
-        let cause = self.cause();
+        let (cause, is_empty) = (self.cause(), self == Self::Empty);
         let (status, retry_after, report) = match self {
             Self::Status { status, retry_after, report } => (Some(status), retry_after, report),
             Self::Reported(report) => (report.rejection().map(|rejection| rejection.status), None, report),
@@ -92,9 +95,14 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
+            | Self::Empty
             | Self::Closed => (None, None, Report::Other),
         };
-        Failure::new(cause, status, retry_after).with_rejection(report.into_rejection())
+        let failure = Failure::new(cause, status, retry_after).with_rejection(report.into_rejection());
+        match is_empty {
+            true => failure.without_outcome(),
+            false => failure,
+        }
     }
 
     /// The provider's code and the parameter at fault, where they are words of a closed list and no content.
@@ -112,6 +120,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
+            | Self::Empty
             | Self::Closed => None,
         }
     }
@@ -128,6 +137,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
+            | Self::Empty
             | Self::Closed) => error,
         }
     }

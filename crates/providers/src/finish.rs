@@ -69,6 +69,7 @@ const WORDS: &[(&str, WordMeaning)] = &[
     ("image_other", Failed),
     ("no_image", Failed),
     ("malformed_function_call", Failed),
+    ("function_call_filter", Failed),
     ("unexpected_tool_call", Failed),
     ("too_many_tool_calls", Failed),
     ("missing_thought_signature", Failed),
@@ -121,9 +122,20 @@ const WORDS: &[(&str, WordMeaning)] = &[
     // TensorRT-LLM: `FinishReason` of its executor.
     ("end_id", Stop),
     ("stop_words", Stop),
+    ("timed_out", Failed),
     // llama.cpp's own API, as `stop_type`.
     ("word", Stop),
     ("limit", Length),
+    // Titan of Amazon, as `completionReason`.
+    ("finish", Stop),
+    ("finished", Stop),
+    ("stop_criteria_met", Stop),
+    // GigaChat of Sber.
+    ("blacklist", ContentFilter),
+    // MiniMax, Reka and Aleph Alpha.
+    ("max_output", Length),
+    ("context", Length),
+    ("end_of_text", Stop),
     // Gateways that translate.
     ("end_of_turn", Stop),
     ("stop_token", Stop),
@@ -168,7 +180,7 @@ pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>, is_known_
         return Ok(());
     }
     if usage.is_some_and(|usage| usage.visible_tokens() > MOST_END_TOKENS) {
-        return Err(Error::Protocol { what: "an answer without the output that was counted" });
+        return Err(Error::Empty);
     }
     if !is_known_form {
         return Err(Error::Protocol { what: "an answer in a form that is not known" });
@@ -177,7 +189,13 @@ pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>, is_known_
 }
 
 fn meaning(word: &str) -> Option<WordMeaning> {
-    WORDS.iter().find(|(known, _)| folded(known).eq(folded(word))).map(|(_, meaning)| *meaning)
+    let known =
+        |word: &str| WORDS.iter().find(|(known, _)| folded(known).eq(folded(word))).map(|(_, meaning)| *meaning);
+    // Gemini's OpenAI endpoint writes the word of the protocol, then its own: `content_filter: RECITATION`.
+    // What is not known as a whole is no success.
+    let of_parts = || word.split_once(": ").and_then(|(wide, narrow)| known(narrow).or_else(|| known(wide)));
+    let of_parts = || of_parts().filter(|meaning| matches!(meaning, Length | ContentFilter | Failed));
+    known(word).or_else(of_parts)
 }
 
 /// A word in lower case, without what stands between its parts.

@@ -47,6 +47,32 @@ pub(crate) fn value<T: DeserializeOwned>(json: &RawValue) -> Option<T> {
     serde_json::from_str(json.get()).ok()
 }
 
+/// Reads an object; none for null.
+///
+/// # Errors
+/// For anything else.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|Object(value)| value))
+}
+
+/// The entries of a list. One that stands alone is a list of itself.
+pub(crate) fn entries(json: &RawValue) -> Vec<&RawValue> {
+    match json.get().as_bytes().first() {
+        Some(b'[') => serde_json::from_str(json.get()).unwrap_or_default(),
+        Some(b'{' | b'"') => vec![json],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// Whether a value says anything. Null, false, zero and what is empty do not.
+pub(crate) fn says_anything(json: &RawValue) -> bool {
+    match json.get().as_bytes() {
+        [b'n' | b'f', ..] | b"0" | b"\"\"" => false,
+        [b'[' | b'{', inner @ ..] => !matches!(inner.trim_ascii_start(), [b']' | b'}', ..]),
+        _ => true,
+    }
+}
+
 /// A value that must be an object: for a struct, serde takes a list too, as the fields in their order.
 pub(crate) struct Object<T>(pub(crate) T);
 

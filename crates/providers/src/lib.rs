@@ -20,6 +20,7 @@ mod odd_json;
 mod raw_json;
 mod request;
 mod responses;
+mod said_text;
 mod seal;
 mod shared;
 mod text_piece;

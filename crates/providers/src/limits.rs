@@ -25,7 +25,10 @@ pub struct UpstreamLimits {
     pub frame_bytes: usize,
     /// How many more an event may have with a protocol that echoes the request and repeats the output.
     pub echo_bytes: usize,
-    /// The most bytes of one call beside those that its events are allowed: each a kilobyte, and its output as JSON has it.
+    /// How many more a call may have with such a protocol.
+    pub call_echo_bytes: u64,
+    /// The most bytes of one call beside those that its events are allowed: each a kilobyte, and its output as JSON has
+    /// it. An event is allowed them once it is there, so that one event is within these in any case.
     pub call_bytes: u64,
     /// The most bytes of the arguments of one function call, and the most events that are allowed their bytes.
     pub output_bytes: usize,
@@ -40,7 +43,10 @@ impl UpstreamLimits {
         let least = Self::least(limits, max_output_bytes);
         match limits.provider_event_bytes {
             0 => least,
-            frame_bytes => Self { frame_bytes, echo_bytes: 0, ..least },
+            frame_bytes => {
+                let call_bytes = Self::least_of_call(limits, frame_bytes);
+                Self { frame_bytes, echo_bytes: 0, call_bytes, ..least }
+            }
         }
     }
 
@@ -49,10 +55,13 @@ impl UpstreamLimits {
     pub fn least(limits: &LimitOptions, max_output_bytes: usize) -> Self {
         // A request's instructions and its tools are echoed.
         let echo = (REPEATED - 1) * max_output_bytes + 2 * limits.input_bytes;
+        let frame_bytes = ESCAPED * (max_output_bytes + limits.id_chars) + BESIDE;
         Self {
-            frame_bytes: ESCAPED * (max_output_bytes + limits.id_chars) + BESIDE,
+            frame_bytes,
             echo_bytes: ESCAPED * echo,
-            call_bytes: limits.provider_call_bytes as u64,
+            // The first events echo the request, and the last ones repeat the output.
+            call_echo_bytes: (REPEATED * ESCAPED * echo) as u64,
+            call_bytes: Self::least_of_call(limits, frame_bytes),
             output_bytes: max_output_bytes,
             id_bytes: limits.id_chars,
         }
@@ -60,9 +69,12 @@ impl UpstreamLimits {
 
     /// The limits with a protocol that echoes the request and repeats the output.
     pub(crate) fn with_echoes(self) -> Self {
-        // The first events echo the request, and the last ones repeat the output.
-        let echoes = (REPEATED * self.echo_bytes) as u64;
-        Self { frame_bytes: self.frame_bytes + self.echo_bytes, call_bytes: self.call_bytes + echoes, ..self }
+        let (frame_bytes, call_bytes) = (self.frame_bytes + self.echo_bytes, self.call_bytes + self.call_echo_bytes);
+        Self { frame_bytes, call_bytes, ..self }
+    }
+
+    fn least_of_call(limits: &LimitOptions, frame_bytes: usize) -> u64 {
+        (limits.provider_call_bytes + frame_bytes) as u64
     }
 
     /// How many bytes of a call an event is allowed that brought so much output.

@@ -10,7 +10,7 @@ const INPUT_BYTES: usize = 3_000;
 const BODY_BYTES: usize = 40_000;
 const METADATA_BYTES: usize = 10_000;
 
-const LIMITS: &str = "[limits]\ninput_bytes = 3000\n[http]\nbody_limit = 40000\n";
+const LIMITS: &str = "[limits]\ninput_bytes = 3000\nid_chars = 512\n[http]\nbody_limit = 40000\n";
 
 async fn start() -> (ScriptedProvider, Site, Running) {
     let provider = ScriptedProvider::start();

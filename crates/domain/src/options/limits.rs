@@ -37,7 +37,8 @@ pub struct LimitOptions {
     /// echoes them the largest request.
     #[serde(with = "size")]
     pub provider_event_bytes: usize,
-    /// The most bytes of one call of a provider beside a kilobyte for each event and what it takes to write the output.
+    /// The most bytes of one call of a provider beside one event, a kilobyte for each other one and what it takes to write
+    /// the output.
     #[serde(with = "size")]
     pub provider_call_bytes: usize,
 }

@@ -86,6 +86,9 @@ fn a_class_decides_between_the_same_target_the_next_one_and_none() {
     ] {
         assert_eq!(next(&after_retries(0), &Failure::new(cause, status, None)), expected, "{cause:?}");
     }
+    let empty = Failure::new(Cause::ProviderProtocolError, None, None).without_outcome();
+    assert_eq!(next(&after_retries(0), &empty), retry);
+    assert_eq!(POLICY.reattach_after(0, &empty, Jitter::LEAST), Reattach::Pointless);
 }
 
 #[test]

@@ -7,8 +7,9 @@ use super::chunk::{CallDelta, FunctionDelta};
 use super::field_allowance::FieldAllowance;
 use super::json_extent::JsonExtent;
 use crate::made_call_ids::MadeCallIds;
+use crate::said_text::SaidText;
 use crate::seal::{Origin, Sealed};
-use crate::text_piece::{TextJoiner, TextPiece};
+use crate::text_piece::TextPiece;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{CallIndex, FinishReason};
 use antiphon_protocol::Extra;
@@ -37,9 +38,8 @@ struct StreamedCall {
     name: String,
     /// Arguments that came before the name.
     held: String,
-    arguments_bytes: usize,
+    said: SaidText,
     arguments: JsonExtent,
-    joiner: TextJoiner,
     /// What its model needs back with it.
     extra: Extra,
     /// Whether all of that was sealed.
@@ -68,7 +68,10 @@ impl StreamedCalls {
     ///
     /// # Errors
     /// [`Error::Protocol`] where a bound is passed.
-    pub(super) fn take(&mut self, piece: CallPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub(super) fn take(&mut self, mut piece: CallPiece, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if self.calls.iter().any(|call| call.is_repeated_by(&piece)) {
+            piece.arguments = None;
+        }
         let place = match self.find(&piece) {
             Some(place) => place,
             None => self.begin(&piece)?,
@@ -113,7 +116,8 @@ impl StreamedCalls {
     pub(super) fn finish(&mut self, reason: &FinishReason, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         self.report_named(self.calls.len(), events);
         for (place, call) in self.calls.iter_mut().enumerate().filter(|(_, call)| call.reported) {
-            events.extend(call.joiner.end().map(|half| arguments(place, half.to_string())));
+            let half = Some(call.said.end()).filter(|half| !half.is_empty());
+            events.extend(half.map(|half| arguments(place, half)));
         }
         let cut = match reason {
             FinishReason::Length | FinishReason::ContentFilter => true,
@@ -214,11 +218,22 @@ impl StreamedCalls {
 }
 
 impl StreamedCall {
+    /// Whether the piece tells all of the call again: some servers repeat a call in their last chunk.
+    fn is_repeated_by(&self, piece: &CallPiece) -> bool {
+        let is_same = piece.id.is_some() && piece.id == self.id && piece.name.as_ref() == Some(&self.name);
+        let is_other = self.index.is_some() && piece.index.is_some() && self.index != piece.index;
+        let says_the_same = || match &piece.arguments {
+            Some(TextPiece::Whole(text)) => self.said.is(text),
+            Some(TextPiece::Halves(_)) | None => false,
+        };
+        is_same && !is_other && self.arguments.is_whole() && says_the_same()
+    }
+
     /// Whether the piece begins another call, although its index or position are those of this one.
     fn is_left_for(&self, piece: &CallPiece) -> bool {
         let is_same = self.id.is_some() && self.id == piece.id;
         let is_other = self.id.is_some() && piece.id.is_some() && !is_same;
-        let argued = self.arguments_bytes > 0;
+        let argued = self.said.bytes() > 0;
         match &piece.name {
             _ if self.arguments.is_whole() && piece.begins_arguments() => true,
             _ if is_same => false,
@@ -249,12 +264,11 @@ impl StreamedCall {
         bound(self.id.as_ref().map_or(0, String::len), limits.id_bytes, "the id of a tool call is too long")?;
         bound(self.name.len(), LONGEST_NAME, "the name of a tool is too long")?;
         let Some(piece) = arguments else { return Ok(None) };
-        let text = self.joiner.join(piece);
+        let text = self.said.join(piece);
         if text.is_empty() {
             return Ok(None);
         }
-        self.arguments_bytes += text.len();
-        bound(self.arguments_bytes, limits.output_bytes, "the arguments of a tool call are too long")?;
+        bound(self.said.bytes(), limits.output_bytes, "the arguments of a tool call are too long")?;
         self.arguments.follow(&text);
         if self.reported {
             return Ok(Some(text));

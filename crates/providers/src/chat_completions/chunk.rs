@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::chunk_form::CHUNK;
 use super::usage::ChunkUsage;
 use crate::Report;
 use crate::http::report_of;
@@ -20,7 +21,8 @@ use antiphon_protocol::{LogProb, TopLogProb, Usage};
 #[derive(Deserialize)]
 pub(super) struct Chunk<'a> {
     /// The provider reports an error, in whatever shape.
-    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
     /// `"error"` in the older shape of an error.
     #[serde(borrow)]
     object: Option<&'a RawValue>,
@@ -37,10 +39,10 @@ pub(super) struct Chunk<'a> {
 pub(super) struct ChunkChoice<'a> {
     #[serde(deserialize_with = "lenient::place")]
     pub(super) index: Option<u64>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) delta: Option<ChunkDelta<'a>>,
     /// The whole answer, from servers that do not stream it.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) message: Option<ChunkDelta<'a>>,
     #[serde(deserialize_with = "lenient::text")]
     pub(super) finish_reason: Option<TextPiece>,
@@ -72,7 +74,7 @@ pub(super) struct ChunkDelta<'a> {
     pub(super) extra_content: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) tool_calls: Option<Vec<CallDelta<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "lenient::object")]
     pub(super) function_call: Option<FunctionDelta<'a>>,
 }
 
@@ -138,23 +140,37 @@ struct AlternativeLogProb {
 }
 
 #[derive(Deserialize)]
-struct Extension {
+struct Extension<'a> {
     usage: Option<ChunkUsage>,
-    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 /// Content is text or parts; anything else would be words that can't be read.
 fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DeltaContent>, D::Error> {
-    let json = <&RawValue>::deserialize(deserializer)?.get();
-    match json.as_bytes().first() {
+    let json = <&RawValue>::deserialize(deserializer)?;
+    match json.get().as_bytes().first() {
         Some(b'n') => Ok(None),
-        Some(b'[') => {
-            serde_json::from_str(json).map(|parts| Some(DeltaContent::Parts(parts))).map_err(D::Error::custom)
+        Some(b'"') => Ok(TextPiece::parse(json.get()).map(DeltaContent::Text)),
+        Some(b'[' | b'{') => {
+            let parts: Option<Vec<_>> = lenient::entries(json).into_iter().map(DeltaPart::of).collect();
+            parts
+                .map(|parts| Some(DeltaContent::Parts(parts)))
+                .ok_or_else(|| D::Error::custom("a part of no known form"))
         }
-        _ => match TextPiece::parse(json) {
-            Some(text) => Ok(Some(DeltaContent::Text(text))),
-            None => Err(D::Error::custom("content that is neither text nor parts")),
-        },
+        Some(_) | None => Err(D::Error::custom("content that is neither text nor parts")),
+    }
+}
+
+impl DeltaPart {
+    /// Reads a part, which can be a text alone; null is one that says nothing. None for what can't be read.
+    fn of(json: &RawValue) -> Option<Self> {
+        match json.get().as_bytes().first() {
+            Some(b'n') => Some(Self::default()),
+            Some(b'"') => TextPiece::parse(json.get()).map(|text| Self { text: Some(text), ..Self::default() }),
+            Some(b'{') => lenient::value(json),
+            Some(_) | None => None,
+        }
     }
 }
 
@@ -176,11 +192,12 @@ impl<'de: 'a, 'a> Visitor<'de> for CallVisitor<'a> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CallDelta<'a>, A::Error> {
         let mut call = CallDelta::default();
-        while let Some(key) = map.next_key::<String>()? {
+        while let Some(key) = map.next_key::<TextPiece>()? {
+            let key = key.into_text();
             match key.as_str() {
                 "index" => call.index = lenient::place(map.next_value::<&RawValue>()?).map_err(A::Error::custom)?,
                 "id" => call.id = lenient::word(map.next_value::<&RawValue>()?).map_err(A::Error::custom)?,
-                "function" => call.function = map.next_value()?,
+                "function" => call.function = map.next_value::<Option<Object<_>>>()?.map(|Object(function)| function),
                 "type" => drop(map.next_value::<IgnoredAny>()?),
                 _ => call.others.push((key, map.next_value()?)),
             }
@@ -198,11 +215,12 @@ fn thinking<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TextPie
         text: Option<TextPiece>,
     }
     let json = <&RawValue>::deserialize(deserializer)?;
-    let parts = || {
-        lenient::value::<Vec<ThoughtPart>>(json)
-            .map(|parts| TextPiece::of(parts.into_iter().filter_map(|part| part.text)))
+    let text = |part: &RawValue| match part.get().starts_with('{') {
+        true => lenient::value::<ThoughtPart>(part)?.text,
+        false => TextPiece::parse(part.get()),
     };
-    Ok(TextPiece::parse(json.get()).or_else(parts).filter(|text| !text.is_empty()))
+    let parts = || TextPiece::of(lenient::entries(json).into_iter().filter_map(text));
+    Ok(Some(TextPiece::parse(json.get()).unwrap_or_else(parts)).filter(|text| !text.is_empty()))
 }
 
 impl<'a> Chunk<'a> {
@@ -211,21 +229,22 @@ impl<'a> Chunk<'a> {
         data.starts_with('{').then(|| serde_json::from_str(data).ok()).flatten()
     }
 
-    /// Writes a chunk that has a key twice with the last one alone; none for what can't be read.
-    pub(super) fn without_duplicates(data: &str, single: &'a mut String) -> Option<&'a str> {
-        *single = serde_json::from_str::<Value>(data).ok()?.to_string();
-        Some(single)
+    /// Writes the chunk without what is odd in places where it says nothing, and with the last value alone of a key that
+    /// comes twice; none for what can't be read.
+    pub(super) fn mended(data: &str) -> Option<String> {
+        CHUNK.mended(serde_json::from_str(data).ok()?).ok().flatten()
     }
 
     /// Whether the chunk as a whole is an error, in any of the forms that servers use.
     pub(super) fn is_error(&self) -> bool {
-        self.error.is_some()
+        self.error.is_some_and(lenient::says_anything)
             || self.object.is_some_and(|object| object.get() == "\"error\"")
-            || self.extension().is_some_and(|extension| extension.error.is_some())
+            || self.extension().is_some_and(|extension| extension.error.is_some_and(lenient::says_anything))
     }
 
-    fn extension(&self) -> Option<Extension> {
-        self.x_groq.filter(|extension| extension.get().starts_with('{')).and_then(lenient::value)
+    fn extension(&self) -> Option<Extension<'a>> {
+        let extension = self.x_groq.filter(|extension| extension.get().starts_with('{'))?;
+        serde_json::from_str(extension.get()).ok()
     }
 
     /// The usage, wherever this provider puts it.

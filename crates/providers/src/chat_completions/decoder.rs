@@ -1,6 +1,5 @@
 //! From the chunks of an answer to the events of the port: pure, synchronous.
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
@@ -10,6 +9,7 @@ use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
 use crate::answer_ending::AnswerEnding;
+use crate::event_fields::EventFields;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::lenient::{self, Object};
 use crate::seal::{Origin, Protocol, ThoughtField};
@@ -26,6 +26,8 @@ pub(super) struct ChatDecoder {
     wanted: Wanted,
     origin: Origin,
     text: ChatText,
+    /// Whether there was text or a refusal.
+    has_text: bool,
     joiners: ChatJoiners,
     /// What the model needs back with its message.
     extra: Extra,
@@ -74,7 +76,7 @@ impl Decode for ChatDecoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let (data, mut single) = (frame.data.trim(), String::new());
+        let data = frame.data.trim();
         if frame.event.as_deref() == Some("error") {
             return Err(Error::Reported(reported(data)));
         }
@@ -82,16 +84,7 @@ impl Decode for ChatDecoder {
             "" => Ok(Flow::Open),
             "[DONE]" if self.finished() => self.end(events).map(|()| Flow::Done),
             "[DONE]" => Err(Error::Protocol { what: "an end mark without a reason to finish" }),
-            data => match Chunk::parse(data).or_else(|| Chunk::parse(Chunk::without_duplicates(data, &mut single)?)) {
-                Some(chunk) if chunk.is_error() => {
-                    self.report_usage(&chunk, events);
-                    Err(Error::Reported(reported(data)))
-                }
-                Some(chunk) => self.chunk(chunk, events).map(|()| Flow::Open),
-                None if frame.whole => Err(Error::Protocol { what: "a chunk has not the form of one" }),
-                // The connection ended within it.
-                None => Ok(Flow::Open),
-            },
+            data => self.data(data, frame.whole, events).map(|()| Flow::Open),
         }
     }
 }
@@ -107,6 +100,7 @@ impl ChatDecoder {
                 logprobs: request.wanted_logprobs().is_some(),
             },
             text: ChatText::default(),
+            has_text: false,
             joiners: ChatJoiners::default(),
             extra: Extra::new(),
             allowance: FieldAllowance::new(limits),
@@ -115,6 +109,28 @@ impl ChatDecoder {
             origin,
             usage: None,
             ending: AnswerEnding::default(),
+        }
+    }
+
+    /// Takes the data of an event that is no end mark.
+    fn data(&mut self, data: &str, is_whole: bool, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let mended;
+        let chunk = match Chunk::parse(data) {
+            Some(chunk) => Some(chunk),
+            None => {
+                mended = Chunk::mended(data).unwrap_or_default();
+                Chunk::parse(&mended)
+            }
+        };
+        match chunk {
+            Some(chunk) if chunk.is_error() => {
+                self.report_usage(&chunk, events);
+                Err(Error::Reported(reported(data)))
+            }
+            Some(chunk) => self.chunk(chunk, events),
+            None if is_whole => Err(Error::Protocol { what: "a chunk has not the form of one" }),
+            // The connection ended within it.
+            None => Ok(()),
         }
     }
 
@@ -150,7 +166,7 @@ impl ChatDecoder {
         if let Some(message) = message.and_then(|message| self.unsaid(message)) {
             self.said(message, logprobs_of_message, events)?;
         }
-        if let Some(error) = choice.error {
+        if let Some(error) = choice.error.filter(|error| lenient::says_anything(error)) {
             return Err(Error::Reported(lenient::value(error).as_ref().map(report_of).unwrap_or_default()));
         }
         if let Some(word) = choice.finish_reason.take() {
@@ -159,14 +175,17 @@ impl ChatDecoder {
         Ok(())
     }
 
-    /// What a whole message says that its pieces have not said: behind them, no more than its calls, if none of these came
-    /// in pieces.
+    /// What a whole message says that its pieces have not said: behind them, its calls if none of these came in pieces, and
+    /// its content if no text did.
     fn unsaid<'a>(&self, message: ChunkDelta<'a>) -> Option<ChunkDelta<'a>> {
         if !self.ending.has_output() {
             return Some(message);
         }
-        let ChunkDelta { tool_calls, function_call, .. } = message;
-        self.calls.is_empty().then(|| ChunkDelta { tool_calls, function_call, ..ChunkDelta::default() })
+        let ChunkDelta { content, refusal, tool_calls, function_call, .. } = message;
+        let (content, refusal) = if self.has_text { (None, None) } else { (content, refusal) };
+        let (tool_calls, function_call) =
+            if self.calls.is_empty() { (tool_calls, function_call) } else { (None, None) };
+        Some(ChunkDelta { content, refusal, tool_calls, function_call, ..ChunkDelta::default() })
     }
 
     fn said(
@@ -176,7 +195,7 @@ impl ChatDecoder {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let pieces = pieces(&mut delta, &mut self.allowance)?;
-        let details = details(&delta, &mut self.allowance)?;
+        let details = self.details(&delta)?;
         let words = delta.take_words(&details);
         for detail in details {
             self.thoughts.detail(detail)?;
@@ -192,6 +211,7 @@ impl ChatDecoder {
         if self.wanted.logprobs && (is_scored || (words.is_empty() && pieces.is_empty())) {
             self.text.score(logprobs.map(logprobs_of_text).unwrap_or_default());
         }
+        self.has_text |= words.iter().any(|words| matches!(words, ChatWords::Text(_) | ChatWords::Refusal(_)));
         for words in words {
             self.word(words, events);
         }
@@ -205,6 +225,14 @@ impl ChatDecoder {
             self.calls.take(piece, events)?;
         }
         fields.into_iter().try_for_each(|piece| self.calls.take_fields(piece))
+    }
+
+    /// The entries of `reasoning_details`; none of what is no object.
+    fn details(&mut self, delta: &ChunkDelta<'_>) -> Result<Vec<Extra>, Error> {
+        let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
+        self.allowance.count(json)?;
+        let entries = lenient::entries(json).into_iter().filter_map(|entry| EventFields::parse(entry.get()));
+        Ok(entries.map(|entry| self.thoughts.join(entry)).collect())
     }
 
     fn word(&mut self, words: ChatWords, events: &mut Vec<ProviderEvent>) {
@@ -263,6 +291,7 @@ impl ChatDecoder {
 
     /// Adds what stands for the halves of characters whose other half never came.
     fn end_texts(&mut self, events: &mut Vec<ProviderEvent>) {
+        self.thoughts.end_words(events);
         let ChatJoiners { text, thought, refusal } = &mut self.joiners;
         let [text, thought, refusal] = [text, thought, refusal].map(|joiner| joiner.end().map(String::from));
         thought.into_iter().for_each(|half| self.think(None, half, events));
@@ -289,15 +318,4 @@ fn pieces(delta: &mut ChunkDelta<'_>, allowance: &mut FieldAllowance) -> Result<
         pieces.extend(CallPiece::of_only_function(function)?);
     }
     Ok(pieces)
-}
-
-/// The entries of `reasoning_details`; none of anything but a list of objects.
-fn details(delta: &ChunkDelta<'_>, allowance: &mut FieldAllowance) -> Result<Vec<Extra>, Error> {
-    let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
-    let entries: Vec<Value> = allowance.read(json)?.unwrap_or_default();
-    let object = |entry| match entry {
-        Value::Object(fields) => Some(fields),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
-    };
-    Ok(entries.into_iter().filter_map(object).collect())
 }

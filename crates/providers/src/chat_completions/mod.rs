@@ -3,6 +3,7 @@
 mod adapter;
 mod calls;
 mod chunk;
+mod chunk_form;
 mod decoder;
 mod field_allowance;
 mod form;

@@ -1,8 +1,13 @@
 //! The thoughts of an answer, kept in the form in which their model wants them back.
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::words::summary_part;
+use crate::event_fields::EventFields;
+use crate::lenient;
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
+use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, ProviderRequest};
 use antiphon_protocol::Extra;
 
@@ -21,11 +26,28 @@ pub(super) struct ChatThoughts {
     /// Whether its words are sealed too: the client asked for it, and may keep nothing else.
     with_words: bool,
     thought: Option<SealedThought>,
+    /// What joins the halves of characters in the texts and summaries of its details.
+    joiners: [TextJoiner; PIECES.len()],
+}
+
+/// The fields of a detail that come in pieces, where halves of characters are in them.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct DetailPieces {
+    #[serde(deserialize_with = "lenient::text")]
+    text: Option<TextPiece>,
+    #[serde(deserialize_with = "lenient::text")]
+    summary: Option<TextPiece>,
 }
 
 impl ChatThoughts {
     pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
-        Self { origin, with_words: asked.request.wants_encrypted_reasoning(), thought: None }
+        Self {
+            origin,
+            with_words: asked.request.wants_encrypted_reasoning(),
+            thought: None,
+            joiners: Default::default(),
+        }
     }
 
     /// Takes words of the thought.
@@ -34,6 +56,35 @@ impl ChatThoughts {
         thought.field.get_or_insert(field);
         if self.with_words {
             thought.text.get_or_insert_default().push_str(words);
+        }
+    }
+
+    /// Reads an entry of `reasoning_details`, with the halves of characters joined that it and the one before hold.
+    pub(super) fn join(&mut self, entry: EventFields<'_>) -> Extra {
+        let DetailPieces { text, summary } = entry.pieces().unwrap_or_default();
+        let mut detail = entry.fields;
+        for ((key, piece), joiner) in PIECES.into_iter().zip([text, summary]).zip(&mut self.joiners) {
+            if let Some(Value::String(words)) = detail.get_mut(key) {
+                let piece = piece.unwrap_or_else(|| TextPiece::Whole(std::mem::take(words)));
+                *words = joiner.join(piece);
+            }
+        }
+        detail
+    }
+
+    /// Ends the words of the details: adds what stands for half a character whose other half never came.
+    pub(super) fn end_words(&mut self, events: &mut Vec<ProviderEvent>) {
+        let mut last = self.thought.as_mut().and_then(|thought| thought.details.last_mut());
+        for (key, joiner) in PIECES.into_iter().zip(&mut self.joiners) {
+            let (Some(half), Some(last)) = (joiner.end(), &mut last) else { continue };
+            if let Some(Value::String(words)) = last.get_mut(key) {
+                words.push(half);
+            }
+            let text = half.to_string();
+            events.push(match key {
+                "summary" => ProviderEvent::ReasoningSummary { part: summary_part(last), text },
+                _ => ProviderEvent::Reasoning { text },
+            });
         }
     }
 
@@ -56,6 +107,7 @@ impl ChatThoughts {
 
     /// Ends the thought, if there is one, with its sealed form.
     pub(super) fn end(&mut self, events: &mut Vec<ProviderEvent>) {
+        self.end_words(events);
         let sealed = self.thought.take().and_then(|thought| self.origin.seal(&Sealed::Thought(thought)));
         events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
     }

@@ -49,24 +49,34 @@ impl ChunkDelta<'_> {
 /// The words of an entry of `reasoning_details`.
 fn words_of_detail(detail: &Extra) -> Option<ChatWords> {
     let text = |key: &str| detail.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-    match detail.get("type")?.as_str()? {
-        "reasoning.text" => Some(ChatWords::Thought(None, TextPiece::Whole(text("text")?))),
-        "reasoning.summary" => {
-            let part = detail.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
-            Some(ChatWords::Summary(part.unwrap_or_default(), text("summary")?))
-        }
-        _ => None,
+    let thought = |words| ChatWords::Thought(None, TextPiece::Whole(words));
+    let summary = |words| ChatWords::Summary(summary_part(detail), words);
+    match detail.get("type").and_then(Value::as_str) {
+        Some("reasoning.summary") => text("summary").map(summary).or_else(|| text("text").map(thought)),
+        Some("reasoning.encrypted") => None,
+        Some(_) | None => text("text").map(thought).or_else(|| text("summary").map(summary)),
     }
 }
 
+/// The number of the summary that an entry of `reasoning_details` belongs to.
+pub(super) fn summary_part(detail: &Extra) -> u32 {
+    let part = detail.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
+    part.unwrap_or_default()
+}
+
 impl DeltaPart {
-    /// None for parts that are not text: pictures, references.
+    /// The words of a part, by its kind. What a part of a kind that is not known says is text. None for parts that say
+    /// nothing: pictures, references.
     fn words(self) -> Option<ChatWords> {
-        match self.kind.as_deref() {
-            Some("text" | "output_text") | None => self.text.map(ChatWords::Text),
-            Some("refusal") => self.refusal.map(ChatWords::Refusal),
-            Some("thinking") => self.thinking.map(|text| ChatWords::Thought(Some(ThoughtField::Thinking), text)),
-            Some(_) => None,
+        let Self { kind, text, refusal, thinking } = self;
+        let thinking = thinking.map(|words| ChatWords::Thought(Some(ThoughtField::Thinking), words));
+        let refusal = refusal.map(ChatWords::Refusal);
+        match kind.as_deref() {
+            Some("thinking" | "reasoning" | "reasoning_text") => {
+                thinking.or_else(|| text.map(|words| ChatWords::Thought(None, words)))
+            }
+            Some("refusal") => refusal.or_else(|| text.map(ChatWords::Refusal)),
+            Some(_) | None => text.map(ChatWords::Text).or(refusal).or(thinking),
         }
     }
 }

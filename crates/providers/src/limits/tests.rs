@@ -28,8 +28,14 @@ proptest! {
         input_bytes in 1_usize..64 << 20,
         id_chars in 64_usize..65_536,
         output in 1024_usize..64 << 20,
+        provider_call_bytes in 1_usize << 20..32 << 20,
+        above in prop::option::of(0_usize..1 << 20),
     ) {
-        let limits = UpstreamLimits::of(&LimitOptions { input_bytes, id_chars, ..LimitOptions::default() }, output);
+        let mut options = LimitOptions { input_bytes, id_chars, provider_call_bytes, ..LimitOptions::default() };
+        let least = UpstreamLimits::of(&options, output);
+        options.provider_event_bytes = above.map_or(0, |above| least.with_echoes().frame_bytes + above);
+        let limits = UpstreamLimits::of(&options, output);
+        prop_assert!(limits.call_bytes >= least.call_bytes);
         for text in ["a", "\u{fc}", "\u{4f60}", "\u{1f980}"] {
             let (all, request) = (escaped(text, output), 2 * escaped(text, input_bytes));
             let echoing = limits.with_echoes();
@@ -40,6 +46,8 @@ proptest! {
                 ("an echo of instructions and tools", request, echoing.frame_bytes),
             ] {
                 prop_assert!(wire < most, "{content} of {text}: {wire}");
+                let call = if most == limits.frame_bytes { limits } else { echoing };
+                prop_assert!(most as u64 <= call.call_bytes, "{content} of {text} in a call");
             }
             let events = output / text.len();
             let allowed = events as u64 * UpstreamLimits::of_event(text.len());
@@ -54,7 +62,7 @@ proptest! {
 fn a_limit_that_is_set_counts() {
     let options = LimitOptions { provider_event_bytes: 7, provider_call_bytes: 9, ..LimitOptions::default() };
     let UpstreamLimits { frame_bytes, call_bytes, .. } = UpstreamLimits::of(&options, 1024).with_echoes();
-    assert_eq!((frame_bytes, call_bytes), (7, 9));
+    assert_eq!((frame_bytes, call_bytes), (7, 9 + 7 + 4 * 6 * (3 * 1024 + 2 * 500_000)));
 }
 
 /// A decoder that takes everything for an event that says little.
@@ -81,8 +89,8 @@ fn long_answers_in_chunks_of_a_common_size_are_within_the_limits_and_noise_is_no
         assert_eq!(push(format!("data: {}\n\n", "x".repeat(bytes - 8)), chunks), Ok(()), "{bytes}");
     }
     let too_many = Err(Error::Protocol { what: "the call holds too many bytes" });
-    assert_eq!(push(": keep\n\n".repeat(10_000), 250), too_many);
-    assert_eq!(push(format!("data: {}\n\n", "x".repeat(900_000)), 25), too_many);
+    assert_eq!(push(": keep\n\n".repeat(10_000), 350), too_many);
+    assert_eq!(push(format!("data: {}\n\n", "x".repeat(900_000)), 35), too_many);
 }
 
 /// JSON in which every character beyond ASCII is an escape.

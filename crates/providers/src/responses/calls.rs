@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::event::{ResponsesEvent, broken, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use super::parts::rest_unless_cut;
-use super::said_text::SaidText;
+use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::Extra;

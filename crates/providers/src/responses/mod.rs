@@ -13,7 +13,6 @@ mod event;
 mod output;
 mod parts;
 mod request;
-mod said_text;
 #[cfg(test)]
 mod tests;
 

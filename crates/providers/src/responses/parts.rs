@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, rest, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use super::said_text::SaidText;
+use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
 use antiphon_protocol::{Extra, LogProb};

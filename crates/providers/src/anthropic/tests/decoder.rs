@@ -383,7 +383,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         finish["usage"] = json!({ "output_tokens": tokens });
         said(&[finish, json!({ "type": "message_stop" })]).1
     };
-    let missing = || Err(Error::Protocol { what: "an answer without the output that was counted" });
+    let missing = || Err(Error::Empty);
     for (reason, tokens, result) in [
         ("end_turn", json!(null), Ok(())),
         ("end_turn", json!(0), Ok(())),

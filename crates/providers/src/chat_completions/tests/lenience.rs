@@ -15,16 +15,20 @@ fn recorded() -> Vec<Value> {
     let chunk = |delta: Value, reason: Value| {
         json!({
             "id": "gen-1", "provider": "P", "model": "m", "object": "chat.completion.chunk", "created": 1, "usage": null,
-            "system_fingerprint": "f", "service_tier": null, "x_groq": { "id": "r", "usage": null },
+            "system_fingerprint": "f", "service_tier": null, "error": null, "x_groq": { "id": "r", "usage": null },
             "choices": [{
-                "index": 0, "delta": delta, "finish_reason": reason, "native_finish_reason": null, "logprobs": score,
+                "index": 0, "delta": delta, "message": null, "finish_reason": reason, "native_finish_reason": null,
+                "logprobs": score, "error": null,
             }],
         })
     };
-    let call = |id: Value, function: Value| json!({ "tool_calls": [{ "index": 0, "id": id, "type": "function", "function": function }] });
+    let call = |id: Value, function: Value| json!({ "tool_calls": [{ "index": 0, "id": id, "type": "function", "function": function, "extra_content": null }] });
     let thought = json!([{ "type": "reasoning.text", "text": "hm", "index": 0, "format": null }]);
     vec![
-        chunk(json!({ "role": "assistant", "content": "", "annotations": [] }), Value::Null),
+        chunk(
+            json!({ "role": "assistant", "content": "", "annotations": [], "tool_calls": [], "function_call": null }),
+            Value::Null,
+        ),
         chunk(json!({ "reasoning_content": "so", "content": null, "refusal": null }), Value::Null),
         chunk(json!({ "reasoning": "hm", "reasoning_details": thought, "name": null }), Value::Null),
         chunk(json!({ "content": "Hi", "audio": null }), Value::Null),
@@ -36,22 +40,11 @@ fn recorded() -> Vec<Value> {
     ]
 }
 
-/// What hold the words and calls, and say how the answer ends.
-const WORDS: [&str; 13] = [
-    "choices",
-    "delta",
-    "content",
-    "text",
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "tool_calls",
-    "function",
-    "arguments",
-    "error",
-    "type",
-    "format",
-];
+/// What are the words.
+const WORDS: [&str; 5] = ["content", "text", "reasoning_content", "reasoning", "arguments"];
+
+/// What hold words and calls, where there are any.
+const HOLDERS: [&str; 5] = ["choices", "delta", "reasoning_details", "tool_calls", "function"];
 
 /// The places of all values beside the words, each with the number of its chunk.
 fn places(chunks: &[Value]) -> Vec<(usize, String)> {
@@ -59,8 +52,10 @@ fn places(chunks: &[Value]) -> Vec<(usize, String)> {
         let last = place.rsplit('/').next().unwrap_or_default();
         let is_name = last == "name" && value.is_string();
         let is_end = last == "finish_reason" && value.is_string();
+        let is_full = !matches!(value, Value::Null) && value != &json!([]) && value != &json!({});
+        let is_word = WORDS.contains(&last) || HOLDERS.contains(&last) && is_full;
         let is_of_a_list = last.parse::<usize>().is_ok();
-        if !place.is_empty() && !WORDS.contains(&last) && !is_name && !is_end && !is_of_a_list {
+        if !place.is_empty() && !is_word && !is_name && !is_end && !is_of_a_list {
             found.push(place.to_owned());
         }
         match value {
@@ -96,6 +91,35 @@ fn heard((events, result): Decoded) -> (Vec<String>, Result<(), Error>) {
 
 /// Whether a value in that place says something else instead of being odd: another choice or call, or an ending.
 fn says_something(place: &str, odd: &Value) -> bool {
+    let last = place.rsplit('/').next().unwrap_or_default();
+    let holds = ["choices", "delta", "message", "reasoning_details", "tool_calls", "function_call"].contains(&last);
+    let (odd_text, is_empty) =
+        (odd.to_string(), [json!([]), json!({}), json!(""), json!(false), json!(0)].contains(odd));
+    let means = [
+        "content",
+        "text",
+        "reasoning",
+        "function",
+        "name",
+        "arguments",
+        "id",
+        "finish_reason",
+        "index",
+        "error",
+        "delta",
+        "message",
+        "tool_calls",
+    ];
+    let is_list = odd.as_array().is_some_and(|list| {
+        let is_of_lists = list.iter().any(|entry| entry.as_array().is_some_and(|entry| !entry.is_empty()));
+        !list.is_empty() && ["delta", "message", "function_call"].contains(&last) || is_of_lists
+    });
+    if holds && is_list {
+        return true;
+    }
+    if holds && means.iter().any(|key| odd_text.contains(&format!("\"{key}"))) || last == "error" && !is_empty {
+        return true;
+    }
     let is_number = odd.as_u64().is_some() || odd.as_str().is_some_and(|text| text.parse::<u64>().is_ok());
     let is_error = |value: &Value| value.get("error").is_some_and(|error| !error.is_null());
     place.ends_with("/index") && is_number
@@ -122,6 +146,29 @@ proptest! {
         let mut changed = chunks.clone();
         *changed[*number].pointer_mut(place).unwrap() = odd.clone();
         prop_assert_eq!(heard(of_chunks(&changed)), expected, "{} of {}: {}", place, number, odd);
+    }
+
+    #[test]
+    fn what_no_json_value_can_hold_costs_nothing_beside_the_words(
+        at in any::<prop::sample::Index>(),
+        odd in prop::sample::select(&[r"1e400", r#""\ud83e""#, r#"{"a":[1e400,"\udd80"],"\ud83e":1}"#, r#""deep""#][..]),
+    ) {
+        let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+        let odd = if odd == r#""deep""# { &deep } else { odd };
+        let chunks = recorded();
+        let expected = heard(of_chunks(&chunks));
+        let places = places(&chunks);
+        let (number, place) = at.get(&places);
+        let is_word = ["/finish_reason", "/refusal", "/name", "/error"].iter().any(|word| place.ends_with(word));
+        let is_object = ["/delta", "/message", "/function_call", "/tool_calls", "/choices"].iter().any(|holder| place.ends_with(holder));
+        prop_assume!(!is_object || odd != deep);
+        prop_assume!(!is_word);
+        let mut changed = chunks.clone();
+        *changed[*number].pointer_mut(place).unwrap() = json!("@odd@");
+        let stream: String = changed.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+        let (mut events, result) = decode([stream.replace("\"@odd@\"", odd).as_bytes()]);
+        events.retain(|event| !matches!(event, ProviderEvent::EncryptedReasoning { .. }));
+        prop_assert_eq!(heard((events, result)), expected, "{} of {}: {}", place, number, odd);
     }
 }
 
@@ -194,10 +241,93 @@ fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
     ] {
         check(of_chunks(&chunks), (called_too.clone(), Ok(())), what);
     }
+    let mut beside = said.clone();
+    beside["choices"][0]["delta"] = json!({});
+    check(of_chunks(&[beside]), (text(), Ok(())), "beside an empty delta");
+    let thought = delta(json!({ "reasoning": "hm" }));
+    check(of_chunks(&[thought, said.clone()]), ([vec![reasoning("hm")], text()].concat(), Ok(())), "behind a thought");
     let cut = Err(protocol("a chunk has not the form of one"));
     check(decode([&said.to_string().as_bytes()[..40]]), (vec![], cut), "a document that was cut");
     let page = "<!doctype html><title>Sign in</title>";
     check(decode([page.as_bytes()]), (vec![], Err(protocol("the answer is no event stream"))), "a page");
+}
+
+#[test]
+fn what_a_server_writes_for_nothing_is_nothing() {
+    let hi = vec![text("Hi"), stop()];
+    let chunks = |delta: Value| vec![super::delta(delta), finish("stop")];
+    for odd in [json!(""), json!({}), json!([null]), json!(false), json!(7)] {
+        check(of_chunks(&chunks(json!({ "content": "Hi", "tool_calls": odd }))), (hi.clone(), Ok(())), "tool_calls");
+        check(
+            of_chunks(&chunks(json!({ "content": "Hi", "function_call": odd }))),
+            (hi.clone(), Ok(())),
+            "function_call",
+        );
+        let mut message = chunks(json!({ "content": "Hi" }));
+        message[0]["choices"][0]["message"] = odd.clone();
+        message[1]["choices"][0]["delta"] = odd.clone();
+        message.push(json!({ "choices": odd }));
+        check(of_chunks(&message), (hi.clone(), Ok(())), "message, delta, choices");
+    }
+    for odd in [json!(""), json!({}), json!([]), json!(false), json!(0)] {
+        let mut error = chunks(json!({ "content": "Hi" }));
+        error[0]["error"] = odd.clone();
+        error[0]["choices"][0]["error"] = odd.clone();
+        error[1]["x_groq"] = json!({ "error": odd });
+        check(of_chunks(&error), (hi.clone(), Ok(())), "error");
+    }
+    let alone = json!({ "id": "c", "function": { "name": "f", "arguments": "{}" } });
+    let (events, result) = of_chunks(&chunks(json!({ "tool_calls": alone })));
+    assert_eq!((events, result), (vec![started(0, "c", "f"), arguments(0, "{}"), stop()], Ok(())), "a call alone");
+}
+
+#[test]
+fn words_in_parts_of_any_kind_are_said() {
+    let part = |kind: &str, key: &str| json!({ "type": kind, key: "Hi" });
+    for (content, said) in [
+        (json!([part("summary_text", "text")]), text("Hi")),
+        (json!([{ "type": 5, "text": "Hi" }]), text("Hi")),
+        (json!([null, "Hi", { "type": "image_url", "image_url": {} }]), text("Hi")),
+        (part("text", "text"), text("Hi")),
+        (json!([part("refusal", "refusal")]), refusal("Hi")),
+        (json!([part("refusal", "text")]), refusal("Hi")),
+        (json!([part("thinking", "thinking")]), reasoning("Hi")),
+        (json!([{ "type": "thinking", "thinking": [7, "H", { "type": "text", "text": "i" }] }]), reasoning("Hi")),
+        (json!([part("reasoning", "text")]), reasoning("Hi")),
+    ] {
+        let what = content.to_string();
+        check(of_chunks(&[delta(json!({ "content": content })), finish("stop")]), (vec![said, stop()], Ok(())), &what);
+    }
+    let (events, result) = of_chunks(&[delta(json!({ "content": [7] })), finish("stop")]);
+    assert_eq!((events, result), (vec![], Err(protocol("a chunk has not the form of one"))));
+}
+
+#[test]
+fn an_odd_detail_of_a_thought_costs_no_other_and_halves_in_two_are_joined() {
+    let chunk = |details: &str| {
+        format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"reasoning_details\":{details}}}}}]}}\n\n")
+    };
+    let entry = |kind: &str, key: &str, words: &str| format!(r#"{{"type":"{kind}","index":0,"{key}":"{words}"}}"#);
+    let said = |chunks: &[String]| {
+        let stream = format!("{}data: {}\n\n", chunks.concat(), finish("stop"));
+        let (events, result) = decode([stream.as_bytes()]);
+        assert_eq!(result, Ok(()), "{stream}");
+        let words = |event: &ProviderEvent| match event {
+            ProviderEvent::Reasoning { text } | ProviderEvent::ReasoningSummary { text, .. } => text.clone(),
+            _ => String::new(),
+        };
+        events.iter().map(words).collect::<String>()
+    };
+    for (kind, key) in [("reasoning.text", "text"), ("reasoning.summary", "summary"), ("reasoning.new", "text")] {
+        let first = entry(kind, key, r"a\ud83e");
+        let halves = [format!("[{first}]"), format!("[{}]", entry(kind, key, r"\udd80b"))];
+        assert_eq!(said(&halves.map(|list| chunk(&list))), "a\u{1f980}b", "{kind}");
+        assert_eq!(said(&[chunk(&format!("[{first}]"))]), "a\u{fffd}", "{kind}, cut");
+    }
+    let odd = r#"{"type":"reasoning.text","text":"a","index":0,"n":1e400}"#;
+    let all = format!("[7,{odd},null,{}]", entry("reasoning.text", "text", "b"));
+    assert_eq!(said(&[chunk(&all), chunk(odd)]), "aba");
+    assert_eq!(said(&[chunk(odd)]), "a", "one alone");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{completed, created, decode, done, finished, message, of, opened, speech_finished, text, text_delta};
 use crate::{Error, ProviderEvent, Report};
-use antiphon_domain::{FinishReason, ProviderRejection};
+use antiphon_domain::{FailureClass, FinishReason, ProviderRejection};
 use antiphon_protocol::{InputTokensDetails, OutputTokensDetails, Usage};
 
 fn ending(name: &str, response: Value) -> Value {
@@ -116,7 +116,8 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         of(&[created(), ending("response.completed", json!({ "usage": usage, "output": [] }))]).1
     };
     assert_eq!((ended(0, 0), ended(2, 0), ended(90, 88)), (Ok(()), Ok(()), Ok(())));
-    assert_eq!(ended(90, 0), Err(Error::Protocol { what: "an answer without the output that was counted" }));
+    assert_eq!(ended(90, 0), Err(Error::Empty));
+    assert_eq!(Error::Empty.failure().class, FailureClass::NotAccepted);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::text_piece::{TextJoiner, TextPiece};
 
 /// The text of a part, or the arguments of a call.
 #[derive(Default)]
-pub(super) struct SaidText {
+pub(crate) struct SaidText {
     bytes: usize,
     /// Of all that was said, whatever its pieces were.
     hash: DefaultHasher,
@@ -15,12 +15,12 @@ pub(super) struct SaidText {
 
 impl SaidText {
     /// How many bytes were said.
-    pub(super) const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Returns what the piece adds. Half a character at its end is held back for the other half.
-    pub(super) fn join(&mut self, piece: TextPiece) -> String {
+    pub(crate) fn join(&mut self, piece: TextPiece) -> String {
         let text = self.joiner.join(piece);
         self.add(&text);
         text
@@ -28,20 +28,27 @@ impl SaidText {
 
     /// Returns what was not said yet of a text that is now told as a whole. A text that begins otherwise adds nothing:
     /// what was seen stays.
-    pub(super) fn complete(&mut self, whole: &str) -> String {
+    pub(crate) fn complete(&mut self, whole: &str) -> String {
         let rest = match whole.split_at_checked(self.bytes) {
             Some((begin, rest)) if !rest.is_empty() && self.hash.finish() == hash_of(begin) => {
                 self.joiner = TextJoiner::default();
                 rest.to_owned()
             }
-            Some(_) | None => self.joiner.end().map(String::from).unwrap_or_default(),
+            Some(_) | None => return self.end(),
         };
         self.add(&rest);
         rest
     }
 
+    /// Ends the text. Returns what stands for half a character that was held back.
+    pub(crate) fn end(&mut self) -> String {
+        let half = self.joiner.end().map(String::from).unwrap_or_default();
+        self.add(&half);
+        half
+    }
+
     /// Whether that is what was said.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         self.bytes == text.len() && self.hash.finish() == hash_of(text)
     }
 
