@@ -35,6 +35,12 @@ impl<'a> EventFields<'a> {
         serde_json::from_str(self.unreadable?).ok()
     }
 
+    /// What kind of event it is: its type, or the `event:` line of servers that write it there alone. Empty if neither says
+    /// it.
+    pub(crate) fn kind<'k>(&'k self, line: Option<&'k str>) -> &'k str {
+        self.text("type").filter(|kind| !kind.is_empty()).or(line).unwrap_or_default()
+    }
+
     /// The text of a field, and none if it is missing, null, or no text.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.fields.get(key).and_then(Value::as_str)

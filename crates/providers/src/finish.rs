@@ -170,16 +170,22 @@ pub(crate) fn finish_reason(word: &str) -> Option<Result<FinishReason, Error>> {
 /// after the output of a tool (docs.claude.com, "Empty responses with end_turn").
 const MOST_END_TOKENS: u64 = 3;
 
-/// Whether an answer without any output can have ended for that reason.
+/// Whether an answer without any output can have ended for that reason. `is_known_form` says whether output of it would
+/// have been recognized.
 ///
 /// # Errors
-/// If it is said to be complete, and output was counted that did not come.
-pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>) -> Result<(), Error> {
-    let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
-    match usage {
-        Some(usage) if !is_cut && usage.visible_tokens() > MOST_END_TOKENS => Err(Error::Empty),
-        Some(_) | None => Ok(()),
+/// If it is said to be complete, and either output was counted that did not come, or its form is not known.
+pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>, is_known_form: bool) -> Result<(), Error> {
+    if matches!(reason, FinishReason::Length | FinishReason::ContentFilter) {
+        return Ok(());
     }
+    if usage.is_some_and(|usage| usage.visible_tokens() > MOST_END_TOKENS) {
+        return Err(Error::Empty);
+    }
+    if !is_known_form {
+        return Err(Error::Protocol { what: "an answer in a form that is not known" });
+    }
+    Ok(())
 }
 
 fn meaning(word: &str) -> Option<WordMeaning> {

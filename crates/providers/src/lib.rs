@@ -3,6 +3,7 @@
 //! A provider is asked once per attempt and answers with a stream of events. It knows nothing of responses, logs or
 //! clients.
 
+mod answer_ending;
 mod anthropic;
 mod chat_completions;
 mod eliza;

@@ -30,8 +30,9 @@ impl TokenCount {
         self.0
     }
 
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self(self.0.or(other.0))
+    /// This count of a report, or an earlier one of the same answer: counts grow, so zero says nothing new.
+    pub(crate) fn after(self, earlier: Self) -> Self {
+        Self(self.0.filter(|count| *count > 0).or(earlier.0).or(self.0))
     }
 
     /// The count as one of a part, which can be left out: zero for what is no count.

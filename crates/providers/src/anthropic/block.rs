@@ -36,7 +36,7 @@ pub(super) enum OpenBlock {
         fields: Extra,
         input: BlockInput,
     },
-    /// A block that is not known to be anything.
+    /// A block that is not known to be anything. Its pieces say what it is.
     Nothing,
 }
 
@@ -150,7 +150,10 @@ impl OpenBlock {
             (Self::Text(_), BlockDelta::Text(_) | BlockDelta::Citation(_))
                 | (Self::Thinking { .. }, BlockDelta::Thinking(_) | BlockDelta::Signature(_))
                 | (Self::Call(_), BlockDelta::Arguments(_))
-                | (Self::Other { .. } | Self::Nothing, _)
+                | (
+                    Self::Other { .. },
+                    BlockDelta::Arguments(_) | BlockDelta::Signature(_) | BlockDelta::Citation(_) | BlockDelta::Other
+                )
         )
     }
 

@@ -26,6 +26,8 @@ pub(super) struct AnthropicBlocks {
     speaking: Option<u32>,
     /// A call whose block was stopped without arguments.
     call_without_arguments: Option<(CallIndex, Extra)>,
+    /// Whether there was a block or a piece that could be anything.
+    saw_unknown: bool,
 }
 
 struct NumberedBlock {
@@ -40,7 +42,8 @@ impl AnthropicBlocks {
     pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let (ids, thoughts) = (MadeCallIds::of(asked), ThoughtSealer::of(asked));
         let (open, count, calls, others) = (Vec::new(), 0, 0, 0);
-        Self { ids, thoughts, limits, open, count, calls, others, speaking: None, call_without_arguments: None }
+        let (speaking, call_without_arguments, saw_unknown) = (None, None, false);
+        Self { ids, thoughts, limits, open, count, calls, others, speaking, call_without_arguments, saw_unknown }
     }
 
     /// Starts a block. An open one with the same index has ended.
@@ -72,7 +75,7 @@ impl AnthropicBlocks {
             OpenBlock::Text(_) | OpenBlock::Thinking { .. } | OpenBlock::RedactedThinking { .. } => {
                 self.speaking = Some(self.count);
             }
-            OpenBlock::Nothing => {}
+            OpenBlock::Nothing => self.saw_unknown = true,
         }
         self.open.push(NumberedBlock { number: self.count, index, block });
         self.count += 1;
@@ -88,10 +91,11 @@ impl AnthropicBlocks {
     ) -> Result<(), Error> {
         let known =
             self.open.iter().rposition(|open| index.is_some() && open.index == index && open.block.takes(&delta));
-        let fits = |open: &NumberedBlock| {
-            open.block.takes(&delta) && !matches!(open.block, OpenBlock::Other { .. } | OpenBlock::Nothing)
-        };
-        let position = match known.or_else(|| self.open.iter().rposition(fits)) {
+        let fits = |open: &NumberedBlock| open.block.takes(&delta) && !matches!(open.block, OpenBlock::Other { .. });
+        // Words for a block of no known kind are a block of their own.
+        let is_of_its_own = delta.is_spoken() && self.at(index).is_some_and(|at| self.is_unknown(at));
+        let other = || self.open.iter().rposition(fits).filter(|_| !is_of_its_own);
+        let position = match known.or_else(other) {
             Some(position) => position,
             None => match self.start_of(index, &delta, events)? {
                 Some(position) => position,
@@ -121,7 +125,10 @@ impl AnthropicBlocks {
             BlockDelta::Text(_) => "text",
             BlockDelta::Thinking(_) => "thinking",
             BlockDelta::Arguments(_) => return Err(Error::Protocol { what: "arguments without their call" }),
-            BlockDelta::Signature(_) | BlockDelta::Citation(_) | BlockDelta::Other => return Ok(None),
+            BlockDelta::Signature(_) | BlockDelta::Citation(_) | BlockDelta::Other => {
+                self.saw_unknown = true;
+                return Ok(None);
+            }
         };
         self.start(index, Extra::from_iter([("type".to_owned(), kind.into())]), events)?;
         Ok(Some(self.open.len() - 1))
@@ -148,6 +155,16 @@ impl AnthropicBlocks {
     /// Whether the end of a block is still to come.
     pub(super) fn are_open(&self) -> bool {
         !self.open.is_empty()
+    }
+
+    /// Whether there was a block or a piece that could be anything.
+    pub(super) fn saw_unknown(&self) -> bool {
+        self.saw_unknown
+    }
+
+    fn is_unknown(&self, position: usize) -> bool {
+        let block = self.open.get(position).map(|open| &open.block);
+        matches!(block, Some(OpenBlock::Other { .. } | OpenBlock::Nothing))
     }
 
     fn at(&self, index: BlockIndex) -> Option<usize> {

@@ -1,12 +1,10 @@
 //! From the events of an answer to the events of the port: pure, synchronous.
 
-use serde_json::Value;
-
 use super::block::is_word;
 use super::blocks::AnthropicBlocks;
-use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_text};
+use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_blocks, take_text};
+use crate::answer_ending::AnswerEnding;
 use crate::event_fields::EventFields;
-use crate::finish::{check_empty, finish_reason};
 use crate::http::{Decode, Flow, SseFrame};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
@@ -17,21 +15,18 @@ pub(super) struct AnthropicDecoder {
     started: bool,
     blocks: AnthropicBlocks,
     limits: UpstreamLimits,
-    has_output: bool,
-    reason: Option<FinishReason>,
-    /// Whether there was output after the reason: only an end mark, or the end of the bytes, ends such an answer.
-    goes_on: bool,
+    ending: AnswerEnding,
     counts: TokenCounts,
     usage: Option<Usage>,
 }
 
 impl Decode for AnthropicDecoder {
     fn finished(&self) -> bool {
-        self.reason.is_some() && !(self.goes_on && self.blocks.are_open())
+        self.ending.has_reason() && !(self.ending.is_outdated() && self.blocks.are_open())
     }
 
     fn is_over(&self) -> bool {
-        self.reason.is_some() && !self.goes_on && !self.blocks.are_open()
+        self.ending.is_over() && !self.blocks.are_open()
     }
 
     fn opens(&self) -> bool {
@@ -39,12 +34,12 @@ impl Decode for AnthropicDecoder {
     }
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let (data, line, before) = (frame.data.trim(), frame.event.as_deref(), events.len());
+        let (data, line) = (frame.data.trim(), frame.event.as_deref());
         let event = match AnthropicEvent::plain_delta(data) {
             Some(event) => Some(event),
             None => EventFields::parse(data).map(|event| AnthropicEvent::of(line, event)).transpose()?,
         };
-        let flow = match event {
+        match event {
             Some(event) => self.event(event, events),
             None if line == Some("error") => Err(Error::Reported(Default::default())),
             // The end mark of Chat Completions, which gateways add.
@@ -54,9 +49,7 @@ impl Decode for AnthropicDecoder {
             }
             // Nothing, or the connection ended within it.
             None => Ok(Flow::Open),
-        };
-        self.has_output |= events.iter().skip(before).any(|event| event.output_bytes() > 0);
-        flow
+        }
     }
 
     fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
@@ -71,9 +64,7 @@ impl AnthropicDecoder {
             started: false,
             blocks: AnthropicBlocks::new(asked, limits),
             limits,
-            has_output: false,
-            reason: None,
-            goes_on: false,
+            ending: AnswerEnding::default(),
             counts: TokenCounts::default(),
             usage: None,
         }
@@ -87,21 +78,19 @@ impl AnthropicDecoder {
             AnthropicEvent::MessageStart(message) => self.begin(message, events)?,
             AnthropicEvent::BlockStart { index, block } => {
                 self.check_begun()?;
-                self.goes_on |= self.reason.is_some();
-                self.blocks.start(index, block, events)?;
+                self.tell(events, |blocks, events| blocks.start(index, block, events))?;
             }
             AnthropicEvent::BlockDelta { index, delta } => {
                 self.check_begun()?;
-                self.goes_on |= self.reason.is_some();
-                self.blocks.delta(index, delta, events)?;
+                self.tell(events, |blocks, events| blocks.delta(index, delta, events))?;
             }
             AnthropicEvent::BlockStop { index } => {
                 self.check_begun()?;
-                self.blocks.stop(index, events);
+                self.tell_rest(events, |blocks, events| blocks.stop(index, events));
             }
             AnthropicEvent::MessageDelta(change) => {
                 self.check_begun()?;
-                self.change(change, events)?;
+                self.change(change, events);
             }
             AnthropicEvent::MessageStop => return self.complete(events),
         }
@@ -118,6 +107,12 @@ impl AnthropicDecoder {
         // Its count of the output is not final.
         self.counts = message.get("usage").map(TokenCounts::of).unwrap_or_default();
         events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
+        let Some(blocks) = take_blocks(&mut message) else { return Ok(()) };
+        self.ending.note_form();
+        for block in blocks {
+            self.tell(events, |blocks, events| blocks.start(None, block, events))?;
+            self.tell_rest(events, |blocks, events| blocks.stop(None, events));
+        }
         Ok(())
     }
 
@@ -125,31 +120,44 @@ impl AnthropicDecoder {
     fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
-        let content = message.shift_remove("content");
         self.begin(message, events)?;
-        match content {
-            Some(Value::String(text)) => {
-                let block = Extra::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), text.into())]);
-                self.blocks.start(None, block, events)?;
-            }
-            Some(Value::Array(blocks)) => {
-                for block in blocks {
-                    if let Value::Object(block) = block {
-                        self.blocks.start(None, block, events)?;
-                        self.blocks.stop(None, events);
-                    }
-                }
-            }
-            _ => {}
+        self.change(change, events);
+        Ok(())
+    }
+
+    /// Lets the blocks tell what is new of them.
+    fn tell(
+        &mut self,
+        events: &mut Vec<ProviderEvent>,
+        tell: impl FnOnce(&mut AnthropicBlocks, &mut Vec<ProviderEvent>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let before = events.len();
+        let told = tell(&mut self.blocks, events);
+        self.ending.note_form();
+        if is_output(events, before) {
+            self.ending.note_output();
         }
-        self.change(change, events)
+        told
+    }
+
+    /// Lets the blocks tell the rest of what they began.
+    fn tell_rest(
+        &mut self,
+        events: &mut Vec<ProviderEvent>,
+        tell: impl FnOnce(&mut AnthropicBlocks, &mut Vec<ProviderEvent>),
+    ) {
+        let before = events.len();
+        tell(&mut self.blocks, events);
+        if is_output(events, before) {
+            self.ending.note_rest();
+        }
     }
 
     fn check_begun(&self) -> Result<(), Error> {
         if self.started { Ok(()) } else { Err(Error::Protocol { what: "output before the message began" }) }
     }
 
-    fn change(&mut self, change: MessageChange, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn change(&mut self, change: MessageChange, events: &mut Vec<ProviderEvent>) {
         let MessageChange { stop_reason, counts } = change;
         self.counts = counts.unwrap_or_default().after(self.counts);
         if counts.is_some()
@@ -158,25 +166,30 @@ impl AnthropicDecoder {
             self.usage = Some(usage);
             events.push(ProviderEvent::Usage(usage));
         }
-        let reason = stop_reason.filter(|_| self.reason.is_none()).and_then(|word| finish_reason(&word));
-        if let Some(reason) = reason.transpose()? {
-            self.reason = Some(reason);
+        if let Some(word) = stop_reason {
+            self.ending.note_reason(&word);
         }
-        Ok(())
     }
 
     /// Ends the answer. What came behind the reason to finish was a part of it.
     fn complete(&mut self, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        let Some(reason) = self.reason.take() else {
-            return Err(Error::Protocol { what: "an end mark without a reason to finish" });
+        let is_cut = match self.ending.latest() {
+            None => return Err(Error::Protocol { what: "an end mark without a reason to finish" }),
+            Some(Err(failure)) => return Err(failure.clone()),
+            // The last call of an answer that was cut may have been cut before its arguments.
+            Some(Ok(reason)) => matches!(reason, FinishReason::Length | FinishReason::ContentFilter),
         };
-        // The last call of an answer that was cut may have been cut before its arguments.
-        let is_cut = matches!(reason, FinishReason::Length | FinishReason::ContentFilter);
-        self.blocks.finish(is_cut, events);
-        if !self.has_output {
-            check_empty(&reason, self.usage)?;
+        self.tell_rest(events, |blocks, events| blocks.finish(is_cut, events));
+        if self.blocks.saw_unknown() {
+            self.ending.note_unknown_form();
         }
+        let reason = self.ending.reason(self.usage)?;
         events.push(ProviderEvent::Finished(reason));
         Ok(Flow::Done)
     }
+}
+
+/// Whether there is output among the events behind so many.
+fn is_output(events: &[ProviderEvent], before: usize) -> bool {
+    events.iter().skip(before).any(|event| event.output_bytes() > 0)
 }

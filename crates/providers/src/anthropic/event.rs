@@ -14,7 +14,7 @@ use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
 
 /// One event of a stream.
 pub(super) enum AnthropicEvent {
-    /// A whole message, of a server that does not stream.
+    /// A whole message.
     Message(Extra),
     MessageStart(Extra),
     BlockStart {
@@ -119,9 +119,12 @@ impl AnthropicEvent {
     /// If it has no type, or a delta has no text.
     pub(super) fn of(line: Option<&str>, mut event: EventFields<'_>) -> Result<Self, Error> {
         let index = event.fields.get("index").and_then(Value::as_u64);
-        Ok(match event.text("type").or(line).unwrap_or_default() {
+        Ok(match event.kind(line) {
             "message" => Self::Message(event.fields),
-            "message_start" => Self::MessageStart(take_object(&mut event.fields, "message")),
+            "message_start" => match take_object(&mut event.fields, "message") {
+                message if is_whole(&message) => Self::Message(message),
+                message => Self::MessageStart(message),
+            },
             "content_block_start" => Self::BlockStart { index, block: take_object(&mut event.fields, "content_block") },
             BLOCK_DELTA => Self::BlockDelta { index, delta: BlockDelta::of(event)? },
             "content_block_stop" => Self::BlockStop { index },
@@ -146,15 +149,21 @@ impl MessageChange {
 }
 
 impl BlockDelta {
+    /// Whether it is words.
+    pub(super) const fn is_spoken(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Thinking(_))
+    }
+
     fn of(mut event: EventFields<'_>) -> Result<Self, Error> {
         let halves = event.pieces().map(|DeltaPieces { delta }| delta).unwrap_or_default();
         let mut delta = take_object(&mut event.fields, "delta");
-        let known = match delta.get("type") {
-            Some(Value::String(kind)) => DELTAS.iter().find(|(known, _)| known == kind),
-            // A delta without a type is what its fields say.
-            _ => DELTAS.iter().find(|(_, key)| delta.contains_key(*key)),
+        let kind = delta.get("type").and_then(Value::as_str);
+        // A delta whose type is missing or not known is what its fields say.
+        let holds = |key: &str| delta.get(key).is_some_and(|value| value.is_string() || value.is_object());
+        let by_type = DELTAS.iter().find(|(known, _)| kind == Some(known));
+        let Some((_, key)) = by_type.or_else(|| DELTAS.iter().find(|(_, key)| holds(key))) else {
+            return Ok(Self::Other);
         };
-        let Some((_, key)) = known else { return Ok(Self::Other) };
         Ok(match *key {
             "text" => Self::Text(piece(halves.text, delta.shift_remove(*key))?),
             "thinking" => Self::Thinking(piece(halves.thinking, delta.shift_remove(*key))?),
@@ -165,6 +174,32 @@ impl BlockDelta {
                 citation => Self::Citation(citation),
             },
         })
+    }
+}
+
+/// Whether a message that begins is the whole answer: it has output, and says why it ended.
+fn is_whole(message: &Extra) -> bool {
+    let is_something = |value: &Value| match value {
+        Value::Array(blocks) => !blocks.is_empty(),
+        Value::String(text) => !text.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    };
+    ["content", "stop_reason"].iter().all(|key| message.get(*key).is_some_and(is_something))
+}
+
+/// The blocks of a message that are told at once; none where its content has not the form of one.
+pub(super) fn take_blocks(message: &mut Extra) -> Option<Vec<Extra>> {
+    let plain = |text: Value| Extra::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), text)]);
+    let block = |block: Value| match block {
+        Value::Object(block) => block,
+        // Not even a block: it is one of which nothing is known, unless it is a text.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Extra::new(),
+        text @ Value::String(_) => plain(text),
+    };
+    match message.shift_remove("content")? {
+        Value::Array(blocks) => Some(blocks.into_iter().map(block).collect()),
+        whole @ (Value::String(_) | Value::Object(_)) => Some(vec![block(whole)]),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
@@ -202,7 +237,7 @@ pub(super) fn take_text(fields: &mut Extra, key: &str) -> String {
     }
 }
 
-/// Counts of tokens. Each is cumulative; one that is missing has not changed.
+/// Counts of tokens. Each is cumulative; one that is missing or zero has not changed.
 #[derive(Clone, Copy, Default)]
 pub(super) struct TokenCounts {
     input: TokenCount,
@@ -225,14 +260,14 @@ impl TokenCounts {
         }
     }
 
-    /// Returns these counts, with the earlier ones where one is missing.
+    /// Returns these counts, with the earlier ones where one is missing or zero.
     pub(super) fn after(self, earlier: Self) -> Self {
         Self {
-            input: self.input.or(earlier.input),
-            cache_write: self.cache_write.or(earlier.cache_write),
-            cache_read: self.cache_read.or(earlier.cache_read),
-            output: self.output.or(earlier.output),
-            thinking: self.thinking.or(earlier.thinking),
+            input: self.input.after(earlier.input),
+            cache_write: self.cache_write.after(earlier.cache_write),
+            cache_read: self.cache_read.after(earlier.cache_read),
+            output: self.output.after(earlier.output),
+            thinking: self.thinking.after(earlier.thinking),
         }
     }
 

@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text, reported};
-use super::ending::ChatEnding;
 use super::field_allowance::FieldAllowance;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
+use crate::answer_ending::AnswerEnding;
 use crate::event_fields::EventFields;
 use crate::http::{Decode, Flow, SseFrame, report_of};
 use crate::lenient::{self, Object};
@@ -35,7 +35,7 @@ pub(super) struct ChatDecoder {
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
-    ending: ChatEnding,
+    ending: AnswerEnding,
 }
 
 /// What joins the halves of characters in the pieces of each text.
@@ -108,7 +108,7 @@ impl ChatDecoder {
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
-            ending: ChatEnding::default(),
+            ending: AnswerEnding::default(),
         }
     }
 

@@ -5,7 +5,6 @@ mod calls;
 mod chunk;
 mod chunk_form;
 mod decoder;
-mod ending;
 mod field_allowance;
 mod form;
 mod json_extent;

@@ -98,10 +98,10 @@ impl ResponsesDecoder {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Flow, Error> {
         self.open(Some(&response), events);
-        let before = events.len();
+        let (is_known_form, before) = (self.output.is_known_form(&response), events.len());
         let (reason, usage) = outcome.end(&mut self.output, response, events)?;
         if !self.has_output && events.iter().skip(before).all(|event| event.output_bytes() == 0) {
-            check_empty(&reason, usage)?;
+            check_empty(&reason, usage, is_known_form)?;
         }
         events.push(ProviderEvent::Finished(reason));
         self.finished = true;

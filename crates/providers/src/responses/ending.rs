@@ -74,6 +74,13 @@ impl ResponsesOutcome {
 }
 
 impl ResponsesOutput {
+    /// Whether output would have been recognized: there were items, or the last event holds a list of such.
+    pub(super) fn is_known_form(&self, response: &Extra) -> bool {
+        let is_item = |item: &Value| item.as_object().and_then(kind_of).is_some();
+        let listed = response.get("output").and_then(Value::as_array).map(|items| items.iter().all(is_item));
+        listed.unwrap_or(!self.items.is_empty())
+    }
+
     /// Adds the items of the last event: some servers send items, or the ends of items, only there.
     fn complete(&mut self, output: Vec<Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let known = self.recognize(&output);

@@ -146,7 +146,7 @@ impl ResponsesEvent {
         let short = (data.len() > LONG).then(|| without_echoes(line, data)).flatten();
         let event = EventFields::parse(short.as_deref().unwrap_or(data))?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
-        let name = event.text("type").or(line).unwrap_or_default().to_owned();
+        let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
     }
 

@@ -246,6 +246,11 @@ fn the_latest_counts_are_the_usage_and_the_cache_is_part_of_the_input() {
         (vec![], vec![]),
         (vec![json!({ "output_tokens": 5 })], vec![usage(10, 3, 0, 5, 0)]),
         (vec![all], vec![usage(16, 4, 2, 20, 5)]),
+        // A zero says nothing new.
+        (
+            vec![json!({ "input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 5 })],
+            vec![usage(10, 3, 0, 5, 0)],
+        ),
         (
             vec![json!({ "output_tokens": 5 }), json!({ "output_tokens": 5 }), json!({ "output_tokens": 6 })],
             vec![usage(10, 3, 0, 5, 0), usage(10, 3, 0, 6, 0)],

@@ -46,14 +46,31 @@ const WORDS: [&str; 6] = [
     "/content_block/text",
 ];
 
-/// Types decide what an event is: a word in their place is another one.
-const TYPES: [&str; 3] = ["/type", "/delta/type", "/content_block/type"];
-
-fn is_beside_the_words(place: &str, odd: &Value) -> bool {
-    let is_word = WORDS.iter().any(|word| *word == place || word.starts_with(&format!("{place}/")));
-    let is_type = TYPES.contains(&place) && odd.is_string();
+fn is_beside_the_words(event: &Value, place: &str, odd: &Value) -> bool {
+    let is_call = event["content_block"]["type"] == "tool_use";
+    // Without its start, a block of words is what its pieces say.
+    let is_start = place == "/content_block" && !is_call && !odd.is_object();
+    let is_word = WORDS.iter().any(|word| *word == place || word.starts_with(&format!("{place}/"))) && !is_start;
+    // The type of an event decides what it is, and so does that of a call: a word in its place is another one.
+    let is_named = odd.as_str().is_some_and(|word| !word.is_empty());
+    let is_type = is_named && (place == "/type" || (place == "/content_block/type" && is_call));
     let is_first_thought = place == "/content_block/thinking" && odd.is_string();
     !(is_word || is_type || is_first_thought)
+}
+
+/// The stream with the events as they were changed, and the `event:` lines as they were.
+fn stream_of(plain: &[Value], changed: &[Value]) -> String {
+    let events = plain.iter().zip(changed);
+    events.map(|(plain, changed)| format!("event: {}\ndata: {changed}\n\n", plain["type"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn an_empty_type_leaves_the_kind_of_an_event_to_its_line() {
+    let plain = answer();
+    let mut changed = plain.clone();
+    changed.iter_mut().for_each(|event| event["type"] = json!(""));
+    let stream = stream_of(&plain, &changed);
+    assert_eq!(decode([stream.as_bytes()]), decode([written(&plain).as_bytes()]));
 }
 
 proptest! {
@@ -70,15 +87,10 @@ proptest! {
         let event = event.index(plain.len());
         let places = places(&plain[event]);
         let place = place.get(&places);
-        prop_assume!(is_beside_the_words(place, &odd));
+        prop_assume!(is_beside_the_words(&plain[event], place, &odd));
         let mut changed = plain.clone();
         *changed[event].pointer_mut(place).unwrap() = odd;
-        // The `event:` lines stay as they are.
-        let stream: String = plain
-            .iter()
-            .zip(&changed)
-            .map(|(plain, changed)| format!("event: {}\ndata: {changed}\n\n", plain["type"].as_str().unwrap()))
-            .collect();
+        let stream = stream_of(&plain, &changed);
         let (first, second) = stream.as_bytes().split_at(cut.index(stream.len()));
         let (expected, found) = (essence(decode([written(&plain).as_bytes()])), essence(decode([first, second])));
         prop_assert_eq!(found, expected, "{}", place);

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod decoder;
+mod forms;
 mod hostile;
 mod leniency;
 mod request;

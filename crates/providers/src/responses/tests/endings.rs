@@ -67,7 +67,7 @@ fn every_ending_has_its_meaning() {
 
 #[test]
 fn usage_may_be_null_absent_or_without_details() {
-    let reported = |usage: Value| of(&[ending("response.completed", json!({ "usage": usage }))]).0;
+    let reported = |usage: Value| of(&[ending("response.completed", json!({ "output": [], "usage": usage }))]).0;
     let negative = json!({ "input_tokens": -3, "output_tokens": 4 });
     for nothing in [json!(null), json!({}), json!(7), json!({ "input_tokens": "many" }), negative] {
         assert_eq!(reported(nothing), [opened(None), finished(FinishReason::Stop)]);
