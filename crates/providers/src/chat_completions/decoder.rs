@@ -198,7 +198,7 @@ impl ChatDecoder {
         let details = self.details(&delta)?;
         let words = delta.take_words(&details);
         for detail in details {
-            self.thoughts.detail(detail)?;
+            self.thoughts.detail(detail, &mut self.allowance)?;
         }
         let content = delta.extra_content.map(|content| (EXTRA_CONTENT.to_owned(), content));
         self.extra.extend(self.allowance.read_all(content.into_iter().collect())?);
@@ -230,7 +230,7 @@ impl ChatDecoder {
     /// The entries of `reasoning_details`; none of what is no object.
     fn details(&mut self, delta: &ChunkDelta<'_>) -> Result<Vec<Extra>, Error> {
         let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
-        self.allowance.count(json)?;
+        self.allowance.check(json)?;
         let entries = lenient::entries(json).into_iter().filter_map(|entry| EventFields::parse(entry.get()));
         Ok(entries.map(|entry| self.thoughts.join(entry)).collect())
     }

@@ -6,12 +6,17 @@ use crate::raw_json::readable;
 use crate::{Error, UpstreamLimits};
 use antiphon_protocol::Extra;
 
-/// The bytes of such fields that an answer may still have. They are counted as they came, before they are read.
+/// The bytes of such fields that an answer may still have.
+///
+/// Fields are counted as they came, before they are read. Of details of thoughts, which come in many pieces that repeat most
+/// of an entry, only what is kept is counted, and what is left bounds a piece before it is read.
 pub(super) struct FieldAllowance {
     left: usize,
 }
 
 impl FieldAllowance {
+    const TOO_LONG: Error = Error::Protocol { what: "the fields for the model are too long" };
+
     /// As much as an answer may have of output.
     pub(super) fn new(limits: UpstreamLimits) -> Self {
         Self { left: limits.output_bytes }
@@ -21,10 +26,25 @@ impl FieldAllowance {
     ///
     /// # Errors
     /// [`Error::Protocol`] for more than is allowed.
-    pub(super) fn count(&mut self, json: &RawValue) -> Result<(), Error> {
-        let left = self.left.checked_sub(json.get().len());
-        self.left = left.ok_or(Error::Protocol { what: "the fields for the model are too long" })?;
+    fn count(&mut self, json: &RawValue) -> Result<(), Error> {
+        self.take(json.get().len())
+    }
+
+    /// Takes bytes that are kept.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] for more than is allowed.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        self.left = self.left.checked_sub(bytes).ok_or(Self::TOO_LONG)?;
         Ok(())
+    }
+
+    /// Looks whether a value that is about to be read could be kept.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] where it is longer than all that is left.
+    pub(super) fn check(&self, json: &RawValue) -> Result<(), Error> {
+        if json.get().len() > self.left { Err(Self::TOO_LONG) } else { Ok(()) }
     }
 
     /// Reads fields; those that are null are the same as absent.

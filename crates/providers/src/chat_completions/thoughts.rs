@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::field_allowance::FieldAllowance;
 use super::words::summary_part;
 use crate::event_fields::EventFields;
 use crate::lenient;
@@ -91,17 +92,18 @@ impl ChatThoughts {
     /// Takes an entry of `reasoning_details`, or a piece of the last one. Servers want the entries back unchanged.
     ///
     /// # Errors
-    /// [`Error::Protocol`] for too many entries of one thought.
-    pub(super) fn detail(&mut self, detail: Extra) -> Result<(), Error> {
+    /// [`Error::Protocol`] for too many entries of one thought, and for more bytes than the answer may have of them.
+    pub(super) fn detail(&mut self, detail: Extra, allowance: &mut FieldAllowance) -> Result<(), Error> {
         let details = &mut self.thought.get_or_insert_default().details;
         let count = details.len();
-        match details.last_mut().filter(|last| is_same(last, &detail)) {
-            Some(last) => detail.into_iter().for_each(|(key, value)| grow(last, key, value)),
-            None if count == MOST_DETAILS => {
-                return Err(Error::Protocol { what: "too many details of a thought" });
-            }
-            None => details.push(detail),
+        if let Some(last) = details.last_mut().filter(|last| is_same(last, &detail)) {
+            return detail.into_iter().try_for_each(|(key, value)| grow(last, key, value, allowance));
         }
+        if count == MOST_DETAILS {
+            return Err(Error::Protocol { what: "too many details of a thought" });
+        }
+        detail.iter().try_for_each(|(key, value)| allowance.take(key.len() + length(value)))?;
+        details.push(detail);
         Ok(())
     }
 
@@ -119,12 +121,24 @@ fn is_same(last: &Extra, detail: &Extra) -> bool {
     kind(last).as_deref() != Some(ENCRYPTED) && kind(last) == kind(detail) && last.get("index") == detail.get("index")
 }
 
-fn grow(last: &mut Extra, key: String, value: Value) {
+/// Adds a field of a piece to the entry. What the entry has already costs nothing: servers repeat all but the words.
+fn grow(last: &mut Extra, key: String, value: Value, allowance: &mut FieldAllowance) -> Result<(), Error> {
     match (last.get_mut(&key), value) {
         (_, Value::Null) => {}
-        (Some(Value::String(text)), Value::String(more)) if PIECES.contains(&key.as_str()) => text.push_str(&more),
+        (Some(Value::String(text)), Value::String(more)) if PIECES.contains(&key.as_str()) => {
+            allowance.take(more.len())?;
+            text.push_str(&more);
+        }
+        (Some(known), value) if *known == value => {}
         (_, value) => {
+            allowance.take(key.len() + length(&value))?;
             last.insert(key, value);
         }
     }
+    Ok(())
+}
+
+/// The bytes of a value as JSON.
+fn length(value: &Value) -> usize {
+    value.to_string().len()
 }

@@ -377,7 +377,7 @@ fn fields_alone_begin_no_call() {
 fn what_only_the_model_knows_is_bounded() {
     let most = UpstreamLimits::default().output_bytes;
     let long = || Err(protocol("the fields for the model are too long"));
-    let detail = |text: String| delta(json!({ "reasoning_details": [{ "data": text }] }));
+    let detail = |text: String| delta(json!({ "reasoning_details": [{ "text": text }] }));
     let call = |text: String| delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "f" }, "x": text }] }));
     let words = |text: String| delta(json!({ "content": "Hi", "extra_content": text }));
     for chunk in [&detail as &dyn Fn(String) -> Value, &call, &words] {
@@ -389,6 +389,16 @@ fn what_only_the_model_knows_is_bounded() {
     let entries = (0..8192).map(entry).collect::<Vec<_>>();
     let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;
     assert_eq!(many, Err(protocol("too many details of a thought")));
+}
+
+#[test]
+fn a_long_thought_costs_what_is_kept_of_its_details_and_not_what_every_piece_repeats() {
+    let detail =
+        json!({ "type": "reasoning.text", "text": "word ", "format": "unknown", "index": 0, "signature": null });
+    let piece = delta(json!({ "reasoning": "word ", "reasoning_details": [detail] }));
+    let chunks: Vec<_> =
+        (0..48_000).map(|_| piece.clone()).chain([delta(json!({ "content": "x" })), finish("stop")]).collect();
+    assert_eq!(of_chunks(&chunks).1, Ok(()));
 }
 
 #[test]
