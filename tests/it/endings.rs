@@ -84,6 +84,7 @@ fn mishaps() -> Vec<Mishap> {
         Error::Status { status: 400, retry_after: None, report: Report::Other },
         Error::Status { status: 500, retry_after: None, report: Report::Other },
         Error::Protocol { what: "a test" },
+        Error::Empty { what: "a test" },
         Error::Reported(Report::Other),
         Error::Closed,
     ];

@@ -139,7 +139,7 @@ async fn each_script_has_its_one_outcome() {
 
 #[tokio::test]
 async fn what_an_answer_is_its_first_bytes_say_and_not_its_label() {
-    let no_stream = Error::Protocol { what: "the answer is no event stream" };
+    let no_stream = Error::Empty { what: "the answer is no event stream" };
     let json = [("content-type", "application/json")];
     for (name, script, expected) in [
         ("a web page", Script::html_page(), refused(no_stream.clone())),

@@ -75,9 +75,14 @@ impl AnswerEnding {
         self.reason.as_ref()
     }
 
+    /// Whether the last thing said was a reason.
+    pub(crate) fn is_reason_last(&self) -> bool {
+        self.has_reason() && !self.is_outdated
+    }
+
     /// Whether nothing but usage and an end mark is to be expected.
     pub(crate) fn is_over(&self) -> bool {
-        self.has_reason() && !self.is_outdated && !self.is_unreliable
+        self.is_reason_last() && !self.is_unreliable
     }
 
     /// Returns the reason of an answer that is over.

@@ -35,9 +35,13 @@ pub enum Error {
         /// What was wrong; never a quote.
         what: &'static str,
     },
-    /// An answer that is said to be complete, without the output that was counted.
-    #[error("the provider sent no output of an answer of which it counted some")]
-    Empty,
+    /// A success in which nothing was said: without the output that was counted, or in a form that is not known. It is like
+    /// no answer, so the provider can be asked again.
+    #[error("the provider sent an answer without output: {what}")]
+    Empty {
+        /// What was wrong; never a quote.
+        what: &'static str,
+    },
     /// The provider reported an error in mid-stream.
     #[error("the provider reported an error: {}", .0.as_str())]
     Reported(Report),
@@ -78,7 +82,7 @@ impl Error {
             Self::Status { report: Report::Other, status: 400..=499, .. } => Cause::ProviderRejected,
             Self::Status { report: Report::Other, .. } => Cause::ProviderUnavailable,
             Self::Status { report, .. } | Self::Reported(report) => report.cause(),
-            Self::Protocol { .. } | Self::Empty => Cause::ProviderProtocolError,
+            Self::Protocol { .. } | Self::Empty { .. } => Cause::ProviderProtocolError,
             Self::Closed => Cause::UpstreamClosed,
         }
     }
@@ -86,7 +90,7 @@ impl Error {
     /// What the failure says about asking again, and what the client may be told of it.
     #[must_use]
     pub fn failure(self) -> Failure {
-        let (cause, is_empty) = (self.cause(), self == Self::Empty);
+        let (cause, is_empty) = (self.cause(), matches!(self, Self::Empty { .. }));
         let (status, retry_after, report) = match self {
             Self::Status { status, retry_after, report } => (Some(status), retry_after, report),
             Self::Reported(report) => (report.rejection().map(|rejection| rejection.status), None, report),
@@ -95,7 +99,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
-            | Self::Empty
+            | Self::Empty { .. }
             | Self::Closed => (None, None, Report::Other),
         };
         let failure = Failure::new(cause, status, retry_after).with_rejection(report.into_rejection());
@@ -120,7 +124,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
-            | Self::Empty
+            | Self::Empty { .. }
             | Self::Closed => None,
         }
     }
@@ -137,7 +141,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::IdleTimeout
             | Self::Protocol { .. }
-            | Self::Empty
+            | Self::Empty { .. }
             | Self::Closed) => error,
         }
     }

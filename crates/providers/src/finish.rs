@@ -180,10 +180,10 @@ pub(crate) fn check_empty(reason: &FinishReason, usage: Option<Usage>, is_known_
         return Ok(());
     }
     if usage.is_some_and(|usage| usage.visible_tokens() > MOST_END_TOKENS) {
-        return Err(Error::Empty);
+        return Err(Error::Empty { what: "output was counted" });
     }
     if !is_known_form {
-        return Err(Error::Protocol { what: "an answer in a form that is not known" });
+        return Err(Error::Empty { what: "its form is not known" });
     }
     Ok(())
 }

@@ -29,6 +29,10 @@ impl Decode for AnthropicDecoder {
         self.ending.is_over() && !self.blocks.are_open()
     }
 
+    fn is_reason_last(&self) -> bool {
+        self.ending.is_reason_last()
+    }
+
     fn opens(&self) -> bool {
         true
     }
@@ -107,7 +111,12 @@ impl AnthropicDecoder {
         // Its count of the output is not final.
         self.counts = message.get("usage").map(TokenCounts::of).unwrap_or_default();
         events.extend(self.counts.input_usage().map(ProviderEvent::InputUsage));
-        let Some(blocks) = take_blocks(&mut message) else { return Ok(()) };
+        self.tell_blocks(&mut message, events)
+    }
+
+    /// Tells the blocks of a message, unless there was output.
+    fn tell_blocks(&mut self, message: &mut Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let Some(blocks) = take_blocks(message).filter(|_| !self.ending.has_output()) else { return Ok(()) };
         self.ending.note_form();
         for block in blocks {
             self.tell(events, |blocks, events| blocks.start(None, block, events))?;
@@ -116,11 +125,14 @@ impl AnthropicDecoder {
         Ok(())
     }
 
-    /// Reads an answer that comes as one message.
+    /// Reads an answer that comes as one message. Behind a begun stream, what has come of it in pieces is not told again.
     fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
-        self.begin(message, events)?;
+        match self.started {
+            true => self.tell_blocks(&mut message, events)?,
+            false => self.begin(message, events)?,
+        }
         self.change(change, events);
         Ok(())
     }

@@ -120,7 +120,10 @@ impl AnthropicEvent {
     pub(super) fn of(line: Option<&str>, mut event: EventFields<'_>) -> Result<Self, Error> {
         let index = event.fields.get("index").and_then(Value::as_u64);
         Ok(match event.kind(line) {
-            "message" => Self::Message(event.fields),
+            "message" => Self::Message(match take_object(&mut event.fields, "message") {
+                inner if inner.is_empty() => event.fields,
+                inner => inner,
+            }),
             "message_start" => match take_object(&mut event.fields, "message") {
                 message if is_whole(&message) => Self::Message(message),
                 message => Self::MessageStart(message),

@@ -6,13 +6,10 @@ use std::marker::PhantomData;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::chunk_form::CHUNK;
 use super::usage::ChunkUsage;
-use crate::Report;
-use crate::http::report_of;
 use crate::lenient::{self, Object};
 use crate::text_piece::TextPiece;
 use antiphon_protocol::{LogProb, TopLogProb, Usage};
@@ -254,12 +251,6 @@ impl<'a> Chunk<'a> {
         let in_extension = || self.extension()?.usage?.counts();
         read(self.usage).or_else(|| in_choices.filter_map(read).next()).or_else(in_extension)
     }
-}
-
-/// The kind of the error in `data`: that of the object under `error`, or of all of it.
-pub(super) fn reported(data: &str) -> Report {
-    let Ok(document) = serde_json::from_str::<Value>(data) else { return Report::default() };
-    report_of(document.get("error").filter(|error| !error.is_null()).unwrap_or(&document))
 }
 
 /// The probabilities of the text; a response can't hold those of a refusal. None if they make no sense.

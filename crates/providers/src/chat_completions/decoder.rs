@@ -3,14 +3,14 @@
 use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
-use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text, reported};
+use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text};
 use super::field_allowance::FieldAllowance;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
 use super::words::ChatWords;
 use crate::answer_ending::AnswerEnding;
 use crate::event_fields::EventFields;
-use crate::http::{Decode, Flow, SseFrame, report_of};
+use crate::http::{Decode, Flow, SseFrame, report_of, reported};
 use crate::lenient::{self, Object};
 use crate::seal::{Origin, Protocol, ThoughtField};
 use crate::text_piece::TextJoiner;
@@ -22,7 +22,7 @@ use antiphon_protocol::{Extra, Usage};
 pub(super) const EXTRA_CONTENT: &str = "extra_content";
 
 /// Decodes one answer.
-pub(super) struct ChatDecoder {
+pub(crate) struct ChatDecoder {
     wanted: Wanted,
     origin: Origin,
     text: ChatText,
@@ -61,6 +61,10 @@ impl Decode for ChatDecoder {
         self.ending.is_over()
     }
 
+    fn is_reason_last(&self) -> bool {
+        self.ending.is_reason_last()
+    }
+
     fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let reason = self.ending.reason(self.usage)?;
         self.end_texts(events);
@@ -91,7 +95,7 @@ impl Decode for ChatDecoder {
 
 impl ChatDecoder {
     /// Makes the decoder of the answer to that request.
-    pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
+    pub(crate) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         let request = &asked.request;
         let origin = Origin::of(Protocol::ChatCompletions, &asked.target);
         Self {

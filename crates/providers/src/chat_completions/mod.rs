@@ -5,6 +5,8 @@ mod calls;
 mod chunk;
 mod chunk_form;
 mod decoder;
+#[cfg(test)]
+pub(crate) use decoder::ChatDecoder;
 mod field_allowance;
 mod form;
 mod json_extent;

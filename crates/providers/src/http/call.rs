@@ -1,5 +1,8 @@
 //! One call: sends the request, reads the answer, enforces the timeouts.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +37,7 @@ pub(super) type Batch = Vec<ProviderEvent>;
 /// The opening of an answer whose provider sends no id of its own this early.
 const OPENED: ProviderEvent = ProviderEvent::Opened { provider_response_id: None };
 
-type Reads = ReadyChunks<LocalBoxStream<'static, Result<Bytes, reqwest::Error>>>;
+type Reads = LocalBoxStream<'static, Result<Bytes, reqwest::Error>>;
 
 /// The kinds of calls.
 pub(super) enum Question {
@@ -61,7 +64,7 @@ enum AnswerOpening {
 }
 
 struct Answer {
-    reads: Reads,
+    reads: ReadyChunks<Reads>,
     decoder: StreamDecoder,
     /// Whether its headers say that it is an event stream.
     is_labelled: bool,
@@ -136,15 +139,9 @@ async fn answer(
         // Some servers report errors with a success status.
         false => AnswerOpening::FirstEvent,
     };
-    let answer = Answer {
-        reads: response.bytes_stream().boxed_local().ready_chunks(BUFFERS_PER_BATCH),
-        decoder: StreamDecoder::new(decoder, site.limits),
-        is_labelled,
-        idle_timeout: idle,
-        idle_until: Instant::now() + idle,
-        trailer_until: None,
-    };
-    Ok((answer, opening))
+    let decoder = StreamDecoder::new(decoder, site.limits);
+    let answer = Answer::new(response.bytes_stream().boxed_local(), decoder, idle);
+    Ok((Answer { is_labelled, ..answer }, opening))
 }
 
 fn send(
@@ -250,16 +247,32 @@ async fn read(mut answer: Box<Answer>) -> Option<(Result<Batch, Error>, CallStat
 }
 
 impl Answer {
+    /// An answer of which nothing has been read, without a label.
+    fn new(reads: Reads, decoder: StreamDecoder, idle_timeout: Duration) -> Self {
+        Self {
+            reads: reads.ready_chunks(BUFFERS_PER_BATCH),
+            decoder,
+            is_labelled: false,
+            idle_timeout,
+            idle_until: Instant::now() + idle_timeout,
+            trailer_until: None,
+        }
+    }
+
     async fn next_batch(&mut self) -> (Batch, Option<Result<(), Error>>) {
         let mut batch = Batch::new();
         let events = self.decoder.frames();
         let end = match timeout_at(self.patience(), self.reads.next()).await {
             Ok(Some(reads)) => reads.into_iter().find_map(|read| self.take(read, &mut batch)),
             Ok(None) => Some(self.decoder.end(&mut batch).map_err(|error| self.unless_blank(error))),
-            Err(_) => Some(self.decoder.give_up(Error::IdleTimeout, &mut batch)),
+            Err(_) => Some(self.decoder.fall_silent(&mut batch)),
         };
         if self.decoder.frames() > events {
             self.idle_until = Instant::now() + self.idle_timeout;
+        }
+        // Some servers send the reason with every chunk: the wait begins behind the last output.
+        if batch.iter().any(|event| event.output_bytes() > 0) {
+            self.trailer_until = None;
         }
         (batch, end)
     }
@@ -272,7 +285,7 @@ impl Answer {
 
     /// When the wait for more bytes ends.
     fn patience(&mut self) -> Instant {
-        if !self.decoder.is_over() {
+        if !self.decoder.is_reason_last() {
             self.trailer_until = None;
             return self.idle_until;
         }
@@ -287,7 +300,7 @@ impl Answer {
                 Ok(Flow::Done) => Some(Ok(())),
                 Err(error) => Some(Err(error)),
             },
-            Err(error) => Some(self.decoder.give_up(failure::of_reading(&error), batch)),
+            Err(error) => Some(self.decoder.lose(failure::of_reading(&error), batch)),
         }
     }
 }

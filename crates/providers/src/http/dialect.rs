@@ -59,14 +59,21 @@ pub(crate) trait Decode {
     /// Whether the provider has given its reason to finish. What still comes up to its end mark belongs to the answer.
     fn finished(&self) -> bool;
 
-    /// Whether nothing but usage and an end mark is to be expected. These are not waited for as long as output is, and
-    /// without them the answer is complete even if the connection is lost.
+    /// Whether nothing but usage and an end mark is to be expected. Without them the answer is complete even if the
+    /// connection is lost.
     fn is_over(&self) -> bool {
         self.finished()
     }
 
+    /// Whether the last thing said was the reason to finish. What may follow is not waited for as long as output is, and if
+    /// nothing follows while the connection is open, the answer is complete.
+    fn is_reason_last(&self) -> bool {
+        self.is_over()
+    }
+
     /// Takes note of the end of an answer without an end mark. It is [finished](Self::finished), and its bytes ended; or it
-    /// [is over](Self::is_over), and nothing more came.
+    /// [is over](Self::is_over), and its connection was lost; or its [reason came last](Self::is_reason_last), and nothing
+    /// followed.
     ///
     /// # Errors
     /// If the answer is not complete.

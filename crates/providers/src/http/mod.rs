@@ -23,7 +23,7 @@ mod work;
 pub use options::{UpstreamError, UpstreamOptions};
 
 pub(super) use dialect::{Decode, Detached, Dialect, Flow};
-pub(super) use report::{report_of, words_for_logs};
+pub(super) use report::{report_of, reported, words_for_logs};
 pub(super) use sse::SseFrame;
 #[cfg(test)]
 pub(super) use stream_decoder::StreamDecoder;

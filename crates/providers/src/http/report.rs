@@ -186,11 +186,16 @@ pub(crate) fn report_of(error: &Value) -> Report {
     report(kind_of(error, None), error)
 }
 
+/// What an event is about that is an error: the object under `error`, or all of it.
+pub(crate) fn reported(data: &str) -> Report {
+    let Some(document) = error_fields(data) else { return Report::default() };
+    report_of(error_in(&document).unwrap_or(&document))
+}
+
 /// What the body of an answer with a success status is about, if it is a document of an error: `error` at its top, in
 /// whatever shape. The answer that it is otherwise may be long, and is not read.
 pub(crate) fn error_document(body: &str) -> Option<Report> {
-    let document = select(first(body)?, &OF_ERRORS).filter(|document| !has_too_many_values(document))?;
-    let document = readable(&document)?;
+    let document = error_fields(first(body)?)?;
     let is_error = ["object", "type"].iter().any(|key| document.get(key).is_some_and(|word| word == "error"));
     error_in(&document).or_else(|| is_error.then_some(&document)).map(report_of)
 }
@@ -200,6 +205,12 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> Report {
     let document = parse(body).unwrap_or_default();
     let error = error_in(&document).unwrap_or(&document);
     report(kind_of(error, Some(status)), error)
+}
+
+/// What of a document says what its error is about; none if it is no object.
+fn error_fields(document: &str) -> Option<Value> {
+    let document = select(document, &OF_ERRORS).filter(|document| !has_too_many_values(document))?;
+    readable(&document)
 }
 
 /// The document, which may be the first one of a list.

@@ -8,7 +8,7 @@ use super::{Decode, Flow};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 
 /// What an answer that is no stream is.
-pub(super) const NO_STREAM: Error = Error::Protocol { what: "the answer is no event stream" };
+pub(super) const NO_STREAM: Error = Error::Empty { what: "the answer is no event stream" };
 
 /// Decodes one answer.
 pub(crate) struct StreamDecoder {
@@ -49,9 +49,9 @@ impl StreamDecoder {
         Self { sse: SseDecoder::new(limits), body: AnswerBody::Blank, dialect, limits, frames: 0 }
     }
 
-    /// Whether nothing but usage and an end mark is to be expected.
-    pub(crate) fn is_over(&self) -> bool {
-        self.dialect.is_over()
+    /// Whether the last thing said was the reason to finish.
+    pub(crate) fn is_reason_last(&self) -> bool {
+        self.dialect.is_reason_last()
     }
 
     /// How many events there were, or pieces of a document.
@@ -115,18 +115,35 @@ impl StreamDecoder {
         }
     }
 
-    /// Takes note that nothing more comes although the bytes have not ended: the connection is lost, or the wait for more is
-    /// over. A part of a document is nothing.
+    /// Takes note that the connection is lost.
     ///
     /// # Errors
     /// `reason`, unless the answer was over.
-    pub(crate) fn give_up(&mut self, reason: Error, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub(crate) fn lose(&mut self, reason: Error, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        self.give_up(reason, |dialect| dialect.is_over(), events)
+    }
+
+    /// Takes note that the wait for more is over, although the connection is open.
+    ///
+    /// # Errors
+    /// [`Error::IdleTimeout`], unless the last thing said was the reason to finish.
+    pub(crate) fn fall_silent(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        self.give_up(Error::IdleTimeout, |dialect| dialect.is_reason_last(), events)
+    }
+
+    /// Ends an answer whose bytes have not ended, which is `reason` unless it is complete. A part of a document is nothing.
+    fn give_up(
+        &mut self,
+        reason: Error,
+        is_complete: impl FnOnce(&dyn Decode) -> bool,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         if matches!(self.body, AnswerBody::Document(_)) {
             return Err(reason);
         }
         match self.last_frame(events)? {
             Flow::Done => Ok(()),
-            Flow::Open if self.dialect.is_over() => self.dialect.end(events),
+            Flow::Open if is_complete(self.dialect.as_ref()) => self.dialect.end(events),
             Flow::Open => Err(reason),
         }
     }
@@ -150,7 +167,15 @@ impl StreamDecoder {
         }
         match error_document(&document) {
             Some(report) => Err(Error::Reported(report)),
-            None => self.dialect.document(document, events),
+            None => self.dialect.document(document, events).map_err(|error| match error {
+                // Nothing was said, and nobody knows what the document is.
+                Error::Protocol { what } if !has_output(events) => Error::Empty { what },
+                error => error,
+            }),
         }
     }
+}
+
+fn has_output(events: &[ProviderEvent]) -> bool {
+    events.iter().any(|event| event.output_bytes() > 0)
 }

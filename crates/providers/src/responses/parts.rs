@@ -151,10 +151,12 @@ impl ResponsesOutput {
         fields: Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
+        let listed = parts(&fields, "content").count();
         for (number, fields) in parts(&fields, "content") {
             let part_kind = part_kind_of(&fields, ResponsesPartKind::Text);
             if let Some(part_kind) = part_kind.filter(|part_kind| !part_kind.is_reasoning()) {
                 let location = PartLocation { position, part: PartKey { is_summary: false, number } };
+                self.recognize_stray(location, (&fields, part_kind), listed)?;
                 self.finish_part(location, part_kind, &fields, events)?;
             }
         }
@@ -169,8 +171,10 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
+            let listed = parts(&fields, key).count();
             for (number, fields) in parts(&fields, key) {
                 let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
+                self.recognize_stray(PartLocation { position, part }, (&fields, part_kind), listed)?;
                 self.finish_part(PartLocation { position, part }, part_kind, &fields, events)?;
             }
         }
@@ -228,7 +232,7 @@ impl ResponsesOutput {
 
     fn append_missing_text(&mut self, words: PartText, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let PartText { location, part_kind, text, logprobs } = words;
-        self.recognize_part(location, &text)?;
+        self.recognize_part(location, &text, |_, other| !other.done)?;
         let part = self.part(location)?;
         if part.done {
             return Ok(());
@@ -239,16 +243,32 @@ impl ResponsesOutput {
         self.append_text(PartText { location, part_kind, text, logprobs }, events)
     }
 
+    /// Recognizes a part of a whole item in one that came, and ended, under a number that the item does not have.
+    fn recognize_stray(
+        &mut self,
+        location: PartLocation,
+        (fields, part_kind): (&Extra, ResponsesPartKind),
+        listed: usize,
+    ) -> Result<(), Error> {
+        let text = text(fields, part_kind.key()).unwrap_or_default();
+        self.recognize_part(location, text, |key, _| key.number as usize >= listed)
+    }
+
     /// Makes a part that came under another number the one that is now told as a whole: it has the same text, and
     /// nothing came of the part under that number.
-    fn recognize_part(&mut self, location: PartLocation, text: &str) -> Result<(), Error> {
+    fn recognize_part(
+        &mut self,
+        location: PartLocation,
+        text: &str,
+        may_be: impl Fn(&PartKey, &OutputPart) -> bool,
+    ) -> Result<(), Error> {
         let PartLocation { position, part } = location;
         if text.is_empty() || self.part(location)?.text.bytes() > 0 || self.part(location)?.done {
             return Ok(());
         }
         let Some(OutputItem { body: ItemBody::Parts(parts), .. }) = self.items.get_mut(position) else { return Ok(()) };
         let is_same = |(key, other): &(&PartKey, &OutputPart)| {
-            key.is_summary == part.is_summary && !other.done && other.text.is(text)
+            key.is_summary == part.is_summary && may_be(key, other) && other.text.is(text)
         };
         let Some((key, _)) = parts.parts.iter().find(is_same) else { return Ok(()) };
         let key = *key;

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    arguments, begin, begin_counted, decode, delta, finish, given_up, of_blocks, start, stop, tool_use, written,
+    arguments, begin, begin_counted, decode, delta, finish, lost_after, of_blocks, silent_after, start, stop, tool_use,
+    written,
 };
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
@@ -309,7 +310,7 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
     let said = vec![opened(), text("Hi")];
     let all = vec![opened(), text("Hi"), ProviderEvent::ContentPartFinished, finished(FinishReason::Stop)];
     let mark = "event: message_stop\ndata: {\"type\":\"message_stop\"}";
-    let no_stream = Error::Protocol { what: "the answer is no event stream" };
+    let no_stream = Error::Empty { what: "the answer is no event stream" };
     let early = Error::Protocol { what: "an end mark without a reason to finish" };
     for (stream, events, result) in [
         (String::new(), vec![], Err(Error::Closed)),
@@ -361,18 +362,19 @@ fn output_behind_the_reason_to_finish_needs_an_end() {
     let half = || [hel(), vec![start(1, json!({ "type": "text", "text": "" })), text_delta(1, "l")]].concat();
     let whole = || [half(), vec![text_delta(1, "o"), stop(1)]].concat();
     let unstopped = || vec![begin(), start(0, json!({ "type": "text", "text": "Hel" })), finish("end_turn")];
-    let (lost, closed) = (Err(Error::IdleTimeout), Err(Error::Closed));
-    for (events, given, ended) in [
-        (hel(), Ok(()), Ok(())),
-        (half(), lost.clone(), closed),
-        (whole(), lost.clone(), Ok(())),
-        (unstopped(), lost, Ok(())),
+    let (silence, closed) = (Err(Error::IdleTimeout), Err(Error::Closed));
+    for (events, lost, silent, ended) in [
+        (hel(), Ok(()), Ok(()), Ok(())),
+        (half(), closed.clone(), silence.clone(), closed.clone()),
+        (whole(), closed.clone(), silence, Ok(())),
+        (unstopped(), closed, Ok(()), Ok(())),
     ] {
         let stream = written(&events);
-        assert_eq!(given_up(&stream).1, given, "{stream}");
+        assert_eq!(lost_after(&stream).1, lost, "{stream}");
+        assert_eq!(silent_after(&stream).1, silent, "{stream}");
         assert_eq!(decode([stream.as_bytes()]).1, ended, "{stream}");
         let marked = format!("{stream}data: {{\"type\":\"message_stop\"}}");
-        assert_eq!(given_up(&marked).1, Ok(()), "{stream}");
+        assert_eq!(lost_after(&marked).1, Ok(()), "{stream}");
     }
 }
 
@@ -383,7 +385,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         finish["usage"] = json!({ "output_tokens": tokens });
         said(&[finish, json!({ "type": "message_stop" })]).1
     };
-    let missing = || Err(Error::Empty);
+    let missing = || Err(Error::Empty { what: "output was counted" });
     for (reason, tokens, result) in [
         ("end_turn", json!(null), Ok(())),
         ("end_turn", json!(0), Ok(())),

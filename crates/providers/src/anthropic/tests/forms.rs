@@ -95,7 +95,7 @@ fn what_a_message_begins_with_is_a_part_of_it() {
 #[test]
 fn an_answer_without_output_is_complete_only_in_a_form_that_is_known() {
     let future = || delta(0, json!({ "type": "of_the_future", "value": "Hi" }));
-    let unknown = || Err(Error::Protocol { what: "an answer in a form that is not known" });
+    let unknown = || Err(Error::Empty { what: "its form is not known" });
     let bare = || json!({ "type": "message_start", "message": { "id": "msg_1" } });
     for (events, ending) in [
         (vec![begin()], Ok(FinishReason::Stop)),
@@ -112,4 +112,20 @@ fn an_answer_without_output_is_complete_only_in_a_form_that_is_known() {
     }
     let whole = json!({ "type": "message", "stop_reason": "end_turn", "answer": "Hi" });
     assert_eq!(ended(&[whole]), unknown());
+}
+
+#[test]
+fn a_whole_message_behind_its_pieces_tells_the_rest_alone() {
+    let pieces = [begin(), start(0, json!({ "type": "text", "text": "Hel" })), stop(0)];
+    let content = json!([{ "type": "text", "text": "Hel" }]);
+    let whole = json!({ "type": "message", "id": "msg_1", "content": content, "stop_reason": "end_turn" });
+    let inside = json!({ "type": "message", "message": whole });
+    let end = json!({ "type": "message_stop" });
+    for last in [&whole, &inside] {
+        let expected = decode([written(&[&pieces[..], &[finish("end_turn"), end.clone()]].concat()).as_bytes()]);
+        assert_eq!(decode([written(&[&pieces[..], &[last.clone(), end.clone()]].concat()).as_bytes()]), expected);
+        // Nothing came in pieces.
+        assert_eq!(decode([written(&[begin(), last.clone(), end.clone()]).as_bytes()]), expected);
+        assert_eq!(decode([written(&[last.clone(), end.clone()]).as_bytes()]), expected);
+    }
 }

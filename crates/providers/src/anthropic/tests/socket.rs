@@ -92,7 +92,7 @@ async fn each_failure_has_its_error() {
             1,
             Error::Reported(Report::Overloaded),
         ),
-        ("a web page", Script::html_page(), 0, Error::Protocol { what: "the answer is no event stream" }),
+        ("a web page", Script::html_page(), 0, Error::Empty { what: "the answer is no event stream" }),
     ] {
         let server = ScriptedProvider::start();
         server.script("m", script);

@@ -171,22 +171,29 @@ fn output_after_the_reason_to_finish_needs_an_end() {
     let used = || json!({ "choices": [], "usage": { "prompt_tokens": 7, "completion_tokens": 5 } });
     let stream = |chunks: &[Value]| chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect::<String>();
     let all = || vec![text("Hel"), text("lo"), stop()];
-    for (chunks, is_over) in [
-        (vec![say("Hel"), say("lo"), finish("stop")], true),
-        (vec![say("Hel"), finish("stop"), say("lo")], false),
-        (vec![stopped("Hel"), stopped("lo")], false),
-        (vec![stopped("Hel"), stopped("lo"), finish("stop")], false),
+    for (chunks, is_over, is_reason_last) in [
+        (vec![say("Hel"), say("lo"), finish("stop")], true, true),
+        (vec![say("Hel"), finish("stop"), say("lo")], false, false),
+        (vec![stopped("Hel"), stopped("lo")], false, true),
+        (vec![stopped("Hel"), stopped("lo"), finish("stop")], false, true),
     ] {
         let stream = stream(&chunks);
-        let expected = if is_over { (all(), Ok(())) } else { (all()[..2].to_vec(), Err(Error::IdleTimeout)) };
-        check(given_up(&stream), expected, &stream);
+        let given = |is_complete, error| match is_complete {
+            true => (all(), Ok(())),
+            false => (all()[..2].to_vec(), Err(error)),
+        };
+        check(lost_after(&stream), given(is_over, Error::Closed), &stream);
+        check(silent_after(&stream), given(is_reason_last, Error::IdleTimeout), &stream);
         // The end of the bytes, and the end mark, without the line break behind it.
         check(decode([stream.as_bytes()]), (all(), Ok(())), &stream);
-        check(given_up(&format!("{stream}data: [DONE]")), (all(), Ok(())), &stream);
+        check(lost_after(&format!("{stream}data: [DONE]")), (all(), Ok(())), &stream);
+        check(silent_after(&format!("{stream}data: [DONE]")), (all(), Ok(())), &stream);
     }
-    let counted = given_up(&stream(&[say("Hel"), say("lo"), finish("stop"), used()]));
-    check(counted, (vec![text("Hel"), text("lo"), usage(7, 5), stop()], Ok(())), "usage is expected");
-    check(given_up(&stream(&[say("Hel")])), (vec![text("Hel")], Err(Error::IdleTimeout)), "no reason");
+    let counted = stream(&[say("Hel"), say("lo"), finish("stop"), used()]);
+    check(lost_after(&counted), (vec![text("Hel"), text("lo"), usage(7, 5), stop()], Ok(())), "usage is expected");
+    let unfinished = stream(&[say("Hel")]);
+    check(silent_after(&unfinished), (vec![text("Hel")], Err(Error::IdleTimeout)), "no reason");
+    check(lost_after(&unfinished), (vec![text("Hel")], Err(Error::Closed)), "no reason");
 }
 
 #[test]
@@ -208,7 +215,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         let details = json!({ "reasoning_tokens": thoughts });
         json!({ "usage": { "prompt_tokens": 7, "completion_tokens": output, "completion_tokens_details": details } })
     };
-    let lost = || Err(Error::Empty);
+    let lost = || Err(Error::Empty { what: "output was counted" });
     let no_delta = json!({ "choices": [{ "index": 0, "finish_reason": "stop" }] });
     let blank = || delta(json!({ "content": "\n" }));
     for (what, chunks, expected) in [
@@ -219,7 +226,7 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         ("words", vec![finish("stop"), used(4, 0)], lost()),
         ("words and thoughts", vec![finish("tool_calls"), used(94, 90)], lost()),
         ("an answer that was cut", vec![finish("length"), used(90, 0)], Ok(())),
-        ("no form that is known", vec![no_delta.clone()], Err(protocol("an answer in a form that is not known"))),
+        ("no form that is known", vec![no_delta.clone()], Err(Error::Empty { what: "its form is not known" })),
         ("an end without a delta", vec![blank(), no_delta], Ok(())),
     ] {
         assert_eq!(of_chunks(&chunks).1, expected, "{what}");
@@ -416,8 +423,8 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
     let stopped = format!("{hi}data: {}", finish("stop"));
     for (stream, events, result) in [
         (String::new(), vec![], Err(Error::Closed)),
-        (": waiting\n\n".to_owned(), vec![], Err(protocol("the answer is no event stream"))),
-        ("<html>\n\n</html>".to_owned(), vec![], Err(protocol("the answer is no event stream"))),
+        (": waiting\n\n".to_owned(), vec![], Err(Error::Empty { what: "the answer is no event stream" })),
+        ("<html>\n\n</html>".to_owned(), vec![], Err(Error::Empty { what: "the answer is no event stream" })),
         (hi.clone(), vec![text("Hi")], Err(Error::Closed)),
         (format!("{hi}data: {{\"choices\":[{{\"del"), vec![text("Hi")], Err(Error::Closed)),
         (stopped.clone(), vec![text("Hi"), stop()], Ok(())),

@@ -249,7 +249,7 @@ fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
     let cut = Err(protocol("a chunk has not the form of one"));
     check(decode([&said.to_string().as_bytes()[..40]]), (vec![], cut), "a document that was cut");
     let page = "<!doctype html><title>Sign in</title>";
-    check(decode([page.as_bytes()]), (vec![], Err(protocol("the answer is no event stream"))), "a page");
+    check(decode([page.as_bytes()]), (vec![], Err(Error::Empty { what: "the answer is no event stream" })), "a page");
 }
 
 #[test]
@@ -363,4 +363,21 @@ fn calls_that_are_told_as_one_are_several() {
         let expected = [("f", "{}"), ("f", "{\"x\":1}"), ("g", "{}")].map(|(name, text)| (name.into(), text.into()));
         assert_eq!((calls, result), (expected.to_vec(), Ok(())));
     }
+}
+
+#[test]
+fn an_error_is_of_its_kind_whatever_stands_beside_it() {
+    let error = r#""error":{"code":503}"#;
+    for beside in [r#""x":1e999"#, r#""x":["\ud83e"]"#, r#""x":1,"x":2"#, r#""choices":"none""#] {
+        let stream = format!("data: {{{error},{beside}}}\n\n");
+        assert_eq!(decode([stream.as_bytes()]).1, Err(Error::Reported(crate::Report::Overloaded)), "{beside}");
+    }
+}
+
+#[test]
+fn a_key_that_comes_twice_costs_no_word_beside_half_a_character() {
+    let half = r#"{"choices":[{"index":0,"index":0,"delta":{"content":"a\ud83e"}}]}"#;
+    let rest = r#"{"choices":[{"delta":{"content":"x","content":"\udd16"},"finish_reason":"stop"}]}"#;
+    let stream = format!("data: {half}\n\ndata: {rest}\n\n");
+    check(decode([stream.as_bytes()]), (vec![text("a"), text("\u{1f916}"), stop()], Ok(())), "one character");
 }

@@ -56,13 +56,25 @@ fn decode_for<'a>(request: &ProviderRequest, pieces: impl IntoIterator<Item = &'
     (events, result)
 }
 
-/// What is told of a stream that is given up at its end, as after a lost connection.
-fn given_up(stream: &str) -> Decoded {
+/// What is told of a stream behind which nothing comes, although its connection is open.
+fn silent_after(stream: &str) -> Decoded {
+    let (mut decoder, mut events) = begun(stream);
+    let result = decoder.fall_silent(&mut events);
+    (events, result)
+}
+
+/// What is told of a stream whose connection is lost.
+fn lost_after(stream: &str) -> Decoded {
+    let (mut decoder, mut events) = begun(stream);
+    let result = decoder.lose(Error::Closed, &mut events);
+    (events, result)
+}
+
+fn begun(stream: &str) -> (StreamDecoder, Vec<ProviderEvent>) {
     let decoder = Box::new(ChatDecoder::new(&curious(), UpstreamLimits::default()));
     let (mut decoder, mut events) = (StreamDecoder::new(decoder, UpstreamLimits::default()), Vec::new());
-    let bytes = Bytes::copy_from_slice(stream.as_bytes());
-    let result = decoder.push(bytes, &mut events).and_then(|_| decoder.give_up(Error::IdleTimeout, &mut events));
-    (events, result)
+    decoder.push(Bytes::copy_from_slice(stream.as_bytes()), &mut events).unwrap();
+    (decoder, events)
 }
 
 /// What an answer tells; not what is sealed in it, which goes back to its model alone.

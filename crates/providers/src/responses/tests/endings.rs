@@ -116,8 +116,8 @@ fn an_answer_without_output_is_complete_only_if_none_was_counted() {
         of(&[created(), ending("response.completed", json!({ "usage": usage, "output": [] }))]).1
     };
     assert_eq!((ended(0, 0), ended(2, 0), ended(90, 88)), (Ok(()), Ok(()), Ok(())));
-    assert_eq!(ended(90, 0), Err(Error::Empty));
-    assert_eq!(Error::Empty.failure().class, FailureClass::NotAccepted);
+    assert_eq!(ended(90, 0), Err(Error::Empty { what: "output was counted" }));
+    assert_eq!(Error::Empty { what: "" }.failure().class, FailureClass::NotAccepted);
 }
 
 #[test]

@@ -348,3 +348,23 @@ fn the_opening_is_told_first_and_once_with_the_id_if_there_is_one() {
         assert_eq!((events, result), ([&[opened(id)], &hi[..]].concat(), Ok(())));
     }
 }
+
+#[test]
+fn a_thought_that_ends_under_another_number_is_told_once() {
+    let about = |name: &str, number: u32, more: Value| {
+        let mut event = json!({ "type": name, "output_index": 0, "item_id": "rs_1", "summary_index": number });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let item = |summary: Value| json!({ "id": "rs_1", "type": "reasoning", "summary": summary });
+    for number in [0, 7] {
+        let said = between(&[
+            added(0, item(json!([]))),
+            about("response.reasoning_summary_text.delta", 0, json!({ "delta": "hm" })),
+            about("response.reasoning_summary_part.done", number, json!({ "part": { "text": "hm" } })),
+            done(0, item(json!([{ "type": "summary_text", "text": "hm" }]))),
+        ]);
+        let told = said.iter().filter(|event| matches!(event, ProviderEvent::ReasoningSummary { .. })).count();
+        assert_eq!(told, 1, "{number}: {said:?}");
+    }
+}
