@@ -1,15 +1,14 @@
 //! The entries that wait to be committed. The queue outlives the writer: a new writer continues where the old one
 //! ended.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Written;
+use super::{
+    Written,
+    choice::{GroupBounds, choose},
+};
 use crate::protocol::ResponseId;
 use crate::store::JournalEntry;
 
@@ -38,14 +37,6 @@ struct Deferred {
     later: Vec<Waiting>,
     /// When it is tried again; none: with the next group.
     due: Option<Instant>,
-}
-
-/// The most that a group may hold.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct GroupBounds {
-    pub(super) entries: usize,
-    /// Of what the entries hold; one entry may have more.
-    pub(super) bytes: usize,
 }
 
 #[derive(Default)]
@@ -115,18 +106,22 @@ impl Queue {
         Some(response)
     }
 
-    /// Takes entries from the front until one would be too much, or is the second one of its response: the store
-    /// writes entries of different responses at once.
     fn gather(&mut self, bounds: GroupBounds) -> Option<Group> {
-        let (mut responses, mut bytes) = (HashSet::new(), 0);
-        let fits = |(entry, _): &&(JournalEntry, Reply)| {
-            bytes += entry.content_bytes();
-            let has_room = responses.len() < bounds.entries && bytes <= bounds.bytes;
-            (has_room || responses.is_empty()) && responses.insert(entry.response())
-        };
-        let count = self.waiting.iter().take_while(fits).count();
-        let (entries, replies) = self.waiting.drain(..count).unzip();
-        (count > 0).then_some(Group { entries: Arc::new(entries), replies, deferrals: 0 })
+        let sizes = self.waiting.iter().map(|(entry, _)| (entry.response(), entry.content_bytes()));
+        let chosen = choose(sizes, bounds);
+        let (mut entries, mut replies) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
+        let mut chosen = chosen.into_iter().peekable();
+        let mut left = VecDeque::with_capacity(self.waiting.len());
+        for (position, (entry, reply)) in self.waiting.drain(..).enumerate() {
+            if chosen.next_if_eq(&position).is_some() {
+                entries.push(entry);
+                replies.push(reply);
+            } else {
+                left.push_back((entry, reply));
+            }
+        }
+        self.waiting = left;
+        (!entries.is_empty()).then(|| Group { entries: Arc::new(entries), replies, deferrals: 0 })
     }
 
     /// Removes the group in flight and returns its callbacks.
