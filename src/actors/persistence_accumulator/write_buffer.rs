@@ -130,10 +130,12 @@ impl WriteBuffer {
             let entry = self.admit(accepted)?;
             self.admission = None;
             Some(entry)
-        } else if let Some(draft) = self.ending.clone() {
-            let entry = self.seal_ending(*draft)?;
-            self.ending = None;
-            Some(entry)
+        } else if let Some(draft) = self.ending.take() {
+            let sealed = self.seal_ending(&draft);
+            if sealed.is_err() {
+                self.ending = Some(draft);
+            }
+            Some(sealed?)
         } else {
             let after = self.last_segment;
             let segment = self.seal_facts()?;
@@ -168,10 +170,10 @@ impl WriteBuffer {
         Ok(JournalEntry::Admit(Box::new(AdmissionRecord { row, items, segment, idempotency })))
     }
 
-    fn seal_ending(&mut self, draft: EndingDraft) -> Result<JournalEntry, Error> {
+    fn seal_ending(&mut self, draft: &EndingDraft) -> Result<JournalEntry, Error> {
         let mut ending = match &self.key {
             Some(key) => seal_output(key, draft)?,
-            None => draft.ending,
+            None => draft.ending.clone(),
         };
         let after = self.last_segment;
         ending.last_segment = self.seal_facts()?.map(|segment| LastSegment { after, segment });
@@ -198,7 +200,7 @@ impl WriteBuffer {
 /// Seals the ending of a response whose log ends at `log_end`, with these facts as its last segment.
 pub(crate) fn seal_ending(
     key: &ResponseKey,
-    draft: EndingDraft,
+    draft: &EndingDraft,
     log_end: LogEnd,
     facts: &[Fact],
 ) -> Result<EndingRecord, LogError> {
@@ -213,11 +215,12 @@ pub(crate) fn seal_ending(
     Ok(ending)
 }
 
-fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Error> {
-    let EndingDraft { mut ending, text, items } = draft;
-    ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
-    ending.items = seal_items(key, ending.id, ItemSide::Output, &items)?;
-    Ok(ending)
+fn seal_output(key: &ResponseKey, draft: &EndingDraft) -> Result<EndingRecord, Error> {
+    let EndingDraft { ending, text, items } = draft;
+    let seal = |text: &String| key.seal(CiphertextContext::Content, text.as_bytes());
+    let content = text.as_ref().map(seal).transpose()?;
+    let items = seal_items(key, ending.id, ItemSide::Output, items)?;
+    Ok(EndingRecord { content, items, ..ending.clone() })
 }
 
 fn seal_items(key: &ResponseKey, id: ResponseId, side: ItemSide, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
