@@ -8,6 +8,11 @@ use antiphon::config::Environment;
 use antiphon::telemetry::{self, BackgroundWriter};
 use clap::Parser as _;
 
+/// A thread of its own gives what was freed back to the system, so that a burst of large responses does not stay in memory.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The most bytes that wait for the reader of an output: of standard error, until the configuration says how many.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
