@@ -1,0 +1,3 @@
+//! A server under pressure, and what it is afterwards.
+
+mod leaks;
