@@ -60,7 +60,8 @@ async fn start() -> (ScriptedProvider, Site, Running) {
     let said = |end: fn(Script) -> Script| end((0..16).fold(Script::new(), |script, _| script.text(&WORDS.repeat(64))));
     provider.script("whole", said(|script| script.finish("stop").usage(10, 5).done()));
     provider.script("endless", said(Script::stall));
-    provider.script("broken", said(Script::cut));
+    // An error that is no reason to leave the provider alone.
+    provider.script("broken", said(Script::error_event));
     let site = Site::with_models(&provider, &["whole", "endless", "broken"])
         .config("[responses]\ndisconnect = \"cancel\"\noutcome_cache = 0\n[log]\nfilter = \"error\"");
     let running = site.start().await;
@@ -142,4 +143,20 @@ async fn responses_and_connections_that_are_over_leave_nothing_behind() {
 async fn long_ten_thousand_responses_and_connections_leave_nothing_behind() {
     let minutes = env::var("LONG_LEAKS_MINUTES").map_or(60, |minutes| minutes.parse().unwrap());
     nothing_is_kept(10_000, Duration::from_secs(60 * minutes)).await;
+}
+
+/// With the allocator of the program, which gives memory back by itself.
+#[cfg(feature = "jemalloc")]
+#[tokio::test]
+async fn long_the_memory_of_a_burst_of_large_answers_goes_back_to_the_system() {
+    let (provider, site, running) = start().await;
+    let large = (0..225).fold(Script::new(), |script, _| script.text(&WORDS.repeat(125)));
+    provider.script("whole", large.finish("stop").usage(10, 5).done());
+    let client = running.client();
+    client.stream("whole", "hello").await.read_all().await;
+    let before = Held::by(&running);
+    let answers = (0..32).map(|_| async { client.stream("whole", "hello").await.read_all().await });
+    let answers = join_all(answers).await;
+    assert!(answers.iter().all(|last| last["type"] == "response.completed"));
+    is_back(&site, &running, before).await;
 }
