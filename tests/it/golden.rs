@@ -12,7 +12,7 @@ use antiphon::{
         Transcript,
     },
     journal::{decode, encode},
-    protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
+    protocol::{JsonObject, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
 use serde_json::json;
 
@@ -163,7 +163,7 @@ fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     ]
 }
 
-fn fields(json: serde_json::Value) -> Extra {
+fn fields(json: serde_json::Value) -> JsonObject {
     serde_json::from_value(json).unwrap()
 }
 
@@ -208,7 +208,7 @@ fn thought_and_scored() -> Vec<Fact> {
         summary(0, "polite."),
         summary(1, "Be brief."),
         said(ProviderEvent::EncryptedReasoning { encrypted_content: "c2VhbGVk".into() }),
-        said(ProviderEvent::ItemFinished { extra: Extra::new() }),
+        said(ProviderEvent::ItemFinished { extra: JsonObject::new() }),
         said(ProviderEvent::Text { text: "Hi".into(), logprobs: vec![logprob] }),
         said(ProviderEvent::Annotation {
             annotation: fields(json!({ "type": "url_citation", "url": "https://a.example/", "title": "A" })),

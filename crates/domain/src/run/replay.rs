@@ -161,9 +161,9 @@ mod tests {
 
     use super::{ReplayDiverged, ReplayFingerprint};
     use crate::ProviderEvent;
-    use antiphon_protocol::Extra;
+    use antiphon_protocol::JsonObject;
 
-    fn fields(json: serde_json::Value) -> Extra {
+    fn fields(json: serde_json::Value) -> JsonObject {
         serde_json::from_value(json).unwrap()
     }
 

@@ -9,13 +9,13 @@ use super::asking;
 use crate::ProviderRequest;
 use antiphon_domain::{CallPairs, Prompt, Request, Target};
 use antiphon_protocol::{
-    AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
-    NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig, TextFormat,
-    Tool, ToolChoice, ToolMode, Verbosity,
+    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject,
+    Message, NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig,
+    TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
 fn message(role: Role, content: Vec<ContentPart>) -> Item {
-    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: Extra::new() })
+    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: JsonObject::new() })
 }
 
 fn id() -> ItemId {
@@ -37,7 +37,7 @@ fn call(call_id: &str) -> Item {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 
@@ -53,7 +53,7 @@ fn thought(text: &str) -> Item {
         content: vec![ReasoningText { text: text.to_owned() }],
         encrypted_content: Some("sealed".to_owned()),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 

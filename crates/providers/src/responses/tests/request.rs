@@ -9,9 +9,9 @@ use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
-    AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
-    NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, SummaryText,
-    TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
+    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject,
+    Message, NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role,
+    SummaryText, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
 fn id() -> ItemId {
@@ -47,7 +47,7 @@ fn thought(encrypted_content: Option<&str>) -> Item {
     })
 }
 
-fn call(extra: Extra) -> Item {
+fn call(extra: JsonObject) -> Item {
     let (call_id, name, arguments) = ("c1".to_owned(), "f".to_owned(), "{}".to_owned());
     Item::FunctionCall(FunctionCall { id: id(), call_id, name, arguments, status: ItemStatus::Completed, extra })
 }
@@ -147,7 +147,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
 #[test]
 fn unknown_fields_and_items_go_to_their_own_model_and_those_without_a_mark_to_all() {
     let another = Origin::of(Protocol::Responses, &Target::new("another", "m"));
-    let sent = |mark: &dyn Fn(Extra) -> Extra| {
+    let sent = |mark: &dyn Fn(JsonObject) -> JsonObject| {
         let unknown = || mark(fields(json!({ "namespace": "maths", "phase": "commentary" })));
         let mut thought = thought(Some(&sealed("c2VhbGVk")));
         if let Item::Reasoning(thought) = &mut thought {
