@@ -149,6 +149,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
 fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let input_usage = InputUsage { input_tokens: 900, ..InputUsage::default() };
     let counted = said(ProviderEvent::InputUsage(input_usage));
+    let tier = said(ProviderEvent::ServiceTier { tier: "flex".into() });
     let rejection = ProviderRejection {
         message: Some("No such tool.".into()),
         param: Some("tools".into()),
@@ -158,6 +159,7 @@ fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let rejection = Box::new(rejection);
     let rejected = Fact::RequestRejected { attempt: FIRST, cause: Cause::ProviderRejected, rejection };
     vec![
+        ("served_in_a_tier", vec![text(FIRST, "Hi."), tier, finished(FIRST, FinishReason::Stop), ended()]),
         ("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()]),
         ("rejected_by_the_provider", vec![rejected, ended()]),
     ]

@@ -121,6 +121,11 @@ pub enum ProviderEvent {
     Finished(FinishReason),
     /// The tokens of the attempt's prompt, known before its output is. A report of the whole usage replaces it.
     InputUsage(#[serde(with = "json_text")] InputUsage),
+    /// The tier in which the provider has served the request.
+    ServiceTier {
+        /// The provider's own word for it.
+        tier: String,
+    },
 }
 
 /// The tokens of a prompt, as a provider counted them.
@@ -174,6 +179,7 @@ impl ProviderEvent {
             Self::Usage(_) => "usage",
             Self::Finished(_) => "finished",
             Self::InputUsage(_) => "input_usage",
+            Self::ServiceTier { .. } => "service_tier",
         }
     }
 
@@ -196,7 +202,8 @@ impl ProviderEvent {
             | Self::ContentPartFinished
             | Self::Usage(_)
             | Self::Finished(_)
-            | Self::InputUsage(_) => Payload::Nothing,
+            | Self::InputUsage(_)
+            | Self::ServiceTier { .. } => Payload::Nothing,
         }
     }
 
@@ -244,7 +251,8 @@ impl ProviderEvent {
             | Self::OtherItemFinished { .. }
             | Self::Usage(_)
             | Self::Finished(_)
-            | Self::InputUsage(_) => return None,
+            | Self::InputUsage(_)
+            | Self::ServiceTier { .. } => return None,
         };
         text.truncate(text.floor_char_boundary(bytes));
         Some(self)

@@ -110,7 +110,8 @@ fn compared(event: &ProviderEvent) -> (u32, [&str; 2]) {
         | ProviderEvent::ItemFinished { .. }
         | ProviderEvent::Usage(_)
         | ProviderEvent::Finished(_)
-        | ProviderEvent::InputUsage(_) => (0, ["", ""]),
+        | ProviderEvent::InputUsage(_)
+        | ProviderEvent::ServiceTier { .. } => (0, ["", ""]),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) struct ChatDecoder {
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
+    service_tier: Option<String>,
     ending: AnswerEnding,
 }
 
@@ -71,6 +72,7 @@ impl Decode for ChatDecoder {
         }
         self.text.end();
         self.calls.finish(&reason, events)?;
+        events.extend(self.service_tier.take().map(|tier| ProviderEvent::ServiceTier { tier }));
         events.push(ProviderEvent::Finished(reason));
         Ok(())
     }
@@ -108,6 +110,7 @@ impl ChatDecoder {
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
+            service_tier: None,
             ending: AnswerEnding::default(),
         }
     }
@@ -139,6 +142,9 @@ impl ChatDecoder {
             self.choice(choice, events)?;
         }
         self.report_usage(&chunk, events);
+        if let Some(tier) = chunk.service_tier().filter(|tier| self.service_tier.as_deref() != Some(*tier)) {
+            self.service_tier = Some(tier.to_owned());
+        }
         Ok(())
     }
 

@@ -51,6 +51,8 @@ pub(super) struct ResponsesBody<'a> {
     prompt_cache_retention: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_options: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +117,7 @@ impl<'a> ResponsesBody<'a> {
             prompt_cache_key: request.prompt_cache_key.as_deref(),
             prompt_cache_retention: request.prompt_cache_retention.as_deref(),
             prompt_cache_options: request.prompt_cache_options.as_ref(),
+            service_tier: request.service_tier.as_deref(),
         }
     }
 }

@@ -380,9 +380,14 @@ fn a_limit_of_the_output_is_sent_where_the_request_or_the_model_has_one() {
 }
 
 #[test]
-fn who_asks_and_the_cache_key_are_passed_on() {
-    let asked =
-        Request { safety_identifier: Some("who".to_owned()), prompt_cache_key: Some("key".to_owned()), ..plain() };
+fn who_asks_the_cache_key_and_the_tier_are_passed_on() {
+    let asked = Request {
+        safety_identifier: Some("who".to_owned()),
+        prompt_cache_key: Some("key".to_owned()),
+        service_tier: Some("flex".to_owned()),
+        ..plain()
+    };
     let body = body(&asking(asked));
     assert_eq!((&body["safety_identifier"], &body["prompt_cache_key"]), (&json!("who"), &json!("key")));
+    assert_eq!(body["service_tier"], json!("flex"));
 }

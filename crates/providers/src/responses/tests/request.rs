@@ -286,6 +286,7 @@ fn hints_are_passed_on_as_they_were_sent() {
         reasoning: Some(reasoning),
         prompt_cache_retention: Some("24h".to_owned()),
         prompt_cache_options: Some(json!({ "ttl": "30m", "mode": "explicit" }).into()),
+        service_tier: Some("flex".to_owned()),
         ..plain()
     };
     let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), ResponsesForm::default())).unwrap();
@@ -293,6 +294,7 @@ fn hints_are_passed_on_as_they_were_sent() {
         r#""reasoning":{"context":"all_turns","mode":"pro"}"#,
         r#""prompt_cache_retention":"24h""#,
         r#""prompt_cache_options":{"ttl":"30m","mode":"explicit"}"#,
+        r#""service_tier":"flex""#,
     ] {
         assert!(body.contains(part), "no {part} in {body}");
     }
