@@ -408,8 +408,6 @@ fn log() -> impl Strategy<Value = Vec<Fact>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn every_event_can_be_read_back_from_its_frame(facts in log()) {
         let padded = View { include_obfuscation: true };
