@@ -60,12 +60,12 @@ pub(crate) enum ProviderMessage {
 pub(crate) struct Grant(pub(crate) usize);
 
 /// The events of one read, and the credit that they cost.
-struct Batch {
+struct ReadBatch {
     events: Vec<ProviderEvent>,
     cost: usize,
 }
 
-impl Batch {
+impl ReadBatch {
     fn of(events: Vec<ProviderEvent>) -> Self {
         let cost = events.iter().map(|event| EVENT_COST + event.output_bytes()).sum();
         Self { events, cost }
@@ -83,7 +83,7 @@ impl ProviderReader {
         }
         let Some(mut batches) = self.batches.take() else { return };
         let read = async move {
-            let batch = batches.next().await.map(|read| read.map(Batch::of));
+            let batch = batches.next().await.map(|read| read.map(ReadBatch::of));
             let turn = turn_for(batch.as_ref().and_then(|read| read.as_ref().ok()).map_or(0, |batch| batch.cost)).await;
             (batch, turn, batches)
         };
@@ -93,9 +93,9 @@ impl ProviderReader {
         }));
     }
 
-    fn pass_on(&mut self, batch: Option<Result<Batch, Error>>, turn: Option<BatchTurn>, ctx: &mut Context<Self>) {
+    fn pass_on(&mut self, batch: Option<Result<ReadBatch, Error>>, turn: Option<BatchTurn>, ctx: &mut Context<Self>) {
         match batch {
-            Some(Ok(Batch { events, cost })) => {
+            Some(Ok(ReadBatch { events, cost })) => {
                 self.credit -= usize::cast_signed(cost);
                 fault::reach(FaultPoint::FactsHeard);
                 self.parent.do_send(ProviderMessage::Events { attempt: self.attempt, events, cost, turn });

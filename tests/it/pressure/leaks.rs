@@ -104,7 +104,7 @@ async fn wave(running: &Running) {
 async fn is_back(site: &Site, running: &Running, before: Held) -> Held {
     let back = async {
         let database = site.script().await;
-        let running_ones = "SELECT id FROM responses WHERE status IN ('queued', 'in_progress')";
+        let running_ones = "SELECT status FROM responses WHERE status IN ('queued', 'in_progress')";
         loop {
             let held = Held::by(running);
             if held.is_back_at(before) && texts(&database, running_ones).await.is_empty() {
