@@ -71,7 +71,7 @@ async fn read_all(mut socket: TcpStream) -> String {
 async fn read_until(socket: &mut TcpStream, end: &str) -> String {
     let mut text = Vec::new();
     while !String::from_utf8_lossy(&text).contains(end) {
-        text.push(socket.read_u8().await.unwrap());
+        text.push(timeout(PATIENCE, socket.read_u8()).await.expect("the server answers").unwrap());
     }
     String::from_utf8(text).unwrap()
 }
