@@ -40,7 +40,7 @@ fn items_and_values_are_counted_where_they_stand() {
 
 #[test]
 fn what_is_over_a_limit_is_named_and_the_rest_is_not_looked_at() {
-    let many = |value: &str| vec![value; 11].join(",");
+    let many = |value: &str| [value; 11].join(",");
     for (param, body) in [
         ("input", r#"{"input":[{},{},{},{},no json"#.to_owned()),
         ("input", format!(r#"{{"input":[{{"content":[{}]}}]}}"#, many("{}"))),
