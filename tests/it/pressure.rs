@@ -1,3 +1,6 @@
 //! A server under pressure, and what it is afterwards.
 
+mod bodies;
+mod floods;
 mod leaks;
+mod peak;
