@@ -1,16 +1,17 @@
 //! What is over is gone: after responses that were completed and replayed, left, cancelled, failed and deleted, and
 //! connections that asked for nothing, a server has the descriptors, threads and memory that it had before.
 
-use std::{
-    env, fs,
-    time::{Duration, Instant},
-};
+use std::{env, fs, time::Duration};
 
 use antiphon::testkit::{Script, ScriptedProvider};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 use crate::support::{Client, Running, Site, texts};
 
