@@ -14,10 +14,13 @@ use crate::config::Config;
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
         Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
-        Command::CheckConfig => maintenance::check_config(out),
+        Command::CheckConfig => maintenance::check_config(config, &cli.data, out, errors),
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
-        Command::Doctor { command } => doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await,
+        Command::Doctor { command } => {
+            maintenance::tell_open_files(config, &cli.data, errors)?;
+            doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await
+        }
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => {
             with_context_of(cli, config, errors, async |context| keys::run(context, command, out).await).await
