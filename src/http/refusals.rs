@@ -202,6 +202,7 @@ fn status_of(cause: Cause, outcome: &ResponseOutcome) -> StatusCode {
         Cause::ServerInterrupted
         | Cause::DatabaseUnavailable
         | Cause::ProviderCircuitOpen
+        | Cause::ServerOverloaded
         | Cause::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
