@@ -5,10 +5,16 @@ use std::io::Write;
 use super::DataDir;
 use super::args::VaultCommand;
 use super::command_context::{CommandContext, connect};
+use super::system_limits::{SystemLimits, raise_open_files};
 use crate::config::Config;
 
-/// A configuration that is not valid does not come this far.
-pub(super) fn check_config(out: &mut dyn Write) -> anyhow::Result<()> {
+/// A configuration that is not valid does not come this far. What the limits of this shell do not allow is told: those of a
+/// service may be others.
+pub(super) fn check_config(config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
+    raise_open_files()?;
+    for problem in SystemLimits::of_this_process().problems(config) {
+        writeln!(errors, "antiphon: {problem}")?;
+    }
     Ok(writeln!(out, "the configuration is valid")?)
 }
 

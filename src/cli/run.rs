@@ -14,7 +14,7 @@ use crate::config::Config;
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
         Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
-        Command::CheckConfig => maintenance::check_config(out),
+        Command::CheckConfig => maintenance::check_config(config, out, errors),
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
         Command::Doctor { command } => doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await,

@@ -53,7 +53,7 @@ impl ApiError {
     }
 
     /// There is no room at the moment.
-    fn busy(code: ErrorCode, message: &'static str) -> Self {
+    pub(super) fn busy(code: ErrorCode, message: &'static str) -> Self {
         Self::coded(code, message).retry(RetryAdvice::After(BUSY))
     }
 

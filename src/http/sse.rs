@@ -10,7 +10,7 @@ use actix_web::{
 use futures_util::stream;
 use tracing::Instrument;
 
-use super::{ApiError, HttpState};
+use super::{ApiError, HttpState, in_flight::holding, readers::Reader};
 use crate::actors::{ClientStream, Emission};
 use crate::antiphon::Subscription;
 use crate::fault::{self, FaultPoint};
@@ -23,7 +23,9 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 const SHARED_WRITE: usize = 16 * 1024;
 
 /// The answer that streams what a client gets.
-pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> HttpResponse {
+///
+/// Whoever reads a response that is there already is a reader; the request that made it is none.
+pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>, state: &HttpState) -> HttpResponse {
     let body = SseBody {
         subscription: state.antiphon.subscription(user, stream),
         keep_alive: state.options.keep_alive,
@@ -35,7 +37,11 @@ pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> H
         let chunk = body.chunk().instrument(span).await?;
         Some((Ok::<_, Infallible>(chunk), body))
     });
-    head().streaming(chunks)
+    let answer = head().streaming(chunks);
+    match reader {
+        Some(reader) => answer.map_body(|_, body| holding(body, reader)),
+        None => answer,
+    }
 }
 
 /// The answer to who asks for the head of a stream alone.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, HttpOptions, InFlight, refused_keys::RefusedKeys};
+use super::{Authenticate, HttpOptions, InFlight, rare_line::RareLine, readers::Readers};
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
@@ -16,7 +16,8 @@ pub struct HttpState {
     pub options: Arc<HttpOptions>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
-    pub(super) refused_keys: Arc<RefusedKeys>,
+    pub(super) readers: Readers,
+    pub(super) refused_keys: Arc<RareLine>,
 }
 
 impl HttpState {
@@ -28,6 +29,7 @@ impl HttpState {
             authenticator: Arc::new(authenticator),
             options: Arc::new(options),
             in_flight: InFlight::default(),
+            readers: Readers::default(),
             refused_keys: Arc::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! Requests without a valid key, counted: a flood of them is no flood of lines.
+//! What a flood would log again and again, counted: a flood of requests is no flood of lines.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 /// How long further requests are only counted.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The requests that had no valid key since the log told of them last.
+/// A line about requests that is logged once a minute at most, with how many there were since the last one.
 #[derive(Debug, Default)]
-pub(super) struct RefusedKeys(Mutex<Untold>);
+pub(super) struct RareLine(Mutex<Untold>);
 
 #[derive(Debug, Default)]
 struct Untold {
@@ -18,7 +18,7 @@ struct Untold {
     requests: u64,
 }
 
-impl RefusedKeys {
+impl RareLine {
     /// Counts a request; the number that the log is to tell, if it is time to tell one.
     pub(super) fn count(&self, now: Instant) -> Option<u64> {
         let mut untold = self.0.lock();
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_those_of_a_minute_together() {
-        let (keys, start) = (RefusedKeys::default(), Instant::now());
+        let (keys, start) = (RareLine::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(keys.count(at(0)), Some(1));
         assert!((1..60).all(|second| keys.count(at(second)).is_none()));
