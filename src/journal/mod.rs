@@ -9,6 +9,6 @@ mod log_pool;
 mod user_shares;
 
 pub use codec::{CodecError, decode, encode};
-pub use log::{Log, SEGMENTS_A_PAGE};
+pub use log::{Log, LogSlice, SEGMENTS_A_PAGE};
 pub use log_error::LogError;
 pub use log_pool::{LogPool, LogPoolOptions};
