@@ -21,7 +21,7 @@ use rustix::process::{Resource, getrlimit};
 use socket2::SockRef;
 use tokio::time::Instant;
 
-use super::{ApiError, ServerOptions, rare_line::RareLine};
+use super::{ApiError, ServerOptions, line_per_minute::LinePerMinute};
 
 /// Connections beyond those for clients: on these, health is answered and all else is refused.
 const RESERVE: usize = 16;
@@ -34,7 +34,7 @@ const FEWEST: usize = 8;
 
 /// The bytes that the system keeps of an answer that its client does not take. Linux counts twice as many, for what it
 /// needs beside them. Unset, it takes megabytes.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
 
 /// How many files this process may have open; none where there is no limit.
 #[must_use]
@@ -62,7 +62,7 @@ struct Counted {
     most: usize,
     open: AtomicUsize,
     stall_timeout: Duration,
-    refused: RareLine,
+    refused: LinePerMinute,
 }
 
 /// Stands at a request that was refused for want of connections: a flood of them is no flood of lines.
@@ -78,7 +78,7 @@ pub(super) struct Connection {
 
 impl Connections {
     pub(super) fn new(most: usize, stall_timeout: Duration) -> Self {
-        Self(Arc::new(Counted { most, open: AtomicUsize::new(0), stall_timeout, refused: RareLine::default() }))
+        Self(Arc::new(Counted { most, open: AtomicUsize::new(0), stall_timeout, refused: LinePerMinute::default() }))
     }
 
     /// How many each of so many workers may have, before it accepts no further one.

@@ -14,6 +14,9 @@ use super::{
     request_id::identify,
 };
 
+/// The bytes of an answer that wait here for a socket that takes nothing, beside those that the system keeps.
+const WRITE_BUFFER: usize = 16 * 1024;
+
 /// Serves the API under `/v1`, `/health`, and the page at `/` if the options say so, on a listener. The server runs as
 /// long as the returned future is polled; its handle stops it. Signals are left to the caller, who has responses to
 /// drain first. [`ServerOptions::listen`] is not read: the listener is there.
@@ -54,6 +57,7 @@ pub fn serve(listener: TcpListener, state: HttpState, options: &ServerOptions) -
         // A client that closes is gone: else a silent stream would notice it only by its next writes.
         .h1_allow_half_closed(false)
         .tcp_nodelay(true)
+        .h1_write_buffer_size(WRITE_BUFFER)
         .disable_signals()
         .client_request_timeout(options.header_timeout)
         .keep_alive(options.idle_timeout)

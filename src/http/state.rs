@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authenticate, HttpOptions, InFlight, rare_line::RareLine, readers::Readers};
+use super::{Authenticate, HttpOptions, InFlight, line_per_minute::LinePerMinute, readers::Readers};
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
@@ -17,7 +17,7 @@ pub struct HttpState {
     /// The requests that are being answered.
     pub in_flight: InFlight,
     pub(super) readers: Readers,
-    pub(super) refused_keys: Arc<RareLine>,
+    pub(super) refused_keys: Arc<LinePerMinute>,
 }
 
 impl HttpState {

@@ -12,7 +12,7 @@ use crate::vault::{CiphertextContext, ResponseKey};
 pub const SEGMENTS_A_PAGE: usize = 16;
 
 /// About how many bytes of facts a slice has. Whoever reads slices holds no more of a log in memory.
-const SLICE: usize = 32 * 1024;
+const SLICE: usize = 16 * 1024;
 
 /// The next facts of a log, no more than can be held for a reader that may stand still.
 #[derive(Debug)]
