@@ -7,7 +7,11 @@ mod answer_head;
 mod authenticate;
 mod authentication;
 mod body;
+<<<<<<< HEAD
 mod connections;
+=======
+mod body_budget;
+>>>>>>> main
 mod disconnect;
 mod endpoints;
 mod envelope;
@@ -31,7 +35,11 @@ mod state;
 mod tests;
 
 pub use authenticate::Authenticate;
+<<<<<<< HEAD
 pub use connections::{most_connections, open_files_limit};
+=======
+pub use body_budget::BodyMetrics;
+>>>>>>> main
 pub use endpoints::{health, scope};
 pub use error::ApiError;
 pub use in_flight::InFlight;

@@ -89,6 +89,13 @@ pub struct HttpOptions {
     /// The most bytes of a request's body.
     #[serde(with = "size")]
     pub body_limit: usize,
+    /// The most bytes that the requests of all clients may have while they are read and checked: their bodies, and what
+    /// short values take in memory beside their texts. At most four times as many are in use.
+    #[serde(with = "size")]
+    pub body_budget: usize,
+    /// The most of them that belong to one API key.
+    #[serde(with = "size")]
+    pub body_budget_per_key: usize,
     /// Whether the page is served at `/`.
     pub page: bool,
     /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
@@ -109,6 +116,11 @@ impl HttpOptions {
         checks.range("readers_per_response", self.readers_per_response, 1..=1_000_000);
         checks.range("readers_per_key", self.readers_per_key, 1..=1_000_000);
         checks.range("body_limit", self.body_limit, 1024..=64 * 1024 * 1024);
+        checks.require(
+            "body_budget",
+            self.body_budget >= self.body_budget_per_key,
+            || "must be at least body_budget_per_key",
+        );
         checks.into_errors()
     }
 }
@@ -119,9 +131,15 @@ impl Default for HttpOptions {
             header_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: ResponseOptions::default().client_stall_timeout,
+<<<<<<< HEAD
             readers_per_response: 256,
             readers_per_key: 512,
             body_limit: 20 * 1024 * 1024,
+=======
+            body_limit: 8 * 1024 * 1024,
+            body_budget: 128 * 1024 * 1024,
+            body_budget_per_key: 32 * 1024 * 1024,
+>>>>>>> main
             page: true,
             body_timeout: Duration::from_secs(60),
         }

@@ -16,7 +16,7 @@ use antiphon::{
     domain::{
         Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts, ToolPolicy,
     },
-    protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
+    protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
     vault::{KeyRing, Vault},
@@ -334,7 +334,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         role: Role::User,
         status: ItemStatus::Completed,
         content: vec![ContentPart::input_text("Hi.")],
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     });
     let plan = RunPlan {
         id,

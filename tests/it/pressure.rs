@@ -2,4 +2,5 @@
 
 mod descriptors;
 mod fairness;
+mod leaks;
 mod readers;

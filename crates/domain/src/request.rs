@@ -45,6 +45,9 @@ pub struct Request {
     /// Echoed, and passed on where the provider's protocol has it.
     #[serde(default)]
     pub prompt_cache_options: Option<Json>,
+    /// Passed on where the provider's protocol has it; the response has the tier that the provider tells.
+    #[serde(default)]
+    pub service_tier: Option<String>,
     /// The tools that the model may call.
     #[serde(default)]
     pub tools: Vec<Tool>,
@@ -96,6 +99,7 @@ impl Request {
             prompt_cache_key: None,
             prompt_cache_retention: None,
             prompt_cache_options: None,
+            service_tier: None,
             tools: Vec::new(),
             tool_choice: ToolChoice::default(),
             parallel_tool_calls: None,
@@ -140,7 +144,7 @@ impl Request {
             text: self.text.clone(),
             reasoning: self.reasoning.clone(),
             truncation: self.truncation,
-            service_tier: "default".into(),
+            service_tier: Response::DEFAULT_SERVICE_TIER.into(),
             user: self.user.clone(),
             safety_identifier: self.safety_identifier.clone(),
             prompt_cache_key: self.prompt_cache_key.clone(),

@@ -11,7 +11,7 @@ use super::slices::{SLICE_BYTES, slices};
 use super::{PromptBudget, Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
 use antiphon_domain::{Encoding, Model, Prompt, PromptParts, Request, Target};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText,
+    ContentPart, FunctionCall, FunctionTool, Item, ItemId, ItemStatus, JsonObject, Message, Reasoning, ReasoningText,
     ResponseId, Role, TextFormat, Tool, Truncation,
 };
 
@@ -24,7 +24,7 @@ fn prompt(texts: &[&str]) -> Prompt {
             role: Role::User,
             status: ItemStatus::Completed,
             content,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     });
     Prompt { instructions: Some("Be brief.".to_owned()), items: items.collect() }
@@ -113,7 +113,7 @@ fn a_thought_that_only_its_provider_can_read_costs_nothing() {
             content: vec![ReasoningText { text: "I think so".to_owned() }],
             encrypted_content,
             status: ItemStatus::Completed,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     };
     let tokens = |encrypted| {
@@ -179,7 +179,7 @@ async fn a_long_history_of_calls_that_nobody_answered_is_shortened_to_the_last_i
             name: "look".to_owned(),
             arguments: "{}".to_owned(),
             status: ItemStatus::Completed,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     };
     let history: Vec<Item> = (0..call_count).map(call).collect();

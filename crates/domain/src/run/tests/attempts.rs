@@ -318,6 +318,29 @@ fn usage_is_recorded_when_it_is_reported_and_only_if_it_says_something_new() {
 }
 
 #[test]
+fn the_tier_that_a_provider_tells_is_recorded_once_and_shown() {
+    let tier = |tier: &str| ProviderEvent::ServiceTier { tier: tier.to_owned() };
+    let mut performer = reading(reattachable());
+    performer.says([opened(), text("Hel"), tier("flex")]);
+    performer.fails(Cause::UpstreamClosed, None);
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    performer.says([opened(), text("Hel"), tier("flex"), text("lo")]);
+    performer.finishes(FinishReason::Stop);
+    assert_eq!(performer.ends(), (Status::Completed, None));
+    assert_eq!(
+        performer.facts(|fact| matches!(fact, Fact::Provider { event: ProviderEvent::ServiceTier { .. }, .. })),
+        1
+    );
+    let mut transcript = Transcript::new(id());
+    performer.log.iter().cloned().for_each(|fact| transcript.apply(fact, &mut Vec::new()));
+    let response = transcript.response().unwrap();
+    assert_eq!(
+        (response.service_tier.as_ref(), response.clone().as_accepted().service_tier.as_ref()),
+        ("flex", "default")
+    );
+}
+
+#[test]
 fn counts_that_contradict_each_other_are_reconciled_before_they_are_recorded_and_absurd_ones_are_not() {
     let mut performer = reading(setup());
     let input_tokens_details = InputTokensDetails { cached_tokens: 4, cache_write_tokens: 0 };

@@ -131,8 +131,6 @@ fn says_something(place: &str, odd: &Value) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
-
     #[test]
     fn any_one_odd_field_beside_the_words_costs_no_word_no_call_and_no_ending(
         at in any::<prop::sample::Index>(),

@@ -66,6 +66,20 @@ fn every_ending_has_its_meaning() {
 }
 
 #[test]
+fn the_tier_is_the_one_that_the_ending_tells() {
+    for (told, tier) in
+        [(json!("flex"), Some("flex")), (Value::Null, None), (json!(7), None), (json!("x".repeat(65)), None)]
+    {
+        let completed = json!({ "status": "completed", "service_tier": told });
+        let (events, result) = of(&[created(), text_delta(0, "Hi"), ending("response.completed", completed)]);
+        let tier = tier.map(|tier| ProviderEvent::ServiceTier { tier: tier.to_owned() });
+        let end = tier.into_iter().chain([finished(FinishReason::Stop)]);
+        let expected: Vec<_> = [opened(Some("resp_up")), text("Hi")].into_iter().chain(end).collect();
+        assert_eq!((events, result), (expected, Ok(())));
+    }
+}
+
+#[test]
 fn usage_may_be_null_absent_or_without_details() {
     let reported = |usage: Value| of(&[ending("response.completed", json!({ "output": [], "usage": usage }))]).0;
     let negative = json!({ "input_tokens": -3, "output_tokens": 4 });
