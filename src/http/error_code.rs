@@ -21,11 +21,8 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     TooManyReads,
-<<<<<<< HEAD
     TooManyReaders,
-=======
     TooManyRequestBytes,
->>>>>>> main
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     ServerInterrupted,
@@ -52,11 +49,8 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::TooManyReads => "too_many_reads",
-<<<<<<< HEAD
             Self::TooManyReaders => "too_many_readers",
-=======
             Self::TooManyRequestBytes => "too_many_request_bytes",
->>>>>>> main
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
@@ -79,11 +73,7 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-<<<<<<< HEAD
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders => {
-=======
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => {
->>>>>>> main
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::ServerIsOverloaded
@@ -109,11 +99,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-<<<<<<< HEAD
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders => "rate_limit_error",
-=======
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => "rate_limit_error",
->>>>>>> main
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
+                "rate_limit_error"
+            }
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted

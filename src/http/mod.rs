@@ -7,11 +7,8 @@ mod answer_head;
 mod authenticate;
 mod authentication;
 mod body;
-<<<<<<< HEAD
-mod connections;
-=======
 mod body_budget;
->>>>>>> main
+mod connections;
 mod disconnect;
 mod endpoints;
 mod envelope;
@@ -35,11 +32,8 @@ mod state;
 mod tests;
 
 pub use authenticate::Authenticate;
-<<<<<<< HEAD
-pub use connections::{most_connections, open_files_limit};
-=======
 pub use body_budget::BodyMetrics;
->>>>>>> main
+pub use connections::{most_connections, open_files_limit};
 pub use endpoints::{health, scope};
 pub use error::ApiError;
 pub use in_flight::InFlight;

@@ -131,15 +131,11 @@ impl Default for HttpOptions {
             header_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: ResponseOptions::default().client_stall_timeout,
-<<<<<<< HEAD
             readers_per_response: 256,
             readers_per_key: 512,
-            body_limit: 20 * 1024 * 1024,
-=======
             body_limit: 8 * 1024 * 1024,
             body_budget: 128 * 1024 * 1024,
             body_budget_per_key: 32 * 1024 * 1024,
->>>>>>> main
             page: true,
             body_timeout: Duration::from_secs(60),
         }

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-<<<<<<< HEAD
-use super::{Authenticate, HttpOptions, InFlight, line_per_minute::LinePerMinute, readers::Readers};
-=======
 use super::{
     Authenticate, HttpOptions, InFlight,
     body_budget::{BodyMetrics, SharedBodyBudget},
     line_per_minute::LinePerMinute,
+    readers::Readers,
 };
->>>>>>> main
 use crate::antiphon::Antiphon;
 
 /// What all requests share. Cheap to clone.
@@ -24,14 +21,10 @@ pub struct HttpState {
     pub options: Arc<HttpOptions>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
-<<<<<<< HEAD
     pub(super) readers: Readers,
-    pub(super) refused_keys: Arc<LinePerMinute>,
-=======
     pub(super) refused_keys: Arc<LinePerMinute>,
     pub(super) bodies: SharedBodyBudget,
     pub(super) refused_bodies: Arc<LinePerMinute>,
->>>>>>> main
 }
 
 impl HttpState {

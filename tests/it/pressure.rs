@@ -1,6 +1,8 @@
 //! A server under pressure, and what it is afterwards.
 
+mod bodies;
 mod descriptors;
 mod fairness;
-mod leaks;
+mod floods;
+mod peak;
 mod readers;

@@ -27,19 +27,14 @@ pub(in crate::http) async fn create_response(
     let body = RequestBody::read(&request, payload, &principal.key_id, &state).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
-<<<<<<< HEAD
+    // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
+    let room = body.into_room();
     let context = RequestContext {
         request_id: RequestId::of(&request).0,
         caller: principal.key_id.clone(),
         disconnect,
         idempotency,
     };
-=======
-    // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
-    let room = body.into_room();
-    let context =
-        RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
->>>>>>> main
     let form = AnswerForm::of(&create);
     let answered = state.antiphon.answer_request(user, create, context, form.mode()).await;
     drop(room);
