@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use book::{Book, Place};
+use book::{Book, GatePlace};
 
 mod book;
 
@@ -123,7 +123,7 @@ impl Gate {
         self.ticket(key, place, &mut callers)
     }
 
-    fn ticket(&self, key: &str, place: Place, callers: &mut Callers) -> Ticket {
+    fn ticket(&self, key: &str, place: GatePlace, callers: &mut Callers) -> Ticket {
         let turn = (!place.is_granted).then(|| {
             let (tell, told) = oneshot::channel();
             callers.waiting.insert(place.number, tell);

@@ -50,7 +50,7 @@ impl UnderKey {
 
 /// What a caller got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct GatePlace {
     pub(super) number: u64,
     /// Whether it is a slot; otherwise a position in the queue.
     pub(super) is_granted: bool,
@@ -72,7 +72,7 @@ impl Book {
     }
 
     /// Takes in a caller, unless a limit refuses it.
-    pub(super) fn enter(&mut self, key: &str) -> Result<Place, GateRefusal> {
+    pub(super) fn enter(&mut self, key: &str) -> Result<GatePlace, GateRefusal> {
         match self.refusal(key) {
             None => Ok(self.line_up(key)),
             Some(refusal) => {
@@ -87,7 +87,7 @@ impl Book {
     }
 
     /// Takes in a caller, however many wait.
-    pub(super) fn line_up(&mut self, key: &str) -> Place {
+    pub(super) fn line_up(&mut self, key: &str) -> GatePlace {
         let number = self.next;
         self.next += 1;
         self.waiting += 1;
@@ -95,7 +95,7 @@ impl Book {
             under_key.waiting.insert(number);
         });
         // Those who wait already could not be given one, so there is at most this one to give to.
-        Place { number, is_granted: self.grant_next() == Some(number) }
+        GatePlace { number, is_granted: self.grant_next() == Some(number) }
     }
 
     /// Removes a caller that has a slot or waits.
