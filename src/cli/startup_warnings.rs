@@ -53,7 +53,7 @@ fn file_with_open_password(config: &Config) -> Option<String> {
 }
 
 fn is_in_the_clear(base_url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(base_url) else { return false };
+    let Ok(url) = url::Url::parse(base_url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     url.scheme() == "http" && !is_here
