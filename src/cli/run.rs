@@ -13,7 +13,8 @@ use crate::config::Config;
 /// What people are to read on standard error.
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
-        Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
+        // The largest by far: it is not to be part of every command.
+        Command::Serve { listen } => Box::pin(server::serve(config.clone(), &cli.data, *listen, out)).await,
         Command::CheckConfig => maintenance::check_config(config, out, errors),
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
