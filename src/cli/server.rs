@@ -62,7 +62,9 @@ pub(super) async fn serve(
     // Before it says that it listens: from then on a signal is to stop it in order.
     let mut signals = Signals::new()?;
     print(out, &input.welcome(address).await?)?;
-    for warning in startup_warnings::list(&input.config, address, SystemLimits::of_this_process()) {
+    let limits = SystemLimits::of_this_process();
+    let open_files = startup_warnings::open_files(&input.config, data);
+    for warning in startup_warnings::list(&input.config, address, limits).into_iter().chain(open_files) {
         tracing::warn!("{warning}");
     }
     tokio::select! {

@@ -28,6 +28,7 @@ pub(super) enum ErrorCode {
     ServerInterrupted,
     DatabaseUnavailable,
     ContentUnavailable,
+    StoredResponseDamaged,
     ServerError,
 }
 
@@ -56,6 +57,7 @@ impl ErrorCode {
             Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ContentUnavailable => "content_unavailable",
+            Self::StoredResponseDamaged => "stored_response_damaged",
             Self::ServerError => "server_error",
         }
     }
@@ -81,7 +83,7 @@ impl ErrorCode {
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoredResponseDamaged | Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -107,6 +109,7 @@ impl ErrorCode {
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable
+            | Self::StoredResponseDamaged
             | Self::ServerError => "server_error",
         }
     }
