@@ -6,6 +6,7 @@ use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
+use crate::fault::{self, FaultPoint};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, request_id::RequestId, sse,
@@ -27,6 +28,7 @@ pub(in crate::http) async fn create_response(
     let body = RequestBody::read(&request, payload, &state.options).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
+    fault::reach(FaultPoint::RequestRead);
     let context =
         RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
     let form = AnswerForm::of(&create);
