@@ -21,6 +21,7 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     TooManyReads,
+    TooManyRequestBytes,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     ServerInterrupted,
@@ -47,6 +48,7 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::TooManyReads => "too_many_reads",
+            Self::TooManyRequestBytes => "too_many_request_bytes",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
@@ -69,7 +71,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => StatusCode::TOO_MANY_REQUESTS,
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
@@ -93,7 +97,7 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => "rate_limit_error",
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted

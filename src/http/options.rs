@@ -75,6 +75,13 @@ pub struct HttpOptions {
     /// The most bytes of a request's body.
     #[serde(with = "size")]
     pub body_limit: usize,
+    /// The most bytes that the requests of all clients may have while they are read and checked: their bodies, and what
+    /// short values take in memory beside their texts. At most four times as many are in use.
+    #[serde(with = "size")]
+    pub body_budget: usize,
+    /// The most of them that belong to one API key.
+    #[serde(with = "size")]
+    pub body_budget_per_key: usize,
     /// Whether the page is served at `/`.
     pub page: bool,
     /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
@@ -93,6 +100,11 @@ impl HttpOptions {
             || "must be at most 30s: clients and proxies take a longer silence for a lost connection",
         );
         checks.range("body_limit", self.body_limit, 1024..=64 * 1024 * 1024);
+        checks.require(
+            "body_budget",
+            self.body_budget >= self.body_budget_per_key,
+            || "must be at least body_budget_per_key",
+        );
         checks.into_errors()
     }
 }
@@ -103,7 +115,9 @@ impl Default for HttpOptions {
             header_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: ResponseOptions::default().client_stall_timeout,
-            body_limit: 20 * 1024 * 1024,
+            body_limit: 8 * 1024 * 1024,
+            body_budget: 128 * 1024 * 1024,
+            body_budget_per_key: 32 * 1024 * 1024,
             page: true,
             body_timeout: Duration::from_secs(60),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
+use super::body_budget::LackOfRoom;
 use super::error::{ApiError, RetryAdvice};
 use super::error_code::ErrorCode;
 use crate::access::AuthError;
@@ -62,6 +63,20 @@ impl ApiError {
         Self::coded(ErrorCode::ConversationLocked, message)
             .param("previous_response_id")
             .retry(RetryAdvice::After(BUSY))
+    }
+
+    /// The requests that are being read leave no room for more bytes.
+    pub(super) fn no_room_for_body(lack: LackOfRoom) -> Self {
+        match lack {
+            LackOfRoom::OfKey => Self::busy(
+                ErrorCode::TooManyRequestBytes,
+                "The requests of this API key that are being read are too large in all. Please retry later.",
+            ),
+            LackOfRoom::OfNode => Self::busy(
+                ErrorCode::ServerIsOverloaded,
+                "The requests that the server is reading are too large in all. Please retry later.",
+            ),
+        }
     }
 
     /// The response of an idempotency key can't be given again.

@@ -27,6 +27,7 @@ mod log_lines;
 mod log_reads;
 mod outputs;
 mod ownership;
+mod pressure;
 mod provider;
 mod reattach;
 mod recovery;

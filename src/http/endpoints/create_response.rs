@@ -25,14 +25,18 @@ pub(in crate::http) async fn create_response(
     let user = principal.user;
     let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let body = RequestBody::read(&request, payload, &state.options).await?;
+    let body = RequestBody::read(&request, payload, &principal.key_id, &state).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
+    // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
+    let room = body.into_room();
     fault::reach(FaultPoint::RequestRead);
     let context =
         RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
     let form = AnswerForm::of(&create);
-    match state.antiphon.answer_request(user, create, context, form.mode()).await? {
+    let answered = state.antiphon.answer_request(user, create, context, form.mode()).await;
+    drop(room);
+    match answered? {
         AnsweredRequest::Started(stream) if form == AnswerForm::AtOnce => {
             // However far it has come meanwhile.
             let response = AnswerForm::retrieve(&stream, user, &state).await?;
@@ -66,7 +70,7 @@ async fn parsed(
     idempotency: Option<&Idempotency>,
     state: &HttpState,
 ) -> Result<CreateResponse, ApiError> {
-    let parsed = body.json().await;
+    let parsed = body.request(state).await;
     if let (Err(_), Some(idempotency)) = (&parsed, idempotency) {
         // That its key was used for another request weighs more than that this one can't be read.
         state.antiphon.claimed(user, idempotency).await?;

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod output_form;
+mod shape;
 mod tools;
 
 use serde_json::{Value, json};
