@@ -17,7 +17,7 @@ const AT: Timestamp = Timestamp::from_micros(1_795_000_000_000_000);
 /// What an answer may hold that its bytes do not: ids that are made, names of what is sealed.
 const MADE_PER_BYTE: usize = 16;
 
-type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
+type DecodedEvents = (Vec<ProviderEvent>, Result<(), Error>);
 
 pub(crate) fn chat_completions(bytes: &[u8]) {
     static ADAPTER: LazyLock<ChatCompletions> = LazyLock::new(|| adapter(ChatCompletions::new));
@@ -54,7 +54,7 @@ fn check(bytes: &[u8], decoder: &dyn Fn(&ProviderRequest) -> StreamDecoder) {
     fold::check(&facts(request, events));
 }
 
-fn decode<'a>(mut decoder: StreamDecoder, pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
+fn decode<'a>(mut decoder: StreamDecoder, pieces: impl IntoIterator<Item = &'a [u8]>) -> DecodedEvents {
     let mut events = Vec::new();
     for piece in pieces {
         match decoder.push(Bytes::copy_from_slice(piece), &mut events) {

@@ -10,7 +10,7 @@ mod sse;
 
 /// A function of any bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub struct FuzzTarget {
     /// Its name, and that of its folder of the corpus.
     pub name: &'static str,
     /// The folders of the repository that hold more inputs for it.
@@ -22,18 +22,18 @@ pub struct Target {
 const RECORDED_ANSWERS: &str = "tests/upstream";
 
 /// All targets.
-pub const TARGETS: &[Target] = &[
-    Target { name: "sse", seeds: &[RECORDED_ANSWERS], run: sse::run },
-    Target { name: "chat_completions", seeds: &[RECORDED_ANSWERS], run: dialects::chat_completions },
-    Target { name: "responses", seeds: &[RECORDED_ANSWERS], run: dialects::responses },
-    Target { name: "anthropic", seeds: &[RECORDED_ANSWERS], run: dialects::anthropic },
-    Target { name: "request", seeds: &[], run: request::run },
-    Target { name: "segment", seeds: &[], run: segment::run },
-    Target { name: "fold", seeds: &["fuzz/corpus/segment"], run: fold::run },
+pub const TARGETS: &[FuzzTarget] = &[
+    FuzzTarget { name: "sse", seeds: &[RECORDED_ANSWERS], run: sse::run },
+    FuzzTarget { name: "chat_completions", seeds: &[RECORDED_ANSWERS], run: dialects::chat_completions },
+    FuzzTarget { name: "responses", seeds: &[RECORDED_ANSWERS], run: dialects::responses },
+    FuzzTarget { name: "anthropic", seeds: &[RECORDED_ANSWERS], run: dialects::anthropic },
+    FuzzTarget { name: "request", seeds: &[], run: request::run },
+    FuzzTarget { name: "segment", seeds: &[], run: segment::run },
+    FuzzTarget { name: "fold", seeds: &["fuzz/corpus/segment"], run: fold::run },
 ];
 
 /// The target of that name.
 #[must_use]
-pub fn target(name: &str) -> Option<&'static Target> {
+pub fn target(name: &str) -> Option<&'static FuzzTarget> {
     TARGETS.iter().find(|target| target.name == name)
 }

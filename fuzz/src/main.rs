@@ -4,9 +4,9 @@
 
 use std::env;
 
-use antiphon_fuzz::{TARGETS, Target, target};
+use antiphon_fuzz::{FuzzTarget, TARGETS, target};
 
-fn chosen() -> Result<&'static Target, String> {
+fn chosen() -> Result<&'static FuzzTarget, String> {
     let name = env::var("FUZZ_TARGET").unwrap_or_default();
     let names = || TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
     target(&name).ok_or_else(|| format!("FUZZ_TARGET is {name:?}, and not one of {}", names()))
@@ -14,7 +14,7 @@ fn chosen() -> Result<&'static Target, String> {
 
 #[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    static CHOSEN: std::sync::OnceLock<Target> = std::sync::OnceLock::new();
+    static CHOSEN: std::sync::OnceLock<FuzzTarget> = std::sync::OnceLock::new();
     (CHOSEN.get_or_init(|| chosen().map_or_else(|error| panic!("{error}"), Clone::clone)).run)(bytes);
 });
 

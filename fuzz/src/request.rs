@@ -1,14 +1,21 @@
 //! The requests of clients.
 
-use antiphon_domain::{Fact, LimitOptions, Timestamp, ValidatedRequest, validate};
+use antiphon_domain::{Fact, LimitOptions, RequestShape, ShapeError, Timestamp, ValidatedRequest, validate};
 use antiphon_protocol::{ContentParam, CreateResponse, Input, Item};
 
 use crate::fold;
 
 #[expect(clippy::expect_used, reason = "what is expected is what is asserted")]
 pub(crate) fn run(bytes: &[u8]) {
-    let Ok(create) = serde_json::from_slice::<CreateResponse>(bytes) else { return };
+    // The API takes nothing but an object, and what is no UTF-8 is no JSON, whoever skips it without a look.
+    let is_text = std::str::from_utf8(bytes).is_ok();
+    if !is_text || bytes.trim_ascii_start().first() != Some(&b'{') {
+        return;
+    }
     let (id, limits) = (fold::id(), LimitOptions::default());
+    let shape = RequestShape::of(bytes, &limits);
+    let Ok(create) = serde_json::from_slice::<CreateResponse>(bytes) else { return };
+    check_shape(&create, shape);
     if holds_object(&create) {
         return assert!(validate(create, id, &limits).is_err(), "what is not kept is accepted");
     }
@@ -31,4 +38,17 @@ fn holds_object(create: &CreateResponse) -> bool {
     let Some(Input::Items(items)) = &create.input else { return false };
     let contents = items.iter().flat_map(|item| [&item.content, &item.arguments, &item.output, &item.summary]);
     contents.flatten().any(|content| matches!(content, ContentParam::Object))
+}
+
+/// What is counted before a request is read: it is JSON, and has no fewer items.
+fn check_shape(create: &CreateResponse, shape: Result<RequestShape, ShapeError>) {
+    let items = match &create.input {
+        Some(Input::Items(items)) => items.len(),
+        Some(Input::Text(_)) | None => 0,
+    };
+    match shape {
+        Ok(shape) => assert!(items <= shape.items, "{items} items, of which {} were counted", shape.items),
+        Err(ShapeError::TooMany(_)) => {}
+        Err(ShapeError::NoJson(error)) => assert!(!error.is_syntax(), "what can be read is no JSON: {error}"),
+    }
 }

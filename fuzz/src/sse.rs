@@ -3,7 +3,7 @@
 use antiphon_providers::{Error, SseDecoder, SseFrame, UpstreamLimits};
 use bytes::Bytes;
 
-type Decoded = (Vec<SseFrame>, Result<(), Error>);
+type DecodedFrames = (Vec<SseFrame>, Result<(), Error>);
 
 pub(crate) fn run(bytes: &[u8]) {
     let small = UpstreamLimits { frame_bytes: 32, call_bytes: 200, ..UpstreamLimits::default() };
@@ -24,7 +24,7 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
-fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: UpstreamLimits) -> Decoded {
+fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, limits: UpstreamLimits) -> DecodedFrames {
     let (mut decoder, mut frames) = (SseDecoder::new(limits), Vec::new());
     for piece in pieces {
         if let Err(error) = decoder.push(Bytes::copy_from_slice(piece), &mut frames) {

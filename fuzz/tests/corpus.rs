@@ -1,5 +1,12 @@
 //! Every target over its corpus: what was found by fuzzing stays mended.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and says on what"
+)]
+
 use std::path::{Path, PathBuf};
 
 use antiphon_fuzz::TARGETS;
@@ -23,7 +30,6 @@ fn what_must_hold_of_any_bytes_holds_of_the_corpus() {
         let folders = [format!("fuzz/corpus/{}", target.name)];
         for folder in folders.iter().map(String::as_str).chain(target.seeds.iter().copied()) {
             for file in files(&root.join(folder)) {
-                // Where a target panics, this says on what.
                 println!("{} {}", target.name, file.display());
                 (target.run)(&std::fs::read(file).unwrap());
             }

@@ -70,7 +70,7 @@ async fn a_panic_of_a_handler_is_the_error_of_its_request_and_leaves_all_else_al
     let failed = crate::support::Answer::of(client.creation(&body).header("x-request-id", "req_of_the_panic")).await;
     assert_eq!(failed.error(), (500, Some("server_error".to_owned()), None), "{}", failed.text);
     server.logged("a thread panicked").await;
-    assert_panic_logged(&server.log(), "request_id=\"req_of_the_panic\"");
+    assert_panic_logged(&server.log(), "request.id=req_of_the_panic");
     gate.open();
     assert_eq!(held.read_all().await["type"], "response.completed");
     assert_eq!(client.create(&body).await.status, 200, "the next one is served");
@@ -88,7 +88,7 @@ async fn a_panic_in_mid_stream_ends_that_stream_with_an_error_event_and_leaves_a
     let last = broken.read_all().await;
     assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("server_error")), "{last}");
     server.logged("http.stream.broken_off").await;
-    assert_panic_logged(&server.log(), "request_id=");
+    assert_panic_logged(&server.log(), "request.id=");
     gate.open();
     assert_eq!(held.read_all().await["type"], "response.completed");
     let id = broken.data()[0]["response"]["id"].as_str().unwrap().to_owned();
