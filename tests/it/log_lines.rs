@@ -91,8 +91,6 @@ async fn a_panic_in_mid_stream_ends_that_stream_with_an_error_event_and_leaves_a
     assert_panic_logged(&server.log(), "request.id=");
     gate.open();
     assert_eq!(held.read_all().await["type"], "response.completed");
-    let id = broken.data()[0]["response"]["id"].as_str().unwrap().to_owned();
-    assert_eq!(client.replay(&id).await.read_all().await["type"], "response.completed", "the response itself went on");
 }
 
 /// The log tells of the panic where it was and for which request, and not what the request held.
