@@ -57,7 +57,8 @@ pub(super) async fn serve(
     // Before it says that it listens: from then on a signal is to stop it in order.
     let mut signals = Signals::new()?;
     print(out, &input.welcome(address).await?)?;
-    for warning in startup_warnings::list(&input.config, address) {
+    let open_files = startup_warnings::open_files(&input.config, data);
+    for warning in startup_warnings::list(&input.config, address).into_iter().chain(open_files) {
         tracing::warn!("{warning}");
     }
     tokio::select! {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, ConfiguredProvider, ValueSource};
 use crate::store::StoreSync;
@@ -50,8 +51,27 @@ fn file_with_open_password(config: &Config) -> Option<String> {
     (mode & 0o044 != 0).then(|| file.display().to_string())
 }
 
+/// Lists what of the data directory others than its owner can use, a sentence each.
+pub(super) fn open_files(config: &Config, data_dir: &Path) -> Vec<String> {
+    let database = config.store.options(data_dir).sqlite_file();
+    let files = database.iter().flat_map(|file| {
+        let beside = |end: &str| PathBuf::from(format!("{}{end}", file.display()));
+        ["", "-wal", "-shm"].map(|end| (beside(end), "600"))
+    });
+    let all = std::iter::once((data_dir.to_owned(), "700")).chain(files);
+    let open = all.filter_map(|(path, mode)| {
+        // What is not there can't be used by others.
+        let now = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+        let path = path.display();
+        let told =
+            || format!("others than its owner can use '{path}', which has mode {now:04o}: chmod {mode} '{path}'");
+        (now & 0o077 != 0).then(told)
+    });
+    open.collect()
+}
+
 fn is_in_the_clear(base_url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(base_url) else { return false };
+    let Ok(url) = url::Url::parse(base_url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     url.scheme() == "http" && !is_here
@@ -77,6 +97,25 @@ mod tests {
         }
         let told = told("[store]\nsync = \"normal\"", "127.0.0.1:8080");
         assert!(told.len() == 1 && told[0].contains("loss of power"), "{told:?}");
+    }
+
+    #[test]
+    fn a_data_directory_and_a_database_that_others_can_use_are_told_of_with_what_to_do() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("antiphon.db");
+        fs::write(&database, "").expect("room");
+        let open = |of_folder: u32, of_file: u32| {
+            fs::set_permissions(&database, Permissions::from_mode(of_file)).expect("its owner");
+            fs::set_permissions(folder.path(), Permissions::from_mode(of_folder)).expect("its owner");
+            super::open_files(&configured(""), folder.path())
+        };
+        assert_eq!(open(0o700, 0o600), [""; 0]);
+        let told = open(0o755, 0o666);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("mode 0755: chmod 700 '"), "{told:?}");
+        assert!(told[1].contains("mode 0666: chmod 600 '") && told[1].ends_with("antiphon.db'"), "{told:?}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) enum ErrorCode {
     ServerInterrupted,
     DatabaseUnavailable,
     ContentUnavailable,
+    StoredResponseDamaged,
     ServerError,
 }
 
@@ -54,6 +55,7 @@ impl ErrorCode {
             Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ContentUnavailable => "content_unavailable",
+            Self::StoredResponseDamaged => "stored_response_damaged",
             Self::ServerError => "server_error",
         }
     }
@@ -79,7 +81,7 @@ impl ErrorCode {
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoredResponseDamaged | Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -103,6 +105,7 @@ impl ErrorCode {
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable
+            | Self::StoredResponseDamaged
             | Self::ServerError => "server_error",
         }
     }

@@ -65,6 +65,11 @@ impl ApiError {
             .retry(RetryAdvice::After(BUSY))
     }
 
+    fn damaged(id: ResponseId) -> Self {
+        let message = format!("What is stored of the response '{id}' is damaged, so nothing was made of it.");
+        Self::coded(ErrorCode::StoredResponseDamaged, message)
+    }
+
     /// The requests that are being read leave no room for more bytes.
     pub(super) fn no_room_for_body(lack: LackOfRoom) -> Self {
         match lack {
@@ -128,6 +133,7 @@ impl From<Refusal> for ApiError {
                 "The server can't read this response at the moment. Nothing of it is lost. Please retry later.",
             )
             .retry(RetryAdvice::After(LATER)),
+            Refusal::Damaged(id) => Self::damaged(id),
             Refusal::NoLease => Self::unavailable(
                 ErrorCode::ServerIsOverloaded,
                 "The server was cut off from its database and takes no requests for a moment. Please retry.",
@@ -151,7 +157,7 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::InvalidKey => Self::unauthorized("The API key is not valid."),
             AuthError::Unavailable(cause) => {
-                tracing::error!(error = %cause, "an API key could not be looked up");
+                tracing::error!(error = &cause as &dyn std::error::Error, "an API key could not be looked up");
                 Self::database_unavailable()
             }
         }

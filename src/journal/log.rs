@@ -70,6 +70,12 @@ impl Log {
         self.reader.recorded_ending.as_ref()
     }
 
+    /// Whose log it is.
+    #[must_use]
+    pub fn id(&self) -> ResponseId {
+        self.reader.id
+    }
+
     /// The key that opens it.
     #[must_use]
     pub fn key(&self) -> &ResponseKey {

@@ -12,6 +12,7 @@ mod command_line;
 mod configuration;
 #[cfg(feature = "fault-points")]
 mod crashes;
+mod database_faults;
 mod deploys;
 mod dialects;
 mod docs;

@@ -72,6 +72,9 @@ pub struct Request {
     /// What else the answer is to hold, by the API's own words.
     #[serde(default)]
     pub include: Vec<String>,
+    /// How many items the input has, by which a log says that some are missing; none in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_items: Option<u32>,
 }
 
 impl Request {
@@ -108,6 +111,7 @@ impl Request {
             reasoning: None,
             top_logprobs: 0,
             include: Vec::new(),
+            input_items: None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use bytes::Bytes;
+
 use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
@@ -221,19 +223,17 @@ fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Er
 }
 
 fn seal_items(key: &ResponseKey, id: ResponseId, side: ItemSide, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
-    items.iter().zip(0..).map(|(item, position)| seal_item(key, id, side, position, item)).collect()
+    let place = |position| CiphertextContext::Item { side, position, is_last: position as usize + 1 == items.len() };
+    let sealed = items.iter().zip(0..).map(|(item, position)| {
+        let content = seal_item(key, place(position), item)?;
+        Ok(StoredItem { response: id, side, position, id: key.stored_item_id(item.id()), content })
+    });
+    sealed.collect()
 }
 
 /// Encrypts an item as the store keeps it.
-fn seal_item(
-    key: &ResponseKey,
-    response: ResponseId,
-    side: ItemSide,
-    position: u32,
-    item: &Item,
-) -> Result<StoredItem, Error> {
+fn seal_item(key: &ResponseKey, place: CiphertextContext, item: &Item) -> Result<Bytes, Error> {
     #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
     let json = serde_json::to_vec(item).expect("items serialize");
-    let content = key.seal(CiphertextContext::Item { side, position }, &json)?;
-    Ok(StoredItem { response, side, position, id: key.stored_item_id(item.id()), content })
+    key.seal(place, &json)
 }

@@ -176,7 +176,6 @@ impl Site {
     }
 
     /// Starts a server again, for clients that have this key.
-    #[cfg(feature = "fault-points")]
     pub(crate) async fn start_again(&self, key: &str) -> Running {
         let mut running = Self::listening(self.launch()).await;
         key.clone_into(&mut running.key);

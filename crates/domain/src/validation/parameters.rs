@@ -88,6 +88,7 @@ pub fn validate(
         reasoning,
         top_logprobs,
         include,
+        input_items: u32::try_from(input.len()).ok(),
     };
     Ok(ValidatedRequest { request, input, stream, view })
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::{ChatForm, decoder::ChatDecoder, request::ChatBody};
 use crate::http::{Decode, Dialect, HttpUpstream, bearer};

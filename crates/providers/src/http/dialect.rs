@@ -1,7 +1,7 @@
 //! The parts of a protocol that a call needs.
 
-use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::{SseFrame, UpstreamId};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};

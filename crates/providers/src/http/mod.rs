@@ -6,6 +6,7 @@
 mod call;
 mod client;
 mod dialect;
+mod exchange;
 mod failure;
 mod hidden_key;
 mod options;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
+use url::Url;
 
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};

@@ -1,7 +1,7 @@
 //! What a provider is asked that is to keep its responses, and at which URLs.
 
-use reqwest::Url;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::super::ResponsesForm;
 use super::super::adapter::ResponsesDialect;
