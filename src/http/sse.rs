@@ -1,13 +1,13 @@
 //! A response's events as the body of an answer.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::header,
     web::{Bytes, BytesMut},
 };
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use tracing::Instrument;
 
 use super::{ApiError, HttpState, in_flight::holding, readers::Reader};
@@ -34,7 +34,9 @@ pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>,
     };
     let chunks = stream::unfold(body, |mut body| async move {
         let span = body.span.clone();
-        let chunk = body.chunk().instrument(span).await?;
+        let chunk = AssertUnwindSafe(body.chunk().instrument(span)).catch_unwind().await;
+        // The panic's hook has logged it. The status is sent, so that only an event can tell the client.
+        let chunk = chunk.unwrap_or_else(|_| Some(body.broken_off(ApiError::internal())))?;
         Some((Ok::<_, Infallible>(chunk), body))
     });
     let answer = head().streaming(chunks);

@@ -6,6 +6,7 @@ use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
+use crate::fault::{self, FaultPoint};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
     idempotency::idempotency_key, outcome, readers::Reader, request_id::RequestId, sse,
@@ -29,6 +30,7 @@ pub(in crate::http) async fn create_response(
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
     // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
     let room = body.into_room();
+    fault::reach(FaultPoint::RequestRead);
     let context = RequestContext {
         request_id: RequestId::of(&request).0,
         caller: principal.key_id.clone(),
