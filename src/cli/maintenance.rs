@@ -5,16 +5,22 @@ use std::path::Path;
 
 use super::args::VaultCommand;
 use super::command_context::{CommandContext, connect};
+use super::system_limits::{SystemLimits, raise_open_files};
 use super::{DataDir, startup_warnings};
 use crate::config::Config;
 
-/// A configuration that is not valid does not come this far.
+/// A configuration that is not valid does not come this far. What the limits of this shell do not allow is told: those of a
+/// service may be others.
 pub(super) fn check_config(
     config: &Config,
     data: &Path,
     out: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    raise_open_files()?;
+    for problem in SystemLimits::of_this_process().problems(config) {
+        writeln!(errors, "antiphon: {problem}")?;
+    }
     tell_open_files(config, data, errors)?;
     Ok(writeln!(out, "the configuration is valid")?)
 }

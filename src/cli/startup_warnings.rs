@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::system_limits::SystemLimits;
 use crate::config::{Config, ConfiguredProvider, ValueSource};
 use crate::store::StoreSync;
 
-/// Lists the dangers, a sentence each, of a server that listens at `address`.
-pub(super) fn list(config: &Config, address: SocketAddr) -> Vec<String> {
+/// Lists the dangers, a sentence each, of a server that listens at `address` within these limits of the system.
+pub(super) fn list(config: &Config, address: SocketAddr, limits: SystemLimits) -> Vec<String> {
     let mut warnings = Vec::new();
     if !address.ip().is_loopback() {
         warnings.push(format!(
@@ -29,6 +30,7 @@ pub(super) fn list(config: &Config, address: SocketAddr) -> Vec<String> {
              put the URL in store.url_file or ANTIPHON_STORE__URL, and change the password"
         ));
     }
+    warnings.extend(limits.problems(config));
     for (name, provider) in &config.providers {
         let ConfiguredProvider::Upstream(upstream) = provider else { continue };
         if upstream.api_key.is_some() && is_in_the_clear(&upstream.base_url) {
@@ -80,11 +82,11 @@ fn is_in_the_clear(base_url: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 mod tests {
-    use super::list;
+    use super::{SystemLimits, list};
     use crate::cli::tests::configured;
 
     fn told(lines: &str, address: &str) -> Vec<String> {
-        list(&configured(lines), address.parse().expect("an address"))
+        list(&configured(lines), address.parse().expect("an address"), SystemLimits::default())
     }
 
     #[test]
@@ -129,7 +131,11 @@ mod tests {
             fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its owner");
             let variables = variable.map(|url| ("ANTIPHON_STORE__URL".to_owned(), url.to_owned()));
             let environment: Environment = variables.into_iter().collect();
-            list(&Config::load(Some(file.path()), &environment).expect("valid"), ([127, 0, 0, 1], 1).into())
+            list(
+                &Config::load(Some(file.path()), &environment).expect("valid"),
+                ([127, 0, 0, 1], 1).into(),
+                SystemLimits::default(),
+            )
         };
         let with_password = "[store]\nurl = \"postgres://u:canary@h/d\"";
         let open = told(with_password, 0o644, None);

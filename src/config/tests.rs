@@ -109,8 +109,8 @@ fn bodies_have_room_for_every_request_that_is_allowed() {
     for (file, key, least) in [
         ("[http]\nbody_limit = 499999", "http.body_limit = 499999", "limits.input_bytes"),
         ("[limits]\ninput_bytes = \"9MiB\"", "http.body_limit", "limits.input_bytes"),
-        ("[http]\nbody_budget_per_key = \"16MiB\"", "http.body_budget_per_key = 16MiB", "25028608"),
-        ("[limits]\ninput_items = 100000", "http.body_budget_per_key", "117188608"),
+        ("[http]\nbody_budget_per_key = \"16MiB\"", "http.body_budget_per_key = 16MiB", "31172608"),
+        ("[limits]\ninput_items = 100000", "http.body_budget_per_key", "424388608"),
         ("[http]\nbody_budget = \"31MiB\"", "http.body_budget = 31MiB", "body_budget_per_key"),
     ] {
         let told = told(file);

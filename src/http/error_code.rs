@@ -21,6 +21,7 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     TooManyReads,
+    TooManyReaders,
     TooManyRequestBytes,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
@@ -49,6 +50,7 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::TooManyReads => "too_many_reads",
+            Self::TooManyReaders => "too_many_readers",
             Self::TooManyRequestBytes => "too_many_request_bytes",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
@@ -73,7 +75,7 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => {
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::ServerIsOverloaded
@@ -99,7 +101,9 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyRequestBytes => "rate_limit_error",
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
+                "rate_limit_error"
+            }
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted

@@ -54,7 +54,7 @@ impl ApiError {
     }
 
     /// There is no room at the moment.
-    fn busy(code: ErrorCode, message: &'static str) -> Self {
+    pub(super) fn busy(code: ErrorCode, message: &'static str) -> Self {
         Self::coded(code, message).retry(RetryAdvice::After(BUSY))
     }
 
@@ -223,6 +223,7 @@ fn status_of(cause: Cause, outcome: &ResponseOutcome) -> StatusCode {
         Cause::ServerInterrupted
         | Cause::DatabaseUnavailable
         | Cause::ProviderCircuitOpen
+        | Cause::ServerOverloaded
         | Cause::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

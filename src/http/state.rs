@@ -6,6 +6,7 @@ use super::{
     Authenticate, HttpOptions, InFlight,
     body_budget::{BodyMetrics, SharedBodyBudget},
     line_per_minute::LinePerMinute,
+    readers::Readers,
 };
 use crate::antiphon::Antiphon;
 
@@ -20,6 +21,7 @@ pub struct HttpState {
     pub options: Arc<HttpOptions>,
     /// The requests that are being answered.
     pub in_flight: InFlight,
+    pub(super) readers: Readers,
     pub(super) refused_keys: Arc<LinePerMinute>,
     pub(super) bodies: SharedBodyBudget,
     pub(super) refused_bodies: Arc<LinePerMinute>,
@@ -35,6 +37,7 @@ impl HttpState {
             authenticator: Arc::new(authenticator),
             options: Arc::new(options),
             in_flight: InFlight::default(),
+            readers: Readers::default(),
             refused_keys: Arc::default(),
             bodies,
             refused_bodies: Arc::default(),

@@ -26,6 +26,7 @@ mod retry_budget;
 mod run;
 mod run_plan;
 mod run_policy;
+pub mod segment;
 mod set_aside;
 mod time;
 mod timeouts;

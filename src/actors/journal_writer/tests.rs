@@ -284,7 +284,7 @@ fn where_there_is_no_room_deletions_go_first_and_none_before_what_is_earlier_of_
     commit(&mut queue);
     assert!(!queue.away && !queue.full, "there is room");
     while commit(&mut queue) > 0 {}
-    let last = ["append", "later append", "deletion behind an append", "deletion behind an append that found no room"];
+    let last = ["append", "later append", "deletion behind an append that found no room", "deletion behind an append"];
     assert_eq!(order.lock()[2..], last);
 }
 

@@ -6,9 +6,10 @@ use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
+use crate::fault::{self, FaultPoint};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
-    idempotency::idempotency_key, outcome, request_id::RequestId, sse,
+    idempotency::idempotency_key, outcome, readers::Reader, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, Response, UserId};
 
@@ -29,8 +30,13 @@ pub(in crate::http) async fn create_response(
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
     // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
     let room = body.into_room();
-    let context =
-        RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
+    fault::reach(FaultPoint::RequestRead);
+    let context = RequestContext {
+        request_id: RequestId::of(&request).0,
+        caller: principal.key_id.clone(),
+        disconnect,
+        idempotency,
+    };
     let form = AnswerForm::of(&create);
     let answered = state.antiphon.answer_request(user, create, context, form.mode()).await;
     drop(room);
@@ -40,12 +46,15 @@ pub(in crate::http) async fn create_response(
             let response = AnswerForm::retrieve(&stream, user, &state).await?;
             Ok(HttpResponse::Ok().json(response.as_accepted()))
         }
-        AnsweredRequest::Started(stream) => form.answer(stream, user, &state).await,
+        AnsweredRequest::Started(stream) => form.answer(stream, user, None, &state).await,
         AnsweredRequest::Repeated(stream) => {
             tracing::info!(response.id = %stream.id, "http.response.attached");
             match outcome::failed_before(&stream).filter(|_| form == AnswerForm::WhenEnded) {
                 Some(error) => Err(error),
-                None => form.answer(stream, user, &state).await,
+                None => {
+                    let reader = state.readers.enter(&principal, stream.id, &state.options)?;
+                    form.answer(stream, user, Some(reader), &state).await
+                }
             }
         }
     }
@@ -111,7 +120,13 @@ impl AnswerForm {
         response.map_err(|refusal| ApiError::about(stream.id, refusal))
     }
 
-    async fn answer(self, mut stream: ClientStream, user: UserId, state: &HttpState) -> Result<HttpResponse, ApiError> {
+    async fn answer(
+        self,
+        mut stream: ClientStream,
+        user: UserId,
+        reader: Option<Reader>,
+        state: &HttpState,
+    ) -> Result<HttpResponse, ApiError> {
         match self {
             Self::WhenEnded => {
                 let response = outcome::ending(stream, user, state).await?;
@@ -120,9 +135,9 @@ impl AnswerForm {
             Self::AtOnce => Ok(HttpResponse::Ok().json(Self::retrieve(&stream, user, state).await?)),
             Self::Events(_) => {
                 outcome::status_line(&mut stream, user, state).await?;
-                Ok(sse::answer(stream, user, state))
+                Ok(sse::answer(stream, user, reader, state))
             }
-            Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, state)),
+            Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, reader, state)),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::http::{BodyMetrics, HttpOptions};
 
 /// As much as an item takes beside its text.
-const ITEM: usize = 1024;
+const ITEM: usize = 4096;
 
 async fn api(body_budget: usize, body_budget_per_key: usize) -> Api {
     let http = HttpOptions { body_budget, body_budget_per_key, ..HttpOptions::default() };

@@ -54,7 +54,7 @@ impl LimitOptions {
     /// The limits that have effect unless others are set.
     pub const DEFAULT: Self = Self {
         input_bytes: 500_000,
-        input_items: 10_000,
+        input_items: 4000,
         request_values: 50_000,
         metadata_pairs: 16,
         metadata_key_chars: 64,

@@ -10,7 +10,7 @@ use crate::LimitOptions;
 use antiphon_protocol::Json;
 
 /// About as many bytes as an input item takes in memory beside its texts, from its reading to its prompt.
-const BYTES_OF_AN_ITEM: usize = 1024;
+const BYTES_OF_AN_ITEM: usize = 4096;
 
 /// About as many bytes as any other value takes in memory beside its texts.
 const BYTES_OF_A_VALUE: usize = 128;

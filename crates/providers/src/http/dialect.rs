@@ -95,7 +95,7 @@ pub(crate) trait Decode {
 
 /// Whether more can follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
+pub enum Flow {
     /// More can follow.
     Open,
     /// The provider's end mark was seen.

@@ -10,6 +10,9 @@ use crate::Error;
 
 /// A failure before the headers of an answer.
 pub(super) fn of_sending(error: &legacy::Error) -> Error {
+    if causes(error).any(is_own) {
+        return Error::OutOfResources;
+    }
     if !error.is_connect() {
         return of_reading(error);
     }
@@ -37,4 +40,44 @@ pub(super) fn of_reading(error: &(dyn StdError + 'static)) -> Error {
 /// The error and what caused it.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| (*error).source())
+}
+
+fn is_own(cause: &(dyn StdError + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(is_of_this_machine)
+}
+
+/// Whether a connection could not be made for want of something on this machine: descriptors, ports, memory.
+fn is_of_this_machine(error: &io::Error) -> bool {
+    // The numbers are the same on all Unix systems; the standard library has no kind for them.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = if cfg!(target_os = "linux") { 105 } else { 55 };
+    matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable)
+        || matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::is_of_this_machine;
+
+    #[test]
+    fn what_this_machine_lacks_is_told_from_what_the_provider_does() {
+        // ENFILE, EMFILE, ENOMEM, and no port that is free.
+        for own in [23, 24, 12].map(io::Error::from_raw_os_error) {
+            assert!(is_of_this_machine(&own), "{own}");
+        }
+        assert!(is_of_this_machine(&io::ErrorKind::AddrNotAvailable.into()));
+        for kind in [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable,
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::PermissionDenied,
+        ] {
+            assert!(!is_of_this_machine(&kind.into()), "{kind}");
+        }
+    }
 }

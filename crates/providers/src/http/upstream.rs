@@ -11,7 +11,7 @@ use url::Url;
 
 use super::call::{self, Question};
 use super::client::ClientRecipe;
-use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls, work};
+use super::{Dialect, StreamDecoder, UpstreamError, UpstreamId, UpstreamOptions, tls, work};
 use crate::{CallToCancel, Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::Timeouts;
 
@@ -59,6 +59,11 @@ impl HttpUpstream {
     /// Starts a call when the stream is first polled.
     pub(crate) fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
         self.start(request, Question::Work)
+    }
+
+    /// A decoder for the answer to a request.
+    pub(crate) fn decoder(&self, request: &ProviderRequest) -> StreamDecoder {
+        StreamDecoder::new(self.0.dialect.decoder(request, self.0.limits), self.0.limits)
     }
 
     /// Whether calls go on at the provider without a listener.

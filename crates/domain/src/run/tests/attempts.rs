@@ -65,6 +65,18 @@ fn without_budget_the_next_target_is_asked() {
 }
 
 #[test]
+fn what_this_server_could_not_ask_is_asked_again_without_a_retry_of_the_providers() {
+    let mut performer = reading(setup());
+    performer.answers.budget = RunEvent::RetryDenied;
+    performer.fails(Cause::ServerOverloaded, None);
+    assert!(performer.timers.contains(&Timer::Pause));
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::SpendRetry { .. })), 0);
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    performer.stored();
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::OpenAttempt { target: 0, .. })), 2);
+}
+
+#[test]
 fn a_target_behind_an_open_breaker_is_passed_over_and_the_last_one_ends_it() {
     let mut performer = performer(setup());
     performer.answers.breaker = RunEvent::AttemptRefused { retry_after: Duration::from_secs(7) };

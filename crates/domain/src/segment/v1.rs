@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::domain::{
+use crate::{
     Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp, json_text,
 };
-use crate::protocol::{InputTokensDetails, JsonObject, LogProb, OutputTokensDetails, ResponseId, Truncation, Usage};
+use antiphon_protocol::{InputTokensDetails, JsonObject, LogProb, OutputTokensDetails, ResponseId, Truncation, Usage};
 
 pub(super) const VERSION: u8 = 1;
 
