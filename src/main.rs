@@ -7,6 +7,12 @@ use antiphon::cli::{self, Cli, Command};
 use antiphon::config::Environment;
 use antiphon::telemetry::{self, BackgroundWriter};
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// A thread of its own gives what was freed back to the system, so that a burst of large responses does not stay in memory.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The most bytes that wait for the reader of an output: of standard error, until the configuration says how many.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -43,6 +49,7 @@ fn try_main(cli: &Cli, errors: &mut BackgroundWriter) -> anyhow::Result<()> {
     if let Command::Completions { shell } = cli.command {
         return Ok(cli::completions(shell, &mut io::stdout().lock())?);
     }
+    forbid_core_dumps()?;
     let config = cli.load_config(&Environment::of_process())?;
     telemetry::init(&config.log, errors)?;
     // What a command answers is all written, however slowly it is read. A server waits for nobody.
@@ -52,4 +59,9 @@ fn try_main(cli: &Cli, errors: &mut BackgroundWriter) -> anyhow::Result<()> {
         Box::new(io::stdout().lock())
     };
     actix_rt::System::new().block_on(cli::run(cli, &config, &mut *out, errors))
+}
+
+/// A dump of this process would hold keys and what people said.
+fn forbid_core_dumps() -> io::Result<()> {
+    Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
 }

@@ -59,13 +59,17 @@ pub enum Refusal {
     /// The node is about to stop. It can do this after its next start, or another node can.
     #[error("the server is about to stop")]
     Draining,
-    /// The database is not available. A cancel that is refused for this happens all the same.
+    /// The database is not available. A cancel or a deletion that is refused for this happens all the same.
     #[error("the database is not available")]
     DatabaseUnavailable,
     /// What is stored of the response can't be read now, because a key or a newer version of the program is missing.
     /// It is kept. A cancel that is refused for this happens all the same, once it can be read.
     #[error("what is stored of the response can't be read now")]
     ContentUnavailable,
+    /// What is stored of that response is not what was written: rows were removed, changed or swapped. Nothing is made of
+    /// it, since it might be less than what was said.
+    #[error("what is stored of the response '{0}' is damaged")]
+    Damaged(ResponseId),
     /// The node has no lease, so that others may own its responses by now. It takes none before it has one again.
     #[error("the server has lost its lease and waits for another one")]
     NoLease,
@@ -90,6 +94,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Says in the log that what is stored of a response is damaged.
+    pub(crate) fn damaged(id: ResponseId) -> Self {
+        tracing::error!(response.id = %id, "stored items are not as they were written");
+        Self::Damaged(id)
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -120,6 +130,7 @@ impl Refusal {
             | Self::UserDeleted
             | Self::Interrupted
             | Self::NodeFailed
+            | Self::Damaged(_)
             | Self::Internal => None,
         }
     }
@@ -155,7 +166,10 @@ impl From<PromptError> for Refusal {
 impl From<store::Error> for Refusal {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(cause) | store::Error::TimedOut(cause) | store::Error::Contended(cause) => {
+            store::Error::Unavailable(cause)
+            | store::Error::TimedOut(cause)
+            | store::Error::Full(cause)
+            | store::Error::Contended(cause) => {
                 tracing::warn!(cause, "the database is not available");
                 Self::DatabaseUnavailable
             }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Node;
+use super::{Node, check_without_input, open_page};
 use crate::journal::Log;
 use crate::protocol::{Item, ResponseId, Status, UserId};
 use crate::refusal::Refusal;
-use crate::store::{ItemQuery, ItemSide, ResponseRow, SortOrder, StoredItem};
-use crate::vault::{CiphertextContext, ResponseKey, UserKey};
+use crate::store::{ItemQuery, ItemSide, ResponseRow, SortOrder};
+use crate::vault::UserKey;
 
 /// The items of a conversation so far, oldest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ impl NewestItems {
         let room = self.most - self.items.len();
         let limit = u32::try_from(room.max(1)).unwrap_or(u32::MAX);
         let query = ItemQuery { response: row.id, side, order: SortOrder::Descending, after: None, limit };
-        let page = node.store.responses.items(query).await?;
+        let page = node.store.responses.items(query.clone()).await?;
         // The input is read last. A response that is deleted loses all of its items at once, so one that still has
         // input had its output, too. One that has none was accepted without, or is gone.
         let may_be_gone = side == ItemSide::Input && page.items.is_empty();
@@ -85,10 +85,14 @@ impl NewestItems {
             return Err(Refusal::NotFound);
         }
         let key = key.response_key(row.id);
-        for item in page.items.iter().take(room) {
-            self.items.push(open_item(&key, item)?);
+        if side == ItemSide::Input && page.items.is_empty() {
+            let log = Log::new(Arc::clone(&node.store.responses), key.clone(), row.id);
+            check_without_input(&log.of_row(row).for_user(&node.logs)).await?;
         }
-        Ok(page.has_more || page.items.len() > room)
+        let items = open_page(&key, &query, &page)?;
+        let has_more = page.has_more || items.len() > room;
+        self.items.extend(items.into_iter().take(room));
+        Ok(has_more)
     }
 }
 
@@ -103,14 +107,4 @@ impl NewestItems {
         self.items.extend(transcript.items().iter().rev().take(room).cloned());
         Ok(transcript.items().len() > room)
     }
-}
-
-/// Decrypts and parses a stored item.
-pub(crate) fn open_item(key: &ResponseKey, item: &StoredItem) -> Result<Item, Refusal> {
-    let context = CiphertextContext::Item { side: item.side, position: item.position };
-    let json = key.open(context, &item.content)?;
-    serde_json::from_slice(&json).map_err(|_| {
-        tracing::error!(response.id = %item.response, "a stored item can't be parsed");
-        Refusal::Internal
-    })
 }

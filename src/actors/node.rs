@@ -70,8 +70,7 @@ impl Node {
 
     /// How many tokens the text has, in bounded time: where the tokenizer can't say, by its length.
     pub(crate) async fn estimate(&self, encoding: Encoding, text: String) -> u64 {
-        let texts = [text.as_str()];
-        match tokio::time::timeout(ESTIMATE_PATIENCE, self.token_counter.count(encoding, &texts)).await {
+        match tokio::time::timeout(ESTIMATE_PATIENCE, self.token_counter.estimate(encoding, &text)).await {
             Ok(Ok(tokens)) => return tokens,
             Ok(Err(error)) => tracing::warn!(error = %error, "an output's tokens are estimated by its length"),
             Err(_) => {

@@ -3,8 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Node, history, open_item};
+use super::{Node, check_without_input, history, open_page};
 use crate::domain::{Cause, Model, PromptParts, RunPlan, output_room};
+use crate::journal::Log;
 use crate::protocol::{Item, ResponseId};
 use crate::refusal::Refusal;
 use crate::store::{ItemQuery, ItemSide, SortOrder};
@@ -107,6 +108,9 @@ async fn read(node: &Node, plan: &RunPlan) -> Result<(Vec<Item>, Vec<Item>), Ref
 async fn input(node: &Node, key: &ResponseKey, id: ResponseId) -> Result<Vec<Item>, Refusal> {
     let query =
         ItemQuery { response: id, side: ItemSide::Input, order: SortOrder::Ascending, after: None, limit: MOST_ITEMS };
-    let page = node.store.responses.items(query).await?;
-    page.items.iter().map(|item| open_item(key, item)).collect()
+    let page = node.store.responses.items(query.clone()).await?;
+    if page.items.is_empty() {
+        check_without_input(&Log::new(Arc::clone(&node.store.responses), key.clone(), id).for_node(&node.logs)).await?;
+    }
+    open_page(key, &query, &page)
 }

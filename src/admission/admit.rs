@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::actors::{Conversation, History, Node, history, plan_prompt};
 use crate::domain::{
-    DisconnectMode, DisconnectPolicy, Idempotency, Model, ModelCatalog, Request, ResponseOptions, RunPlan, ToolPolicy,
-    ValidatedRequest, View, Violation, check_calls, validate,
+    DisconnectMode, DisconnectPolicy, Idempotency, LimitOptions, Model, ModelCatalog, Request, ResponseOptions,
+    RunPlan, ToolPolicy, ValidatedRequest, View, Violation, check_calls, validate,
 };
 use crate::protocol::{CreateResponse, Item, ResponseId, Truncation, UserId};
 use crate::refusal::Refusal;
@@ -50,6 +50,12 @@ impl Admission {
     #[must_use]
     pub fn models(&self) -> &ModelCatalog {
         &self.node.models
+    }
+
+    /// How large requests may be.
+    #[must_use]
+    pub fn limits(&self) -> &LimitOptions {
+        &self.node.limits
     }
 
     /// Checks a request of a user and makes a plan of it. Writes nothing and calls no provider.

@@ -17,8 +17,8 @@ use crate::domain::{
     Timestamp, ToolPolicy, Violation,
 };
 use crate::protocol::{
-    ContentPart, Extra, FunctionCall, Item, ItemId, ItemStatus, Message, NarrowChoice, ReasoningConfig, ResponseId,
-    Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
+    ContentPart, FunctionCall, Item, ItemId, ItemStatus, JsonObject, Message, NarrowChoice, ReasoningConfig,
+    ResponseId, Role, TextFormat, Tool, ToolChoice, UserId, Verbosity,
 };
 use crate::refusal::Refusal;
 use crate::store::{MemoryStore, Store};
@@ -145,7 +145,7 @@ fn turns(count: usize) -> Vec<Item> {
 fn message(text: &str) -> Item {
     let content = vec![ContentPart::input_text(text)];
     let id = ItemId::from(format!("msg_{text}"));
-    Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() })
+    Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: JsonObject::new() })
 }
 
 fn call(call_id: &str) -> Item {
@@ -155,7 +155,7 @@ fn call(call_id: &str) -> Item {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Incomplete,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 

@@ -113,12 +113,16 @@ impl Antiphon {
     pub async fn readiness(&self) -> Result<Readiness, store::Error> {
         let node = self.node();
         node.store.group_commit.ping().await?;
+        let longest = node.settings.admission_wait();
         Ok(match &*self.0.parts.state.borrow() {
             NodeState::Failed(_) => Readiness::Failed,
             _ if self.is_draining() => Readiness::Draining,
             NodeState::Starting => Readiness::Starting,
+            NodeState::Running(_) if node.journal.is_full() => Readiness::DatabaseFull,
             NodeState::Running(_) if !self.has_lease() => Readiness::NoLease,
-            NodeState::Running(_) if node.journal.is_away() => Readiness::NothingWritten,
+            NodeState::Running(_) if node.journal.is_away() || node.journal.is_unanswered_for(longest) => {
+                Readiness::NothingWritten
+            }
             NodeState::Running(_) if node.arbiters.hung() > 0 => Readiness::ThreadHangs,
             NodeState::Running(_) => Readiness::Ready,
         })

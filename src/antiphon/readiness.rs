@@ -12,6 +12,8 @@ pub enum Readiness {
     Draining,
     /// It has no lease: it was cut off from its database, stood still, or a thread hangs. Others may own its responses.
     NoLease,
+    /// The database has no room: what is deleted makes some.
+    DatabaseFull,
     /// The database answers, but what was written last did not get through.
     NothingWritten,
     /// A thread of its actors hangs.
@@ -27,6 +29,7 @@ impl std::fmt::Display for Readiness {
             Self::Starting => "The server is not ready: it is starting.",
             Self::Draining => "The server is not ready: it is about to stop.",
             Self::NoLease => "The server is not ready: it has lost its lease and waits for another one.",
+            Self::DatabaseFull => "The server is not ready: the database has no room.",
             Self::NothingWritten => "The server is not ready: the database takes no writes.",
             Self::ThreadHangs => "The server is not ready: one of its threads hangs.",
             Self::Failed => "The server is not ready: it has failed.",

@@ -7,8 +7,8 @@ use tracing::Span;
 
 use super::Antiphon;
 use crate::actors::{
-    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, Withdraw, client_channel,
-    find, load_response, open_item,
+    AdmissionSlot, Begin, Cancel, ClientStream, Delete, DeliveryMode, Join, ResponseOutcome, Withdraw,
+    check_without_input, client_channel, find, load_response, open_page,
 };
 use crate::domain::{RunPlan, Violation};
 use crate::protocol::{Item, ItemId, Response, ResponseId, Status, UserId};
@@ -204,13 +204,16 @@ impl Antiphon {
         let found = find(self.node(), user, id).await?;
         let after = after.map(|after| found.log.key().stored_item_id(&after));
         let query = ItemQuery { response: id, side: ItemSide::Input, order, after, limit };
-        let page = match self.node().store.responses.items(query).await {
+        let page = match self.node().store.responses.items(query.clone()).await {
             Err(store::Error::UnknownCursor) => {
                 return Err(Violation::invalid("after", "there is no such item in the list").into());
             }
             page => page?,
         };
-        let items = page.items.iter().map(|item| open_item(found.log.key(), item)).collect::<Result<_, _>>()?;
+        if page.items.is_empty() && page.after.is_none() {
+            check_without_input(&found.log).await?;
+        }
+        let items = open_page(found.log.key(), &query, &page)?;
         Ok(InputItemsPage { items, has_more: page.has_more })
     }
 }

@@ -1,5 +1,6 @@
 //! What a command works on: the database, the vault, the accounts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -128,9 +129,26 @@ async fn open_store(config: &Config, data_dir: &DataDir) -> Result<SqlStore, Sta
 
 /// Connects to the database and brings its tables up to date.
 pub(super) async fn connect(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<SqlStore>> {
+    let place = config.store.place(&whole(data_dir.path()));
+    let is_known = data_dir.has_used(&place)?;
+    let gone = || StartupError::DatabaseGone { place: place.clone(), note: data_dir.database_note() };
+    // SQLite would take the log beside an empty file for one of another database, and remove it.
+    let is_empty = |file: PathBuf| fs::metadata(file).is_ok_and(|file| file.len() == 0);
+    let is_gone = missing_file(config, data_dir)?.is_some()
+        || config.store.options(data_dir.path()).sqlite_file().is_some_and(is_empty);
+    if is_known && is_gone {
+        return Err(gone().into());
+    }
     let store = open_store(config, data_dir).await?;
-    let place = || config.store.place(data_dir.path());
-    store.migrate().await.map_err(|source| StartupError::Tables { place: place(), source })?;
+    let of_tables = |source| StartupError::Tables { place: place.clone(), source };
+    if is_known && !store.has_tables().await.map_err(of_tables)? {
+        return Err(gone().into());
+    }
+    store.migrate().await.map_err(of_tables)?;
+    // A command may work without a directory, where the database is elsewhere.
+    if !is_known && data_dir.path().is_dir() {
+        data_dir.note_used(&place)?;
+    }
     Ok(Arc::new(store))
 }
 

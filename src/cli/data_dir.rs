@@ -80,12 +80,46 @@ impl DataDir {
 
     fn make_node_name(&self, path: &Path) -> io::Result<String> {
         let name = format!("node_{}", Uuid::now_v7().simple());
-        let fresh = self.0.join("node.new");
-        fs::write(&fresh, &name)?;
-        File::open(&fresh)?.sync_all()?;
-        fs::rename(&fresh, path)?;
-        File::open(&self.0)?.sync_all()?;
+        self.write(path, &name)?;
         Ok(name)
+    }
+
+    /// Where it is noted which database the directory is used with.
+    #[must_use]
+    pub fn database_note(&self) -> PathBuf {
+        self.0.join("database")
+    }
+
+    /// Whether the directory was used with the database of that place before.
+    ///
+    /// # Errors
+    /// If the note can't be read.
+    pub fn has_used(&self, database: &str) -> Result<bool, StartupError> {
+        let path = self.database_note();
+        match fs::read_to_string(&path) {
+            Ok(noted) => Ok(noted == database),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StartupError::DataDir { path, source }),
+        }
+    }
+
+    /// Notes that the directory is used with the database of that place.
+    ///
+    /// # Errors
+    /// If the note can't be written.
+    pub fn note_used(&self, database: &str) -> Result<(), StartupError> {
+        let path = self.database_note();
+        self.write(&path, database).map_err(|source| StartupError::DataDir { path, source })
+    }
+
+    /// Writes a file of the directory durably, for its owner alone, in one step.
+    fn write(&self, path: &Path, text: &str) -> io::Result<()> {
+        let fresh = path.with_extension(format!("new.{}", Uuid::now_v7().simple()));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&fresh, path)?;
+        File::open(&self.0)?.sync_all()
     }
 }
 

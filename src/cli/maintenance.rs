@@ -1,15 +1,36 @@
 //! `antiphon check-config`, `antiphon show-config`, `antiphon migrate`, `antiphon vault`.
 
 use std::io::Write;
+use std::path::Path;
 
-use super::DataDir;
 use super::args::VaultCommand;
 use super::command_context::{CommandContext, connect};
+use super::system_limits::{SystemLimits, raise_open_files};
+use super::{DataDir, startup_warnings};
 use crate::config::Config;
 
-/// A configuration that is not valid does not come this far.
-pub(super) fn check_config(out: &mut dyn Write) -> anyhow::Result<()> {
+/// A configuration that is not valid does not come this far. What the limits of this shell do not allow is told: those of a
+/// service may be others.
+pub(super) fn check_config(
+    config: &Config,
+    data: &Path,
+    out: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> anyhow::Result<()> {
+    raise_open_files()?;
+    for problem in SystemLimits::of_this_process().problems(config) {
+        writeln!(errors, "antiphon: {problem}")?;
+    }
+    tell_open_files(config, data, errors)?;
     Ok(writeln!(out, "the configuration is valid")?)
+}
+
+/// Warns of what in the data directory others than its owner can use.
+pub(super) fn tell_open_files(config: &Config, data: &Path, errors: &mut dyn Write) -> anyhow::Result<()> {
+    for warning in startup_warnings::open_files(config, data) {
+        writeln!(errors, "antiphon: {warning}")?;
+    }
+    Ok(())
 }
 
 /// Every option in its section, as `config.toml` has them, with a comment that says where its value comes from.

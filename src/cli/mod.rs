@@ -20,6 +20,7 @@ mod serve;
 mod server;
 mod startup_error;
 mod startup_warnings;
+mod system_limits;
 mod time;
 mod users;
 mod welcome;

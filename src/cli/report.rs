@@ -102,6 +102,11 @@ fn for_startup(error: &StartupError) -> String {
         StartupError::DataDir { source, .. } => for_directory(source),
         StartupError::Database { source, .. } => for_database(source),
         StartupError::Tables { source, .. } => for_tables(source),
+        StartupError::DatabaseGone { note, .. } => format!(
+            "restore the database from its backup, or mount its disk. To begin anew with an empty one, for good: \
+             `rm '{}'` and start again.",
+            note.display()
+        ),
         StartupError::RingLost(path) => format!(
             "restore '{}' from its backup, or say where it is with vault.key_file. Without it nobody can read what \
              is in the database; to begin anew, use another data directory.",
@@ -174,9 +179,10 @@ fn for_database(source: &store::Error) -> String {
             "see that the database runs and can be reached from here, and that store.url says where it is \
              (`antiphon show-config` says who set it); then start again."
         }
+        store::Error::Full(_) => "make room on its disk and start again.",
         store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
             "see that store.url names the right database, user and password, and that the file is a database of \
-             Antiphon's; then start again."
+             Antiphon's; then start again. One that is damaged has to be restored from its backup."
         }
     }
     .to_owned()

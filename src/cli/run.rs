@@ -13,11 +13,14 @@ use crate::config::Config;
 /// What people are to read on standard error.
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
     match &cli.command {
-        Command::Serve { listen } => server::serve(config.clone(), &cli.data, *listen, out).await,
-        Command::CheckConfig => maintenance::check_config(out),
+        Command::Serve { listen } => Box::pin(server::serve(config.clone(), &cli.data, *listen, out)).await,
+        Command::CheckConfig => maintenance::check_config(config, &cli.data, out, errors),
         Command::ShowConfig => maintenance::show_config(config, out),
         Command::Completions { shell } => Ok(completions(*shell, out)?),
-        Command::Doctor { command } => doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await,
+        Command::Doctor { command } => {
+            maintenance::tell_open_files(config, &cli.data, errors)?;
+            doctor::run(config, &DataDir::at(&cli.data), command.as_ref(), out).await
+        }
         Command::Migrate => maintenance::migrate(config, &DataDir::open(&cli.data)?, out).await,
         Command::Keys(command) => {
             with_context_of(cli, config, errors, async |context| keys::run(context, command, out).await).await
@@ -39,9 +42,9 @@ async fn with_context_of(
     work: impl AsyncFnOnce(&CommandContext) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let context = if cli.command.may_begin() {
-        CommandContext::open(config, &DataDir::open(&cli.data)?).await?
+        Box::pin(CommandContext::open(config, &DataDir::open(&cli.data)?)).await?
     } else {
-        CommandContext::find(config, &DataDir::at(&cli.data)).await?
+        Box::pin(CommandContext::find(config, &DataDir::at(&cli.data))).await?
     };
     if let Some(told) = &context.begun {
         // The answer on standard output is for programs. If nobody reads this, the command has still done its work.

@@ -16,11 +16,12 @@ use tokio::time::Instant;
 
 use super::providers::{self, BuiltProvider};
 use super::serve::{ServeInput, prepare};
+use super::system_limits::{SystemLimits, raise_open_files, reserved_files};
 use super::{StartupError, models, reachability, startup_warnings};
 use crate::antiphon::Antiphon;
 use crate::config::{Config, LogFormat};
 use crate::domain::Encoding;
-use crate::http::{self, HttpState, InFlight};
+use crate::http::{self, HttpState, InFlight, ServerOptions};
 use crate::tokens::Tiktoken;
 
 /// How long bodies may take to report the last endings, where the responses took all of the drain timeout.
@@ -39,6 +40,9 @@ pub(super) async fn serve(
     listen: Option<std::net::SocketAddr>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(error = %error, "the limit of open files could not be raised");
+    }
     let input = prepare(config, data, listen).await?;
     let asked = input.config.server.listen;
     let listener = TcpListener::bind(asked).map_err(|error| StartupError::at(asked, error))?;
@@ -50,14 +54,17 @@ pub(super) async fn serve(
     load_vocabularies(&input.config);
     let state = HttpState::new(&antiphon, input.authenticator.clone(), input.config.http.clone());
     let in_flight = state.in_flight.clone();
-    let server = http::serve(listener, state, &input.config.server)?;
+    let server_options = ServerOptions { reserved_files: reserved_files(&input.config), ..input.config.server.clone() };
+    let server = http::serve(listener, state, &server_options)?;
     let handle = server.handle();
     #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and is waited for here")]
     let mut served = actix_rt::spawn(server);
     // Before it says that it listens: from then on a signal is to stop it in order.
     let mut signals = Signals::new()?;
     print(out, &input.welcome(address).await?)?;
-    for warning in startup_warnings::list(&input.config, address) {
+    let limits = SystemLimits::of_this_process();
+    let open_files = startup_warnings::open_files(&input.config, data);
+    for warning in startup_warnings::list(&input.config, address, limits).into_iter().chain(open_files) {
         tracing::warn!("{warning}");
     }
     tokio::select! {

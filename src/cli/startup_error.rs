@@ -63,6 +63,14 @@ pub enum StartupError {
         #[source]
         source: store::Error,
     },
+    /// The database that this data directory was used with has no tables any more.
+    #[error("the database that this data directory was used with is gone or empty: {place}")]
+    DatabaseGone {
+        /// Where it is, without user and password.
+        place: String,
+        /// The file that says so.
+        note: PathBuf,
+    },
     /// There is no database, and the command is not one that begins one.
     #[error("there is no database at '{}'", .0.display())]
     NoDatabase(PathBuf),

@@ -3,12 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
+use super::system_limits::SystemLimits;
 use crate::config::{Config, ConfiguredProvider, ValueSource};
 use crate::store::StoreSync;
 
-/// Lists the dangers, a sentence each, of a server that listens at `address`.
-pub(super) fn list(config: &Config, address: SocketAddr) -> Vec<String> {
+/// Lists the dangers, a sentence each, of a server that listens at `address` within these limits of the system.
+pub(super) fn list(config: &Config, address: SocketAddr, limits: SystemLimits) -> Vec<String> {
     let mut warnings = Vec::new();
     if !address.ip().is_loopback() {
         warnings.push(format!(
@@ -28,6 +30,7 @@ pub(super) fn list(config: &Config, address: SocketAddr) -> Vec<String> {
              put the URL in store.url_file or ANTIPHON_STORE__URL, and change the password"
         ));
     }
+    warnings.extend(limits.problems(config));
     for (name, provider) in &config.providers {
         let ConfiguredProvider::Upstream(upstream) = provider else { continue };
         if upstream.api_key.is_some() && is_in_the_clear(&upstream.base_url) {
@@ -50,8 +53,27 @@ fn file_with_open_password(config: &Config) -> Option<String> {
     (mode & 0o044 != 0).then(|| file.display().to_string())
 }
 
+/// Lists what of the data directory others than its owner can use, a sentence each.
+pub(super) fn open_files(config: &Config, data_dir: &Path) -> Vec<String> {
+    let database = config.store.options(data_dir).sqlite_file();
+    let files = database.iter().flat_map(|file| {
+        let beside = |end: &str| PathBuf::from(format!("{}{end}", file.display()));
+        ["", "-wal", "-shm"].map(|end| (beside(end), "600"))
+    });
+    let all = std::iter::once((data_dir.to_owned(), "700")).chain(files);
+    let open = all.filter_map(|(path, mode)| {
+        // What is not there can't be used by others.
+        let now = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+        let path = path.display();
+        let told =
+            || format!("others than its owner can use '{path}', which has mode {now:04o}: chmod {mode} '{path}'");
+        (now & 0o077 != 0).then(told)
+    });
+    open.collect()
+}
+
 fn is_in_the_clear(base_url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(base_url) else { return false };
+    let Ok(url) = url::Url::parse(base_url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     url.scheme() == "http" && !is_here
@@ -60,11 +82,11 @@ fn is_in_the_clear(base_url: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 mod tests {
-    use super::list;
+    use super::{SystemLimits, list};
     use crate::cli::tests::configured;
 
     fn told(lines: &str, address: &str) -> Vec<String> {
-        list(&configured(lines), address.parse().expect("an address"))
+        list(&configured(lines), address.parse().expect("an address"), SystemLimits::default())
     }
 
     #[test]
@@ -80,6 +102,25 @@ mod tests {
     }
 
     #[test]
+    fn a_data_directory_and_a_database_that_others_can_use_are_told_of_with_what_to_do() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("antiphon.db");
+        fs::write(&database, "").expect("room");
+        let open = |of_folder: u32, of_file: u32| {
+            fs::set_permissions(&database, Permissions::from_mode(of_file)).expect("its owner");
+            fs::set_permissions(folder.path(), Permissions::from_mode(of_folder)).expect("its owner");
+            super::open_files(&configured(""), folder.path())
+        };
+        assert_eq!(open(0o700, 0o600), [""; 0]);
+        let told = open(0o755, 0o666);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("mode 0755: chmod 700 '"), "{told:?}");
+        assert!(told[1].contains("mode 0666: chmod 600 '") && told[1].ends_with("antiphon.db'"), "{told:?}");
+    }
+
+    #[test]
     fn a_password_in_a_file_that_others_can_read_is_told_of_without_it() {
         use crate::config::{Config, Environment};
         use std::fs::{self, Permissions};
@@ -90,7 +131,11 @@ mod tests {
             fs::set_permissions(&file, Permissions::from_mode(mode)).expect("its owner");
             let variables = variable.map(|url| ("ANTIPHON_STORE__URL".to_owned(), url.to_owned()));
             let environment: Environment = variables.into_iter().collect();
-            list(&Config::load(Some(file.path()), &environment).expect("valid"), ([127, 0, 0, 1], 1).into())
+            list(
+                &Config::load(Some(file.path()), &environment).expect("valid"),
+                ([127, 0, 0, 1], 1).into(),
+                SystemLimits::default(),
+            )
         };
         let with_password = "[store]\nurl = \"postgres://u:canary@h/d\"";
         let open = told(with_password, 0o644, None);

@@ -9,7 +9,7 @@ use super::layout::{ANY_NAME, Layout};
 use super::providers::{self, ProviderKind, ProviderSection};
 use super::{Environment, LogSection, Problem, StoreSection, ValueSource, VaultSection};
 use crate::domain::options::{OptionChecks, OptionError};
-use crate::domain::{LimitOptions, ResponseOptions};
+use crate::domain::{LimitOptions, RequestShape, ResponseOptions};
 use crate::http::{HttpOptions, ServerOptions};
 use crate::provider::UpstreamLimits;
 
@@ -65,9 +65,10 @@ impl Sections {
 
     /// What is wrong with single values.
     pub(super) fn check(&self, entries: &[ConfigEntry]) -> Vec<Problem> {
-        let sections: [(&str, Vec<OptionError>); 8] = [
+        let sections: [(&str, Vec<OptionError>); 9] = [
             ("server", self.server.check()),
             ("http", self.http.check()),
+            ("http", self.check_bodies()),
             ("store", self.store.options.check()),
             ("store", self.store.groups.check()),
             ("responses", self.responses.check()),
@@ -84,6 +85,22 @@ impl Sections {
             errors.into_iter().map(move |error| problem(section, error)).collect::<Vec<_>>()
         };
         sections.into_iter().flat_map(of_section).collect()
+    }
+
+    /// Refuses limits on bodies that would refuse a request that is allowed.
+    fn check_bodies(&self) -> Vec<OptionError> {
+        let mut checks = OptionChecks::default();
+        checks.require(
+            "body_limit",
+            self.http.body_limit >= self.limits.input_bytes,
+            || "must be at least limits.input_bytes: an input of that size comes in a body",
+        );
+        let shape = RequestShape { items: self.limits.input_items, values: self.limits.request_values };
+        let least = self.http.body_limit + shape.memory();
+        checks.require("body_budget_per_key", self.http.body_budget_per_key >= least, || {
+            format!("must be at least {least}: so many can one request take (body_limit, input_items, request_values)")
+        });
+        checks.into_errors()
     }
 
     /// Refuses a limit on the events of providers that would refuse an output that is allowed.

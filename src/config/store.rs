@@ -86,7 +86,7 @@ impl StoreSection {
     #[must_use]
     pub fn url_has_password(&self) -> bool {
         let own = self.url.as_ref().filter(|_| self.url_file.is_none());
-        own.and_then(|url| reqwest::Url::parse(url.expose_secret()).ok())
+        own.and_then(|url| url::Url::parse(url.expose_secret()).ok())
             .is_some_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"))
     }
 
@@ -96,7 +96,7 @@ impl StoreSection {
         let url = self.options(data_dir).url;
         let own = || format!("SQLite in {}", data_dir.join("antiphon.db").display());
         let Some(url) = self.url.as_ref().map(|_| url) else { return own() };
-        match (url.strip_prefix("sqlite:"), reqwest::Url::parse(&url)) {
+        match (url.strip_prefix("sqlite:"), url::Url::parse(&url)) {
             (Some(path), _) => {
                 let path = path.split('?').next().unwrap_or_default();
                 format!("SQLite in {}", path.strip_prefix("//").unwrap_or(path))
@@ -148,7 +148,7 @@ fn check_url(url: &str) -> Result<(), String> {
         return Err("expected a URL that begins with sqlite:, postgres:// or postgresql://".to_owned());
     }
     const ESCAPES: &str = "in a password, characters other than letters and digits are written as %40 for @";
-    let parsed = reqwest::Url::parse(url).map_err(|error| format!("this is not a URL ({error}); {ESCAPES}"))?;
+    let parsed = url::Url::parse(url).map_err(|error| format!("this is not a URL ({error}); {ESCAPES}"))?;
     let is_known = |key: &str| POSTGRES_PARAMETERS.contains(&key) || key.starts_with("options[");
     if parsed.fragment().is_some() || !parsed.query_pairs().all(|(key, _)| is_known(&key)) {
         let known = POSTGRES_PARAMETERS.join(", ");

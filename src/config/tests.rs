@@ -72,10 +72,10 @@ fn the_options_that_are_commented_out_are_real_ones() {
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
-    let file = "[http]\nkeep_alive = \"3s\"\nbody_limit = 4096\n[responses]\ndisconnect = \"continue\"";
-    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("OTHER", "x")]).unwrap();
+    let file = "[http]\nkeep_alive = \"3s\"\nbody_limit = 4000000\n[responses]\ndisconnect = \"continue\"";
+    let config = load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2000000"), ("OTHER", "x")]).unwrap();
     assert_eq!(config.http.keep_alive, Duration::from_secs(3));
-    assert_eq!(config.http.body_limit, 2048);
+    assert_eq!(config.http.body_limit, 2_000_000);
     assert_eq!(config.http.header_wait, Duration::from_secs(2));
     assert_eq!(config.responses.disconnect, DisconnectMode::Continue);
     assert!(matches!(config.providers.get("eliza"), Some(ConfiguredProvider::Eliza(_))));
@@ -101,6 +101,23 @@ fn a_limit_on_the_events_of_providers_that_would_refuse_an_allowed_output_is_ref
         let expected = format!("limits.provider_event_bytes = {bytes}: must be 0 or at least {least}: ");
         assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
     }
+}
+
+#[test]
+fn bodies_have_room_for_every_request_that_is_allowed() {
+    let told = |file: &str| problems(file, &[]).join("; ");
+    for (file, key, least) in [
+        ("[http]\nbody_limit = 499999", "http.body_limit = 499999", "limits.input_bytes"),
+        ("[limits]\ninput_bytes = \"9MiB\"", "http.body_limit", "limits.input_bytes"),
+        ("[http]\nbody_budget_per_key = \"16MiB\"", "http.body_budget_per_key = 16MiB", "31172608"),
+        ("[limits]\ninput_items = 100000", "http.body_budget_per_key", "424388608"),
+        ("[http]\nbody_budget = \"31MiB\"", "http.body_budget = 31MiB", "body_budget_per_key"),
+    ] {
+        let told = told(file);
+        assert!(told.starts_with(key) && told.contains(&format!("must be at least {least}")), "{told}");
+    }
+    let wider = "[http]\nbody_limit = \"64MiB\"\nbody_budget_per_key = \"128MiB\"\n[limits]\ninput_bytes = \"64MiB\"";
+    assert!(load(wider, &[]).is_ok());
 }
 
 #[test]
@@ -243,10 +260,13 @@ fn a_file_is_held_to_its_types_and_a_variable_is_a_text_of_any() {
 #[test]
 fn sizes_are_written_in_bytes_or_with_their_unit() {
     for (written, bytes) in [("4096", 4096), ("\"4096\"", 4096), ("\"64KiB\"", 65_536), ("\"2 MiB\"", 2_097_152)] {
-        assert_eq!(load(&format!("[http]\nbody_limit = {written}"), &[]).unwrap().http.body_limit, bytes);
+        assert_eq!(
+            load(&format!("[responses]\noutcome_cache = {written}"), &[]).unwrap().responses.outcome_cache,
+            bytes
+        );
     }
     for (written, bytes) in [("4096", 4096), ("1024B", 1024), ("20MiB", 20_971_520)] {
-        assert_eq!(load("", &[("ANTIPHON_HTTP__BODY_LIMIT", written)]).unwrap().http.body_limit, bytes);
+        assert_eq!(load("", &[("ANTIPHON_RESPONSES__OUTCOME_CACHE", written)]).unwrap().responses.outcome_cache, bytes);
     }
     for wrong in ["20mib", "20MB", "MiB", "1.5MiB", "-1", "99999999999999999999MiB", "18446744073709551615KiB"] {
         let told = problems("", &[("ANTIPHON_HTTP__BODY_LIMIT", wrong)]);
@@ -317,12 +337,12 @@ fn a_setting_tells_its_value_and_where_it_was_written() {
     let file = "[http]\nkeep_alive = \"20s\"\n[store]\nurl = \"postgres://u:canary@h/d\"\n[vault]\nkey_command = \"canary\"\n\
         [providers.a]\nkind = \"responses\"\nbase_url = \"http://h\"\nmodels = [\"m\", { id = \"n\" }]";
     let config =
-        load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2048"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
+        load(file, &[("ANTIPHON_HTTP__BODY_LIMIT", "2097152"), ("ANTIPHON_HTTP__KEEP_ALIVE", "25000ms")]).unwrap();
     let line =
         |setting: &Setting| format!("{}.{} = {} ({})", setting.section, setting.key, setting.value, setting.source);
     let told: Vec<String> = config.settings.iter().map(line).collect();
     for expected in [
-        "http.body_limit = \"2KiB\" ($ANTIPHON_HTTP__BODY_LIMIT)",
+        "http.body_limit = \"2MiB\" ($ANTIPHON_HTTP__BODY_LIMIT)",
         "http.keep_alive = \"25s\" ($ANTIPHON_HTTP__KEEP_ALIVE)",
         "http.header_wait = \"2s\" (default)",
         "store.url = \"[set]\" (config.toml line 4)",

@@ -92,6 +92,11 @@ impl ApiError {
         Self::unavailable(ErrorCode::DatabaseUnavailable, "The server's database is not available. Please try again.")
     }
 
+    /// All connections for clients are taken.
+    pub(super) fn no_connection_left() -> Self {
+        Self::unavailable(ErrorCode::ServerIsOverloaded, "The server has too many connections. Please retry.")
+    }
+
     /// Something is away for now.
     pub(super) fn unavailable(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::coded(code, message).retry(RetryAdvice::After(Duration::from_secs(1)))

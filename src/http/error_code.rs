@@ -21,11 +21,14 @@ pub(super) enum ErrorCode {
     QueueFull,
     KeyBusy,
     TooManyReads,
+    TooManyReaders,
+    TooManyRequestBytes,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     ServerInterrupted,
     DatabaseUnavailable,
     ContentUnavailable,
+    StoredResponseDamaged,
     ServerError,
 }
 
@@ -47,11 +50,14 @@ impl ErrorCode {
             Self::QueueFull => "queue_full",
             Self::KeyBusy => "key_busy",
             Self::TooManyReads => "too_many_reads",
+            Self::TooManyReaders => "too_many_readers",
+            Self::TooManyRequestBytes => "too_many_request_bytes",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
             Self::DatabaseUnavailable => "database_unavailable",
             Self::ContentUnavailable => "content_unavailable",
+            Self::StoredResponseDamaged => "stored_response_damaged",
             Self::ServerError => "server_error",
         }
     }
@@ -69,13 +75,15 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => StatusCode::TOO_MANY_REQUESTS,
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::StoredResponseDamaged | Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -93,12 +101,15 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads => "rate_limit_error",
+            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
+                "rate_limit_error"
+            }
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
             | Self::DatabaseUnavailable
             | Self::ContentUnavailable
+            | Self::StoredResponseDamaged
             | Self::ServerError => "server_error",
         }
     }

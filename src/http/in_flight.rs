@@ -1,9 +1,9 @@
-//! The requests that are being answered, until the last byte of their bodies was taken.
+//! The requests that are being answered, until the last byte of their bodies was taken, and what their bodies hold.
 
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_web::{
@@ -40,13 +40,19 @@ impl Drop for Flight {
     }
 }
 
-/// A body that counts as being answered until it is dropped: after its last byte, or when its client is gone.
-struct Counted {
+/// The most bytes that a body gives at once. What it gives is copied into the buffer of its connection, which a client
+/// that takes nothing keeps full.
+const PIECE: usize = 16 * 1024;
+
+/// A body in pieces that holds something until it is dropped: after its last byte, or when its client is gone.
+struct Holding<T> {
     body: BoxBody,
-    _flight: Flight,
+    /// What the body gave and was not passed on yet.
+    rest: Bytes,
+    _held: T,
 }
 
-impl MessageBody for Counted {
+impl<T: Unpin> MessageBody for Holding<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -54,7 +60,14 @@ impl MessageBody for Counted {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(task)
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_next(task)) {
+                Some(Ok(bytes)) => self.rest = bytes,
+                end => return Poll::Ready(end),
+            }
+        }
+        let piece = PIECE.min(self.rest.len());
+        Poll::Ready(Some(Ok(self.rest.split_to(piece))))
     }
 }
 
@@ -63,5 +76,10 @@ pub(super) fn counted<B>(answer: ServiceResponse<B>, flight: Flight) -> ServiceR
 where
     B: MessageBody + 'static,
 {
-    answer.map_body(|_, body| BoxBody::new(Counted { body: body.boxed(), _flight: flight }))
+    answer.map_body(|_, body| holding(body.boxed(), flight))
+}
+
+/// The body, which holds something until its end.
+pub(super) fn holding<T: Unpin + 'static>(body: BoxBody, held: T) -> BoxBody {
+    BoxBody::new(Holding { body, rest: Bytes::new(), _held: held })
 }

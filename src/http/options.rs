@@ -15,6 +15,9 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Threads that serve HTTP; 0 for one per core.
     pub workers: usize,
+    /// The most connections at a time; 0 for as many as the limit of open files allows, at most 16,384. Each can need one
+    /// more to a provider.
+    pub max_connections: usize,
     /// How long a client may take for the headers of a request.
     #[serde(with = "duration")]
     pub header_timeout: Duration,
@@ -30,6 +33,10 @@ pub struct ServerOptions {
     /// How long connections may stay open after the HTTP server was told to stop.
     #[serde(skip)]
     pub shutdown_timeout: Duration,
+    /// How many open files the server needs beside its connections and those to providers: for its database, its threads
+    /// and itself. A configuration's server reckons them up.
+    #[serde(skip)]
+    pub reserved_files: usize,
 }
 
 impl ServerOptions {
@@ -38,6 +45,7 @@ impl ServerOptions {
     pub fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.range("workers", self.workers, 0..=256);
+        checks.range("max_connections", self.max_connections, 0..=1_000_000);
         checks.into_errors()
     }
 }
@@ -47,11 +55,13 @@ impl Default for ServerOptions {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             workers: 0,
+            max_connections: 0,
             header_timeout: Duration::from_secs(10),
             body_timeout: HttpOptions::default().body_timeout,
             idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(5),
+            reserved_files: 128,
         }
     }
 }
@@ -72,9 +82,20 @@ pub struct HttpOptions {
     /// only: who builds a node in code sets [`ResponseOptions::client_stall_timeout`](crate::domain::ResponseOptions).
     #[serde(with = "duration")]
     pub client_stall_timeout: Duration,
+    /// The most connections that read one response at the same time, not counting the request that made it.
+    pub readers_per_response: usize,
+    /// The most connections that read responses under one API key at the same time, in the same sense.
+    pub readers_per_key: usize,
     /// The most bytes of a request's body.
     #[serde(with = "size")]
     pub body_limit: usize,
+    /// The most bytes that the requests of all clients may have while they are read and checked: their bodies, and what
+    /// short values take in memory beside their texts. At most four times as many are in use.
+    #[serde(with = "size")]
+    pub body_budget: usize,
+    /// The most of them that belong to one API key.
+    #[serde(with = "size")]
+    pub body_budget_per_key: usize,
     /// Whether the page is served at `/`.
     pub page: bool,
     /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
@@ -92,7 +113,14 @@ impl HttpOptions {
             self.keep_alive <= Duration::from_secs(30),
             || "must be at most 30s: clients and proxies take a longer silence for a lost connection",
         );
+        checks.range("readers_per_response", self.readers_per_response, 1..=1_000_000);
+        checks.range("readers_per_key", self.readers_per_key, 1..=1_000_000);
         checks.range("body_limit", self.body_limit, 1024..=64 * 1024 * 1024);
+        checks.require(
+            "body_budget",
+            self.body_budget >= self.body_budget_per_key,
+            || "must be at least body_budget_per_key",
+        );
         checks.into_errors()
     }
 }
@@ -103,7 +131,11 @@ impl Default for HttpOptions {
             header_wait: Duration::from_secs(2),
             keep_alive: Duration::from_secs(15),
             client_stall_timeout: ResponseOptions::default().client_stall_timeout,
-            body_limit: 20 * 1024 * 1024,
+            readers_per_response: 256,
+            readers_per_key: 512,
+            body_limit: 8 * 1024 * 1024,
+            body_budget: 128 * 1024 * 1024,
+            body_budget_per_key: 32 * 1024 * 1024,
             page: true,
             body_timeout: Duration::from_secs(60),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
+use super::body_budget::LackOfRoom;
 use super::error::{ApiError, RetryAdvice};
 use super::error_code::ErrorCode;
 use crate::access::AuthError;
@@ -53,7 +54,7 @@ impl ApiError {
     }
 
     /// There is no room at the moment.
-    fn busy(code: ErrorCode, message: &'static str) -> Self {
+    pub(super) fn busy(code: ErrorCode, message: &'static str) -> Self {
         Self::coded(code, message).retry(RetryAdvice::After(BUSY))
     }
 
@@ -62,6 +63,25 @@ impl ApiError {
         Self::coded(ErrorCode::ConversationLocked, message)
             .param("previous_response_id")
             .retry(RetryAdvice::After(BUSY))
+    }
+
+    fn damaged(id: ResponseId) -> Self {
+        let message = format!("What is stored of the response '{id}' is damaged, so nothing was made of it.");
+        Self::coded(ErrorCode::StoredResponseDamaged, message)
+    }
+
+    /// The requests that are being read leave no room for more bytes.
+    pub(super) fn no_room_for_body(lack: LackOfRoom) -> Self {
+        match lack {
+            LackOfRoom::OfKey => Self::busy(
+                ErrorCode::TooManyRequestBytes,
+                "The requests of this API key that are being read are too large in all. Please retry later.",
+            ),
+            LackOfRoom::OfNode => Self::busy(
+                ErrorCode::ServerIsOverloaded,
+                "The requests that the server is reading are too large in all. Please retry later.",
+            ),
+        }
     }
 
     /// The response of an idempotency key can't be given again.
@@ -113,6 +133,7 @@ impl From<Refusal> for ApiError {
                 "The server can't read this response at the moment. Nothing of it is lost. Please retry later.",
             )
             .retry(RetryAdvice::After(LATER)),
+            Refusal::Damaged(id) => Self::damaged(id),
             Refusal::NoLease => Self::unavailable(
                 ErrorCode::ServerIsOverloaded,
                 "The server was cut off from its database and takes no requests for a moment. Please retry.",
@@ -136,7 +157,7 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::InvalidKey => Self::unauthorized("The API key is not valid."),
             AuthError::Unavailable(cause) => {
-                tracing::error!(error = %cause, "an API key could not be looked up");
+                tracing::error!(error = &cause as &dyn std::error::Error, "an API key could not be looked up");
                 Self::database_unavailable()
             }
         }
@@ -202,6 +223,7 @@ fn status_of(cause: Cause, outcome: &ResponseOutcome) -> StatusCode {
         Cause::ServerInterrupted
         | Cause::DatabaseUnavailable
         | Cause::ProviderCircuitOpen
+        | Cause::ServerOverloaded
         | Cause::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -14,7 +14,7 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{answer_head, envelope};
+use super::{answer_head, connections::Refused, envelope};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -86,12 +86,13 @@ where
 }
 
 /// One line for each answer; a finer one for what comes in any number without meaning anything: probes, and requests
-/// without a valid key, which are counted.
+/// without a valid key or for which no connection was left, which are counted.
 fn log_answer<B>(answer: &ServiceResponse<B>, started: tokio::time::Instant) {
     let route = answer.request().match_pattern().unwrap_or_default();
     let status = answer.status();
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if status == StatusCode::UNAUTHORIZED || route.starts_with("/health/") {
+    let is_refused = answer.request().extensions().contains::<Refused>();
+    if is_refused || status == StatusCode::UNAUTHORIZED || route.starts_with("/health/") {
         tracing::debug!(http.route = route, http.status = status.as_u16(), duration_ms, "http.request.answered");
     } else {
         tracing::info!(http.route = route, http.status = status.as_u16(), duration_ms, "http.request.answered");

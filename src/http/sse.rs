@@ -1,16 +1,16 @@
 //! A response's events as the body of an answer.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::header,
     web::{Bytes, BytesMut},
 };
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use tracing::Instrument;
 
-use super::{ApiError, HttpState};
+use super::{ApiError, HttpState, in_flight::holding, readers::Reader};
 use crate::actors::{ClientStream, Emission};
 use crate::antiphon::Subscription;
 use crate::fault::{self, FaultPoint};
@@ -23,7 +23,9 @@ const DONE: &[u8] = b"data: [DONE]\n\n";
 const SHARED_WRITE: usize = 16 * 1024;
 
 /// The answer that streams what a client gets.
-pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> HttpResponse {
+///
+/// Whoever reads a response that is there already is a reader; the request that made it is none.
+pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>, state: &HttpState) -> HttpResponse {
     let body = SseBody {
         subscription: state.antiphon.subscription(user, stream),
         keep_alive: state.options.keep_alive,
@@ -32,10 +34,16 @@ pub(super) fn answer(stream: ClientStream, user: UserId, state: &HttpState) -> H
     };
     let chunks = stream::unfold(body, |mut body| async move {
         let span = body.span.clone();
-        let chunk = body.chunk().instrument(span).await?;
+        let chunk = AssertUnwindSafe(body.chunk().instrument(span)).catch_unwind().await;
+        // The panic's hook has logged it. The status is sent, so that only an event can tell the client.
+        let chunk = chunk.unwrap_or_else(|_| Some(body.broken_off(ApiError::internal())))?;
         Some((Ok::<_, Infallible>(chunk), body))
     });
-    head().streaming(chunks)
+    let answer = head().streaming(chunks);
+    match reader {
+        Some(reader) => answer.map_body(|_, body| holding(body, reader)),
+        None => answer,
+    }
 }
 
 /// The answer to who asks for the head of a stream alone.

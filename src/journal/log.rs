@@ -8,8 +8,20 @@ use crate::protocol::ResponseId;
 use crate::store::{ResponseRow, ResponseStore, Segment};
 use crate::vault::{CiphertextContext, ResponseKey};
 
-/// How many segments are read at a time: the most that an emitter that fell behind holds in memory.
+/// How many segments are read at a time at most.
 pub const SEGMENTS_A_PAGE: usize = 16;
+
+/// About how many bytes of facts a slice has. Whoever reads slices holds no more of a log in memory.
+const SLICE: usize = 16 * 1024;
+
+/// The next facts of a log, no more than can be held for a reader that may stand still.
+#[derive(Debug)]
+pub struct LogSlice {
+    /// The facts; none at the log's end.
+    pub facts: Vec<Fact>,
+    /// How many segments to look for next, by how large these were.
+    pub next_segments: usize,
+}
 
 /// The committed log of one response.
 #[derive(Debug, Clone)]
@@ -70,6 +82,12 @@ impl Log {
         self.reader.recorded_ending.as_ref()
     }
 
+    /// Whose log it is.
+    #[must_use]
+    pub fn id(&self) -> ResponseId {
+        self.reader.id
+    }
+
     /// The key that opens it.
     #[must_use]
     pub fn key(&self) -> &ResponseKey {
@@ -88,6 +106,20 @@ impl Log {
             // Who reads page after page waits for each: there is nothing to refuse.
             LogThreads::User(pool) => pool.read(self.key().user(), false, page).await,
             LogThreads::Node(pool) => pool.run(page).await,
+        }
+    }
+
+    /// The next facts from number `from` on, a few ten kilobytes of them, out of at most `segments` segments.
+    ///
+    /// # Errors
+    /// If the log can't be read.
+    pub async fn slice(&self, from: u64, segments: usize) -> Result<LogSlice, LogError> {
+        let reader = self.reader.clone();
+        let slice = async move { reader.slice(from, segments).await };
+        match &self.threads {
+            LogThreads::Own => slice.await,
+            LogThreads::User(pool) => pool.read(self.key().user(), false, slice).await,
+            LogThreads::Node(pool) => pool.run(slice).await,
         }
     }
 
@@ -134,6 +166,29 @@ impl EncryptedLog {
         Ok(numbered.filter(|(number, _)| *number >= from).map(|(_, fact)| fact).collect())
     }
 
+    async fn slice(&self, from: u64, segments: usize) -> Result<LogSlice, LogError> {
+        let stored = self.responses.segments(self.id, from, segments as u32).await?;
+        if stored.is_empty() && self.recorded_ending.is_some() {
+            self.check_not_deleted().await?;
+        }
+        let (mut facts, mut bytes) = (Vec::new(), 0);
+        for segment in self.opened(from, &stored) {
+            let (first, size, opened) = segment?;
+            let each = size / opened.len().max(1);
+            // One fact at least, or the log would seem to end here.
+            let room = (SLICE - bytes).div_ceil(each.max(1));
+            let wanted = (first..).zip(opened).filter(|(number, _)| *number >= from).take(room);
+            let before = facts.len();
+            facts.extend(wanted.map(|(_, fact)| fact));
+            bytes += each * (facts.len() - before);
+            if bytes >= SLICE {
+                break;
+            }
+        }
+        let next_segments = if bytes >= SLICE { (segments / 2).max(1) } else { (segments * 2).min(SEGMENTS_A_PAGE) };
+        Ok(LogSlice { facts, next_segments })
+    }
+
     async fn fold(&self, mut transcript: Transcript) -> Result<(Transcript, Option<u64>), LogError> {
         let mut last = None;
         let mut events = Vec::new();
@@ -178,16 +233,22 @@ impl EncryptedLog {
 
     async fn segments(&self, from: u64) -> Result<Vec<(u64, Vec<Fact>)>, LogError> {
         let segments = self.responses.segments(self.id, from, SEGMENTS_A_PAGE as u32).await?;
+        self.opened(from, &segments).map(|opened| opened.map(|(first, _, facts)| (first, facts))).collect()
+    }
+
+    /// The segments one after the other, each with the number of its first fact and its size.
+    fn opened(
+        &self,
+        from: u64,
+        segments: &[Segment],
+    ) -> impl Iterator<Item = Result<(u64, usize, Vec<Fact>), LogError>> {
         let mut next = segments.first().map_or(from, |segment| segment.first.min(from));
-        segments
-            .iter()
-            .map(|segment| {
-                let facts = self.open(segment)?;
-                let whole = segment.first == next && facts.len() as u64 == u64::from(segment.count);
-                next = segment.end();
-                if whole { Ok((segment.first, facts)) } else { Err(LogError::Gap) }
-            })
-            .collect()
+        segments.iter().map(move |segment| {
+            let facts = self.open(segment)?;
+            let whole = segment.first == next && facts.len() as u64 == u64::from(segment.count);
+            next = segment.end();
+            if whole { Ok((segment.first, segment.bytes.len(), facts)) } else { Err(LogError::Gap) }
+        })
     }
 
     fn open(&self, segment: &Segment) -> Result<Vec<Fact>, LogError> {

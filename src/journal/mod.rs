@@ -2,13 +2,12 @@
 //!
 //! Imports `domain` and the ports `store` and `vault`.
 
-mod codec;
 mod log;
 mod log_error;
 mod log_pool;
 mod user_shares;
 
-pub use codec::{CodecError, decode, encode};
-pub use log::{Log, SEGMENTS_A_PAGE};
+pub use crate::domain::segment::{CodecError, decode, encode};
+pub use log::{Log, LogSlice, SEGMENTS_A_PAGE};
 pub use log_error::LogError;
 pub use log_pool::{LogPool, LogPoolOptions};

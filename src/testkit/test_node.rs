@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::domain::{
     DisconnectPolicy, Encoding, Model, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, ToolPolicy, View,
 };
-use crate::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, UserId};
+use crate::protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role, UserId};
 use crate::store::{SqlStore, StoreOptions};
 use crate::tokens::{TokenCounter, TokenError};
 use crate::vault::{KeyRing, Vault};
@@ -153,7 +153,7 @@ impl TestNode {
             role: Role::User,
             status: ItemStatus::Completed,
             content: vec![ContentPart::input_text("Say something.")],
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         });
         RunPlan {
             id,

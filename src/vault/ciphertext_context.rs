@@ -17,6 +17,15 @@ pub enum CiphertextContext {
         side: ItemSide,
         /// Its position in the list, from 0.
         position: u32,
+        /// Whether it is the last one of the list, so that rows that are missing are noticed.
+        is_last: bool,
+    },
+    /// An item as versions before 0.2 sealed it, without whether it is the last one.
+    UnmarkedItem {
+        /// Input or output.
+        side: ItemSide,
+        /// Its position in the list, from 0.
+        position: u32,
     },
     /// The text of the answer, beside the response's plain columns.
     Content,
@@ -34,7 +43,12 @@ impl CiphertextContext {
                 context.extend_from_slice(&first.to_be_bytes());
                 context.extend_from_slice(b"segments");
             }
-            Self::Item { side, position } => {
+            Self::Item { side, position, is_last } => {
+                context.extend_from_slice(&u64::from(position).to_be_bytes());
+                context.extend_from_slice(if is_last { b"items/last/" } else { b"items/more/" });
+                context.extend_from_slice(side.as_str().as_bytes());
+            }
+            Self::UnmarkedItem { side, position } => {
                 context.extend_from_slice(&u64::from(position).to_be_bytes());
                 context.extend_from_slice(b"items/");
                 context.extend_from_slice(side.as_str().as_bytes());

@@ -80,3 +80,38 @@ async fn answers_events_and_what_is_stored_show_what_was_sent_also_after_a_resta
     let replayed = server.client().get(&format!("/v1/responses/{id}?stream=true")).await;
     assert_eq!(replayed.text, streamed.text, "the same bytes again");
 }
+
+/// Fields of a model's item that this server does not know.
+const UNKNOWN: &str = concat!(
+    r#""x":{"b":1.10,"a":1e400,"b":-0},"half":"\ud83d","long":123456789012345678901234567890,"#,
+    r#""x":[0.0,"\u00e9"]"#
+);
+
+#[tokio::test]
+async fn unknown_fields_of_items_are_told_kept_and_given_back_as_they_were_sent() {
+    let provider = ScriptedProvider::start();
+    let done = r#"{"type":"response.completed","response":{"status":"completed","output":[{"type":"message","content":"Hi."}]}}"#;
+    let site = Site::new().provider_of_kind("responses", ("up", &provider.base_url(), &["m"]));
+    let server = site.start().await;
+    let client = server.client();
+    let breakpoint = format!(r#""prompt_cache_breakpoint":{{{UNKNOWN}}}"#);
+    let items = format!(
+        r#"[{{"role":"user","content":[{{"type":"input_text","text":"Hi.",{breakpoint}}}]}},
+            {{"type":"reasoning","summary":[],"encrypted_content":"gAAAA",{UNKNOWN}}},
+            {{"type":"message","role":"assistant","content":"Hm.",{UNKNOWN}}},
+            {{"type":"function_call","call_id":"c","name":"f","arguments":"{{}}",{UNKNOWN}}},
+            {{"type":"function_call_output","call_id":"c","output":"1"}}]"#
+    );
+    let (mut ids, mut before) = (Vec::new(), String::new());
+    for input in [items.as_str(), "\"And now?\""] {
+        provider.script("m", Script::new().raw(format!("data: {done}\n\n")));
+        let made = create(&client, format!(r#"{{"model":"m","input":{input}{before}}}"#)).await;
+        assert_eq!(made.status, 200, "{made:?}");
+        let sent = provider.requests().pop().unwrap().text;
+        assert_eq!((sent.matches(UNKNOWN).count(), sent.matches(&breakpoint).count()), (4, 1), "{sent}");
+        before = format!(r#","previous_response_id":"{}""#, made.id());
+        ids.push(made.id());
+    }
+    let listed = client.get(&format!("/v1/responses/{}/input_items", ids[0])).await;
+    assert_eq!((listed.status, listed.text.matches(UNKNOWN).count()), (200, 4), "{listed:?}");
+}

@@ -9,7 +9,7 @@ use antiphon::{
         supervision::Fault,
     },
     domain::{BreakerPolicy, Cause, ResponseOptions, RetryPolicy, RunPlan, Target, Timeouts},
-    protocol::{Extra, FunctionTool, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
+    protocol::{FunctionTool, JsonObject, NarrowChoice, ResponseId, Status, Tool, ToolChoice, ToolMode},
     provider::{Error, GateLimits, ProviderEvent, Report},
     testkit::{TestClient, TestNode},
 };
@@ -286,8 +286,8 @@ async fn json_that_is_nested_too_deeply_never_gets_into_the_log() {
         let mut client = node.respond(node.plan()).await;
         let call = node.provider.asked().await;
         call.open();
-        let mut fields = Extra::from_iter([("type".to_owned(), "acme:dream".into())]);
-        fields.insert("deep".to_owned(), nested(levels));
+        let fields = [("type".to_owned(), "acme:dream".into()), ("deep".to_owned(), nested(levels))];
+        let fields = JsonObject::from_iter(fields);
         let finished = ProviderEvent::Finished(antiphon::domain::FinishReason::Stop);
         call.events([ProviderEvent::OtherItemStarted { item: 0, fields }, finished]);
         drop(call);

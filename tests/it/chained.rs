@@ -2,7 +2,7 @@
 
 use antiphon::{
     domain::{Cause, Fact, FinishReason},
-    protocol::{Extra, InputTokensDetails, Item, OutputTokensDetails, Status, Tool, Usage},
+    protocol::{InputTokensDetails, Item, JsonObject, OutputTokensDetails, Status, Tool, Usage},
     provider::{Error, ProviderEvent, Responses, UpstreamOptions},
     testkit::{Call, PuppetProvider, Script, ScriptedProvider},
 };
@@ -71,7 +71,7 @@ impl Chain {
     }
 }
 
-fn fields(value: Value) -> Extra {
+fn fields(value: Value) -> JsonObject {
     serde_json::from_value(value).unwrap()
 }
 
@@ -173,7 +173,7 @@ async fn calls_go_through_both_servers_and_so_do_their_answers() {
             argue(0, "{\"x\":1}"),
             argue(1, "2]"),
             ProviderEvent::FunctionCallFinished { call: 0, extra: fields(json!({ "namespace": "maths" })) },
-            ProviderEvent::FunctionCallFinished { call: 1, extra: Extra::new() },
+            ProviderEvent::FunctionCallFinished { call: 1, extra: JsonObject::new() },
             ProviderEvent::Finished(FinishReason::ToolCalls),
         ]);
         drop(call);

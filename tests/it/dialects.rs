@@ -14,7 +14,9 @@ use antiphon::{
         DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RetryPolicy, RunPlan, Target, Timestamp,
         ToolPolicy, View,
     },
-    protocol::{ContentPart, Extra, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId, Role, Tool, UserId},
+    protocol::{
+        ContentPart, FunctionTool, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role, Tool, UserId,
+    },
     provider::{Anthropic, ChatCompletions, Provider, Responses, UpstreamOptions},
     store::{SqlStore, StoreOptions},
     testkit::{Script, ScriptedProvider},
@@ -122,7 +124,7 @@ impl Listener {
             role: Role::User,
             status: ItemStatus::Completed,
             content: vec![ContentPart::input_text("How is the weather?")],
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         });
         let weather = Tool::Function(FunctionTool {
             name: "weather".to_owned(),

@@ -1,29 +1,45 @@
-//! A server whose files can't grow, as on a disk that is full.
+//! A server whose files can't grow, as on a disk that is full, and one on a disk that is.
 
-use std::fs;
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use serde_json::json;
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
+use serde_json::{Value, json};
 
-use crate::support::Site;
+use crate::support::{Answer, Client, Site};
+
+const TO_ELIZA: &str = "I feel calm.";
+
+async fn ask(client: &Client) -> Answer {
+    client.create(&json!({ "model": "eliza", "input": TO_ELIZA })).await
+}
 
 #[tokio::test]
 async fn what_was_asked_while_the_disk_was_full_is_kept_once_there_is_room() {
     let site = Site::new();
     let server = site.start().await;
     let client = server.client();
-    let log = fs::metadata(site.data().join("antiphon.db-wal")).unwrap().len();
-    server.limit_files(&log.to_string());
+    let before = ask(&client).await.id();
+    server.limit_files("1");
     let asked = {
         let client = client.clone();
-        tokio::spawn(async move { client.create(&json!({ "model": "eliza", "input": "I feel calm." })).await })
+        tokio::spawn(async move { ask(&client).await })
     };
     // The first failure leaves a transaction that is none; it takes more to be told of commits that are none.
     server.logged_times("a commit waits for the database", 3).await;
+    assert_eq!(client.get("/health/live").await.status, 200);
+    let unready = client.get("/health/ready").await;
+    assert!(unready.status == 503 && unready.text.contains("the database has no room"), "{}", unready.text);
+    assert_eq!(client.retrieve(&before).await.status, 200);
     server.limit_files("unlimited");
     let answer = asked.await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(client.retrieve(&answer.id()).await.output_text(), answer.output_text());
-    let later = client.create(&json!({ "model": "eliza", "input": "I feel calm." })).await;
+    let later = ask(&client).await;
     let key = server.key.clone();
     server.kill().await;
     let again = site.start().await;
@@ -31,4 +47,129 @@ async fn what_was_asked_while_the_disk_was_full_is_kept_once_there_is_room() {
     for made in [&answer, &later] {
         assert_eq!(client.retrieve(&made.id()).await.output_text(), made.output_text());
     }
+}
+
+#[tokio::test]
+async fn a_deletion_that_finds_no_room_is_told_so_in_time_and_happens_once_there_is_some() {
+    let site = Site::new().config("[store]\noutage_patience = \"1s\"");
+    let server = site.start().await;
+    let client = server.client();
+    let (kept, deleted) = (ask(&client).await.id(), ask(&client).await.id());
+    server.limit_files("1");
+    let refused = client.delete(&deleted).await;
+    assert_eq!(refused.error(), (503, Some("database_unavailable".to_owned()), None), "{}", refused.text);
+    assert_ne!(refused.header("retry-after"), "");
+    assert_eq!(client.retrieve(&deleted).await.status, 200, "nothing of it is gone");
+    server.limit_files("unlimited");
+    let gone = async { while client.retrieve(&deleted).await.status != 404 {} };
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.is_ok(), "it is still there");
+    assert_eq!(client.retrieve(&kept).await.status, 200);
+}
+
+/// A disk of its own, in memory. Only root can have one.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: &Path, mebibytes: u32) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let options = format!("size={mebibytes}m,mode=0700");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
+        let is_mounted = mounted.is_ok_and(|output| output.status.success());
+        if !is_mounted {
+            // Not captured: who reads the tests is to know it.
+            let _told = writeln!(
+                io::stderr(),
+                "NOT RUN on a disk that is full: this user may not mount one; the other stories limit the files"
+            );
+        }
+        is_mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// Has something else take all room that is left.
+    fn fill(&self) {
+        let mut file = fs::File::create(self.0.join("others")).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It goes with the test's folder in any case.
+        let _gone = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Asks until there is another answer than that there is no room.
+async fn once_there_is_room(client: &Client) -> Answer {
+    let answered = async {
+        loop {
+            let answer = ask(client).await;
+            if answer.status != 503 {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), answered).await.expect("there was never room")
+}
+
+#[tokio::test]
+async fn on_a_full_disk_what_is_there_can_be_deleted_and_then_new_responses_are_taken() {
+    let gate = ScriptGate::new();
+    let provider = ScriptedProvider::start();
+    provider.script("waits", Script::new().text("Once upon").pause_until(&gate).text(" a time").finish("stop").done());
+    let site =
+        Site::with_models(&provider, &["waits"]).config("[store]\nreserve = \"4MiB\"\noutage_patience = \"60s\"");
+    let Some(disk) = Disk::mount(&site.data(), 10) else { return };
+    let server = site.start().await;
+    let client = server.client();
+    let large = "x".repeat(50_000);
+    let mut old = Vec::new();
+    for _ in 0..8 {
+        old.push(client.create(&json!({ "model": "eliza", "input": large })).await.id());
+    }
+    let mut stream = client.stream("waits", "Tell.").await;
+    stream.read_until_text("Once upon").await;
+    disk.fill();
+    gate.open();
+    server.logged("a commit waits for the database").await;
+    let unready = client.get("/health/ready").await;
+    assert!(unready.status == 503 && unready.text.contains("the database has no room"), "{}", unready.text);
+    assert_eq!(client.get("/health/live").await.status, 200);
+    assert_eq!(ask(&client).await.error(), (503, Some("database_unavailable".to_owned()), None));
+    for id in &old {
+        assert_eq!(client.retrieve(id).await.status, 200);
+        let deleted = client.delete(id).await;
+        assert_eq!(deleted.status, 200, "{}", deleted.text);
+        assert_eq!(client.retrieve(id).await.status, 404);
+    }
+    let last: Value = stream.read_all().await;
+    assert_eq!(last["type"], "response.completed", "what ran goes on when there is room");
+    let made = once_there_is_room(&client).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let (id, key, seen) = (stream.id(), server.key.clone(), stream.text());
+    server.kill().await;
+    disk.fill();
+    let again = site.start_again(&key).await;
+    let client = again.client();
+    assert_eq!(client.retrieve(&id).await.output_text(), seen);
+    assert_eq!(client.delete(&made.id()).await.status, 200, "also after a start on the full disk");
+}
+
+#[tokio::test]
+async fn a_user_can_be_deleted_on_a_full_disk() {
+    let site = Site::new().config("[store]\nreserve = \"4MiB\"");
+    let Some(disk) = Disk::mount(&site.data(), 8) else { return };
+    let server = site.start().await;
+    let client = server.client();
+    for _ in 0..8 {
+        client.create(&json!({ "model": "eliza", "input": "x".repeat(50_000) })).await;
+    }
+    server.terminate();
+    server.ended().await;
+    // As after a stop in order.
+    let _gone = fs::remove_file(site.data().join("antiphon.db-shm"));
+    disk.fill();
+    let told = site.run(&["users", "delete", "default"]);
+    assert!(!told.is_empty());
+    assert_eq!(site.run(&["users", "list"]).lines().count(), 0, "{}", site.run(&["users", "list"]));
 }

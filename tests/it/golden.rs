@@ -12,7 +12,7 @@ use antiphon::{
         Transcript,
     },
     journal::{decode, encode},
-    protocol::{Extra, LogProb, ResponseId, TopLogProb, Truncation, Usage},
+    protocol::{JsonObject, LogProb, ResponseId, TopLogProb, Truncation, Usage},
 };
 use serde_json::json;
 
@@ -149,6 +149,7 @@ fn scenarios() -> Vec<(&'static str, Vec<Fact>)> {
 fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let input_usage = InputUsage { input_tokens: 900, ..InputUsage::default() };
     let counted = said(ProviderEvent::InputUsage(input_usage));
+    let tier = said(ProviderEvent::ServiceTier { tier: "flex".into() });
     let rejection = ProviderRejection {
         message: Some("No such tool.".into()),
         param: Some("tools".into()),
@@ -158,12 +159,13 @@ fn later_scenarios() -> Vec<(&'static str, Vec<Fact>)> {
     let rejection = Box::new(rejection);
     let rejected = Fact::RequestRejected { attempt: FIRST, cause: Cause::ProviderRejected, rejection };
     vec![
+        ("served_in_a_tier", vec![text(FIRST, "Hi."), tier, finished(FIRST, FinishReason::Stop), ended()]),
         ("input_counted", vec![opened(), counted, text(FIRST, "Half a "), Fact::NodeLost { at: AT }, ended()]),
         ("rejected_by_the_provider", vec![rejected, ended()]),
     ]
 }
 
-fn fields(json: serde_json::Value) -> Extra {
+fn fields(json: serde_json::Value) -> JsonObject {
     serde_json::from_value(json).unwrap()
 }
 
@@ -208,7 +210,7 @@ fn thought_and_scored() -> Vec<Fact> {
         summary(0, "polite."),
         summary(1, "Be brief."),
         said(ProviderEvent::EncryptedReasoning { encrypted_content: "c2VhbGVk".into() }),
-        said(ProviderEvent::ItemFinished { extra: Extra::new() }),
+        said(ProviderEvent::ItemFinished { extra: JsonObject::new() }),
         said(ProviderEvent::Text { text: "Hi".into(), logprobs: vec![logprob] }),
         said(ProviderEvent::Annotation {
             annotation: fields(json!({ "type": "url_citation", "url": "https://a.example/", "title": "A" })),

@@ -16,7 +16,7 @@ use antiphon::{
     domain::{
         Cause, DisconnectPolicy, Encoding, Prompt, Request, ResponseOptions, RunPlan, Target, Timeouts, ToolPolicy,
     },
-    protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
+    protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role, Status},
     provider::{ChatCompletions, UpstreamOptions},
     store::MemoryStore,
     vault::{KeyRing, Vault},
@@ -196,6 +196,16 @@ fn no_streams() -> Vec<Case> {
     ]
 }
 
+fn interim_answers() -> Vec<Case> {
+    let broken = (502, "provider_protocol_error");
+    vec![
+        Case::new("continue", broken, DOCUMENT, |socket| socket.for_ever("HTTP/1.1 100 Continue\r\n\r\n".repeat(1000))),
+        Case::new("hints", broken, DOCUMENT, |socket| {
+            socket.for_ever("HTTP/1.1 103 Early Hints\r\nlink: </again>\r\n\r\n".repeat(1000))
+        }),
+    ]
+}
+
 fn streams() -> Vec<Case> {
     let broken = (502, "provider_protocol_error");
     vec![
@@ -291,6 +301,11 @@ async fn an_answer_that_is_no_stream_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_flood_of_interim_answers_is_left_at_once() {
+    check(interim_answers()).await;
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_the_protocol_is_left_at_once() {
     check(streams()).await;
 }
@@ -340,7 +355,7 @@ async fn ending(provider: &Hostile, timeouts: Timeouts) -> Arc<ResponseOutcome> 
         role: Role::User,
         status: ItemStatus::Completed,
         content: vec![ContentPart::input_text("Hi.")],
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     });
     let plan = RunPlan {
         id,
@@ -377,10 +392,10 @@ async fn a_provider_that_never_comes_to_the_point_has_its_time() {
         }
     };
     let hints: Play = |socket| {
-        loop {
+        for _ in 0..10 {
             socket.send("HTTP/1.1 103 Early Hints\r\nlink: </again>\r\n\r\n")?;
-            socket.rest(Duration::from_millis(1))?;
         }
+        Ok(())
     };
     let silence: Play = |socket| socket.send(format!("{STREAM}data: x"));
     for (name, play, timeouts, cause) in [

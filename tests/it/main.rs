@@ -12,6 +12,7 @@ mod command_line;
 mod configuration;
 #[cfg(feature = "fault-points")]
 mod crashes;
+mod database_faults;
 mod deploys;
 mod dialects;
 mod docs;
@@ -27,6 +28,7 @@ mod log_lines;
 mod log_reads;
 mod outputs;
 mod ownership;
+mod pressure;
 mod provider;
 mod reattach;
 mod recovery;

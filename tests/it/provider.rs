@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use antiphon::domain::{FinishReason, Prompt, Request, Target, Timeouts};
-use antiphon::protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use antiphon::protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role};
 use antiphon::provider::{
     ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Report, UpstreamLimits, UpstreamOptions,
 };
@@ -20,8 +20,13 @@ fn options(base_url: String) -> UpstreamOptions {
 fn request() -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let content = vec![ContentPart::input_text("Why is the sky blue?")];
-    let item =
-        Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
+    let item = Item::Message(Message {
+        id,
+        role: Role::User,
+        status: ItemStatus::Completed,
+        content,
+        extra: JsonObject::new(),
+    });
     let asked = Request { temperature: Some(0.5), ..Request::new("model", 100) };
     let prompt = Prompt { instructions: None, items: vec![item] };
     ProviderRequest { request_id: "req_42".to_owned(), ..ProviderRequest::new(Target::new("p", "m"), asked, prompt) }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use antiphon::{
     domain::{Fact, FinishReason, Prompt, Request, Target, Timeouts},
-    protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role, Status},
+    protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role, Status},
     provider::{
         CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, Responses, UpstreamOptions,
     },
@@ -29,8 +29,13 @@ fn provider(base_url: String, key: &str) -> Responses {
 fn request() -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let content = vec![ContentPart::input_text("Why is the sky blue?")];
-    let item =
-        Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
+    let item = Item::Message(Message {
+        id,
+        role: Role::User,
+        status: ItemStatus::Completed,
+        content,
+        extra: JsonObject::new(),
+    });
     let prompt = Prompt { instructions: None, items: vec![item] };
     ProviderRequest {
         request_id: "req_42".to_owned(),

@@ -8,7 +8,9 @@ use crate::ResponseOptions;
 
 /// The background responses of a node: which run, and which wait in which order.
 ///
-/// First come, first served, except that the responses of a user who has as many running as allowed are passed over.
+/// First come, first served, except that the responses of a user who has as many running as allowed are passed over. A user
+/// may have no more responses in line than there are places left in it: so one user alone takes half of it, and several
+/// together leave others some.
 /// Until the line is opened none begins: older responses may still [rejoin](Self::rejoin) it.
 #[derive(Debug)]
 pub struct BackgroundLine {
@@ -41,14 +43,14 @@ impl BackgroundLine {
         self.is_open = true;
     }
 
-    /// Appends a response to the queue. Returns false and changes nothing if the queue is full; a response that could
-    /// begin at once is always taken. A line that is not open takes as many as will run and wait.
+    /// Appends a response to the queue. Returns false and changes nothing if the queue is full, or the user's share of it; a
+    /// response that could begin at once is always taken. A line that is not open takes as many as will run and wait.
     #[must_use]
     pub fn join(&mut self, id: ResponseId, user: UserId) -> bool {
         let waiting = self.waiting.len();
         let is_full = match self.is_open {
             // There can be room although responses wait: those belong to users who have as many running as allowed.
-            true => waiting >= self.most_waiting && !self.has_room(user),
+            true => !self.has_room(user) && !self.has_place_in_line(user),
             false => waiting >= self.most_waiting.saturating_add(self.most_running.saturating_sub(self.running.len())),
         };
         if is_full {
@@ -92,6 +94,11 @@ impl BackgroundLine {
                 self.of_user.remove(&user);
             }
         }
+    }
+
+    fn has_place_in_line(&self, user: UserId) -> bool {
+        let left = self.most_waiting.saturating_sub(self.waiting.len());
+        left > 0 && self.waiting.iter().filter(|(_, waiting)| *waiting == user).count() <= left
     }
 
     fn has_room(&self, user: UserId) -> bool {
@@ -158,6 +165,17 @@ mod tests {
         assert!(line.join(third, user));
         line.leave(first);
         assert_eq!(line.begin_next(), Some(third));
+    }
+
+    #[test]
+    fn one_user_leaves_others_half_of_the_line() {
+        let (mut line, busy, other) = (line(1, 1, 10), UserId::new(), UserId::new());
+        let running = ResponseId::new();
+        assert!(line.join(running, busy));
+        assert_eq!(line.begin_next(), Some(running));
+        assert_eq!((0..20).filter(|_| line.join(ResponseId::new(), busy)).count(), 6);
+        assert_eq!((0..20).filter(|_| line.join(ResponseId::new(), other)).count(), 3);
+        assert!(line.join(ResponseId::new(), UserId::new()));
     }
 
     #[test]

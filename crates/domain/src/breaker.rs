@@ -111,7 +111,8 @@ impl Sign {
             | Cause::ProviderCircuitOpen
             | Cause::QueueTimeout
             | Cause::HistoryUnavailable
-            | Cause::ModelUnavailable => Self::Neither,
+            | Cause::ModelUnavailable
+            | Cause::ServerOverloaded => Self::Neither,
         }
     }
 }

@@ -86,4 +86,6 @@ causes! {
     HistoryUnavailable = "history_unavailable", "invalid_prompt", "What the response goes on from is no longer there.";
     /// The model was taken out of the configuration before the response could begin.
     ModelUnavailable = "model_unavailable", "server_error", "The model is no longer available.";
+    /// This server had no descriptors, ports or memory left to call the provider.
+    ServerOverloaded = "server_overloaded", "server_error", "The server has too much to do to ask the model provider.";
 }

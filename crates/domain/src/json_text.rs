@@ -1,11 +1,9 @@
 //! JSON inside of a format that can't hold it: as text. For `#[serde(with = "json_text")]`.
 
+use antiphon_protocol::JsonObject;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-
-use antiphon_protocol::Json;
 
 /// Writes a value as JSON text.
 ///
@@ -28,22 +26,7 @@ pub fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer:
 /// events.
 const DEEPEST: usize = 64;
 
-/// Whether a value is nested too deeply to be read back.
-pub(super) fn is_too_deep(value: &Value) -> bool {
-    is_deeper_than(value, DEEPEST)
-}
-
-/// The same of a value as it was written.
-pub(super) fn is_too_deep_as_written(value: &Json) -> bool {
-    value.levels() >= DEEPEST
-}
-
-/// Whether a value is nested deeper than that many levels.
-fn is_deeper_than(value: &Value, levels: usize) -> bool {
-    let Some(inner) = levels.checked_sub(1) else { return true };
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        Value::Array(values) => values.iter().any(|value| is_deeper_than(value, inner)),
-        Value::Object(fields) => fields.values().any(|value| is_deeper_than(value, inner)),
-    }
+/// The key of a value that is nested too deeply to be read back.
+pub(super) fn too_deep(fields: &JsonObject) -> Option<String> {
+    fields.iter().find(|(_, value)| value.levels() >= DEEPEST).map(|(key, _)| key)
 }

@@ -26,6 +26,7 @@ mod retry_budget;
 mod run;
 mod run_plan;
 mod run_policy;
+pub mod segment;
 mod set_aside;
 mod time;
 mod timeouts;
@@ -68,5 +69,5 @@ pub use timeouts::Timeouts;
 pub use transcript::{
     CallUsage, Ending, FOLD_VERSION, RecordedEnding, ServerCallState, ServerCalls, Transcript, UnreportedTurn, Verdict,
 };
-pub use validation::{Offence, ValidatedRequest, Violation, validate, validate_include};
+pub use validation::{Offence, RequestShape, ShapeError, ValidatedRequest, Violation, validate, validate_include};
 pub use view::{Frame, View};

@@ -1,10 +1,9 @@
 //! The events that providers send.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{FinishReason, json_text};
-use antiphon_protocol::{Extra, InputTokensDetails, LogProb, Usage};
+use antiphon_protocol::{InputTokensDetails, JsonObject, LogProb, Usage};
 
 /// The number of a function call, or of an item of unknown kind, within one attempt, as the provider counts them.
 pub type CallIndex = u32;
@@ -32,7 +31,7 @@ pub enum ProviderEvent {
     Annotation {
         /// The note as the provider wrote it.
         #[serde(with = "json_text")]
-        annotation: Extra,
+        annotation: JsonObject,
     },
     /// A piece of a refusal.
     Refusal {
@@ -63,7 +62,7 @@ pub enum ProviderEvent {
     ItemFinished {
         /// The other fields that the provider sent for it.
         #[serde(with = "json_text")]
-        extra: Extra,
+        extra: JsonObject,
     },
     /// A function call began.
     FunctionCallStarted {
@@ -87,7 +86,7 @@ pub enum ProviderEvent {
         call: CallIndex,
         /// The other fields that the provider sent for it.
         #[serde(with = "json_text")]
-        extra: Extra,
+        extra: JsonObject,
     },
     /// An item of a kind that this server does not know began.
     OtherItemStarted {
@@ -95,7 +94,7 @@ pub enum ProviderEvent {
         item: CallIndex,
         /// The item as it came, with its `type`.
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     /// An event about such an item, of a type that the API defines.
     OtherItemEvent {
@@ -105,7 +104,7 @@ pub enum ProviderEvent {
         event: String,
         /// The event's own fields.
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     /// Such an item is complete.
     OtherItemFinished {
@@ -113,7 +112,7 @@ pub enum ProviderEvent {
         item: CallIndex,
         /// The item as it came, with its `type`.
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     /// The tokens that the attempt has used so far. A later report replaces it. Counts that contradict each other are
     /// [reconciled](Usage::reconciled) before they are recorded.
@@ -122,6 +121,11 @@ pub enum ProviderEvent {
     Finished(FinishReason),
     /// The tokens of the attempt's prompt, known before its output is. A report of the whole usage replaces it.
     InputUsage(#[serde(with = "json_text")] InputUsage),
+    /// The tier in which the provider has served the request.
+    ServiceTier {
+        /// The provider's own word for it.
+        tier: String,
+    },
 }
 
 /// The tokens of a prompt, as a provider counted them.
@@ -149,7 +153,7 @@ enum Payload<'a> {
     Nothing,
     Text(&'a str, &'a [LogProb]),
     Function { call_id: &'a str, name: &'a str },
-    Json(&'a Extra),
+    Json(&'a JsonObject),
 }
 
 impl ProviderEvent {
@@ -175,6 +179,7 @@ impl ProviderEvent {
             Self::Usage(_) => "usage",
             Self::Finished(_) => "finished",
             Self::InputUsage(_) => "input_usage",
+            Self::ServiceTier { .. } => "service_tier",
         }
     }
 
@@ -197,7 +202,8 @@ impl ProviderEvent {
             | Self::ContentPartFinished
             | Self::Usage(_)
             | Self::Finished(_)
-            | Self::InputUsage(_) => Payload::Nothing,
+            | Self::InputUsage(_)
+            | Self::ServiceTier { .. } => Payload::Nothing,
         }
     }
 
@@ -209,7 +215,7 @@ impl ProviderEvent {
             Payload::Text(text, logprobs) => text.len() + logprobs.iter().map(logprob_bytes).sum::<usize>(),
             Payload::Function { call_id, name } => call_id.len() + name.len(),
             Payload::Json(fields) if fields.is_empty() => 0,
-            Payload::Json(fields) => json_bytes(fields),
+            Payload::Json(fields) => fields.as_str().len(),
         }
     }
 
@@ -217,7 +223,7 @@ impl ProviderEvent {
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
         match self.payload() {
-            Payload::Json(fields) => fields.values().any(json_text::is_too_deep),
+            Payload::Json(fields) => json_text::too_deep(fields).is_some(),
             Payload::Nothing | Payload::Text(..) | Payload::Function { .. } => false,
         }
     }
@@ -245,7 +251,8 @@ impl ProviderEvent {
             | Self::OtherItemFinished { .. }
             | Self::Usage(_)
             | Self::Finished(_)
-            | Self::InputUsage(_) => return None,
+            | Self::InputUsage(_)
+            | Self::ServiceTier { .. } => return None,
         };
         text.truncate(text.floor_char_boundary(bytes));
         Some(self)
@@ -257,19 +264,6 @@ impl std::fmt::Debug for ProviderEvent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// About the length of fields as JSON.
-fn json_bytes(fields: &Extra) -> usize {
-    fn of_value(value: &Value) -> usize {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-            Value::String(text) => text.len() + 2,
-            Value::Array(values) => values.iter().map(of_value).sum::<usize>() + values.len() + 2,
-            Value::Object(fields) => json_bytes(fields),
-        }
-    }
-    fields.iter().map(|(key, value)| key.len() + 4 + of_value(value)).sum::<usize>() + 2
 }
 
 /// About the length of a token's probabilities as JSON.

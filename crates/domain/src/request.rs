@@ -45,6 +45,9 @@ pub struct Request {
     /// Echoed, and passed on where the provider's protocol has it.
     #[serde(default)]
     pub prompt_cache_options: Option<Json>,
+    /// Passed on where the provider's protocol has it; the response has the tier that the provider tells.
+    #[serde(default)]
+    pub service_tier: Option<String>,
     /// The tools that the model may call.
     #[serde(default)]
     pub tools: Vec<Tool>,
@@ -69,6 +72,9 @@ pub struct Request {
     /// What else the answer is to hold, by the API's own words.
     #[serde(default)]
     pub include: Vec<String>,
+    /// How many items the input has, by which a log says that some are missing; none in logs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_items: Option<u32>,
 }
 
 impl Request {
@@ -96,6 +102,7 @@ impl Request {
             prompt_cache_key: None,
             prompt_cache_retention: None,
             prompt_cache_options: None,
+            service_tier: None,
             tools: Vec::new(),
             tool_choice: ToolChoice::default(),
             parallel_tool_calls: None,
@@ -104,6 +111,7 @@ impl Request {
             reasoning: None,
             top_logprobs: 0,
             include: Vec::new(),
+            input_items: None,
         }
     }
 
@@ -140,7 +148,7 @@ impl Request {
             text: self.text.clone(),
             reasoning: self.reasoning.clone(),
             truncation: self.truncation,
-            service_tier: "default".into(),
+            service_tier: Response::DEFAULT_SERVICE_TIER.into(),
             user: self.user.clone(),
             safety_identifier: self.safety_identifier.clone(),
             prompt_cache_key: self.prompt_cache_key.clone(),

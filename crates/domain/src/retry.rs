@@ -75,7 +75,7 @@ impl FailureClass {
             Cause::ContextLengthExceeded | Cause::ProviderCircuitOpen => Self::Refused,
             // Some providers tell of a wrong key with the status of a bad request.
             Cause::ProviderUnauthorized => Self::Refused,
-            Cause::ProviderUnreachable | Cause::ConnectTimeout => Self::NotAccepted,
+            Cause::ProviderUnreachable | Cause::ConnectTimeout | Cause::ServerOverloaded => Self::NotAccepted,
             // The reader of the provider's stream failed: what the provider did is not known.
             Cause::FirstByteTimeout | Cause::IdleTimeout | Cause::UpstreamClosed | Cause::InternalError => {
                 Self::Unknown
@@ -144,6 +144,12 @@ impl Failure {
                 self.cause,
                 Cause::ProviderReportedError | Cause::ProviderProtocolError | Cause::ContextLengthExceeded
             )
+    }
+
+    /// Whether this server could not ask the provider, which therefore has no part in it.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self.cause, Cause::ServerOverloaded)
     }
 
     /// Whether the provider does not work on the call, or not any more: it said so, or knows of no such call.
@@ -260,7 +266,8 @@ impl Attempts {
 
 impl RetryPolicy {
     /// What follows a failure. `may_retry` asks the target's retry budget; it is called, and may spend a retry, only
-    /// where a retry would follow.
+    /// where a retry would follow. Where this server itself could not ask, it tries again for half a minute or so, whatever
+    /// policy and budget say: the provider has no part in it, and another one could not be asked either.
     ///
     /// A wait is at most a minute, and random up to a ceiling that doubles, so that many callers do not come back
     /// together. It is no shorter than what the provider asked for.
@@ -275,6 +282,11 @@ impl RetryPolicy {
         if attempts.output_began || attempts.opened >= MOST_ATTEMPTS {
             return Next::GiveUp;
         }
+        if failure.is_own() {
+            let policy = Self { longest_retry_after: LONGEST_WAIT, ..Self::patient() };
+            let wait = policy.wait(attempts.retries, failure.retry_after, jitter);
+            return wait.map_or(Next::GiveUp, |after| Next::Retry { after });
+        }
         match failure.class {
             FailureClass::Rejected => Next::GiveUp,
             FailureClass::Unknown | FailureClass::Refused => fallback(attempts),
@@ -288,6 +300,11 @@ impl RetryPolicy {
     /// How a lost call is listened to again: ten times more, within half a minute or so.
     #[must_use]
     pub const fn reattach() -> Self {
+        Self::patient()
+    }
+
+    /// Ten times more, within half a minute or so.
+    const fn patient() -> Self {
         Self {
             max_retries: 10,
             base_delay: Duration::from_millis(250),

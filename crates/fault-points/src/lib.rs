@@ -25,6 +25,8 @@ fault_points! {
     /// A node has taken its epoch, in a transaction that is not committed.
     EpochTaken = "epoch-taken",
 
+    /// The HTTP handler has read a request to make a response, and has done nothing with it.
+    RequestRead = "request-read",
     /// A new response is encrypted, and not submitted to the journal.
     AdmissionSealed = "admission-sealed",
     /// An entry waits for the journal writer.

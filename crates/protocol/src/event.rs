@@ -5,7 +5,7 @@ mod json;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContentPart, Extra, Item, ItemId, LogProb, Response, SummaryText};
+use super::{ContentPart, Item, ItemId, JsonObject, LogProb, Response, SummaryText};
 
 /// One event of a response's stream, as OpenAI names it.
 ///
@@ -62,7 +62,7 @@ pub enum ResponseEvent {
         response: Box<Response>,
     },
     /// An item began.
-    #[serde(rename = "response.output_item.added")]
+    #[serde(rename = "response.output_item.added", skip_deserializing)]
     OutputItemAdded {
         /// The event's number.
         sequence_number: u64,
@@ -72,7 +72,7 @@ pub enum ResponseEvent {
         item: Box<Item>,
     },
     /// An item ended.
-    #[serde(rename = "response.output_item.done")]
+    #[serde(rename = "response.output_item.done", skip_deserializing)]
     OutputItemDone {
         /// The event's number.
         sequence_number: u64,
@@ -82,7 +82,7 @@ pub enum ResponseEvent {
         item: Box<Item>,
     },
     /// A part of an item began.
-    #[serde(rename = "response.content_part.added")]
+    #[serde(rename = "response.content_part.added", skip_deserializing)]
     ContentPartAdded {
         /// The event's number.
         sequence_number: u64,
@@ -96,7 +96,7 @@ pub enum ResponseEvent {
         part: ContentPart,
     },
     /// A part of an item ended.
-    #[serde(rename = "response.content_part.done")]
+    #[serde(rename = "response.content_part.done", skip_deserializing)]
     ContentPartDone {
         /// The event's number.
         sequence_number: u64,
@@ -142,7 +142,7 @@ pub enum ResponseEvent {
         logprobs: Vec<LogProb>,
     },
     /// A note on a text arrived.
-    #[serde(rename = "response.output_text.annotation.added")]
+    #[serde(rename = "response.output_text.annotation.added", skip_deserializing)]
     AnnotationAdded {
         /// The event's number.
         sequence_number: u64,
@@ -155,7 +155,7 @@ pub enum ResponseEvent {
         /// The note's position in the part.
         annotation_index: u32,
         /// The note.
-        annotation: Extra,
+        annotation: JsonObject,
     },
     /// A piece of a refusal arrived.
     #[serde(rename = "response.refusal.delta")]
@@ -296,12 +296,13 @@ pub enum ResponseEvent {
         arguments: String,
     },
     /// Something happened to an item of a kind that this server does not know.
-    #[serde(untagged)]
+    #[serde(untagged, skip_deserializing)]
     Other(OtherEvent),
 }
 
 /// An event of the contract about an item of a kind that this server does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct OtherEvent {
     /// The event's type.
     #[serde(rename = "type")]
@@ -313,6 +314,6 @@ pub struct OtherEvent {
     /// The item's position in the output.
     pub output_index: u32,
     /// Everything else.
-    #[serde(flatten)]
-    pub fields: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub fields: JsonObject,
 }

@@ -1,16 +1,18 @@
 //! The items of a conversation: messages, reasoning, function calls and their results.
 
+mod json;
+
 use serde::{Deserialize, Serialize};
 
 use serde_json::{Map, Value};
 
-use super::{ItemId, LogProb};
+use super::{ItemId, JsonObject, LogProb};
 
-/// Fields of an object that this server does not know and keeps as they came.
+/// Fields of an object of a provider, while it is read.
 pub type Extra = Map<String, Value>;
 
 /// One item of a response's input or output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Item {
     /// A message.
@@ -68,6 +70,7 @@ pub enum Role {
 
 /// A message by one of the roles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Message {
     /// The message's id.
     pub id: ItemId,
@@ -78,12 +81,12 @@ pub struct Message {
     /// The parts, in order.
     pub content: Vec<ContentPart>,
     /// The other fields that its provider or client sent.
-    #[serde(flatten)]
-    pub extra: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub extra: JsonObject,
 }
 
 /// A part of a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart {
     /// Text that a client sent.
@@ -91,8 +94,8 @@ pub enum ContentPart {
         /// The text.
         text: String,
         /// That the prompt up to its end is to be cached, as its client wrote it; passed on where a protocol has it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        prompt_cache_breakpoint: Option<Extra>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        prompt_cache_breakpoint: Option<JsonObject>,
     },
     /// Text that a model wrote.
     OutputText(OutputText),
@@ -132,7 +135,7 @@ pub struct OutputText {
     pub text: String,
     /// Notes on the text, citations for example, as their provider wrote them.
     #[serde(default)]
-    pub annotations: Vec<Extra>,
+    pub annotations: Vec<JsonObject>,
     /// How probable its tokens were; empty where that was not asked for.
     #[serde(default)]
     pub logprobs: Vec<LogProb>,
@@ -140,6 +143,7 @@ pub struct OutputText {
 
 /// The reasoning of a model before its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Reasoning {
     /// The item's id.
     pub id: ItemId,
@@ -154,8 +158,8 @@ pub struct Reasoning {
     /// Whether the item is complete.
     pub status: ItemStatus,
     /// The other fields that its provider or client sent.
-    #[serde(flatten)]
-    pub extra: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub extra: JsonObject,
 }
 
 /// A part of a reasoning item's own text.
@@ -176,6 +180,7 @@ pub struct SummaryText {
 
 /// A function call that a model made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct FunctionCall {
     /// The item's id.
     pub id: ItemId,
@@ -188,8 +193,8 @@ pub struct FunctionCall {
     /// Whether the call is complete.
     pub status: ItemStatus,
     /// The other fields that its provider or client sent.
-    #[serde(flatten)]
-    pub extra: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub extra: JsonObject,
 }
 
 /// The output of a called function.
@@ -207,6 +212,7 @@ pub struct FunctionCallOutput {
 
 /// An item of a kind that this server does not know, as its provider wrote it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct OtherItem {
     /// The item's id, one of this server's.
     pub id: ItemId,
@@ -214,6 +220,6 @@ pub struct OtherItem {
     #[serde(rename = "type")]
     pub kind: String,
     /// Everything else.
-    #[serde(flatten)]
-    pub fields: Extra,
+    #[serde(flatten, skip_deserializing)]
+    pub fields: JsonObject,
 }

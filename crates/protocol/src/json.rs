@@ -60,6 +60,13 @@ impl Json {
         levels(self.as_str())
     }
 
+    /// How many values a text holds: itself, and at least what stands under keys and in arrays at every depth.
+    #[must_use]
+    pub fn count_values(written: &RawValue) -> usize {
+        let opens = |(c, of_string): &(char, bool)| !of_string && matches!(c, ',' | '[' | '{');
+        1 + with_strings(written.get()).filter(opens).count()
+    }
+
     /// Reads a value that is not nested too deeply.
     pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<RawValue>, D::Error> {
         let written = Box::<RawValue>::deserialize(deserializer)?;
@@ -92,6 +99,12 @@ impl From<Value> for Json {
     }
 }
 
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Value::from(text).into()
+    }
+}
+
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -115,7 +128,9 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::of_text(Self::compact(&Self::read(deserializer)?).collect()))
+        // The text as it came is gone before its copy is shared: one of many megabytes is in memory twice, not three times.
+        let compact = Self::compact(&Self::read(deserializer)?).collect();
+        Ok(Self::of_text(compact))
     }
 }
 

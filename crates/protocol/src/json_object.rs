@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, value::RawValue};
@@ -41,6 +41,12 @@ impl JsonObject {
         self.pairs().into_iter().rfind(|(of, _)| of == key).map(|(_, value)| Json::of_raw(value))
     }
 
+    /// The text of a key; none if it is missing, or no text.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<String> {
+        serde_json::from_str(self.get(key)?.as_str()).ok()
+    }
+
     /// Whether it has the key.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
@@ -57,9 +63,33 @@ impl JsonObject {
         self.push_with(key, |text| text.push_str(value.as_str()));
     }
 
+    /// Adds the pairs of another object, in place of those of the same keys.
+    pub fn replace(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        let pairs = other.pairs();
+        self.retain(|key, _| !pairs.iter().any(|(new, _)| new == key));
+        self.extend(other.iter());
+    }
+
     /// Leaves out the pairs that are not to be kept.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Json) -> bool) {
         *self = self.iter().filter(|(key, value)| keep(key, value)).collect();
+    }
+
+    /// The pairs of other keys than these.
+    #[must_use]
+    pub fn without(mut self, keys: &[&str]) -> Self {
+        self.retain(|key, _| !keys.contains(&key));
+        self
+    }
+
+    /// The object as JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        if self.text.is_empty() { "{}" } else { &self.text }
     }
 
     fn push_with(&mut self, key: &str, write_value: impl FnOnce(&mut String)) {
@@ -83,25 +113,25 @@ impl JsonObject {
     }
 }
 
-impl FromIterator<(String, Json)> for JsonObject {
-    fn from_iter<T: IntoIterator<Item = (String, Json)>>(pairs: T) -> Self {
+impl<V: Into<Json>> FromIterator<(String, V)> for JsonObject {
+    fn from_iter<T: IntoIterator<Item = (String, V)>>(pairs: T) -> Self {
         let mut object = Self::new();
         object.extend(pairs);
         object
     }
 }
 
-impl Extend<(String, Json)> for JsonObject {
-    fn extend<T: IntoIterator<Item = (String, Json)>>(&mut self, pairs: T) {
+impl<V: Into<Json>> Extend<(String, V)> for JsonObject {
+    fn extend<T: IntoIterator<Item = (String, V)>>(&mut self, pairs: T) {
         for (key, value) in pairs {
-            self.push(&key, &value);
+            self.push(&key, &value.into());
         }
     }
 }
 
 impl From<Map<String, Value>> for JsonObject {
     fn from(fields: Map<String, Value>) -> Self {
-        fields.into_iter().map(|(key, value)| (key, value.into())).collect()
+        fields.into_iter().collect()
     }
 }
 
@@ -119,6 +149,30 @@ impl Serialize for JsonObject {
             map.serialize_entry(&key, value)?;
         }
         map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct JsonObjectVisitor;
+
+        impl<'de> Visitor<'de> for JsonObjectVisitor {
+            type Value = JsonObject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JsonObject, A::Error> {
+                let mut fields = JsonObject::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    map.next_value_seed(UnknownField { key: &key, fields: &mut fields })?;
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(JsonObjectVisitor)
     }
 }
 
@@ -149,6 +203,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
+/// The type of an object, by its key `type`, and the object as it was written, to be read as what that type says.
+///
+/// Not `#[serde(tag)]`: that takes values apart before it knows the type, and so loses how they were written.
+pub(crate) fn tagged<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, Box<RawValue>), D::Error> {
+    #[derive(serde::Deserialize)]
+    struct Tag {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+
+    let written = Box::<RawValue>::deserialize(deserializer)?;
+    let Tag { kind } = serde_json::from_str(written.get()).map_err(serde::de::Error::custom)?;
+    Ok((kind, written))
+}
+
 /// Structs that keep the fields that they do not know.
 pub(crate) trait KeepsUnknownFields: Sized {
     /// What is expected in place of anything else.
@@ -161,7 +230,8 @@ pub(crate) trait KeepsUnknownFields: Sized {
     fn unknown_fields(&mut self) -> &mut JsonObject;
 }
 
-/// Reads an object, and nothing else: derived structs would take an array too, field by field.
+/// Reads an object, and nothing else: derived structs would take an array too, field by field. The key `type` is left
+/// out where the struct does not know it: it told which struct to read.
 ///
 /// Not with `#[serde(flatten)]`: that builds a tree of each value before anybody looks at it, dozens of times as large.
 pub(crate) fn with_unknown_fields<'de, T: KeepsUnknownFields, D: Deserializer<'de>>(
@@ -230,7 +300,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for KnownFields<'_, A> {
             if self.known.contains(&key.as_str()) {
                 return seed.deserialize(key.into_deserializer()).map(Some);
             }
-            self.map.next_value_seed(UnknownField { key: &key, fields: self.unknown })?;
+            match key.as_str() {
+                "type" => drop(self.map.next_value::<IgnoredAny>()?),
+                _ => self.map.next_value_seed(UnknownField { key: &key, fields: self.unknown })?,
+            }
         }
         Ok(None)
     }

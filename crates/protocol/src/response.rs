@@ -118,7 +118,7 @@ pub struct Response {
     pub reasoning: Option<ReasoningConfig>,
     /// What happens to a history that is too long.
     pub truncation: Truncation,
-    /// The tier that served the response.
+    /// The tier that served the response, as its provider tells; `default` until then.
     pub service_tier: Cow<'static, str>,
     /// Deprecated by OpenAI in favour of `safety_identifier`; echoed.
     pub user: Option<String>,
@@ -135,6 +135,9 @@ pub struct Response {
 }
 
 impl Response {
+    /// The tier of responses whose provider does not tell another one.
+    pub const DEFAULT_SERVICE_TIER: &str = "default";
+
     /// The response as it was when it was accepted, before anything came out.
     #[must_use]
     pub fn as_accepted(self) -> Self {
@@ -145,6 +148,7 @@ impl Response {
             incomplete_details: None,
             output: Vec::new(),
             usage: None,
+            service_tier: Self::DEFAULT_SERVICE_TIER.into(),
             ..self
         }
     }

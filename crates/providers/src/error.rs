@@ -1,8 +1,13 @@
 //! How calls of providers fail.
 
+use std::time::Duration;
+
 use antiphon_domain::{Cause, Failure, ProviderRejection};
 
 use crate::http::words_for_logs;
+
+/// How long clients are told to wait where this server has nothing left.
+const OWN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a call of a provider failed. Prints no text of the provider, which may quote content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +30,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// The wait that the provider asked for, as it gave it.
-        retry_after: Option<std::time::Duration>,
+        retry_after: Option<Duration>,
         /// The kind of its error, as far as that could be read.
         report: Report,
     },
@@ -48,6 +53,10 @@ pub enum Error {
     /// The connection ended before the provider's end mark.
     #[error("the provider closed the stream before its end")]
     Closed,
+    /// The provider was not asked: this server has no descriptors, ports or memory left. It says nothing about the
+    /// provider.
+    #[error("this server has no descriptors, ports or memory left to ask the provider")]
+    OutOfResources,
 }
 
 /// The kind of an error that a provider reports. Only where the request is at fault its words are kept.
@@ -84,6 +93,7 @@ impl Error {
             Self::Status { report, .. } | Self::Reported(report) => report.cause(),
             Self::Protocol { .. } | Self::Empty { .. } => Cause::ProviderProtocolError,
             Self::Closed => Cause::UpstreamClosed,
+            Self::OutOfResources => Cause::ServerOverloaded,
         }
     }
 
@@ -101,6 +111,7 @@ impl Error {
             | Self::Protocol { .. }
             | Self::Empty { .. }
             | Self::Closed => (None, None, Report::Other),
+            Self::OutOfResources => (None, Some(OWN_PAUSE), Report::Other),
         };
         let failure = Failure::new(cause, status, retry_after).with_rejection(report.into_rejection());
         match is_empty {
@@ -125,7 +136,8 @@ impl Error {
             | Self::IdleTimeout
             | Self::Protocol { .. }
             | Self::Empty { .. }
-            | Self::Closed => None,
+            | Self::Closed
+            | Self::OutOfResources => None,
         }
     }
 
@@ -142,7 +154,8 @@ impl Error {
             | Self::IdleTimeout
             | Self::Protocol { .. }
             | Self::Empty { .. }
-            | Self::Closed) => error,
+            | Self::Closed
+            | Self::OutOfResources) => error,
         }
     }
 }

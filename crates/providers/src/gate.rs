@@ -1,15 +1,18 @@
-//! The gate in front of a provider: it limits how many use the provider at once and how many wait, first in first out.
+//! The gate in front of a provider: it limits how many use the provider at once and how many wait, and shares both among
+//! keys.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
+
+use book::{Book, GatePlace};
+
+mod book;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +25,9 @@ pub struct GateLimits {
     pub max_concurrent: NonZeroUsize,
     /// The most callers that wait in the queue; those that use it do not count. Zero: no caller waits.
     pub max_queue: usize,
-    /// The most callers under the same key that use it or wait; none for no such limit.
+    /// The most callers under the same key that use it or wait. None: each key has a share, which leaves others room. One
+    /// key alone gets three quarters of the slots, or all where there are three or fewer, and half of the queue; the more
+    /// keys there are, the less each gets.
     pub max_concurrent_per_key: Option<NonZeroUsize>,
 }
 
@@ -72,9 +77,10 @@ pub struct GateFigures {
 
 /// The gate in front of a provider. Clones are the same gate; any thread and any runtime may use it.
 ///
-/// A slot that becomes free goes to the first in the queue at that moment, whether or not it has been woken yet, so no
-/// caller overtakes another. Slots and positions in the queue are given back when their values are dropped, also by a
-/// panic or an aborted task.
+/// A slot that becomes free goes at that moment to the key that has the fewest, and among keys with equally many to the one
+/// that was given one the longest ago, whether or not its caller has been woken yet. Callers under one key are served in
+/// the order of their arrival. Slots and positions in the queue are given back when their values are dropped, also by a panic or an
+/// aborted task.
 #[derive(Clone)]
 pub struct Gate {
     inner: Arc<GateState>,
@@ -82,59 +88,54 @@ pub struct Gate {
 
 struct GateState {
     limits: GateLimits,
-    /// The semaphore is fair: it hands a slot that is given back to its first waiter.
-    slots: Arc<Semaphore>,
-    book: Mutex<Book>,
+    callers: Mutex<Callers>,
 }
 
-/// The counts of the callers that have entered.
-#[derive(Default)]
-struct Book {
-    /// All callers that have a slot or wait.
-    entered: usize,
-    /// The same by key. A key without callers is not in the map.
-    keys: HashMap<Arc<str>, usize>,
-    refused_queue_full: u64,
-    refused_key_busy: u64,
+struct Callers {
+    book: Book,
+    /// Those that wait, by their numbers: how each is told that it has a slot.
+    waiting: HashMap<u64, oneshot::Sender<()>>,
 }
 
 impl Gate {
     /// Makes an empty gate.
     #[must_use]
     pub fn new(limits: GateLimits) -> Self {
-        let slots = Arc::new(Semaphore::new(limits.slots()));
-        Self { inner: Arc::new(GateState { limits, slots, book: Mutex::default() }) }
+        let callers = Callers { book: Book::new(limits), waiting: HashMap::new() };
+        Self { inner: Arc::new(GateState { limits, callers: Mutex::new(callers) }) }
     }
 
     /// Takes a slot at once, or else the last position in the queue.
     ///
     /// # Errors
-    /// If the key is busy, or else if the queue is full.
+    /// If the key is busy or has its share of the queue, or if the queue is full.
     pub fn enter(&self, key: &str) -> Result<Ticket, GateRefusal> {
-        let entry = self.inner.entry(key)?;
-        Ok(Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry })
+        let mut callers = self.inner.callers.lock();
+        let place = callers.book.enter(key)?;
+        Ok(self.ticket(key, place, &mut callers))
     }
 
     /// Takes a slot at once, or else the last position in the queue, without regard to the limits of queue and key:
     /// for callers whose number is bounded in another way.
     pub fn line_up(&self, key: &str) -> Ticket {
-        let entry = self.inner.count_in(&mut self.inner.book.lock(), key);
-        Ticket { slot: SlotOrTurn::take(&self.inner.slots), entry }
+        let mut callers = self.inner.callers.lock();
+        let place = callers.book.line_up(key);
+        self.ticket(key, place, &mut callers)
+    }
+
+    fn ticket(&self, key: &str, place: GatePlace, callers: &mut Callers) -> Ticket {
+        let turn = (!place.is_granted).then(|| {
+            let (tell, told) = oneshot::channel();
+            callers.waiting.insert(place.number, tell);
+            told
+        });
+        Ticket { turn, entry: GateEntry { inner: Arc::clone(&self.inner), key: key.into(), number: place.number } }
     }
 
     /// What the gate counts now.
     #[must_use]
     pub fn figures(&self) -> GateFigures {
-        let book = self.inner.book.lock();
-        // A free slot never stays with the gate while somebody waits.
-        let running = book.entered.min(self.inner.limits.slots());
-        GateFigures {
-            running,
-            waiting: book.entered - running,
-            keys: book.keys.len(),
-            refused_queue_full: book.refused_queue_full,
-            refused_key_busy: book.refused_key_busy,
-        }
+        self.inner.callers.lock().book.figures()
     }
 }
 
@@ -145,107 +146,35 @@ impl fmt::Debug for Gate {
     }
 }
 
-impl GateLimits {
-    fn slots(&self) -> usize {
-        self.max_concurrent.get().min(Semaphore::MAX_PERMITS)
-    }
-
-    fn refusal(&self, book: &Book, key: &str) -> Option<GateRefusal> {
-        let under_key = book.keys.get(key).copied().unwrap_or(0);
-        if self.max_concurrent_per_key.is_some_and(|most| under_key >= most.get()) {
-            return Some(GateRefusal::KeyBusy);
-        }
-        (book.entered >= self.slots().saturating_add(self.max_queue)).then_some(GateRefusal::QueueFull)
-    }
-}
-
-impl GateState {
-    fn entry(self: &Arc<Self>, key: &str) -> Result<GateEntry, GateRefusal> {
-        let mut book = self.book.lock();
-        match self.limits.refusal(&book, key) {
-            Some(GateRefusal::KeyBusy) => {
-                book.refused_key_busy = book.refused_key_busy.wrapping_add(1);
-                Err(GateRefusal::KeyBusy)
-            }
-            Some(GateRefusal::QueueFull) => {
-                book.refused_queue_full = book.refused_queue_full.wrapping_add(1);
-                Err(GateRefusal::QueueFull)
-            }
-            None => Ok(self.count_in(&mut book, key)),
-        }
-    }
-
-    fn count_in(self: &Arc<Self>, book: &mut Book, key: &str) -> GateEntry {
-        let key: Arc<str> = key.into();
-        book.entered += 1;
-        *book.keys.entry(Arc::clone(&key)).or_default() += 1;
-        GateEntry { inner: Arc::clone(self), key }
-    }
-}
-
-impl Book {
-    fn leave(&mut self, key: &str) {
-        self.entered -= 1;
-        if let Some(count) = self.keys.get_mut(key) {
-            *count -= 1;
-            if *count == 0 {
-                self.keys.remove(key);
-                self.shrink();
-            }
-        }
-    }
-
-    /// The map shrinks, so that its memory follows the keys that are in it now.
-    fn shrink(&mut self) {
-        const SMALL: usize = 64;
-        let (used, capacity) = (self.keys.len(), self.keys.capacity());
-        if capacity > SMALL && used < capacity / 4 {
-            self.keys.shrink_to(used * 2);
-        }
-    }
-}
-
-/// One entry of the book; dropping it removes the entry.
+/// One entry of the book; dropping it removes the entry, and gives its slot to the next.
 struct GateEntry {
     inner: Arc<GateState>,
     key: Arc<str>,
+    number: u64,
 }
 
 impl Drop for GateEntry {
     fn drop(&mut self) {
-        self.inner.book.lock().leave(&self.key);
-    }
-}
-
-type WaitInLine = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
-
-enum SlotOrTurn {
-    Slot(OwnedSemaphorePermit),
-    Line(WaitInLine),
-}
-
-impl SlotOrTurn {
-    /// An acquisition takes its slot or its position in the semaphore's queue when it is first polled, so it is polled
-    /// here. Unconstrained: a task that has used up its budget would be told to wait even if there is a slot.
-    fn take(slots: &Arc<Semaphore>) -> Self {
-        let mut line: WaitInLine = Box::pin(tokio::task::unconstrained(Arc::clone(slots).acquire_owned()));
-        match line.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(slot) => Self::Slot(never_closed(slot)),
-            Poll::Pending => Self::Line(line),
+        let mut callers = self.inner.callers.lock();
+        callers.waiting.remove(&self.number);
+        callers.book.leave(&self.key, self.number);
+        let mut next = Vec::new();
+        while let Some(number) = callers.book.grant_next() {
+            next.extend(callers.waiting.remove(&number));
+        }
+        drop(callers);
+        for told in next {
+            // Who left meanwhile gives its slot back itself.
+            let _left = told.send(());
         }
     }
-}
-
-#[expect(clippy::expect_used, reason = "nobody closes the semaphore")]
-fn never_closed(slot: Result<OwnedSemaphorePermit, AcquireError>) -> OwnedSemaphorePermit {
-    slot.expect("the semaphore is open")
 }
 
 /// A slot, or a position in the queue for one. Dropping it gives either back.
 #[must_use]
 pub struct Ticket {
-    // Given back before the book is changed, so that the queue is never longer than the book says.
-    slot: SlotOrTurn,
+    /// None if there was a free slot.
+    turn: Option<oneshot::Receiver<()>>,
     entry: GateEntry,
 }
 
@@ -253,21 +182,23 @@ impl Ticket {
     /// Whether there was a free slot on entering.
     #[must_use]
     pub const fn is_granted(&self) -> bool {
-        match self.slot {
-            SlotOrTurn::Slot(_) => true,
-            SlotOrTurn::Line(_) => false,
-        }
+        self.turn.is_none()
     }
 
     /// Waits for a slot. Dropping the future leaves the queue.
     pub async fn granted(self) -> Permit {
-        let Self { slot, entry } = self;
-        let slot = match slot {
-            SlotOrTurn::Slot(slot) => slot,
-            SlotOrTurn::Line(line) => never_closed(line.await),
-        };
-        Permit { _slot: slot, _entry: entry }
+        let Self { turn, entry } = self;
+        if let Some(turn) = turn {
+            // A task that has used up its share of the thread would be told to wait even if it has a slot.
+            never_dropped(tokio::task::unconstrained(turn).await);
+        }
+        Permit { _entry: entry }
     }
+}
+
+#[expect(clippy::expect_used, reason = "the sender is kept until the slot is granted or its entry is dropped")]
+fn never_dropped(told: Result<(), oneshot::error::RecvError>) {
+    told.expect("the gate tells everybody who waits");
 }
 
 impl fmt::Debug for Ticket {
@@ -276,11 +207,9 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// A slot. Dropping it hands it to the first in the queue.
+/// A slot. Dropping it hands it to the next.
 #[must_use]
 pub struct Permit {
-    // Given back before the book is changed, as with the ticket.
-    _slot: OwnedSemaphorePermit,
     _entry: GateEntry,
 }
 

@@ -40,7 +40,7 @@ pub use chat_completions::{ChatCompletions, ChatForm, OutputLimitField, Reasonin
 pub use eliza::Eliza;
 pub use error::{Error, Report};
 pub use gate::{Gate, GateFigures, GateLimits, GateRefusal, Permit, Ticket};
-pub use http::{UpstreamError, UpstreamOptions};
+pub use http::{Flow, SseDecoder, SseFrame, StreamDecoder, UpstreamError, UpstreamOptions};
 pub use limits::UpstreamLimits;
 pub use request::ProviderRequest;
 pub use responses::{Responses, ResponsesForm};

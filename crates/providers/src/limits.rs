@@ -17,6 +17,9 @@ const BESIDE: usize = 256 << 10;
 /// What an event that brings little or no output may take of a call.
 const BYTES_PER_EVENT: u64 = 1024;
 
+/// The longest name of a service tier, in bytes.
+pub(crate) const LONGEST_TIER: usize = 64;
+
 /// Bounds on the bytes of one call, so that a hostile or broken provider costs a bounded amount of memory. Those on the
 /// wire follow from those on the content: a limit on bytes of the wire must not refuse content that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::text_piece::TextPiece;
+use antiphon_protocol::Json;
 
 /// The most values of JSON that is read as a whole. Each takes some hundred bytes of memory, however short it is.
 const MOST_VALUES: usize = 256 << 10;
@@ -56,6 +57,12 @@ pub(crate) fn readable(json: &str) -> Option<Value> {
     // That there is a value goes without looking at what it is.
     serde_json::from_str::<IgnoredAny>(json).ok()?;
     serde_json::from_str(&mended(json)).ok()
+}
+
+/// The JSON as it is, to be kept; with more levels than anybody needs, what is deeper becomes null. None if it is no JSON.
+pub(crate) fn as_written(json: &str) -> Option<Json> {
+    let written: Result<Json, _> = serde_json::from_str(json);
+    written.ok().filter(|written| written.levels() <= MOST_LEVELS).or_else(|| readable(json).map(Json::from))
 }
 
 /// The JSON with everything in it that can't be read replaced.

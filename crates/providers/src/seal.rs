@@ -18,10 +18,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use antiphon_domain::Target;
-use antiphon_protocol::Extra;
+use antiphon_protocol::{Json, JsonObject};
 
 /// The beginning of everything that is sealed.
 const PREFIX: &str = "antiphon.1.";
@@ -74,7 +73,7 @@ pub(crate) enum Sealed {
     /// With Chat Completions: a thought and the form in which it came.
     Thought(SealedThought),
     /// With Chat Completions: the fields of a call.
-    Call { call_id: String, fields: Extra },
+    Call { call_id: String, fields: JsonObject },
 }
 
 /// A thought of a Chat Completions server.
@@ -89,7 +88,7 @@ pub(crate) struct SealedThought {
     pub(crate) text: Option<String>,
     /// The entries of `reasoning_details`, each one whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) details: Vec<Extra>,
+    pub(crate) details: Vec<JsonObject>,
 }
 
 /// The fields in which Chat Completions servers write thoughts.
@@ -147,33 +146,34 @@ impl Origin {
 
     /// Adds the name of the origin to the fields of an item, if there are any. Where another server of this kind is the
     /// provider, the name that it gave stays behind this one.
-    pub(crate) fn mark(&self, mut fields: Extra) -> Extra {
-        if !fields.is_empty() {
-            let mut name = self.name.clone();
-            if let Some(Value::String(further)) = fields.get(ORIGIN_FIELD) {
-                name = [&name, further.as_str()].join(BETWEEN_ORIGINS);
-            }
-            fields.insert(ORIGIN_FIELD.to_owned(), Value::String(name));
+    pub(crate) fn mark(&self, fields: JsonObject) -> JsonObject {
+        if fields.is_empty() {
+            return fields;
         }
-        fields
+        let name = match fields.text(ORIGIN_FIELD) {
+            Some(further) => [&self.name, further.as_str()].join(BETWEEN_ORIGINS),
+            None => self.name.clone(),
+        };
+        let mut marked = fields.without(&[ORIGIN_FIELD]);
+        marked.push(ORIGIN_FIELD, &Json::from(name.as_str()));
+        marked
     }
 
     /// The fields of an item that go back there, as they came; none where they are another model's.
-    pub(crate) fn own(&self, fields: &Extra) -> Option<Extra> {
-        let Some(name) = fields.get(ORIGIN_FIELD) else {
+    pub(crate) fn own(&self, fields: &JsonObject) -> Option<JsonObject> {
+        if !fields.contains_key(ORIGIN_FIELD) {
             return (self.protocol == Protocol::Responses).then(|| fields.clone());
-        };
-        let name = name.as_str()?;
+        }
+        let name = fields.text(ORIGIN_FIELD)?;
         let (nearest, further) = match name.split_once(BETWEEN_ORIGINS) {
             Some((nearest, further)) => (nearest, Some(further)),
-            None => (name, None),
+            None => (name.as_str(), None),
         };
         if nearest != self.name {
             return None;
         }
-        let mut own = fields.clone();
-        own.shift_remove(ORIGIN_FIELD);
-        own.extend(further.map(|further| (ORIGIN_FIELD.to_owned(), further.into())));
+        let mut own = fields.clone().without(&[ORIGIN_FIELD]);
+        own.extend(further.map(|further| (ORIGIN_FIELD.to_owned(), Json::from(further))));
         Some(own)
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use super::{StoreOptions, error::SqlError, postgres, sqlite};
+use super::{StoreOptions, error::SqlError, postgres, reserve::Reserve, sqlite};
 use antiphon_store::Error;
 
 /// The connections to one database.
@@ -10,6 +10,8 @@ use antiphon_store::Error;
 pub(super) struct Pools {
     pub(super) read: DatabaseConnection,
     pub(super) write: DatabaseConnection,
+    /// Room for deletions; none on a database that has a disk of its own.
+    pub(super) reserve: Option<Reserve>,
 }
 
 impl Pools {

@@ -34,6 +34,10 @@ impl From<Error> for SqlError {
 }
 
 impl SqlError {
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self.0, Error::Full(_))
+    }
+
     /// What this call waited for or found has changed meanwhile: the same call may succeed at once.
     pub(super) fn contended(why: &'static str) -> Self {
         Self(Error::Contended(why.into()))
@@ -45,6 +49,7 @@ impl From<DbErr> for SqlError {
         Self(match meaning(&error) {
             Meaning::Unavailable => Error::Unavailable(Box::new(error)),
             Meaning::TimedOut => Error::TimedOut(Box::new(error)),
+            Meaning::Full => Error::Full(Box::new(error)),
             Meaning::Contended => Error::Contended(Box::new(error)),
             Meaning::Failed => Error::Failed(Box::new(error)),
         })
@@ -69,6 +74,7 @@ impl From<SqlError> for Error {
 enum Meaning {
     Unavailable,
     TimedOut,
+    Full,
     Contended,
     Failed,
 }
@@ -101,25 +107,34 @@ fn meaning(error: &DbErr) -> Meaning {
 
 /// What a SQLSTATE means. Contended: a deadlock, a lock that was not got in time, a conflict of serializable
 /// transactions. Timed out: a statement, or the pause between two of a transaction. Unavailable: connection failures
-/// (08), too few resources (53), intervention by an operator (57), IO errors (58), a server that has become read-only.
+/// (08), too few resources (53; 53100 is a full disk), intervention by an operator (57), IO errors (58), a server that has become read-only.
 fn meaning_for_postgres(code: &str) -> Meaning {
     const UNAVAILABLE: [&str; 4] = ["08", "53", "57", "58"];
     match code {
         "40001" | "40P01" | "55P03" => Meaning::Contended,
         "57014" | "25P03" => Meaning::TimedOut,
         "25006" => Meaning::Unavailable,
+        "53100" => Meaning::Full,
         code if UNAVAILABLE.iter().any(|class| code.starts_with(class)) => Meaning::Unavailable,
         _ => Meaning::Failed,
     }
 }
 
-/// What a result code, the low byte of the extended one, means. Contended: busy, locked. Unavailable: IO error, full,
+/// What a result code means; the low byte of an extended one says what it is about. Full: the disk, a quota or a limit of
+/// the process let the files not grow. Contended: busy, locked. Unavailable: IO error, a file that may not be written to,
 /// cannot open.
 fn meaning_for_sqlite(code: &str) -> Meaning {
-    match code.parse::<i32>().map(|code| code & 0xff) {
-        Ok(5 | 6) => Meaning::Contended,
-        Ok(10 | 13 | 14) => Meaning::Unavailable,
-        Ok(_) | Err(_) => Meaning::Failed,
+    /// The database file, or the log beside it.
+    const FULL: i32 = 13;
+    const WRITE_FAILED: i32 = 10 | (3 << 8);
+    /// The index of the log.
+    const INDEX_CAN_NOT_GROW: i32 = 10 | (19 << 8);
+    let Ok(code) = code.parse::<i32>() else { return Meaning::Failed };
+    match (code, code & 0xff) {
+        (FULL | WRITE_FAILED | INDEX_CAN_NOT_GROW, _) => Meaning::Full,
+        (_, 5 | 6) => Meaning::Contended,
+        (_, 8 | 10 | 14) => Meaning::Unavailable,
+        _ => Meaning::Failed,
     }
 }
 
@@ -137,6 +152,7 @@ mod tests {
             ("25P03", Meaning::TimedOut),
             ("08006", Meaning::Unavailable),
             ("53300", Meaning::Unavailable),
+            ("53100", Meaning::Full),
             ("57P01", Meaning::Unavailable),
             ("58030", Meaning::Unavailable),
             ("25006", Meaning::Unavailable),
@@ -148,8 +164,11 @@ mod tests {
         }
         // The last one is the extended code of a database that is busy with a recovery.
         let sqlite = [("5", Meaning::Contended), ("6", Meaning::Contended), ("261", Meaning::Contended)];
-        let gone = [("10", Meaning::Unavailable), ("13", Meaning::Unavailable), ("14", Meaning::Unavailable)];
-        for (code, meaning) in sqlite.into_iter().chain(gone).chain([("19", Meaning::Failed), ("", Meaning::Failed)]) {
+        let gone = [("10", Meaning::Unavailable), ("8", Meaning::Unavailable), ("14", Meaning::Unavailable)];
+        let full = [("13", Meaning::Full), ("778", Meaning::Full), ("4874", Meaning::Full)];
+        for (code, meaning) in
+            sqlite.into_iter().chain(gone).chain(full).chain([("19", Meaning::Failed), ("", Meaning::Failed)])
+        {
             assert_eq!(meaning_for_sqlite(code), meaning, "{code}");
         }
     }

@@ -17,6 +17,7 @@ mod io_runtime;
 mod nodes;
 mod options;
 mod postgres;
+mod reserve;
 mod responses;
 mod sqlite;
 mod store;

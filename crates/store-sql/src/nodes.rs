@@ -1,6 +1,6 @@
 //! Nodes: epochs, and leases by the database's own clock, since nodes may disagree about the time of day.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -13,7 +13,12 @@ use antiphon_store::{Error, NodeStore};
 impl NodeStore for SqlStore {
     async fn next_epoch(&self, node: &str, lease: Duration) -> Result<i64, Error> {
         let node = node.to_owned();
-        self.call("next_epoch", move |pools| async move { next_epoch(&pools, node, lease).await }).await
+        let next = move |pools: Arc<Pools>| {
+            let node = node.clone();
+            async move { next_epoch(&pools, node, lease).await }
+        };
+        // A server has to begin before it can delete anything.
+        self.call_in_reserve("next_epoch", next).await
     }
 
     async fn renew_lease(&self, node: &str, epoch: i64, lease: Duration) -> Result<bool, Error> {

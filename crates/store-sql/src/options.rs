@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr as _, time::Duration};
 
-use antiphon_domain::options::{OptionChecks, OptionError, duration, word};
+use antiphon_domain::options::{OptionChecks, OptionError, duration, size, word};
 use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,10 @@ pub struct StoreOptions {
     /// How long a statement, and a call once it has its connection, may take.
     #[serde(with = "duration")]
     pub statement_timeout: Duration,
+    /// How many bytes of its disk are held for deletions, which make room where there is none left; none at 0. SQLite
+    /// only.
+    #[serde(with = "size")]
+    pub reserve: usize,
     /// Calls that take longer than this are logged, by name and without their values.
     #[serde(with = "duration")]
     pub slow_statement: Duration,
@@ -41,6 +45,7 @@ impl StoreOptions {
     pub fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.range("max_connections", self.max_connections, 2..=1000);
+        checks.range("reserve", self.reserve, 0..=1024 * 1024 * 1024);
         checks.into_errors()
     }
 
@@ -60,6 +65,7 @@ impl Default for StoreOptions {
             max_connections: 10,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            reserve: 8 * 1024 * 1024,
             slow_statement: Duration::from_millis(500),
         }
     }
@@ -73,6 +79,7 @@ impl fmt::Debug for StoreOptions {
             .field("max_connections", &self.max_connections)
             .field("acquire_timeout", &self.acquire_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("reserve", &self.reserve)
             .field("slow_statement", &self.slow_statement)
             .finish_non_exhaustive()
     }

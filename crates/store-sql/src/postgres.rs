@@ -29,6 +29,7 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
     Ok(Pools {
         read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
         write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
+        reserve: None,
     })
 }
 

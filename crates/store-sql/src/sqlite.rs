@@ -3,15 +3,15 @@
 use std::{fs, io, path::Path, str::FromStr, time::Duration};
 
 use sea_orm::{
-    SqlxSqliteConnector,
+    ConnectionTrait as _, SqlxSqliteConnector,
     sqlx::{
         self, ConnectOptions, Connection as _, SqlitePool,
-        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+        sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
 use tokio::time::{Instant, sleep};
 
-use super::{StoreOptions, StoreSync, connect::Pools, error::SqlError};
+use super::{StoreOptions, StoreSync, connect::Pools, error::SqlError, reserve::Reserve};
 use antiphon_store::Error;
 
 pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
@@ -21,15 +21,31 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
         );
     }
     let connect = connect_options(options)?;
+    let reserve = Reserve::beside(connect.get_filename(), options.reserve);
     create_file(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
+    let pools = match open_pools(options, &connect).await {
+        // The index of the log is made anew where the last process has closed the database.
+        Err(error) if error.is_full() => {
+            reserve.release();
+            open_pools(options, &connect).await?
+        }
+        opened => opened?,
+    };
+    let [read, write] = pools.map(SqlxSqliteConnector::from_sqlx_sqlite_pool);
+    Ok(Pools { read, write, reserve: Some(reserve) })
+}
+
+/// Opens those that read, and the one that writes.
+async fn open_pools(options: &StoreOptions, connect: &SqliteConnectOptions) -> Result<[SqlitePool; 2], SqlError> {
+    if fs::metadata(connect.get_filename()).is_ok_and(|file| file.len() == 0) {
+        // Only a new file takes it, and it stays: what is deleted can be given back to the disk, where that is full.
+        open_pool(options, 1, connect.clone().auto_vacuum(SqliteAutoVacuum::Incremental)).await?.close().await;
+    }
     // Deleted keys and ciphertexts are overwritten in the file, not only unlinked.
     let write = open_pool(options, 1, connect.clone().pragma("secure_delete", "ON")).await?;
     let readers = options.max_connections.saturating_sub(1).max(1);
-    let read = open_pool(options, readers, connect.pragma("query_only", "ON")).await?;
-    Ok(Pools {
-        read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-        write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
-    })
+    let read = open_pool(options, readers, connect.clone().pragma("query_only", "ON")).await?;
+    Ok([read, write])
 }
 
 /// Opens a pool, with retries: SQLite does not wait for the lock that it takes to switch a fresh file to the
@@ -47,6 +63,20 @@ async fn open_pool(
             opened => return Ok(opened?),
         }
     }
+}
+
+/// Has the write-ahead log written from its beginning again, as far as its readers let it: so it need not grow.
+pub(super) async fn reuse_log(pools: &Pools) -> Result<(), SqlError> {
+    pools.write.execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)").await?;
+    Ok(())
+}
+
+/// Gives some of what was deleted back to the disk, and all of the write-ahead log.
+pub(super) async fn shrink(pools: &Pools) -> Result<(), SqlError> {
+    // Two megabytes: each page that moves is written to the log first.
+    pools.write.execute_unprepared("PRAGMA incremental_vacuum(512)").await?;
+    pools.write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    Ok(())
 }
 
 fn is_busy(error: &sqlx::Error) -> bool {

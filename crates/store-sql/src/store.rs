@@ -6,7 +6,10 @@ use antiphon_migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
-use super::{NewerTables, OlderTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime};
+use super::{
+    NewerTables, OlderTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime, reserve::Reserve,
+    sqlite,
+};
 use antiphon_store::Error;
 
 /// The pause before a migration that found a lock in its way is tried again.
@@ -34,6 +37,7 @@ impl SqlStore {
         let slow = options.slow_statement;
         let open = async move { within(limit, Pools::open(&options)).await };
         let pools = Arc::new(runtime.run(open).await?);
+        pools.reserve.iter().for_each(Reserve::hold);
         Ok(Self { pools, runtime, limit, slow })
     }
 
@@ -57,6 +61,14 @@ impl SqlStore {
         self.runtime.run(async move { Ok(check_tables(&pools).await?) }).await
     }
 
+    /// Whether any version of this program has made tables there. Changes nothing.
+    ///
+    /// # Errors
+    /// As the database reports.
+    pub async fn has_tables(&self) -> Result<bool, Error> {
+        self.call("has_tables", |pools| async move { has_tables(&pools).await }).await
+    }
+
     /// Closes all connections, after the calls that are under way.
     ///
     /// # Errors
@@ -74,12 +86,19 @@ impl SqlStore {
         F: Future<Output = Result<T, SqlError>> + Send + 'static,
     {
         let (limit, slow) = (self.limit, self.slow);
-        let work = work(Arc::clone(&self.pools));
+        let pools = Arc::clone(&self.pools);
+        let work = work(Arc::clone(&pools));
         self.runtime
             .run(async move {
                 let begun = Instant::now();
                 let answer = within(limit, work).await;
                 let took = begun.elapsed();
+                if answer.is_ok() {
+                    pools.reserve.iter().for_each(Reserve::hold_again);
+                } else if matches!(answer, Err(Error::Full(_))) && pools.reserve.is_some() {
+                    // For the next try. If there is no room for this either, that is what the answer says already.
+                    within(limit, sqlite::reuse_log(&pools)).await.ok();
+                }
                 if took >= slow {
                     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                     tracing::warn!(operation, duration_ms, "slow database operation");
@@ -87,6 +106,30 @@ impl SqlStore {
                 answer
             })
             .await
+    }
+}
+
+impl SqlStore {
+    /// The same for what deletes: where it finds no room, it is done once more in the room that is kept for it, and what it
+    /// deleted is given back to the disk.
+    pub(super) async fn call_in_reserve<T, W, F>(&self, operation: &'static str, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Fn(Arc<Pools>) -> F,
+        F: Future<Output = Result<T, SqlError>> + Send + 'static,
+    {
+        let first = self.call(operation, &work).await;
+        let Some(reserve) = self.pools.reserve.as_ref().filter(|_| matches!(first, Err(Error::Full(_)))) else {
+            return first;
+        };
+        reserve.release();
+        let done = self.call(operation, &work).await;
+        let shrunk = self.call("shrink", |pools| async move { sqlite::shrink(&pools).await }).await;
+        if let Err(error) = shrunk {
+            tracing::warn!(error = %error, "what was deleted could not be given back to the disk");
+        }
+        reserve.hold();
+        done
     }
 }
 
@@ -123,6 +166,12 @@ async fn migrate(pools: &Pools) -> Result<(), SqlError> {
     refuse_newer(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     Ok(transaction.commit().await?)
+}
+
+async fn has_tables(pools: &Pools) -> Result<bool, SqlError> {
+    // It is never committed: looking makes the table of the changes where there is none.
+    let transaction = pools.begin().await?;
+    Ok(!Migrator::get_migration_models(&transaction).await?.is_empty())
 }
 
 async fn check_tables(pools: &Pools) -> Result<(), SqlError> {

@@ -9,6 +9,9 @@ pub enum Error {
     /// The database did not finish in time. It may be able to do less at once.
     #[error("the database did not finish in time")]
     TimedOut(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database has no room for what was to be written: its disk is full. What is deleted makes some.
+    #[error("the database has no room")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Another transaction was in the way. The same call may succeed at once.
     #[error("the database was busy with another transaction")]
     Contended(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -27,11 +30,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later although nobody mends anything: the database is away or busy.
+    /// Whether the same call may succeed later although nobody mends anything: the database is away, full or busy.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::TimedOut(_) | Self::Contended(_) => true,
+            Self::Unavailable(_) | Self::TimedOut(_) | Self::Full(_) | Self::Contended(_) => true,
             Self::Failed(_) | Self::Corrupt { .. } | Self::UnknownCursor => false,
         }
     }

@@ -226,4 +226,6 @@ pub struct ItemPage {
     pub items: Vec<StoredItem>,
     /// Whether there are more after them.
     pub has_more: bool,
+    /// The position of the item that the page begins after; none for a page without a cursor.
+    pub after: Option<u32>,
 }

@@ -1,8 +1,13 @@
 //! Counts texts.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    num::NonZero,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::LazyLock,
+};
 
 use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+use tokio::sync::Semaphore;
 
 use super::slices::slices;
 use antiphon_domain::Encoding;
@@ -21,6 +26,18 @@ pub enum TokenError {
 /// What comes of looking a vocabulary up.
 pub(super) type Lookup = Result<&'static CoreBPE, TokenError>;
 
+/// The turns of long texts that are counted at the same time, in the whole process.
+pub(super) static LONG_TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(most_long_turns()));
+
+/// Half of the processors: the other half is there for everything else.
+pub(super) fn most_long_turns() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (processors / 2).max(1)
+}
+
+/// The bytes up to which a turn is a short one, which waits for no other: a few milliseconds.
+const SHORT_TURN: usize = 16 << 10;
+
 /// Counts the tokens of texts on the runtime's blocking threads, a slice at a time, so that long texts take turns with
 /// others and stop being counted when nobody waits any more. Short ones share a turn.
 /// The vocabulary is looked up once, with the first of them.
@@ -28,8 +45,12 @@ pub(super) async fn count(lookup: impl FnOnce() -> Lookup + Send + 'static, text
     let (mut tokens, mut lookup, mut found) = (0, Some(lookup), Err(TokenError::Failed));
     for turn in turns(texts) {
         let lookup = lookup.take();
+        let bytes: usize = turn.iter().map(String::len).sum();
+        let permit = if bytes > SHORT_TURN { Some(LONG_TURNS.acquire().await) } else { None };
         let counted = tokio::task::spawn_blocking(move || {
             let vocabulary = lookup.map_or(found, |lookup| lookup())?;
+            // A turn is at work until it is done, also if nobody waits for it any more.
+            let _permit = permit;
             let counted: Result<u64, TokenError> = turn.iter().map(|slice| count_slice(vocabulary, slice)).sum();
             counted.map(|tokens| (vocabulary, tokens))
         });

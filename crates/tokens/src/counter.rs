@@ -8,6 +8,7 @@ use super::{
     TokenError,
     count::checked,
     prompt::{definitions, framing, texts},
+    slices::samples,
 };
 use antiphon_domain::{Encoding, Prompt};
 use antiphon_protocol::{TextFormat, Tool};
@@ -20,6 +21,18 @@ pub trait TokenCounter: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`TokenError`].
     async fn count(&self, encoding: Encoding, texts: &[&str]) -> Result<u64, TokenError>;
+
+    /// About how many tokens a text has, in bounded time: exactly so of one of up to 64 KiB; of a longer one pieces from
+    /// all over it are counted, of 64 KiB together, and the rest is taken to be like them.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    async fn estimate(&self, encoding: Encoding, text: &str) -> Result<u64, TokenError> {
+        let samples = samples(text);
+        let sampled: usize = samples.iter().map(|sample| sample.len()).sum();
+        let counted = self.count(encoding, &samples).await?;
+        Ok((counted * text.len() as u64).div_ceil(sampled.max(1) as u64))
+    }
 
     /// The tokens of a whole prompt, with what frames its messages.
     ///

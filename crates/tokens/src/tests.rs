@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use proptest::prelude::*;
 
-use super::count::{checked, count, count_blocking, vocabulary};
+use super::count::{LONG_TURNS, checked, count, count_blocking, most_long_turns, vocabulary};
 use super::prompt::{PER_MESSAGE, PER_REPLY};
-use super::slices::{SLICE_BYTES, slices};
+use super::slices::{SLICE_BYTES, samples, slices};
 use super::{PromptBudget, Tiktoken, TokenCounter, TokenError, prompt_tokens_blocking};
 use antiphon_domain::{Encoding, Model, Prompt, PromptParts, Request, Target};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionTool, Item, ItemId, ItemStatus, Message, Reasoning, ReasoningText,
+    ContentPart, FunctionCall, FunctionTool, Item, ItemId, ItemStatus, JsonObject, Message, Reasoning, ReasoningText,
     ResponseId, Role, TextFormat, Tool, Truncation,
 };
 
@@ -24,7 +24,7 @@ fn prompt(texts: &[&str]) -> Prompt {
             role: Role::User,
             status: ItemStatus::Completed,
             content,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     });
     Prompt { instructions: Some("Be brief.".to_owned()), items: items.collect() }
@@ -113,7 +113,7 @@ fn a_thought_that_only_its_provider_can_read_costs_nothing() {
             content: vec![ReasoningText { text: "I think so".to_owned() }],
             encrypted_content,
             status: ItemStatus::Completed,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     };
     let tokens = |encrypted| {
@@ -133,6 +133,39 @@ async fn long_and_many_texts_count_the_same_here_and_elsewhere() {
     let prompt = prompt(&many);
     let elsewhere = Tiktoken.prompt_tokens(Encoding::O200kBase, &prompt).await;
     assert_eq!(elsewhere, prompt_tokens_blocking(Encoding::O200kBase, &prompt));
+}
+
+#[tokio::test]
+async fn a_long_output_is_estimated_from_pieces_of_all_of_it_in_the_time_of_one_slice() {
+    let counter = WordCounter::default();
+    // A quarter of it has twice as many words as the rest.
+    let text = ["abc ".repeat(150_000), "a ".repeat(100_000)].concat();
+    let words = 250_000;
+    let estimate = counter.estimate(Encoding::O200kBase, &text).await.unwrap();
+    assert!(estimate.abs_diff(words) < words / 20, "{estimate} instead of {words}");
+    let counted: usize = samples(&text).iter().map(|sample| sample.len()).sum();
+    assert!(counted <= SLICE_BYTES, "{counted} bytes are counted");
+    let short = "a b c d";
+    assert_eq!(counter.estimate(Encoding::O200kBase, short).await, Ok(4));
+    assert_eq!(counter.estimate(Encoding::O200kBase, "").await, Ok(0));
+    // Whatever characters the pieces begin and end in.
+    let wide = "\u{1f980}".repeat(SLICE_BYTES);
+    assert_eq!(samples(&wide).len(), 8);
+}
+
+#[tokio::test]
+async fn long_texts_are_counted_in_turns_and_short_ones_wait_for_none_of_them() {
+    let others = LONG_TURNS.acquire_many(u32::try_from(most_long_turns()).unwrap()).await.unwrap();
+    let long = "a few words ".repeat(SLICE_BYTES / 6);
+    let texts = [long.as_str()];
+    let mut counted = Tiktoken.count(Encoding::O200kBase, &texts);
+    tokio::select! {
+        biased;
+        _ = &mut counted => unreachable!("others have all turns"),
+        short = Tiktoken.count(Encoding::O200kBase, &["hello world"]) => assert_eq!(short, Ok(2)),
+    }
+    drop(others);
+    assert_eq!(counted.await, Ok(count_blocking(Encoding::O200kBase, &long).unwrap()));
 }
 
 #[tokio::test]
@@ -179,7 +212,7 @@ async fn a_long_history_of_calls_that_nobody_answered_is_shortened_to_the_last_i
             name: "look".to_owned(),
             arguments: "{}".to_owned(),
             status: ItemStatus::Completed,
-            extra: Extra::new(),
+            extra: JsonObject::new(),
         })
     };
     let history: Vec<Item> = (0..call_count).map(call).collect();

@@ -1,6 +1,6 @@
 //! What streaming through Antiphon takes: processor time and memory, time until a delta arrives, time until a
 //! cancelled response's provider is let go, time until all is settled after a crash, by the same server or another, time
-//! to read a provider's delta.
+//! to read a provider's delta, and what many long answers do to short ones.
 //!
 //! `cargo build --release --bin antiphon`, then `cargo run --release -p antiphon-bench -- --what latency`.
 //! See `docs/benchmarks.md`.
@@ -8,10 +8,12 @@
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 mod cancel;
+mod capacity;
 mod cost;
 mod decode;
 mod latency;
 mod lines;
+mod neighbours;
 mod node;
 mod options;
 mod proc;
@@ -49,7 +51,13 @@ fn runtime(what: What) -> std::io::Result<Runtime> {
     match what {
         // What one thread does is what is measured.
         What::Decode => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        What::Cost | What::Latency | What::Cancel | What::Recovery | What::Takeover => Runtime::new(),
+        What::Cost
+        | What::Latency
+        | What::Cancel
+        | What::Recovery
+        | What::Takeover
+        | What::Neighbours
+        | What::Capacity => Runtime::new(),
     }
 }
 
@@ -61,6 +69,8 @@ async fn bench(options: &Options) -> anyhow::Result<()> {
         What::Recovery => recovery::run(options).await?,
         What::Takeover => takeover::run(options).await?,
         What::Decode => decode::run().await?,
+        What::Neighbours => neighbours::run(options).await?,
+        What::Capacity => capacity::run(options).await?,
     };
     print!("{}", results.table);
     if let Some(path) = &options.json {

@@ -14,7 +14,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = What::Cost)]
     pub(crate) what: What,
     /// How many streams are open at a time; for `cancel`, how many others
-    /// [default: cost 1,100,1000, latency 1,200, cancel 0,100, recovery and takeover 1000]
+    /// [default: cost 1,100,1000, latency 1,200, cancel 0,100, recovery and takeover 1000, neighbours 100]
     #[arg(long, value_delimiter = ',')]
     streams: Vec<usize>,
     /// How often all is measured; medians are shown
@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// cancel: how many responses are cancelled in a run
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) cancels: u32,
+    /// neighbours: how long after the last answer memory is looked at again, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub(crate) settle: u64,
     /// Where to write the results as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -58,6 +61,10 @@ pub(crate) enum What {
     Takeover,
     /// What it takes to read a delta of a provider's stream, in each protocol.
     Decode,
+    /// How late a short answer of one provider comes beside many long ones of another.
+    Neighbours,
+    /// What each connection, stream, replay and body takes of the memory, and the rate of short responses.
+    Capacity,
 }
 
 /// Another part for this program to play.
@@ -80,8 +87,9 @@ impl Options {
             What::Cost => vec![1, 100, 1000],
             What::Latency => vec![1, 200],
             What::Cancel => vec![0, 100],
+            What::Neighbours => vec![100],
             What::Recovery | What::Takeover => vec![1000],
-            What::Decode => vec![1],
+            What::Decode | What::Capacity => vec![1],
         }
     }
 
@@ -93,7 +101,7 @@ impl Options {
             }
             _ if !self.only.is_empty() => self.only.clone(),
             What::Cost => Kind::ALL.to_vec(),
-            What::Latency => vec![Kind::Stored, Kind::Unstored],
+            What::Latency | What::Neighbours | What::Capacity => vec![Kind::Stored, Kind::Unstored],
             What::Cancel | What::Recovery | What::Takeover => vec![Kind::Stored],
             What::Decode => Vec::new(),
         })

@@ -76,6 +76,11 @@ impl Family {
         self.members()?.into_iter().map(memory).sum()
     }
 
+    /// The most memory that was resident of its first process, in bytes.
+    pub(crate) fn peak(&self) -> anyhow::Result<u64> {
+        kibibytes(&format!("/proc/{}/status", self.root), "VmHWM:")
+    }
+
     fn members(&self) -> anyhow::Result<Vec<u32>> {
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.root))?;
         let mut members = vec![self.root];
@@ -87,8 +92,13 @@ impl Family {
 }
 
 fn memory(pid: u32) -> anyhow::Result<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+    kibibytes(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
+}
+
+/// A number of kibibytes in a file of the system, in bytes.
+fn kibibytes(file: &str, label: &str) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(file)?;
+    let line = text.lines().find_map(|line| line.strip_prefix(label)).with_context(|| format!("no {label}"))?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes * 1024)
 }

@@ -13,7 +13,7 @@ use crate::stamp::{Clock, stamp};
 use crate::wire;
 
 /// What a stream has in it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Speech {
     /// What its closing is told by.
     pub(crate) number: u64,
@@ -21,6 +21,10 @@ pub(crate) struct Speech {
     pub(crate) deltas: usize,
     /// The time between two of them.
     pub(crate) interval: Duration,
+    /// The bytes of each that follow its stamp.
+    pub(crate) filling: usize,
+    /// Whether the end says nothing of tokens.
+    pub(crate) without_usage: bool,
 }
 
 impl Speech {
@@ -28,7 +32,9 @@ impl Speech {
 
     /// The prompt that asks for it.
     pub(crate) fn prompt(self) -> String {
-        format!("{}{} {} {} .", Self::BEGINNING, self.number, self.deltas, self.interval.as_micros())
+        let Self { number, deltas, interval, filling, without_usage } = self;
+        let (micros, without_usage) = (interval.as_micros(), u8::from(without_usage));
+        format!("{}{number} {deltas} {micros} {filling} {without_usage} .", Self::BEGINNING)
     }
 
     fn asked_for(request: &str) -> Option<Self> {
@@ -36,7 +42,8 @@ impl Speech {
         let mut numbers = numbers.split(' ').map(str::parse::<u64>);
         let mut next = || numbers.next()?.ok();
         let (number, deltas, micros) = (next()?, usize::try_from(next()?).ok()?, next()?);
-        Some(Self { number, deltas, interval: Duration::from_micros(micros) })
+        let (filling, without_usage) = (usize::try_from(next()?).ok()?, next()? == 1);
+        Some(Self { number, deltas, interval: Duration::from_micros(micros), filling, without_usage })
     }
 }
 
@@ -80,7 +87,7 @@ async fn serve(mut socket: TcpStream, clock: Clock, closed: mpsc::UnboundedSende
         if let Some(at) = speak(&mut socket, speech, clock).await? {
             return Ok(closed.send(Closed { number: speech.number, at })?);
         }
-        socket.write_all(&wire::ending()).await?;
+        socket.write_all(&wire::ending(!speech.without_usage)).await?;
     }
     Ok(())
 }
@@ -88,6 +95,7 @@ async fn serve(mut socket: TcpStream, clock: Clock, closed: mpsc::UnboundedSende
 /// When the other side has closed the socket, if that was before the last delta.
 async fn speak(socket: &mut TcpStream, speech: Speech, clock: Clock) -> anyhow::Result<Option<Duration>> {
     let (mut next, mut nothing) = (Instant::now(), [0]);
+    let filling = wire::words(speech.filling);
     for delta in 0..speech.deltas {
         // The first goes at once: a timer, even one for now, takes up to a millisecond.
         if delta > 0 {
@@ -103,7 +111,7 @@ async fn speak(socket: &mut TcpStream, speech: Speech, clock: Clock) -> anyhow::
                 () = sleep_until(next) => {}
             }
         }
-        if socket.write_all(&wire::delta(&stamp(clock.now()))).await.is_err() {
+        if socket.write_all(&wire::delta(&(stamp(clock.now()) + &filling))).await.is_err() {
             return Ok(Some(clock.now()));
         }
     }

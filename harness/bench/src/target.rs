@@ -198,12 +198,17 @@ impl Target {
 
     /// A request for a stream.
     pub(crate) fn request(&self, prompt: &str) -> Request {
+        self.request_of("bench", prompt)
+    }
+
+    /// The same of one of the two models, which are each at a provider of their own: `bench` and `neighbour`.
+    pub(crate) fn request_of(&self, model: &str, prompt: &str) -> Request {
         let store = match self.kind {
             Kind::Nginx => return Request::chat(self.address, prompt),
             Kind::Unstored => false,
             Kind::Stored | Kind::Normal | Kind::Commits => true,
         };
-        let body = json!({ "model": "bench", "input": prompt, "stream": true, "store": store });
+        let body = json!({ "model": model, "input": prompt, "stream": true, "store": store });
         Request::post(self.address, "/v1/responses", &self.key, &body.to_string())
     }
 
@@ -241,11 +246,19 @@ fn config(folder: &Path, source: SocketAddr, kind: Kind) -> anyhow::Result<PathB
     let file = folder.join("config.toml");
     let sync = if kind == Kind::Normal { "normal" } else { "full" };
     let text = format!(
-        "[log]\nfilter = \"warn\"\n[store]\nsync = \"{sync}\"\n[providers.bench]\nkind = \"chat_completions\"\n\
-         base_url = \"http://{source}/v1\"\nmodels = [\"bench\"]\n"
+        "[log]\nfilter = \"warn\"\n[store]\nsync = \"{sync}\"\n{}{}",
+        provider("bench", source),
+        provider("neighbour", source)
     );
     fs::write(&file, text)?;
     Ok(file)
+}
+
+/// A provider with one model, both of that name.
+fn provider(name: &str, source: SocketAddr) -> String {
+    format!(
+        "[providers.{name}]\nkind = \"chat_completions\"\nbase_url = \"http://{source}/v1\"\nmodels = [\"{name}\"]\n"
+    )
 }
 
 const NGINX: &str = r#"

@@ -75,11 +75,23 @@ pub(crate) fn delta(text: &str) -> Vec<u8> {
     chunk(&format!(r#"{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}"#))
 }
 
+/// So many bytes of words, which need no escapes.
+pub(crate) fn words(bytes: usize) -> String {
+    " the quick brown fox jumps over the lazy dog and wonders what all of it was good for"
+        .chars()
+        .cycle()
+        .take(bytes)
+        .collect()
+}
+
 /// All that follows the last piece of text.
-pub(crate) fn ending() -> Vec<u8> {
+pub(crate) fn ending(with_usage: bool) -> Vec<u8> {
     let mut bytes = chunk(r#"{"index":0,"delta":{},"finish_reason":"stop"}"#);
-    let usage = r#"data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}"#;
-    bytes.extend(framed(&format!("{usage}\n\ndata: [DONE]\n\n")));
+    if with_usage {
+        let usage = r#"data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}"#;
+        bytes.extend(framed(&format!("{usage}\n\n")));
+    }
+    bytes.extend(framed("data: [DONE]\n\n"));
     bytes.extend(b"0\r\n\r\n");
     bytes
 }

@@ -7,10 +7,16 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{ClientId, Emission, FrameBuffer, FrameLookup, Past, replay::Replay};
 use crate::actors::supervision::Ping;
-use crate::domain::{Fact, Frame, View};
+use crate::domain::{Frame, View};
 use crate::fault::{self, FaultPoint};
-use crate::journal::LogError;
+use crate::journal::{LogError, LogSlice};
 use crate::protocol::ResponseId;
+
+/// The bytes of an event from which on it is handed over alone: a client that stands still holds one such event at most.
+const LARGE: usize = 32 * 1024;
+
+/// How long the fold of a client that takes nothing is kept. It grows with the response, and can be made again.
+const FOLD_KEPT: Duration = Duration::from_secs(5);
 
 /// Where an emitter reads the events from.
 #[derive(Debug)]
@@ -112,6 +118,10 @@ impl ClientEmitter {
 
     fn emit(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let bytes = frame.viewed(self.view, self.source.id);
+        if bytes.len() > LARGE && self.sink.capacity() < self.sink.max_capacity() {
+            self.report_progress();
+            return self.wait_for_room(self.sink.max_capacity(), ctx);
+        }
         match self.sink.try_send(Emission::Frame { sequence_number: frame.sequence_number, bytes }) {
             Ok(()) => {
                 fault::reach(FaultPoint::FrameEmitted);
@@ -119,19 +129,31 @@ impl ClientEmitter {
             }
             Err(TrySendError::Full(_)) => {
                 self.report_progress();
-                self.wait_for_room(ctx);
+                self.wait_for_room(1, ctx);
             }
             Err(TrySendError::Closed(_)) => self.leave(ctx),
         }
     }
 
-    fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
+    /// Waits until the client has taken so much that there is room for that many events.
+    fn wait_for_room(&mut self, events: usize, ctx: &mut Context<Self>) {
+        self.wait_on(events, Duration::ZERO, ctx);
+    }
+
+    fn wait_on(&mut self, events: usize, waited: Duration, ctx: &mut Context<Self>) {
         self.busy = true;
         let sink = self.sink.clone();
-        let room = tokio::time::timeout(self.stall_timeout, async move { sink.reserve().await.map(drop) });
-        ctx.spawn(room.into_actor(self).map(|room, emitter, ctx| match room {
+        // First until the fold is given up, then until the client is.
+        let longest = if waited < FOLD_KEPT { FOLD_KEPT.min(self.stall_timeout) } else { self.stall_timeout };
+        let room = async move { sink.reserve_many(events).await.map(drop) };
+        let room = tokio::time::timeout(longest.saturating_sub(waited), room);
+        ctx.spawn(room.into_actor(self).map(move |room, emitter, ctx| match room {
             Ok(Ok(())) => emitter.go_on(ctx),
             Ok(Err(_closed)) => emitter.leave(ctx),
+            Err(_elapsed) if longest < emitter.stall_timeout => {
+                emitter.replay = None;
+                emitter.wait_on(events, longest, ctx);
+            }
             Err(_elapsed) => {
                 emitter.parent.do_send(EmitterFact::Stalled { client: emitter.client });
                 emitter.stop(ctx);
@@ -146,16 +168,17 @@ impl ClientEmitter {
         };
         self.busy = true;
         let id = self.source.id;
-        let from = self.replay.get_or_insert_with(|| Replay::new(id)).position();
-        let read = async move { past.page(from).await };
-        ctx.spawn(read.into_actor(self).map(|page, emitter, ctx| emitter.fold(page, ctx)));
+        let replay = self.replay.get_or_insert_with(|| Replay::new(id));
+        let (from, segments) = (replay.position(), replay.segments());
+        let read = async move { past.slice(from, segments).await };
+        ctx.spawn(read.into_actor(self).map(|slice, emitter, ctx| emitter.fold(slice, ctx)));
     }
 
-    fn fold(&mut self, page: Result<Vec<Fact>, LogError>, ctx: &mut Context<Self>) {
-        match page {
-            Ok(facts) if !facts.is_empty() => {
+    fn fold(&mut self, slice: Result<LogSlice, LogError>, ctx: &mut Context<Self>) {
+        match slice {
+            Ok(slice) if !slice.facts.is_empty() => {
                 if let Some(replay) = &mut self.replay {
-                    replay.extend(facts);
+                    replay.extend(slice);
                 }
                 self.go_on(ctx);
             }
@@ -204,7 +227,7 @@ impl ClientEmitter {
     fn finish(&mut self, last: Emission, ctx: &mut Context<Self>) {
         match self.sink.try_send(last) {
             Ok(()) | Err(TrySendError::Closed(_)) => self.leave(ctx),
-            Err(TrySendError::Full(_)) => self.wait_for_room(ctx),
+            Err(TrySendError::Full(_)) => self.wait_for_room(1, ctx),
         }
     }
 

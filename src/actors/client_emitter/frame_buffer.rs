@@ -22,8 +22,9 @@ pub(crate) enum FrameLookup {
 
 /// Recent committed events, encoded once and shared by all emitters of a response.
 ///
-/// A stored response keeps the latest `capacity` bytes: an emitter that is further behind reads the log. One that is
-/// not stored has no log and keeps every event until all its emitters have passed it.
+/// A stored response keeps the latest `capacity` bytes, and what became durable last whatever its size: an emitter that is
+/// further behind reads the log. One that is not stored has no log and keeps every event until all its emitters have
+/// passed it.
 #[derive(Debug)]
 pub(crate) struct FrameBuffer {
     frames: VecDeque<Frame>,
@@ -54,11 +55,16 @@ impl FrameBuffer {
         self.next_sequence = next_sequence;
     }
 
-    pub(crate) fn publish(&mut self, frame: Frame) {
-        self.next_sequence = frame.sequence_number + 1;
-        self.bytes += frame.bytes.len();
-        self.frames.push_back(frame);
-        self.trim();
+    /// Adds events that became durable together. Those before them make room; they themselves stay until others come, or
+    /// who keeps up would find the first of them gone and fold the log for them.
+    pub(crate) fn publish(&mut self, frames: impl IntoIterator<Item = Frame>) {
+        self.make_room();
+        for frame in frames {
+            self.next_sequence = frame.sequence_number + 1;
+            self.bytes += frame.bytes.len();
+            self.frames.push_back(frame);
+        }
+        self.drop_passed();
     }
 
     /// Whether emitters are so far behind that no more events should be added for now.
@@ -87,7 +93,7 @@ impl FrameBuffer {
     pub(crate) fn advance(&mut self, client: ClientId, cursor: u64) {
         if let Some(cursors) = &mut self.cursors {
             cursors.insert(client, cursor);
-            self.trim();
+            self.drop_passed();
         }
     }
 
@@ -95,22 +101,54 @@ impl FrameBuffer {
     pub(crate) fn leave(&mut self, client: ClientId) {
         if let Some(cursors) = &mut self.cursors {
             cursors.remove(&client);
-            self.trim();
+            self.drop_passed();
         }
     }
 
-    fn trim(&mut self) {
-        let needed = self.cursors.as_ref().map(|cursors| cursors.values().copied().min().unwrap_or(u64::MAX));
-        while let Some(frame) = self.frames.front() {
-            let drop = match needed {
-                Some(needed) => frame.sequence_number < needed,
-                None => self.bytes > self.capacity && self.frames.len() > 1,
-            };
-            if !drop {
-                return;
-            }
-            self.bytes -= frame.bytes.len();
-            self.frames.pop_front();
+    /// Drops what is above the capacity, if the log has it.
+    fn make_room(&mut self) {
+        while self.cursors.is_none() && self.bytes > self.capacity {
+            self.drop_oldest();
         }
+    }
+
+    /// Drops what all emitters have passed, if nothing else has it.
+    fn drop_passed(&mut self) {
+        let Some(cursors) = &self.cursors else { return };
+        let needed = cursors.values().copied().min().unwrap_or(u64::MAX);
+        while self.frames.front().is_some_and(|frame| frame.sequence_number < needed) {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let dropped = self.frames.pop_front().map_or(0, |frame| frame.bytes.len());
+        self.bytes -= dropped;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FrameBuffer, FrameLookup};
+    use crate::domain::Frame;
+
+    fn frames(numbers: std::ops::Range<u64>, bytes: usize) -> Vec<Frame> {
+        let frame = |sequence_number| Frame { sequence_number, is_delta: true, bytes: vec![0; bytes].into() };
+        numbers.map(frame).collect()
+    }
+
+    #[test]
+    fn what_became_durable_together_stays_until_more_comes_however_large_it_is() {
+        let mut buffer = FrameBuffer::new(100, true);
+        buffer.publish(frames(0..3, 40));
+        buffer.publish(frames(3..6, 1_000));
+        let has = |buffer: &FrameBuffer, cursor| matches!(buffer.look(cursor), FrameLookup::Frame(_));
+        assert!((3..6).all(|cursor| has(&buffer, cursor)), "who was at the third event misses none");
+        assert!(
+            matches!(buffer.look(0), FrameLookup::Behind) && has(&buffer, 1),
+            "the capacity holds for earlier ones"
+        );
+        buffer.publish(frames(6..7, 1));
+        assert!(matches!(buffer.look(5), FrameLookup::Behind) && has(&buffer, 6));
     }
 }

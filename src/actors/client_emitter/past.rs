@@ -3,7 +3,7 @@
 use std::{cell::RefCell, fmt, rc::Rc};
 
 use crate::domain::{Fact, RecordedEnding};
-use crate::journal::{CodecError, Log, LogError, decode, encode};
+use crate::journal::{CodecError, Log, LogError, LogSlice, decode, encode};
 
 /// Where an emitter reads events that have left the frame buffer or were never in it.
 #[derive(Debug, Clone)]
@@ -39,11 +39,11 @@ impl Past {
         }
     }
 
-    /// The next facts from number `from` on; empty at the end.
-    pub(super) async fn page(&self, from: u64) -> Result<Vec<Fact>, LogError> {
+    /// The next facts from number `from` on, out of at most so many segments; empty at the end.
+    pub(super) async fn slice(&self, from: u64, segments: usize) -> Result<LogSlice, LogError> {
         match self {
-            Self::Log(log) => log.page(from).await,
-            Self::Memory(memory) => Ok(memory.borrow().page(from)?),
+            Self::Log(log) => log.slice(from, segments).await,
+            Self::Memory(memory) => Ok(LogSlice { facts: memory.borrow().page(from)?, next_segments: segments }),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::domain::{Fact, Frame, RecordedEnding, Transcript};
+use crate::journal::LogSlice;
 use crate::protocol::ResponseId;
 
 /// A fold that belongs to one client. It is kept between reads, so that the facts are folded at most once per client.
@@ -13,11 +14,13 @@ pub(super) struct Replay {
     /// never works for long without a break.
     facts: VecDeque<Fact>,
     frames: VecDeque<Frame>,
+    /// How many segments of the log are looked for at a time.
+    segments: usize,
 }
 
 impl Replay {
     pub(super) fn new(id: ResponseId) -> Self {
-        Self { transcript: Transcript::new(id), facts: VecDeque::new(), frames: VecDeque::new() }
+        Self { transcript: Transcript::new(id), facts: VecDeque::new(), frames: VecDeque::new(), segments: 1 }
     }
 
     /// The number of the first fact that is not folded yet.
@@ -25,9 +28,15 @@ impl Replay {
         self.transcript.facts()
     }
 
+    /// How many segments to look for next.
+    pub(super) fn segments(&self) -> usize {
+        self.segments
+    }
+
     /// Takes the next facts.
-    pub(super) fn extend(&mut self, facts: Vec<Fact>) {
+    pub(super) fn extend(&mut self, LogSlice { facts, next_segments }: LogSlice) {
         self.facts.extend(facts);
+        self.segments = next_segments;
     }
 
     /// Takes how the response ended, after all its facts. Returns whether that is new: the log itself may say so.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::queue::GroupBounds;
+use super::choice::GroupBounds;
 use crate::domain::GroupOptions;
 
 /// Time alone makes no group smaller than this: so few entries take as long as one.

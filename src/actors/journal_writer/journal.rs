@@ -6,10 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use actix::Addr;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{
     JournalWriter,
@@ -83,6 +85,18 @@ impl Journal {
     #[must_use]
     pub fn is_away(&self) -> bool {
         self.0.queue.lock().away
+    }
+
+    /// Whether nothing was written for that long of what is to be written.
+    #[must_use]
+    pub fn is_unanswered_for(&self, time: Duration) -> bool {
+        self.0.queue.lock().is_unanswered_for(time, Instant::now())
+    }
+
+    /// Whether the database had no room for the last commit.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.queue.lock().full
     }
 
     /// How much was committed since the start.

@@ -1,5 +1,6 @@
 //! Commits what all responses of a node have to write, in groups.
 
+mod choice;
 mod group_size;
 mod journal;
 mod queue;

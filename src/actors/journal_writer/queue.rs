@@ -9,7 +9,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::Written;
+use super::{
+    Written,
+    choice::{GroupBounds, choose},
+};
 use crate::protocol::ResponseId;
 use crate::store::JournalEntry;
 
@@ -40,14 +43,6 @@ struct Deferred {
     due: Option<Instant>,
 }
 
-/// The most that a group may hold.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct GroupBounds {
-    pub(super) entries: usize,
-    /// Of what the entries hold; one entry may have more.
-    pub(super) bytes: usize,
-}
-
 #[derive(Default)]
 pub(super) struct Queue {
     /// The group that was submitted and is not known to be committed. A new writer submits it again, which is safe.
@@ -61,6 +56,10 @@ pub(super) struct Queue {
     was_deferred: bool,
     /// Whether the database did not answer the last commit.
     pub(super) away: bool,
+    /// Since when entries are on their way that the database has not answered for.
+    unanswered_since: Option<Instant>,
+    /// Whether it had no room for the last commit. Then deletions go first.
+    pub(super) full: bool,
 }
 
 impl Queue {
@@ -75,9 +74,16 @@ impl Queue {
     /// The entries to commit next: the group in flight once more, else the next group, which is then in flight.
     pub(super) fn take(&mut self, bounds: GroupBounds, now: Instant) -> Option<Arc<Vec<JournalEntry>>> {
         if self.in_flight.is_none() {
-            self.in_flight = self.parts.pop_front().or_else(|| self.next_group(bounds, now));
+            let first = if self.full { self.gather_deletions(bounds) } else { None };
+            let part = first.or_else(|| self.parts.pop_front());
+            self.in_flight = part.or_else(|| self.next_group(bounds, now));
         }
-        self.in_flight.as_ref().map(|group| Arc::clone(&group.entries))
+        let group = self.in_flight.as_ref()?;
+        // An entry that was put off says nothing about the others.
+        if !self.was_deferred {
+            self.unanswered_since.get_or_insert(now);
+        }
+        Some(Arc::clone(&group.entries))
     }
 
     fn next_group(&mut self, bounds: GroupBounds, now: Instant) -> Option<Group> {
@@ -106,6 +112,7 @@ impl Queue {
     /// follows it of its own response stays behind it. Returns its response.
     pub(super) fn defer(&mut self, now: Instant) -> Option<ResponseId> {
         let mut group = self.in_flight.take()?;
+        self.unanswered_since = None;
         let response = group.entries.first()?.response();
         let pause = FIRST_DEFERRAL.saturating_mul(1 << group.deferrals.min(16)).min(LONGEST_DEFERRAL);
         group.deferrals += 1;
@@ -115,27 +122,62 @@ impl Queue {
         Some(response)
     }
 
-    /// Takes entries from the front until one would be too much, or is the second one of its response: the store
-    /// writes entries of different responses at once.
     fn gather(&mut self, bounds: GroupBounds) -> Option<Group> {
-        let (mut responses, mut bytes) = (HashSet::new(), 0);
-        let fits = |(entry, _): &&(JournalEntry, Reply)| {
-            bytes += entry.content_bytes();
-            let has_room = responses.len() < bounds.entries && bytes <= bounds.bytes;
-            (has_room || responses.is_empty()) && responses.insert(entry.response())
-        };
-        let count = self.waiting.iter().take_while(fits).count();
-        let (entries, replies) = self.waiting.drain(..count).unzip();
-        (count > 0).then_some(Group { entries: Arc::new(entries), replies, deferrals: 0 })
+        let sizes = self.waiting.iter().map(|(entry, _)| (entry.response(), entry.content_bytes()));
+        let mut chosen = choose(sizes, bounds).into_iter().peekable();
+        let mut position = 0;
+        let (taken, others) = self.waiting.drain(..).partition(|_| {
+            let is_chosen = chosen.next_if_eq(&position).is_some();
+            position += 1;
+            is_chosen
+        });
+        self.waiting = others;
+        Group::of(taken)
+    }
+
+    /// Notes that there was no room for the group in flight. Its deletions, which make room, are tried without the rest.
+    pub(super) fn has_no_room(&mut self) {
+        (self.away, self.full) = (true, true);
+        if let Some(group) = self.in_flight.take() {
+            self.parts.extend(group.deletions_and_rest());
+        }
+    }
+
+    /// Deletions from among those that wait. Nothing else of their responses may come before them.
+    fn gather_deletions(&mut self, bounds: GroupBounds) -> Option<Group> {
+        let parts = self.parts.iter().flat_map(|part| part.entries.iter());
+        let mut earlier: HashSet<ResponseId> = parts.map(JournalEntry::response).collect();
+        let mut deletions = 0;
+        let (taken, others) = self.waiting.drain(..).partition(|(entry, _)| {
+            let is_first = earlier.insert(entry.response());
+            let is_taken = is_first && is_deletion(entry) && deletions < bounds.entries;
+            deletions += usize::from(is_taken);
+            is_taken
+        });
+        self.waiting = others;
+        Group::of(taken)
+    }
+
+    /// Whether the group in flight makes room for others that wait for it.
+    fn makes_room(&self) -> bool {
+        let only_deletes = self.in_flight.as_ref().is_some_and(|group| group.entries.iter().all(is_deletion));
+        self.full && only_deletes && !(self.parts.is_empty() && self.waiting.is_empty())
     }
 
     /// Removes the group in flight and returns its callbacks.
     pub(super) fn settle(&mut self) -> Vec<Reply> {
-        if std::mem::take(&mut self.away) {
+        self.unanswered_since = None;
+        if !self.makes_room() && std::mem::take(&mut self.away) {
+            self.full = false;
             // They were not in anybody's way: the database was not there.
             self.deferred.iter_mut().for_each(|deferred| deferred.due = None);
         }
         self.in_flight.take().map(|group| group.replies).unwrap_or_default()
+    }
+
+    /// Whether the database has not answered for what is on its way for that long.
+    pub(super) fn is_unanswered_for(&self, time: Duration, now: Instant) -> bool {
+        self.unanswered_since.is_some_and(|since| now - since >= time)
     }
 
     /// How many entries are in flight.
@@ -158,7 +200,24 @@ impl Queue {
     }
 }
 
+fn is_deletion(entry: &JournalEntry) -> bool {
+    matches!(entry, JournalEntry::Delete(_))
+}
+
 impl Group {
+    /// A group of these, unless there are none.
+    fn of(entries: VecDeque<Waiting>) -> Option<Self> {
+        let (entries, replies): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        (!entries.is_empty()).then(|| Self { entries: Arc::new(entries), replies, deferrals: 0 })
+    }
+
+    /// Its deletions and its other entries, as groups.
+    fn deletions_and_rest(self) -> impl Iterator<Item = Self> {
+        let entries = self.entries.iter().cloned().zip(self.replies);
+        let (deletions, rest) = entries.partition(|(entry, _)| is_deletion(entry));
+        [Self::of(deletions), Self::of(rest)].into_iter().flatten()
+    }
+
     /// Whether it has an entry of that response.
     fn is_of(&self, response: ResponseId) -> bool {
         self.entries.iter().any(|entry| entry.response() == response)

@@ -11,10 +11,7 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{
-    Journal, JournalWriter, Written,
-    queue::{GroupBounds, Queue},
-};
+use super::{Journal, JournalWriter, Written, choice::GroupBounds, queue::Queue};
 use crate::actors::{
     ActorRole, Label,
     supervision::{Child, Fault, Roster, spawn},
@@ -254,7 +251,41 @@ fn an_entry_that_is_put_off_takes_turns_with_the_others_and_its_own_later_ones_s
     for _ in 0..3 {
         commit(&mut queue, due);
     }
-    assert_eq!(order.lock()[2..], ["locked 1", "locked 2", "locked 3", "other 3"]);
+    assert_eq!(order.lock()[2..], ["locked 1", "locked 2", "other 3", "locked 3"]);
+}
+
+#[test]
+fn where_there_is_no_room_deletions_go_first_and_none_before_what_is_earlier_of_its_response() {
+    let (mut queue, order, now) = (Queue::default(), Arc::new(Mutex::new(Vec::new())), Instant::now());
+    let bounds = GroupBounds { entries: 9, bytes: 1_000 };
+    let push = |queue: &mut Queue, entry, name: &'static str| {
+        let order = Arc::clone(&order);
+        queue.push(entry, Box::new(move |_| order.lock().push(name)));
+    };
+    let commit = |queue: &mut Queue| {
+        let entries = queue.take(bounds, now).map_or(0, |group| group.len());
+        queue.settle().into_iter().for_each(|reply| reply(Written::Committed));
+        entries
+    };
+    let (ends, written) = (ResponseId::new(), ResponseId::new());
+    push(&mut queue, append(written, 1), "append");
+    push(&mut queue, JournalEntry::Delete(ResponseId::new()), "deletion of the group");
+    let _group = queue.take(bounds, now);
+    queue.has_no_room();
+    push(&mut queue, append(ends, 1), "later append");
+    push(&mut queue, JournalEntry::Delete(ends), "deletion behind an append");
+    push(&mut queue, JournalEntry::Delete(written), "deletion behind an append that found no room");
+    push(&mut queue, JournalEntry::Delete(ResponseId::new()), "later deletion");
+    assert_eq!(commit(&mut queue), 1);
+    assert_eq!(*order.lock(), ["later deletion"]);
+    assert!(queue.away && queue.full, "nothing else was written yet");
+    commit(&mut queue);
+    assert_eq!(order.lock()[1..], ["deletion of the group"]);
+    commit(&mut queue);
+    assert!(!queue.away && !queue.full, "there is room");
+    while commit(&mut queue) > 0 {}
+    let last = ["append", "later append", "deletion behind an append that found no room", "deletion behind an append"];
+    assert_eq!(order.lock()[2..], last);
 }
 
 /// A segment of that many bytes for that response.
@@ -270,9 +301,9 @@ fn a_group_is_bounded_by_entries_and_bytes_and_has_one_entry_of_each_response() 
     let table = [
         (vec![any(1), any(1), any(1), any(1)], vec![3, 1]),
         (vec![any(60), any(40), any(1)], vec![2, 1]),
-        (vec![any(60), any(41), any(1)], vec![1, 2]),
-        (vec![any(1), any(1_000), any(1)], vec![1, 1, 1]),
-        (vec![append(one, 1), append(two, 1), append(one, 1), any(1)], vec![2, 2]),
+        (vec![any(60), any(41), any(1)], vec![2, 1]),
+        (vec![any(1), any(1_000), any(1)], vec![2, 1]),
+        (vec![append(one, 1), append(two, 1), append(one, 1), any(1)], vec![3, 1]),
     ];
     for (entries, expected) in table {
         let mut queue = Queue::default();

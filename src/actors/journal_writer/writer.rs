@@ -25,7 +25,7 @@ const MOST_CONTENDED: u32 = 3;
 /// not finish in time is halved, and so is one that other transactions are in the way of again and again. A single entry
 /// that can't get on goes behind those of other responses: a lock that another program holds on one row stops one
 /// response. While the database is unavailable the group in flight is tried again without end; callers that can't wait
-/// that long give up themselves. A new writer submits the group of the old one again.
+/// that long give up themselves. Where the database has no room deletions go first, since they make some. A new writer submits the group of the old one again.
 ///
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
@@ -107,8 +107,13 @@ impl JournalWriter {
             Err(error @ Error::TimedOut(_)) => self.single_was_too_slow(&error, ctx),
             Err(error @ Error::Contended(_)) => self.was_contended(&error, entries, ctx),
             Err(error @ Error::Unavailable(_)) => {
-                tracing::warn!(error = %error, "a commit waits for the database");
+                tracing::warn!(error = &error as &dyn std::error::Error, "a commit waits for the database");
                 self.journal.with_queue(|queue| queue.away = true);
+                self.try_again(ctx);
+            }
+            Err(error @ Error::Full(_)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a commit waits for the database");
+                self.journal.with_queue(Queue::has_no_room);
                 self.try_again(ctx);
             }
             Err(error @ (Error::Failed(_) | Error::Corrupt { .. } | Error::UnknownCursor)) => {

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use bytes::Bytes;
+
 use crate::domain::{Fact, Idempotency};
 use crate::fault::{self, FaultPoint};
 use crate::journal::{CodecError, LogError, encode};
@@ -130,10 +132,12 @@ impl WriteBuffer {
             let entry = self.admit(accepted)?;
             self.admission = None;
             Some(entry)
-        } else if let Some(draft) = self.ending.clone() {
-            let entry = self.seal_ending(*draft)?;
-            self.ending = None;
-            Some(entry)
+        } else if let Some(draft) = self.ending.take() {
+            let sealed = self.seal_ending(&draft);
+            if sealed.is_err() {
+                self.ending = Some(draft);
+            }
+            Some(sealed?)
         } else {
             let after = self.last_segment;
             let segment = self.seal_facts()?;
@@ -168,10 +172,10 @@ impl WriteBuffer {
         Ok(JournalEntry::Admit(Box::new(AdmissionRecord { row, items, segment, idempotency })))
     }
 
-    fn seal_ending(&mut self, draft: EndingDraft) -> Result<JournalEntry, Error> {
+    fn seal_ending(&mut self, draft: &EndingDraft) -> Result<JournalEntry, Error> {
         let mut ending = match &self.key {
             Some(key) => seal_output(key, draft)?,
-            None => draft.ending,
+            None => draft.ending.clone(),
         };
         let after = self.last_segment;
         ending.last_segment = self.seal_facts()?.map(|segment| LastSegment { after, segment });
@@ -198,7 +202,7 @@ impl WriteBuffer {
 /// Seals the ending of a response whose log ends at `log_end`, with these facts as its last segment.
 pub(crate) fn seal_ending(
     key: &ResponseKey,
-    draft: EndingDraft,
+    draft: &EndingDraft,
     log_end: LogEnd,
     facts: &[Fact],
 ) -> Result<EndingRecord, LogError> {
@@ -213,27 +217,26 @@ pub(crate) fn seal_ending(
     Ok(ending)
 }
 
-fn seal_output(key: &ResponseKey, draft: EndingDraft) -> Result<EndingRecord, Error> {
-    let EndingDraft { mut ending, text, items } = draft;
-    ending.content = text.map(|text| key.seal(CiphertextContext::Content, text.as_bytes())).transpose()?;
-    ending.items = seal_items(key, ending.id, ItemSide::Output, &items)?;
-    Ok(ending)
+fn seal_output(key: &ResponseKey, draft: &EndingDraft) -> Result<EndingRecord, Error> {
+    let EndingDraft { ending, text, items } = draft;
+    let seal = |text: &String| key.seal(CiphertextContext::Content, text.as_bytes());
+    let content = text.as_ref().map(seal).transpose()?;
+    let items = seal_items(key, ending.id, ItemSide::Output, items)?;
+    Ok(EndingRecord { content, items, ..ending.clone() })
 }
 
 fn seal_items(key: &ResponseKey, id: ResponseId, side: ItemSide, items: &[Item]) -> Result<Vec<StoredItem>, Error> {
-    items.iter().zip(0..).map(|(item, position)| seal_item(key, id, side, position, item)).collect()
+    let place = |position| CiphertextContext::Item { side, position, is_last: position as usize + 1 == items.len() };
+    let sealed = items.iter().zip(0..).map(|(item, position)| {
+        let content = seal_item(key, place(position), item)?;
+        Ok(StoredItem { response: id, side, position, id: key.stored_item_id(item.id()), content })
+    });
+    sealed.collect()
 }
 
 /// Encrypts an item as the store keeps it.
-fn seal_item(
-    key: &ResponseKey,
-    response: ResponseId,
-    side: ItemSide,
-    position: u32,
-    item: &Item,
-) -> Result<StoredItem, Error> {
+fn seal_item(key: &ResponseKey, place: CiphertextContext, item: &Item) -> Result<Bytes, Error> {
     #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
     let json = serde_json::to_vec(item).expect("items serialize");
-    let content = key.seal(CiphertextContext::Item { side, position }, &json)?;
-    Ok(StoredItem { response, side, position, id: key.stored_item_id(item.id()), content })
+    key.seal(place, &json)
 }

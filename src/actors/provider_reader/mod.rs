@@ -1,8 +1,11 @@
 //! Reads the provider of one response.
 
+mod turn;
+
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use futures_util::{StreamExt, stream::LocalBoxStream};
 
+use self::turn::{BatchTurn, turn_for};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
@@ -15,7 +18,7 @@ type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
 /// Reads one attempt at one provider and passes its events on, one batch per read.
 ///
-/// It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
+/// A large batch waits for its turn on the arbiter. It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
 /// durable. Without credit it does not read, and the provider's socket fills.
 ///
 /// In: [`Grant`]. Out: [`ProviderMessage`]s. Ends: after [`ProviderMessage::Ended`].
@@ -39,6 +42,8 @@ pub(crate) enum ProviderMessage {
         events: Vec<ProviderEvent>,
         /// The credit that the read spent, in bytes.
         cost: usize,
+        /// Held until they are handled, if they are many.
+        turn: Option<BatchTurn>,
     },
     /// The call is over.
     Ended {
@@ -54,6 +59,19 @@ pub(crate) enum ProviderMessage {
 #[rtype(result = "()")]
 pub(crate) struct Grant(pub(crate) usize);
 
+/// The events of one read, and the credit that they cost.
+struct ReadBatch {
+    events: Vec<ProviderEvent>,
+    cost: usize,
+}
+
+impl ReadBatch {
+    fn of(events: Vec<ProviderEvent>) -> Self {
+        let cost = events.iter().map(|event| EVENT_COST + event.output_bytes()).sum();
+        Self { events, cost }
+    }
+}
+
 impl ProviderReader {
     pub(crate) fn new(attempt: Attempt, batches: Batches, credit: usize, parent: Recipient<ProviderMessage>) -> Self {
         Self { attempt, batches: Some(batches), credit: credit.cast_signed(), parent }
@@ -64,18 +82,23 @@ impl ProviderReader {
             return;
         }
         let Some(mut batches) = self.batches.take() else { return };
-        let read = async move { (batches.next().await, batches) };
-        ctx.spawn(read.into_actor(self).map(|(batch, batches), reader, ctx| reader.pass_on(batch, batches, ctx)));
+        let read = async move {
+            let batch = batches.next().await.map(|read| read.map(ReadBatch::of));
+            let turn = turn_for(batch.as_ref().and_then(|read| read.as_ref().ok()).map_or(0, |batch| batch.cost)).await;
+            (batch, turn, batches)
+        };
+        ctx.spawn(read.into_actor(self).map(|(batch, turn, batches), reader, ctx| {
+            reader.batches = Some(batches);
+            reader.pass_on(batch, turn, ctx);
+        }));
     }
 
-    fn pass_on(&mut self, batch: Option<Result<Vec<ProviderEvent>, Error>>, batches: Batches, ctx: &mut Context<Self>) {
+    fn pass_on(&mut self, batch: Option<Result<ReadBatch, Error>>, turn: Option<BatchTurn>, ctx: &mut Context<Self>) {
         match batch {
-            Some(Ok(events)) => {
-                let cost = events.iter().map(|event| EVENT_COST + event.output_bytes()).sum();
+            Some(Ok(ReadBatch { events, cost })) => {
                 self.credit -= usize::cast_signed(cost);
                 fault::reach(FaultPoint::FactsHeard);
-                self.parent.do_send(ProviderMessage::Events { attempt: self.attempt, events, cost });
-                self.batches = Some(batches);
+                self.parent.do_send(ProviderMessage::Events { attempt: self.attempt, events, cost, turn });
                 self.read(ctx);
             }
             Some(Err(error)) => self.end(Err(error), ctx),

@@ -93,11 +93,16 @@ async fn delete(
 }
 
 async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), Refusal> {
-    let written = node.journal.write(JournalEntry::Delete(id)).await;
+    let written =
+        tokio::time::timeout(node.settings.admission_wait(), node.journal.write(JournalEntry::Delete(id))).await;
     node.outcomes.lock().remove(id);
-    fault::reach(FaultPoint::DeletionCommitted);
     match written {
-        Written::Committed => Ok(()),
-        Written::Conflict(_) | Written::Failed => Err(Refusal::Internal),
+        Ok(Written::Committed) => {
+            fault::reach(FaultPoint::DeletionCommitted);
+            Ok(())
+        }
+        Ok(Written::Conflict(_) | Written::Failed) => Err(Refusal::Internal),
+        // It waits for the database, and is committed with what else does.
+        Err(_elapsed) => Err(Refusal::DatabaseUnavailable),
     }
 }

@@ -98,7 +98,10 @@ fn of_log(error: &LogError) -> Option<SetAsideReason> {
 
 const fn of_store(error: &store::Error) -> Option<SetAsideReason> {
     match error {
-        store::Error::Unavailable(_) | store::Error::TimedOut(_) | store::Error::Contended(_) => None,
+        store::Error::Unavailable(_)
+        | store::Error::TimedOut(_)
+        | store::Error::Full(_)
+        | store::Error::Contended(_) => None,
         store::Error::Failed(_) | store::Error::Corrupt { .. } | store::Error::UnknownCursor => {
             Some(SetAsideReason::RowUnreadable)
         }

@@ -150,7 +150,7 @@ async fn settled_ending(
     let usage = usage_records(&transcript, owner, &estimate, at);
     let mut draft = finish_draft(&transcript, ResponseOwner { id: row.id, epoch }, usage).ok_or(LogError::Gap)?;
     draft.ending.releases_key = reason.releases_key(Some(&transcript));
-    seal_ending(log.key(), draft, log_end, &facts)
+    seal_ending(log.key(), &draft, log_end, &facts)
 }
 
 /// The output tokens of the turns whose provider reported none.

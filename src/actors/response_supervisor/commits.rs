@@ -82,12 +82,11 @@ impl Commits {
         }
         let all = self.durable >= self.facts;
         self.waiting_since = (!all).then(Instant::now);
-        let mut published = false;
-        while let Some((_, frame)) = self.frames.pop_front_if(|(needs, _)| *needs <= facts) {
-            self.frame_buffer.borrow_mut().publish(frame);
-            published = true;
+        let ready = self.frames.iter().take_while(|(needs, _)| *needs <= facts).count();
+        if ready > 0 {
+            self.frame_buffer.borrow_mut().publish(self.frames.drain(..ready).map(|(_, frame)| frame));
         }
-        published
+        ready > 0
     }
 
     /// Notes that a read has spent that much credit.

@@ -365,7 +365,10 @@ impl Handler<ProviderMessage> for ResponseSupervisor {
 
     fn handle(&mut self, message: ProviderMessage, ctx: &mut Self::Context) {
         match message {
-            ProviderMessage::Events { attempt, events, cost } => self.read(attempt, events, cost, ctx),
+            ProviderMessage::Events { attempt, events, cost, turn } => {
+                self.read(attempt, events, cost, ctx);
+                drop(turn);
+            }
             ProviderMessage::Ended { attempt, result } => self.call_ended(attempt, result, ctx),
         }
     }

@@ -106,14 +106,14 @@ impl ProviderCheck<'_> {
             return String::new();
         };
         let is_http = base_url.starts_with("http://") || base_url.starts_with("https://");
-        let bare = |url: &reqwest::Url| {
+        let bare = |url: &url::Url| {
             url.has_host()
                 && url.username().is_empty()
                 && url.password().is_none()
                 && url.query().is_none()
                 && url.fragment().is_none()
         };
-        if !(is_http && reqwest::Url::parse(&base_url).is_ok_and(|url| bare(&url))) {
+        if !(is_http && url::Url::parse(&base_url).is_ok_and(|url| bare(&url))) {
             let reason = "expected a URL that begins with http:// or https://, without a password, '?' and '#'";
             self.refuse(".base_url", None, reason);
         }

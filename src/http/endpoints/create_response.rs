@@ -6,9 +6,10 @@ use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
 use crate::domain::{Idempotency, View};
+use crate::fault::{self, FaultPoint};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
-    idempotency::idempotency_key, outcome, request_id::RequestId, sse,
+    idempotency::idempotency_key, outcome, readers::Reader, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, Response, UserId};
 
@@ -24,24 +25,36 @@ pub(in crate::http) async fn create_response(
     let user = principal.user;
     let disconnect = disconnect_mode(&request)?;
     let key = idempotency_key(&request)?;
-    let body = RequestBody::read(&request, payload, &state.options).await?;
+    let body = RequestBody::read(&request, payload, &principal.key_id, &state).await?;
     let idempotency = digests(user, key, &body, &state).await?;
     let create = parsed(user, &body, idempotency.as_ref(), &state).await?;
-    let context =
-        RequestContext { request_id: RequestId::of(&request).0, caller: principal.key_id, disconnect, idempotency };
+    // The text is in memory no longer than it is needed; its room is kept until what was made of it is a response.
+    let room = body.into_room();
+    fault::reach(FaultPoint::RequestRead);
+    let context = RequestContext {
+        request_id: RequestId::of(&request).0,
+        caller: principal.key_id.clone(),
+        disconnect,
+        idempotency,
+    };
     let form = AnswerForm::of(&create);
-    match state.antiphon.answer_request(user, create, context, form.mode()).await? {
+    let answered = state.antiphon.answer_request(user, create, context, form.mode()).await;
+    drop(room);
+    match answered? {
         AnsweredRequest::Started(stream) if form == AnswerForm::AtOnce => {
             // However far it has come meanwhile.
             let response = AnswerForm::retrieve(&stream, user, &state).await?;
             Ok(HttpResponse::Ok().json(response.as_accepted()))
         }
-        AnsweredRequest::Started(stream) => form.answer(stream, user, &state).await,
+        AnsweredRequest::Started(stream) => form.answer(stream, user, None, &state).await,
         AnsweredRequest::Repeated(stream) => {
             tracing::info!(response.id = %stream.id, "http.response.attached");
             match outcome::failed_before(&stream).filter(|_| form == AnswerForm::WhenEnded) {
                 Some(error) => Err(error),
-                None => form.answer(stream, user, &state).await,
+                None => {
+                    let reader = state.readers.enter(&principal, stream.id, &state.options)?;
+                    form.answer(stream, user, Some(reader), &state).await
+                }
             }
         }
     }
@@ -64,7 +77,7 @@ async fn parsed(
     idempotency: Option<&Idempotency>,
     state: &HttpState,
 ) -> Result<CreateResponse, ApiError> {
-    let parsed = body.json().await;
+    let parsed = body.request(state).await;
     if let (Err(_), Some(idempotency)) = (&parsed, idempotency) {
         // That its key was used for another request weighs more than that this one can't be read.
         state.antiphon.claimed(user, idempotency).await?;
@@ -107,7 +120,13 @@ impl AnswerForm {
         response.map_err(|refusal| ApiError::about(stream.id, refusal))
     }
 
-    async fn answer(self, mut stream: ClientStream, user: UserId, state: &HttpState) -> Result<HttpResponse, ApiError> {
+    async fn answer(
+        self,
+        mut stream: ClientStream,
+        user: UserId,
+        reader: Option<Reader>,
+        state: &HttpState,
+    ) -> Result<HttpResponse, ApiError> {
         match self {
             Self::WhenEnded => {
                 let response = outcome::ending(stream, user, state).await?;
@@ -116,9 +135,9 @@ impl AnswerForm {
             Self::AtOnce => Ok(HttpResponse::Ok().json(Self::retrieve(&stream, user, state).await?)),
             Self::Events(_) => {
                 outcome::status_line(&mut stream, user, state).await?;
-                Ok(sse::answer(stream, user, state))
+                Ok(sse::answer(stream, user, reader, state))
             }
-            Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, state)),
+            Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, reader, state)),
         }
     }
 }

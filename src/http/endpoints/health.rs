@@ -66,7 +66,7 @@ pub(in crate::http) async fn ready(state: web::Data<HttpState>) -> Result<HttpRe
     match found {
         Ok(set_aside) => details(&state, set_aside),
         Err(error) => {
-            tracing::warn!(error = %error, "http.readiness.database_unavailable");
+            tracing::warn!(error = &error as &dyn std::error::Error, "http.readiness.database_unavailable");
             Err(ApiError::database_unavailable())
         }
     }

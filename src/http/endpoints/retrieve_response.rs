@@ -4,7 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 
 use crate::actors::DeliveryMode;
 use crate::domain::{View, validate_include};
-use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query, sse};
+use crate::http::{
+    ApiError, HttpState, authentication::Authenticated, in_flight::holding, path::response_id, query::Query, sse,
+};
 
 /// A response as of now; or, as a stream, its events from any point on, and those to come. The head of a stream starts
 /// none.
@@ -20,11 +22,16 @@ pub(in crate::http) async fn retrieve_response(
     if !is_stream || request.method() == Method::HEAD {
         let response = state.antiphon.retrieve(principal.user, id).await;
         let response = response.map_err(|refusal| ApiError::about(id, refusal))?;
-        return Ok(if is_stream { sse::bare_answer() } else { HttpResponse::Ok().json(response) });
+        if is_stream {
+            return Ok(sse::bare_answer());
+        }
+        let reader = state.readers.enter(&principal, id, &state.options)?;
+        return Ok(HttpResponse::Ok().json(response).map_body(|_, body| holding(body, reader)));
     }
+    let reader = state.readers.enter(&principal, id, &state.options)?;
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
     let stream = state.antiphon.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
     let stream = stream.map_err(|refusal| ApiError::about(id, refusal))?;
-    Ok(sse::answer(stream, principal.user, &state))
+    Ok(sse::answer(stream, principal.user, Some(reader), &state))
 }

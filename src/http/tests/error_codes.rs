@@ -23,6 +23,7 @@ fn a_code_comes_with_the_status_and_the_type_that_clients_act_on() {
         (ErrorCode::ServerIsOverloaded, 503, "server_error"),
         (ErrorCode::DatabaseUnavailable, 503, "server_error"),
         (ErrorCode::ContentUnavailable, 503, "server_error"),
+        (ErrorCode::StoredResponseDamaged, 500, "server_error"),
     ] {
         assert_eq!((code.status().as_u16(), code.kind()), (status, kind), "{}", code.as_str());
     }

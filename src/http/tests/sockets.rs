@@ -12,7 +12,7 @@ use tokio::{
 use super::fixture::{Api, KEY, complete};
 use crate::http::{ServerOptions, serve};
 
-async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
+pub(super) async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = serve(listener, api.state(), &ServerOptions::default()).unwrap();
@@ -22,7 +22,7 @@ async fn listening(api: &Api) -> (TcpStream, ServerHandle) {
     (TcpStream::connect(address).await.unwrap(), handle)
 }
 
-fn head(length: &str) -> String {
+pub(super) fn head(length: &str) -> String {
     format!("POST /v1/responses HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n{length}\r\n\r\n")
 }
 

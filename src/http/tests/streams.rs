@@ -68,8 +68,8 @@ async fn a_silent_stream_sends_comments_between_events() {
     stream.read_until(3, COMMENT).await;
     call.text("Hello.");
     finish(call);
-    let answer = stream.rest().await;
-    assert_eq!(answer.text.replace(COMMENT, ""), replay(&api, id).await);
+    let [answer, replayed] = [stream.rest().await.text, replay(&api, id).await].map(|text| text.replace(COMMENT, ""));
+    assert_eq!(answer, replayed);
 }
 
 #[actix_web::test]

@@ -7,14 +7,16 @@ use crate::vault::cipher::MAX_PLAINTEXT;
 use crate::vault::key::SecretKey;
 use crate::vault::{CiphertextContext, Error, KeyRing, ResponseKey, UserKey};
 
-const PLACES: [CiphertextContext; 7] = [
+const PLACES: [CiphertextContext; 9] = [
     CiphertextContext::Content,
     CiphertextContext::Segment { first: 0 },
     CiphertextContext::Segment { first: 7 },
-    CiphertextContext::Item { side: ItemSide::Input, position: 0 },
-    CiphertextContext::Item { side: ItemSide::Input, position: 7 },
-    CiphertextContext::Item { side: ItemSide::Output, position: 0 },
-    CiphertextContext::Item { side: ItemSide::Output, position: 7 },
+    CiphertextContext::Item { side: ItemSide::Input, position: 0, is_last: true },
+    CiphertextContext::Item { side: ItemSide::Input, position: 0, is_last: false },
+    CiphertextContext::Item { side: ItemSide::Input, position: 7, is_last: true },
+    CiphertextContext::Item { side: ItemSide::Output, position: 7, is_last: true },
+    CiphertextContext::UnmarkedItem { side: ItemSide::Input, position: 7 },
+    CiphertextContext::UnmarkedItem { side: ItemSide::Output, position: 7 },
 ];
 
 fn key() -> ResponseKey {

@@ -54,7 +54,7 @@ pub(super) fn cases(point: FaultPoint) -> Vec<Case> {
     };
     let cases: &[(u32, Story, Held)] = match point {
         At::EpochTaken => &[(1, LostInLine, Open)],
-        At::AdmissionSealed => &[(1, Streamed, Nothing)],
+        At::RequestRead | At::AdmissionSealed => &[(1, Streamed, Nothing)],
         At::EntrySubmitted => &[(1, Streamed, Something), (2, Streamed, Open)],
         At::GroupTaken => &[(1, Streamed, Nothing), (2, Streamed, Open)],
         At::TransactionBegun => &[(1, Whole, Nothing), (2, Background, Open)],
@@ -129,7 +129,8 @@ pub(super) fn is_of_the_database(point: FaultPoint) -> bool {
         | At::KeyReleased
         | At::RowDeleted
         | At::ClaimWritten => true,
-        At::AdmissionSealed
+        At::RequestRead
+        | At::AdmissionSealed
         | At::AdmissionAcknowledged
         | At::AttemptOpening
         | At::AttemptDurable

@@ -40,7 +40,7 @@ async fn ciphertexts_that_changed_places_are_found_out() {
     swap(&script, "items", "content", items.each_ref().map(String::as_str)).await;
     for id in [&one, &two] {
         let answer = client.get(&format!("/v1/responses/{id}/input_items")).await;
-        assert_eq!(answer.error(), (500, Some("server_error".to_owned()), None));
+        assert_eq!(answer.error(), (500, Some("stored_response_damaged".to_owned()), None));
         assert_eq!(client.retrieve(id).await.status, 200, "its log is as it was");
     }
     let segments = [&first, &second].map(|row| format!("response = '{row}' AND first_fact = 0"));

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 /// How long a fact may take to appear before the test fails.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a process wrote to one of its outputs so far.
 #[derive(Clone)]

@@ -141,7 +141,11 @@ pub(super) fn text_of(response: &Value) -> String {
 /// A stream of events that is being read.
 pub(crate) struct Events {
     response: Response,
+    /// Bytes that are the beginning of a character.
+    partial: Vec<u8>,
     unread: String,
+    /// How much of that has no end of an event.
+    searched: usize,
     /// The events so far, as they came.
     pub(crate) frames: Vec<String>,
 }
@@ -155,23 +159,42 @@ impl Events {
     pub(crate) async fn attempt(request: RequestBuilder) -> reqwest::Result<Self> {
         let response = request.send().await?;
         assert_eq!(response.status(), 200, "no stream");
-        Ok(Self { response, unread: String::new(), frames: Vec::new() })
+        Ok(Self { response, partial: Vec::new(), unread: String::new(), searched: 0, frames: Vec::new() })
     }
 
     /// The data of the next event; none at the end of the stream, however it came.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some((frame, rest)) = self.unread.split_once("\n\n") {
-                let (frame, rest) = (frame.to_owned(), rest.to_owned());
-                self.unread = rest;
+            if let Some(frame) = self.frame() {
                 let Some((_, data)) = frame.split_once("\ndata: ") else { continue };
                 let data = serde_json::from_str(data).ok();
                 self.frames.push(frame);
                 return data;
             }
             let chunk = self.response.chunk().await.ok()??;
-            self.unread.push_str(std::str::from_utf8(&chunk).unwrap());
+            self.partial.extend_from_slice(&chunk);
+            let whole = match std::str::from_utf8(&self.partial) {
+                Ok(text) => text.len(),
+                Err(error) => error.valid_up_to(),
+            };
+            let rest = self.partial.split_off(whole);
+            self.unread.push_str(std::str::from_utf8(&self.partial).unwrap());
+            self.partial = rest;
         }
+    }
+
+    /// The next event, if all of it is there. Each byte is looked at once, however large the event is.
+    fn frame(&mut self) -> Option<String> {
+        let from = self.unread.floor_char_boundary(self.searched.saturating_sub(1));
+        let Some(end) = self.unread[from..].find("\n\n") else {
+            self.searched = self.unread.len();
+            return None;
+        };
+        let rest = self.unread.split_off(from + end + 2);
+        let mut frame = std::mem::replace(&mut self.unread, rest);
+        frame.truncate(from + end);
+        self.searched = 0;
+        Some(frame)
     }
 
     /// Reads until the text so far ends like this.

@@ -6,6 +6,7 @@ mod database;
 mod process;
 mod served;
 
+pub(crate) use capture::PATIENCE;
 pub(crate) use client::{Answer, Client, Events, row_id};
 pub(crate) use database::{bytes, count, execute, open as open_database, texts, until_text};
 pub(crate) use process::{Running, Site};

@@ -24,13 +24,14 @@ pub(crate) struct Site {
     environment: Vec<(String, String)>,
     database: Option<String>,
     fault: Option<String>,
+    open_files: Option<u32>,
 }
 
 impl Site {
     /// A fresh one with the built-in provider alone.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, config: String::new(), environment: Vec::new(), database: None, fault: None }
+        Self { folder, config: String::new(), environment: Vec::new(), database: None, fault: None, open_files: None }
     }
 
     /// A fresh one with these models of a scripted provider.
@@ -71,6 +72,11 @@ impl Site {
         self.variable("ANTIPHON_STORE__URL", url)
     }
 
+    /// Has servers begin with a limit of that many open files, which they can't raise.
+    pub(crate) fn open_files(self, files: u32) -> Self {
+        Self { open_files: Some(files), ..self }
+    }
+
     /// Has servers die at this fault point, from their next start on; at none, if there is none.
     #[cfg(feature = "fault-points")]
     pub(crate) fn fault(&mut self, point: Option<String>) {
@@ -81,7 +87,8 @@ impl Site {
     pub(crate) fn beside(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (config, environment) = (self.config.clone(), self.environment.clone());
-        let other = Self { folder, config, environment, database: self.database.clone(), fault: None };
+        let other =
+            Self { folder, config, environment, database: self.database.clone(), fault: None, open_files: None };
         fs::create_dir(other.data()).unwrap();
         fs::copy(self.data().join("keys.json"), other.data().join("keys.json")).unwrap();
         other.mark_started();
@@ -176,7 +183,6 @@ impl Site {
     }
 
     /// Starts a server again, for clients that have this key.
-    #[cfg(feature = "fault-points")]
     pub(crate) async fn start_again(&self, key: &str) -> Running {
         let mut running = Self::listening(self.launch()).await;
         key.clone_into(&mut running.key);
@@ -207,8 +213,13 @@ impl Site {
     fn spawn(&self, output: Stdio) -> (Running, ChildStderr) {
         let served = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         // A shell becomes the server. By then it has told the system not to end it for a file that may not grow.
+        let limit = self.open_files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
         let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(served.get_program()).args(served.get_args());
+        command
+            .arg("-c")
+            .arg(format!("{limit}trap '' XFSZ; exec \"$0\" \"$@\""))
+            .arg(served.get_program())
+            .args(served.get_args());
         for (name, value) in served.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -304,6 +315,12 @@ impl Running {
     /// Lets its files grow to that many bytes, or `unlimited`.
     pub(crate) fn limit_files(&self, bytes: &str) {
         let (process, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:"));
+        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap().success());
+    }
+
+    /// Lets it have no further file open than it has, or as many as that.
+    pub(crate) fn limit_open_files(&self, files: &str) {
+        let (process, limit) = (self.child.id().to_string(), format!("--nofile={files}:"));
         assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().unwrap().success());
     }
 

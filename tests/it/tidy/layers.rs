@@ -43,6 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("antiphon-bench", &["antiphon"]),
     ("antiphon-chaos", &["antiphon"]),
+    ("antiphon-fuzz", &["antiphon-domain", "antiphon-protocol", "antiphon-providers"]),
     ("without-server", &["antiphon"]),
 ];
 

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{CallPairs, Incoherent, check_calls, close_calls, current_turn};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, ResponseId, Role,
+    ContentPart, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role,
 };
 
 /// Items in short: `user`, `said` and `cut said` (the model's), `call ID`, `cut call ID`, `out ID`.
@@ -15,7 +15,7 @@ fn item(position: usize, short: &str) -> Item {
         Some(short) => (ItemStatus::Incomplete, short),
         None => (ItemStatus::Completed, short),
     };
-    let (id, extra) = (ItemId::from(format!("item_{position}")), Extra::new());
+    let (id, extra) = (ItemId::from(format!("item_{position}")), JsonObject::new());
     match short.split_once(' ') {
         Some(("call", call_id)) => Item::FunctionCall(FunctionCall {
             id,

@@ -12,7 +12,8 @@ use super::{OptionChecks, OptionError, duration, size};
 pub struct GroupOptions {
     /// The most entries of one transaction.
     pub group_entries: usize,
-    /// The most bytes of content of one transaction. An entry with more has a transaction of its own.
+    /// The most bytes of content of one transaction. The entry that waits longest may have more: then small entries alone
+    /// go with it.
     #[serde(with = "size")]
     pub group_bytes: usize,
     /// How long a transaction may take before the next ones have fewer entries.
@@ -33,6 +34,6 @@ impl GroupOptions {
 
 impl Default for GroupOptions {
     fn default() -> Self {
-        Self { group_entries: 1024, group_bytes: 16 * 1024 * 1024, group_time: Duration::from_secs(1) }
+        Self { group_entries: 1024, group_bytes: 1024 * 1024, group_time: Duration::from_secs(1) }
     }
 }

@@ -11,6 +11,10 @@ pub struct LimitOptions {
     /// The most bytes of a request's input as JSON. Its instructions may have as many.
     #[serde(with = "size")]
     pub input_bytes: usize,
+    /// The most items of a request's input.
+    pub input_items: usize,
+    /// The most values of a request in all, at every depth; a part of a content is one.
+    pub request_values: usize,
     /// The most pairs of a request's metadata.
     pub metadata_pairs: usize,
     /// The most characters of a metadata key.
@@ -47,11 +51,31 @@ impl LimitOptions {
     /// The fewest output tokens that may be asked for.
     pub const MIN_OUTPUT_TOKENS: u32 = 16;
 
+    /// The limits that have effect unless others are set.
+    pub const DEFAULT: Self = Self {
+        input_bytes: 500_000,
+        input_items: 4000,
+        request_values: 50_000,
+        metadata_pairs: 16,
+        metadata_key_chars: 64,
+        metadata_value_chars: 512,
+        metadata_bytes: 10_000,
+        history_items: 1000,
+        max_output_tokens: 1_000_000,
+        safety_identifier_chars: 64,
+        prompt_cache_key_chars: 64,
+        id_chars: 8192,
+        provider_event_bytes: 0,
+        provider_call_bytes: 16 * 1024 * 1024,
+    };
+
     /// Checks the ranges that a configuration is held to.
     #[must_use]
     pub fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.range("input_bytes", self.input_bytes, 1..=64 * 1024 * 1024);
+        checks.range("input_items", self.input_items, 1..=100_000);
+        checks.range("request_values", self.request_values, 100..=1_000_000);
         checks.range("metadata_pairs", self.metadata_pairs, 0..=1000);
         checks.range("metadata_key_chars", self.metadata_key_chars, 1..=10_000);
         checks.range("metadata_value_chars", self.metadata_value_chars, 1..=100_000);
@@ -66,19 +90,6 @@ impl LimitOptions {
 
 impl Default for LimitOptions {
     fn default() -> Self {
-        Self {
-            input_bytes: 500_000,
-            metadata_pairs: 16,
-            metadata_key_chars: 64,
-            metadata_value_chars: 512,
-            metadata_bytes: 10_000,
-            history_items: 1000,
-            max_output_tokens: 1_000_000,
-            safety_identifier_chars: 64,
-            prompt_cache_key_chars: 64,
-            id_chars: 8192,
-            provider_event_bytes: 0,
-            provider_call_bytes: 16 * 1024 * 1024,
-        }
+        Self::DEFAULT
     }
 }

@@ -37,6 +37,7 @@ fn every_failure_has_its_class() {
     for (cause, status, class) in [
         (ProviderUnreachable, None, NotAccepted),
         (ConnectTimeout, None, NotAccepted),
+        (ServerOverloaded, None, NotAccepted),
         (ProviderRejected, Some(408), NotAccepted),
         (ProviderRateLimited, Some(429), NotAccepted),
         (ProviderUnavailable, Some(500), NotAccepted),
@@ -169,6 +170,19 @@ fn the_budget_is_asked_only_where_a_retry_would_follow() {
         });
         assert!(!asked, "{failure:?}");
     }
+}
+
+#[test]
+fn where_this_server_could_not_ask_it_tries_again_without_the_budget_and_asks_nobody_else() {
+    let own = Failure::new(Cause::ServerOverloaded, None, Some(Duration::from_secs(1)));
+    let never = RetryPolicy { max_retries: 0, ..POLICY };
+    let mut attempts = Attempts::at(2);
+    let next = |attempts: &Attempts| never.next(attempts, &own, Jitter::LEAST, || unreachable!("no budget is spent"));
+    for _ in 0..10 {
+        assert_eq!(next(&attempts), Next::Retry { after: Duration::from_secs(1) });
+        attempts.follow(Next::Retry { after: Duration::ZERO });
+    }
+    assert_eq!(next(&attempts), Next::GiveUp);
 }
 
 #[test]

@@ -247,7 +247,9 @@ impl Run {
             CallOrigin::Recovered => Next::GiveUp,
         };
         let waiting = AwaitingRetry { turn, attempt: call.attempt, failure: failure.clone(), after: Duration::ZERO };
-        if let Next::Retry { after } = next {
+        if let Next::Retry { after } = next
+            && !failure.is_own()
+        {
             self.effects.push(RunEffect::SpendRetry { target: waiting.turn.attempts.target() });
             self.state = RunState::AwaitingRetry(AwaitingRetry { after, ..waiting });
         } else {

@@ -61,7 +61,8 @@ impl BareCalls {
             | ProviderEvent::OtherItemEvent { .. }
             | ProviderEvent::OtherItemFinished { .. }
             | ProviderEvent::Usage(_)
-            | ProviderEvent::InputUsage(_) => {}
+            | ProviderEvent::InputUsage(_)
+            | ProviderEvent::ServiceTier { .. } => {}
         }
         Vec::new()
     }

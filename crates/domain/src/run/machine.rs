@@ -126,8 +126,8 @@ impl Run {
         let mut received = Vec::new();
         for fact in said {
             let Fact::Provider { attempt, event } = fact else { continue };
-            // How often usage is reported depends on how a call is cut into reads.
-            if matches!(event, ProviderEvent::Usage(_)) {
+            // How often usage is reported depends on how a call is cut into reads, and earlier versions kept no tier.
+            if matches!(event, ProviderEvent::Usage(_) | ProviderEvent::ServiceTier { .. }) {
                 continue;
             }
             if Some(attempt) == lost {

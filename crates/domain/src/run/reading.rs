@@ -78,6 +78,12 @@ impl Run {
                 }
                 continue;
             }
+            if let ProviderEvent::ServiceTier { tier } = &event {
+                if self.transcript.reported_tier(reading.call.attempt) != Some(tier) {
+                    batch.facts.push(Fact::Provider { attempt: reading.call.attempt, event });
+                }
+                continue;
+            }
             match self.screen(reading, event) {
                 Screened::Known => self.note(RunNote::EventReplayed),
                 Screened::Passed(event) => let_through(reading, event, &mut batch),

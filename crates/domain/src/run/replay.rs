@@ -110,7 +110,8 @@ fn compared(event: &ProviderEvent) -> (u32, [&str; 2]) {
         | ProviderEvent::ItemFinished { .. }
         | ProviderEvent::Usage(_)
         | ProviderEvent::Finished(_)
-        | ProviderEvent::InputUsage(_) => (0, ["", ""]),
+        | ProviderEvent::InputUsage(_)
+        | ProviderEvent::ServiceTier { .. } => (0, ["", ""]),
     }
 }
 
@@ -161,9 +162,9 @@ mod tests {
 
     use super::{ReplayDiverged, ReplayFingerprint};
     use crate::ProviderEvent;
-    use antiphon_protocol::Extra;
+    use antiphon_protocol::JsonObject;
 
-    fn fields(json: serde_json::Value) -> Extra {
+    fn fields(json: serde_json::Value) -> JsonObject {
         serde_json::from_value(json).unwrap()
     }
 

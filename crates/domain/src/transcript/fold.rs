@@ -63,6 +63,8 @@ pub(super) struct ProviderCall {
     pub(super) usage: Option<Usage>,
     /// What the provider reported of its prompt alone.
     pub(super) input_usage: Option<InputUsage>,
+    /// The tier in which the provider served it, if it said so.
+    pub(super) service_tier: Option<String>,
     /// How many items of output there were before it.
     pub(super) first_item: usize,
     /// How many pieces of output there were before it.
@@ -111,9 +113,17 @@ impl Transcript {
                 self.deadline.get_or_insert(at);
             }
             Fact::AttemptOpening { attempt, at: _, provider, model } => {
-                let (first_item, pieces_before) = (self.output.items.len(), self.output.pieces);
-                let (opened, id, usage, input_usage) = (false, None, None, None);
-                let call = ProviderCall { provider, model, opened, id, usage, input_usage, first_item, pieces_before };
+                let call = ProviderCall {
+                    provider,
+                    model,
+                    opened: false,
+                    id: None,
+                    usage: None,
+                    input_usage: None,
+                    service_tier: None,
+                    first_item: self.output.items.len(),
+                    pieces_before: self.output.pieces,
+                };
                 self.open(attempt, call, events);
             }
             Fact::Provider { attempt, event } => self.apply_provider_event(attempt, event, events),
@@ -150,6 +160,7 @@ impl Transcript {
             ProviderEvent::Opened { provider_response_id } => self.answered(attempt, provider_response_id),
             ProviderEvent::Usage(usage) => self.use_up(attempt, usage),
             ProviderEvent::InputUsage(usage) => self.use_up_input(attempt, usage),
+            ProviderEvent::ServiceTier { tier } => self.served_in(attempt, tier),
             _ if !is_running => {}
             ProviderEvent::Text { text, logprobs } => output.append_text(PartKind::Text, text, logprobs, events),
             ProviderEvent::Refusal { text } => output.append_text(PartKind::Refusal, text, unscored, events),
@@ -194,6 +205,12 @@ impl Transcript {
     fn use_up_input(&mut self, attempt: Attempt, usage: InputUsage) {
         if let Some(call) = self.calls.get_mut(&attempt) {
             call.input_usage = Some(usage);
+        }
+    }
+
+    fn served_in(&mut self, attempt: Attempt, tier: String) {
+        if let Some(call) = self.calls.get_mut(&attempt) {
+            call.service_tier = Some(tier);
         }
     }
 

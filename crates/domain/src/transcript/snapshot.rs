@@ -120,6 +120,12 @@ impl Transcript {
         self.calls.get(&attempt).and_then(|call| call.usage)
     }
 
+    /// The tier that the provider reported for that attempt, if any.
+    #[must_use]
+    pub(crate) fn reported_tier(&self, attempt: Attempt) -> Option<&String> {
+        self.calls.get(&attempt).and_then(|call| call.service_tier.as_ref())
+    }
+
     /// The calls of providers, in their order.
     pub fn provider_calls(&self) -> impl Iterator<Item = CallUsage<'_>> {
         self.calls.iter().map(|(attempt, call)| CallUsage {
@@ -144,6 +150,8 @@ impl Transcript {
         let created = self.created.as_ref()?;
         let ending = self.ended.as_ref().map(|(ending, _)| ending);
         let status = self.status();
+        let response = created.request.new_response(self.output.response(), created.at.as_seconds());
+        let tier = self.calls.values().next_back().and_then(|call| call.service_tier.clone());
         Some(Box::new(Response {
             status,
             completed_at: self.ended.as_ref().filter(|_| status == Status::Completed).map(|(_, at)| at.as_seconds()),
@@ -153,7 +161,8 @@ impl Transcript {
                 .map(|reason| IncompleteDetails { reason: reason.into() }),
             output: self.output.items.clone(),
             usage: ending.and_then(|_| self.usage()),
-            ..created.request.new_response(self.output.response(), created.at.as_seconds())
+            service_tier: tier.map_or_else(|| response.service_tier.clone(), Into::into),
+            ..response
         }))
     }
 }

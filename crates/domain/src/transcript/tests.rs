@@ -9,7 +9,7 @@ use super::{RecordedEnding, Transcript, Verdict};
 use crate::{
     Attempt, Cause, Fact, FinishReason, Frame, Limit, ProviderEvent, ProviderRejection, Request, Timestamp, View,
 };
-use antiphon_protocol::{Extra, Item, ItemStatus, LogProb, ResponseEvent, ResponseId, Status, Usage};
+use antiphon_protocol::{Item, ItemStatus, JsonObject, LogProb, ResponseEvent, ResponseId, Status, Usage};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -199,7 +199,7 @@ fn obfuscation_pads_deltas_alike_in_every_replay() {
 
 #[test]
 fn what_a_provider_adds_to_an_item_never_stands_for_what_the_item_is() {
-    let extra = |json: Value| serde_json::from_value::<Extra>(json).unwrap();
+    let extra = |json: Value| serde_json::from_value::<JsonObject>(json).unwrap();
     let lie = extra(serde_json::json!({
         "id": "x", "type": "x", "status": "x", "role": "x", "content": "x", "summary": "x", "name": "x",
         "arguments": "x", "call_id": "x", "encrypted_content": "x", "phase": "commentary",
@@ -310,7 +310,7 @@ fn words() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), "[a-z ]{1,8}", "\\PC{1,4}"]
 }
 
-fn fields() -> impl Strategy<Value = Extra> {
+fn fields() -> impl Strategy<Value = JsonObject> {
     let word = || prop::sample::select(vec!["type", "id", "status", "error", "code", "web_search_call", "ws_1", ""]);
     prop::collection::vec((word(), word()), 0..4)
         .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect())
@@ -336,7 +336,7 @@ fn rich_event() -> impl Strategy<Value = ProviderEvent> {
         2 => fields().prop_map(|extra| ProviderEvent::ItemFinished { extra }),
         2 => (0..2u32, fields()).prop_map(|(call, extra)| ProviderEvent::FunctionCallFinished { call, extra }),
         3 => (0..2u32, fields()).prop_map(|(item, mut fields)| {
-            fields.insert("type".into(), "web_search_call".into());
+            fields.push("type", &"web_search_call".into());
             ProviderEvent::OtherItemStarted { item, fields }
         }),
         3 => (0..2u32, event(), fields()).prop_map(|(item, event, fields)| ProviderEvent::OtherItemEvent {
@@ -408,8 +408,6 @@ fn log() -> impl Strategy<Value = Vec<Fact>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
-
     #[test]
     fn every_event_can_be_read_back_from_its_frame(facts in log()) {
         let padded = View { include_obfuscation: true };

@@ -2,7 +2,7 @@
 
 use super::Violation;
 use crate::json_text;
-use antiphon_protocol::{ContentParam, ContentPart, Extra, InputPart, Json, OutputText};
+use antiphon_protocol::{ContentParam, ContentPart, InputPart, Json, JsonObject, OutputText};
 
 /// Part types of the API that this server can't put into a prompt.
 const UNSUPPORTED_PARTS: [&str; 4] = ["input_image", "input_file", "input_audio", "computer_screenshot"];
@@ -86,9 +86,9 @@ fn text_of(part: InputPart, path: &str, kinds: &[&str]) -> Result<String, Violat
 }
 
 /// A hint, so what has not the form of one counts as none.
-fn breakpoint(given: Option<Json>) -> Option<Extra> {
-    let fields: Extra = serde_json::from_str(given?.as_str()).ok()?;
-    (!fields.values().any(json_text::is_too_deep)).then_some(fields)
+fn breakpoint(given: Option<Json>) -> Option<JsonObject> {
+    let fields: JsonObject = serde_json::from_str(given?.as_str()).ok()?;
+    json_text::too_deep(&fields).is_none().then_some(fields)
 }
 
 fn written(text: String) -> ContentPart {

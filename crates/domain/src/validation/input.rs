@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{LimitOptions, json_text};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, JsonObject,
+    ContentPart, FunctionCall, FunctionCallOutput, Input, InputItem, Item, ItemId, ItemStatus, Json, JsonObject,
     Message, Reasoning, ReasoningText, ResponseId, Role, SummaryText,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn items_of(input: Input, response: ResponseId, limits: &LimitOptions
     let items = match input {
         Input::Text(text) => {
             let id = ItemId::of_input("msg_", response, 0);
-            let (content, extra) = (vec![ContentPart::input_text(text)], Extra::new());
+            let (content, extra) = (vec![ContentPart::input_text(text)], JsonObject::new());
             return Ok(vec![Item::Message(Message {
                 id,
                 role: Role::User,
@@ -100,10 +100,10 @@ impl Draft<'_> {
             Role::Developer | Role::System | Role::User => client_parts(content, &self.at("content"))?,
         };
         let mut extra = match role {
-            Role::Assistant => self.extra(&item.extra)?,
-            Role::Developer | Role::System | Role::User => Extra::new(),
+            Role::Assistant => self.extra(item.extra)?,
+            Role::Developer | Role::System | Role::User => JsonObject::new(),
         };
-        extra.extend(item.phase.map(|phase| ("phase".to_owned(), phase.into())));
+        extra.extend(item.phase.map(|phase| ("phase".to_owned(), Json::from(phase.as_str()))));
         let (id, status) = (self.id("msg_", item.id)?, self.status(item.status.as_deref())?);
         Ok(Item::Message(Message { id, role, status, content, extra }))
     }
@@ -118,7 +118,7 @@ impl Draft<'_> {
             content: content.into_iter().map(|text| ReasoningText { text }).collect(),
             encrypted_content: item.encrypted_content,
             status,
-            extra: self.extra(&item.extra)?,
+            extra: self.extra(item.extra)?,
         }))
     }
 
@@ -129,7 +129,7 @@ impl Draft<'_> {
             arguments: arguments_of(item.arguments, &self.at("arguments"))?,
             status: self.status(item.status.as_deref())?,
             id: self.id("fc_", item.id)?,
-            extra: self.extra(&item.extra)?,
+            extra: self.extra(item.extra)?,
         }))
     }
 
@@ -143,16 +143,12 @@ impl Draft<'_> {
     }
 
     /// The fields of a model's item that this server does not know: its provider may need them back.
-    fn extra(&self, given: &JsonObject) -> Result<Extra, Violation> {
-        let told = given.iter().filter(|(_, value)| !value.is_null());
-        let kept = told.map(|(key, value)| match serde_json::from_str(value.as_str()) {
-            _ if json_text::is_too_deep_as_written(&value) => {
-                Err(Violation::invalid(self.at(&key), "it is nested too deeply"))
-            }
-            Ok(value) => Ok((key, value)),
-            Err(_) => Err(Violation::invalid(self.at(&key), "it has a number or a character that can't be kept")),
-        });
-        kept.collect()
+    fn extra(&self, mut given: JsonObject) -> Result<JsonObject, Violation> {
+        given.retain(|_, value| !value.is_null());
+        match json_text::too_deep(&given) {
+            Some(key) => Err(Violation::invalid(self.at(&key), "it is nested too deeply")),
+            None => Ok(given),
+        }
     }
 
     /// The path of one of the item's keys.

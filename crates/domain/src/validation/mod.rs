@@ -6,6 +6,7 @@ mod keys;
 mod metadata;
 mod output_form;
 mod parameters;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -13,4 +14,5 @@ mod unsupported;
 mod violation;
 
 pub use parameters::{ValidatedRequest, validate, validate_include};
+pub use shape::{RequestShape, ShapeError};
 pub use violation::{Offence, Violation};

@@ -79,6 +79,7 @@ pub fn validate(
         prompt_cache_key: create.prompt_cache_key,
         prompt_cache_retention: create.prompt_cache_retention,
         prompt_cache_options: create.prompt_cache_options,
+        service_tier: create.service_tier,
         tools,
         tool_choice,
         parallel_tool_calls: create.parallel_tool_calls,
@@ -87,6 +88,7 @@ pub fn validate(
         reasoning,
         top_logprobs,
         include,
+        input_items: u32::try_from(input.len()).ok(),
     };
     Ok(ValidatedRequest { request, input, stream, view })
 }

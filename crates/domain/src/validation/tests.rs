@@ -1,13 +1,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod output_form;
+mod shape;
 mod tools;
 
 use serde_json::{Value, json};
 
 use super::{Offence, ValidatedRequest, Violation, validate};
 use crate::LimitOptions;
-use antiphon_protocol::{ContentPart, CreateResponse, Extra, Item, ItemStatus, ResponseId, Role};
+use antiphon_protocol::{ContentPart, CreateResponse, Item, ItemStatus, JsonObject, ResponseId, Role};
 
 fn check_with(body: Value, limits: &LimitOptions) -> Result<ValidatedRequest, Violation> {
     let create: CreateResponse = serde_json::from_value(body).unwrap();
@@ -307,7 +308,7 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     ]}));
     let Item::Reasoning(thought) = &valid.input[0] else { unreachable!("a thought") };
     assert_eq!(thought.encrypted_content.as_deref(), Some("sealed"));
-    let fields = |extra: &Extra| Value::Object(extra.clone());
+    let fields = |extra: &JsonObject| serde_json::to_value(extra).unwrap();
     assert_eq!(fields(&thought.extra), json!({"format": "v1"}));
     let Item::Message(message) = &valid.input[1] else { unreachable!("a message") };
     assert_eq!(fields(&message.extra), json!({"phase": "commentary", "signature": [1]}));
@@ -318,17 +319,37 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     assert_eq!(output.output, "one, two");
 }
 
+fn input_of(items: &str) -> Result<Vec<Item>, String> {
+    let create: CreateResponse = serde_json::from_str(&format!(r#"{{"model":"m","input":[{items}]}}"#)).unwrap();
+    let checked = validate(create, ResponseId::new(), &LimitOptions::default());
+    checked.map(|valid| valid.input).map_err(|violation| violation.param)
+}
+
 #[test]
 fn unknown_fields_are_not_looked_at_where_they_are_dropped() {
-    let with = |role: &str, unknown: &str| {
-        let body = format!(r#"{{"model":"m","input":[{{"role":"{role}","content":"x","a":{unknown}}}]}}"#);
-        let create: CreateResponse = serde_json::from_str(&body).unwrap();
-        validate(create, ResponseId::new(), &LimitOptions::default()).map(drop).map_err(|violation| violation.param)
-    };
-    for unknown in ["1e400", r#""\ud83d""#] {
-        assert_eq!(with("user", unknown), Ok(()));
-        assert_eq!(with("assistant", unknown), Err("input[0].a".to_owned()));
+    let with = |role: &str| input_of(&format!(r#"{{"role":"{role}","content":"x","a":{}}}"#, nested(100))).map(drop);
+    assert_eq!(with("user"), Ok(()));
+    assert_eq!(with("assistant"), Err("input[0].a".to_owned()));
+}
+
+/// No type of number or text holds these, and no map.
+#[test]
+fn unknown_fields_are_kept_whatever_is_in_them() {
+    let odd =
+        r#""x":1e400,"half":"\ud83d","long":123456789012345678901234567890.10,"b":{"b":1,"a":2,"b":-0},"x":[0.0]"#;
+    for item in [
+        r#""type":"message","role":"assistant","content":"a""#,
+        r#""type":"reasoning","summary":[]"#,
+        r#""type":"function_call","call_id":"c","name":"f","arguments":"{}""#,
+    ] {
+        let kept = input_of(&format!("{{{item},{odd}}}")).unwrap();
+        let written = serde_json::to_string(&kept[0]).unwrap();
+        assert!(written.ends_with(&format!(",{odd}}}")), "{written}");
     }
+    let part = format!(r#"{{"type":"input_text","text":"x","prompt_cache_breakpoint":{{{odd}}}}}"#);
+    let kept = input_of(&format!(r#"{{"role":"user","content":[{part}]}}"#)).unwrap();
+    let written = serde_json::to_string(&kept[0]).unwrap();
+    assert!(written.contains(&part), "{written}");
 }
 
 #[test]
@@ -358,7 +379,7 @@ fn a_breakpoint_of_the_cache_is_a_hint_that_is_kept_and_never_refused() {
         let ContentPart::InputText { prompt_cache_breakpoint, .. } = &message.content[0] else {
             unreachable!("a text")
         };
-        prompt_cache_breakpoint.clone().map(Value::Object)
+        prompt_cache_breakpoint.as_ref().map(|fields| serde_json::to_value(fields).unwrap())
     };
     let explicit = json!({"mode": "explicit", "ttl": "12h"});
     assert_eq!(kept(explicit.clone()), Some(explicit));

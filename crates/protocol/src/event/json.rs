@@ -1,10 +1,10 @@
-//! How events are written as JSON and read again, with what clients sent as it was sent.
+//! How events are written as JSON and read again, with what clients and providers sent as it was sent.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use serde_json::value::RawValue;
 
-use super::ResponseEvent;
-use crate::Response;
+use super::{ContentPart, Item, ItemId, OtherEvent, Response, ResponseEvent};
+use crate::JsonObject;
+use crate::json_object::{KeepsUnknownFields, tagged, with_unknown_fields};
 
 impl Serialize for ResponseEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -12,39 +12,78 @@ impl Serialize for ResponseEvent {
     }
 }
 
-// Not derived: the tag would have the response buffered, and so lose how its client wrote the schemas in it. Needs the
-// deserializer of `serde_json`.
+impl KeepsUnknownFields for OtherEvent {
+    const EXPECTED: &'static str = "an event object";
+
+    fn read_known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
+
+    fn unknown_fields(&mut self) -> &mut JsonObject {
+        &mut self.fields
+    }
+}
+
+impl<'de> Deserialize<'de> for OtherEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        with_unknown_fields(deserializer)
+    }
+}
+
+impl Serialize for OtherEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+// Not derived where anything is in the event that was written elsewhere: the tag would have it buffered, and so lose how
+// it was written. Needs the deserializer of `serde_json`.
 impl<'de> Deserialize<'de> for ResponseEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Tag {
-            #[serde(rename = "type")]
-            kind: String,
+        let (kind, written) = tagged(deserializer)?;
+        let text = written.get();
+        macro_rules! read {
+            ($variant:ident { $($field:ident: $type:ty),* }) => {{
+                #[derive(Deserialize)]
+                struct Fields { $($field: $type),* }
+                serde_json::from_str(text).map(|Fields { $($field),* }| Self::$variant { $($field),* })
+            }};
         }
-
-        #[derive(Deserialize)]
-        struct Lifecycle {
-            sequence_number: u64,
-            response: Box<Response>,
-        }
-
-        let event = Box::<RawValue>::deserialize(deserializer)?;
-        let Tag { kind } = serde_json::from_str(event.get()).map_err(D::Error::custom)?;
-        let lifecycle = || serde_json::from_str::<Lifecycle>(event.get()).map_err(D::Error::custom);
-        macro_rules! lifecycle {
+        macro_rules! read_lifecycle {
             ($variant:ident) => {
-                lifecycle().map(|Lifecycle { sequence_number, response }| Self::$variant { sequence_number, response })
+                read!($variant { sequence_number: u64, response: Box<Response> })
             };
         }
-        match kind.as_str() {
-            "response.created" => lifecycle!(Created),
-            "response.queued" => lifecycle!(Queued),
-            "response.in_progress" => lifecycle!(InProgress),
-            "response.completed" => lifecycle!(Completed),
-            "response.incomplete" => lifecycle!(Incomplete),
-            "response.failed" => lifecycle!(Failed),
-            _ => Self::deserialize(&mut serde_json::Deserializer::from_str(event.get())).map_err(D::Error::custom),
+        macro_rules! read_item {
+            ($variant:ident) => {
+                read!($variant { sequence_number: u64, output_index: u32, item: Box<Item> })
+            };
         }
+        macro_rules! read_of_part {
+            ($variant:ident { $($field:ident: $type:ty),* }) => {
+                read!($variant {
+                    sequence_number: u64, item_id: ItemId, output_index: u32, content_index: u32, $($field: $type),*
+                })
+            };
+        }
+        let event = match kind.as_str() {
+            "response.created" => read_lifecycle!(Created),
+            "response.queued" => read_lifecycle!(Queued),
+            "response.in_progress" => read_lifecycle!(InProgress),
+            "response.completed" => read_lifecycle!(Completed),
+            "response.incomplete" => read_lifecycle!(Incomplete),
+            "response.failed" => read_lifecycle!(Failed),
+            "response.output_item.added" => read_item!(OutputItemAdded),
+            "response.output_item.done" => read_item!(OutputItemDone),
+            "response.content_part.added" => read_of_part!(ContentPartAdded { part: ContentPart }),
+            "response.content_part.done" => read_of_part!(ContentPartDone { part: ContentPart }),
+            "response.output_text.annotation.added" => {
+                read_of_part!(AnnotationAdded { annotation_index: u32, annotation: JsonObject })
+            }
+            _ => Self::deserialize(&mut serde_json::Deserializer::from_str(text))
+                .or_else(|_| serde_json::from_str(text).map(Self::Other)),
+        };
+        event.map_err(D::Error::custom)
     }
 }
 

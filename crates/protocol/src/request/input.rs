@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::json_object::{KeepsUnknownFields, with_unknown_fields};
@@ -16,14 +16,6 @@ pub enum Input {
     Text(String),
     /// Items of a conversation, oldest first.
     Items(Vec<InputItem>),
-}
-
-impl Input {
-    /// The most items of an input: an item takes many times as much memory as its text.
-    pub const MOST_ITEMS: usize = 100_000;
-
-    /// What the error of an input with more items says.
-    pub const TOO_MANY_ITEMS: &str = "at most 100,000 items";
 }
 
 /// One input item, of whichever type. Only the keys of its own type matter.
@@ -137,9 +129,6 @@ impl<'de> Deserialize<'de> for Input {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Input, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element()? {
-                    if items.len() == Input::MOST_ITEMS {
-                        return Err(A::Error::custom(Input::TOO_MANY_ITEMS));
-                    }
                     items.push(item);
                 }
                 Ok(Input::Items(items))

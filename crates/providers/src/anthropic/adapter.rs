@@ -5,12 +5,14 @@ use std::{fmt, future};
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{LocalBoxStream, StreamExt as _};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::{decoder::AnthropicDecoder, request};
 use crate::http::{Decode, Dialect, HttpUpstream};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamLimits, UpstreamOptions};
+use crate::{
+    Error, Provider, ProviderEvent, ProviderRequest, StreamDecoder, UpstreamError, UpstreamLimits, UpstreamOptions,
+};
 use antiphon_domain::{Request, Timeouts};
 
 /// The version of the protocol; the provider keeps old versions unchanged.
@@ -35,6 +37,12 @@ impl Anthropic {
     /// As [`new`](Self::new).
     pub fn with_protocol_options(options: UpstreamOptions, own: AnthropicOptions) -> Result<Self, UpstreamError> {
         HttpUpstream::new(AnthropicDialect { options: own }, options).map(Self)
+    }
+
+    /// Makes a decoder for the answer to a request, as [`open`](Provider::open) uses one. It opens no connection.
+    #[must_use]
+    pub fn decoder(&self, request: &ProviderRequest) -> StreamDecoder {
+        self.0.decoder(request)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::made_call_ids::MadeCallIds;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::Extra;
+use antiphon_protocol::{Extra, JsonObject};
 
 /// The most calls of an answer.
 const MOST_CALLS: CallIndex = 128;
@@ -55,7 +55,7 @@ pub(super) struct OpenCall {
     /// The arguments that came with the start; they count where no others follow.
     given: Option<String>,
     /// What its model needs back with it.
-    extra: Extra,
+    extra: JsonObject,
 }
 
 /// The input of a call or of an item of an unknown kind, in so many bytes at most.
@@ -82,7 +82,7 @@ pub(super) enum StoppedBlock {
     /// No call, or one that is settled: complete and reported so, or broken.
     Settled,
     /// A call without arguments. The next event shows whether it was cut before them.
-    WithoutArguments(CallIndex, Extra),
+    WithoutArguments(CallIndex, JsonObject),
 }
 
 impl OpenBlock {
@@ -110,7 +110,7 @@ impl OpenBlock {
                 let named = Value::String(format!("{SLUG}{kind}"));
                 fields.insert("type".to_owned(), named);
                 let item = before.others;
-                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
+                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone().into() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
         };
@@ -167,7 +167,7 @@ impl OpenBlock {
             }
             (Self::Text(open), BlockDelta::Citation(annotation)) => {
                 open.said = true;
-                events.push(ProviderEvent::Annotation { annotation });
+                events.push(ProviderEvent::Annotation { annotation: annotation.into() });
             }
             (Self::Thinking { text: open, thought }, BlockDelta::Thinking(piece)) => {
                 let words = open.join(piece);
@@ -197,10 +197,10 @@ impl OpenBlock {
                 let sealed = thought.end();
                 let something = std::mem::take(&mut open.said) || sealed.is_some();
                 events.extend(sealed);
-                events.extend(something.then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
+                events.extend(something.then(|| ProviderEvent::ItemFinished { extra: JsonObject::new() }));
             }
             Self::RedactedThinking { said } => {
-                events.extend(std::mem::take(said).then(|| ProviderEvent::ItemFinished { extra: Extra::new() }));
+                events.extend(std::mem::take(said).then(|| ProviderEvent::ItemFinished { extra: JsonObject::new() }));
             }
             Self::Call(_) | Self::Other { .. } | Self::Nothing => {}
         }
@@ -215,7 +215,7 @@ impl OpenBlock {
                 if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input.text) {
                     fields.insert("input".to_owned(), whole);
                 }
-                events.push(ProviderEvent::OtherItemFinished { item, fields });
+                events.push(ProviderEvent::OtherItemFinished { item, fields: fields.into() });
             }
             Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }

@@ -6,7 +6,7 @@ use super::thoughts::ThoughtSealer;
 use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::Extra;
+use antiphon_protocol::{Extra, JsonObject};
 
 /// The most content blocks of an answer.
 const MOST_BLOCKS: u32 = 1024;
@@ -25,7 +25,7 @@ pub(super) struct AnthropicBlocks {
     /// The block whose text or reasoning the open item is.
     speaking: Option<u32>,
     /// A call whose block was stopped without arguments.
-    call_without_arguments: Option<(CallIndex, Extra)>,
+    call_without_arguments: Option<(CallIndex, JsonObject)>,
     /// Whether there was a block or a piece that could be anything.
     saw_unknown: bool,
 }

@@ -8,7 +8,7 @@ use super::call_ids::AnthropicCallIds;
 use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::{CallPairs, UNANSWERED_CALL};
-use antiphon_protocol::{ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
+use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, JsonObject, Message, Reasoning, Role};
 
 /// The whole conversation in the protocol's form.
 pub(super) struct AnthropicConversation<'a> {
@@ -53,7 +53,7 @@ enum MessageBlock<'a> {
         name: &'a str,
         input: ToolInput<'a>,
         #[serde(flatten)]
-        extra: Extra,
+        extra: JsonObject,
     },
     ToolResult {
         tool_use_id: String,
@@ -182,8 +182,7 @@ impl<'a> ConversationWriter<'a> {
         let id = self.ids.next(&call.call_id);
         self.calls.push(WrittenCall { id: id.clone(), position, output: self.pairs.output_of(position) });
         let input = ToolInput(object(&call.arguments));
-        let mut extra = self.origin.own(&call.extra).unwrap_or_default();
-        extra.retain(|key, _| !FIELDS_OF_CALLS.contains(&key.as_str()));
+        let extra = self.origin.own(&call.extra).unwrap_or_default().without(&FIELDS_OF_CALLS);
         self.add(TurnRole::Assistant, MessageBlock::ToolUse { id, name: &call.name, input, extra });
     }
 

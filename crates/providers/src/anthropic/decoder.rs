@@ -30,7 +30,7 @@ impl Decode for AnthropicDecoder {
     }
 
     fn is_reason_last(&self) -> bool {
-        self.ending.is_reason_last()
+        self.ending.is_reason_last() && !self.blocks.are_open()
     }
 
     fn opens(&self) -> bool {
@@ -114,9 +114,9 @@ impl AnthropicDecoder {
         self.tell_blocks(&mut message, events)
     }
 
-    /// Tells the blocks of a message, unless there was output.
+    /// Tells the blocks that a message has.
     fn tell_blocks(&mut self, message: &mut Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let Some(blocks) = take_blocks(message).filter(|_| !self.ending.has_output()) else { return Ok(()) };
+        let Some(blocks) = take_blocks(message) else { return Ok(()) };
         self.ending.note_form();
         for block in blocks {
             self.tell(events, |blocks, events| blocks.start(None, block, events))?;
@@ -125,11 +125,17 @@ impl AnthropicDecoder {
         Ok(())
     }
 
-    /// Reads an answer that comes as one message. Behind a begun stream, what has come of it in pieces is not told again.
+    /// Reads an answer that comes as one message, whether or not a stream has begun.
+    ///
+    /// # Errors
+    /// Behind output in pieces: nobody could say how much of the message that is.
     fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
         match self.started {
+            true if self.ending.has_output() => {
+                return Err(Error::Protocol { what: "a whole message behind pieces of it" });
+            }
             true => self.tell_blocks(&mut message, events)?,
             false => self.begin(message, events)?,
         }

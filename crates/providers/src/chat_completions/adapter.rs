@@ -4,11 +4,13 @@ use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 
 use super::{ChatForm, decoder::ChatDecoder, request::ChatBody};
 use crate::http::{Decode, Dialect, HttpUpstream, bearer};
-use crate::{Error, Provider, ProviderEvent, ProviderRequest, UpstreamError, UpstreamLimits, UpstreamOptions};
+use crate::{
+    Error, Provider, ProviderEvent, ProviderRequest, StreamDecoder, UpstreamError, UpstreamLimits, UpstreamOptions,
+};
 use antiphon_domain::Timeouts;
 
 /// A provider that speaks OpenAI's Chat Completions.
@@ -30,6 +32,12 @@ impl ChatCompletions {
     /// As [`new`](Self::new).
     pub fn with_form(options: UpstreamOptions, form: ChatForm) -> Result<Self, UpstreamError> {
         HttpUpstream::new(ChatDialect { form }, options).map(Self)
+    }
+
+    /// Makes a decoder for the answer to a request, as [`open`](Provider::open) uses one. It opens no connection.
+    #[must_use]
+    pub fn decoder(&self, request: &ProviderRequest) -> StreamDecoder {
+        self.0.decoder(request)
     }
 }
 

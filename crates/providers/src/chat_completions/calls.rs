@@ -12,7 +12,7 @@ use crate::seal::{Origin, Sealed};
 use crate::text_piece::TextPiece;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{CallIndex, FinishReason};
-use antiphon_protocol::Extra;
+use antiphon_protocol::JsonObject;
 
 /// The most calls of one answer.
 const MOST_CALLS: CallIndex = 128;
@@ -41,7 +41,7 @@ struct StreamedCall {
     said: SaidText,
     arguments: JsonExtent,
     /// What its model needs back with it.
-    extra: Extra,
+    extra: JsonObject,
     /// Whether all of that was sealed.
     sealed: bool,
     /// Whether the call was reported.
@@ -55,7 +55,7 @@ pub(super) struct CallPiece {
     id: Option<String>,
     name: Option<String>,
     arguments: Option<TextPiece>,
-    extra: Extra,
+    extra: JsonObject,
 }
 
 impl StreamedCalls {
@@ -148,7 +148,7 @@ impl StreamedCalls {
             return;
         }
         let sealed = Sealed::Call { call_id: call.call_id.clone(), fields: call.extra.clone() };
-        events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
+        events.push(ProviderEvent::ItemFinished { extra: JsonObject::new() });
         let sealed = self.origin.seal(&sealed);
         events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
     }
@@ -252,7 +252,7 @@ impl StreamedCall {
         let CallPiece { index, id, name, arguments, extra } = piece;
         self.index = self.index.or(index);
         self.sealed &= extra.is_empty();
-        self.extra.extend(extra);
+        self.extra.replace(extra);
         if !self.reported {
             if self.id.is_none() {
                 self.id = id;

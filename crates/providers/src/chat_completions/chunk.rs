@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::chunk_form::CHUNK;
 use super::usage::ChunkUsage;
 use crate::lenient::{self, Object};
+use crate::limits::LONGEST_TIER;
 use crate::text_piece::TextPiece;
 use antiphon_protocol::{LogProb, TopLogProb, Usage};
 
@@ -27,6 +28,8 @@ pub(super) struct Chunk<'a> {
     pub(super) choices: Option<Vec<Object<ChunkChoice<'a>>>>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    service_tier: Option<&'a RawValue>,
     #[serde(borrow)]
     x_groq: Option<&'a RawValue>,
 }
@@ -242,6 +245,12 @@ impl<'a> Chunk<'a> {
     fn extension(&self) -> Option<Extension<'a>> {
         let extension = self.x_groq.filter(|extension| extension.get().starts_with('{'))?;
         serde_json::from_str(extension.get()).ok()
+    }
+
+    /// The tier in which the request is served.
+    pub(super) fn service_tier(&self) -> Option<&'a str> {
+        let tier = self.service_tier?.get().strip_prefix('"')?.strip_suffix('"')?;
+        ((1..=LONGEST_TIER).contains(&tier.len()) && !tier.contains('\\')).then_some(tier)
     }
 
     /// The usage, wherever this provider puts it.

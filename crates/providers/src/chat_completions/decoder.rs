@@ -16,7 +16,7 @@ use crate::seal::{Origin, Protocol, ThoughtField};
 use crate::text_piece::TextJoiner;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
-use antiphon_protocol::{Extra, Usage};
+use antiphon_protocol::{Extra, JsonObject, Usage};
 
 /// The field of a message or call in which Google's models sign it.
 pub(super) const EXTRA_CONTENT: &str = "extra_content";
@@ -30,11 +30,12 @@ pub(crate) struct ChatDecoder {
     has_text: bool,
     joiners: ChatJoiners,
     /// What the model needs back with its message.
-    extra: Extra,
+    extra: JsonObject,
     allowance: FieldAllowance,
     thoughts: ChatThoughts,
     calls: StreamedCalls,
     usage: Option<Usage>,
+    service_tier: Option<String>,
     ending: AnswerEnding,
 }
 
@@ -75,6 +76,7 @@ impl Decode for ChatDecoder {
         }
         self.text.end();
         self.calls.finish(&reason, events)?;
+        events.extend(self.service_tier.take().map(|tier| ProviderEvent::ServiceTier { tier }));
         events.push(ProviderEvent::Finished(reason));
         Ok(())
     }
@@ -106,12 +108,13 @@ impl ChatDecoder {
             text: ChatText::default(),
             has_text: false,
             joiners: ChatJoiners::default(),
-            extra: Extra::new(),
+            extra: JsonObject::new(),
             allowance: FieldAllowance::new(limits),
             thoughts: ChatThoughts::new(origin.clone(), asked),
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
+            service_tier: None,
             ending: AnswerEnding::default(),
         }
     }
@@ -143,6 +146,9 @@ impl ChatDecoder {
             self.choice(choice, events)?;
         }
         self.report_usage(&chunk, events);
+        if let Some(tier) = chunk.service_tier().filter(|tier| self.service_tier.as_deref() != Some(*tier)) {
+            self.service_tier = Some(tier.to_owned());
+        }
         Ok(())
     }
 
@@ -205,7 +211,7 @@ impl ChatDecoder {
             self.thoughts.detail(detail, &mut self.allowance)?;
         }
         let content = delta.extra_content.map(|content| (EXTRA_CONTENT.to_owned(), content));
-        self.extra.extend(self.allowance.read_all(content.into_iter().collect())?);
+        self.extra.replace(self.allowance.read_all(content.into_iter().collect())?);
         let (fields, pieces): (Vec<_>, Vec<_>) = pieces.into_iter().partition(CallPiece::has_only_fields);
         if !words.is_empty() || !pieces.is_empty() {
             self.ending.note_output();

@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use crate::raw_json::readable;
+use crate::raw_json::as_written;
 use crate::{Error, UpstreamLimits};
-use antiphon_protocol::Extra;
+use antiphon_protocol::JsonObject;
 
 /// The bytes of such fields that an answer may still have.
 ///
@@ -47,15 +47,15 @@ impl FieldAllowance {
         if json.get().len() > self.left { Err(Self::TOO_LONG) } else { Ok(()) }
     }
 
-    /// Reads fields; those that are null are the same as absent.
+    /// Takes fields; those that are null are the same as absent.
     ///
     /// # Errors
     /// [`Error::Protocol`] for more than is allowed.
-    pub(super) fn read_all(&mut self, fields: Vec<(String, &RawValue)>) -> Result<Extra, Error> {
-        let mut all = Extra::new();
+    pub(super) fn read_all(&mut self, fields: Vec<(String, &RawValue)>) -> Result<JsonObject, Error> {
+        let mut all = JsonObject::new();
         for (key, json) in fields {
             self.count(json)?;
-            all.extend(readable(json.get()).filter(|value| !value.is_null()).map(|value| (key, value)));
+            all.extend(as_written(json.get()).filter(|value| !value.is_null()).map(|value| (key, value)));
         }
         Ok(all)
     }

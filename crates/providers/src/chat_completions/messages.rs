@@ -14,7 +14,7 @@ use super::{ChatForm, SystemMessages};
 use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::CallPairs;
-use antiphon_protocol::{ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, Message, Reasoning, Role};
+use antiphon_protocol::{ContentPart, FunctionCall, FunctionCallOutput, Item, JsonObject, Message, Reasoning, Role};
 
 /// What stands between texts that become one.
 const BETWEEN_TEXTS: &str = "\n\n";
@@ -41,7 +41,7 @@ pub(super) struct AssistantMessage<'a> {
     #[serde(flatten)]
     thoughts: ReturnedThoughts,
     #[serde(flatten)]
-    extra: Extra,
+    extra: JsonObject,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<ToolCall<'a>>,
 }
@@ -73,7 +73,7 @@ pub(super) struct ToolCall<'a> {
     id: &'a str,
     function: Function<'a>,
     #[serde(flatten)]
-    extra: Extra,
+    extra: JsonObject,
 }
 
 #[derive(Serialize)]
@@ -129,7 +129,7 @@ struct ChatConversation<'a> {
     /// Thoughts that wait for the message that they belong to.
     thoughts: Option<ReturnedThoughts>,
     /// Fields of calls that were sealed in thoughts before them, by the ids of the calls.
-    fields: HashMap<String, Extra>,
+    fields: HashMap<String, JsonObject>,
     pairs: CallPairs<'a>,
 }
 
@@ -144,7 +144,7 @@ struct AssistantTurn<'a> {
     content: Option<String>,
     refusal: Option<String>,
     thoughts: ReturnedThoughts,
-    extra: Extra,
+    extra: JsonObject,
     calls: Vec<PairedCall<'a>>,
     /// Whether an output of its calls has come.
     is_answered: bool,
@@ -154,7 +154,7 @@ struct PairedCall<'a> {
     position: usize,
     call: &'a FunctionCall,
     /// What its model needs back with it.
-    extra: Extra,
+    extra: JsonObject,
     /// Whether that came with its item, not from a seal.
     has_own: bool,
     output: Option<&'a FunctionCallOutput>,
@@ -199,7 +199,7 @@ impl<'a> ChatConversation<'a> {
     }
 
     /// Takes the fields of a call: one before it in the same answer, else one that follows.
-    fn sealed_fields(&mut self, call_id: String, fields: Extra) {
+    fn sealed_fields(&mut self, call_id: String, fields: JsonObject) {
         let call = match self.entries.last_mut() {
             Some(ChatEntry::Assistant(turn)) if !turn.is_answered => {
                 turn.calls.iter_mut().find(|paired| paired.call.call_id == call_id)
@@ -256,9 +256,8 @@ impl<'a> ChatConversation<'a> {
 }
 
 /// Fields of a call without those that are set here.
-fn unknown_of_calls(mut fields: Extra) -> Extra {
-    fields.retain(|key, _| !FIELDS_OF_CALLS.contains(&key.as_str()));
-    fields
+fn unknown_of_calls(fields: JsonObject) -> JsonObject {
+    fields.without(&FIELDS_OF_CALLS)
 }
 
 impl<'a> ChatEntry<'a> {
@@ -285,7 +284,7 @@ fn sign(calls: &mut [PairedCall<'_>], form: &ChatForm) {
     let is_signed = calls.iter().any(|call| call.extra.contains_key(EXTRA_CONTENT));
     if let (Some(signature), Some(first), false) = (&form.missing_thought_signature, calls.first_mut(), is_signed) {
         let signed = json!({ "google": { "thought_signature": signature } });
-        first.extra.insert(EXTRA_CONTENT.to_owned(), signed);
+        first.extra.push(EXTRA_CONTENT, &signed.into());
     }
 }
 

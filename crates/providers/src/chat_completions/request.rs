@@ -44,6 +44,8 @@ pub(super) struct ChatBody<'a> {
     safety_identifier: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +135,7 @@ impl<'a> ChatBody<'a> {
             top_logprobs: request.wanted_logprobs().filter(|top| *top > 0),
             safety_identifier: request.safety_identifier.as_deref(),
             prompt_cache_key: request.prompt_cache_key.as_deref(),
+            service_tier: request.service_tier.as_deref(),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{ChatForm, ReasoningField};
 use crate::seal::{Sealed, SealedThought, ThoughtField};
-use antiphon_protocol::{Extra, Reasoning};
+use antiphon_protocol::{JsonObject, Reasoning};
 
 /// What stands for a thought that is not known, where a server wants one on each message. Some refuse an empty one.
 const NO_THOUGHT: &str = " ";
@@ -17,7 +17,7 @@ pub(super) struct ReturnedThoughts {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasoning_details: Vec<Extra>,
+    reasoning_details: Vec<JsonObject>,
     /// What is part of the message's content.
     #[serde(skip)]
     pub(super) thinking: Option<String>,

@@ -10,7 +10,7 @@ use crate::lenient;
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, ProviderRequest};
-use antiphon_protocol::Extra;
+use antiphon_protocol::{Extra, JsonObject};
 
 /// The fields of a detail that come in pieces.
 const PIECES: [&str; 2] = ["text", "summary"];
@@ -27,6 +27,8 @@ pub(super) struct ChatThoughts {
     /// Whether its words are sealed too: the client asked for it, and may keep nothing else.
     with_words: bool,
     thought: Option<SealedThought>,
+    /// The entries of `reasoning_details`, as far as they came.
+    details: Vec<Extra>,
     /// What joins the halves of characters in the texts and summaries of its details.
     joiners: [TextJoiner; PIECES.len()],
 }
@@ -47,6 +49,7 @@ impl ChatThoughts {
             origin,
             with_words: asked.request.wants_encrypted_reasoning(),
             thought: None,
+            details: Vec::new(),
             joiners: Default::default(),
         }
     }
@@ -75,7 +78,7 @@ impl ChatThoughts {
 
     /// Ends the words of the details: adds what stands for half a character whose other half never came.
     pub(super) fn end_words(&mut self, events: &mut Vec<ProviderEvent>) {
-        let mut last = self.thought.as_mut().and_then(|thought| thought.details.last_mut());
+        let mut last = self.details.last_mut();
         for (key, joiner) in PIECES.into_iter().zip(&mut self.joiners) {
             let (Some(half), Some(last)) = (joiner.end(), &mut last) else { continue };
             if let Some(Value::String(words)) = last.get_mut(key) {
@@ -94,23 +97,25 @@ impl ChatThoughts {
     /// # Errors
     /// [`Error::Protocol`] for too many entries of one thought, and for more bytes than the answer may have of them.
     pub(super) fn detail(&mut self, detail: Extra, allowance: &mut FieldAllowance) -> Result<(), Error> {
-        let details = &mut self.thought.get_or_insert_default().details;
-        let count = details.len();
-        if let Some(last) = details.last_mut().filter(|last| is_same(last, &detail)) {
+        self.thought.get_or_insert_default();
+        let count = self.details.len();
+        if let Some(last) = self.details.last_mut().filter(|last| is_same(last, &detail)) {
             return detail.into_iter().try_for_each(|(key, value)| grow(last, key, value, allowance));
         }
         if count == MOST_DETAILS {
             return Err(Error::Protocol { what: "too many details of a thought" });
         }
         detail.iter().try_for_each(|(key, value)| allowance.take(key.len() + length(value)))?;
-        details.push(detail);
+        self.details.push(detail);
         Ok(())
     }
 
     /// Ends the thought, if there is one, with its sealed form.
     pub(super) fn end(&mut self, events: &mut Vec<ProviderEvent>) {
         self.end_words(events);
-        let sealed = self.thought.take().and_then(|thought| self.origin.seal(&Sealed::Thought(thought)));
+        let details = std::mem::take(&mut self.details).into_iter().map(JsonObject::from).collect();
+        let thought = self.thought.take().map(|thought| SealedThought { details, ..thought });
+        let sealed = thought.and_then(|thought| self.origin.seal(&Sealed::Thought(thought)));
         events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
     }
 }

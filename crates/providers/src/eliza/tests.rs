@@ -7,13 +7,18 @@ use super::Eliza;
 use super::conversation::reply;
 use crate::{Provider, ProviderEvent, ProviderRequest};
 use antiphon_domain::{FinishReason, Prompt, Request, Target};
-use antiphon_protocol::{ContentPart, Extra, Item, ItemId, ItemStatus, Message, ResponseId, Role};
+use antiphon_protocol::{ContentPart, Item, ItemId, ItemStatus, JsonObject, Message, ResponseId, Role};
 
 fn request(text: &str, max_output_tokens: u32) -> ProviderRequest {
     let id = ItemId::of_input("msg", ResponseId::new(), 0);
     let content = vec![ContentPart::input_text(text)];
-    let item =
-        Item::Message(Message { id, role: Role::User, status: ItemStatus::Completed, content, extra: Extra::new() });
+    let item = Item::Message(Message {
+        id,
+        role: Role::User,
+        status: ItemStatus::Completed,
+        content,
+        extra: JsonObject::new(),
+    });
     let prompt = Prompt { instructions: None, items: vec![item] };
     ProviderRequest::new(Target::new("p", "eliza"), Request::new("eliza", max_output_tokens), prompt)
 }

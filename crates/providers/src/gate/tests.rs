@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod interleavings;
+mod shares;
 mod threads;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -186,7 +187,7 @@ fn a_million_keys_leave_nothing_behind() {
         drop(inside);
         assert_eq!(gate.figures().keys, 0);
     }
-    let capacity = gate.inner.book.lock().keys.capacity();
+    let capacity = gate.inner.callers.lock().book.room_for_keys();
     assert!(capacity <= 128, "room for {capacity} keys is kept");
 }
 

@@ -10,14 +10,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, LocalBoxStream, ReadyChunks};
 use futures_util::{FutureExt, StreamExt};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, Url};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
+use url::Url;
 
 use super::report::refused;
 use super::stream_decoder::{NO_STREAM, StreamDecoder};
 use super::upstream::UpstreamSite;
-use super::{Flow, failure, hidden_key::hide_key, retry_after::retry_after};
+use super::{Flow, exchange, failure, hidden_key::hide_key, retry_after::retry_after};
 use crate::{Error, ProviderEvent, ProviderRequest, Report};
 use antiphon_domain::Timeouts;
 
@@ -37,7 +40,7 @@ pub(super) type Batch = Vec<ProviderEvent>;
 /// The opening of an answer whose provider sends no id of its own this early.
 const OPENED: ProviderEvent = ProviderEvent::Opened { provider_response_id: None };
 
-type Reads = LocalBoxStream<'static, Result<Bytes, reqwest::Error>>;
+type Reads = LocalBoxStream<'static, Result<Bytes, hyper::Error>>;
 
 /// The kinds of calls.
 pub(super) enum Question {
@@ -121,7 +124,7 @@ async fn answer(
     let Timeouts { first_byte, idle, .. } = request.target.timeouts;
     let asks_for_work = matches!(question, Question::Work);
     let sent = timeout(first_byte, send(site, request, question)?).await;
-    let response = sent.map_err(|_| Error::FirstByteTimeout)?.map_err(|error| failure::of_sending(&error))?;
+    let response = sent.map_err(|_| Error::FirstByteTimeout)??;
     let status = response.status();
     if !status.is_success() {
         let (status, retry_after) = (status.as_u16(), retry_after(response.headers()));
@@ -140,7 +143,7 @@ async fn answer(
         false => AnswerOpening::FirstEvent,
     };
     let decoder = StreamDecoder::new(decoder, site.limits);
-    let answer = Answer::new(response.bytes_stream().boxed_local(), decoder, idle);
+    let answer = Answer::new(response.into_body().into_data_stream().boxed_local(), decoder, idle);
     Ok((Answer { is_labelled, ..answer }, opening))
 }
 
@@ -148,21 +151,22 @@ fn send(
     site: &UpstreamSite,
     request: &ProviderRequest,
     question: Question,
-) -> Result<impl Future<Output = Result<Response, reqwest::Error>> + use<>, Error> {
+) -> Result<impl Future<Output = Result<Response<Incoming>, Error>> + use<>, Error> {
+    let client = site.clients.local(request.target.timeouts.connect);
     let mut headers = site.headers.clone();
     name_request(&mut headers, &request.request_id);
-    let asked = match question {
+    let request = match question {
         Question::Work => {
             let unwritable = Error::Protocol { what: "the request cannot be written as JSON" };
             let body = site.dialect.body(request).map_err(|_| unwritable)?;
-            client(site, request.target.timeouts)?.post(site.url.clone()).body(body)
+            exchange::request(Method::POST, &site.url, headers, Bytes::from(body))?
         }
         Question::Again(url) => {
             headers.remove(CONTENT_TYPE);
-            client(site, request.target.timeouts)?.get(url)
+            exchange::request(Method::GET, &url, headers, Bytes::new())?
         }
     };
-    Ok(asked.headers(headers).send())
+    Ok(async move { exchange::send(&client, request).await })
 }
 
 /// Ids come from headers or are made here. One that no header can hold is left out rather than failing the response.
@@ -180,18 +184,22 @@ fn plain_headers(site: &UpstreamSite) -> HeaderMap {
     headers
 }
 
-fn client(site: &UpstreamSite, timeouts: Timeouts) -> Result<Client, Error> {
-    site.clients.local(timeouts.connect).map_err(|error| {
-        tracing::error!(error = %error, "no HTTP client for a provider");
-        Error::Unreachable
-    })
+/// The status of the answer to a request without a body.
+async fn status_of(
+    site: &UpstreamSite,
+    (method, url): (Method, &Url),
+    headers: HeaderMap,
+    timeouts: Timeouts,
+) -> Result<StatusCode, Error> {
+    let client = site.clients.local(timeouts.connect);
+    let asked = exchange::send(&client, exchange::request(method, url, headers, Bytes::new())?);
+    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
+    Ok(answer?.status())
 }
 
 /// Whether the provider answers, and takes the key.
 pub(super) async fn probe(site: &UpstreamSite, timeouts: Timeouts) -> Result<(), Error> {
-    let asked = client(site, timeouts)?.get(site.models_url.clone()).headers(plain_headers(site)).send();
-    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
-    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    let status = status_of(site, (Method::GET, &site.models_url), plain_headers(site), timeouts).await?;
     match status.as_u16() {
         status @ (401 | 403 | 500..=599) => Err(Error::Status { status, retry_after: None, report: Report::Other }),
         _ => Ok(()),
@@ -204,25 +212,23 @@ pub(super) async fn cancel(site: &UpstreamSite, url: Url, request_id: &str, time
     name_request(&mut headers, request_id);
     // Some servers require a length with every POST.
     headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    let asked = client(site, timeouts)?.post(url).headers(headers).send();
-    let answer = timeout(timeouts.first_byte, asked).await.map_err(|_| Error::FirstByteTimeout)?;
-    let status = answer.map_err(|error| failure::of_sending(&error))?.status();
+    let status = status_of(site, (Method::POST, &url), headers, timeouts).await?;
     if status.is_success() {
         return Ok(());
     }
     Err(Error::Status { status: status.as_u16(), retry_after: None, report: Report::Other })
 }
 
-fn is_labelled_as_events(response: &Response) -> bool {
+fn is_labelled_as_events(response: &Response<Incoming>) -> bool {
     let Some(content_type) = response.headers().get(CONTENT_TYPE) else { return false };
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// Reads the first bytes of a body, or those that came before the connection was lost.
-async fn beginning(response: Response) -> Vec<u8> {
+async fn beginning(response: Response<Incoming>) -> Vec<u8> {
     let mut body = Vec::new();
-    let mut reads = response.bytes_stream();
+    let mut reads = response.into_body().into_data_stream();
     while let Some(Ok(bytes)) = reads.next().await {
         let left = MOST_OF_A_DOCUMENT - body.len();
         body.extend_from_slice(&bytes[..bytes.len().min(left)]);
@@ -293,7 +299,7 @@ impl Answer {
         self.idle_until.min(trailer)
     }
 
-    fn take(&mut self, read: Result<Bytes, reqwest::Error>, batch: &mut Batch) -> Option<Result<(), Error>> {
+    fn take(&mut self, read: Result<Bytes, hyper::Error>, batch: &mut Batch) -> Option<Result<(), Error>> {
         match read {
             Ok(bytes) => match self.decoder.push(bytes, batch) {
                 Ok(Flow::Open) => None,

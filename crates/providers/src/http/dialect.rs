@@ -1,7 +1,7 @@
 //! The parts of a protocol that a call needs.
 
-use reqwest::Url;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 use super::{SseFrame, UpstreamId};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
@@ -102,7 +102,7 @@ pub(crate) trait Decode {
 
 /// Whether more can follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flow {
+pub enum Flow {
     /// More can follow.
     Open,
     /// The provider's end mark was seen.

@@ -6,6 +6,7 @@
 mod call;
 mod client;
 mod dialect;
+mod exchange;
 mod failure;
 mod hidden_key;
 mod options;
@@ -20,12 +21,12 @@ mod upstream;
 mod upstream_id;
 mod work;
 
+pub use dialect::Flow;
 pub use options::{UpstreamError, UpstreamOptions};
+pub use sse::{SseDecoder, SseFrame};
+pub use stream_decoder::StreamDecoder;
 
-pub(super) use dialect::{Decode, Detached, Dialect, Flow};
+pub(super) use dialect::{Decode, Detached, Dialect};
 pub(super) use report::{report_of, reported, words_for_logs};
-pub(super) use sse::SseFrame;
-#[cfg(test)]
-pub(super) use stream_decoder::StreamDecoder;
 pub(super) use upstream::{HttpUpstream, bearer};
 pub(super) use upstream_id::UpstreamId;

@@ -10,8 +10,8 @@ use crate::{Error, ProviderEvent, UpstreamLimits};
 /// What an answer that is no stream is.
 pub(super) const NO_STREAM: Error = Error::Empty { what: "the answer is no event stream" };
 
-/// Decodes one answer.
-pub(crate) struct StreamDecoder {
+/// Decodes one answer, as its bytes come. The adapters make one for a request, to read with it what was recorded.
+pub struct StreamDecoder {
     sse: SseDecoder,
     body: AnswerBody,
     dialect: Box<dyn Decode>,
@@ -44,6 +44,12 @@ impl AnswerBody {
     }
 }
 
+impl std::fmt::Debug for StreamDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamDecoder").field("sse", &self.sse).field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
 impl StreamDecoder {
     pub(crate) fn new(dialect: Box<dyn Decode>, limits: UpstreamLimits) -> Self {
         Self { sse: SseDecoder::new(limits), body: AnswerBody::Blank, dialect, limits, frames: 0 }
@@ -62,8 +68,9 @@ impl StreamDecoder {
     /// Takes bytes as they came and adds the events that they complete.
     ///
     /// # Errors
-    /// The fault or reported error of the provider; the events before it are added all the same.
-    pub(crate) fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+    /// The fault or reported error of the provider; the events before it are added all the same. Nothing may be pushed
+    /// after it, nor after [`Flow::Done`].
+    pub fn push(&mut self, bytes: Bytes, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         if matches!(self.body, AnswerBody::Blank) {
             self.body = AnswerBody::of(&bytes);
         }
@@ -102,7 +109,7 @@ impl StreamDecoder {
     ///
     /// # Errors
     /// The reason why that was too early. Some servers send no end mark: a reason to finish is enough.
-    pub(crate) fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub fn end(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if let AnswerBody::Document(document) = &mut self.body {
             let document = std::mem::take(document);
             return self.end_document(document, events);
@@ -169,13 +176,9 @@ impl StreamDecoder {
             Some(report) => Err(Error::Reported(report)),
             None => self.dialect.document(document, events).map_err(|error| match error {
                 // Nothing was said, and nobody knows what the document is.
-                Error::Protocol { what } if !has_output(events) => Error::Empty { what },
+                Error::Protocol { what } if events.is_empty() => Error::Empty { what },
                 error => error,
             }),
         }
     }
-}
-
-fn has_output(events: &[ProviderEvent]) -> bool {
-    events.iter().any(|event| event.output_bytes() > 0)
 }

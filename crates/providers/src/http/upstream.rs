@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, LocalBoxStream, StreamExt as _};
-use reqwest::Url;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::call::{self, Question};
 use super::client::ClientRecipe;
-use super::{Dialect, UpstreamError, UpstreamId, UpstreamOptions, tls, work};
+use super::{Dialect, StreamDecoder, UpstreamError, UpstreamId, UpstreamOptions, tls, work};
 use crate::{CallToCancel, Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::Timeouts;
 
@@ -41,9 +41,7 @@ impl HttpUpstream {
     pub(crate) fn new(dialect: impl Dialect, options: UpstreamOptions) -> Result<Self, UpstreamError> {
         let url = endpoint(&options.base_url, dialect.path())?;
         let models_url = endpoint(&options.base_url, "/models")?;
-        let clients = ClientRecipe { tls: tls::client_config(url.scheme() == "https")? };
-        // The client is built here so that a fault shows now, and not at the first call.
-        clients.build(Timeouts::default().connect)?;
+        let clients = ClientRecipe { tls: tls::client_config(url.scheme() == "https")?.into() };
         let mut headers = dialect.headers();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -61,6 +59,11 @@ impl HttpUpstream {
     /// Starts a call when the stream is first polled.
     pub(crate) fn open(&self, request: ProviderRequest) -> LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>> {
         self.start(request, Question::Work)
+    }
+
+    /// A decoder for the answer to a request.
+    pub(crate) fn decoder(&self, request: &ProviderRequest) -> StreamDecoder {
+        StreamDecoder::new(self.0.dialect.decoder(request, self.0.limits), self.0.limits)
     }
 
     /// Whether calls go on at the provider without a listener.

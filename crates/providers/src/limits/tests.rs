@@ -12,8 +12,8 @@ use crate::http::{Decode, Flow, SseFrame, StreamDecoder};
 use crate::{Anthropic, ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions};
 use antiphon_domain::{LimitOptions, Prompt, Request, Target};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message, ResponseId,
-    Role, Tool,
+    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject, Message,
+    ResponseId, Role, Tool,
 };
 
 /// The bytes of a text of so many bytes whose characters are all written as escapes.
@@ -184,7 +184,7 @@ async fn long_pieces_and_long_ids_come_through_whole_in_every_protocol() {
 /// A question, a call under that id, and its output.
 fn conversation(call_id: &str) -> Prompt {
     let id = || ItemId::of_input("x", ResponseId::new(), 0);
-    let (status, extra) = (ItemStatus::Completed, Extra::new);
+    let (status, extra) = (ItemStatus::Completed, JsonObject::new);
     let asked = vec![ContentPart::input_text("Hi.")];
     let items = vec![
         Item::Message(Message { id: id(), role: Role::User, status, content: asked, extra: extra() }),

@@ -4,15 +4,15 @@ use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
-use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
+use url::Url;
 
 use super::decoder::ResponsesDecoder;
 use super::request::{ResponsesBody, included};
 use crate::http::{Decode, Detached, Dialect, HttpUpstream, UpstreamId, bearer};
 use crate::{
-    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, UpstreamError, UpstreamLimits,
-    UpstreamOptions,
+    CallToCancel, Error, Provider, ProviderEvent, ProviderRequest, Reattachment, StreamDecoder, UpstreamError,
+    UpstreamLimits, UpstreamOptions,
 };
 use antiphon_domain::Timeouts;
 
@@ -48,6 +48,12 @@ impl Responses {
     /// As [`new`](Self::new).
     pub fn with_form(options: UpstreamOptions, form: ResponsesForm) -> Result<Self, UpstreamError> {
         HttpUpstream::new(ResponsesDialect { form }, options).map(Self)
+    }
+
+    /// Makes a decoder for the answer to a request, as [`open`](Provider::open) uses one. It opens no connection.
+    #[must_use]
+    pub fn decoder(&self, request: &ProviderRequest) -> StreamDecoder {
+        self.0.decoder(request)
     }
 }
 

@@ -109,7 +109,7 @@ impl ResponsesOutput {
         }
         // A call that was cut stays open; the response's ending decides about it.
         let extra = rest_unless_cut(fields, &OF_CALLS);
-        let extra = extra.map(|extra| self.origin.mark(extra));
+        let extra = extra.map(|extra| self.origin.mark(extra.into()));
         events.extend(extra.map(|extra| ProviderEvent::FunctionCallFinished { call, extra }));
         Ok(())
     }

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::event::{broken, kind_of, text};
+use super::event::{broken, kind_of, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::finish::finish_reason;
 use crate::http::report_of;
+use crate::limits::LONGEST_TIER;
 use crate::token_count::TokenCount;
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::FinishReason;
@@ -57,6 +58,8 @@ impl ResponsesOutcome {
         }
         let usage = response.get("usage").and_then(usage);
         events.extend(usage.map(ProviderEvent::Usage));
+        let tier = word(&response, "service_tier", LONGEST_TIER);
+        events.extend(tier.map(|tier| ProviderEvent::ServiceTier { tier }));
         let reason = match self {
             Self::Completed if output.items.iter().any(is_nameless) => {
                 return Err(broken("a function call without a name"));

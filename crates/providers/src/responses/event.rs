@@ -21,8 +21,20 @@ const LONGEST_TYPE: usize = 128;
 const LONG: usize = 64 << 10;
 
 /// The fields of a response that are read; the others echo the request.
-const OF_RESPONSES: [&str; 11] =
-    ["type", "object", "id", "status", "output", "usage", "error", "incomplete_details", "code", "message", "param"];
+const OF_RESPONSES: [&str; 12] = [
+    "type",
+    "object",
+    "id",
+    "status",
+    "output",
+    "usage",
+    "service_tier",
+    "error",
+    "incomplete_details",
+    "code",
+    "message",
+    "param",
+];
 
 /// An event of a stream.
 pub(super) struct ResponsesEvent {

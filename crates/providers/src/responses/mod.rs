@@ -10,6 +10,7 @@ mod calls;
 mod decoder;
 mod ending;
 mod event;
+mod input;
 mod output;
 mod parts;
 mod request;

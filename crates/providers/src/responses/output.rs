@@ -79,7 +79,7 @@ impl ResponsesOutput {
             return Ok(());
         };
         let (item, fields) = (*item, rest(std::mem::take(&mut event.fields), &OWN_FIELDS));
-        events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields });
+        events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields: fields.into() });
         Ok(())
     }
 
@@ -224,7 +224,7 @@ impl ResponsesOutput {
             ItemBody::Parts(_) => self.finish_message(position, fields, events),
             ItemBody::Call(_) => self.finish_call(position, fields, events),
             ItemBody::Other(item) => {
-                events.push(ProviderEvent::OtherItemFinished { item, fields: self.origin.mark(fields) });
+                events.push(ProviderEvent::OtherItemFinished { item, fields: self.origin.mark(fields.into()) });
                 Ok(())
             }
         }
@@ -235,7 +235,7 @@ impl ResponsesOutput {
         self.others += 1;
         // The open item ends where another one begins.
         self.open = None;
-        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields) });
+        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields.into()) });
         item
     }
 

@@ -10,7 +10,7 @@ use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
-use antiphon_protocol::{Extra, LogProb};
+use antiphon_protocol::{Extra, JsonObject, LogProb};
 
 /// Fields of a message that other events hold, or that this server sets itself.
 const OF_MESSAGES: [&str; 5] = ["id", "type", "role", "status", "content"];
@@ -195,7 +195,7 @@ impl ResponsesOutput {
         let is_open = self.open.is_some_and(|open| open.item == position);
         if let Some(extra) = extra.filter(|_| is_open) {
             self.open = None;
-            events.push(ProviderEvent::ItemFinished { extra: self.origin.mark(extra) });
+            events.push(ProviderEvent::ItemFinished { extra: self.origin.mark(extra.into()) });
         }
     }
 
@@ -304,7 +304,7 @@ impl ResponsesOutput {
     ) -> Result<(), Error> {
         self.part(location)?.annotations += 1;
         self.open_part(location.position, Some(location.part), events);
-        events.push(ProviderEvent::Annotation { annotation });
+        events.push(ProviderEvent::Annotation { annotation: annotation.into() });
         Ok(())
     }
 
@@ -314,7 +314,7 @@ impl ResponsesOutput {
         let open = match self.open {
             Some(open) if open.item == item => open.part,
             Some(_) => {
-                events.push(ProviderEvent::ItemFinished { extra: Extra::new() });
+                events.push(ProviderEvent::ItemFinished { extra: JsonObject::new() });
                 None
             }
             None => None,

@@ -4,19 +4,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::ResponsesForm;
+use super::input::{ResponsesItem, input};
 use crate::ProviderRequest;
-use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::Request;
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, Json, Message, NarrowChoice, OtherItem,
-    Reasoning, ReasoningConfig, Role, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
+    FunctionTool, Json, NarrowChoice, ReasoningConfig, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
 /// A streaming request of Responses. What was not asked for is not there.
 #[derive(Serialize)]
 pub(super) struct ResponsesBody<'a> {
     model: &'a str,
-    input: Vec<Value>,
+    input: Vec<ResponsesItem<'a>>,
     stream: bool,
     store: bool,
     /// Sent only if true: servers without the feature do not know the field.
@@ -52,6 +51,8 @@ pub(super) struct ResponsesBody<'a> {
     prompt_cache_retention: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt_cache_options: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +117,7 @@ impl<'a> ResponsesBody<'a> {
             prompt_cache_key: request.prompt_cache_key.as_deref(),
             prompt_cache_retention: request.prompt_cache_retention.as_deref(),
             prompt_cache_options: request.prompt_cache_options.as_ref(),
+            service_tier: request.service_tier.as_deref(),
         }
     }
 }
@@ -163,103 +165,4 @@ pub(super) fn included(request: &Request, form: ResponsesForm) -> impl Iterator<
         move |word: &str| word == Request::INCLUDE_ENCRYPTED_REASONING && form.asks_for_encrypted_reasoning;
     let known = [Request::INCLUDE_LOGPROBS, Request::INCLUDE_ENCRYPTED_REASONING];
     known.into_iter().filter(move |word| request.includes(word) || asks_anyway(word))
-}
-
-fn input(asked: &ProviderRequest) -> Vec<Value> {
-    let origin = Origin::of(Protocol::Responses, &asked.target);
-    asked.prompt.items.iter().filter_map(|item| input_item(item, &origin)).collect()
-}
-
-/// An item as the provider takes it: without an id, which is one of this server's, without a status, and with no fields
-/// of another model.
-fn input_item(item: &Item, origin: &Origin) -> Option<Value> {
-    match item {
-        Item::Message(message) => said(message, origin),
-        Item::Reasoning(reasoning) => thought(reasoning, origin),
-        Item::FunctionCall(FunctionCall { id: _, call_id, name, arguments, status: _, extra }) => {
-            let own = json!({ "type": "function_call", "call_id": call_id, "name": name, "arguments": arguments });
-            Some(over(origin.own(extra), own))
-        }
-        Item::FunctionCallOutput(FunctionCallOutput { id: _, call_id, output, status: _ }) => {
-            Some(json!({ "type": "function_call_output", "call_id": call_id, "output": output }))
-        }
-        // The fields, the status among them, are passed on as they are: only the provider knows their meaning.
-        Item::Other(OtherItem { kind, .. }) if is_of_messages(kind) => None,
-        Item::Other(OtherItem { id: _, kind, fields }) => {
-            origin.own(fields).map(|own| over(Some(own), json!({ "type": kind })))
-        }
-    }
-}
-
-/// None for an empty message, of a model for example that was cut before any text. The phase of an answer is known to all
-/// models of this API.
-fn said(Message { id: _, role, status: _, content, extra }: &Message, origin: &Origin) -> Option<Value> {
-    let by_model = *role == Role::Assistant;
-    let content: Vec<Value> = content.iter().filter_map(|part| input_part(part, by_model)).collect();
-    let word = match role {
-        Role::Developer => "developer",
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    };
-    if content.is_empty() {
-        return None;
-    }
-    let mut message = object(json!({ "type": "message", "role": word, "content": content }));
-    if !by_model {
-        return Some(Value::Object(message));
-    }
-    message.extend(extra.get("phase").map(|phase| ("phase".to_owned(), phase.clone())));
-    Some(over(origin.own(extra), Value::Object(message)))
-}
-
-fn input_part(part: &ContentPart, by_model: bool) -> Option<Value> {
-    let (text, breakpoint) = match part {
-        ContentPart::InputText { text, prompt_cache_breakpoint } => (text, prompt_cache_breakpoint.as_ref()),
-        ContentPart::OutputText(output) => (&output.text, None),
-        ContentPart::Refusal { refusal } => return Some(json!({ "type": "refusal", "refusal": refusal })),
-        ContentPart::ReasoningText { .. } => return None,
-    };
-    match by_model {
-        true if text.is_empty() => None,
-        true => Some(json!({ "type": "output_text", "text": text, "annotations": [] })),
-        false => {
-            let mut part = object(json!({ "type": "input_text", "text": text }));
-            let breakpoint =
-                breakpoint.map(|given| ("prompt_cache_breakpoint".to_owned(), Value::Object(given.clone())));
-            part.extend(breakpoint);
-            Some(Value::Object(part))
-        }
-    }
-}
-
-/// Whether a kind of item comes from the Messages protocol, by the prefix that this server gives it there. No other
-/// provider can read it.
-fn is_of_messages(kind: &str) -> bool {
-    kind.starts_with("anthropic:")
-}
-
-/// None for reasoning that is not sealed, or not by this provider: one that stores nothing has no other copy of it.
-fn thought(reasoning: &Reasoning, origin: &Origin) -> Option<Value> {
-    let Sealed::Encrypted { data } = origin.open(reasoning.encrypted_content.as_deref()?)? else { return None };
-    let summary: Vec<Value> =
-        reasoning.summary.iter().map(|part| json!({ "type": "summary_text", "text": part.text })).collect();
-    let known = json!({ "type": "reasoning", "summary": summary, "encrypted_content": data });
-    Some(over(origin.own(&reasoning.extra), known))
-}
-
-/// The known fields of an item, and those of the others that are not among them.
-fn over(others: Option<Extra>, known: Value) -> Value {
-    let mut fields = object(known);
-    for (key, value) in others.into_iter().flatten().filter(|(key, _)| key != "id") {
-        fields.entry(key).or_insert(value);
-    }
-    Value::Object(fields)
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
-    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-fn fields(json: serde_json::Value) -> Extra {
+fn fields(json: serde_json::Value) -> JsonObject {
     serde_json::from_value(json).unwrap()
 }
 
@@ -46,7 +46,7 @@ fn what_is_sealed_is_opened_where_it_came_from_and_nowhere_else() {
         let own = origins.iter().map(|other| other.own(&marked)).collect::<Vec<_>>();
         assert_eq!(own.iter().flatten().count(), 1);
         assert_eq!(own[position], Some(fields(json!({ "extra_content": 1 }))));
-        assert!(origin.mark(Extra::new()).is_empty());
+        assert!(origin.mark(JsonObject::new()).is_empty());
     }
 }
 

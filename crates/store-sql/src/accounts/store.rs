@@ -29,7 +29,7 @@ impl AccountStore for SqlStore {
 
     async fn mark_user_deleted(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
         let mark = move |pools: Arc<Pools>| async move { users::mark_deleted(&pools, user, at).await };
-        Ok(self.call("mark_user_deleted", mark).await?)
+        Ok(self.call_in_reserve("mark_user_deleted", mark).await?)
     }
 
     async fn responses_to_end(&self, user: UserId) -> Result<u64, AccountError> {
@@ -40,14 +40,14 @@ impl AccountStore for SqlStore {
     async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool, AccountError> {
         // Calls and transactions of their own: each is short, and what one has deleted is gone whatever becomes of the rest.
         let shred = move |pools: Arc<Pools>| async move { users::shred(&pools, user, at).await };
-        if !self.call("shred_user", shred).await? {
+        if !self.call_in_reserve("shred_user", shred).await? {
             return Ok(false);
         }
         let responses = move |pools: Arc<Pools>| async move { users::delete_some_responses(&pools, user, at).await };
-        while self.call("delete_responses_of_user", responses).await? {}
+        while self.call_in_reserve("delete_responses_of_user", responses).await? {}
         let keys = move |pools: Arc<Pools>| async move { users::delete_some_keys(&pools, user).await };
-        while self.call("delete_idempotency_keys_of_user", keys).await? {}
-        self.call("delete_user", move |pools| async move { users::delete_row(&pools, user).await }).await?;
+        while self.call_in_reserve("delete_idempotency_keys_of_user", keys).await? {}
+        self.call_in_reserve("delete_user", move |pools| async move { users::delete_row(&pools, user).await }).await?;
         Ok(true)
     }
 

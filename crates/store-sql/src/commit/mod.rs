@@ -21,7 +21,10 @@ mod locks;
 mod round;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use sea_orm::DatabaseTransaction;
@@ -38,8 +41,13 @@ type Numbered<T> = (usize, T);
 #[async_trait]
 impl GroupCommit for SqlStore {
     async fn commit(&self, group: &[JournalEntry]) -> Result<Vec<CommitOutcome>, Error> {
-        let group = group.to_vec();
-        self.call("commit", |pools| async move { commit(&pools, &group).await }).await
+        let group: Arc<[JournalEntry]> = group.into();
+        let only_deletes = group.iter().all(|entry| matches!(entry, JournalEntry::Delete(_)));
+        let work = move |pools: Arc<Pools>| {
+            let group = Arc::clone(&group);
+            async move { commit(&pools, &group).await }
+        };
+        if only_deletes { self.call_in_reserve("commit", work).await } else { self.call("commit", work).await }
     }
 
     async fn ping(&self) -> Result<(), Error> {

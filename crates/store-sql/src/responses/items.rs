@@ -21,9 +21,10 @@ use antiphon_store::{Error, ItemPage, ItemQuery, ItemSide, SortOrder, StoredItem
 
 /// A page of one side's items.
 pub(super) async fn page(db: &DatabaseConnection, query: &ItemQuery) -> Result<ItemPage, SqlError> {
-    let mut select = in_order(query);
+    let (mut select, mut after) = (in_order(query), None);
     if let Some(id) = &query.after {
         let position = position_of(db, query, id).await?;
+        after = Some(stored_position(position)?);
         select = match query.order {
             SortOrder::Ascending => select.filter(item::Column::Position.gt(position)),
             SortOrder::Descending => select.filter(item::Column::Position.lt(position)),
@@ -34,7 +35,11 @@ pub(super) async fn page(db: &DatabaseConnection, query: &ItemQuery) -> Result<I
     let has_more = rows.len() > wanted;
     rows.truncate(wanted);
     let items = rows.into_iter().map(stored_item).collect::<Result<_, Error>>()?;
-    Ok(ItemPage { items, has_more })
+    Ok(ItemPage { items, has_more, after })
+}
+
+fn stored_position(position: i64) -> Result<u32, Error> {
+    u32::try_from(position).map_err(|_| Error::Corrupt { what: "items.position" })
 }
 
 async fn position_of(db: &DatabaseConnection, query: &ItemQuery, id: &ItemId) -> Result<i64, SqlError> {
@@ -64,7 +69,7 @@ fn stored_item(row: item::Model) -> Result<StoredItem, Error> {
     Ok(StoredItem {
         response: response_id(&row.response, "items.response")?,
         side: side.ok_or(Error::Corrupt { what: "items.side" })?,
-        position: u32::try_from(row.position).map_err(|_| Error::Corrupt { what: "items.position" })?,
+        position: stored_position(row.position)?,
         id: ItemId::from(row.id),
         content: Bytes::from(row.content),
     })

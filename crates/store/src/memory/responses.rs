@@ -117,14 +117,17 @@ impl StoredResponse {
         if query.order == SortOrder::Descending {
             side.reverse();
         }
-        let begin = match &query.after {
-            None => 0,
-            Some(id) => side.iter().position(|item| item.id == *id).ok_or(Error::UnknownCursor)? + 1,
+        let (begin, after) = match &query.after {
+            None => (0, None),
+            Some(id) => {
+                let place = side.iter().position(|item| item.id == *id).ok_or(Error::UnknownCursor)?;
+                (place + 1, side.get(place).map(|item| item.position))
+            }
         };
         let rest = side.into_iter().skip(begin);
         let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
         let has_more = rest.len() > wanted;
-        Ok(ItemPage { items: rest.take(wanted).cloned().collect(), has_more })
+        Ok(ItemPage { items: rest.take(wanted).cloned().collect(), has_more, after })
     }
 }
 
@@ -145,7 +148,7 @@ impl ResponseStore for MemoryStore {
         match self.tables().responses.get(query.response) {
             Some(response) => response.page(&query),
             None if query.after.is_some() => Err(Error::UnknownCursor),
-            None => Ok(ItemPage { items: Vec::new(), has_more: false }),
+            None => Ok(ItemPage { items: Vec::new(), has_more: false, after: None }),
         }
     }
 

@@ -76,7 +76,7 @@ async fn among_others(
 
 /// Streams that go on until this is dropped.
 async fn open_others(target: &Target, others: usize, clock: Clock) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
-    let speech = Speech { number: OTHERS, deltas: 36_000, interval: Duration::from_millis(100) };
+    let speech = Speech { number: OTHERS, deltas: 36_000, interval: Duration::from_millis(100), ..Speech::default() };
     let request = target.request(&speech.prompt());
     let mut running = JoinSet::new();
     for _ in 0..others {
@@ -98,7 +98,7 @@ async fn begin(request: &Request, clock: Clock) -> anyhow::Result<Stream> {
 
 /// A stream that speaks longer than anybody listens.
 fn speech(number: u64) -> Speech {
-    Speech { number, deltas: 5_000, interval: Duration::from_millis(20) }
+    Speech { number, deltas: 5_000, interval: Duration::from_millis(20), ..Speech::default() }
 }
 
 async fn cancel(

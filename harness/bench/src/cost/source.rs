@@ -79,7 +79,7 @@ async fn serve(
         send_deltas(&mut socket, &delta, plan, (at, number)).await?;
         stage.wait_for(|(_, stage)| *stage == Stage::End).await?;
     }
-    socket.write_all(&wire::ending()).await?;
+    socket.write_all(&wire::ending(true)).await?;
     Ok(socket.shutdown().await?)
 }
 

@@ -19,7 +19,8 @@ impl Plan {
     /// About ten seconds of streams. Few streams are short, so that many of them begin; many streams are slow, so
     /// that two processors have time left and nothing is measured but a queue.
     pub(crate) fn of(streams: usize) -> Self {
-        let speech = |deltas, millis| Speech { number: 0, deltas, interval: Duration::from_millis(millis) };
+        let speech =
+            |deltas, millis| Speech { number: 0, deltas, interval: Duration::from_millis(millis), ..Speech::default() };
         match streams {
             0..10 => Self { streams, after_each_other: 50, speech: speech(11, 20) },
             _ => Self { streams, after_each_other: 4, speech: speech(26, 100) },

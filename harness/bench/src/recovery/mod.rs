@@ -113,7 +113,8 @@ async fn killed(mut target: Target, streams: usize, clock: Clock) -> anyhow::Res
 pub(crate) async fn open(target: &Target, streams: usize, clock: Clock) -> anyhow::Result<(Vec<Live>, JoinSet<()>)> {
     let (mut live, mut clients) = (Vec::new(), JoinSet::new());
     for number in 0..streams {
-        let speech = Speech { number: number as u64, deltas: 36_000, interval: Duration::from_millis(200) };
+        let speech =
+            Speech { number: number as u64, deltas: 36_000, interval: Duration::from_millis(200), ..Speech::default() };
         let mut stream = Stream::open(&target.request(&speech.prompt()), clock).await?;
         stream.next().await?.context("no delta")?;
         let (id, seen) = (stream.id.clone().context("no id")?, Arc::new(AtomicUsize::new(1)));
@@ -153,7 +154,7 @@ async fn times(database: &DatabaseConnection, sql: &str) -> anyhow::Result<Vec<i
 
 /// Megabytes of events in a second of a long answer, read as fast as it comes.
 async fn replay_speed(target: &Target, clock: Clock) -> anyhow::Result<f64> {
-    let speech = Speech { number: 0, deltas: 20_000, interval: Duration::ZERO };
+    let speech = Speech { number: 0, deltas: 20_000, interval: Duration::ZERO, ..Speech::default() };
     let mut stream = Stream::open(&target.request(&speech.prompt()), clock).await?;
     while stream.next().await?.is_some() {}
     let id = stream.id.context("no id")?;

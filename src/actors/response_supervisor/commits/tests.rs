@@ -12,7 +12,7 @@ fn without_a_log_the_slowest_client_holds_the_credit_back_until_it_has_read() {
     let (slow, quick) = (1, 2);
     let publish = |commits: &Commits, sequence_number| {
         let frame = Frame { sequence_number, is_delta: true, bytes: vec![0; 6].into() };
-        commits.frame_buffer.borrow_mut().publish(frame);
+        commits.frame_buffer.borrow_mut().publish([frame]);
     };
     for client in [slow, quick] {
         commits.frame_buffer.borrow_mut().advance(client, 0);

@@ -65,6 +65,18 @@ fn without_budget_the_next_target_is_asked() {
 }
 
 #[test]
+fn what_this_server_could_not_ask_is_asked_again_without_a_retry_of_the_providers() {
+    let mut performer = reading(setup());
+    performer.answers.budget = RunEvent::RetryDenied;
+    performer.fails(Cause::ServerOverloaded, None);
+    assert!(performer.timers.contains(&Timer::Pause));
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::SpendRetry { .. })), 0);
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    performer.stored();
+    assert_eq!(performer.count(|effect| matches!(effect, RunEffect::OpenAttempt { target: 0, .. })), 2);
+}
+
+#[test]
 fn a_target_behind_an_open_breaker_is_passed_over_and_the_last_one_ends_it() {
     let mut performer = performer(setup());
     performer.answers.breaker = RunEvent::AttemptRefused { retry_after: Duration::from_secs(7) };
@@ -303,6 +315,29 @@ fn usage_is_recorded_when_it_is_reported_and_only_if_it_says_something_new() {
     performer.says([text("Hel"), used(1)]);
     performer.says([used(2), text("lo"), used(3)]);
     assert_eq!(reported(&performer), [1, 3]);
+}
+
+#[test]
+fn the_tier_that_a_provider_tells_is_recorded_once_and_shown() {
+    let tier = |tier: &str| ProviderEvent::ServiceTier { tier: tier.to_owned() };
+    let mut performer = reading(reattachable());
+    performer.says([opened(), text("Hel"), tier("flex")]);
+    performer.fails(Cause::UpstreamClosed, None);
+    performer.feed(RunEvent::TimerFired(Timer::Pause));
+    performer.says([opened(), text("Hel"), tier("flex"), text("lo")]);
+    performer.finishes(FinishReason::Stop);
+    assert_eq!(performer.ends(), (Status::Completed, None));
+    assert_eq!(
+        performer.facts(|fact| matches!(fact, Fact::Provider { event: ProviderEvent::ServiceTier { .. }, .. })),
+        1
+    );
+    let mut transcript = Transcript::new(id());
+    performer.log.iter().cloned().for_each(|fact| transcript.apply(fact, &mut Vec::new()));
+    let response = transcript.response().unwrap();
+    assert_eq!(
+        (response.service_tier.as_ref(), response.clone().as_accepted().service_tier.as_ref()),
+        ("flex", "default")
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What becomes of a run whose process is gone, wherever its log ends.
 
 use super::*;
-use antiphon_protocol::Extra;
+use antiphon_protocol::JsonObject;
+use serde_json::Value;
 
 /// The log of a run, cut after so many facts.
 fn fold(log: &[Fact]) -> Transcript {
@@ -101,7 +102,8 @@ fn a_call_is_listened_to_again_and_nothing_is_asked_anew() {
 
     // That it was not found again is no reason of its own: its process was lost.
     // Word for word, also where the provider's first time had no word.
-    let bare = [opened(), call(0, "client_tool"), ProviderEvent::FunctionCallFinished { call: 0, extra: Extra::new() }];
+    let bare =
+        [opened(), call(0, "client_tool"), ProviderEvent::FunctionCallFinished { call: 0, extra: JsonObject::new() }];
     let mut before = at(Situation::Reading, reattachable());
     before.says(bare[1..].to_vec());
     let mut performer = resumed(reattachable(), &before.log);
@@ -122,7 +124,7 @@ fn a_call_is_listened_to_again_and_nothing_is_asked_anew() {
 fn a_call_that_an_earlier_version_began_goes_on_after_an_upgrade() {
     let sealed = |data: &str| ProviderEvent::EncryptedReasoning { encrypted_content: data.to_owned() };
     let called = |fields: &[&str]| {
-        let extra: Extra = fields.iter().map(|key| ((*key).to_owned(), 1.into())).collect();
+        let extra: JsonObject = fields.iter().map(|key| ((*key).to_owned(), Value::from(1))).collect();
         [call(0, "client_tool"), ProviderEvent::FunctionCallFinished { call: 0, extra }]
     };
     let mut log = log_at(Situation::Reading, &reattachable());

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Limit;
-use antiphon_protocol::{Extra, Item, ResponseEvent};
+use antiphon_protocol::{Item, JsonObject, ResponseEvent};
 
 /// A run whose first turn called these tools, and is over.
 fn called(setup: RunSetup, names: &[&str]) -> Performer {
@@ -203,7 +203,7 @@ fn arguments_seen(performer: &Performer) -> Vec<(String, Option<String>)> {
 #[test]
 fn the_pieces_of_a_calls_arguments_are_all_of_them_also_where_it_has_none() {
     let piece = |call, text: &str| ProviderEvent::FunctionCallArguments { call, text: text.into() };
-    let finished = |call| ProviderEvent::FunctionCallFinished { call, extra: Extra::new() };
+    let finished = |call| ProviderEvent::FunctionCallFinished { call, extra: JsonObject::new() };
     let (stop, cut) = (FinishReason::ToolCalls, FinishReason::Length);
     let client_call = |number| call(number, "client_tool");
     for (said, reason, seen) in [

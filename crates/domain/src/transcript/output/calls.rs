@@ -2,7 +2,7 @@
 
 use super::{Key, OutputBuilder, position, without_own};
 use crate::{Attempt, CallIndex};
-use antiphon_protocol::{Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, ResponseEvent};
+use antiphon_protocol::{FunctionCall, FunctionCallOutput, Item, ItemStatus, JsonObject, ResponseEvent};
 
 /// A function call's position in the output, and its state.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ impl OutputBuilder {
             return;
         }
         self.close_open_item(ItemStatus::Completed, events);
-        let (id, arguments, extra) = (self.next_id("fc_"), String::new(), Extra::new());
+        let (id, arguments, extra) = (self.next_id("fc_"), String::new(), JsonObject::new());
         let call = FunctionCall { id, call_id, name, arguments, status: ItemStatus::InProgress, extra };
         let index = self.add(Item::FunctionCall(call), events);
         self.calls.insert(key, FunctionCallState { index, open: true, answered: false });
@@ -50,7 +50,7 @@ impl OutputBuilder {
     }
 
     /// Completes a call.
-    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: Extra, events: &mut Vec<ResponseEvent>) {
+    pub(in crate::transcript) fn finish_call(&mut self, key: Key, extra: JsonObject, events: &mut Vec<ResponseEvent>) {
         let Some(FunctionCallState { index, open: true, .. }) = self.calls.get(&key).copied() else { return };
         if let Some(Item::FunctionCall(call)) = self.items.get_mut(index) {
             call.extra = without_own(extra);

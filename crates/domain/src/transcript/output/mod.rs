@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use self::{calls::FunctionCallState, others::OtherItemState, parts::OpenItem};
 use crate::{Attempt, CallIndex};
-use antiphon_protocol::{Extra, Item, ItemId, ItemStatus, ResponseEvent, ResponseId};
+use antiphon_protocol::{Item, ItemId, ItemStatus, JsonObject, ResponseEvent, ResponseId};
 
 pub(super) use parts::PartKind;
 
@@ -110,13 +110,10 @@ impl OutputBuilder {
 }
 
 /// The fields that a provider adds to an item, without those that this server sets itself.
-fn without_own(mut extra: Extra) -> Extra {
+fn without_own(extra: JsonObject) -> JsonObject {
     const OWN: [&str; 10] =
         ["id", "type", "status", "role", "content", "summary", "encrypted_content", "call_id", "name", "arguments"];
-    for own in OWN {
-        extra.shift_remove(own);
-    }
-    extra
+    extra.without(&OWN)
 }
 
 /// Which open items are incomplete when the output is closed.

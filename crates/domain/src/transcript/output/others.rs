@@ -1,9 +1,7 @@
 //! Items of kinds that this server does not know: passed on as their provider wrote them.
 
-use serde_json::Value;
-
 use super::{Key, OutputBuilder, position};
-use antiphon_protocol::{Extra, Item, ItemStatus, OtherEvent, OtherItem, ResponseEvent};
+use antiphon_protocol::{Item, ItemStatus, Json, JsonObject, OtherEvent, OtherItem, ResponseEvent};
 
 /// The events of the contract about items of other kinds. Clients fail on events that they do not know, so no
 /// others are passed on.
@@ -37,8 +35,11 @@ const EVENTS: [&str; 27] = [
     "response.web_search_call.searching",
 ];
 
-/// Fields of an event that this server writes itself.
-const OWN_FIELDS: [&str; 4] = ["type", "sequence_number", "item_id", "output_index"];
+/// Fields of an item that this server writes itself.
+const OWN_OF_ITEMS: [&str; 2] = ["type", "id"];
+
+/// Fields of an event that this server writes itself, and one that SDKs take for the end of the stream.
+const OWN_OF_EVENTS: [&str; 5] = ["type", "sequence_number", "item_id", "output_index", "error"];
 
 /// The longest prefix that is taken over from a provider's id.
 const LONGEST_PREFIX: usize = 16;
@@ -52,14 +53,14 @@ pub(super) struct OtherItemState {
 
 impl OutputBuilder {
     /// Begins an item of an unknown kind. One without a type, or that has begun already, is ignored.
-    pub(in crate::transcript) fn start_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
-        let Some(Value::String(kind)) = fields.shift_remove("type") else { return };
+    pub(in crate::transcript) fn start_other(&mut self, key: Key, fields: JsonObject, events: &mut Vec<ResponseEvent>) {
+        let Some(kind) = fields.text("type") else { return };
         if self.others.contains_key(&key) {
             return;
         }
         self.close_open_item(ItemStatus::Completed, events);
-        let given = fields.shift_remove("id");
-        let id = self.next_id(prefix(given.as_ref().and_then(Value::as_str).unwrap_or_default()));
+        let id = self.next_id(prefix(&fields.text("id").unwrap_or_default()));
+        let fields = fields.without(&OWN_OF_ITEMS);
         let index = self.add(Item::Other(OtherItem { id, kind, fields }), events);
         self.others.insert(key, OtherItemState { index, open: true });
     }
@@ -69,7 +70,7 @@ impl OutputBuilder {
         &mut self,
         key: Key,
         kind: String,
-        mut fields: Extra,
+        fields: JsonObject,
         events: &mut Vec<ResponseEvent>,
     ) {
         let Some(OtherItemState { index, open: true }) = self.others.get(&key).copied() else { return };
@@ -77,30 +78,28 @@ impl OutputBuilder {
         if EVENTS.binary_search(&kind.as_str()).is_err() {
             return;
         }
-        for own in OWN_FIELDS {
-            fields.shift_remove(own);
-        }
-        // SDKs take any event with an error at its top for the end of the stream.
-        fields.shift_remove("error");
         let sequence_number = self.number();
         events.push(ResponseEvent::Other(OtherEvent {
             kind,
             sequence_number,
             item_id,
             output_index: position(index),
-            fields,
+            fields: fields.without(&OWN_OF_EVENTS),
         }));
     }
 
     /// Completes such an item.
-    pub(in crate::transcript) fn finish_other(&mut self, key: Key, mut fields: Extra, events: &mut Vec<ResponseEvent>) {
+    pub(in crate::transcript) fn finish_other(
+        &mut self,
+        key: Key,
+        fields: JsonObject,
+        events: &mut Vec<ResponseEvent>,
+    ) {
         let Some(other) = self.others.get_mut(&key).filter(|other| other.open) else { return };
         other.open = false;
         let index = other.index;
-        fields.shift_remove("type");
-        fields.shift_remove("id");
         if let Some(Item::Other(item)) = self.items.get_mut(index) {
-            item.fields = fields;
+            item.fields = fields.without(&OWN_OF_ITEMS);
         }
         self.close_item(index, ItemStatus::Completed, events);
     }
@@ -110,13 +109,13 @@ impl OutputBuilder {
         for other in self.others.values_mut().filter(|other| other.index == index) {
             other.open = false;
         }
-        if let Some(Item::Other(item)) = self.items.get_mut(index)
-            && let Some(word) = item.fields.get_mut("status")
-        {
-            *word = Value::from(match status {
-                ItemStatus::Completed => "completed",
-                ItemStatus::InProgress | ItemStatus::Incomplete => "incomplete",
-            });
+        let word = match status {
+            ItemStatus::Completed => "completed",
+            ItemStatus::InProgress | ItemStatus::Incomplete => "incomplete",
+        };
+        if let Some(Item::Other(item)) = self.items.get_mut(index) {
+            let told = |(key, value)| if key == "status" { (key, Json::from(word)) } else { (key, value) };
+            item.fields = item.fields.iter().map(told).collect();
         }
         self.close_item(index, status, events);
     }

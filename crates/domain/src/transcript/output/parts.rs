@@ -2,7 +2,7 @@
 
 use super::{OutputBuilder, position, without_own};
 use antiphon_protocol::{
-    ContentPart, Extra, Item, ItemId, ItemStatus, LogProb, Message, OutputText, Reasoning, ReasoningText,
+    ContentPart, Item, ItemId, ItemStatus, JsonObject, LogProb, Message, OutputText, Reasoning, ReasoningText,
     ResponseEvent, Role, SummaryText,
 };
 
@@ -83,7 +83,7 @@ impl OutputBuilder {
     }
 
     /// Adds a note on the text so far.
-    pub(in crate::transcript) fn annotate(&mut self, annotation: Extra, events: &mut Vec<ResponseEvent>) {
+    pub(in crate::transcript) fn annotate(&mut self, annotation: JsonObject, events: &mut Vec<ResponseEvent>) {
         let index = self.open_part(PartKind::Text, events);
         let Some(Item::Message(Message { content, .. })) = self.items.get_mut(index) else { return };
         let Some(ContentPart::OutputText(part)) = content.last_mut() else { return };
@@ -123,7 +123,7 @@ impl OutputBuilder {
     }
 
     /// Completes the open message or reasoning item.
-    pub(in crate::transcript) fn finish_item(&mut self, extra: Extra, events: &mut Vec<ResponseEvent>) {
+    pub(in crate::transcript) fn finish_item(&mut self, extra: JsonObject, events: &mut Vec<ResponseEvent>) {
         let Some(OpenItem { index, .. }) = self.open_item else { return };
         let extra = without_own(extra);
         match self.items.get_mut(index) {
@@ -169,10 +169,10 @@ impl OutputBuilder {
                 content: Vec::new(),
                 encrypted_content: None,
                 status,
-                extra: Extra::new(),
+                extra: JsonObject::new(),
             })
         } else {
-            let (id, content, extra) = (self.next_id("msg_"), Vec::new(), Extra::new());
+            let (id, content, extra) = (self.next_id("msg_"), Vec::new(), JsonObject::new());
             Item::Message(Message { id, role: Role::Assistant, status, content, extra })
         };
         let index = self.add(item, events);

@@ -8,7 +8,7 @@ use super::{answered, asked, budget, call, message, of_blocks, output, request, 
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{ProviderEvent, ProviderRequest};
 use antiphon_domain::Target;
-use antiphon_protocol::{ContentPart, Extra, Item, Role};
+use antiphon_protocol::{ContentPart, Item, JsonObject, Role};
 
 fn messages(items: Vec<Item>) -> Value {
     serde_json::to_value(AnthropicBody::new(&request(items), &budget())).unwrap()["messages"].take()
@@ -235,7 +235,7 @@ fn sealed(model: &str, signature: &str) -> Option<String> {
 fn the_last_breakpoints_that_the_protocol_takes_are_marked() {
     let part = |number: usize| ContentPart::InputText {
         text: number.to_string(),
-        prompt_cache_breakpoint: Some(Extra::new()).filter(|_| number != 4),
+        prompt_cache_breakpoint: Some(JsonObject::new()).filter(|_| number != 4),
     };
     let blocks = messages(vec![message(Role::User, (0..7).map(part).collect())])[0]["content"].take();
     let marked =

@@ -7,7 +7,7 @@ use super::{
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::{CallIndex, FinishReason, InputUsage, ProviderRejection};
-use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
+use antiphon_protocol::{InputTokensDetails, JsonObject, OutputTokensDetails, Usage};
 
 fn opened() -> ProviderEvent {
     ProviderEvent::Opened { provider_response_id: Some("msg_1".to_owned()) }
@@ -31,7 +31,7 @@ fn signed(signature: &str) -> ProviderEvent {
 }
 
 fn spoken() -> ProviderEvent {
-    ProviderEvent::ItemFinished { extra: Extra::new() }
+    ProviderEvent::ItemFinished { extra: JsonObject::new() }
 }
 
 fn called(call: CallIndex, id: &str) -> ProviderEvent {
@@ -43,20 +43,15 @@ fn argued(call: CallIndex, text: &str) -> ProviderEvent {
 }
 
 fn whole(call: CallIndex) -> ProviderEvent {
-    ProviderEvent::FunctionCallFinished { call, extra: Extra::new() }
+    ProviderEvent::FunctionCallFinished { call, extra: JsonObject::new() }
 }
 
 fn finished(reason: FinishReason) -> ProviderEvent {
     ProviderEvent::Finished(reason)
 }
 
-fn object(value: Value) -> Extra {
-    match value {
-        Value::Object(fields) => fields,
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            unreachable!("no object: {other}")
-        }
-    }
+fn object(value: Value) -> JsonObject {
+    serde_json::from_value(value).unwrap()
 }
 
 /// The blocks alone, which all end well.
@@ -187,8 +182,9 @@ fn blocks_of_other_kinds_are_items_under_the_providers_name() {
         object(block)
     };
     let begun = named(search.clone(), "anthropic:server_tool_use");
-    let mut ended = begun.clone();
-    ended.insert("input".to_owned(), json!({ "query": "sky" }));
+    let mut ended = search.clone();
+    ended["input"] = json!({ "query": "sky" });
+    let ended = named(ended, "anthropic:server_tool_use");
     let result = named(found, "anthropic:web_search_tool_result");
     assert_eq!(
         events,
@@ -366,8 +362,8 @@ fn output_behind_the_reason_to_finish_needs_an_end() {
     for (events, lost, silent, ended) in [
         (hel(), Ok(()), Ok(()), Ok(())),
         (half(), closed.clone(), silence.clone(), closed.clone()),
-        (whole(), closed.clone(), silence, Ok(())),
-        (unstopped(), closed, Ok(()), Ok(())),
+        (whole(), closed.clone(), silence.clone(), Ok(())),
+        (unstopped(), closed, silence, Ok(())),
     ] {
         let stream = written(&events);
         assert_eq!(lost_after(&stream).1, lost, "{stream}");

@@ -115,17 +115,20 @@ fn an_answer_without_output_is_complete_only_in_a_form_that_is_known() {
 }
 
 #[test]
-fn a_whole_message_behind_its_pieces_tells_the_rest_alone() {
+fn a_whole_message_is_the_answer_behind_a_beginning_but_not_behind_pieces() {
     let pieces = [begin(), start(0, json!({ "type": "text", "text": "Hel" })), stop(0)];
-    let content = json!([{ "type": "text", "text": "Hel" }]);
-    let whole = json!({ "type": "message", "id": "msg_1", "content": content, "stop_reason": "end_turn" });
-    let inside = json!({ "type": "message", "message": whole });
+    let of = |text: &str| {
+        let content = json!([{ "type": "text", "text": text }]);
+        json!({ "type": "message", "id": "msg_1", "content": content, "stop_reason": "end_turn" })
+    };
     let end = json!({ "type": "message_stop" });
-    for last in [&whole, &inside] {
-        let expected = decode([written(&[&pieces[..], &[finish("end_turn"), end.clone()]].concat()).as_bytes()]);
-        assert_eq!(decode([written(&[&pieces[..], &[last.clone(), end.clone()]].concat()).as_bytes()]), expected);
-        // Nothing came in pieces.
+    let expected = decode([written(&[&pieces[..], &[finish("end_turn"), end.clone()]].concat()).as_bytes()]);
+    for last in [of("Hel"), json!({ "type": "message", "message": of("Hel") })] {
         assert_eq!(decode([written(&[begin(), last.clone(), end.clone()]).as_bytes()]), expected);
-        assert_eq!(decode([written(&[last.clone(), end.clone()]).as_bytes()]), expected);
+        assert_eq!(decode([written(&[last, end.clone()]).as_bytes()]), expected);
+    }
+    for text in ["Hel", "Hello"] {
+        let (_, result) = decode([written(&[&pieces[..], &[of(text), end.clone()]].concat()).as_bytes()]);
+        assert_eq!(result, Err(Error::Protocol { what: "a whole message behind pieces of it" }), "{text}");
     }
 }

@@ -18,8 +18,8 @@ use crate::http::{Flow, StreamDecoder};
 use crate::{AnthropicOptions, Error, ProviderEvent, ProviderRequest, ThinkingForm, UpstreamLimits};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, Message, OutputText, Reasoning,
-    ReasoningText, ResponseId, Role,
+    ContentPart, FunctionCall, FunctionCallOutput, Item, ItemId, ItemStatus, JsonObject, Message, OutputText,
+    Reasoning, ReasoningText, ResponseId, Role,
 };
 
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
@@ -116,7 +116,7 @@ fn id() -> ItemId {
 }
 
 fn message(role: Role, content: Vec<ContentPart>) -> Item {
-    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: Extra::new() })
+    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: JsonObject::new() })
 }
 
 fn asked(text: &str) -> Item {
@@ -137,7 +137,7 @@ fn thought(texts: &[&str], encrypted_content: Option<&str>) -> Item {
         content: texts.iter().map(|text| ReasoningText { text: (*text).to_owned() }).collect(),
         encrypted_content: encrypted_content.map(str::to_owned),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 
@@ -148,7 +148,7 @@ fn call(call_id: &str, arguments: &str) -> Item {
         name: "f".to_owned(),
         arguments: arguments.to_owned(),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 

@@ -40,6 +40,18 @@ fn usage_is_found_in_all_its_places() {
 }
 
 #[test]
+fn the_tier_is_the_last_one_that_is_told_if_it_is_a_word() {
+    let served = |tier: Value| json!({ "choices": [{ "delta": { "content": "x" } }], "service_tier": tier });
+    for (last, tier) in
+        [(json!("flex"), "flex"), (Value::Null, "auto"), (json!(["flex"]), "auto"), (json!("x".repeat(65)), "auto")]
+    {
+        let tier = ProviderEvent::ServiceTier { tier: tier.to_owned() };
+        let expected = vec![text("x"), text("x"), tier, stop()];
+        assert_eq!(of_chunks(&[served(json!("auto")), served(last), finish("stop")]), (expected, Ok(())));
+    }
+}
+
+#[test]
 fn usage_that_grows_with_every_chunk_is_told_as_it_grows_and_nothing_twice() {
     let used = |count: u64| json!({ "prompt_tokens": 3, "completion_tokens": count, "total_tokens": 0 });
     let said = |count| json!({ "choices": [{ "delta": { "content": "x" } }], "usage": used(count) });

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use antiphon_domain::Prompt;
-use antiphon_protocol::{Extra, FunctionCall, Item, ItemId, ItemStatus, ResponseId};
+use antiphon_protocol::{FunctionCall, Item, ItemId, ItemStatus, JsonObject, ResponseId};
 
 /// One chunk with these pieces of calls.
 fn pieces(pieces: Value) -> Value {
@@ -202,7 +202,7 @@ fn calls_without_ids_get_some_that_the_same_request_always_gives() {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     });
     let next_turn = ProviderRequest { prompt: Arc::new(Prompt { instructions: None, items: vec![call] }), ..curious() };
     let next_request = ProviderRequest { request_id: "req_2".to_owned(), ..curious() };

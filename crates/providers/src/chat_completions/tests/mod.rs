@@ -143,6 +143,7 @@ fn shown(event: &ProviderEvent) -> String {
         ProviderEvent::FunctionCallArguments { call, text, .. } => format!("{call} {text}"),
         ProviderEvent::Usage(usage) => format!("{usage:?}"),
         ProviderEvent::InputUsage(usage) => format!("{usage:?}"),
+        ProviderEvent::ServiceTier { tier } => tier.clone(),
         ProviderEvent::Finished(reason) => format!("{reason:?}"),
         ProviderEvent::Opened { .. }
         | ProviderEvent::Annotation { .. }

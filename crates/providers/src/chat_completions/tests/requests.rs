@@ -9,13 +9,13 @@ use super::asking;
 use crate::ProviderRequest;
 use antiphon_domain::{CallPairs, Prompt, Request, Target};
 use antiphon_protocol::{
-    AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
-    NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig, TextFormat,
-    Tool, ToolChoice, ToolMode, Verbosity,
+    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject,
+    Message, NarrowChoice, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, TextConfig,
+    TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
 fn message(role: Role, content: Vec<ContentPart>) -> Item {
-    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: Extra::new() })
+    Item::Message(Message { id: id(), role, status: ItemStatus::Completed, content, extra: JsonObject::new() })
 }
 
 fn id() -> ItemId {
@@ -37,7 +37,7 @@ fn call(call_id: &str) -> Item {
         name: "f".to_owned(),
         arguments: "{}".to_owned(),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 
@@ -53,7 +53,7 @@ fn thought(text: &str) -> Item {
         content: vec![ReasoningText { text: text.to_owned() }],
         encrypted_content: Some("sealed".to_owned()),
         status: ItemStatus::Completed,
-        extra: Extra::new(),
+        extra: JsonObject::new(),
     })
 }
 
@@ -380,9 +380,14 @@ fn a_limit_of_the_output_is_sent_where_the_request_or_the_model_has_one() {
 }
 
 #[test]
-fn who_asks_and_the_cache_key_are_passed_on() {
-    let asked =
-        Request { safety_identifier: Some("who".to_owned()), prompt_cache_key: Some("key".to_owned()), ..plain() };
+fn who_asks_the_cache_key_and_the_tier_are_passed_on() {
+    let asked = Request {
+        safety_identifier: Some("who".to_owned()),
+        prompt_cache_key: Some("key".to_owned()),
+        service_tier: Some("flex".to_owned()),
+        ..plain()
+    };
     let body = body(&asking(asked));
     assert_eq!((&body["safety_identifier"], &body["prompt_cache_key"]), (&json!("who"), &json!("key")));
+    assert_eq!(body["service_tier"], json!("flex"));
 }

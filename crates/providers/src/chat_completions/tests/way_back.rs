@@ -6,7 +6,7 @@ use super::super::request::ChatBody;
 use super::super::{ChatForm, ReasoningField};
 use super::*;
 use antiphon_domain::{Attempt, Fact, Timestamp, Transcript};
-use antiphon_protocol::{Extra, FunctionCallOutput, Item, ItemId, ItemStatus, ResponseId};
+use antiphon_protocol::{FunctionCallOutput, Item, ItemId, ItemStatus, JsonObject, ResponseId};
 
 const AT: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
@@ -42,8 +42,8 @@ impl Keeps {
             (Self::Everything, _) => {}
             (Self::OnlyCalls, Item::Reasoning(_)) => return None,
             (_, Item::Reasoning(thought)) => thought.content.clear(),
-            (_, Item::FunctionCall(call)) => call.extra = Extra::new(),
-            (_, Item::Message(message)) => message.extra = Extra::new(),
+            (_, Item::FunctionCall(call)) => call.extra = JsonObject::new(),
+            (_, Item::Message(message)) => message.extra = JsonObject::new(),
             (_, Item::FunctionCallOutput(_) | Item::Other(_)) => {}
         }
         Some(item)
@@ -232,7 +232,7 @@ fn fields_of_a_call_go_back_to_its_model_and_to_no_other() {
             Item::FunctionCall(call) => call.extra.get("extra_content"),
             Item::Message(_) | Item::Reasoning(_) | Item::FunctionCallOutput(_) | Item::Other(_) => None,
         });
-        assert_eq!(seen, Some(&signed()));
+        assert_eq!(seen, Some(signed().into()));
         let items: Vec<Item> = items.iter().filter_map(|item| keeps.of(item)).collect();
         assert_eq!(sent_back(&items, "m", &ChatForm::default()), expected);
         assert_eq!(sent_back(&items, "another", &ChatForm::default()), with_call(json!({})));

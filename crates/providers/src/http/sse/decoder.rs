@@ -15,13 +15,13 @@ use crate::{Error, UpstreamLimits};
 
 /// One event of an upstream.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SseFrame {
+pub struct SseFrame {
     /// Its `event:` line.
-    pub(crate) event: Option<String>,
+    pub event: Option<String>,
     /// Its `data:` lines, joined by line feeds.
-    pub(crate) data: String,
+    pub data: String,
     /// Whether its final blank line was seen. If not, the connection ended within or right after it.
-    pub(crate) whole: bool,
+    pub whole: bool,
 }
 
 // Frames carry content, and content is in no log.
@@ -32,7 +32,7 @@ impl std::fmt::Debug for SseFrame {
 }
 
 /// Decodes the events of one call. Synchronous: the caller reads the socket.
-pub(crate) struct SseDecoder {
+pub struct SseDecoder {
     inlet: Rc<Cell<Option<Bytes>>>,
     parser: SseByteStream<Inlet>,
     boundary: Boundary,
@@ -54,8 +54,16 @@ impl Stream for Inlet {
     }
 }
 
+impl std::fmt::Debug for SseDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SseDecoder").field("taken", &self.taken).field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
 impl SseDecoder {
-    pub(crate) fn new(limits: UpstreamLimits) -> Self {
+    /// Makes the decoder of a call that has these limits.
+    #[must_use]
+    pub fn new(limits: UpstreamLimits) -> Self {
         let inlet = Rc::new(Cell::new(None));
         let parser = SseByteStream::new(Inlet(Rc::clone(&inlet)));
         Self { inlet, parser, boundary: Boundary::new(), limits, allowed: limits.call_bytes, taken: 0, frames: 0 }
@@ -66,7 +74,7 @@ impl SseDecoder {
     /// # Errors
     /// [`Error::Protocol`] where the bytes go beyond a limit or a line is no UTF-8; the events before that place
     /// are there all the same. Nothing may be pushed after an error.
-    pub(crate) fn push(&mut self, bytes: Bytes, frames: &mut Vec<SseFrame>) -> Result<(), Error> {
+    pub fn push(&mut self, bytes: Bytes, frames: &mut Vec<SseFrame>) -> Result<(), Error> {
         let left = usize::try_from(self.allowed - self.taken).unwrap_or(usize::MAX);
         let within_call = bytes.len().min(left);
         let within = self.boundary.within(&bytes[..within_call], self.limits.frame_bytes);
@@ -86,7 +94,7 @@ impl SseDecoder {
     }
 
     /// Takes note of the end of the bytes and adds the event that it cut, if any.
-    pub(crate) fn end(&mut self, frames: &mut Vec<SseFrame>) {
+    pub fn end(&mut self, frames: &mut Vec<SseFrame>) {
         // A rest that is not UTF-8 was cut, as any other rest was: it is no event.
         let _cut = self.parse(Bytes::from_static(b"\n\n"), false, frames);
     }

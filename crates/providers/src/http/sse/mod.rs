@@ -5,4 +5,4 @@ mod decoder;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use decoder::{SseDecoder, SseFrame};
+pub use decoder::{SseDecoder, SseFrame};

@@ -5,7 +5,7 @@ mod documents;
 use std::time::Duration;
 
 use antiphon_domain::ProviderRejection;
-use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use secrecy::SecretString;
 
 use super::hidden_key::hide_key;

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{added, between, broken, decode, delta, done, message, of, text, text_delta};
 use crate::{Error, ProviderEvent};
-use antiphon_protocol::Extra;
+use antiphon_protocol::JsonObject;
 
 fn call(number: usize, arguments: &str) -> Value {
     json!({ "type": "function_call", "call_id": format!("c{number}"), "name": "f", "arguments": arguments })
@@ -13,7 +13,7 @@ fn call(number: usize, arguments: &str) -> Value {
 fn a_place_that_is_too_far_out_is_none() {
     let (far, near) = (text_delta(1024, "b"), text_delta(0, "c"));
     let said = between(&[text_delta(1023, "a"), far, delta("response.output_text.delta", (1023, 1024), "d"), near]);
-    let end = ProviderEvent::ItemFinished { extra: Extra::new() };
+    let end = ProviderEvent::ItemFinished { extra: JsonObject::new() };
     assert_eq!(said, [text("a"), text("b"), text("d"), end, text("c")]);
 }
 

@@ -66,6 +66,20 @@ fn every_ending_has_its_meaning() {
 }
 
 #[test]
+fn the_tier_is_the_one_that_the_ending_tells() {
+    for (told, tier) in
+        [(json!("flex"), Some("flex")), (Value::Null, None), (json!(7), None), (json!("x".repeat(65)), None)]
+    {
+        let completed = json!({ "status": "completed", "service_tier": told });
+        let (events, result) = of(&[created(), text_delta(0, "Hi"), ending("response.completed", completed)]);
+        let tier = tier.map(|tier| ProviderEvent::ServiceTier { tier: tier.to_owned() });
+        let end = tier.into_iter().chain([finished(FinishReason::Stop)]);
+        let expected: Vec<_> = [opened(Some("resp_up")), text("Hi")].into_iter().chain(end).collect();
+        assert_eq!((events, result), (expected, Ok(())));
+    }
+}
+
+#[test]
 fn usage_may_be_null_absent_or_without_details() {
     let reported = |usage: Value| of(&[ending("response.completed", json!({ "output": [], "usage": usage }))]).0;
     let negative = json!({ "input_tokens": -3, "output_tokens": 4 });
@@ -133,7 +147,7 @@ fn an_end_is_good_only_after_an_ending() {
     let protocol = |what| Err(Error::Protocol { what });
     for (stream, events, result) in [
         (String::new(), vec![], Err(Error::Closed)),
-        (": waiting\n\n".to_owned(), vec![], protocol("the answer is no event stream")),
+        (": waiting\n\n".to_owned(), vec![], Err(Error::Empty { what: "the answer is no event stream" })),
         (hi.clone(), said(), Err(Error::Closed)),
         (format!("{hi}data: {{\"type\":\"resp"), said(), Err(Error::Closed)),
         (format!("{hi}data: [DONE]\n\n"), said(), protocol("an end mark without an ending")),
@@ -178,6 +192,7 @@ fn a_whole_response_in_place_of_a_stream_is_the_answer() {
     let (events, result) = decode([whole("completed").to_string().as_bytes()]);
     assert_eq!((events.first(), result), (Some(&opened(Some("resp_up"))), Ok(())));
     assert_eq!((events.get(1), events.last()), (Some(&text("Hi")), Some(&finished(FinishReason::Stop))));
+    // The provider works on it, and would be paid twice if it were asked again.
     let (_, result) = decode([whole("in_progress").to_string().as_bytes()]);
     assert_eq!(result, Err(Error::Protocol { what: "the answer is no event stream" }));
 }

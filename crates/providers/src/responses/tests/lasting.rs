@@ -1,7 +1,7 @@
 //! What a provider is asked that is to keep its responses, and at which URLs.
 
-use reqwest::Url;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::super::ResponsesForm;
 use super::super::adapter::ResponsesDialect;
@@ -41,7 +41,7 @@ fn a_response_that_is_to_last_is_kept_and_worked_on_in_the_background() {
     let asked = json!({ "model": "m", "input": [], "stream": true, "max_output_tokens": 77 });
     let with = |more: Value| {
         let mut asked = asked.as_object().unwrap().clone();
-        asked.extend(super::fields(more));
+        asked.extend(more.as_object().unwrap().clone());
         Value::Object(asked)
     };
     assert_eq!(body(&LASTING), with(json!({ "store": true, "background": true })));

@@ -94,8 +94,6 @@ fn an_empty_type_leaves_the_kind_of_an_event_to_its_line() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn any_one_field_beside_the_words_may_be_anything(
         event in any::<Index>(),

@@ -16,7 +16,7 @@ use crate::http::{Flow, StreamDecoder};
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{FinishReason, Prompt, Request, Target};
-use antiphon_protocol::Extra;
+use antiphon_protocol::JsonObject;
 
 type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
 
@@ -138,6 +138,6 @@ fn finished(reason: FinishReason) -> ProviderEvent {
     ProviderEvent::Finished(reason)
 }
 
-fn fields(value: Value) -> Extra {
+fn fields(value: Value) -> JsonObject {
     serde_json::from_value(value).unwrap()
 }

@@ -9,9 +9,9 @@ use crate::ProviderRequest;
 use crate::seal::{Origin, Protocol, Sealed};
 use antiphon_domain::{Prompt, Request, Target};
 use antiphon_protocol::{
-    AllowedTool, ContentPart, Extra, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, Message,
-    NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role, SummaryText,
-    TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
+    AllowedTool, ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject,
+    Message, NarrowChoice, OtherItem, OutputText, Reasoning, ReasoningConfig, ReasoningText, ResponseId, Role,
+    SummaryText, TextConfig, TextFormat, Tool, ToolChoice, ToolMode, Verbosity,
 };
 
 fn id() -> ItemId {
@@ -47,7 +47,7 @@ fn thought(encrypted_content: Option<&str>) -> Item {
     })
 }
 
-fn call(extra: Extra) -> Item {
+fn call(extra: JsonObject) -> Item {
     let (call_id, name, arguments) = ("c1".to_owned(), "f".to_owned(), "{}".to_owned());
     Item::FunctionCall(FunctionCall { id: id(), call_id, name, arguments, status: ItemStatus::Completed, extra })
 }
@@ -147,7 +147,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
 #[test]
 fn unknown_fields_and_items_go_to_their_own_model_and_those_without_a_mark_to_all() {
     let another = Origin::of(Protocol::Responses, &Target::new("another", "m"));
-    let sent = |mark: &dyn Fn(Extra) -> Extra| {
+    let sent = |mark: &dyn Fn(JsonObject) -> JsonObject| {
         let unknown = || mark(fields(json!({ "namespace": "maths", "phase": "commentary" })));
         let mut thought = thought(Some(&sealed("c2VhbGVk")));
         if let Item::Reasoning(thought) = &mut thought {
@@ -286,6 +286,7 @@ fn hints_are_passed_on_as_they_were_sent() {
         reasoning: Some(reasoning),
         prompt_cache_retention: Some("24h".to_owned()),
         prompt_cache_options: Some(json!({ "ttl": "30m", "mode": "explicit" }).into()),
+        service_tier: Some("flex".to_owned()),
         ..plain()
     };
     let body = serde_json::to_string(&ResponsesBody::new(&asking(asked), ResponsesForm::default())).unwrap();
@@ -293,6 +294,7 @@ fn hints_are_passed_on_as_they_were_sent() {
         r#""reasoning":{"context":"all_turns","mode":"pro"}"#,
         r#""prompt_cache_retention":"24h""#,
         r#""prompt_cache_options":{"ttl":"30m","mode":"explicit"}"#,
+        r#""service_tier":"flex""#,
     ] {
         assert!(body.contains(part), "no {part} in {body}");
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::domain::{
+use crate::{
     Attempt, CallIndex, Cause, Fact, FinishReason, Limit, ProviderEvent, Request, RunPolicy, Timestamp, json_text,
 };
-use crate::protocol::{Extra, InputTokensDetails, LogProb, OutputTokensDetails, ResponseId, Truncation, Usage};
+use antiphon_protocol::{InputTokensDetails, JsonObject, LogProb, OutputTokensDetails, ResponseId, Truncation, Usage};
 
 pub(super) const VERSION: u8 = 1;
 
@@ -121,7 +121,7 @@ pub(super) enum FactV1 {
     AnnotationArrived {
         attempt: Attempt,
         #[serde(with = "json_text")]
-        annotation: Extra,
+        annotation: JsonObject,
         upstream_sequence: Option<u64>,
     },
     SummaryArrived {
@@ -140,32 +140,32 @@ pub(super) enum FactV1 {
     SpeechFinished {
         attempt: Attempt,
         #[serde(with = "json_text")]
-        extra: Extra,
+        extra: JsonObject,
     },
     CallFinished {
         attempt: Attempt,
         call: CallIndex,
         #[serde(with = "json_text")]
-        extra: Extra,
+        extra: JsonObject,
     },
     OtherStarted {
         attempt: Attempt,
         item: CallIndex,
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     OtherReported {
         attempt: Attempt,
         item: CallIndex,
         event: String,
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     OtherFinished {
         attempt: Attempt,
         item: CallIndex,
         #[serde(with = "json_text")]
-        fields: Extra,
+        fields: JsonObject,
     },
     TermsSet {
         #[serde(with = "json_text")]

@@ -1,10 +1,10 @@
-//! Facts as bytes: a version byte, then each fact in `postcard`, one after the other.
+//! Facts as the bytes of a segment of a log: a version byte, then each fact in `postcard`, one after the other.
 
 mod v1;
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::{FOLD_VERSION, Fact};
+use crate::{FOLD_VERSION, Fact};
 
 /// The version that segments are written in. A segment is of one version; a log may have segments of several, because
 /// a response that an older process began is resumed in this one.

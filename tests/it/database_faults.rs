@@ -1,0 +1,228 @@
+//! A database that is locked, gone, emptied, changed behind the server's back, or open to others.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+};
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
+use serde_json::json;
+
+use crate::support::{Answer, Client, Running, Site, bytes, execute, row_id};
+
+async fn ask(client: &Client) -> Answer {
+    client.create(&json!({ "model": "eliza", "input": "I feel calm." })).await
+}
+
+/// Waits for an answer with that status and these words in it.
+async fn until(client: &Client, path: &str, (status, words): (u16, &str)) {
+    let is_so = |answer: Answer| answer.status == status && answer.text.contains(words);
+    let seen = async { while !is_so(client.get(path).await) {} };
+    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), seen).await.is_ok(), "{path} is not {status}");
+}
+
+#[tokio::test]
+async fn a_database_that_another_program_locks_is_read_and_what_can_not_be_written_is_told_so() {
+    let site = Site::new().config("[store]\noutage_patience = \"1s\"\n[responses]\nlease = \"60s\"");
+    let server = site.start().await;
+    let client = server.client();
+    let (kept, deleted) = (ask(&client).await.id(), ask(&client).await.id());
+    let db = site.script().await;
+    let lock = db.begin().await.unwrap();
+    lock.execute_unprepared("UPDATE nodes SET node = node").await.unwrap();
+    let (created, refused) = tokio::join!(ask(&client), client.delete(&deleted));
+    for answer in [created, refused] {
+        assert_eq!(answer.error(), (503, Some("database_unavailable".to_owned()), None), "{}", answer.text);
+    }
+    until(&client, "/health/ready", (503, "the database takes no writes")).await;
+    assert_eq!(client.get("/health/live").await.status, 200);
+    assert_eq!(client.retrieve(&kept).await.status, 200);
+    lock.rollback().await.unwrap();
+    until(&client, "/health/ready", (200, "ok")).await;
+    until(&client, &format!("/v1/responses/{deleted}"), (404, "not found")).await;
+    assert_eq!(ask(&client).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hundred_requests_at_once_share_two_connections() {
+    let site = Site::new().config("[store]\nmax_connections = 2");
+    let server = site.start().await;
+    let client = server.client();
+    let id = ask(&client).await.id();
+    let both = (0..100).map(|_| async { tokio::join!(ask(&client), client.retrieve(&id)) });
+    for (made, read) in join_all(both).await {
+        assert_eq!((made.status, read.status), (200, 200), "{} {}", made.text, read.text);
+    }
+}
+
+/// A server that has begun and was stopped; its key.
+async fn used(site: &Site) -> (String, String) {
+    let server = site.start().await;
+    let id = ask(&server.client()).await.id();
+    let key = server.key.clone();
+    server.terminate();
+    server.ended().await;
+    (key, id)
+}
+
+fn told(site: &Site) -> String {
+    let (status, told) = site.refused(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(status.code(), Some(1), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_or_empty_is_no_first_start() {
+    let site = Site::new();
+    let (key, id) = used(&site).await;
+    let file = |end: &str| site.data().join(format!("antiphon.db{end}"));
+    let backup: Vec<_> = ["", "-wal"].into_iter().map(|end| (end, fs::read(file(end)).unwrap())).collect();
+    fs::write(file(""), "").unwrap();
+    let words = "the database that this data directory was used with is gone or empty: SQLite in ";
+    assert!(told(&site).contains(words), "{}", told(&site));
+    assert_eq!(fs::read(file("-wal")).unwrap(), backup[1].1, "nothing is touched");
+    fs::remove_file(file("")).unwrap();
+    assert!(told(&site).contains(words), "{}", told(&site));
+    assert!(!file("").exists());
+    for (end, content) in backup {
+        fs::write(file(end), content).unwrap();
+    }
+    let server = site.start().await;
+    assert_eq!(server.client().with_key(&key).retrieve(&id).await.status, 200);
+    drop(server);
+    for end in ["", "-wal", "-shm"] {
+        fs::remove_file(file(end)).unwrap();
+    }
+    run_advice(&told(&site));
+    // The key ring is there, so that this is not the very first start; its database is.
+    let begun = site.start().await;
+    assert_eq!(begun.client().with_key(&key).retrieve(&id).await.status, 401);
+}
+
+/// Runs the command that a message has in backticks.
+fn run_advice(told: &str) {
+    let command = told.split('`').nth(1).unwrap();
+    assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_told_and_opens_nothing() {
+    let site = Site::new();
+    let (key, id) = used(&site).await;
+    let db = site.script().await;
+    db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+    db.close().await.unwrap();
+    let file = site.data().join("antiphon.db");
+    let whole = fs::read(&file).unwrap();
+    let mut damaged = whole.clone();
+    damaged[4096..].fill(0xa5);
+    fs::write(&file, &damaged).unwrap();
+    let told = told(&site);
+    assert!(told.contains("malformed") && told.contains("backup"), "{told}");
+    fs::write(&file, &whole).unwrap();
+    let server = site.start().await;
+    let client = server.client().with_key(&key);
+    assert_eq!(client.retrieve(&id).await.status, 200);
+    fs::write(&file, &damaged).unwrap();
+    assert_eq!(client.get("/health/live").await.status, 200);
+    assert!(client.retrieve(&id).await.status >= 500);
+}
+
+/// A server with a conversation of two responses, and the database behind its back.
+struct Conversation {
+    _site: Site,
+    _server: Running,
+    client: Client,
+    db: DatabaseConnection,
+    first: String,
+    second: String,
+}
+
+impl Conversation {
+    async fn new() -> Self {
+        let site = Site::new();
+        let server = site.start().await;
+        let client = server.client();
+        let said = |text: &str| json!({ "role": "user", "content": text });
+        let first = json!({ "model": "eliza", "input": [said("I am Ada."), said("I feel calm."), said("Do you?")] });
+        let first = client.create(&first).await.id();
+        let second = json!({ "model": "eliza", "input": "Why?", "previous_response_id": first });
+        let second = client.create(&second).await.id();
+        let db = site.script().await;
+        Self { _site: site, _server: server, client, db, first, second }
+    }
+
+    async fn continued(&self) -> Answer {
+        let body = json!({ "model": "eliza", "input": "Go on.", "previous_response_id": self.second });
+        self.client.create(&body).await
+    }
+
+    async fn is_damaged(&self, what: &str) {
+        let refused = self.continued().await;
+        assert_eq!(
+            refused.error(),
+            (500, Some("stored_response_damaged".to_owned()), None),
+            "{what}: {}",
+            refused.text
+        );
+        assert!(refused.text.contains(&self.first), "{what}: {}", refused.text);
+        let items = format!("/v1/responses/{}/input_items", self.first);
+        assert_eq!(self.client.get(&items).await.status, 500, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn items_that_were_removed_or_swapped_behind_its_back_are_never_a_shorter_prompt() {
+    let talk = Conversation::new().await;
+    let input = format!("FROM items WHERE response = '{}' AND side = 'input'", row_id(&talk.first));
+    talk.db.execute_unprepared(&format!("CREATE TABLE aside AS SELECT * {input}")).await.unwrap();
+    for which in ["", " AND position = 0", " AND position = 1", " AND position = 2"] {
+        assert!(execute(&talk.db, &format!("DELETE {input}{which}"), vec![]).await > 0);
+        talk.is_damaged(which).await;
+        talk.db.execute_unprepared("INSERT OR IGNORE INTO items SELECT * FROM aside").await.unwrap();
+        assert_eq!(talk.continued().await.status, 200, "it is as it was");
+    }
+    let content =
+        bytes(&talk.db, &format!("SELECT content FROM items WHERE response = '{}'", row_id(&talk.second))).await;
+    let swap = format!(
+        "UPDATE items SET content = ? WHERE response = '{}' AND side = 'input' AND position = 0",
+        row_id(&talk.first)
+    );
+    execute(&talk.db, &swap, vec![content.into()]).await;
+    talk.is_damaged("swapped").await;
+}
+
+#[tokio::test]
+async fn files_that_others_can_use_are_told_of_with_what_to_do() {
+    let site = Site::new();
+    used(&site).await;
+    let database = site.data().join("antiphon.db");
+    fs::set_permissions(&database, Permissions::from_mode(0o666)).unwrap();
+    fs::set_permissions(site.data(), Permissions::from_mode(0o755)).unwrap();
+    let server = site.start().await;
+    server.logged("others than its owner can use '").await;
+    for command in [&["check-config"][..], &["doctor"]] {
+        let told = String::from_utf8(site.command(command).output().unwrap().stderr).unwrap();
+        let commands: Vec<&str> =
+            told.lines().filter_map(|line| line.split_once("chmod ")).map(|(_, rest)| rest).collect();
+        // SQLite gives the files beside the database its mode.
+        assert!(commands.len() >= 2, "{told}");
+        if command == ["doctor"] {
+            for rest in commands {
+                assert!(Command::new("sh").args(["-c", &format!("chmod {rest}")]).status().unwrap().success());
+            }
+        }
+    }
+    assert!(site.command(&["check-config"]).output().unwrap().stderr.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_leaves_no_dump_of_its_memory() {
+    let site = Site::new();
+    let server = site.start().await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
+}
