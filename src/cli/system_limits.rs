@@ -81,10 +81,10 @@ impl SystemLimits {
 
     fn memory_problem(&self, config: &Config) -> Option<String> {
         let allowed = self.memory?;
-        let needed = IDLE_MEMORY + config.responses.outcome_cache as u64 + 4 * config.http.body_limit as u64;
+        let needed = IDLE_MEMORY + config.responses.outcome_cache as u64 + 4 * config.http.body_budget as u64;
         (needed > allowed).then(|| {
             format!(
-                "one request of the size that http.body_limit allows and responses.outcome_cache may take {} MiB of memory \
+                "the requests that http.body_budget allows at a time and responses.outcome_cache may take {} MiB of memory \
                  together with the server, and the system allows {} MiB: raise the limit (MemoryMax of the service, the \
                  container's limit), or lower these options",
                 needed >> 20,

@@ -32,8 +32,8 @@ fn without_the_server_none_of_its_crates_is_built() {
     let added = crates_of_the_server();
     assert!(added.len() > 5 && added.is_subset(&server), "{added:?}");
     assert!(own.is_disjoint(&added), "{:?}", own.intersection(&added));
-    // The library's own crates bring these two along.
-    let brought: BTreeSet<_> = ["anyhow", "tracing-subscriber"].map(str::to_owned).into();
+    // The library's own crates bring these along.
+    let brought: BTreeSet<_> = ["anyhow", "socket2", "tracing-subscriber"].map(str::to_owned).into();
     assert_eq!(library.intersection(&added).cloned().collect::<BTreeSet<_>>(), brought);
     assert!(library.contains("actix") && library.is_subset(&server));
 }
