@@ -267,7 +267,7 @@ impl Attempts {
 impl RetryPolicy {
     /// What follows a failure. `may_retry` asks the target's retry budget; it is called, and may spend a retry, only
     /// where a retry would follow. Where this server itself could not ask, it tries again for half a minute or so, whatever
-    /// policy and budget say: the provider has no part in it, and another one could not be asked either.
+    /// policy and budget say, before it asks another target: the provider has no part in it.
     ///
     /// A wait is at most a minute, and random up to a ceiling that doubles, so that many callers do not come back
     /// together. It is no shorter than what the provider asked for.
@@ -285,7 +285,7 @@ impl RetryPolicy {
         if failure.is_own() {
             let policy = Self { longest_retry_after: LONGEST_WAIT, ..Self::patient() };
             let wait = policy.wait(attempts.retries, failure.retry_after, jitter);
-            return wait.map_or(Next::GiveUp, |after| Next::Retry { after });
+            return wait.map_or_else(|| fallback(attempts), |after| Next::Retry { after });
         }
         match failure.class {
             FailureClass::Rejected => Next::GiveUp,

@@ -1,5 +1,6 @@
 //! JSON objects as they were written.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
@@ -69,8 +70,8 @@ impl JsonObject {
             *self = other;
             return;
         }
-        let pairs = other.pairs();
-        self.retain(|key, _| !pairs.iter().any(|(new, _)| new == key));
+        let new: HashSet<String> = other.pairs().into_iter().map(|(key, _)| key).collect();
+        self.retain(|key, _| !new.contains(key));
         self.extend(other.iter());
     }
 

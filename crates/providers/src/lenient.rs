@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::text_piece::TextPiece;
@@ -70,6 +71,18 @@ pub(crate) fn says_anything(json: &RawValue) -> bool {
         [b'n' | b'f', ..] | b"0" | b"\"\"" => false,
         [b'[' | b'{', inner @ ..] => !matches!(inner.trim_ascii_start(), [b']' | b'}', ..]),
         _ => true,
+    }
+}
+
+/// The same of a value that was read.
+pub(crate) fn value_says_anything(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_u64() != Some(0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
     }
 }
 

@@ -19,8 +19,9 @@ const MOST_VALUES: usize = 256 << 10;
 /// What is wrong with an event, or an answer that is no stream, of [too many values](has_too_many_values).
 pub(crate) const TOO_MANY_VALUES: Error = Error::Protocol { what: "an event holds more than 262,144 values" };
 
-/// How many levels of JSON are read that can't be read as a whole. Serde reads 128.
-const MOST_LEVELS: usize = 100;
+/// How many levels are kept of JSON that passes through as it is, or that can't be read as a whole. Serde reads 128 where
+/// nothing is around it, and the facts of a response hold 63.
+const MOST_LEVELS: usize = 60;
 
 /// Whether the JSON has so many values that it must not be read. Texts are one value each, however long they are.
 pub(crate) fn has_too_many_values(json: &str) -> bool {

@@ -173,7 +173,7 @@ fn the_budget_is_asked_only_where_a_retry_would_follow() {
 }
 
 #[test]
-fn where_this_server_could_not_ask_it_tries_again_without_the_budget_and_asks_nobody_else() {
+fn where_this_server_could_not_ask_it_tries_again_without_the_budget_before_it_asks_another() {
     let own = Failure::new(Cause::ServerOverloaded, None, Some(Duration::from_secs(1)));
     let never = RetryPolicy { max_retries: 0, ..POLICY };
     let mut attempts = Attempts::at(2);
@@ -182,7 +182,7 @@ fn where_this_server_could_not_ask_it_tries_again_without_the_budget_and_asks_no
         assert_eq!(next(&attempts), Next::Retry { after: Duration::from_secs(1) });
         attempts.follow(Next::Retry { after: Duration::ZERO });
     }
-    assert_eq!(next(&attempts), Next::GiveUp);
+    assert_eq!(next(&attempts), Next::Fallback { target: 1 });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::event_fields::EventFields;
 use crate::http::report_of;
-use crate::lenient::Object;
+use crate::lenient::{Object, value_says_anything};
 use crate::text_piece::TextPiece;
 use crate::token_count::TokenCount;
 use crate::{Error, Report};
@@ -120,6 +120,7 @@ impl AnthropicEvent {
     pub(super) fn of(line: Option<&str>, mut event: EventFields<'_>) -> Result<Self, Error> {
         let index = event.fields.get("index").and_then(Value::as_u64);
         Ok(match event.kind(line) {
+            "message" if event.fields.contains_key("content") => Self::Message(event.fields),
             "message" => Self::Message(match take_object(&mut event.fields, "message") {
                 inner if inner.is_empty() => event.fields,
                 inner => inner,
@@ -137,7 +138,7 @@ impl AnthropicEvent {
             }
             "message_stop" => Self::MessageStop,
             "error" => Self::Error(report(&event.fields)),
-            "" if event.fields.get("error").is_some_and(|error| !error.is_null()) => Self::Error(report(&event.fields)),
+            "" if event.fields.get("error").is_some_and(value_says_anything) => Self::Error(report(&event.fields)),
             "" => return Err(Error::Protocol { what: "an event without a type" }),
             _ => Self::Other,
         })

@@ -54,6 +54,7 @@ impl FieldAllowance {
     pub(super) fn read_all(&mut self, fields: Vec<(String, &RawValue)>) -> Result<JsonObject, Error> {
         let mut all = JsonObject::new();
         for (key, json) in fields {
+            self.take(key.len())?;
             self.count(json)?;
             all.extend(as_written(json.get()).filter(|value| !value.is_null()).map(|value| (key, value)));
         }

@@ -33,9 +33,6 @@ const TRAILER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the body of an error is waited for. It only makes the error more precise.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of the body of an error is read.
-const MOST_OF_A_DOCUMENT: usize = 64 << 10;
-
 pub(super) type Batch = Vec<ProviderEvent>;
 /// The opening of an answer whose provider sends no id of its own this early.
 const OPENED: ProviderEvent = ProviderEvent::Opened { provider_response_id: None };
@@ -128,7 +125,7 @@ async fn answer(
     let status = response.status();
     if !status.is_success() {
         let (status, retry_after) = (status.as_u16(), retry_after(response.headers()));
-        let body = timeout(ERROR_BODY_TIMEOUT.min(idle), beginning(response)).await.unwrap_or_default();
+        let body = beginning(response, site.limits.frame_bytes, ERROR_BODY_TIMEOUT.min(idle)).await;
         // That a call can't be listened to again is not the fault of the client's request.
         let report = refused(status, &body);
         let report = if asks_for_work || report.rejection().is_none() { report } else { Report::Other };
@@ -225,14 +222,15 @@ fn is_labelled_as_events(response: &Response<Incoming>) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
-/// Reads the first bytes of a body, or those that came before the connection was lost.
-async fn beginning(response: Response<Incoming>) -> Vec<u8> {
+/// Reads a body up to so many bytes; or what came of it in time, before the connection was lost.
+async fn beginning(response: Response<Incoming>, most: usize, time: Duration) -> Vec<u8> {
+    let until = Instant::now() + time;
     let mut body = Vec::new();
     let mut reads = response.into_body().into_data_stream();
-    while let Some(Ok(bytes)) = reads.next().await {
-        let left = MOST_OF_A_DOCUMENT - body.len();
+    while let Ok(Some(Ok(bytes))) = timeout_at(until, reads.next()).await {
+        let left = most - body.len();
         body.extend_from_slice(&bytes[..bytes.len().min(left)]);
-        if body.len() == MOST_OF_A_DOCUMENT {
+        if body.len() == most {
             break;
         }
     }
@@ -276,10 +274,6 @@ impl Answer {
         if self.decoder.frames() > events {
             self.idle_until = Instant::now() + self.idle_timeout;
         }
-        // Some servers send the reason with every chunk: the wait begins behind the last output.
-        if batch.iter().any(|event| event.output_bytes() > 0) {
-            self.trailer_until = None;
-        }
         (batch, end)
     }
 
@@ -291,7 +285,7 @@ impl Answer {
 
     /// When the wait for more bytes ends.
     fn patience(&mut self) -> Instant {
-        if !self.decoder.is_reason_last() {
+        if !self.decoder.is_over() {
             self.trailer_until = None;
             return self.idle_until;
         }

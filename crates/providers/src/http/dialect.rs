@@ -3,6 +3,7 @@
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::stream_decoder::NO_STREAM;
 use super::{SseFrame, UpstreamId};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 
@@ -59,14 +60,14 @@ pub(crate) trait Decode {
     /// Whether the provider has given its reason to finish. What still comes up to its end mark belongs to the answer.
     fn finished(&self) -> bool;
 
-    /// Whether nothing but usage and an end mark is to be expected. Without them the answer is complete even if the
-    /// connection is lost.
+    /// Whether nothing but usage and an end mark is to be expected. These are not waited for as long as output is, and
+    /// without them the answer is complete even if the connection is lost.
     fn is_over(&self) -> bool {
         self.finished()
     }
 
-    /// Whether the last thing said was the reason to finish. What may follow is not waited for as long as output is, and if
-    /// nothing follows while the connection is open, the answer is complete.
+    /// Whether the last thing said was the reason to finish: if nothing follows for as long as output is waited for, while
+    /// the connection is open, the answer is complete.
     fn is_reason_last(&self) -> bool {
         self.is_over()
     }
@@ -89,7 +90,9 @@ pub(crate) trait Decode {
         match self.frame(SseFrame { event: None, data, whole: true }, events)? {
             Flow::Done => Ok(()),
             Flow::Open if self.finished() => self.end(events),
-            Flow::Open => Err(Error::Protocol { what: "the answer is no event stream" }),
+            Flow::Open if events.is_empty() => Err(NO_STREAM),
+            // The provider works on it, and would be paid twice if it were asked again.
+            Flow::Open => Err(Error::Protocol { what: "an answer that is not finished" }),
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Report;
+use crate::lenient;
 use crate::raw_json::{has_too_many_values, readable, select};
 
 #[cfg(test)]
@@ -202,7 +203,8 @@ pub(crate) fn error_document(body: &str) -> Option<Report> {
 
 /// What the body of an answer with another status is about.
 pub(crate) fn refused(status: u16, body: &[u8]) -> Report {
-    let document = parse(body).unwrap_or_default();
+    let document = String::from_utf8_lossy(body);
+    let document = first(&document).and_then(error_fields).unwrap_or_default();
     let error = error_in(&document).unwrap_or(&document);
     report(kind_of(error, Some(status)), error)
 }
@@ -213,7 +215,7 @@ fn error_fields(document: &str) -> Option<Value> {
     readable(&document)
 }
 
-/// The document, which may be the first one of a list.
+/// The document, which may be the first one of a list: Gemini's endpoint writes it so.
 fn first(body: &str) -> Option<&str> {
     let body = body.trim();
     let Some(list) = body.strip_prefix('[') else { return Some(body) };
@@ -221,14 +223,9 @@ fn first(body: &str) -> Option<&str> {
     serde_json::Deserializer::from_str(list).into_iter::<&RawValue>().next()?.ok().map(RawValue::get)
 }
 
-/// The document; Gemini's endpoint puts it into a list.
-fn parse(body: &[u8]) -> Option<Value> {
-    let document = serde_json::from_slice(body).ok()?;
-    if let Value::Array(documents) = document { documents.into_iter().next() } else { Some(document) }
-}
-
+/// The error in a document, if it says anything.
 fn error_in(document: &Value) -> Option<&Value> {
-    document.get("error").filter(|error| !error.is_null())
+    document.get("error").filter(|error| lenient::value_says_anything(error))
 }
 
 /// The kind by the error's words and phrases, else by the status of the answer. That the request is at fault is what
@@ -325,7 +322,7 @@ fn message(error: &Value) -> Option<String> {
 }
 
 fn passed_on(raw: &str) -> String {
-    let document = parse(raw.as_bytes());
+    let document = first(raw).and_then(error_fields);
     let told = document.as_ref().and_then(|document| message(error_in(document).unwrap_or(document)));
     told.unwrap_or_else(|| beginning_of(raw))
 }

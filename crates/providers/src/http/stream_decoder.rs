@@ -1,6 +1,7 @@
 //! From the bytes of an answer to the events of the port: pure, synchronous, the same for every cut.
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 
 use super::report::error_document;
 use super::sse::SseDecoder;
@@ -55,9 +56,9 @@ impl StreamDecoder {
         Self { sse: SseDecoder::new(limits), body: AnswerBody::Blank, dialect, limits, frames: 0 }
     }
 
-    /// Whether the last thing said was the reason to finish.
-    pub(crate) fn is_reason_last(&self) -> bool {
-        self.dialect.is_reason_last()
+    /// Whether nothing but usage and an end mark is to be expected.
+    pub(crate) fn is_over(&self) -> bool {
+        self.dialect.is_over()
     }
 
     /// How many events there were, or pieces of a document.
@@ -174,14 +175,8 @@ impl StreamDecoder {
         }
         match error_document(&document) {
             Some(report) => Err(Error::Reported(report)),
-            None => {
-                let result = self.dialect.document(document, events);
-                match result {
-                    // Nothing was said, and nobody knows what the document is.
-                    Err(Error::Protocol { what }) if events.is_empty() => Err(Error::Empty { what }),
-                    result => result,
-                }
-            }
+            None if serde_json::from_str::<IgnoredAny>(&document).is_err() => Err(NO_STREAM),
+            None => self.dialect.document(document, events),
         }
     }
 }

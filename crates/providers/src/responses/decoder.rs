@@ -79,12 +79,12 @@ impl ResponsesDecoder {
 
     /// Reads an answer that comes as one response.
     fn whole(&mut self, response: Extra, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
-        match text(&response, "status") {
+        match text(&response, "status").map(str::to_ascii_lowercase).as_deref() {
             Some("queued" | "in_progress") => {
                 self.open(Some(&response), events);
                 Ok(Flow::Open)
             }
-            Some("completed" | "incomplete" | "failed" | "cancelled") => {
+            Some("completed" | "incomplete" | "failed" | "cancelled" | "canceled") => {
                 let outcome = ResponsesOutcome::of("", &response);
                 self.finish(outcome, response, events)
             }

@@ -27,9 +27,9 @@ impl ResponsesOutcome {
     /// Reads the ending from the event and from what its response says of it: where they differ, the worse one counts.
     /// The API has no event for cancelled.
     pub(super) fn of(event: &str, response: &Extra) -> Self {
-        let status = text(response, "status");
-        match (event, status) {
-            (_, Some("cancelled")) => Self::Cancelled,
+        let status = text(response, "status").map(str::to_ascii_lowercase);
+        match (event, status.as_deref()) {
+            (_, Some("cancelled" | "canceled")) => Self::Cancelled,
             ("response.failed", _) | (_, Some("failed")) => Self::Failed,
             ("response.incomplete", _) | (_, Some("incomplete")) => Self::Incomplete,
             _ if has_error(response) => Self::Failed,

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::event_fields::EventFields;
 use crate::http::report_of;
+use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
 use crate::text_piece::TextPiece;
 use crate::{Error, Report};
@@ -171,7 +172,7 @@ impl ResponsesEvent {
     pub(super) fn is_error(&self) -> bool {
         match self.name.as_str() {
             "error" | "response.error" => true,
-            "" => self.fields.get("error").is_some_and(|error| !error.is_null()),
+            "" => self.fields.get("error").is_some_and(value_says_anything),
             _ => false,
         }
     }

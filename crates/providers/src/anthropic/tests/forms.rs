@@ -123,7 +123,9 @@ fn a_whole_message_is_the_answer_behind_a_beginning_but_not_behind_pieces() {
     };
     let end = json!({ "type": "message_stop" });
     let expected = decode([written(&[&pieces[..], &[finish("end_turn"), end.clone()]].concat()).as_bytes()]);
-    for last in [of("Hel"), json!({ "type": "message", "message": of("Hel") })] {
+    let mut beside = of("Hel");
+    beside["message"] = json!({ "x": 1 });
+    for last in [of("Hel"), json!({ "type": "message", "message": of("Hel") }), beside] {
         assert_eq!(decode([written(&[begin(), last.clone(), end.clone()]).as_bytes()]), expected);
         assert_eq!(decode([written(&[last, end.clone()]).as_bytes()]), expected);
     }

@@ -461,7 +461,7 @@ fn a_chunk_of_too_many_values_is_not_read_and_what_is_not_known_is_not_counted()
     for place in ["/choices/0/delta", "/choices/0/message", "/choices/0"] {
         assert_eq!(of_chunks(&[with(place)]), (vec![], Err(protocol(what))), "{place}");
         let document = with(place).to_string();
-        assert_eq!(decode([document.as_bytes()]), (vec![], Err(Error::Empty { what })), "{place}");
+        assert_eq!(decode([document.as_bytes()]), (vec![], Err(protocol(what))), "{place}");
     }
     let mut echo = delta(json!({ "content": "Hi" }));
     echo["prompt_token_ids"] = many.clone();

@@ -360,6 +360,15 @@ proptest! {
 }
 
 #[test]
+fn a_field_of_a_call_is_kept_no_deeper_than_facts_can_hold() {
+    let deep = (0..70).fold(json!(1), |inner, _| json!([inner]));
+    let call = json!({ "index": 0, "id": "c", "function": { "name": "f", "arguments": "{}" }, "x": deep });
+    let (events, result) = of_chunks(&[delta(json!({ "tool_calls": [call] })), finish("tool_calls")]);
+    assert_eq!(result, Ok(()));
+    assert!(events.len() > 2 && !events.iter().any(ProviderEvent::is_too_deep));
+}
+
+#[test]
 fn fields_alone_begin_no_call() {
     let with_call = |call: Value| delta(json!({ "content": "Hi", "tool_calls": [call] }));
     let null = || with_call(json!({ "index": 0, "id": null, "function": null, "extra_content": null }));
@@ -385,6 +394,8 @@ fn what_only_the_model_knows_is_bounded() {
         assert_eq!(of_chunks(&[half(), half(), finish("stop")]).1, Ok(()));
         assert_eq!(of_chunks(&[half(), half(), half(), finish("stop")]).1, long());
     }
+    let key = delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "f" }, "x".repeat(most): 0 }] }));
+    assert_eq!(of_chunks(&[key, finish("stop")]).1, long());
     let entry = |index: u64| json!({ "index": index });
     let entries = (0..8192).map(entry).collect::<Vec<_>>();
     let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;

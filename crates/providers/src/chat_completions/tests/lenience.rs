@@ -244,7 +244,7 @@ fn a_whole_message_is_the_answer_unless_it_came_in_pieces() {
     check(of_chunks(&[beside]), (text(), Ok(())), "beside an empty delta");
     let thought = delta(json!({ "reasoning": "hm" }));
     check(of_chunks(&[thought, said.clone()]), ([vec![reasoning("hm")], text()].concat(), Ok(())), "behind a thought");
-    let cut = Err(Error::Empty { what: "a chunk has not the form of one" });
+    let cut = Err(Error::Empty { what: "the answer is no event stream" });
     check(decode([&said.to_string().as_bytes()[..40]]), (vec![], cut), "a document that was cut");
     let page = "<!doctype html><title>Sign in</title>";
     check(decode([page.as_bytes()]), (vec![], Err(Error::Empty { what: "the answer is no event stream" })), "a page");

@@ -28,14 +28,15 @@ async fn last_wait(chunks: &[&str], seconds: u64) -> (Duration, Result<(), Error
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_follow_the_reason_to_finish_is_waited_for_from_the_last_output_on() {
+async fn what_may_follow_the_reason_is_waited_for_longer_where_output_followed_one() {
     let stopped = r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}"#;
     let said = r#"{"choices":[{"delta":{"content":"x"}}]}"#;
-    let over = (TRAILER_TIMEOUT, Ok(()));
-    assert_eq!(last_wait(&[stopped], 3).await, over);
-    assert_eq!(last_wait(&[stopped, stopped, stopped], 3).await, over);
-    assert_eq!(last_wait(&[stopped, said, stopped], 4).await, over);
-    let silent = (Duration::from_secs(75), Err(Error::IdleTimeout));
+    const IDLE: Duration = Duration::from_secs(75);
+    assert_eq!(last_wait(&[stopped], 3).await, (TRAILER_TIMEOUT, Ok(())));
+    // A server that gives its reason with every chunk may think for a while between two.
+    assert_eq!(last_wait(&[stopped, stopped, stopped], 4).await, (IDLE, Ok(())));
+    assert_eq!(last_wait(&[stopped, said, stopped, stopped], 4).await, (IDLE, Ok(())));
+    let silent = (IDLE, Err(Error::IdleTimeout));
     assert_eq!(last_wait(&[said], 3).await, silent);
     assert_eq!(last_wait(&[stopped, said], 3).await, silent);
 }

@@ -106,3 +106,12 @@ async fn a_refusal_has_the_providers_words_and_never_the_key() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_refusal_that_repeats_a_long_request_keeps_its_reason() {
+    let body = json!({ "detail": [{ "input": "x".repeat(490_000), "type": "too_long" }],
+        "error": { "message": "This model's maximum context length is 4096 tokens", "code": 400 } });
+    for error in each_hears(|| Script::status(422, &JSON, &body.to_string())).await {
+        assert_eq!(error.failure().cause, Cause::ContextLengthExceeded);
+    }
+}

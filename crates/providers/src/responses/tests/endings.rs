@@ -192,7 +192,8 @@ fn a_whole_response_in_place_of_a_stream_is_the_answer() {
     let (events, result) = decode([whole("completed").to_string().as_bytes()]);
     assert_eq!((events.first(), result), (Some(&opened(Some("resp_up"))), Ok(())));
     assert_eq!((events.get(1), events.last()), (Some(&text("Hi")), Some(&finished(FinishReason::Stop))));
-    // The provider works on it, and would be paid twice if it were asked again.
     let (_, result) = decode([whole("in_progress").to_string().as_bytes()]);
-    assert_eq!(result, Err(Error::Protocol { what: "the answer is no event stream" }));
+    assert_eq!(result, Err(Error::Protocol { what: "an answer that is not finished" }));
+    let (_, result) = decode([whole("COMPLETED").to_string().as_bytes()]);
+    assert_eq!(result, Ok(()));
 }
