@@ -57,12 +57,13 @@ async fn a_hundred_requests_at_once_share_two_connections() {
     }
 }
 
-/// A server that has begun and was killed, so that the log of its database is there; its key and a response.
+/// A server that has begun and was stopped; its key.
 async fn used(site: &Site) -> (String, String) {
     let server = site.start().await;
     let id = ask(&server.client()).await.id();
     let key = server.key.clone();
-    server.kill().await;
+    server.terminate();
+    server.ended().await;
     (key, id)
 }
 
