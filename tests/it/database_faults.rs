@@ -78,21 +78,21 @@ async fn a_database_that_is_gone_or_empty_is_no_first_start() {
     let site = Site::new();
     let (key, id) = used(&site).await;
     let file = |end: &str| site.data().join(format!("antiphon.db{end}"));
-    let backup: Vec<_> = ["", "-wal"].into_iter().map(|end| (end, fs::read(file(end)).unwrap())).collect();
+    // A write-ahead log is there or not: the last connection takes it away, if it has the time.
+    let read = |end| fs::read(file(end)).ok();
+    let (whole, log) = (read("").unwrap(), read("-wal"));
     fs::write(file(""), "").unwrap();
     let words = "the database that this data directory was used with is gone or empty: SQLite in ";
     assert!(told(&site).contains(words), "{}", told(&site));
-    assert_eq!(fs::read(file("-wal")).unwrap(), backup[1].1, "nothing is touched");
+    assert_eq!(read("-wal"), log, "nothing is touched");
     fs::remove_file(file("")).unwrap();
     assert!(told(&site).contains(words), "{}", told(&site));
     assert!(!file("").exists());
-    for (end, content) in backup {
-        fs::write(file(end), content).unwrap();
-    }
+    fs::write(file(""), whole).unwrap();
     let server = site.start().await;
     assert_eq!(server.client().with_key(&key).retrieve(&id).await.status, 200);
     drop(server);
-    for end in ["", "-wal", "-shm"] {
+    for end in ["", "-wal", "-shm"].into_iter().filter(|end| file(end).exists()) {
         fs::remove_file(file(end)).unwrap();
     }
     run_advice(&told(&site));

@@ -174,11 +174,14 @@ impl StreamDecoder {
         }
         match error_document(&document) {
             Some(report) => Err(Error::Reported(report)),
-            None => self.dialect.document(document, events).map_err(|error| match error {
-                // Nothing was said, and nobody knows what the document is.
-                Error::Protocol { what } if events.is_empty() => Error::Empty { what },
-                error => error,
-            }),
+            None => {
+                let result = self.dialect.document(document, events);
+                match result {
+                    // Nothing was said, and nobody knows what the document is.
+                    Err(Error::Protocol { what }) if events.is_empty() => Err(Error::Empty { what }),
+                    result => result,
+                }
+            }
         }
     }
 }
