@@ -101,7 +101,6 @@ fn mishaps() -> Vec<Mishap> {
         Error::Status { status: 400, retry_after: None, report: refused() },
         Error::Reported(refused()),
         Error::Status { status: 400, retry_after: None, report: Report::ContextTooLong(rejection()) },
-        Error::OutOfResources,
         Error::Closed,
     ];
     let actors = roles.into_iter().flat_map(|role| faults.map(|fault| Mishap::Actor(role, fault)));
