@@ -6,7 +6,8 @@ mod tests;
 use serde::de::Deserialize;
 use serde_json::Value;
 
-use crate::raw_json::{has_too_many_values, readable};
+use crate::Error;
+use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values, readable};
 use antiphon_protocol::Extra;
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
@@ -28,6 +29,14 @@ impl<'a> EventFields<'a> {
         }
         let Value::Object(fields) = readable(data)? else { return None };
         Some(Self { fields, unreadable: Some(data) })
+    }
+
+    /// What is wrong with data that is no event.
+    pub(crate) fn fault(data: &str) -> Error {
+        match has_too_many_values(data) {
+            true => TOO_MANY_VALUES,
+            false => Error::Protocol { what: "an event has not the form of one" },
+        }
     }
 
     /// Reads the texts of the event that are pieces of a longer one, if halves of characters are in it.

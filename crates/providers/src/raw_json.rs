@@ -9,11 +9,15 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::Error;
 use crate::text_piece::TextPiece;
 use antiphon_protocol::Json;
 
 /// The most values of JSON that is read as a whole. Each takes some hundred bytes of memory, however short it is.
 const MOST_VALUES: usize = 256 << 10;
+
+/// What is wrong with an event, or an answer that is no stream, of [too many values](has_too_many_values).
+pub(crate) const TOO_MANY_VALUES: Error = Error::Protocol { what: "an event holds more than 262,144 values" };
 
 /// How many levels of JSON are read that can't be read as a whole. Serde reads 128.
 const MOST_LEVELS: usize = 100;

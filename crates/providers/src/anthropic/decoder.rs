@@ -48,9 +48,7 @@ impl Decode for AnthropicDecoder {
             None if line == Some("error") => Err(Error::Reported(Default::default())),
             // The end mark of Chat Completions, which gateways add.
             None if data == "[DONE]" => self.complete(events),
-            None if frame.whole && !data.is_empty() => {
-                Err(Error::Protocol { what: "an event has not the form of one" })
-            }
+            None if frame.whole && !data.is_empty() => Err(EventFields::fault(data)),
             // Nothing, or the connection ended within it.
             None => Ok(Flow::Open),
         }

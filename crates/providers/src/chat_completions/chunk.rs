@@ -12,8 +12,12 @@ use super::chunk_form::CHUNK;
 use super::usage::ChunkUsage;
 use crate::lenient::{self, Object};
 use crate::limits::LONGEST_TIER;
+use crate::raw_json::select;
 use crate::text_piece::TextPiece;
 use antiphon_protocol::{LogProb, TopLogProb, Usage};
+
+/// The fields of a [`Chunk`].
+const OF_CHUNKS: [&str; 6] = ["error", "object", "choices", "usage", "service_tier", "x_groq"];
 
 /// One `data:` of the stream. Beside what holds words and calls, no field can fail.
 #[derive(Deserialize)]
@@ -233,6 +237,11 @@ impl<'a> Chunk<'a> {
     /// comes twice; none for what can't be read.
     pub(super) fn mended(data: &str) -> Option<String> {
         CHUNK.mended(serde_json::from_str(data).ok()?).ok().flatten()
+    }
+
+    /// Writes the fields alone that are used; none for what is no object.
+    pub(super) fn without_unknown_fields(data: &str) -> Option<String> {
+        select(data, &OF_CHUNKS)
     }
 
     /// Whether the chunk as a whole is an error, in any of the forms that servers use.

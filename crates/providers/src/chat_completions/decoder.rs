@@ -12,6 +12,7 @@ use crate::answer_ending::AnswerEnding;
 use crate::event_fields::EventFields;
 use crate::http::{Decode, Flow, SseFrame, report_of, reported};
 use crate::lenient::{self, Object};
+use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values};
 use crate::seal::{Origin, Protocol, ThoughtField};
 use crate::text_piece::TextJoiner;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
@@ -121,6 +122,14 @@ impl ChatDecoder {
 
     /// Takes the data of an event that is no end mark.
     fn data(&mut self, data: &str, is_whole: bool, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        if has_too_many_values(data) {
+            let known = Chunk::without_unknown_fields(data).filter(|known| !has_too_many_values(known));
+            return match known {
+                Some(known) => self.data(&known, is_whole, events),
+                None if is_whole => Err(TOO_MANY_VALUES),
+                None => Ok(()),
+            };
+        }
         let mended;
         let chunk = match Chunk::parse(data) {
             Some(chunk) => Some(chunk),

@@ -3,6 +3,7 @@
 use super::ending::ResponsesOutcome;
 use super::event::{EventKind, ResponsesEvent, broken, text, word};
 use super::output::ResponsesOutput;
+use crate::event_fields::EventFields;
 use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::made_call_ids::MadeCallIds;
@@ -39,7 +40,7 @@ impl Decode for ResponsesDecoder {
             Some(event) => self.event(event, events),
             None if data.is_empty() => Ok(Flow::Open),
             None if data == "[DONE]" => Err(broken("an end mark without an ending")),
-            None if frame.whole => Err(broken("an event has not the form of one")),
+            None if frame.whole => Err(EventFields::fault(data)),
             // The connection ended within it.
             None => Ok(Flow::Open),
         };

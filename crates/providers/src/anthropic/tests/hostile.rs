@@ -21,9 +21,11 @@ fn text(index: u32) -> Value {
 
 #[test]
 fn nonsense_breaks_the_protocol_after_what_came_before_it() {
+    let many = json!({ "type": "acme", "x": vec![0; 300_000] });
     let no_text = || json!({ "type": "text_delta", "text": 7 });
     for (events, expected) in [
         (vec![json!([])], "an event has not the form of one"),
+        (vec![many], "an event holds more than 262,144 values"),
         (
             vec![json!({ "type": "message_delta", "delta": { "stop_reason": "of the future" } })],
             "a reason to finish that is not known",
@@ -37,8 +39,8 @@ fn nonsense_breaks_the_protocol_after_what_came_before_it() {
         (vec![finish("end_turn"), start(1, json!({ "type": "tool_use", "id": "1" }))], "a call without a proper name"),
     ] {
         let (heard, result) = of_blocks(&[&[text(0)], &events[..]].concat());
-        assert!(matches!(&heard[0], ProviderEvent::Text { text, .. } if text == "Hi"), "{events:?}");
-        assert_eq!(what(result), expected, "{events:?}");
+        assert!(matches!(&heard[0], ProviderEvent::Text { text, .. } if text == "Hi"), "{expected}");
+        assert_eq!(what(result), expected);
     }
     let bare = format!("{}data: {{\"no\":\"type\"}}\n\n", written(&[begin()]));
     assert_eq!(what(decode([bare.as_bytes()]).1), "an event without a type");

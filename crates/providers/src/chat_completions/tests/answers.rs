@@ -447,3 +447,27 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
         assert_eq!(decode([stream.as_bytes()]), (events, result), "{stream}");
     }
 }
+
+#[test]
+fn a_chunk_of_too_many_values_is_not_read_and_what_is_not_known_is_not_counted() {
+    let many = json!(vec![0; 300_000]);
+    let what = "an event holds more than 262,144 values";
+    let with = |place: &str| {
+        let choice = json!({ "delta": { "content": "Hi" }, "message": {}, "finish_reason": "stop" });
+        let mut chunk = json!({ "choices": [choice] });
+        *chunk.pointer_mut(place).unwrap() = json!({ "x": many });
+        chunk
+    };
+    for place in ["/choices/0/delta", "/choices/0/message", "/choices/0"] {
+        assert_eq!(of_chunks(&[with(place)]), (vec![], Err(protocol(what))), "{place}");
+        let document = with(place).to_string();
+        assert_eq!(decode([document.as_bytes()]), (vec![], Err(Error::Empty { what })), "{place}");
+    }
+    let mut echo = delta(json!({ "content": "Hi" }));
+    echo["prompt_token_ids"] = many.clone();
+    assert_eq!(of_chunks(&[echo.clone(), finish("stop")]), (vec![text("Hi"), stop()], Ok(())));
+    echo["choices"][0]["finish_reason"] = json!("stop");
+    assert_eq!(decode([echo.to_string().as_bytes()]), (vec![text("Hi"), stop()], Ok(())));
+    let error = json!({ "error": { "code": 503 }, "x": many });
+    assert_eq!(of_chunks(&[error]), (vec![], Err(Error::Reported(Report::Overloaded))));
+}

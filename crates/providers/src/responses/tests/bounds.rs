@@ -52,7 +52,7 @@ fn an_event_of_too_many_values_is_not_read_and_what_it_echoes_is_not_counted() {
     let whole = json!({ "object": "response", "status": "completed", "tools": many, "output": [message(&["Hi"])] });
     let (said, result) = decode([whole.to_string().as_bytes()]);
     assert_eq!((said.get(1), result), (Some(&text("Hi")), Ok(())));
-    let broken = Err(Error::Protocol { what: "an event has not the form of one" });
+    let broken = Err(Error::Protocol { what: "an event holds more than 262,144 values" });
     for event in [
         json!({ "type": "response.completed", "response": { "output": [{ "type": "acme", "x": many }] } }),
         json!({ "type": "response.output_item.done", "item": { "type": "acme", "x": many } }),
