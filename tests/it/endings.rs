@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use antiphon::{
     actors::{ActorRole, Label, supervision::Fault},
+    domain::ProviderRejection,
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
@@ -38,6 +39,8 @@ enum Mishap {
     ProviderFails(Error),
     ProviderPanics,
     ProviderCloses,
+    /// It says more, and closes: behind its finish, that is output behind the reason.
+    ProviderSaysMore,
 }
 
 /// The status, and the cause that the column has.
@@ -60,8 +63,17 @@ fn expected(mishap: &Mishap, phase: Phase) -> Expected {
         Mishap::Actor(..) => COMPLETED,
         Mishap::ClientGone => (Status::Incomplete, None),
         Mishap::ProviderFails(error) => (Status::Failed, Some(error.cause().as_str())),
-        Mishap::ProviderCloses => (Status::Failed, Some("upstream_closed")),
+        Mishap::ProviderCloses | Mishap::ProviderSaysMore => (Status::Failed, Some("upstream_closed")),
     }
+}
+
+fn rejection() -> Box<ProviderRejection> {
+    Box::new(ProviderRejection::of_status(400))
+}
+
+/// The provider's word that the request is at fault.
+fn refused() -> Report {
+    Report::RequestRejected(rejection())
 }
 
 fn mishaps() -> Vec<Mishap> {
@@ -86,11 +98,14 @@ fn mishaps() -> Vec<Mishap> {
         Error::Protocol { what: "a test" },
         Error::Empty { what: "a test" },
         Error::Reported(Report::Other),
+        Error::Status { status: 400, retry_after: None, report: refused() },
+        Error::Reported(refused()),
+        Error::Status { status: 400, retry_after: None, report: Report::ContextTooLong(rejection()) },
         Error::Closed,
     ];
     let actors = roles.into_iter().flat_map(|role| faults.map(|fault| Mishap::Actor(role, fault)));
     let failures = errors.into_iter().map(Mishap::ProviderFails);
-    let others = [Mishap::ClientGone, Mishap::ProviderPanics, Mishap::ProviderCloses];
+    let others = [Mishap::ClientGone, Mishap::ProviderPanics, Mishap::ProviderCloses, Mishap::ProviderSaysMore];
     actors.chain(failures).chain(others).collect()
 }
 
@@ -176,6 +191,10 @@ impl Case {
             Mishap::ProviderFails(error) => self.say(|call| call.fail(error.clone())),
             Mishap::ProviderPanics => self.say(Call::panic),
             Mishap::ProviderCloses => self.call = None,
+            Mishap::ProviderSaysMore => {
+                self.say(|call| call.text(" and more"));
+                self.call = None;
+            }
         }
     }
 }

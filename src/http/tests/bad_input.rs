@@ -17,7 +17,11 @@ use crate::testkit::Call;
 /// Sends a body as it is, and checks that nothing was admitted.
 async fn refused(api: &Api, body: &str) -> (u16, Option<String>, Option<String>) {
     let request = TestRequest::post().uri("/v1/responses").insert_header(("content-type", "application/json"));
-    let answer = api.send(request.set_payload(body.to_owned())).await;
+    let answer = tokio::select! {
+        answer = api.send(request.set_payload(body.to_owned())) => answer,
+        // Nobody would answer the call.
+        _call = api.provider.asked() => panic!("the provider was asked: {body}"),
+    };
     assert_eq!((api.store.commits(), api.provider.unheard()), (0, 0), "{body}");
     answer.error()
 }

@@ -22,13 +22,13 @@ pub(super) fn client_parts(content: ContentParam, path: &str) -> Result<Vec<Cont
 /// The content of a model's message: clients write it as a text, as the parts that it came in, or as input parts.
 pub(super) fn assistant_parts(content: ContentParam, path: &str) -> Result<Vec<ContentPart>, Violation> {
     match content {
-        ContentParam::Text(text) => Ok(vec![written(text)]),
+        ContentParam::Text(text) => Ok(vec![written(text, Vec::new())]),
         ContentParam::Parts(parts) => each(parts, path, |part, path| match part.kind.as_deref() {
             Some("refusal") => {
                 let refusal = part.refusal.ok_or_else(|| Violation::missing(format!("{path}.refusal")))?;
                 Ok(ContentPart::Refusal { refusal })
             }
-            Some(_) | None => text_of(part, path, &["output_text", "input_text"]).map(written),
+            Some(_) | None => said(part, path),
         }),
         ContentParam::Object => Err(no_content(path)),
     }
@@ -91,8 +91,25 @@ fn breakpoint(given: Option<Json>) -> Option<JsonObject> {
     json_text::too_deep(&fields).is_none().then_some(fields)
 }
 
-fn written(text: String) -> ContentPart {
-    ContentPart::OutputText(OutputText { text, ..OutputText::default() })
+/// A text of the model's, with the notes on it as they came.
+fn said(mut part: InputPart, path: &str) -> Result<ContentPart, Violation> {
+    let annotations = part.annotations.take();
+    let text = text_of(part, path, &["output_text", "input_text"])?;
+    let annotations = annotations.map(|given| annotations_of(&given, &format!("{path}.annotations"))).transpose()?;
+    Ok(written(text, annotations.unwrap_or_default()))
+}
+
+fn annotations_of(given: &Json, path: &str) -> Result<Vec<JsonObject>, Violation> {
+    let read: Result<Vec<JsonObject>, _> = serde_json::from_str(given.as_str());
+    let annotations = read.map_err(|_| Violation::invalid(path, "expected an array of objects"))?;
+    match annotations.iter().any(|annotation| json_text::too_deep(annotation).is_some()) {
+        true => Err(Violation::invalid(path, Json::TOO_DEEP)),
+        false => Ok(annotations),
+    }
+}
+
+fn written(text: String, annotations: Vec<JsonObject>) -> ContentPart {
+    ContentPart::OutputText(OutputText { text, annotations, ..OutputText::default() })
 }
 
 fn no_content(path: &str) -> Violation {

@@ -319,6 +319,24 @@ fn what_is_only_echoed_for_the_model_is_kept_as_it_came() {
     assert_eq!(output.output, "one, two");
 }
 
+#[test]
+fn annotations_on_a_text_of_the_models_are_kept_as_they_came() {
+    let with = |annotations: &str| {
+        let part = format!(r#"{{"type":"output_text","text":"a","annotations":{annotations}}}"#);
+        input_of(&format!(r#"{{"role":"assistant","content":[{part}]}}"#))
+    };
+    let odd = r#"[{"type":"x","a":{"n":12345678901234567890123,"n":1e400},"h":"\ud83d","h":-0.0},{}]"#;
+    for (sent, kept) in [(odd, odd), ("[]", "[]"), ("null", "[]")] {
+        let items = with(sent).unwrap();
+        let Item::Message(message) = &items[0] else { unreachable!("a message") };
+        let ContentPart::OutputText(part) = &message.content[0] else { unreachable!("a text") };
+        assert_eq!(serde_json::to_string(&part.annotations).unwrap(), kept);
+    }
+    for no_annotations in ["7", "{}", r#"[1]"#, r#"[{"a":null},[]]"#, &format!(r#"[{{"a":{}}}]"#, nested(120))] {
+        assert_eq!(with(no_annotations).unwrap_err(), "input[0].content[0].annotations", "{no_annotations}");
+    }
+}
+
 fn input_of(items: &str) -> Result<Vec<Item>, String> {
     let create: CreateResponse = serde_json::from_str(&format!(r#"{{"model":"m","input":[{items}]}}"#)).unwrap();
     let checked = validate(create, ResponseId::new(), &LimitOptions::default());

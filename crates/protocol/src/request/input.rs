@@ -88,6 +88,9 @@ pub struct InputPart {
     /// The words, of refusals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<String>,
+    /// Notes on the text, of text parts that a model wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Json>,
     /// That the prompt up to its end is to be cached, of text parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_cache_breakpoint: Option<Json>,
