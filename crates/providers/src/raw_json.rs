@@ -56,18 +56,19 @@ pub(crate) fn raw_fields<'a>(json: &'a str, keys: &[&str]) -> Option<Vec<(String
 /// Reads JSON that may have something in it that is no value here: half a character, a number beyond all bounds, more
 /// levels than anybody needs. Half a character becomes U+FFFD, and the rest null. None if it is no JSON.
 pub(crate) fn readable(json: &str) -> Option<Value> {
-    if let Ok(value) = serde_json::from_str(json) {
-        return Some(value);
-    }
-    // That there is a value goes without looking at what it is.
-    serde_json::from_str::<IgnoredAny>(json).ok()?;
-    serde_json::from_str(&mended(json)).ok()
+    serde_json::from_str(json).ok().or_else(|| parse_mended(json))
 }
 
 /// The JSON as it is, to be kept; with more levels than anybody needs, what is deeper becomes null. None if it is no JSON.
 pub(crate) fn as_written(json: &str) -> Option<Json> {
     let written: Result<Json, _> = serde_json::from_str(json);
-    written.ok().filter(|written| written.levels() <= MOST_LEVELS).or_else(|| readable(json).map(Json::from))
+    written.ok().filter(|written| written.levels() <= MOST_LEVELS).or_else(|| parse_mended(json).map(Json::from))
+}
+
+fn parse_mended(json: &str) -> Option<Value> {
+    // That there is a value goes without looking at what it is.
+    serde_json::from_str::<IgnoredAny>(json).ok()?;
+    serde_json::from_str(&mended(json)).ok()
 }
 
 /// The JSON with everything in it that can't be read replaced.
