@@ -43,6 +43,7 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     match &options.mode {
         Some(Mode::Node { config, data }) => node::run(config, data),
+        Some(Mode::NeighboursLoad) => Runtime::new()?.block_on(neighbours::load::run()),
         None => runtime(options.what)?.block_on(bench(&options)),
     }
 }

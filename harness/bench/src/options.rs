@@ -78,6 +78,9 @@ pub(crate) enum Mode {
         /// The data directory
         data: PathBuf,
     },
+    /// The provider and the clients of long answers
+    #[command(hide = true)]
+    NeighboursLoad,
 }
 
 impl Options {

@@ -81,7 +81,7 @@ impl SharedDatabase {
 
 /// A child that does not outlive this program's interest in it.
 #[derive(Debug)]
-struct Killed(Child);
+pub(crate) struct Killed(pub(crate) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -93,21 +93,26 @@ impl Drop for Killed {
 
 impl Target {
     pub(crate) fn start(options: &Options, kind: Kind, source: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_between(options, kind, [source; 2])
+    }
+
+    /// The same with a provider of its own for each of the two models.
+    pub(crate) fn start_between(options: &Options, kind: Kind, sources: [SocketAddr; 2]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().join("data");
         match kind {
             Kind::Stored | Kind::Normal | Kind::Unstored => {
                 let mut command = Command::new(options.antiphon.clone().map_or_else(antiphon, Ok)?);
-                command.arg("--config").arg(config(folder.path(), source, kind)?).arg("--data").arg(data);
+                command.arg("--config").arg(config(folder.path(), sources, kind)?).arg("--data").arg(data);
                 command.args(["serve", "--listen", "127.0.0.1:0"]);
                 Self::antiphon(kind, command, folder)
             }
             Kind::Commits => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.arg("node").arg(config(folder.path(), source, kind)?).arg(data);
+                command.arg("node").arg(config(folder.path(), sources, kind)?).arg(data);
                 Self::antiphon(kind, command, folder)
             }
-            Kind::Nginx => Self::nginx(&options.nginx, source, folder),
+            Kind::Nginx => Self::nginx(&options.nginx, sources[0], folder),
         }
     }
 
@@ -120,7 +125,7 @@ impl Target {
     ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix(name).tempdir()?;
         let mut command = Command::new(options.antiphon.clone().map_or_else(antiphon, Ok)?);
-        command.arg("--config").arg(config(folder.path(), source, Kind::Stored)?);
+        command.arg("--config").arg(config(folder.path(), [source; 2], Kind::Stored)?);
         command.arg("--data").arg(folder.path().join("data")).args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("ANTIPHON_STORE__URL", &database.url);
         command.env("ANTIPHON_VAULT__KEY_FILE", database.keys.path().join("keys.json"));
@@ -229,7 +234,7 @@ impl Target {
     }
 }
 
-fn spawn(command: &mut Command) -> anyhow::Result<Killed> {
+pub(crate) fn spawn(command: &mut Command) -> anyhow::Result<Killed> {
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     child.map(Killed).with_context(|| format!("{} can't be started", command.get_program().display()))
 }
@@ -242,13 +247,13 @@ fn antiphon() -> anyhow::Result<PathBuf> {
 }
 
 /// The defaults, but for the provider and for a log without a line per request.
-fn config(folder: &Path, source: SocketAddr, kind: Kind) -> anyhow::Result<PathBuf> {
+fn config(folder: &Path, [bench, neighbour]: [SocketAddr; 2], kind: Kind) -> anyhow::Result<PathBuf> {
     let file = folder.join("config.toml");
     let sync = if kind == Kind::Normal { "normal" } else { "full" };
     let text = format!(
         "[log]\nfilter = \"warn\"\n[store]\nsync = \"{sync}\"\n{}{}",
-        provider("bench", source),
-        provider("neighbour", source)
+        provider("bench", bench),
+        provider("neighbour", neighbour)
     );
     fs::write(&file, text)?;
     Ok(file)

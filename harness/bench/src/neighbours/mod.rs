@@ -1,8 +1,9 @@
 //! How late a short answer comes while many long ones are given, beside how late it comes without them. The two are at
 //! different providers, so that nothing but the server is between them.
 
+pub(crate) mod load;
 mod report;
-mod streams;
+mod short;
 
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use tokio::time::{Instant, sleep};
 use crate::options::Options;
 use crate::speaker::Speaker;
 use crate::stamp::Clock;
-use crate::target::Target;
+use crate::target::{Kind, Target};
+use crate::wire::Request;
 use crate::{Results, progress};
+use load::Load;
 use report::Row;
-use streams::{Short, long_ones, short_ones_until};
+use short::{SHORT, Shorts, short_ones_until};
 
 /// How long short answers are watched without others.
 const ALONE: Duration = Duration::from_secs(4);
@@ -32,8 +35,8 @@ struct Case {
 /// What was seen of a server in all rounds.
 #[derive(Debug, Default)]
 struct Seen {
-    alone: Vec<Short>,
-    beside: Vec<Short>,
+    alone: Shorts,
+    beside: Shorts,
     /// How long it took until all long answers were there, and the server's processor time meanwhile.
     bursts: Vec<(Duration, Duration)>,
     /// In bytes: before the first burst, at the most, and a while after the last one.
@@ -49,9 +52,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Results> {
                 for without_usage in [false, true] {
                     let case = Case { long, without_usage };
                     progress(&format!("run {run}: {}, {case:?}", kind.name()));
-                    let speaker = Speaker::start(clock).await?;
-                    let mut target = Target::start(options, kind, speaker.address)?;
-                    let seen = measure(&mut target, case, options, clock).await?;
+                    let mut site = Site::start(options, kind, clock).await?;
+                    let seen = measure(&mut site, case, options).await?;
                     rows.push(Row::of(kind.name(), case, &seen));
                 }
             }
@@ -60,23 +62,48 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Results> {
     report::results(&rows, options)
 }
 
-async fn measure(target: &mut Target, case: Case, options: &Options, clock: Clock) -> anyhow::Result<Seen> {
-    // Loads what is loaded once: the tokenizer, the statements, the connections.
-    long_ones(target, Case { long: 1, ..case }).await.context("the warm-up")?;
-    short_ones_until(target, clock, sleep(Duration::from_secs(1))).await?;
-    let mut seen = Seen::default();
-    let before = target.family.memory()?;
-    for _ in 0..options.rounds {
-        let ((), alone) = short_ones_until(target, clock, sleep(ALONE)).await?;
-        seen.alone.extend(alone);
-        let (begun, cpu) = (Instant::now(), target.family.cpu()?);
-        let (burst, beside) = short_ones_until(target, clock, long_ones(target, case)).await?;
+/// A server between its two providers and their clients.
+#[derive(Debug)]
+struct Site {
+    target: Target,
+    load: Load,
+    /// For a short answer: of the server, and of the provider itself.
+    requests: [Request; 2],
+    clock: Clock,
+}
+
+impl Site {
+    async fn start(options: &Options, kind: Kind, clock: Clock) -> anyhow::Result<Self> {
+        let (speaker, load) = (Speaker::start(clock).await?, Load::start().await?);
+        let target = Target::start_between(options, kind, [speaker.address, load.address])?;
+        let requests = [target.request(&SHORT.prompt()), Request::chat(speaker.address, &SHORT.prompt())];
+        Ok(Self { target, load, requests, clock })
+    }
+
+    async fn long_ones(&mut self, case: Case) -> anyhow::Result<(Shorts, Duration)> {
+        let (begun, clock) = (Instant::now(), self.clock);
+        let burst = self.load.long_ones(&self.target, case);
+        let (burst, beside) = short_ones_until(&self.requests, clock, burst).await?;
         burst.context("a long answer")?;
-        seen.bursts.push((begun.elapsed(), target.family.cpu()?.since(&cpu)));
+        Ok((beside, begun.elapsed()))
+    }
+}
+
+async fn measure(site: &mut Site, case: Case, options: &Options) -> anyhow::Result<Seen> {
+    // Loads what is loaded once: the tokenizer, the statements, the connections.
+    site.long_ones(Case { long: 1, ..case }).await.context("the warm-up")?;
+    let mut seen = Seen::default();
+    let before = site.target.family.memory()?;
+    for _ in 0..options.rounds {
+        let ((), alone) = short_ones_until(&site.requests, site.clock, sleep(ALONE)).await?;
+        seen.alone.extend(alone);
+        let cpu = site.target.family.cpu()?;
+        let (beside, took) = site.long_ones(case).await?;
+        seen.bursts.push((took, site.target.family.cpu()?.since(&cpu)));
         seen.beside.extend(beside);
     }
     sleep(Duration::from_secs(options.settle)).await;
-    target.check()?;
-    seen.memory = [before, target.family.peak()?, target.family.memory()?];
+    site.target.check()?;
+    seen.memory = [before, site.target.family.peak()?, site.target.family.memory()?];
     Ok(seen)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::json;
 
-use super::streams::Short;
+use super::short::Short;
 use super::{Case, Seen};
 use crate::Results;
 use crate::options::Options;
@@ -20,6 +20,9 @@ pub(super) struct Row {
     reports_usage: bool,
     alone: Times,
     beside: Times,
+    /// Of the provider itself, at the same moments.
+    direct_alone: Times,
+    direct_beside: Times,
     /// The medians of the rounds, in seconds.
     burst_seconds: f64,
     cpu_seconds: f64,
@@ -53,8 +56,10 @@ impl Row {
             server,
             long_answers: case.long,
             reports_usage: !case.without_usage,
-            alone: Times::of(&seen.alone),
-            beside: Times::of(&seen.beside),
+            alone: Times::of(&seen.alone.through_server),
+            beside: Times::of(&seen.beside.through_server),
+            direct_alone: Times::of(&seen.alone.direct),
+            direct_beside: Times::of(&seen.beside.direct),
             burst_seconds: of_rounds(|burst| burst.0),
             cpu_seconds: of_rounds(|burst| burst.1),
             memory_before,
@@ -74,8 +79,8 @@ fn table(rows: &[Row], settle: u64) -> String {
     let mut table = format!(
         "Times of short answers in ms, alone -> beside the long ones; memory in MiB, the last one {settle} s after the last \
          round.\n\n\
-         | server | long | usage | answers | first p50 | first p99 | x | total p50 | total p99 | x | max | burst s | CPU s | \
-         before | peak | after |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+         | server | long | usage | answers | direct p99 | first p50 | first p99 | x | total p50 | total p99 | x | max | burst s | CPU s | \
+         before | peak | after |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
     );
     for row in rows {
         let (alone, beside) = (&row.alone, &row.beside);
@@ -85,11 +90,12 @@ fn table(rows: &[Row], settle: u64) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(
             table,
-            "| {} | {} | {usage} | {} -> {} | {} | {} | {:.1} | {} | {} | {:.1} | {} | {:.1} | {:.1} | {} | {} | {} |",
+            "| {} | {} | {usage} | {} -> {} | {} | {} | {} | {:.1} | {} | {} | {:.1} | {} | {:.1} | {:.1} | {} | {} | {} |",
             row.server,
             row.long_answers,
             alone.answers,
             beside.answers,
+            ms((row.direct_alone.total.p99, row.direct_beside.total.p99)),
             ms((alone.first.p50, beside.first.p50)),
             ms((alone.first.p99, beside.first.p99)),
             beside.first.p99 / alone.first.p99,
