@@ -4,8 +4,9 @@ mod turn;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use futures_util::{StreamExt, stream::LocalBoxStream};
+use tokio::time::Instant;
 
-use self::turn::{BatchTurn, turn_for};
+use self::turn::{BatchTurn, RecentReads};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
@@ -18,14 +19,15 @@ type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
 /// Reads one attempt at one provider and passes its events on, one batch per read.
 ///
-/// A large batch waits for its turn on the arbiter. It holds credits, in bytes; each batch spends some, and the supervisor gives them back when the batch is
-/// durable. Without credit it does not read, and the provider's socket fills.
+/// While it reads much, each batch waits for its turn on the arbiter. It holds credits, in bytes; each batch spends some, and
+/// the supervisor gives them back when the batch is durable. Without credit it does not read, and the provider's socket fills.
 ///
 /// In: [`Grant`]. Out: [`ProviderMessage`]s. Ends: after [`ProviderMessage::Ended`].
 pub(crate) struct ProviderReader {
     attempt: Attempt,
     /// The stream of batches; none during a read.
     batches: Option<Batches>,
+    recent: RecentReads,
     credit: isize,
     parent: Recipient<ProviderMessage>,
 }
@@ -42,7 +44,7 @@ pub(crate) enum ProviderMessage {
         events: Vec<ProviderEvent>,
         /// The credit that the read spent, in bytes.
         cost: usize,
-        /// Held until they are handled, if they are many.
+        /// Held until they are handled, if much was read lately.
         turn: Option<BatchTurn>,
     },
     /// The call is over.
@@ -74,7 +76,8 @@ impl ReadBatch {
 
 impl ProviderReader {
     pub(crate) fn new(attempt: Attempt, batches: Batches, credit: usize, parent: Recipient<ProviderMessage>) -> Self {
-        Self { attempt, batches: Some(batches), credit: credit.cast_signed(), parent }
+        let recent = RecentReads::new(Instant::now());
+        Self { attempt, batches: Some(batches), recent, credit: credit.cast_signed(), parent }
     }
 
     fn read(&mut self, ctx: &mut Context<Self>) {
@@ -82,13 +85,15 @@ impl ProviderReader {
             return;
         }
         let Some(mut batches) = self.batches.take() else { return };
+        let mut recent = self.recent;
         let read = async move {
             let batch = batches.next().await.map(|read| read.map(ReadBatch::of));
-            let turn = turn_for(batch.as_ref().and_then(|read| read.as_ref().ok()).map_or(0, |batch| batch.cost)).await;
-            (batch, turn, batches)
+            let cost = batch.as_ref().and_then(|read| read.as_ref().ok()).map_or(0, |batch| batch.cost);
+            let turn = if recent.add(cost, Instant::now()) { BatchTurn::wait().await } else { None };
+            (batch, turn, batches, recent)
         };
-        ctx.spawn(read.into_actor(self).map(|(batch, turn, batches), reader, ctx| {
-            reader.batches = Some(batches);
+        ctx.spawn(read.into_actor(self).map(|(batch, turn, batches, recent), reader, ctx| {
+            (reader.batches, reader.recent) = (Some(batches), recent);
             reader.pass_on(batch, turn, ctx);
         }));
     }
