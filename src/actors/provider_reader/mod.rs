@@ -1,21 +1,17 @@
 //! Reads the provider of one response.
 
+mod reads;
 mod turn;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
-use futures_util::{StreamExt, stream::LocalBoxStream};
-use tokio::time::Instant;
+pub(crate) use turn::BatchTurn;
 
-use self::turn::{BatchTurn, RecentReads};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+
+use self::reads::{Batches, Read, Reads};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
 use crate::provider::Error;
-
-/// The credit that an event costs beside its text: about what it needs in memory until it is durable.
-const EVENT_COST: usize = 64;
-
-type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 
 /// Reads one attempt at one provider and passes its events on, one batch per read.
 ///
@@ -25,9 +21,8 @@ type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Error>>;
 /// In: [`Grant`]. Out: [`ProviderMessage`]s. Ends: after [`ProviderMessage::Ended`].
 pub(crate) struct ProviderReader {
     attempt: Attempt,
-    /// The stream of batches; none during a read.
-    batches: Option<Batches>,
-    recent: RecentReads,
+    /// The stream; none during a read.
+    reads: Option<Reads>,
     credit: isize,
     parent: Recipient<ProviderMessage>,
 }
@@ -61,46 +56,27 @@ pub(crate) enum ProviderMessage {
 #[rtype(result = "()")]
 pub(crate) struct Grant(pub(crate) usize);
 
-/// The events of one read, and the credit that they cost.
-struct ReadBatch {
-    events: Vec<ProviderEvent>,
-    cost: usize,
-}
-
-impl ReadBatch {
-    fn of(events: Vec<ProviderEvent>) -> Self {
-        let cost = events.iter().map(|event| EVENT_COST + event.output_bytes()).sum();
-        Self { events, cost }
-    }
-}
-
 impl ProviderReader {
     pub(crate) fn new(attempt: Attempt, batches: Batches, credit: usize, parent: Recipient<ProviderMessage>) -> Self {
-        let recent = RecentReads::new(Instant::now());
-        Self { attempt, batches: Some(batches), recent, credit: credit.cast_signed(), parent }
+        let reads = Some(Reads::new(batches));
+        Self { attempt, reads, credit: credit.cast_signed(), parent }
     }
 
     fn read(&mut self, ctx: &mut Context<Self>) {
         if self.credit <= 0 {
             return;
         }
-        let Some(mut batches) = self.batches.take() else { return };
-        let mut recent = self.recent;
-        let read = async move {
-            let batch = batches.next().await.map(|read| read.map(ReadBatch::of));
-            let cost = batch.as_ref().and_then(|read| read.as_ref().ok()).map_or(0, |batch| batch.cost);
-            let turn = if recent.add(cost, Instant::now()) { BatchTurn::wait().await } else { None };
-            (batch, turn, batches, recent)
-        };
-        ctx.spawn(read.into_actor(self).map(|(batch, turn, batches, recent), reader, ctx| {
-            (reader.batches, reader.recent) = (Some(batches), recent);
-            reader.pass_on(batch, turn, ctx);
+        let Some(mut reads) = self.reads.take() else { return };
+        let read = async move { (reads.next().await, reads) };
+        ctx.spawn(read.into_actor(self).map(|(read, reads), reader, ctx| {
+            reader.reads = Some(reads);
+            reader.pass_on(read, ctx);
         }));
     }
 
-    fn pass_on(&mut self, batch: Option<Result<ReadBatch, Error>>, turn: Option<BatchTurn>, ctx: &mut Context<Self>) {
-        match batch {
-            Some(Ok(ReadBatch { events, cost })) => {
+    fn pass_on(&mut self, read: Option<Result<Read, Error>>, ctx: &mut Context<Self>) {
+        match read {
+            Some(Ok(Read { events, cost, turn })) => {
                 self.credit -= usize::cast_signed(cost);
                 fault::reach(FaultPoint::FactsHeard);
                 self.parent.do_send(ProviderMessage::Events { attempt: self.attempt, events, cost, turn });

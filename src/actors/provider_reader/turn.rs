@@ -17,44 +17,76 @@ const FREE_PER_SECOND: u64 = 32 * 1024;
 /// The most that is held against it, so that it is free again after a pause of half a second.
 const MOST_REMEMBERED: usize = 2 * FREE;
 
+/// The cost that may be on its way to the fold on an arbiter, of those that read much: so much is done in a millisecond or
+/// two, and then everything else has its turn.
+const MOST_UNFOLDED: usize = 64 * 1024;
+
+/// The cost that may be on its way to the database on an arbiter, of those that read much.
+const MOST_UNCOMMITTED: usize = 256 * 1024;
+
+/// How long a batch waits for its turn at most: those before it may be waiting for a database.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 thread_local! {
-    /// The one turn of this arbiter.
-    static TURN: Arc<Semaphore> = Arc::new(Semaphore::new(1));
+    static UNFOLDED: Arc<Semaphore> = Arc::new(Semaphore::new(MOST_UNFOLDED));
+    static UNCOMMITTED: Arc<Semaphore> = Arc::new(Semaphore::new(MOST_UNCOMMITTED));
 }
 
 /// The turn that a batch has until this is dropped.
 #[derive(Debug)]
 pub(crate) struct BatchTurn {
-    _permit: OwnedSemaphorePermit,
+    unfolded: Option<OwnedSemaphorePermit>,
+    _uncommitted: Option<OwnedSemaphorePermit>,
 }
 
 impl BatchTurn {
-    /// Waits until no other batch on this arbiter has the turn.
-    pub(super) async fn wait() -> Option<Self> {
-        let turn = TURN.with(Arc::clone);
-        // It is never closed.
-        turn.acquire_owned().await.ok().map(|permit| Self { _permit: permit })
+    /// Waits until a batch of that cost may be worked on beside the others of this arbiter.
+    pub(super) async fn wait(cost: usize) -> Self {
+        let turn = async {
+            let uncommitted = acquire(UNCOMMITTED.with(Arc::clone), cost.min(MOST_UNCOMMITTED)).await;
+            let unfolded = acquire(UNFOLDED.with(Arc::clone), cost.min(MOST_UNFOLDED)).await;
+            Self { unfolded, _uncommitted: uncommitted }
+        };
+        let none = Self { unfolded: None, _uncommitted: None };
+        tokio::time::timeout(LONGEST_WAIT, turn).await.unwrap_or(none)
     }
+
+    /// The batch is folded, and is to be committed.
+    pub(crate) fn folded(&mut self) {
+        self.unfolded = None;
+    }
+}
+
+/// None if it were closed, which it never is.
+async fn acquire(turns: Arc<Semaphore>, cost: usize) -> Option<OwnedSemaphorePermit> {
+    turns.acquire_many_owned(u32::try_from(cost).unwrap_or(u32::MAX)).await.ok()
 }
 
 /// How much a reader has read lately.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecentReads {
+    /// Of all batches.
+    total: usize,
     cost: usize,
     at: Instant,
 }
 
 impl RecentReads {
     pub(super) fn new(now: Instant) -> Self {
-        Self { cost: 0, at: now }
+        Self { total: 0, cost: 0, at: now }
     }
 
-    /// Adds a batch. Returns whether it needs a turn.
-    pub(super) fn add(&mut self, cost: usize, now: Instant) -> bool {
+    /// Adds a batch. Returns whether it needs a turn: if much was read lately, or in all and this is the last one.
+    pub(super) fn add(&mut self, cost: usize, is_last: bool, now: Instant) -> bool {
         let forgotten = forgotten_after(now.saturating_duration_since(self.at));
-        let cost = self.cost.saturating_sub(forgotten).saturating_add(cost);
-        *self = Self { cost: cost.min(MOST_REMEMBERED), at: now };
-        cost >= FREE
+        let recent = self.cost.saturating_sub(forgotten).saturating_add(cost);
+        *self = Self { total: self.total.saturating_add(cost), cost: recent.min(MOST_REMEMBERED), at: now };
+        recent >= FREE || is_last && self.total >= FREE
+    }
+
+    /// Of all batches.
+    pub(super) fn total(&self) -> usize {
+        self.total
     }
 }
 
@@ -88,7 +120,7 @@ mod tests {
                 .iter()
                 .map(|&(pause, cost)| {
                     now += millis(pause);
-                    recent.add(cost, now)
+                    recent.add(cost, false, now)
                 })
                 .collect();
             assert_eq!(seen, turns, "{batches:?}");
@@ -97,9 +129,9 @@ mod tests {
 
     #[tokio::test]
     async fn batches_have_their_turns_one_after_the_other() {
-        let first = BatchTurn::wait().await;
+        let first = BatchTurn::wait(MOST_IN_WORK).await;
         assert!(first.is_some());
-        let mut second = std::pin::pin!(BatchTurn::wait());
+        let mut second = std::pin::pin!(BatchTurn::wait(MOST_IN_WORK));
         tokio::select! {
             biased;
             _ = &mut second => unreachable!("two batches at a time"),

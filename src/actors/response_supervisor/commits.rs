@@ -8,6 +8,7 @@ use crate::actors::{
     client_emitter::{FrameBuffer, Memory, Past},
     node::Node,
     persistence_accumulator::{SharedWriteBuffer, WriteBuffer},
+    provider_reader::BatchTurn,
 };
 use crate::domain::{Frame, RecordedFact, ResponseOptions, RunPlan, Transcript};
 use crate::journal::{CodecError, Log};
@@ -24,6 +25,8 @@ pub(super) struct Commits {
     frames: VecDeque<(u64, Frame)>,
     /// Credits to return, each with the number of facts that must be durable first.
     credit: VecDeque<(u64, usize)>,
+    /// The turns of what was read, each with the number of facts that must be durable first.
+    turns: VecDeque<(u64, BatchTurn)>,
     /// Whether slow clients hold back credit: so for a response without a log, because nothing else keeps events that
     /// they have not got.
     is_held_back: bool,
@@ -50,6 +53,7 @@ impl Commits {
             past,
             frames: VecDeque::new(),
             credit: VecDeque::new(),
+            turns: VecDeque::new(),
             is_held_back: !is_stored,
             facts: transcript.facts(),
             durable: transcript.facts(),
@@ -80,6 +84,7 @@ impl Commits {
         if let Some(past) = &self.past {
             past.commit(self.durable);
         }
+        while self.turns.pop_front_if(|(needs, _)| *needs <= self.durable).is_some() {}
         let all = self.durable >= self.facts;
         self.waiting_since = (!all).then(Instant::now);
         let ready = self.frames.iter().take_while(|(needs, _)| *needs <= facts).count();
@@ -89,9 +94,13 @@ impl Commits {
         ready > 0
     }
 
-    /// Notes that a read has spent that much credit.
-    pub(super) fn spend_credit(&mut self, cost: usize) {
+    /// Notes that a read has spent that much credit. Its turn ends when its facts are durable.
+    pub(super) fn spend_credit(&mut self, cost: usize, mut turn: Option<BatchTurn>) {
+        if let Some(turn) = &mut turn {
+            turn.folded();
+        }
         self.credit.push_back((self.facts, cost));
+        self.turns.extend(turn.filter(|_| self.durable < self.facts).map(|turn| (self.facts, turn)));
     }
 
     /// The credit to return for durable facts. Without a log slow clients hold it back.

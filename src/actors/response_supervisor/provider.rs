@@ -13,7 +13,7 @@ use super::{
 use crate::actors::{
     ActorRole, Label,
     planning::rebuild_plan,
-    provider_reader::{Grant, ProviderMessage, ProviderReader},
+    provider_reader::{BatchTurn, Grant, ProviderMessage, ProviderReader},
     supervision::{Child, Exit, spawn},
     upstream::Upstream,
 };
@@ -321,7 +321,13 @@ impl ResponseSupervisor {
         self.provider.reader.as_ref().filter(|reader| reader.attempt == attempt).map(|reader| reader.target)
     }
 
-    fn read(&mut self, attempt: Attempt, events: Vec<ProviderEvent>, cost: usize, ctx: &mut Context<Self>) {
+    fn read(
+        &mut self,
+        attempt: Attempt,
+        events: Vec<ProviderEvent>,
+        (cost, turn): (usize, Option<BatchTurn>),
+        ctx: &mut Context<Self>,
+    ) {
         let Some(target) = self.reading(attempt) else { return };
         if !self.plan.request.store {
             self.note_unstored_call(target, &events);
@@ -331,7 +337,7 @@ impl ResponseSupervisor {
         }
         self.feed(RunEvent::ProviderSaid { attempt, events }, ctx);
         fault::reach(FaultPoint::FactsRecorded);
-        self.commits.spend_credit(cost);
+        self.commits.spend_credit(cost, turn);
         // Events that add no fact need no commit: their credit must be returned here.
         self.give_credit();
     }
@@ -366,8 +372,7 @@ impl Handler<ProviderMessage> for ResponseSupervisor {
     fn handle(&mut self, message: ProviderMessage, ctx: &mut Self::Context) {
         match message {
             ProviderMessage::Events { attempt, events, cost, turn } => {
-                self.read(attempt, events, cost, ctx);
-                drop(turn);
+                self.read(attempt, events, (cost, turn), ctx);
             }
             ProviderMessage::Ended { attempt, result } => self.call_ended(attempt, result, ctx),
         }

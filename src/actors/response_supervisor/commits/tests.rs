@@ -18,10 +18,10 @@ fn without_a_log_the_slowest_client_holds_the_credit_back_until_it_has_read() {
         commits.frame_buffer.borrow_mut().advance(client, 0);
     }
     publish(&commits, 0);
-    commits.spend_credit(5);
+    commits.spend_credit(5, None);
     assert_eq!(commits.due_credit(), 5, "there is room");
     publish(&commits, 1);
-    commits.spend_credit(7);
+    commits.spend_credit(7, None);
     commits.frame_buffer.borrow_mut().advance(quick, 2);
     assert_eq!(commits.due_credit(), 0, "the slow client's events fill the buffer");
     commits.frame_buffer.borrow_mut().advance(slow, 1);
