@@ -202,7 +202,7 @@ async fn a_log_that_was_removed_or_cut_behind_its_back_is_never_a_shorter_prompt
     let talk = Conversation::new().await;
     let first = row_id(&talk.first);
     let of_first = |table: &str| format!("FROM {table} WHERE response = '{first}'");
-    let end = format!("{} AND first = (SELECT MAX(first) {})", of_first("segments"), of_first("segments"));
+    let end = format!("{} AND first_fact = (SELECT MAX(first_fact) {})", of_first("segments"), of_first("segments"));
     execute(&talk.db, &format!("DELETE {} AND side = 'output'", of_first("items")), vec![]).await;
     assert_eq!(talk.continued().await.status, 200, "the log has the output, too");
     assert_eq!(execute(&talk.db, &format!("DELETE {end}"), vec![]).await, 1);
