@@ -1,5 +1,7 @@
 //! Streams of events with something odd in one place, for the tests of decoders.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
