@@ -5,5 +5,5 @@ mod descriptors;
 mod fairness;
 mod floods;
 mod leaks;
-mod peak;
+pub(crate) mod peak;
 mod readers;
