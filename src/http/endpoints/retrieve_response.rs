@@ -19,16 +19,16 @@ pub(in crate::http) async fn retrieve_response(
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
     let is_stream = query.flag("stream")?;
+    // Before anything is read for it.
+    let reader = state.readers.enter(&principal, id, &state.options)?;
     if !is_stream || request.method() == Method::HEAD {
         let response = state.antiphon.retrieve(principal.user, id).await;
         let response = response.map_err(|refusal| ApiError::about(id, refusal))?;
         if is_stream {
             return Ok(sse::bare_answer());
         }
-        let reader = state.readers.enter(&principal, id, &state.options)?;
         return Ok(HttpResponse::Ok().json(response).map_body(|_, body| holding(body, reader)));
     }
-    let reader = state.readers.enter(&principal, id, &state.options)?;
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));
     let stream = state.antiphon.subscribe(principal.user, id, DeliveryMode::Events { view, from }).await;
