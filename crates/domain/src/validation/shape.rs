@@ -142,7 +142,8 @@ impl<'de> Visitor<'de> for PlaceCounter<'_, '_> {
                     self.count.values(1)?;
                     map.next_value_seed(self.at(ShapePlace::Content))?;
                 }
-                (ShapePlace::Request | ShapePlace::Item, _) | (ShapePlace::ContentPart, "prompt_cache_breakpoint") => {
+                (ShapePlace::Request | ShapePlace::Item, _)
+                | (ShapePlace::ContentPart, "annotations" | "prompt_cache_breakpoint") => {
                     let written = map.next_value::<&RawValue>()?;
                     if let ShapePlace::Request = self.place {
                         self.count.param = key;
