@@ -216,6 +216,24 @@ async fn items_that_were_removed_or_swapped_behind_its_back_are_never_a_shorter_
 }
 
 #[tokio::test]
+async fn a_log_that_was_removed_or_cut_behind_its_back_is_never_a_shorter_prompt() {
+    let talk = Conversation::new().await;
+    let first = row_id(&talk.first);
+    let of_first = |table: &str| format!("FROM {table} WHERE response = '{first}'");
+    let end = format!("{} AND first_fact = (SELECT MAX(first_fact) {})", of_first("segments"), of_first("segments"));
+    execute(&talk.db, &format!("DELETE {} AND side = 'output'", of_first("items")), vec![]).await;
+    assert_eq!(talk.continued().await.status, 200, "the log has the output, too");
+    assert_eq!(execute(&talk.db, &format!("DELETE {end}"), vec![]).await, 1);
+    let refused = talk.continued().await;
+    assert_eq!(refused.error(), (500, Some("stored_response_damaged".to_owned()), None), "{}", refused.text);
+    assert!(refused.text.contains(&talk.first), "{}", refused.text);
+    for table in ["items", "segments"] {
+        execute(&talk.db, &format!("DELETE {}", of_first(table)), vec![]).await;
+    }
+    talk.is_damaged("neither items nor log").await;
+}
+
+#[tokio::test]
 async fn files_that_others_can_use_are_told_of_with_what_to_do() {
     let site = Site::new();
     used(&site).await;

@@ -7,3 +7,4 @@ mod floods;
 mod leaks;
 mod peak;
 mod readers;
+mod stalled;

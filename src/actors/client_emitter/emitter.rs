@@ -204,7 +204,8 @@ impl ClientEmitter {
 
     /// Whether the log is over without saying how the response ended, and its row says so instead.
     fn ends_as_recorded(&mut self) -> bool {
-        let recorded = self.source.past.as_ref().and_then(Past::recorded_ending).cloned();
+        let recorded = self.source.past.as_ref().and_then(Past::recorded_ending);
+        let recorded = recorded.filter(|recorded| recorded.may_stand_alone()).cloned();
         recorded.is_some_and(|recorded| self.replay.as_mut().is_some_and(|replay| replay.end_as(recorded)))
     }
 
