@@ -7,3 +7,4 @@ mod floods;
 mod leaks;
 pub(crate) mod peak;
 mod readers;
+mod stalled;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod answer_room;
 mod bad_input;
 mod body_room;
 mod error_codes;
