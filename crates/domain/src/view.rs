@@ -1,5 +1,7 @@
 //! The form in which one client gets the events: a pure function of them.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 
 use antiphon_protocol::{CreateResponse, ResponseEvent, ResponseId};
@@ -21,6 +23,14 @@ impl View {
     }
 }
 
+/// The most memory that a thread keeps for encoding.
+const MOST_SCRATCH: usize = 2 * 1024 * 1024;
+
+thread_local! {
+    /// Where events are encoded: the end of a long response is one of a megabyte, whose size nobody knows before.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// One event as every client with the plain view gets it: encoded once, shared by all.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -37,14 +47,20 @@ impl Frame {
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it does not: every event serializes")]
     pub fn encode(event: &ResponseEvent) -> Self {
-        let mut bytes = Vec::with_capacity(256);
-        bytes.extend_from_slice(b"event: ");
-        bytes.extend_from_slice(event.name().as_bytes());
-        bytes.extend_from_slice(b"\ndata: ");
-        #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
-        serde_json::to_writer(&mut bytes, event).expect("events serialize");
-        bytes.extend_from_slice(b"\n\n");
-        Self { sequence_number: event.sequence_number(), is_delta: event.delta().is_some(), bytes: bytes.into() }
+        let bytes = SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            scratch.extend_from_slice(b"event: ");
+            scratch.extend_from_slice(event.name().as_bytes());
+            scratch.extend_from_slice(b"\ndata: ");
+            #[expect(clippy::expect_used, reason = "string keys, and no Serialize of the protocol fails")]
+            serde_json::to_writer(&mut *scratch, event).expect("events serialize");
+            scratch.extend_from_slice(b"\n\n");
+            let bytes = Bytes::copy_from_slice(scratch);
+            scratch.clear();
+            scratch.shrink_to(MOST_SCRATCH);
+            bytes
+        });
+        Self { sequence_number: event.sequence_number(), is_delta: event.delta().is_some(), bytes }
     }
 
     /// Decodes the event from bytes that [`encode`](Self::encode) made, with any view applied.

@@ -7,7 +7,7 @@ pub(crate) use turn::BatchTurn;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
-use self::reads::{Batches, Read, Reads};
+use self::reads::{Batches, End, Read, Reads};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
@@ -39,7 +39,7 @@ pub(crate) enum ProviderMessage {
         events: Vec<ProviderEvent>,
         /// The credit that the read spent, in bytes.
         cost: usize,
-        /// Held until they are handled, if much was read lately.
+        /// Held until they are durable, if much was read lately.
         turn: Option<BatchTurn>,
     },
     /// The call is over.
@@ -48,6 +48,8 @@ pub(crate) enum ProviderMessage {
         attempt: Attempt,
         /// The error, if it failed.
         result: Result<(), Error>,
+        /// Held until what follows is durable, if it had much to say.
+        turn: Option<BatchTurn>,
     },
 }
 
@@ -74,22 +76,20 @@ impl ProviderReader {
         }));
     }
 
-    fn pass_on(&mut self, read: Option<Result<Read, Error>>, ctx: &mut Context<Self>) {
+    fn pass_on(&mut self, read: Result<Read, End>, ctx: &mut Context<Self>) {
+        let attempt = self.attempt;
         match read {
-            Some(Ok(Read { events, cost, turn })) => {
+            Ok(Read { events, cost, turn }) => {
                 self.credit -= usize::cast_signed(cost);
                 fault::reach(FaultPoint::FactsHeard);
-                self.parent.do_send(ProviderMessage::Events { attempt: self.attempt, events, cost, turn });
+                self.parent.do_send(ProviderMessage::Events { attempt, events, cost, turn });
                 self.read(ctx);
             }
-            Some(Err(error)) => self.end(Err(error), ctx),
-            None => self.end(Ok(()), ctx),
+            Err(End { result, turn }) => {
+                self.parent.do_send(ProviderMessage::Ended { attempt, result, turn });
+                ctx.stop();
+            }
         }
-    }
-
-    fn end(&self, result: Result<(), Error>, ctx: &mut Context<Self>) {
-        self.parent.do_send(ProviderMessage::Ended { attempt: self.attempt, result });
-        ctx.stop();
     }
 }
 

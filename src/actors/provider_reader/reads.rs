@@ -19,8 +19,8 @@ const LARGE_READ: usize = 32 * 1024;
 pub(super) struct Reads {
     batches: Batches,
     recent: RecentReads,
-    /// What came behind the last read, and was not passed on with it: an error, or the end.
-    behind: Option<Option<Error>>,
+    /// How the stream ended, if that was seen behind the last read.
+    behind: Option<Result<(), Error>>,
 }
 
 /// The events of one read.
@@ -29,6 +29,12 @@ pub(super) struct Read {
     /// The credit that they cost.
     pub(super) cost: usize,
     /// What is held while they are worked on, if the stream says much.
+    pub(super) turn: Option<BatchTurn>,
+}
+
+/// How the stream ended, and what is held while that is worked on.
+pub(super) struct End {
+    pub(super) result: Result<(), Error>,
     pub(super) turn: Option<BatchTurn>,
 }
 
@@ -54,29 +60,38 @@ impl Reads {
         Self { batches, recent: RecentReads::new(Instant::now()), behind: None }
     }
 
-    /// The next read; none at the end.
-    pub(super) async fn next(&mut self) -> Option<Result<Read, Error>> {
+    /// The next read, or how the stream ended.
+    pub(super) async fn next(&mut self) -> Result<Read, End> {
         let first = match self.behind.take() {
-            Some(behind) => behind.map(Err),
-            None => self.batches.next().await,
+            Some(end) => Err(end),
+            None => said(self.batches.next().await),
         };
-        let mut read = match first? {
+        let mut read = match first {
             Ok(events) => Read::new(events),
-            Err(error) => return Some(Err(error)),
+            Err(result) => return Err(End { result, turn: self.turn_for_all().await }),
         };
-        if !self.recent.add(read.cost, read.is_last(), Instant::now()) {
-            return Some(Ok(read));
+        if !self.recent.add(read.cost, Instant::now()) {
+            if read.is_last() {
+                read.turn = self.turn_for_all().await;
+            }
+            return Ok(read);
         }
         let known = read.cost;
         read.turn = Some(BatchTurn::wait(known.max(LARGE_READ)).await);
         self.read_on(&mut read).await;
-        self.recent.add(read.cost - known, false, Instant::now());
+        self.recent.add(read.cost - known, Instant::now());
         if read.is_last() {
-            // Everything is told once more: its items, its text, the response.
+            // The one that it has may be a part of what it waits for.
             read.turn = None;
-            read.turn = Some(BatchTurn::wait(self.recent.total()).await);
+            read.turn = self.turn_for_all().await;
         }
-        Some(Ok(read))
+        Ok(read)
+    }
+
+    /// The turn for the end of a long stream, when all of it is told once more: its text, its items, the response.
+    async fn turn_for_all(&self) -> Option<BatchTurn> {
+        let total = self.recent.total();
+        if total < LARGE_READ { None } else { Some(BatchTurn::wait(total).await) }
     }
 
     /// Adds what has come while it waited.
@@ -84,12 +99,94 @@ impl Reads {
         while read.cost < LARGE_READ && !read.is_last() {
             // The connection passes on a piece when it is asked for.
             tokio::task::yield_now().await;
-            match self.batches.next().now_or_never() {
-                Some(Some(Ok(events))) => read.extend(events),
-                Some(Some(Err(error))) => return self.behind = Some(Some(error)),
-                Some(None) => return self.behind = Some(None),
-                None => return,
+            let Some(more) = self.batches.next().now_or_never() else { return };
+            match said(more) {
+                Ok(events) => read.extend(events),
+                Err(end) => return self.behind = Some(end),
             }
         }
+    }
+}
+
+/// What the stream says, or how it ended.
+fn said(read: Option<Result<Vec<ProviderEvent>, Error>>) -> Result<Vec<ProviderEvent>, Result<(), Error>> {
+    match read {
+        Some(Ok(events)) => Ok(events),
+        Some(Err(error)) => Err(Err(error)),
+        None => Err(Ok(())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::{FutureExt as _, StreamExt as _, stream};
+
+    use super::{End, LARGE_READ, Read, Reads};
+    use crate::domain::{FinishReason, ProviderEvent};
+    use crate::provider::Error;
+
+    fn words(bytes: usize) -> Vec<ProviderEvent> {
+        vec![ProviderEvent::Text { text: "x".repeat(bytes), logprobs: Vec::new() }]
+    }
+
+    fn reads(said: Vec<Result<Vec<ProviderEvent>, Error>>) -> Reads {
+        Reads::new(stream::iter(said).boxed_local())
+    }
+
+    /// The bytes of words in the next read, and whether it has a turn.
+    async fn next(reads: &mut Reads) -> Result<(usize, bool), Result<(), Error>> {
+        let Read { events, turn, .. } = reads.next().await.map_err(|End { result, .. }| result)?;
+        Ok((events.iter().map(ProviderEvent::output_bytes).sum(), turn.is_some()))
+    }
+
+    #[tokio::test]
+    async fn a_few_words_are_passed_on_as_they_come() {
+        let mut reads = reads(vec![Ok(words(5)), Ok(words(6))]);
+        assert_eq!(next(&mut reads).await, Ok((5, false)));
+        assert_eq!(next(&mut reads).await, Ok((6, false)));
+        assert_eq!(next(&mut reads).await, Err(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn of_a_stream_that_says_much_more_is_read_at_a_time_and_nothing_is_lost() {
+        const PIECE: usize = 4_000;
+        let pieces = 42;
+        let lost = Error::Protocol { what: "the connection was lost" };
+        let mut reads = reads((0..pieces).map(|_| Ok(words(PIECE))).chain([Err(lost.clone())]).collect());
+        let (mut sizes, mut all) = (Vec::new(), 0);
+        let end = loop {
+            match next(&mut reads).await {
+                Ok((bytes, _)) => {
+                    all += bytes;
+                    sizes.push(bytes);
+                }
+                Err(end) => break end,
+            }
+        };
+        assert_eq!((all, end), (pieces * PIECE, Err(lost)));
+        assert!(sizes.iter().all(|size| *size < LARGE_READ + PIECE), "{sizes:?}");
+        assert!(sizes.iter().filter(|size| **size > LARGE_READ - PIECE).count() >= 3, "{sizes:?}");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_long_stream_has_the_turns_of_all_of_it() {
+        let finished = vec![ProviderEvent::Finished(FinishReason::Stop)];
+        let mut long = reads(vec![Ok(words(300 * 1024)), Ok(finished.clone())]);
+        let first = long.next().await.ok().unwrap();
+        let last = {
+            let mut next = pin!(long.next());
+            assert!(next.as_mut().now_or_never().is_none(), "the first read is not committed yet");
+            drop(first);
+            next.await.ok().unwrap()
+        };
+        let mut short = reads(vec![Ok(words(5)), Ok(finished)]);
+        assert_eq!(next(&mut short).await, Ok((5, false)));
+        assert_eq!(next(&mut short).await, Ok((0, false)), "a short one waits for nobody");
+        let mut end = pin!(long.next());
+        assert!(end.as_mut().now_or_never().is_none(), "the last words are not committed yet");
+        drop(last);
+        assert!(end.await.is_err_and(|end| end.result.is_ok() && end.turn.is_some()));
     }
 }

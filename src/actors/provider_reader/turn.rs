@@ -76,12 +76,12 @@ impl RecentReads {
         Self { total: 0, cost: 0, at: now }
     }
 
-    /// Adds a batch. Returns whether it needs a turn: if much was read lately, or in all and this is the last one.
-    pub(super) fn add(&mut self, cost: usize, is_last: bool, now: Instant) -> bool {
+    /// Adds a batch. Returns whether it needs a turn.
+    pub(super) fn add(&mut self, cost: usize, now: Instant) -> bool {
         let forgotten = forgotten_after(now.saturating_duration_since(self.at));
         let recent = self.cost.saturating_sub(forgotten).saturating_add(cost);
         *self = Self { total: self.total.saturating_add(cost), cost: recent.min(MOST_REMEMBERED), at: now };
-        recent >= FREE || is_last && self.total >= FREE
+        recent >= FREE
     }
 
     /// Of all batches.
@@ -97,11 +97,12 @@ fn forgotten_after(pause: Duration) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{pin::pin, time::Duration};
 
+    use futures_util::FutureExt as _;
     use tokio::time::Instant;
 
-    use super::{BatchTurn, FREE, RecentReads};
+    use super::{BatchTurn, FREE, LONGEST_WAIT, MOST_UNCOMMITTED, MOST_UNFOLDED, RecentReads};
 
     #[test]
     fn who_reads_much_in_large_or_in_small_batches_needs_turns_until_it_pauses() {
@@ -120,7 +121,7 @@ mod tests {
                 .iter()
                 .map(|&(pause, cost)| {
                     now += millis(pause);
-                    recent.add(cost, false, now)
+                    recent.add(cost, now)
                 })
                 .collect();
             assert_eq!(seen, turns, "{batches:?}");
@@ -128,16 +129,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn batches_have_their_turns_one_after_the_other() {
-        let first = BatchTurn::wait(MOST_IN_WORK).await;
-        assert!(first.is_some());
-        let mut second = std::pin::pin!(BatchTurn::wait(MOST_IN_WORK));
-        tokio::select! {
-            biased;
-            _ = &mut second => unreachable!("two batches at a time"),
-            () = std::future::ready(()) => {}
-        }
+    async fn what_is_read_waits_until_there_is_room_for_it_beside_what_is_folded_and_committed() {
+        let mut first = BatchTurn::wait(MOST_UNFOLDED).await;
+        assert!(BatchTurn::wait(1).now_or_never().is_none(), "the first one is not folded yet");
+        first.folded();
+        let mut all = pin!(BatchTurn::wait(10 * MOST_UNCOMMITTED));
+        assert!(all.as_mut().now_or_never().is_none(), "the first one is not committed yet");
         drop(first);
-        assert!(second.await.is_some());
+        let all = all.await;
+        assert!(BatchTurn::wait(1).now_or_never().is_none());
+        drop(all);
+        assert!(BatchTurn::wait(1).now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_ever_for_those_that_wait_for_a_database() {
+        let held = BatchTurn::wait(MOST_UNCOMMITTED).await;
+        let begun = Instant::now();
+        let next = BatchTurn::wait(1).await;
+        assert_eq!(begun.elapsed(), LONGEST_WAIT);
+        drop((held, next));
     }
 }

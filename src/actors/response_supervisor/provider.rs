@@ -374,7 +374,10 @@ impl Handler<ProviderMessage> for ResponseSupervisor {
             ProviderMessage::Events { attempt, events, cost, turn } => {
                 self.read(attempt, events, (cost, turn), ctx);
             }
-            ProviderMessage::Ended { attempt, result } => self.call_ended(attempt, result, ctx),
+            ProviderMessage::Ended { attempt, result, turn } => {
+                self.call_ended(attempt, result, ctx);
+                self.commits.spend_credit(0, turn);
+            }
         }
     }
 }
