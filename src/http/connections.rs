@@ -26,7 +26,7 @@ use super::{
     ApiError, ServerOptions,
     in_flight::holding,
     line_per_minute::LinePerMinute,
-    waiting::{Ticket, Waiting},
+    waiting::{WaitNumber, WaitingConnections},
 };
 
 /// Connections beyond those for clients: on these, health is answered and all else is refused.
@@ -78,7 +78,7 @@ struct Counted {
     open: AtomicUsize,
     stall_timeout: Duration,
     crowded_timeout: Duration,
-    waiting: Waiting,
+    waiting: WaitingConnections,
     refused: LinePerMinute,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct Connection {
 struct ConnectionState {
     /// With what it is closed while it waits. None where it can't be, and then it may not wait after an answer.
     socket: Option<Arc<Socket>>,
-    waits: Option<Ticket>,
+    waits: Option<WaitNumber>,
     requests: usize,
 }
 
@@ -110,7 +110,7 @@ impl Connections {
     /// As many connections. A client that takes nothing is cut after the stall timeout. Where more than half of all are
     /// taken, none waits for a request for longer than the crowded timeout.
     pub(super) fn new(most: usize, stall_timeout: Duration, crowded_timeout: Duration) -> Self {
-        let (open, waiting, refused) = (AtomicUsize::new(0), Waiting::default(), LinePerMinute::default());
+        let (open, waiting, refused) = (AtomicUsize::new(0), WaitingConnections::default(), LinePerMinute::default());
         Self(Arc::new(Counted { most, open, stall_timeout, crowded_timeout, waiting, refused }))
     }
 
@@ -129,16 +129,16 @@ impl Connections {
         }
         let counted = Arc::clone(&self.0);
         counted.waiting.close_longest(counted.crowded_timeout);
-        let (connections, Some(ticket)) = (self.clone(), waits) else { return };
+        let (connections, Some(number)) = (self.clone(), waits) else { return };
         actix_web::rt::spawn(async move {
             tokio::time::sleep(counted.crowded_timeout).await;
             if connections.is_crowded() {
-                counted.waiting.close(ticket);
+                counted.waiting.close(number);
             }
         });
     }
 
-    fn counted(&self, socket: Option<Socket>) -> (Arc<Connection>, Option<Ticket>) {
+    fn counted(&self, socket: Option<Socket>) -> (Arc<Connection>, Option<WaitNumber>) {
         let before = self.0.open.fetch_add(1, Ordering::Relaxed);
         let socket = socket.map(Arc::new);
         let waits = socket.clone().map(|socket| self.0.waiting.enter(socket));
@@ -178,8 +178,8 @@ impl Connection {
     fn begin(self: &Arc<Self>) -> Busy {
         let mut state = self.state.lock();
         state.requests += 1;
-        if let Some(ticket) = state.waits.take() {
-            self.connections.0.waiting.leave(ticket);
+        if let Some(number) = state.waits.take() {
+            self.connections.0.waiting.leave(number);
         }
         // Its file is for a connection to a provider now.
         if self.before >= self.connections.0.most / 2 {
@@ -214,8 +214,8 @@ impl Drop for Busy {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(ticket) = self.state.get_mut().waits {
-            self.connections.0.waiting.leave(ticket);
+        if let Some(number) = self.state.get_mut().waits {
+            self.connections.0.waiting.leave(number);
         }
         self.connections.0.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -292,8 +292,8 @@ mod tests {
     fn a_connection_waits_from_its_beginning_and_from_the_end_of_each_answer_on() {
         let connections = Connections::new(4, Duration::from_secs(60), Duration::from_secs(1));
         let waits = |connection: &Arc<Connection>| connection.state.lock().waits.is_some();
-        let (connection, ticket) = connections.counted(socket());
-        assert!(ticket.is_some() && waits(&connection));
+        let (connection, number) = connections.counted(socket());
+        assert!(number.is_some() && waits(&connection));
         let (first, second) = (connection.begin(), connection.begin());
         assert!(!waits(&connection));
         drop(first);

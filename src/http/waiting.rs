@@ -8,35 +8,35 @@ use tokio::time::Instant;
 
 /// The connections of a server that wait for the head of a request, in the order in which they began to.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Mutex<Queue>);
+pub(super) struct WaitingConnections(Mutex<WaitingSockets>);
 
 #[derive(Debug, Default)]
-struct Queue {
-    next: Ticket,
-    sockets: BTreeMap<Ticket, (Instant, Arc<Socket>)>,
+struct WaitingSockets {
+    next: WaitNumber,
+    sockets: BTreeMap<WaitNumber, (Instant, Arc<Socket>)>,
 }
 
 /// One time of waiting.
-pub(super) type Ticket = u64;
+pub(super) type WaitNumber = u64;
 
-impl Waiting {
+impl WaitingConnections {
     /// From now on this one waits.
-    pub(super) fn enter(&self, socket: Arc<Socket>) -> Ticket {
-        let mut queue = self.0.lock();
-        let ticket = queue.next;
-        queue.next += 1;
-        queue.sockets.insert(ticket, (Instant::now(), socket));
-        ticket
+    pub(super) fn enter(&self, socket: Arc<Socket>) -> WaitNumber {
+        let mut waiting = self.0.lock();
+        let number = waiting.next;
+        waiting.next += 1;
+        waiting.sockets.insert(number, (Instant::now(), socket));
+        number
     }
 
     /// It has a request, or is gone.
-    pub(super) fn leave(&self, ticket: Ticket) {
-        self.0.lock().sockets.remove(&ticket);
+    pub(super) fn leave(&self, number: WaitNumber) {
+        self.0.lock().sockets.remove(&number);
     }
 
     /// Closes this one, if it waits still.
-    pub(super) fn close(&self, ticket: Ticket) {
-        let waits = self.0.lock().sockets.remove(&ticket);
+    pub(super) fn close(&self, number: WaitNumber) {
+        let waits = self.0.lock().sockets.remove(&number);
         if let Some((_, socket)) = waits {
             shut(&socket);
         }
@@ -44,8 +44,8 @@ impl Waiting {
 
     /// Closes the one that waits the longest, if that is as long as this.
     pub(super) fn close_longest(&self, least: Duration) {
-        let mut queue = self.0.lock();
-        let longest = queue.sockets.first_entry().filter(|entry| entry.get().0.elapsed() >= least);
+        let mut waiting = self.0.lock();
+        let longest = waiting.sockets.first_entry().filter(|entry| entry.get().0.elapsed() >= least);
         if let Some((_, socket)) = longest.map(|entry| entry.remove()) {
             shut(&socket);
         }

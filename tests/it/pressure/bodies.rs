@@ -77,7 +77,7 @@ fn largest() -> Vec<Value> {
     let item = |content: Value| json!({ "role": "user", "content": content });
     let parts = |count| json!(vec![json!({ "type": "input_text", "text": "x" }); count]);
     let mut of_values = json!({});
-    for number in 0..49_000 {
+    for number in 0..20_000 {
         of_values[number.to_string()] = json!(1);
     }
     let mut with_tool = request(json!("Hi."));
@@ -110,7 +110,6 @@ async fn no_request_that_is_taken_takes_more_than_four_times_what_it_counts() {
         let answer = client.create(&request).await;
         assert_eq!(answer.status, 200, "{begins}: {}", answer.text);
         let taken = peak.bytes();
-        eprintln!("{begins}: {} of body, {counted} counted, {taken} taken", body.len());
         assert!(taken <= 4 * counted as u64, "{begins}: {taken} bytes, {counted} are counted");
     }
 }
