@@ -131,6 +131,24 @@ async fn a_damaged_database_is_told_and_opens_nothing() {
     // What is in memory is still true, and nothing else is told.
     let after = client.retrieve(&id).await;
     assert!(after.status >= 500 || after.json() == before.json(), "{}", after.status);
+    // What the connections keep of the file is true until something is written.
+    ask(&client).await;
+    until(&client, "/health/ready", (503, "")).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_moved_in_mid_run_is_told_of() {
+    let site = Site::new();
+    let server = site.start().await;
+    let client = server.client();
+    let (file, aside) = (site.data().join("antiphon.db"), site.data().join("aside.db"));
+    until(&client, "/health/ready", (200, "ok")).await;
+    fs::rename(&file, &aside).unwrap();
+    assert_eq!(client.get("/health/ready").await.status, 503);
+    server.logged("the database's file was removed or replaced").await;
+    assert_eq!(client.get("/health/live").await.status, 200);
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(client.get("/health/ready").await.status, 200);
 }
 
 /// A server with a conversation of two responses, and the database behind its back.

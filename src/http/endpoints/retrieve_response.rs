@@ -20,6 +20,7 @@ pub(in crate::http) async fn retrieve_response(
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
     let is_stream = query.flag("stream")?;
+    // Before anything is read for it.
     let reader = state.readers.enter(&principal, id, &state.options)?;
     if !is_stream || request.method() == Method::HEAD {
         let response = state.antiphon.retrieve(principal.user, id).await;

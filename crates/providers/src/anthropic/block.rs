@@ -7,10 +7,11 @@ use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
 use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::made_call_ids::MadeCallIds;
+use crate::raw_json::as_written;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::{Extra, Json, JsonObject};
 
 /// The longest name of a kind of block, in bytes.
 const LONGEST_KIND: usize = 128;
@@ -31,7 +32,7 @@ pub(super) enum OpenBlock {
     Call(OpenCall),
     Other {
         item: CallIndex,
-        fields: Extra,
+        fields: JsonObject,
         input: BlockInput,
     },
     /// A block that is not known to be anything. Its pieces say what it is.
@@ -102,13 +103,13 @@ impl OpenBlock {
                 events.extend(sealed);
                 Self::RedactedThinking { said }
             }
-            "tool_use" => Self::Call(OpenCall::start(fields.clone(), before, events)?),
+            "tool_use" => return OpenCall::start(fields, before, events).map(Self::Call),
             "" => Self::Nothing,
             kind => {
                 let named = Value::String(format!("{SLUG}{kind}"));
                 fields.insert("type".to_owned(), named);
-                let item = before.others;
-                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone().into() });
+                let (item, fields) = (before.others, JsonObject::from(fields));
+                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
         };
@@ -210,10 +211,10 @@ impl OpenBlock {
         match self {
             Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
-                if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input.text) {
-                    fields.insert("input".to_owned(), whole);
+                if let Some(whole) = as_written(&input.text).filter(Json::is_object) {
+                    fields.replace(JsonObject::from_iter([("input".to_owned(), whole)]));
                 }
-                events.push(ProviderEvent::OtherItemFinished { item, fields: fields.into() });
+                events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
             Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }
