@@ -15,6 +15,11 @@ impl Peak {
         Self { process, before: bytes(process, "VmRSS:") }
     }
 
+    /// The bytes that it takes now beyond what it had.
+    pub(super) fn now(&self) -> u64 {
+        bytes(self.process, "VmRSS:").saturating_sub(self.before)
+    }
+
     /// The most bytes that it took beyond what it had.
     pub(crate) fn bytes(&self) -> u64 {
         bytes(self.process, "VmHWM:").saturating_sub(self.before)
