@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use super::event::{ResponsesEvent, broken, text, word};
+use super::event::{ResponsesEvent, broken, rest_unless_cut, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use super::parts::rest_unless_cut;
 use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};

@@ -270,6 +270,11 @@ pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
     fields
 }
 
+/// The other fields of an item; none if it was cut.
+pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
+    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
+}
+
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.
 pub(super) fn logprobs(value: Option<&Value>) -> Vec<LogProb> {
     let scored = |entry: &Value| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest, text};
+use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest_unless_cut, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::limits::TOO_MANY_ITEMS;
 use crate::said_text::SaidText;
@@ -394,9 +394,4 @@ fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPar
         _ if text(part, "text").is_some() => Some(unnamed),
         _ => None,
     }
-}
-
-/// The other fields of an item; none if it was cut.
-pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
-    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
 }
