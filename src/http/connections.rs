@@ -130,6 +130,7 @@ impl Connections {
         let counted = Arc::clone(&self.0);
         counted.waiting.close_longest(counted.crowded_timeout);
         let (connections, Some(number)) = (self.clone(), waits) else { return };
+        #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and this ends by itself")]
         actix_web::rt::spawn(async move {
             tokio::time::sleep(counted.crowded_timeout).await;
             if connections.is_crowded() {
