@@ -150,10 +150,11 @@ impl SqlStore {
 /// Has an error that is for want of room say so: of a write that failed the database does not tell why.
 fn for_want_of_room(error: Error, pools: &Pools) -> Error {
     let is_full = is_failed_write(&error) && pools.file.as_ref().is_some_and(OpenedFile::has_no_room_to_grow);
-    match error {
-        Error::Unavailable(source) if is_full => Error::Full(source),
-        error => error,
+    if !is_full {
+        return error;
     }
+    let Error::Unavailable(source) = error else { return error };
+    Error::Full(source)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, Error> {
