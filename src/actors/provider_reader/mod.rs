@@ -1,4 +1,4 @@
-//! Reads the provider of one response.
+//! ProviderReads the provider of one response.
 
 mod reads;
 mod turn;
@@ -7,13 +7,13 @@ pub(crate) use turn::BatchTurn;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
-use self::reads::{Batches, End, Read, Reads};
+use self::reads::{Batches, End, Read, ProviderReads};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
 use crate::provider::Error;
 
-/// Reads one attempt at one provider and passes its events on, one batch per read.
+/// ProviderReads one attempt at one provider and passes its events on, one batch per read.
 ///
 /// While it reads much, each batch waits for its turn on the arbiter. It holds credits, in bytes; each batch spends some, and
 /// the supervisor gives them back when the batch is durable. Without credit it does not read, and the provider's socket fills.
@@ -22,7 +22,7 @@ use crate::provider::Error;
 pub(crate) struct ProviderReader {
     attempt: Attempt,
     /// The stream; none during a read.
-    reads: Option<Reads>,
+    reads: Option<ProviderReads>,
     credit: isize,
     parent: Recipient<ProviderMessage>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Grant(pub(crate) usize);
 
 impl ProviderReader {
     pub(crate) fn new(attempt: Attempt, batches: Batches, credit: usize, parent: Recipient<ProviderMessage>) -> Self {
-        let reads = Some(Reads::new(batches));
+        let reads = Some(ProviderReads::new(batches));
         Self { attempt, reads, credit: credit.cast_signed(), parent }
     }
 

@@ -16,7 +16,7 @@ pub(super) type Batches = LocalBoxStream<'static, Result<Vec<ProviderEvent>, Err
 const LARGE_READ: usize = 32 * 1024;
 
 /// The stream, and how much it has said lately.
-pub(super) struct Reads {
+pub(super) struct ProviderReads {
     batches: Batches,
     recent: RecentReads,
     /// How the stream ended, if that was seen behind the last read.
@@ -55,7 +55,7 @@ impl Read {
     }
 }
 
-impl Reads {
+impl ProviderReads {
     pub(super) fn new(batches: Batches) -> Self {
         Self { batches, recent: RecentReads::new(Instant::now()), behind: None }
     }
@@ -123,7 +123,7 @@ mod tests {
 
     use futures_util::{FutureExt as _, StreamExt as _, stream};
 
-    use super::{End, LARGE_READ, Read, Reads};
+    use super::{End, LARGE_READ, Read, ProviderReads};
     use crate::domain::{FinishReason, ProviderEvent};
     use crate::provider::Error;
 
@@ -131,12 +131,12 @@ mod tests {
         vec![ProviderEvent::Text { text: "x".repeat(bytes), logprobs: Vec::new() }]
     }
 
-    fn reads(said: Vec<Result<Vec<ProviderEvent>, Error>>) -> Reads {
-        Reads::new(stream::iter(said).boxed_local())
+    fn reads(said: Vec<Result<Vec<ProviderEvent>, Error>>) -> ProviderReads {
+        ProviderReads::new(stream::iter(said).boxed_local())
     }
 
     /// The bytes of words in the next read, and whether it has a turn.
-    async fn next(reads: &mut Reads) -> Result<(usize, bool), Result<(), Error>> {
+    async fn next(reads: &mut ProviderReads) -> Result<(usize, bool), Result<(), Error>> {
         let Read { events, turn, .. } = reads.next().await.map_err(|End { result, .. }| result)?;
         Ok((events.iter().map(ProviderEvent::output_bytes).sum(), turn.is_some()))
     }
