@@ -107,6 +107,13 @@ impl Subscription {
         Some(self.note(emission))
     }
 
+    /// Tells that the client has taken a part of the last event: [`ClientStream::note_progress`].
+    pub fn note_progress(&self) {
+        if let StreamState::Reading(stream) = &self.state {
+            stream.note_progress();
+        }
+    }
+
     /// [`recv`](Self::recv), for streams.
     pub fn poll_recv(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Emission, Refusal>>> {
         loop {

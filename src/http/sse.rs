@@ -19,19 +19,15 @@ use crate::protocol::{ErrorEvent, UserId};
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// Frames that are ready share a write up to this size.
-const SHARED_WRITE: usize = 16 * 1024;
+/// Frames that are ready share a write up to this size, and longer ones go in pieces of it. So a client that takes a large
+/// one slowly is seen to take it, and the connection holds little of it.
+const WRITE: usize = 16 * 1024;
 
 /// The answer that streams what a client gets.
 ///
 /// Whoever reads a response that is there already is a reader; the request that made it is none.
 pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>, state: &HttpState) -> HttpResponse {
-    let body = SseBody {
-        subscription: state.antiphon.subscription(user, stream),
-        keep_alive: state.options.keep_alive,
-        over: false,
-        span: tracing::Span::current(),
-    };
+    let body = SseBody::new(state.antiphon.subscription(user, stream), state.options.keep_alive);
     let chunks = stream::unfold(body, |mut body| async move {
         let span = body.span.clone();
         let chunk = AssertUnwindSafe(body.chunk().instrument(span)).catch_unwind().await;
@@ -58,17 +54,32 @@ fn head() -> HttpResponseBuilder {
     head
 }
 
-/// One connection's body. A frame is never split, merged into another or left out.
+/// One connection's body. All frames as they are, in order.
 struct SseBody {
     subscription: Subscription,
     keep_alive: Duration,
     over: bool,
+    /// What is left of what is there.
+    rest: Bytes,
     span: tracing::Span,
 }
 
 impl SseBody {
-    /// What is to be written next; none after the end.
+    fn new(subscription: Subscription, keep_alive: Duration) -> Self {
+        Self { subscription, keep_alive, over: false, rest: Bytes::new(), span: tracing::Span::current() }
+    }
+
+    /// What is to be written next; none after the end. To be asked only when the client has taken most of the last.
     async fn chunk(&mut self) -> Option<Bytes> {
+        self.subscription.note_progress();
+        if self.rest.is_empty() {
+            self.rest = self.frames().await?;
+        }
+        Some(self.rest.split_to(WRITE.min(self.rest.len())))
+    }
+
+    /// The frames that come next.
+    async fn frames(&mut self) -> Option<Bytes> {
         if self.over {
             return None;
         }
@@ -93,7 +104,7 @@ impl SseBody {
     }
 
     fn another(&mut self, written: usize) -> Option<Bytes> {
-        if written >= SHARED_WRITE {
+        if written >= WRITE {
             return None;
         }
         let emission = self.subscription.try_recv()?;

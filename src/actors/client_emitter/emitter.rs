@@ -5,7 +5,11 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{ClientId, Emission, FrameBuffer, FrameLookup, Past, replay::Replay};
+use super::{
+    ClientId, ClientProgress, Emission, FrameBuffer, FrameLookup, Past,
+    replay::Replay,
+    room::{FoldPatience, NoRoom, StallPatience, room},
+};
 use crate::actors::supervision::Ping;
 use crate::domain::{Frame, View};
 use crate::fault::{self, FaultPoint};
@@ -14,9 +18,6 @@ use crate::protocol::ResponseId;
 
 /// The bytes of an event from which on it is handed over alone: a client that stands still holds one such event at most.
 const LARGE: usize = 32 * 1024;
-
-/// How long the fold of a client that takes nothing is kept. It grows with the response, and can be made again.
-const FOLD_KEPT: Duration = Duration::from_secs(5);
 
 /// Where an emitter reads the events from.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct EmitterClient {
     /// The number of the first event that the client wants.
     pub(crate) from: u64,
     pub(crate) sink: Sender<Emission>,
+    pub(crate) progress: ClientProgress,
     /// How long the client may take nothing before it is disconnected.
     pub(crate) stall_timeout: Duration,
 }
@@ -58,7 +60,9 @@ pub(crate) struct ClientEmitter {
     /// The number of the next event to emit.
     cursor: u64,
     sink: Sender<Emission>,
+    progress: ClientProgress,
     stall_timeout: Duration,
+    fold_patience: FoldPatience,
     /// Whether it waits for room at the client or for the log.
     busy: bool,
     parent: Recipient<EmitterFact>,
@@ -83,8 +87,20 @@ pub(crate) struct Committed;
 
 impl ClientEmitter {
     pub(crate) fn new(client: EmitterClient, source: FrameSource, parent: Recipient<EmitterFact>) -> Self {
-        let EmitterClient { id, view, from, sink, stall_timeout } = client;
-        Self { client: id, source, replay: None, view, cursor: from, sink, stall_timeout, busy: false, parent }
+        let EmitterClient { id, view, from, sink, progress, stall_timeout } = client;
+        Self {
+            client: id,
+            source,
+            replay: None,
+            view,
+            cursor: from,
+            sink,
+            progress,
+            stall_timeout,
+            fold_patience: FoldPatience::new(),
+            busy: false,
+            parent,
+        }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
@@ -142,19 +158,22 @@ impl ClientEmitter {
 
     fn wait_on(&mut self, events: usize, waited: Duration, ctx: &mut Context<Self>) {
         self.busy = true;
-        let sink = self.sink.clone();
+        let (sink, progress) = (self.sink.clone(), self.progress.clone());
         // First until the fold is given up, then until the client is.
-        let longest = if waited < FOLD_KEPT { FOLD_KEPT.min(self.stall_timeout) } else { self.stall_timeout };
-        let room = async move { sink.reserve_many(events).await.map(drop) };
-        let room = tokio::time::timeout(longest.saturating_sub(waited), room);
+        let longest = match self.replay {
+            Some(_) => self.fold_patience.longest(self.stall_timeout),
+            None => self.stall_timeout,
+        };
+        let room = async move { room(&sink, &progress, events, StallPatience { longest, waited }).await };
         ctx.spawn(room.into_actor(self).map(move |room, emitter, ctx| match room {
-            Ok(Ok(())) => emitter.go_on(ctx),
-            Ok(Err(_closed)) => emitter.leave(ctx),
-            Err(_elapsed) if longest < emitter.stall_timeout => {
+            Ok(()) => emitter.go_on(ctx),
+            Err(NoRoom::Gone) => emitter.leave(ctx),
+            Err(NoRoom::Stalled) if longest < emitter.stall_timeout => {
                 emitter.replay = None;
+                emitter.fold_patience.was_given_up();
                 emitter.wait_on(events, longest, ctx);
             }
-            Err(_elapsed) => {
+            Err(NoRoom::Stalled) => {
                 emitter.parent.do_send(EmitterFact::Stalled { client: emitter.client });
                 emitter.stop(ctx);
             }

@@ -4,10 +4,12 @@ mod emitter;
 mod frame_buffer;
 mod past;
 mod replay;
+mod room;
 
 pub(crate) use emitter::{ClientEmitter, Committed, EmitterClient, EmitterFact, FrameSource};
 pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};
 pub(crate) use past::{Memory, Past};
+pub(crate) use room::ClientProgress;
 
 pub(crate) use crate::domain::ClientId;
 
