@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    client_emitter::{ClientProgress, Emission},
-    success_promise::SharedSuccessPromise,
-};
+use super::{client_emitter::Emission, success_promise::SharedSuccessPromise};
 use crate::domain::{Cause, View};
 use crate::protocol::{Response, ResponseId, Status};
 
@@ -63,7 +60,6 @@ pub struct ClientStream {
     /// The events of the response, unless only the ending was asked for. Closed without [`Emission::End`] if the
     /// emitter failed or disconnected the client: subscribe again after the last event.
     pub emissions: mpsc::Receiver<Emission>,
-    pub(crate) progress: ClientProgress,
     pub(crate) success_promise: SharedSuccessPromise,
 }
 
@@ -75,13 +71,6 @@ impl ClientStream {
     #[must_use]
     pub fn begin_success(&self) -> bool {
         self.success_promise.succeed()
-    }
-
-    /// Tells that the client has taken a part of the last event. An event of many bytes may take a slow client longer
-    /// than [`ResponseOptions::client_stall_timeout`](crate::domain::ResponseOptions::client_stall_timeout), which begins
-    /// anew by this, as it does by each event that is taken of [`emissions`](Self::emissions).
-    pub fn note_progress(&self) {
-        self.progress.note();
     }
 
     /// Whether any client of the running response was promised success.
@@ -110,7 +99,6 @@ pub enum DeliveryMode {
 pub(crate) struct ClientSink {
     pub(crate) phase: Arc<watch::Sender<ResponsePhase>>,
     pub(crate) sink: mpsc::Sender<Emission>,
-    pub(crate) progress: ClientProgress,
     pub(crate) mode: DeliveryMode,
     pub(crate) success_promise: SharedSuccessPromise,
 }
@@ -119,14 +107,7 @@ pub(crate) struct ClientSink {
 pub(crate) fn client_channel(id: ResponseId, mode: DeliveryMode, buffer: usize) -> (ClientSink, ClientStream) {
     let (phase, phases) = watch::channel(ResponsePhase::Opening);
     let (sink, emissions) = mpsc::channel(buffer);
-    let (success_promise, progress) = (SharedSuccessPromise::default(), ClientProgress::default());
-    let stream = ClientStream {
-        id,
-        mode,
-        phase: phases,
-        emissions,
-        progress: progress.clone(),
-        success_promise: success_promise.clone(),
-    };
-    (ClientSink { phase: Arc::new(phase), sink, progress, mode, success_promise }, stream)
+    let success_promise = SharedSuccessPromise::default();
+    let client = ClientSink { phase: Arc::new(phase), sink, mode, success_promise: success_promise.clone() };
+    (client, ClientStream { id, mode, phase: phases, emissions, success_promise })
 }

@@ -145,7 +145,7 @@ impl Feed {
             last = emission;
         }
         match last {
-            Emission::Frame { .. } => Ok(false),
+            Emission::Frame { .. } | Emission::Part { .. } => Ok(false),
             Emission::End => Ok(true),
             Emission::Unavailable { .. } => Err(Refusal::DatabaseUnavailable.into()),
         }

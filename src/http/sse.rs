@@ -1,6 +1,6 @@
 //! A response's events as the body of an answer.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
+use std::{convert::Infallible, io, panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
@@ -19,21 +19,28 @@ use crate::protocol::{ErrorEvent, UserId};
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
-/// Frames that are ready share a write up to this size, and longer ones go in pieces of it. So a client that takes a large
-/// one slowly is seen to take it, and the connection holds little of it.
-const WRITE: usize = 16 * 1024;
+/// Frames that are ready share a write up to this size.
+const SHARED_WRITE: usize = 16 * 1024;
 
 /// The answer that streams what a client gets.
 ///
 /// Whoever reads a response that is there already is a reader; the request that made it is none.
 pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>, state: &HttpState) -> HttpResponse {
-    let body = SseBody::new(state.antiphon.subscription(user, stream), state.options.keep_alive);
+    let body = SseBody {
+        subscription: state.antiphon.subscription(user, stream),
+        keep_alive: state.options.keep_alive,
+        over: false,
+        is_cut: false,
+        span: tracing::Span::current(),
+    };
     let chunks = stream::unfold(body, |mut body| async move {
         let span = body.span.clone();
         let chunk = AssertUnwindSafe(body.chunk().instrument(span)).catch_unwind().await;
         // The panic's hook has logged it. The status is sent, so that only an event can tell the client.
         let chunk = chunk.unwrap_or_else(|_| Some(body.broken_off(ApiError::internal())))?;
-        Some((Ok::<_, Infallible>(chunk), body))
+        // An event that was told in part can be followed by nothing else: the connection is cut.
+        let chunk = if body.is_cut { Err(io::Error::from(io::ErrorKind::ConnectionAborted)) } else { Ok(chunk) };
+        Some((chunk, body))
     });
     let answer = head().streaming(chunks);
     match reader {
@@ -54,36 +61,28 @@ fn head() -> HttpResponseBuilder {
     head
 }
 
-/// One connection's body. All frames as they are, in order.
+/// One connection's body. An event is never merged into another or left out, and nothing comes between its parts.
 struct SseBody {
     subscription: Subscription,
     keep_alive: Duration,
     over: bool,
-    /// What is left of what is there.
-    rest: Bytes,
+    is_cut: bool,
     span: tracing::Span,
 }
 
 impl SseBody {
-    fn new(subscription: Subscription, keep_alive: Duration) -> Self {
-        Self { subscription, keep_alive, over: false, rest: Bytes::new(), span: tracing::Span::current() }
-    }
-
-    /// What is to be written next; none after the end. To be asked only when the client has taken most of the last.
+    /// What is to be written next; none after the end.
     async fn chunk(&mut self) -> Option<Bytes> {
-        self.subscription.note_progress();
-        if self.rest.is_empty() {
-            self.rest = self.frames().await?;
-        }
-        Some(self.rest.split_to(WRITE.min(self.rest.len())))
-    }
-
-    /// The frames that come next.
-    async fn frames(&mut self) -> Option<Bytes> {
         if self.over {
             return None;
         }
-        match tokio::time::timeout(self.keep_alive, self.subscription.recv()).await {
+        let received = loop {
+            let received = tokio::time::timeout(self.keep_alive, self.subscription.recv()).await;
+            if received.is_ok() || !self.subscription.is_within_event() {
+                break received;
+            }
+        };
+        match received {
             Err(_elapsed) => Some(KEEP_ALIVE),
             Ok(Some(Ok(emission))) => Some(self.ready(emission)),
             Ok(Some(Err(refusal))) => Some(self.broken_off(refusal.into())),
@@ -104,7 +103,7 @@ impl SseBody {
     }
 
     fn another(&mut self, written: usize) -> Option<Bytes> {
-        if written >= WRITE {
+        if written >= SHARED_WRITE {
             return None;
         }
         let emission = self.subscription.try_recv()?;
@@ -117,6 +116,7 @@ impl SseBody {
                 fault::reach(FaultPoint::FrameTaken);
                 bytes
             }
+            Emission::Part { bytes } => bytes,
             Emission::End => {
                 self.over = true;
                 Bytes::from_static(DONE)
@@ -129,6 +129,7 @@ impl SseBody {
     fn broken_off(&mut self, error: ApiError) -> Bytes {
         tracing::warn!(response.id = %self.subscription.id(), error = %error, "http.stream.broken_off");
         self.over = true;
+        self.is_cut = self.subscription.is_within_event();
         error_event(self.subscription.next_sequence_number().saturating_sub(1), error)
     }
 }

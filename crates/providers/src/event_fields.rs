@@ -7,7 +7,8 @@ use serde::de::Deserialize;
 use serde_json::Value;
 
 use crate::Error;
-use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values, readable};
+use crate::limits::TOO_MANY_VALUES;
+use crate::raw_json::{has_more_values, readable};
 use antiphon_protocol::Extra;
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
@@ -18,10 +19,10 @@ pub(crate) struct EventFields<'a> {
 }
 
 impl<'a> EventFields<'a> {
-    /// Reads the event; none for anything but an object, and for one of too many values.
-    pub(crate) fn parse(data: &'a str) -> Option<Self> {
+    /// Reads the event; none for anything but an object, and for one of more values than that.
+    pub(crate) fn parse(data: &'a str, most_values: usize) -> Option<Self> {
         // Serde would read a list as well where it expects fields.
-        if !data.starts_with('{') || has_too_many_values(data) {
+        if !data.starts_with('{') || has_more_values(data, most_values) {
             return None;
         }
         if let Ok(fields) = serde_json::from_str(data) {
@@ -32,8 +33,8 @@ impl<'a> EventFields<'a> {
     }
 
     /// What is wrong with data that is no event.
-    pub(crate) fn fault(data: &str) -> Error {
-        match has_too_many_values(data) {
+    pub(crate) fn fault(data: &str, most_values: usize) -> Error {
+        match has_more_values(data, most_values) {
             true => TOO_MANY_VALUES,
             false => Error::Protocol { what: "an event has not the form of one" },
         }

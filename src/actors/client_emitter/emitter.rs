@@ -3,10 +3,11 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use bytes::Bytes;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{
-    ClientId, ClientProgress, Emission, FrameBuffer, FrameLookup, Past,
+    ClientId, Emission, FrameBuffer, FrameLookup, Past,
     replay::Replay,
     room::{FoldPatience, NoRoom, StallPatience, room},
 };
@@ -17,7 +18,10 @@ use crate::journal::{LogError, LogSlice};
 use crate::protocol::ResponseId;
 
 /// The bytes of an event from which on it is handed over alone: a client that stands still holds one such event at most.
-const LARGE: usize = 32 * 1024;
+const LARGE: usize = 8 * 1024;
+
+/// The most bytes that are handed over at once. Of a larger event the client gets parts, one when it has taken the other.
+const PART: usize = 32 * 1024;
 
 /// Where an emitter reads the events from.
 #[derive(Debug)]
@@ -38,7 +42,6 @@ pub(crate) struct EmitterClient {
     /// The number of the first event that the client wants.
     pub(crate) from: u64,
     pub(crate) sink: Sender<Emission>,
-    pub(crate) progress: ClientProgress,
     /// How long the client may take nothing before it is disconnected.
     pub(crate) stall_timeout: Duration,
 }
@@ -59,8 +62,9 @@ pub(crate) struct ClientEmitter {
     view: View,
     /// The number of the next event to emit.
     cursor: u64,
+    /// The bytes of that event that were handed over, in parts.
+    emitted: usize,
     sink: Sender<Emission>,
-    progress: ClientProgress,
     stall_timeout: Duration,
     fold_patience: FoldPatience,
     /// Whether it waits for room at the client or for the log.
@@ -87,15 +91,15 @@ pub(crate) struct Committed;
 
 impl ClientEmitter {
     pub(crate) fn new(client: EmitterClient, source: FrameSource, parent: Recipient<EmitterFact>) -> Self {
-        let EmitterClient { id, view, from, sink, progress, stall_timeout } = client;
+        let EmitterClient { id, view, from, sink, stall_timeout } = client;
         Self {
             client: id,
             source,
             replay: None,
             view,
             cursor: from,
+            emitted: 0,
             sink,
-            progress,
             stall_timeout,
             fold_patience: FoldPatience::new(),
             busy: false,
@@ -134,14 +138,25 @@ impl ClientEmitter {
 
     fn emit(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let bytes = frame.viewed(self.view, self.source.id);
-        if bytes.len() > LARGE && self.sink.capacity() < self.sink.max_capacity() {
+        let rest = bytes.slice(self.emitted.min(bytes.len())..);
+        if rest.len() > LARGE && self.sink.capacity() < self.sink.max_capacity() {
             self.report_progress();
             return self.wait_for_room(self.sink.max_capacity(), ctx);
         }
-        match self.sink.try_send(Emission::Frame { sequence_number: frame.sequence_number, bytes }) {
+        let emission = match rest.get(..PART) {
+            Some(part) if rest.len() > PART => Emission::Part { bytes: copy(part) },
+            Some(_) | None if self.emitted > 0 => {
+                Emission::Frame { sequence_number: frame.sequence_number, bytes: copy(&rest) }
+            }
+            Some(_) | None => Emission::Frame { sequence_number: frame.sequence_number, bytes: rest },
+        };
+        let is_part = matches!(emission, Emission::Part { .. });
+        match self.sink.try_send(emission) {
+            Ok(()) if is_part => self.emitted += PART,
             Ok(()) => {
                 fault::reach(FaultPoint::FrameEmitted);
                 self.cursor = frame.sequence_number + 1;
+                self.emitted = 0;
             }
             Err(TrySendError::Full(_)) => {
                 self.report_progress();
@@ -158,13 +173,13 @@ impl ClientEmitter {
 
     fn wait_on(&mut self, events: usize, waited: Duration, ctx: &mut Context<Self>) {
         self.busy = true;
-        let (sink, progress) = (self.sink.clone(), self.progress.clone());
+        let sink = self.sink.clone();
         // First until the fold is given up, then until the client is.
         let longest = match self.replay {
             Some(_) => self.fold_patience.longest(self.stall_timeout),
             None => self.stall_timeout,
         };
-        let room = async move { room(&sink, &progress, events, StallPatience { longest, waited }).await };
+        let room = async move { room(&sink, events, StallPatience { longest, waited }).await };
         ctx.spawn(room.into_actor(self).map(move |room, emitter, ctx| match room {
             Ok(()) => emitter.go_on(ctx),
             Err(NoRoom::Gone) => emitter.leave(ctx),
@@ -261,6 +276,11 @@ impl ClientEmitter {
         self.busy = true;
         ctx.stop();
     }
+}
+
+/// Of its own: what is cut from an event would keep all of it.
+fn copy(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 impl Actor for ClientEmitter {

@@ -1,29 +1,13 @@
 //! Waiting for a client to take events, as long as it takes any.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc::Sender};
+use tokio::sync::mpsc::Sender;
 
 use super::Emission;
 
 #[cfg(test)]
 mod tests;
-
-/// Tells an emitter that its client has taken a part of the last event. An event of many bytes may take a slow client
-/// longer than it may stand still.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ClientProgress(Arc<Notify>);
-
-impl ClientProgress {
-    pub(crate) fn note(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits for the next progress; what nobody waited for counts once.
-    pub(crate) async fn made(&self) {
-        self.0.notified().await;
-    }
-}
 
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +46,8 @@ impl FoldPatience {
     }
 }
 
-/// Waits until there is room for that many events. Whatever the client takes meanwhile, whole events or a part of one,
-/// begins its time anew.
-pub(super) async fn room(
-    sink: &Sender<Emission>,
-    progress: &ClientProgress,
-    events: usize,
-    patience: StallPatience,
-) -> Result<(), NoRoom> {
+/// Waits until there is room for that many events. Whatever the client takes meanwhile begins its time anew.
+pub(super) async fn room(sink: &Sender<Emission>, events: usize, patience: StallPatience) -> Result<(), NoRoom> {
     let mut left = patience.longest.saturating_sub(patience.waited);
     loop {
         if sink.is_closed() {
@@ -79,13 +57,10 @@ pub(super) async fn room(
         if free >= events {
             return Ok(());
         }
-        let taken = async {
-            tokio::select! {
-                room = sink.reserve_many(free + 1) => room.map(drop).map_err(|_closed| NoRoom::Gone),
-                () = progress.made() => Ok(()),
-            }
-        };
-        tokio::time::timeout(left, taken).await.unwrap_or(Err(NoRoom::Stalled))?;
+        match tokio::time::timeout(left, sink.reserve_many(free + 1)).await {
+            Ok(taken) => drop(taken.map_err(|_closed| NoRoom::Gone)?),
+            Err(_elapsed) => return Err(NoRoom::Stalled),
+        }
         left = patience.longest;
     }
 }

@@ -99,7 +99,7 @@ async fn tell_ending(
 impl ResponseRegistry {
     /// Serves a client of a response that is not running here.
     fn replay(&mut self, id: ResponseId, found: Result<Found, Refusal>, join: ReplayClient, ctx: &Context<Self>) {
-        let ReplayClient { client: ClientSink { phase, sink, progress, mode, .. }, span, reply } = join;
+        let ReplayClient { client: ClientSink { phase, sink, mode, .. }, span, reply } = join;
         let answer = found.and_then(|Found { log, .. }| {
             let DeliveryMode::Events { view, from } = mode else { return Ok(()) };
             let arbiter = self.node.arbiters.of(id).ok_or(Refusal::NotResponding)?;
@@ -107,7 +107,7 @@ impl ResponseRegistry {
             self.replays.next += 1;
             let (parent, registry) = (ctx.address().recipient(), ctx.address());
             let stall_timeout = self.node.settings.client_stall_timeout;
-            let client = EmitterClient { id: client_id, view, from, sink, progress, stall_timeout };
+            let client = EmitterClient { id: client_id, view, from, sink, stall_timeout };
             let build = move |_: &mut Context<_>| {
                 let source = FrameSource { id, frame_buffer: None, past: Some(Past::Log(log)) };
                 ClientEmitter::new(client, source, parent)

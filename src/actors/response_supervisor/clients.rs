@@ -69,7 +69,7 @@ impl ResponseSupervisor {
     pub(super) fn join_client(&mut self, client: ClientSink, ctx: &mut Context<Self>) {
         let id = self.clients.next;
         self.clients.next += 1;
-        let ClientSink { phase, sink, progress, mode, success_promise } = client;
+        let ClientSink { phase, sink, mode, success_promise } = client;
         success_promise.join(&self.promise);
         phase.send_replace(self.phase());
         let (emitter, need) = match mode {
@@ -80,7 +80,7 @@ impl ResponseSupervisor {
                 let past = self.commits.past.clone();
                 let source = FrameSource { id: self.plan.id, frame_buffer: Some(frame_buffer), past };
                 let stall_timeout = self.node.settings.client_stall_timeout;
-                let client = EmitterClient { id, view, from, sink, progress, stall_timeout };
+                let client = EmitterClient { id, view, from, sink, stall_timeout };
                 let parent = ctx.address().recipient();
                 let label = Label::of(ActorRole::ClientEmitter, self.plan.id);
                 let build = move |_: &mut Context<_>| ClientEmitter::new(client, source, parent);

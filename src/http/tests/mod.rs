@@ -10,6 +10,7 @@ mod fixture;
 mod heads;
 mod idempotency;
 mod page;
+mod parts;
 mod provider_refusals;
 mod reading;
 mod sizes;

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::{body::MessageBody as _, test::TestRequest, web::Bytes};
-use futures_util::{FutureExt as _, future::poll_fn};
+use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, ApiOptions, create, impatient, request};
-use crate::actors::{ActorRole, DeliveryMode, Emission, Label, client_channel, supervision::Fault};
-use crate::domain::View;
-use crate::http::{HttpOptions, sse};
+use crate::actors::{ActorRole, Label, supervision::Fault};
+use crate::http::HttpOptions;
 use crate::protocol::ResponseId;
 use crate::provider::Error;
 use crate::testkit::Call;
@@ -73,25 +71,6 @@ async fn a_silent_stream_sends_comments_between_events() {
     finish(call);
     let [answer, replayed] = [stream.rest().await.text, replay(&api, id).await].map(|text| text.replace(COMMENT, ""));
     assert_eq!(answer, replayed);
-}
-
-#[actix_web::test]
-async fn a_large_frame_goes_in_pieces_each_of_which_is_progress_of_the_client() {
-    const PIECE: usize = 16 * 1024;
-    let api = Api::new().await;
-    let mode = DeliveryMode::Events { view: View::default(), from: 0 };
-    let (client, stream) = client_channel(ResponseId::new(), mode, 1);
-    let frame: Bytes = (0..=u8::MAX).cycle().take(9 * PIECE + 1).collect();
-    client.sink.try_send(Emission::Frame { sequence_number: 0, bytes: frame.clone() }).unwrap();
-    let mut body = sse::answer(stream, api.user, None, &api.state()).into_body();
-    let mut written = Vec::new();
-    while written.len() < frame.len() {
-        let piece = poll_fn(|task| std::pin::Pin::new(&mut body).poll_next(task)).await.unwrap().unwrap();
-        assert!(piece.len() <= PIECE, "{}", piece.len());
-        written.extend_from_slice(&piece);
-        assert!(client.progress.made().now_or_never().is_some(), "{} bytes are taken", written.len());
-    }
-    assert!(written == frame, "the bytes are as they were");
 }
 
 #[actix_web::test]

@@ -1,15 +1,16 @@
 //! What clients that take nothing hold of the server's memory.
 
-use antiphon::testkit::{Script, ScriptedProvider};
+use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
+    time::timeout,
 };
 
 use super::peak::Peak;
-use crate::support::{Running, Site};
+use crate::support::{PATIENCE, Running, Site};
 
 /// A client that asks, and takes an answer only as far as it is told to.
 struct Still {
@@ -24,7 +25,7 @@ impl Still {
         let mut socket = socket.connect(server.client().address().parse().unwrap()).await.unwrap();
         let (key, length) = (&server.key, body.len());
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+            "{method} {path} HTTP/1.0\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
         );
         socket.write_all(head.as_bytes()).await.unwrap();
@@ -32,13 +33,26 @@ impl Still {
         Self { socket, answer: Vec::new() }
     }
 
-    /// Reads until that has come, and no further than it must.
+    /// Reads until that has come.
     async fn read_until(&mut self, text: &str) {
-        let mut seen = 0;
-        while !self.answer[seen..].windows(text.len()).any(|window| window == text.as_bytes()) {
-            seen = self.answer.len().saturating_sub(text.len());
+        let mut looked = 0;
+        while !String::from_utf8_lossy(&self.answer[looked..]).contains(text) {
+            looked = self.answer.len().saturating_sub(text.len());
             let read = self.socket.read_buf(&mut self.answer).await.unwrap();
-            assert!(read > 0, "the answer ended: {}", String::from_utf8_lossy(&self.answer[seen..]));
+            assert!(read > 0, "the answer ended: {}", String::from_utf8_lossy(&self.answer[looked..]));
+        }
+    }
+
+    /// Reads until that has come, and forgets what was before it.
+    async fn skip_to(&mut self, text: &str) {
+        loop {
+            let found = String::from_utf8_lossy(&self.answer).find(text);
+            let passed = found.unwrap_or(self.answer.len().saturating_sub(text.len()));
+            self.answer.drain(..passed);
+            if found.is_some() {
+                return;
+            }
+            assert!(self.socket.read_buf(&mut self.answer).await.unwrap() > 0, "the answer ended");
         }
     }
 
@@ -47,10 +61,38 @@ impl Still {
     }
 }
 
-/// An answer of a megabyte.
-fn large() -> Script {
+/// The text of a megabyte.
+fn large_text() -> Script {
     let piece = "x".repeat(16 << 10);
-    (0..63).fold(Script::new(), |script, _| script.text(&piece)).finish("stop").done()
+    (0..63).fold(Script::new(), |script, _| script.text(&piece))
+}
+
+fn large() -> Script {
+    large_text().finish("stop").done()
+}
+
+/// The beginning of the last event of a stream.
+const LAST: &str = "event: response.completed\n";
+
+/// Readers of a stream that have its head.
+async fn readers_of(server: &Running, id: &str, readers: usize) -> Vec<Still> {
+    let path = format!("/v1/responses/{id}?stream=true");
+    let reader = || async {
+        let mut reader = Still::ask(server, "GET", &path, "").await;
+        reader.read_until("\r\n\r\n").await;
+        reader
+    };
+    join_all((0..readers).map(|_| reader())).await
+}
+
+/// Waits until the process takes no more than so many bytes beyond what it had.
+async fn falls_to(memory: &Peak, most: u64) {
+    let fallen = async {
+        while memory.now() > most {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(PATIENCE, fallen).await.is_ok(), "{} bytes, {most} were allowed", memory.now());
 }
 
 fn request(model: &str) -> Value {
@@ -96,4 +138,36 @@ async fn objects_that_nobody_takes_fill_a_budget_and_no_more() {
     drop(still);
     while server.client().get(&path).await.status == 429 {}
     assert_eq!(server.client().get(&path).await.output_text().len(), 63 << 14);
+}
+
+#[tokio::test]
+async fn readers_that_stop_at_the_last_event_of_a_megabyte_hold_little_and_still_get_it_whole() {
+    const OF_ONE: usize = 10;
+    const REPLAYS: usize = 20;
+    const EACH: u64 = 300_000;
+    let (provider, gate) = (ScriptedProvider::start(), ScriptGate::new());
+    provider.script("runs", large_text().pause_until(&gate).finish("stop").done());
+    provider.script("large", large());
+    let site = Site::with_models(&provider, &["runs", "large"]).config("[http]\nclient_stall_timeout = \"10m\"");
+    let server = site.start().await;
+    let ended = server.client().create(&request("large")).await.id();
+    let mut first = server.client().stream("runs", "Hi.").await;
+    first.next().await;
+    let memory = Peak::of(server.id());
+    let mut readers = readers_of(&server, &first.id(), OF_ONE).await;
+    gate.open();
+    readers.extend(readers_of(&server, &ended, REPLAYS).await);
+    join_all(readers.iter_mut().map(|reader| reader.skip_to(LAST))).await;
+    first.read_all().await;
+    // Two responses that have ended, beside what each reader holds.
+    falls_to(&memory, (OF_ONE + REPLAYS) as u64 * EACH + (8 << 20)).await;
+    let mut whole = Vec::new();
+    for id in [&first.id(), &ended] {
+        let text = server.client().get(&format!("/v1/responses/{id}?stream=true")).await.text;
+        whole.push(text[text.find(LAST).unwrap()..].to_owned());
+    }
+    for (number, mut reader) in readers.into_iter().enumerate() {
+        reader.read_until("data: [DONE]\n\n").await;
+        assert!(reader.answer == whole[usize::from(number >= OF_ONE)].as_bytes(), "reader {number}");
+    }
 }

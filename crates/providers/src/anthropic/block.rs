@@ -5,17 +5,16 @@ use serde_json::Value;
 
 use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
+use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::made_call_ids::MadeCallIds;
+use crate::raw_json::as_written;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::{Extra, Json, JsonObject};
 
-/// The most calls of an answer.
-const MOST_CALLS: CallIndex = 128;
-
-/// The longest name of a function, or of a kind of block, in bytes.
-const LONGEST_NAME: usize = 128;
+/// The longest name of a kind of block, in bytes.
+const LONGEST_KIND: usize = 128;
 
 /// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
@@ -33,7 +32,7 @@ pub(super) enum OpenBlock {
     Call(OpenCall),
     Other {
         item: CallIndex,
-        fields: Extra,
+        fields: JsonObject,
         input: BlockInput,
     },
     /// A block that is not known to be anything. Its pieces say what it is.
@@ -104,13 +103,13 @@ impl OpenBlock {
                 events.extend(sealed);
                 Self::RedactedThinking { said }
             }
-            "tool_use" => Self::Call(OpenCall::start(fields.clone(), before, events)?),
+            "tool_use" => return OpenCall::start(fields, before, events).map(Self::Call),
             "" => Self::Nothing,
             kind => {
                 let named = Value::String(format!("{SLUG}{kind}"));
                 fields.insert("type".to_owned(), named);
-                let item = before.others;
-                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone().into() });
+                let (item, fields) = (before.others, JsonObject::from(fields));
+                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
         };
@@ -212,10 +211,10 @@ impl OpenBlock {
         match self {
             Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
-                if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input.text) {
-                    fields.insert("input".to_owned(), whole);
+                if let Some(whole) = as_written(&input.text).filter(Json::is_object) {
+                    fields.replace(JsonObject::from_iter([("input".to_owned(), whole)]));
                 }
-                events.push(ProviderEvent::OtherItemFinished { item, fields: fields.into() });
+                events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
             Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }
@@ -230,7 +229,7 @@ impl BlockInput {
 
     fn append(&mut self, text: &str) -> Result<(), Error> {
         if text.len() > self.most.saturating_sub(self.text.len()) {
-            return Err(too_long());
+            return Err(ARGUMENTS_TOO_LONG);
         }
         self.text.push_str(text);
         Ok(())
@@ -254,10 +253,14 @@ impl OpenText {
 impl OpenCall {
     fn start(mut fields: Extra, before: &BlocksBefore<'_>, events: &mut Vec<ProviderEvent>) -> Result<Self, Error> {
         let call = before.calls;
-        if call == MOST_CALLS {
-            return Err(Error::Protocol { what: "too many calls" });
+        if call >= before.limits.calls {
+            return Err(TOO_MANY_CALLS);
         }
-        let name = Some(take_text(&mut fields, "name")).filter(|name| is_word(name, LONGEST_NAME));
+        let name = take_text(&mut fields, "name");
+        if name.len() > before.limits.name_bytes {
+            return Err(NAME_TOO_LONG);
+        }
+        let name = Some(name).filter(|name| is_word(name, before.limits.name_bytes));
         let name = name.ok_or(Error::Protocol { what: "a call without a proper name" })?;
         let call_id = match fields.shift_remove("id") {
             Some(Value::String(id)) if is_word(&id, before.limits.id_bytes) => id,
@@ -267,7 +270,7 @@ impl OpenCall {
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
         let given = fields.shift_remove("input").and_then(arguments_of);
         if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
-            return Err(too_long());
+            return Err(ARGUMENTS_TOO_LONG);
         }
         fields.retain(|key, value| key != "type" && !value.is_null());
         let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(fields));
@@ -310,7 +313,7 @@ impl OpenCall {
 /// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
 fn kind_of(fields: &Extra) -> &str {
     match fields.get("type") {
-        Some(Value::String(kind)) if is_word(kind, LONGEST_NAME) => kind,
+        Some(Value::String(kind)) if is_word(kind, LONGEST_KIND) => kind,
         _ if fields.contains_key("name") => "tool_use",
         _ if fields.contains_key("thinking") => "thinking",
         _ if fields.contains_key("text") => "text",
@@ -332,8 +335,4 @@ fn arguments_of(input: Value) -> Option<String> {
         Value::String(text) if !text.is_empty() => Some(text),
         Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     }
-}
-
-const fn too_long() -> Error {
-    Error::Protocol { what: "the arguments of a call are too long" }
 }

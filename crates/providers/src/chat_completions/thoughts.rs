@@ -9,7 +9,7 @@ use crate::event_fields::EventFields;
 use crate::lenient;
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
 use crate::text_piece::{TextJoiner, TextPiece};
-use crate::{Error, ProviderEvent, ProviderRequest};
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_protocol::{Extra, JsonObject};
 
 /// The fields of a detail that come in pieces.
@@ -18,14 +18,13 @@ const PIECES: [&str; 2] = ["text", "summary"];
 /// The kind of detail that is never in pieces.
 const ENCRYPTED: &str = "reasoning.encrypted";
 
-/// The most entries of one thought.
-const MOST_DETAILS: usize = 4096;
-
 /// The thought that the model has now.
 pub(super) struct ChatThoughts {
     origin: Origin,
     /// Whether its words are sealed too: the client asked for it, and may keep nothing else.
     with_words: bool,
+    /// The most entries of one thought.
+    most_details: usize,
     thought: Option<SealedThought>,
     /// The entries of `reasoning_details`, as far as they came.
     details: Vec<Extra>,
@@ -44,10 +43,11 @@ struct DetailPieces {
 }
 
 impl ChatThoughts {
-    pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
+    pub(super) fn new(origin: Origin, asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         Self {
             origin,
             with_words: asked.request.wants_encrypted_reasoning(),
+            most_details: limits.details(),
             thought: None,
             details: Vec::new(),
             joiners: Default::default(),
@@ -102,8 +102,8 @@ impl ChatThoughts {
         if let Some(last) = self.details.last_mut().filter(|last| is_same(last, &detail)) {
             return detail.into_iter().try_for_each(|(key, value)| grow(last, key, value, allowance));
         }
-        if count == MOST_DETAILS {
-            return Err(Error::Protocol { what: "too many details of a thought" });
+        if count >= self.most_details {
+            return Err(Error::Protocol { what: "more details of a thought than four times limits.provider_items" });
         }
         detail.iter().try_for_each(|(key, value)| allowance.take(key.len() + length(value)))?;
         self.details.push(detail);

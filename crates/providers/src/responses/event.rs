@@ -12,9 +12,6 @@ use crate::text_piece::TextPiece;
 use crate::{Error, Report};
 use antiphon_protocol::{Extra, LogProb, TopLogProb};
 
-/// How many items a response can have, and parts an item.
-pub(super) const MOST_PLACES: u32 = 1024;
-
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
 
@@ -154,10 +151,11 @@ impl ResponsesPartKind {
 
 impl ResponsesEvent {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
-    /// there alone. None where the data is no object.
-    pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
+    /// there alone. None where the data is no object, and for more
+    /// values than that.
+    pub(super) fn parse(line: Option<&str>, data: &str, most_values: usize) -> Option<Self> {
         let short = (data.len() > LONG).then(|| without_echoes(line, data)).flatten();
-        let event = EventFields::parse(short.as_deref().unwrap_or(data))?;
+        let event = EventFields::parse(short.as_deref().unwrap_or(data), most_values)?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
         let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
@@ -187,8 +185,7 @@ impl ResponsesEvent {
 
     /// A position among items or parts; none if it is missing, no number, or too large to be one.
     pub(super) fn place(&self, key: &str) -> Option<u32> {
-        let place = self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())?;
-        (place < MOST_PLACES).then_some(place)
+        self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())
     }
 
     /// An object that the event holds.
@@ -271,6 +268,11 @@ pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
 pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
     fields.retain(|key, _| !known.contains(&key.as_str()));
     fields
+}
+
+/// The other fields of an item; none if it was cut.
+pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
+    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
 }
 
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.

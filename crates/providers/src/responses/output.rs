@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::calls::CallProgress;
-use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, kind_of, rest, text, word};
+use super::event::{ItemEventKind, ResponsesEvent, ResponsesPartKind, broken, kind_of, rest, text, word};
 use super::parts::{ItemParts, OpenPart};
+use crate::limits::TOO_MANY_ITEMS;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::Extra;
+use antiphon_protocol::{Extra, JsonObject};
 
 /// The fields of an event that this server sets itself.
 const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_index", "obfuscation"];
@@ -177,7 +178,7 @@ impl ResponsesOutput {
             "message" => ItemBody::Parts(ItemParts::message()),
             "reasoning" => ItemBody::Parts(ItemParts::reasoning()),
             "function_call" => ItemBody::Call(self.start_call(fields, events)?),
-            _ => ItemBody::Other(self.start_other(fields.clone(), events)),
+            _ => ItemBody::Other(self.start_other(fields.into(), events)),
         };
         let id = word(fields, "id", self.limits.id_bytes);
         Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
@@ -201,7 +202,7 @@ impl ResponsesOutput {
     }
 
     fn check_room(&self) -> Result<(), Error> {
-        if self.items.len() < MOST_PLACES as usize { Ok(()) } else { Err(broken("too many items")) }
+        if self.items.len() < self.limits.items as usize { Ok(()) } else { Err(TOO_MANY_ITEMS) }
     }
 
     fn add(&mut self, item: OutputItem) -> usize {
@@ -230,12 +231,12 @@ impl ResponsesOutput {
         }
     }
 
-    fn start_other(&mut self, fields: Extra, events: &mut Vec<ProviderEvent>) -> CallIndex {
+    fn start_other(&mut self, fields: JsonObject, events: &mut Vec<ProviderEvent>) -> CallIndex {
         let item = self.others;
         self.others += 1;
         // The open item ends where another one begins.
         self.open = None;
-        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields.into()) });
+        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields) });
         item
     }
 

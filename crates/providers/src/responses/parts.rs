@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, rest, text};
+use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest_unless_cut, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::limits::TOO_MANY_ITEMS;
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
@@ -355,8 +356,12 @@ impl ResponsesOutput {
     }
 
     fn part(&mut self, PartLocation { position, part }: PartLocation) -> Result<&mut OutputPart, Error> {
+        let most = self.limits.items as usize;
         match self.items.get_mut(position) {
-            Some(OutputItem { body: ItemBody::Parts(parts), .. }) => Ok(parts.parts.entry(part).or_default()),
+            Some(OutputItem { body: ItemBody::Parts(ItemParts { parts, .. }), .. }) => match parts.len() < most {
+                false if !parts.contains_key(&part) => Err(TOO_MANY_ITEMS),
+                _ => Ok(parts.entry(part).or_default()),
+            },
             Some(_) | None => Err(broken("an event that does not fit its item")),
         }
     }
@@ -374,7 +379,7 @@ fn parts<'a>(fields: &'a Extra, key: &str) -> impl Iterator<Item = (u32, Cow<'a,
         Value::String(_) => Some(Cow::Owned(Extra::from_iter([("text".to_owned(), part.clone())]))),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
     };
-    (0..MOST_PLACES).zip(parts).filter_map(move |(number, value)| Some((number, part(value)?)))
+    (0..).zip(parts).filter_map(move |(number, value)| Some((number, part(value)?)))
 }
 
 /// The kind of a part. One of a type that this server does not know is what its fields say, and one with a text is
@@ -389,9 +394,4 @@ fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPar
         _ if text(part, "text").is_some() => Some(unnamed),
         _ => None,
     }
-}
-
-/// The other fields of an item; none if it was cut.
-pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
-    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
 }

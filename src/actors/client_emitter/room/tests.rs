@@ -21,7 +21,7 @@ async fn a_client_that_takes_nothing_has_its_time_and_no_more() {
     for waited in [Duration::ZERO, LONGEST / 3] {
         let begun = Instant::now();
         let patience = StallPatience { waited, ..PATIENCE };
-        assert_eq!(room(&sink, &ClientProgress::default(), 1, patience).await, Err(NoRoom::Stalled));
+        assert_eq!(room(&sink, 1, patience).await, Err(NoRoom::Stalled));
         assert_eq!(begun.elapsed(), LONGEST - waited);
     }
 }
@@ -37,38 +37,21 @@ async fn each_event_that_a_slow_client_takes_begins_its_time_anew() {
         // Held: a client that is gone is another case.
         emissions
     };
-    let progress = ClientProgress::default();
-    let (room, _emissions) = tokio::join!(room(&sink, &progress, PLACES, PATIENCE), client);
+    let (room, _emissions) = tokio::join!(room(&sink, PLACES, PATIENCE), client);
     assert_eq!(room, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_part_of_an_event_that_a_slow_client_takes_begins_its_time_anew() {
+async fn a_client_that_stops_after_it_took_some_has_its_whole_time_once_more() {
     let (sink, mut emissions) = full();
-    let progress = ClientProgress::default();
+    let begun = Instant::now();
     let client = async {
-        for _ in 0..5 {
-            sleep(LONGEST - Duration::from_secs(1)).await;
-            progress.note();
-        }
-        sleep(LONGEST - Duration::from_secs(1)).await;
+        sleep(LONGEST / 2).await;
         emissions.recv().await;
         emissions
     };
-    let (room, _emissions) = tokio::join!(room(&sink, &progress, 1, PATIENCE), client);
-    assert_eq!(room, Ok(()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_client_that_stops_after_some_progress_has_its_whole_time_once_more() {
-    let (sink, _emissions) = full();
-    let (progress, begun) = (ClientProgress::default(), Instant::now());
-    let client = async {
-        sleep(LONGEST / 2).await;
-        progress.note();
-    };
     let patience = StallPatience { waited: LONGEST / 3, ..PATIENCE };
-    let (room, ()) = tokio::join!(room(&sink, &progress, 1, patience), client);
+    let (room, _emissions) = tokio::join!(room(&sink, PLACES, patience), client);
     assert_eq!((room, begun.elapsed()), (Err(NoRoom::Stalled), LONGEST / 2 + LONGEST));
 }
 
@@ -76,7 +59,7 @@ async fn a_client_that_stops_after_some_progress_has_its_whole_time_once_more() 
 async fn a_client_that_is_gone_is_told_at_once() {
     let (sink, emissions) = full();
     drop(emissions);
-    assert_eq!(room(&sink, &ClientProgress::default(), 1, PATIENCE).await, Err(NoRoom::Gone));
+    assert_eq!(room(&sink, 1, PATIENCE).await, Err(NoRoom::Gone));
 }
 
 #[test]
