@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 use super::{
     ClientId, Emission, FrameBuffer, FrameLookup, Past,
     replay::Replay,
-    room::{FoldPatience, NoRoom, StallPatience, room},
+    room::{FoldPatience, StallPatience, StalledOrGone, room},
 };
 use crate::actors::supervision::Ping;
 use crate::domain::{Frame, View};
@@ -182,13 +182,13 @@ impl ClientEmitter {
         let room = async move { room(&sink, events, StallPatience { longest, waited }).await };
         ctx.spawn(room.into_actor(self).map(move |room, emitter, ctx| match room {
             Ok(()) => emitter.go_on(ctx),
-            Err(NoRoom::Gone) => emitter.leave(ctx),
-            Err(NoRoom::Stalled) if longest < emitter.stall_timeout => {
+            Err(StalledOrGone::Gone) => emitter.leave(ctx),
+            Err(StalledOrGone::Stalled) if longest < emitter.stall_timeout => {
                 emitter.replay = None;
                 emitter.fold_patience.was_given_up();
                 emitter.wait_on(events, longest, ctx);
             }
-            Err(NoRoom::Stalled) => {
+            Err(StalledOrGone::Stalled) => {
                 emitter.parent.do_send(EmitterFact::Stalled { client: emitter.client });
                 emitter.stop(ctx);
             }

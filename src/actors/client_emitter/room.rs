@@ -11,7 +11,7 @@ mod tests;
 
 /// Why there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoRoom {
+pub(super) enum StalledOrGone {
     /// The client is gone.
     Gone,
     /// The client has taken nothing for as long as it may.
@@ -47,19 +47,19 @@ impl FoldPatience {
 }
 
 /// Waits until there is room for that many events. Whatever the client takes meanwhile begins its time anew.
-pub(super) async fn room(sink: &Sender<Emission>, events: usize, patience: StallPatience) -> Result<(), NoRoom> {
+pub(super) async fn room(sink: &Sender<Emission>, events: usize, patience: StallPatience) -> Result<(), StalledOrGone> {
     let mut left = patience.longest.saturating_sub(patience.waited);
     loop {
         if sink.is_closed() {
-            return Err(NoRoom::Gone);
+            return Err(StalledOrGone::Gone);
         }
         let free = sink.capacity();
         if free >= events {
             return Ok(());
         }
         match tokio::time::timeout(left, sink.reserve_many(free + 1)).await {
-            Ok(taken) => drop(taken.map_err(|_closed| NoRoom::Gone)?),
-            Err(_elapsed) => return Err(NoRoom::Stalled),
+            Ok(taken) => drop(taken.map_err(|_closed| StalledOrGone::Gone)?),
+            Err(_elapsed) => return Err(StalledOrGone::Stalled),
         }
         left = patience.longest;
     }

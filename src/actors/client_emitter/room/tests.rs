@@ -21,7 +21,7 @@ async fn a_client_that_takes_nothing_has_its_time_and_no_more() {
     for waited in [Duration::ZERO, LONGEST / 3] {
         let begun = Instant::now();
         let patience = StallPatience { waited, ..PATIENCE };
-        assert_eq!(room(&sink, 1, patience).await, Err(NoRoom::Stalled));
+        assert_eq!(room(&sink, 1, patience).await, Err(StalledOrGone::Stalled));
         assert_eq!(begun.elapsed(), LONGEST - waited);
     }
 }
@@ -52,14 +52,14 @@ async fn a_client_that_stops_after_it_took_some_has_its_whole_time_once_more() {
     };
     let patience = StallPatience { waited: LONGEST / 3, ..PATIENCE };
     let (room, _emissions) = tokio::join!(room(&sink, PLACES, patience), client);
-    assert_eq!((room, begun.elapsed()), (Err(NoRoom::Stalled), LONGEST / 2 + LONGEST));
+    assert_eq!((room, begun.elapsed()), (Err(StalledOrGone::Stalled), LONGEST / 2 + LONGEST));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_is_gone_is_told_at_once() {
     let (sink, emissions) = full();
     drop(emissions);
-    assert_eq!(room(&sink, 1, PATIENCE).await, Err(NoRoom::Gone));
+    assert_eq!(room(&sink, 1, PATIENCE).await, Err(StalledOrGone::Gone));
 }
 
 #[test]
