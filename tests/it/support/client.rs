@@ -1,9 +1,10 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use antiphon::protocol::ResponseId;
 use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// Speaks to a server over TCP.
 #[derive(Clone)]
