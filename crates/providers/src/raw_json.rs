@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::Error;
 use crate::text_piece::TextPiece;
-use antiphon_protocol::Json;
+use antiphon_protocol::{Json, JsonObject};
 
 /// The most values of JSON that is read as a whole. Each takes some hundred bytes of memory, however short it is.
 const MOST_VALUES: usize = 256 << 10;
@@ -63,6 +63,14 @@ pub(crate) fn readable(json: &str) -> Option<Value> {
 pub(crate) fn as_written(json: &str) -> Option<Json> {
     let written: Result<Json, _> = serde_json::from_str(json);
     written.ok().filter(|written| written.levels() <= MOST_LEVELS).or_else(|| parse_mended(json).map(Json::from))
+}
+
+/// The object as it is, to be kept; what can't be read or is too deep is replaced. Empty for anything else.
+pub(crate) fn object_as_written(json: &str) -> JsonObject {
+    let written: Result<Json, _> = serde_json::from_str(json);
+    let written = written.ok().filter(|written| written.levels() <= MOST_LEVELS);
+    let object: Option<JsonObject> = written.and_then(|written| serde_json::from_str(written.as_str()).ok());
+    object.or_else(|| serde_json::from_str(&mended(json)).ok()).unwrap_or_default()
 }
 
 fn parse_mended(json: &str) -> Option<Value> {

@@ -2,20 +2,27 @@
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
+use crate::event_fields::Fields;
+use crate::lenient::says_anything;
 use crate::made_call_ids::MadeCallIds;
+use crate::raw_json::as_written;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::{Json, JsonObject};
 
 /// The most calls of an answer.
 const MOST_CALLS: CallIndex = 128;
 
 /// The longest name of a function, or of a kind of block, in bytes.
 const LONGEST_NAME: usize = 128;
+
+/// Fields of a call that other events hold.
+const OF_CALLS: [&str; 4] = ["type", "id", "name", "input"];
 
 /// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
@@ -33,7 +40,7 @@ pub(super) enum OpenBlock {
     Call(OpenCall),
     Other {
         item: CallIndex,
-        fields: Extra,
+        fields: JsonObject,
         input: BlockInput,
     },
     /// A block that is not known to be anything. Its pieces say what it is.
@@ -88,7 +95,7 @@ pub(super) enum StoppedBlock {
 impl OpenBlock {
     /// Reads the start of a block.
     pub(super) fn start(
-        mut fields: Extra,
+        mut fields: Fields<'_>,
         before: &BlocksBefore<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
@@ -104,13 +111,13 @@ impl OpenBlock {
                 events.extend(sealed);
                 Self::RedactedThinking { said }
             }
-            "tool_use" => Self::Call(OpenCall::start(fields.clone(), before, events)?),
+            "tool_use" => Self::Call(OpenCall::start(std::mem::take(&mut fields), before, events)?),
             "" => Self::Nothing,
             kind => {
-                let named = Value::String(format!("{SLUG}{kind}"));
-                fields.insert("type".to_owned(), named);
+                let named = Json::from(format!("{SLUG}{kind}").as_str());
+                let fields = with_field(&fields.written_without(&[]), "type", &named);
                 let item = before.others;
-                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone().into() });
+                events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
         };
@@ -167,7 +174,7 @@ impl OpenBlock {
             }
             (Self::Text(open), BlockDelta::Citation(annotation)) => {
                 open.said = true;
-                events.push(ProviderEvent::Annotation { annotation: annotation.into() });
+                events.push(ProviderEvent::Annotation { annotation });
             }
             (Self::Thinking { text: open, thought }, BlockDelta::Thinking(piece)) => {
                 let words = open.join(piece);
@@ -212,10 +219,10 @@ impl OpenBlock {
         match self {
             Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
-                if let Ok(whole @ Value::Object(_)) = serde_json::from_str(&input.text) {
-                    fields.insert("input".to_owned(), whole);
+                if let Some(whole) = as_written(&input.text).filter(Json::is_object) {
+                    fields = with_field(&fields, "input", &whole);
                 }
-                events.push(ProviderEvent::OtherItemFinished { item, fields: fields.into() });
+                events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
             Self::Text(_) | Self::Thinking { .. } | Self::RedactedThinking { .. } | Self::Nothing => {}
         }
@@ -252,7 +259,11 @@ impl OpenText {
 }
 
 impl OpenCall {
-    fn start(mut fields: Extra, before: &BlocksBefore<'_>, events: &mut Vec<ProviderEvent>) -> Result<Self, Error> {
+    fn start(
+        mut fields: Fields<'_>,
+        before: &BlocksBefore<'_>,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<Self, Error> {
         let call = before.calls;
         if call == MOST_CALLS {
             return Err(Error::Protocol { what: "too many calls" });
@@ -265,12 +276,13 @@ impl OpenCall {
             Some(_) | None => before.ids.make(call),
         };
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-        let given = fields.shift_remove("input").and_then(arguments_of);
+        let given = fields.written("input").and_then(arguments_of);
         if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
             return Err(too_long());
         }
-        fields.retain(|key, value| key != "type" && !value.is_null());
-        let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(fields));
+        let mut extra = fields.written_without(&OF_CALLS);
+        extra.retain(|_, value| !value.is_null());
+        let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(extra));
         Ok(Self { call, arguments, joiner: TextJoiner::default(), given, extra })
     }
 
@@ -308,7 +320,7 @@ impl OpenCall {
 }
 
 /// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
-fn kind_of(fields: &Extra) -> &str {
+fn kind_of<'a>(fields: &'a Fields<'_>) -> &'a str {
     match fields.get("type") {
         Some(Value::String(kind)) if is_word(kind, LONGEST_NAME) => kind,
         _ if fields.contains_key("name") => "tool_use",
@@ -325,13 +337,23 @@ pub(super) fn is_word(text: &str, longest: usize) -> bool {
 }
 
 /// The arguments that an input stands for; none for an empty one, which is what calls begin with.
-fn arguments_of(input: Value) -> Option<String> {
-    match input {
-        Value::Object(fields) if !fields.is_empty() => Some(Value::Object(fields).to_string()),
+fn arguments_of(input: &RawValue) -> Option<String> {
+    let input = Some(input).filter(|input| says_anything(input))?.get();
+    match input.as_bytes().first() {
+        Some(b'{') => Some(input.to_owned()),
         // Some servers write the text of the arguments.
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+        _ => TextPiece::parse(input).map(TextPiece::into_text),
     }
+}
+
+/// The object with that field, where it has the field already in its place.
+fn with_field(object: &JsonObject, key: &str, value: &Json) -> JsonObject {
+    let mut with_field: JsonObject =
+        object.iter().map(|(known, old)| if known == key { (known, value.clone()) } else { (known, old) }).collect();
+    if !with_field.contains_key(key) {
+        with_field.push(key, value);
+    }
+    with_field
 }
 
 const fn too_long() -> Error {

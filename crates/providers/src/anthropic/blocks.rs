@@ -3,10 +3,11 @@
 use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
 use super::thoughts::ThoughtSealer;
+use crate::event_fields::Fields;
 use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::JsonObject;
 
 /// The most content blocks of an answer.
 const MOST_BLOCKS: u32 = 1024;
@@ -50,7 +51,7 @@ impl AnthropicBlocks {
     pub(super) fn start(
         &mut self,
         index: BlockIndex,
-        fields: Extra,
+        fields: Fields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if let Some(position) = self.at(index) {
@@ -130,7 +131,7 @@ impl AnthropicBlocks {
                 return Ok(None);
             }
         };
-        self.start(index, Extra::from_iter([("type".to_owned(), kind.into())]), events)?;
+        self.start(index, Fields::made("type", kind.into()), events)?;
         Ok(Some(self.open.len() - 1))
     }
 

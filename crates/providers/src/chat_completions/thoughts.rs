@@ -66,7 +66,7 @@ impl ChatThoughts {
     /// Reads an entry of `reasoning_details`, with the halves of characters joined that it and the one before hold.
     pub(super) fn join(&mut self, entry: EventFields<'_>) -> Extra {
         let DetailPieces { text, summary } = entry.pieces().unwrap_or_default();
-        let mut detail = entry.fields;
+        let mut detail = entry.fields.into_read();
         for ((key, piece), joiner) in PIECES.into_iter().zip([text, summary]).zip(&mut self.joiners) {
             if let Some(Value::String(words)) = detail.get_mut(key) {
                 let piece = piece.unwrap_or_else(|| TextPiece::Whole(std::mem::take(words)));

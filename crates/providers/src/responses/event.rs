@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event_fields::EventFields;
+use crate::event_fields::{EventFields, Fields};
 use crate::http::report_of;
 use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
@@ -38,11 +38,11 @@ const OF_RESPONSES: [&str; 12] = [
 ];
 
 /// An event of a stream.
-pub(super) struct ResponsesEvent {
+pub(super) struct ResponsesEvent<'a> {
     /// Its type.
     pub(super) name: String,
     /// All its fields.
-    pub(super) fields: Extra,
+    pub(super) fields: Fields<'a>,
     /// Its `delta`, if half a character is in it.
     with_halves: Option<TextPiece>,
 }
@@ -152,12 +152,11 @@ impl ResponsesPartKind {
     }
 }
 
-impl ResponsesEvent {
+impl<'a> ResponsesEvent<'a> {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
     /// there alone. None where the data is no object.
-    pub(super) fn parse(line: Option<&str>, data: &str) -> Option<Self> {
-        let short = (data.len() > LONG).then(|| without_echoes(line, data)).flatten();
-        let event = EventFields::parse(short.as_deref().unwrap_or(data))?;
+    pub(super) fn parse(line: Option<&str>, data: &'a str) -> Option<Self> {
+        let event = EventFields::parse(data)?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
         let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
@@ -180,7 +179,7 @@ impl ResponsesEvent {
     /// The kind of the error, which is in an object of its own, in the event itself, or in both.
     pub(super) fn report(self) -> Report {
         match self.fields.get("error").map(report_of) {
-            None | Some(Report::Other) => report_of(&Value::Object(self.fields)),
+            None | Some(Report::Other) => report_of(&Value::Object(self.fields.into_read())),
             Some(report) => report,
         }
     }
@@ -189,14 +188,6 @@ impl ResponsesEvent {
     pub(super) fn place(&self, key: &str) -> Option<u32> {
         let place = self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())?;
         (place < MOST_PLACES).then_some(place)
-    }
-
-    /// An object that the event holds.
-    pub(super) fn take_object(&mut self, key: &str) -> Option<Extra> {
-        match self.fields.shift_remove(key) {
-            Some(Value::Object(fields)) => Some(fields),
-            Some(_) | None => None,
-        }
     }
 
     /// The text of a delta; empty if it is missing.
@@ -222,8 +213,11 @@ impl ResponsesEvent {
     }
 }
 
-/// The event without what its response echoes of the request; none if it is about no response.
-fn without_echoes(line: Option<&str>, data: &str) -> Option<String> {
+/// A long event without what its response echoes of the request; none if it is short, or about no response.
+pub(super) fn without_echoes(line: Option<&str>, data: &str) -> Option<String> {
+    if data.len() <= LONG {
+        return None;
+    }
     let read = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
     let fields = raw_fields(data, &["type", "object", "response"])?;
     let find = |key: &str| fields.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
@@ -265,12 +259,6 @@ pub(super) fn kind_of(item: &Extra) -> Option<&str> {
 pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
     let is_word = |word: &&str| (1..=most).contains(&word.len()) && !word.chars().any(char::is_control);
     text(fields, key).filter(is_word).map(str::to_owned)
-}
-
-/// The fields that are not among those named.
-pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
-    fields.retain(|key, _| !known.contains(&key.as_str()));
-    fields
 }
 
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.
