@@ -96,7 +96,7 @@ pub enum Refusal {
 impl Refusal {
     /// Says in the log that what is stored of a response is damaged.
     pub(crate) fn damaged(id: ResponseId) -> Self {
-        tracing::error!(response.id = %id, "stored items are not as they were written");
+        tracing::error!(response.id = %id, "what is stored of a response is not as it was written");
         Self::Damaged(id)
     }
 
@@ -201,9 +201,14 @@ impl From<vault::Error> for Refusal {
     }
 }
 
-impl From<LogError> for Refusal {
-    fn from(error: LogError) -> Self {
+impl Refusal {
+    /// Why nothing is made of the log of that response.
+    pub(crate) fn of_log(id: ResponseId, error: LogError) -> Self {
         match error {
+            LogError::Gap | LogError::Codec(CodecError::Malformed) | LogError::Vault(vault::Error::Tampered) => {
+                tracing::error!(response.id = %id, error = %error, "a log could not be read");
+                Self::damaged(id)
+            }
             LogError::Store(error) => error.into(),
             LogError::Vault(error) => error.into(),
             LogError::Deleted => Self::NotFound,
@@ -213,7 +218,7 @@ impl From<LogError> for Refusal {
             }
             LogError::Busy => Self::TooManyReads,
             LogError::Stopped => Self::Draining,
-            error @ (LogError::Codec(CodecError::Malformed) | LogError::Gap | LogError::Panicked) => {
+            error @ LogError::Panicked => {
                 tracing::error!(error = %error, "a log could not be read");
                 Self::Internal
             }

@@ -102,7 +102,7 @@ impl NewestItems {
     async fn read_log(&mut self, node: &Node, key: &UserKey, row: &ResponseRow) -> Result<bool, Refusal> {
         let log = Log::new(Arc::clone(&node.store.responses), key.response_key(row.id), row.id);
         let log = log.of_row(row).for_user(&node.logs);
-        let (transcript, _) = log.fold().await?;
+        let (transcript, _) = log.fold().await.map_err(|error| Refusal::of_log(row.id, error))?;
         let room = self.most - self.items.len();
         self.items.extend(transcript.items().iter().rev().take(room).cloned());
         Ok(transcript.items().len() > room)

@@ -24,14 +24,16 @@ pub(crate) fn open_page(key: &ResponseKey, query: &ItemQuery, page: &ItemPage) -
 /// Checks that a response of which no input is stored was accepted without any, as its log says.
 ///
 /// # Errors
-/// [`Refusal::Damaged`] if it had some.
+/// [`Refusal::Damaged`] if it had some, or if its log does not say how it was accepted.
 #[expect(clippy::wildcard_enum_match_arm, reason = "one of many facts")]
 pub(crate) async fn check_without_input(log: &Log) -> Result<(), Refusal> {
-    let accepted = log.page(0).await?.into_iter().find_map(|fact| match fact {
-        Fact::Accepted { request, .. } => request.input_items,
+    let page = log.page(0).await.map_err(|error| Refusal::of_log(log.id(), error))?;
+    let accepted = page.into_iter().find_map(|fact| match fact {
+        // Logs of versions before 0.2.0 do not say how many there were.
+        Fact::Accepted { request, .. } => Some(request.input_items.unwrap_or_default()),
         _ => None,
     });
-    if accepted.unwrap_or_default() == 0 { Ok(()) } else { Err(Refusal::damaged(log.id())) }
+    if accepted == Some(0) { Ok(()) } else { Err(Refusal::damaged(log.id())) }
 }
 
 /// Whether the positions follow one another, from where the page has to begin to where it has to end.

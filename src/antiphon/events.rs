@@ -24,6 +24,8 @@ pub struct Events {
     antiphon: Antiphon,
     user: UserId,
     over: bool,
+    /// What came of an event that comes in parts.
+    parts: Vec<u8>,
     /// The response of the terminal event.
     ended: Option<Box<Response>>,
 }
@@ -31,7 +33,7 @@ pub struct Events {
 impl Events {
     pub(super) fn new(antiphon: Antiphon, user: UserId, stream: ClientStream) -> Self {
         let subscription = antiphon.subscription(user, stream);
-        Self { subscription, antiphon, user, over: false, ended: None }
+        Self { subscription, antiphon, user, over: false, parts: Vec::new(), ended: None }
     }
 
     /// The response.
@@ -70,6 +72,15 @@ impl Events {
         }
     }
 
+    fn read_rest(&mut self, bytes: &[u8]) -> Result<ResponseEvent, Refusal> {
+        if self.parts.is_empty() {
+            return self.read(bytes);
+        }
+        let mut whole = std::mem::take(&mut self.parts);
+        whole.extend_from_slice(bytes);
+        self.read(&whole)
+    }
+
     fn read(&mut self, bytes: &[u8]) -> Result<ResponseEvent, Refusal> {
         let event = Frame::decode(bytes).map_err(|error| {
             tracing::error!(response.id = %self.id(), error = %error, "an event can't be read back");
@@ -89,9 +100,15 @@ impl Stream for Events {
         if self.over {
             return Poll::Ready(None);
         }
-        let item = match ready!(self.subscription.poll_recv(task)) {
-            None | Some(Ok(Emission::End)) => None,
-            Some(Ok(Emission::Frame { bytes, .. })) => Some(self.read(&bytes)),
+        let received = loop {
+            match ready!(self.subscription.poll_recv(task)) {
+                Some(Ok(Emission::Part { bytes })) => self.parts.extend_from_slice(&bytes),
+                received => break received,
+            }
+        };
+        let item = match received {
+            None | Some(Ok(Emission::End | Emission::Part { .. })) => None,
+            Some(Ok(Emission::Frame { bytes, .. })) => Some(self.read_rest(&bytes)),
             Some(Ok(Emission::Unavailable { .. })) => Some(Err(Refusal::DatabaseUnavailable)),
             Some(Err(refusal)) => Some(Err(refusal)),
         };

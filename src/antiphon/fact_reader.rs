@@ -145,7 +145,7 @@ impl Feed {
             last = emission;
         }
         match last {
-            Emission::Frame { .. } => Ok(false),
+            Emission::Frame { .. } | Emission::Part { .. } => Ok(false),
             Emission::End => Ok(true),
             Emission::Unavailable { .. } => Err(Refusal::DatabaseUnavailable.into()),
         }
@@ -156,7 +156,7 @@ impl Feed {
         let (response, told) = (self.last_word.0.response, self.last_word.clone());
         loop {
             let first = told.next();
-            let facts = self.log.page(first).await.map_err(Refusal::from)?;
+            let facts = self.log.page(first).await.map_err(|error| Refusal::of_log(response, error))?;
             let count = facts.len();
             if count > 0 {
                 let next = CommittedFacts::Next { response, first, facts };

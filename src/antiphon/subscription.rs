@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Buf as _;
 use futures_util::future::BoxFuture;
 
 use super::{Antiphon, WeakAntiphon};
@@ -26,6 +27,10 @@ pub struct Subscription {
     view: View,
     /// The number of the next event.
     next: u64,
+    /// The bytes of that event that came in parts.
+    taken: usize,
+    /// Those of them that another stream gives once more.
+    again: usize,
     state: StreamState,
     fruitless: u32,
 }
@@ -75,7 +80,17 @@ impl Subscription {
             DeliveryMode::Events { view, from } => (view, from),
             DeliveryMode::Ending => (View::default(), 0),
         };
-        Self { node, user, id: stream.id, view, next, state: StreamState::Reading(stream), fruitless: 0 }
+        Self {
+            node,
+            user,
+            id: stream.id,
+            view,
+            next,
+            taken: 0,
+            again: 0,
+            state: StreamState::Reading(stream),
+            fruitless: 0,
+        }
     }
 
     /// The response.
@@ -90,6 +105,12 @@ impl Subscription {
         self.next
     }
 
+    /// Whether the event of that number has come in part. What was taken of it is not given again.
+    #[must_use]
+    pub fn is_within_event(&self) -> bool {
+        self.taken > 0
+    }
+
     /// What comes next; none after an end, or after an error. Nothing is lost if the future is dropped.
     ///
     /// # Errors
@@ -101,10 +122,14 @@ impl Subscription {
 
     /// What is there already.
     pub fn try_recv(&mut self) -> Option<Emission> {
-        let StreamState::Reading(stream) = &mut self.state else { return None };
-        // A lost stream is replaced by the next call that may wait.
-        let emission = stream.emissions.try_recv().ok()?;
-        Some(self.note(emission))
+        loop {
+            let StreamState::Reading(stream) = &mut self.state else { return None };
+            // A lost stream is replaced by the next call that may wait.
+            let emission = stream.emissions.try_recv().ok()?;
+            if let Some(emission) = self.note(emission) {
+                return Some(emission);
+            }
+        }
     }
 
     /// [`recv`](Self::recv), for streams.
@@ -113,7 +138,10 @@ impl Subscription {
             match &mut self.state {
                 StreamState::Over => return Poll::Ready(None),
                 StreamState::Reading(stream) => match ready!(stream.emissions.poll_recv(task)) {
-                    Some(emission) => return Poll::Ready(Some(Ok(self.note(emission)))),
+                    Some(emission) => match self.note(emission) {
+                        Some(emission) => return Poll::Ready(Some(Ok(emission))),
+                        None => continue,
+                    },
                     None if self.fruitless == MOST_FRUITLESS => return Poll::Ready(Some(Err(self.give_up()))),
                     None => self.replace_stream(),
                 },
@@ -128,21 +156,33 @@ impl Subscription {
         }
     }
 
-    fn note(&mut self, emission: Emission) -> Emission {
-        self.fruitless = 0;
+    /// What is new of it, if anything.
+    fn note(&mut self, mut emission: Emission) -> Option<Emission> {
+        if let Emission::Part { bytes } | Emission::Frame { bytes, .. } = &mut emission {
+            let again = self.again.min(bytes.len());
+            bytes.advance(again);
+            self.again -= again;
+        }
         match &emission {
-            Emission::Frame { sequence_number, .. } => self.next = sequence_number.saturating_add(1),
+            Emission::Part { bytes } if bytes.is_empty() => return None,
+            Emission::Part { bytes } => self.taken += bytes.len(),
+            Emission::Frame { sequence_number, .. } => {
+                self.next = sequence_number.saturating_add(1);
+                (self.taken, self.again) = (0, 0);
+            }
             Emission::End => self.state = StreamState::Over,
             Emission::Unavailable { last_sequence_number } => {
                 self.next = last_sequence_number.saturating_add(1);
                 self.state = StreamState::Over;
             }
         }
-        emission
+        self.fruitless = 0;
+        Some(emission)
     }
 
     fn replace_stream(&mut self) {
         self.fruitless += 1;
+        self.again = self.taken;
         let mode = DeliveryMode::Events { view: self.view, from: self.next };
         let resumed = self.node.clone().resume(self.user, self.id, mode);
         let lost = std::mem::replace(&mut self.state, StreamState::Over);

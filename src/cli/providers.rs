@@ -66,5 +66,6 @@ fn chat_form(section: &ProviderSection) -> ChatForm {
         reasoning_field: section.reasoning_field,
         missing_thought_signature: section.missing_thought_signature.clone(),
         asks_for_usage: section.asks_for_usage,
+        passes_hints: section.passes_hints,
     }
 }

@@ -44,6 +44,7 @@ pub(super) async fn serve(
         tracing::warn!(error = %error, "the limit of open files could not be raised");
     }
     let input = prepare(config, data, listen).await?;
+    input.store.hold_reserve();
     let asked = input.config.server.listen;
     let listener = TcpListener::bind(asked).map_err(|error| StartupError::at(asked, error))?;
     let address = listener.local_addr()?;

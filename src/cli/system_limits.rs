@@ -81,10 +81,11 @@ impl SystemLimits {
 
     fn memory_problem(&self, config: &Config) -> Option<String> {
         let allowed = self.memory?;
-        let needed = IDLE_MEMORY + config.responses.outcome_cache as u64 + 4 * config.http.body_budget as u64;
+        let kept = config.responses.outcome_cache as u64 + config.http.answer_budget as u64;
+        let needed = IDLE_MEMORY + kept + 4 * config.http.body_budget as u64;
         (needed > allowed).then(|| {
             format!(
-                "the requests that http.body_budget allows at a time and responses.outcome_cache may take {} MiB of memory \
+                "what http.body_budget, http.answer_budget and responses.outcome_cache allow at a time may take {} MiB of memory \
                  together with the server, and the system allows {} MiB: raise the limit (MemoryMax of the service, the \
                  container's limit), or lower these options",
                 needed >> 20,

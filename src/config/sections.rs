@@ -100,6 +100,11 @@ impl Sections {
         checks.require("body_budget_per_key", self.http.body_budget_per_key >= least, || {
             format!("must be at least {least}: so many can one request take (body_limit, input_items, request_values)")
         });
+        // A letter of an output may be an escape of six; what a response says of its request came in a body.
+        let least = self.http.body_limit + 6 * self.responses.max_output_bytes;
+        checks.require("answer_budget_per_key", self.http.answer_budget_per_key >= least, || {
+            format!("must be at least {least}: so many can one answer take (body_limit, responses.max_output_bytes)")
+        });
         checks.into_errors()
     }
 

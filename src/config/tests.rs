@@ -112,11 +112,14 @@ fn bodies_have_room_for_every_request_that_is_allowed() {
         ("[http]\nbody_budget_per_key = \"16MiB\"", "http.body_budget_per_key = 16MiB", "31172608"),
         ("[limits]\ninput_items = 100000", "http.body_budget_per_key", "424388608"),
         ("[http]\nbody_budget = \"31MiB\"", "http.body_budget = 31MiB", "body_budget_per_key"),
+        ("[http]\nanswer_budget_per_key = \"13MiB\"", "http.answer_budget_per_key", "14680064"),
+        ("[responses]\nmax_output_bytes = \"5MiB\"", "http.answer_budget_per_key", "39845888"),
+        ("[http]\nanswer_budget = \"31MiB\"", "http.answer_budget = 31MiB", "answer_budget_per_key"),
     ] {
         let told = told(file);
         assert!(told.starts_with(key) && told.contains(&format!("must be at least {least}")), "{told}");
     }
-    let wider = "[http]\nbody_limit = \"64MiB\"\nbody_budget_per_key = \"128MiB\"\n[limits]\ninput_bytes = \"64MiB\"";
+    let wider = "[http]\nbody_limit = \"64MiB\"\nbody_budget_per_key = \"128MiB\"\nanswer_budget_per_key = \"70MiB\"\n[limits]\ninput_bytes = \"64MiB\"";
     assert!(load(wider, &[]).is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! What the bodies of requests may take of memory, for each API key and in all.
+//! What bodies, of requests or of answers, may take of memory, for each API key and in all.
 
 use std::{
     collections::HashMap,
@@ -13,12 +13,12 @@ use parking_lot::Mutex;
 #[cfg(test)]
 mod tests;
 
-/// What the bodies of requests take, and how often there was no room for one.
+/// What bodies take, of requests or of answers, and how often there was no room for one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BodyMetrics {
     /// The bytes that are taken at the moment.
     pub held_bytes: usize,
-    /// Requests that were refused because their key had no room left.
+    /// Requests that were refused because there was no room left for their key.
     pub refused_by_key: u64,
     /// Requests that were refused because the server had no room left.
     pub refused_by_node: u64,
@@ -74,7 +74,7 @@ impl BodyBudget {
     }
 }
 
-/// The budget of a node. Clones share it.
+/// A budget of a node. Clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct SharedBodyBudget(Arc<Mutex<BodyBudget>>);
 
@@ -84,7 +84,7 @@ impl SharedBodyBudget {
         Self(Arc::new(Mutex::new(BodyBudget::new(most, most_of_key))))
     }
 
-    /// Room for a request of that key; none of it is taken yet.
+    /// Room for a request of that key, or for its answer; none of it is taken yet.
     pub(super) fn room(&self, key: &str) -> BodyRoom {
         BodyRoom { budget: self.clone(), key: key.into(), bytes: AtomicUsize::new(0) }
     }
@@ -94,7 +94,7 @@ impl SharedBodyBudget {
     }
 }
 
-/// What one request has taken. Dropping it gives all of it back.
+/// What one body has taken. Dropping it gives all of it back.
 #[derive(Debug)]
 pub(super) struct BodyRoom {
     budget: SharedBodyBudget,

@@ -110,6 +110,11 @@ impl ApiError {
         Self::request(status, status.canonical_reason().unwrap_or("The request could not be served."))
     }
 
+    /// Says something else in words.
+    pub(super) fn say(&mut self, message: String) {
+        self.body.message = message;
+    }
+
     pub(super) fn param(mut self, param: &str) -> Self {
         self.body.param = Some(param.to_owned());
         self

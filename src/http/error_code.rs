@@ -23,6 +23,7 @@ pub(super) enum ErrorCode {
     TooManyReads,
     TooManyReaders,
     TooManyRequestBytes,
+    TooManyAnswerBytes,
     ServerIsOverloaded,
     ResponseOnAnotherServer,
     ServerInterrupted,
@@ -52,6 +53,7 @@ impl ErrorCode {
             Self::TooManyReads => "too_many_reads",
             Self::TooManyReaders => "too_many_readers",
             Self::TooManyRequestBytes => "too_many_request_bytes",
+            Self::TooManyAnswerBytes => "too_many_answer_bytes",
             Self::ServerIsOverloaded => "server_is_overloaded",
             Self::ResponseOnAnotherServer => "response_on_another_server",
             Self::ServerInterrupted => "server_interrupted",
@@ -75,9 +77,12 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => StatusCode::CONFLICT,
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::QueueFull
+            | Self::KeyBusy
+            | Self::TooManyReads
+            | Self::TooManyReaders
+            | Self::TooManyRequestBytes
+            | Self::TooManyAnswerBytes => StatusCode::TOO_MANY_REQUESTS,
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted
@@ -101,9 +106,12 @@ impl ErrorCode {
             | Self::IdempotencyKeyInUse
             | Self::IdempotencyKeyReused
             | Self::IdempotencyResultNotStored => "invalid_request_error",
-            Self::QueueFull | Self::KeyBusy | Self::TooManyReads | Self::TooManyReaders | Self::TooManyRequestBytes => {
-                "rate_limit_error"
-            }
+            Self::QueueFull
+            | Self::KeyBusy
+            | Self::TooManyReads
+            | Self::TooManyReaders
+            | Self::TooManyRequestBytes
+            | Self::TooManyAnswerBytes => "rate_limit_error",
             Self::ServerIsOverloaded
             | Self::ResponseOnAnotherServer
             | Self::ServerInterrupted

@@ -16,6 +16,7 @@ mod error;
 mod error_code;
 mod idempotency;
 mod in_flight;
+mod json_answer;
 mod line_per_minute;
 mod options;
 mod outcome;

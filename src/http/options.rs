@@ -96,6 +96,12 @@ pub struct HttpOptions {
     /// The most of them that belong to one API key.
     #[serde(with = "size")]
     pub body_budget_per_key: usize,
+    /// The most bytes of answers of JSON that wait for all clients to take them. Those of up to 64 KiB are not counted.
+    #[serde(with = "size")]
+    pub answer_budget: usize,
+    /// The most of them that belong to one API key.
+    #[serde(with = "size")]
+    pub answer_budget_per_key: usize,
     /// Whether the page is served at `/`.
     pub page: bool,
     /// How long a client may take for the body of a request. In a configuration this is `server.body_timeout`.
@@ -121,6 +127,11 @@ impl HttpOptions {
             self.body_budget >= self.body_budget_per_key,
             || "must be at least body_budget_per_key",
         );
+        checks.require(
+            "answer_budget",
+            self.answer_budget >= self.answer_budget_per_key,
+            || "must be at least answer_budget_per_key",
+        );
         checks.into_errors()
     }
 }
@@ -136,6 +147,8 @@ impl Default for HttpOptions {
             body_limit: 8 * 1024 * 1024,
             body_budget: 128 * 1024 * 1024,
             body_budget_per_key: 32 * 1024 * 1024,
+            answer_budget: 128 * 1024 * 1024,
+            answer_budget_per_key: 32 * 1024 * 1024,
             page: true,
             body_timeout: Duration::from_secs(60),
         }

@@ -84,6 +84,34 @@ impl ApiError {
         }
     }
 
+    /// The answers that clients have not taken leave no room for another one.
+    pub(super) fn no_room_for_answer(lack: LackOfRoom) -> Self {
+        match lack {
+            LackOfRoom::OfKey => Self::busy(
+                ErrorCode::TooManyAnswerBytes,
+                "The answers that clients of this API key have not taken are too large in all. Please retry later.",
+            ),
+            LackOfRoom::OfNode => Self::busy(
+                ErrorCode::ServerIsOverloaded,
+                "The answers that clients have not taken are too large in all. Please retry later.",
+            ),
+        }
+    }
+
+    /// The same of a request that has made a response: to send it again would make another one.
+    pub(super) fn no_room_for_made(id: ResponseId, is_stored: bool, lack: LackOfRoom) -> Self {
+        let whose = match lack {
+            LackOfRoom::OfKey => "clients of this API key",
+            LackOfRoom::OfNode => "clients",
+        };
+        let advice = if is_stored { "Please retrieve it later." } else { "It is not stored." };
+        let mut error = Self::no_room_for_answer(lack).retry(RetryAdvice::Never);
+        error.say(format!(
+            "The response '{id}' is there, but the answers that {whose} have not taken leave no room for it. {advice}"
+        ));
+        error
+    }
+
     /// The response of an idempotency key can't be given again.
     fn idempotency_conflict(code: ErrorCode, message: &'static str) -> Self {
         Self::coded(code, message).retry(RetryAdvice::Never)

@@ -1,6 +1,6 @@
 //! A response's events as the body of an answer.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
+use std::{convert::Infallible, io, panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
@@ -30,6 +30,7 @@ pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>,
         subscription: state.antiphon.subscription(user, stream),
         keep_alive: state.options.keep_alive,
         over: false,
+        is_cut: false,
         span: tracing::Span::current(),
     };
     let chunks = stream::unfold(body, |mut body| async move {
@@ -37,7 +38,9 @@ pub(super) fn answer(stream: ClientStream, user: UserId, reader: Option<Reader>,
         let chunk = AssertUnwindSafe(body.chunk().instrument(span)).catch_unwind().await;
         // The panic's hook has logged it. The status is sent, so that only an event can tell the client.
         let chunk = chunk.unwrap_or_else(|_| Some(body.broken_off(ApiError::internal())))?;
-        Some((Ok::<_, Infallible>(chunk), body))
+        // An event that was told in part can be followed by nothing else: the connection is cut.
+        let chunk = if body.is_cut { Err(io::Error::from(io::ErrorKind::ConnectionAborted)) } else { Ok(chunk) };
+        Some((chunk, body))
     });
     let answer = head().streaming(chunks);
     match reader {
@@ -58,11 +61,12 @@ fn head() -> HttpResponseBuilder {
     head
 }
 
-/// One connection's body. A frame is never split, merged into another or left out.
+/// One connection's body. An event is never merged into another or left out, and nothing comes between its parts.
 struct SseBody {
     subscription: Subscription,
     keep_alive: Duration,
     over: bool,
+    is_cut: bool,
     span: tracing::Span,
 }
 
@@ -72,7 +76,13 @@ impl SseBody {
         if self.over {
             return None;
         }
-        match tokio::time::timeout(self.keep_alive, self.subscription.recv()).await {
+        let received = loop {
+            let received = tokio::time::timeout(self.keep_alive, self.subscription.recv()).await;
+            if received.is_ok() || !self.subscription.is_within_event() {
+                break received;
+            }
+        };
+        match received {
             Err(_elapsed) => Some(KEEP_ALIVE),
             Ok(Some(Ok(emission))) => Some(self.ready(emission)),
             Ok(Some(Err(refusal))) => Some(self.broken_off(refusal.into())),
@@ -106,6 +116,7 @@ impl SseBody {
                 fault::reach(FaultPoint::FrameTaken);
                 bytes
             }
+            Emission::Part { bytes } => bytes,
             Emission::End => {
                 self.over = true;
                 Bytes::from_static(DONE)
@@ -118,6 +129,7 @@ impl SseBody {
     fn broken_off(&mut self, error: ApiError) -> Bytes {
         tracing::warn!(response.id = %self.subscription.id(), error = %error, "http.stream.broken_off");
         self.over = true;
+        self.is_cut = self.subscription.is_within_event();
         error_event(self.subscription.next_sequence_number().saturating_sub(1), error)
     }
 }

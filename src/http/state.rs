@@ -25,6 +25,8 @@ pub struct HttpState {
     pub(super) refused_keys: Arc<LinePerMinute>,
     pub(super) bodies: SharedBodyBudget,
     pub(super) refused_bodies: Arc<LinePerMinute>,
+    pub(super) answers: SharedBodyBudget,
+    pub(super) refused_answers: Arc<LinePerMinute>,
 }
 
 impl HttpState {
@@ -32,6 +34,7 @@ impl HttpState {
     #[must_use]
     pub fn new(antiphon: &Antiphon, authenticator: impl Authenticate, options: HttpOptions) -> Self {
         let bodies = SharedBodyBudget::new(options.body_budget, options.body_budget_per_key);
+        let answers = SharedBodyBudget::new(options.answer_budget, options.answer_budget_per_key);
         Self {
             antiphon: antiphon.clone(),
             authenticator: Arc::new(authenticator),
@@ -41,6 +44,8 @@ impl HttpState {
             refused_keys: Arc::default(),
             bodies,
             refused_bodies: Arc::default(),
+            answers,
+            refused_answers: Arc::default(),
         }
     }
 
@@ -48,5 +53,12 @@ impl HttpState {
     #[must_use]
     pub fn body_metrics(&self) -> BodyMetrics {
         self.bodies.metrics()
+    }
+
+    /// What large answers of JSON take at the moment that their clients have not taken, and how often there was no room
+    /// for one.
+    #[must_use]
+    pub fn answer_metrics(&self) -> BodyMetrics {
+        self.answers.metrics()
     }
 }

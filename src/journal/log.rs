@@ -205,6 +205,9 @@ impl EncryptedLog {
                     return Err(LogError::Gap);
                 }
                 if let Some(recorded) = recorded {
+                    if !recorded.may_stand_alone() {
+                        return Err(LogError::Gap);
+                    }
                     transcript.end_as(recorded, &mut events);
                 }
                 return Ok((transcript, last));

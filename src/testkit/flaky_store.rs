@@ -32,6 +32,8 @@ struct FlakyState {
     away: bool,
     unknown_outcomes: u32,
     loses_items: bool,
+    /// The number of the fact from which on logs are gone.
+    logs_end: Option<u64>,
     commits: Vec<usize>,
     /// The names of the threads that read logs.
     readers: BTreeSet<String>,
@@ -118,6 +120,11 @@ impl FlakyStore {
     /// Lets endings be committed without the items of their outputs from now on.
     pub fn end_without_items(&self) {
         self.state.lock().loses_items = true;
+    }
+
+    /// From now on no log has the segments that begin with fact number `first` or a later one.
+    pub fn lose_segments(&self, first: u64) {
+        self.state.lock().logs_end = Some(first);
     }
 
     /// Runs `hook` before each renewal of a lease from now on, on the thread that renews it.
@@ -231,7 +238,9 @@ impl ResponseStore for FlakyStore {
     async fn segments(&self, id: ResponseId, from: u64, limit: u32) -> Result<Vec<Segment>, Error> {
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
         self.state.lock().readers.insert(thread);
-        self.here()?.responses.segments(id, from, limit).await
+        let end = self.state.lock().logs_end.unwrap_or(u64::MAX);
+        let segments = self.here()?.responses.segments(id, from, limit).await?;
+        Ok(segments.into_iter().filter(|segment| segment.first < end).collect())
     }
 
     async fn items(&self, query: ItemQuery) -> Result<ItemPage, Error> {

@@ -30,16 +30,22 @@ impl TestClient {
     /// # Panics
     /// If the response can't be subscribed to again, or an event is missing or comes twice.
     pub async fn next(&mut self) -> bool {
+        let mut frame = Vec::new();
         while !self.ended {
             match self.reader.emissions.recv().await {
+                Some(Emission::Part { bytes }) => frame.extend_from_slice(&bytes),
                 Some(Emission::Frame { sequence_number, bytes }) => {
                     assert_eq!(sequence_number, self.frames.len() as u64, "no event is missing or comes twice");
-                    self.frames.push(String::from_utf8(bytes.to_vec()).expect("events are text"));
+                    frame.extend_from_slice(&bytes);
+                    self.frames.push(String::from_utf8(frame).expect("events are text"));
                     return true;
                 }
                 Some(Emission::End) => self.ended = true,
                 Some(Emission::Unavailable { .. }) => return false,
-                None => self.subscribe_again().await,
+                None => {
+                    frame.clear();
+                    self.subscribe_again().await;
+                }
             }
         }
         false

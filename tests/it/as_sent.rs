@@ -115,3 +115,30 @@ async fn unknown_fields_of_items_are_told_kept_and_given_back_as_they_were_sent(
     let listed = client.get(&format!("/v1/responses/{}/input_items", ids[0])).await;
     assert_eq!((listed.status, listed.text.matches(UNKNOWN).count()), (200, 4), "{listed:?}");
 }
+
+/// As deep as a request may have one: 100 levels.
+fn deepest_schema() -> String {
+    format!(r#"{{"type":"object","x":{}{}}}"#, "[".repeat(99), "]".repeat(99))
+}
+
+#[tokio::test]
+async fn a_provider_that_echoes_the_deepest_schemas_of_a_request_completes_it() {
+    let provider = ScriptedProvider::start();
+    let site = Site::new().provider_of_kind("responses", ("up", &provider.base_url(), &["m"]));
+    let server = site.start().await;
+    let schema = deepest_schema();
+    let tools = format!(r#"[{{"type":"function","name":"f","parameters":{schema}}}]"#);
+    let format = format!(r#"{{"format":{{"type":"json_schema","name":"n","schema":{schema}}}}}"#);
+    let event = |name: &str, status: &str, output: &str| {
+        let response = format!(r#"{{"status":"{status}","output":{output},"tools":{tools},"text":{format}}}"#);
+        format!("data: {{\"type\":\"response.{name}\",\"response\":{response}}}\n\n")
+    };
+    let said = r#"[{"type":"message","content":[{"type":"output_text","text":"Hi."}]}]"#;
+    let echoes = event("created", "in_progress", "[]") + &event("completed", "completed", said);
+    provider.script("m", Script::new().raw(echoes));
+    let body = format!(r#"{{"model":"m","input":"Hi.","tools":{tools},"text":{format}}}"#);
+    let made = create(&server.client(), body).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    assert_eq!(made.output_text(), "Hi.");
+    assert_eq!(made.text.matches(&schema).count(), 2, "the schemas as they were sent: {made:?}");
+}

@@ -131,6 +131,24 @@ async fn a_damaged_database_is_told_and_opens_nothing() {
     // What is in memory is still true, and nothing else is told.
     let after = client.retrieve(&id).await;
     assert!(after.status >= 500 || after.json() == before.json(), "{}", after.status);
+    // What the connections keep of the file is true until something is written.
+    ask(&client).await;
+    until(&client, "/health/ready", (503, "")).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_moved_in_mid_run_is_told_of() {
+    let site = Site::new();
+    let server = site.start().await;
+    let client = server.client();
+    let (file, aside) = (site.data().join("antiphon.db"), site.data().join("aside.db"));
+    until(&client, "/health/ready", (200, "ok")).await;
+    fs::rename(&file, &aside).unwrap();
+    assert_eq!(client.get("/health/ready").await.status, 503);
+    server.logged("the database's file was removed or replaced").await;
+    assert_eq!(client.get("/health/live").await.status, 200);
+    fs::rename(&aside, &file).unwrap();
+    assert_eq!(client.get("/health/ready").await.status, 200);
 }
 
 /// A server with a conversation of two responses, and the database behind its back.
@@ -195,6 +213,24 @@ async fn items_that_were_removed_or_swapped_behind_its_back_are_never_a_shorter_
     );
     execute(&talk.db, &swap, vec![content.into()]).await;
     talk.is_damaged("swapped").await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_removed_or_cut_behind_its_back_is_never_a_shorter_prompt() {
+    let talk = Conversation::new().await;
+    let first = row_id(&talk.first);
+    let of_first = |table: &str| format!("FROM {table} WHERE response = '{first}'");
+    let end = format!("{} AND first_fact = (SELECT MAX(first_fact) {})", of_first("segments"), of_first("segments"));
+    execute(&talk.db, &format!("DELETE {} AND side = 'output'", of_first("items")), vec![]).await;
+    assert_eq!(talk.continued().await.status, 200, "the log has the output, too");
+    assert_eq!(execute(&talk.db, &format!("DELETE {end}"), vec![]).await, 1);
+    let refused = talk.continued().await;
+    assert_eq!(refused.error(), (500, Some("stored_response_damaged".to_owned()), None), "{}", refused.text);
+    assert!(refused.text.contains(&talk.first), "{}", refused.text);
+    for table in ["items", "segments"] {
+        execute(&talk.db, &format!("DELETE {}", of_first(table)), vec![]).await;
+    }
+    talk.is_damaged("neither items nor log").await;
 }
 
 #[tokio::test]

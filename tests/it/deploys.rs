@@ -19,7 +19,8 @@ fn long() -> Script {
 async fn a_body_that_is_being_read_is_not_cut_before_the_time_to_drain() {
     let provider = ScriptedProvider::start();
     provider.script("m", long());
-    let site = Site::with_models(&provider, &["m"]).config("[responses]\nmax_output_bytes = 5000000");
+    let site = Site::with_models(&provider, &["m"])
+        .config("[http]\nanswer_budget_per_key = \"64MiB\"\n[responses]\nmax_output_bytes = 5000000");
     let server = site.start().await;
     let client = server.client();
     let id = client.create(&json!({ "model": "m", "input": "Tell." })).await.id();
@@ -38,7 +39,7 @@ async fn a_client_that_takes_nothing_holds_up_no_stop_for_longer_than_the_time_t
     let provider = ScriptedProvider::start();
     provider.script("m", long());
     let site = Site::with_models(&provider, &["m"])
-        .config("[server]\ndrain_timeout = \"100ms\"\n[responses]\nmax_output_bytes = 5000000");
+        .config("[server]\ndrain_timeout = \"100ms\"\n[http]\nanswer_budget_per_key = \"64MiB\"\n[responses]\nmax_output_bytes = 5000000");
     let server = site.start().await;
     let client = server.client();
     let id = client.create(&json!({ "model": "m", "input": "Tell." })).await.id();

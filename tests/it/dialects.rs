@@ -109,7 +109,9 @@ impl Listener {
         let mut stream = String::new();
         loop {
             match reader.emissions.recv().await {
-                Some(Emission::Frame { bytes, .. }) => stream.push_str(std::str::from_utf8(&bytes).unwrap()),
+                Some(Emission::Frame { bytes, .. } | Emission::Part { bytes }) => {
+                    stream.push_str(std::str::from_utf8(&bytes).unwrap())
+                }
                 Some(Emission::End) => return stream,
                 Some(Emission::Unavailable { .. }) | None => unreachable!("{name}: no end of the stream: {stream}"),
             }

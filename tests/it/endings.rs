@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use antiphon::{
-    actors::{ActorRole, Label, supervision::Fault},
-    domain::ProviderRejection,
+    actors::{ActorRole, Label, ProviderOptions, supervision::Fault},
+    domain::{ProviderRejection, RetryPolicy},
     protocol::{ResponseId, Status},
     provider::{Error, Report},
     testkit::{Call, TestClient, TestNode, impatient},
@@ -37,6 +37,8 @@ enum Mishap {
     Actor(ActorRole, Fault),
     ClientGone,
     ProviderFails(Error),
+    /// In a way after which it is asked again; then it answers.
+    ProviderFailsOnce(Error),
     ProviderPanics,
     ProviderCloses,
     /// It says more, and closes: behind its finish, that is output behind the reason.
@@ -62,7 +64,10 @@ fn expected(mishap: &Mishap, phase: Phase) -> Expected {
         Mishap::Actor(ActorRole::ResponseRegistry, _) => (Status::Failed, Some("server_interrupted")),
         Mishap::Actor(..) => COMPLETED,
         Mishap::ClientGone => (Status::Incomplete, None),
-        Mishap::ProviderFails(error) => (Status::Failed, Some(error.cause().as_str())),
+        Mishap::ProviderFailsOnce(_) if phase < Phase::InText => COMPLETED,
+        Mishap::ProviderFails(error) | Mishap::ProviderFailsOnce(error) => {
+            (Status::Failed, Some(error.cause().as_str()))
+        }
         Mishap::ProviderCloses | Mishap::ProviderSaysMore => (Status::Failed, Some("upstream_closed")),
     }
 }
@@ -95,8 +100,8 @@ fn mishaps() -> Vec<Mishap> {
         Error::Status { status: 429, retry_after: None, report: Report::Other },
         Error::Status { status: 400, retry_after: None, report: Report::Other },
         Error::Status { status: 500, retry_after: None, report: Report::Other },
-        Error::Protocol { what: "a test" },
-        Error::Empty { what: "a test" },
+        Error::Protocol { what: "a reason to finish that is not known" },
+        Error::Empty { what: "output was counted" },
         Error::Reported(Report::Other),
         Error::Status { status: 400, retry_after: None, report: refused() },
         Error::Reported(refused()),
@@ -105,6 +110,13 @@ fn mishaps() -> Vec<Mishap> {
     ];
     let actors = roles.into_iter().flat_map(|role| faults.map(|fault| Mishap::Actor(role, fault)));
     let failures = errors.into_iter().map(Mishap::ProviderFails);
+    let once = [
+        Error::Unreachable,
+        Error::Empty { what: "output was counted" },
+        Error::OutOfResources,
+        Error::Reported(Report::Overloaded),
+    ];
+    let failures = failures.chain(once.map(Mishap::ProviderFailsOnce));
     let others = [Mishap::ClientGone, Mishap::ProviderPanics, Mishap::ProviderCloses, Mishap::ProviderSaysMore];
     actors.chain(failures).chain(others).collect()
 }
@@ -117,8 +129,13 @@ struct Case {
 }
 
 impl Case {
-    async fn start() -> Self {
-        let node = TestNode::start(impatient()).await;
+    async fn start(mishap: &Mishap) -> Self {
+        // What this server could not ask is asked again all the same.
+        let is_retried = matches!(mishap, Mishap::ProviderFailsOnce(error) if *error != Error::OutOfResources);
+        let max_retries = u32::from(is_retried);
+        let retry = RetryPolicy { max_retries, base_delay: Duration::ZERO, ..RetryPolicy::default() };
+        let limits = ProviderOptions { retry, ..ProviderOptions::default() };
+        let node = TestNode::start_limited(impatient(), limits).await;
         let plan = node.plan();
         let mut client = node.respond(plan).await;
         client.read_until("response.in_progress").await;
@@ -188,7 +205,9 @@ impl Case {
                     call.closed().await;
                 }
             }
-            Mishap::ProviderFails(error) => self.say(|call| call.fail(error.clone())),
+            Mishap::ProviderFails(error) | Mishap::ProviderFailsOnce(error) => {
+                self.say(|call| call.fail(error.clone()));
+            }
             Mishap::ProviderPanics => self.say(Call::panic),
             Mishap::ProviderCloses => self.call = None,
             Mishap::ProviderSaysMore => {
@@ -213,7 +232,7 @@ async fn content(db: &DatabaseConnection, id: ResponseId) -> Option<Vec<u8>> {
 
 /// Runs one case and says what is wrong with its end.
 async fn run(mishap: &Mishap, phase: Phase) {
-    let mut case = Case::start().await;
+    let mut case = Case::start(mishap).await;
     let id = case.client().id;
     for earlier in PHASES.into_iter().filter(|earlier| *earlier <= phase) {
         case.advance(earlier).await;
@@ -231,6 +250,13 @@ async fn run(mishap: &Mishap, phase: Phase) {
         }
     } else {
         case.node.store.release_commits();
+        if matches!(mishap, Mishap::ProviderFailsOnce(_)) && phase < Phase::InText {
+            case.call = Some(case.node.provider.asked().await);
+            for later in [Phase::Opened, Phase::InText, Phase::FinishSeen] {
+                case.advance(later).await;
+            }
+            case.call = None;
+        }
         if phase >= Phase::FinishSeen {
             case.call = None;
         }

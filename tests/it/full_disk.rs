@@ -173,3 +173,16 @@ async fn a_user_can_be_deleted_on_a_full_disk() {
     assert!(!told.is_empty());
     assert_eq!(site.run(&["users", "list"]).lines().count(), 0, "{}", site.run(&["users", "list"]));
 }
+
+#[tokio::test]
+async fn the_room_for_deletions_is_the_servers_and_no_command_takes_it() {
+    let site = Site::new();
+    let reserve = site.data().join("antiphon.db-reserve");
+    let server = site.start().await;
+    assert!(reserve.exists());
+    server.terminate();
+    server.ended().await;
+    fs::remove_file(&reserve).unwrap();
+    site.run(&["users", "list"]);
+    assert!(!reserve.exists());
+}

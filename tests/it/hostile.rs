@@ -25,7 +25,10 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::{net::TcpSocket, sync::mpsc, time::timeout};
 
-use crate::support::{Client, Site, row_id, texts};
+use crate::{
+    pressure::peak::Peak,
+    support::{Client, Site, row_id, texts},
+};
 
 /// How long a socket may take to be closed, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -39,6 +42,9 @@ const DOCUMENT: u64 = 64 << 10;
 const IN_FLIGHT: u64 = 10 << 20;
 
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+
+/// The protocols, by their names in the configuration.
+const KINDS: [&str; 3] = ["chat_completions", "responses", "anthropic"];
 
 /// What is done to a client that has sent its request. Ends by itself or by the client's leaving.
 type Play = fn(&mut Socket) -> io::Result<()>;
@@ -54,10 +60,11 @@ struct Hostile {
 struct Socket {
     stream: TcpStream,
     accepted: u64,
+    kind: &'static str,
 }
 
 impl Hostile {
-    fn start(play: Play) -> Self {
+    fn start(kind: &'static str, play: Play) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // Little is in flight on this side.
         socket.set_send_buffer_size(64 << 10).unwrap();
@@ -66,7 +73,7 @@ impl Hostile {
         listener.set_nonblocking(false).unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, closed) = mpsc::unbounded_channel();
-        thread::spawn(move || serve(&listener, play, &sender));
+        thread::spawn(move || serve(&listener, (kind, play), &sender));
         Self { address, closed }
     }
 
@@ -81,11 +88,11 @@ impl Hostile {
 }
 
 /// Ends with the process.
-fn serve(listener: &TcpListener, play: Play, closed: &mpsc::UnboundedSender<u64>) {
+fn serve(listener: &TcpListener, (kind, play): (&'static str, Play), closed: &mpsc::UnboundedSender<u64>) {
     while let Ok((stream, _)) = listener.accept() {
         let closed = closed.clone();
         thread::spawn(move || {
-            let mut socket = Socket { stream, accepted: 0 };
+            let mut socket = Socket { stream, accepted: 0, kind };
             // A server looks at its providers by itself now and then; that is no request.
             if socket.read_request().is_ok_and(|head| head.starts_with("POST ")) {
                 // Most end by the client's leaving; those that do not wait for it.
@@ -152,6 +159,7 @@ impl Socket {
 /// One provider, and how a response that it is asked for ends.
 struct Case {
     name: &'static str,
+    kind: &'static str,
     play: Play,
     status: u16,
     cause: &'static str,
@@ -161,7 +169,7 @@ struct Case {
 
 impl Case {
     fn new(name: &'static str, (status, cause): (u16, &'static str), read: u64, play: Play) -> Self {
-        Self { name, play, status, cause, most: read + IN_FLIGHT }
+        Self { name, kind: KINDS[0], play, status, cause, most: read + IN_FLIGHT }
     }
 }
 
@@ -223,10 +231,6 @@ fn streams() -> Vec<Case> {
             let fields: Vec<String> = (0..50_000).map(|n| format!("\"k{n}\":[{n},{{}}]")).collect();
             socket.for_ever(format!("data: {{{}}}\n\n", fields.join(",")))
         }),
-        Case::new("nested", broken, EVENT, |socket| {
-            socket.send(STREAM)?;
-            socket.send(format!("data: {{\"choices\":{}{}}}\n\n", "[".repeat(400_000), "]".repeat(400_000)))
-        }),
         Case::new("no-text", broken, EVENT, |socket| {
             socket.send(STREAM)?;
             socket.for_ever(b"data: \xF0\x28\x8C\x28\n\n".repeat(1000))
@@ -236,16 +240,63 @@ fn streams() -> Vec<Case> {
             socket.send(STREAM)?;
             socket.for_ever("data: {\"choices\":[{\"index\":4294967295,\"delta\":{\"content\":\"Hi\"}}]}\n\n")
         }),
+    ]
+}
+
+/// What comes before any event that says something.
+fn beginning(kind: &str) -> String {
+    match kind {
+        "anthropic" => format!("data: {}\n\n", json!({ "type": "message_start", "message": { "id": "msg_1" } })),
+        _ => String::new(),
+    }
+}
+
+/// An event that has this JSON where its protocol has what a model says.
+fn event(kind: &str, number: usize, json: &str) -> String {
+    let data = match kind {
+        "chat_completions" => format!(r#"{{"choices":[{{"index":0,"delta":{json}}}]}}"#),
+        "responses" => format!(r#"{{"type":"response.output_item.done","output_index":{number},"item":{json}}}"#),
+        _ => format!(r#"{{"type":"content_block_start","index":{number},"content_block":{json}}}"#),
+    };
+    format!("data: {data}\n\n")
+}
+
+/// A whole call, as that protocol writes what is in an event.
+fn call(kind: &str, number: usize) -> String {
+    let (id, function) = (format!("c{number}"), json!({ "name": "f", "arguments": "{}" }));
+    let call = match kind {
+        "chat_completions" => json!({ "tool_calls": [{ "index": number, "id": id, "function": function }] }),
+        "responses" => json!({ "type": "function_call", "call_id": id, "name": "f", "arguments": "{}" }),
+        _ => json!({ "type": "tool_use", "id": id, "name": "f", "input": {} }),
+    };
+    call.to_string()
+}
+
+/// The same faults in a protocol.
+fn events(kind: &'static str) -> Vec<Case> {
+    let broken = (502, "provider_protocol_error");
+    let cases = [
+        Case::new("nested", broken, EVENT, |socket| {
+            let nested = format!("{}{}", "[".repeat(400_000), "]".repeat(400_000));
+            socket.send(format!("{STREAM}{}{}", beginning(socket.kind), event(socket.kind, 0, &nested)))
+        }),
+        Case::new("values", broken, EVENT, |socket| {
+            let values = format!("{{\"x\":[{}0]}}", "0,".repeat(300_000));
+            socket.send(format!("{STREAM}{}{}", beginning(socket.kind), event(socket.kind, 0, &values)))
+        }),
+        Case::new("no-event", broken, EVENT, |socket| {
+            socket.send(format!("{STREAM}{}", beginning(socket.kind)))?;
+            socket.for_ever("data: [[]]\n\n".repeat(1000))
+        }),
         Case::new("calls", broken, EVENT, |socket| {
-            socket.send(STREAM)?;
-            for index in 0..10_000 {
-                let function = json!({ "name": "f", "arguments": "{}" });
-                let call = json!({ "index": index, "id": format!("c{index}"), "function": function });
-                socket.send(format!("data: {}\n\n", json!({ "choices": [{ "delta": { "tool_calls": [call] } }] })))?;
+            socket.send(format!("{STREAM}{}", beginning(socket.kind)))?;
+            for number in 0..10_000 {
+                socket.send(event(socket.kind, number, &call(socket.kind, number)))?;
             }
             Ok(())
         }),
-    ]
+    ];
+    cases.map(|case| Case { kind, ..case }).into()
 }
 
 /// A good answer in a stored block, which is how a compressor writes what it cannot compress; again and again.
@@ -269,11 +320,10 @@ async fn outcome(case: &Case, provider: &mut Hostile, client: &Client) -> (u16, 
 }
 
 async fn check(cases: Vec<Case>) {
-    let mut providers: Vec<Hostile> = cases.iter().map(|case| Hostile::start(case.play)).collect();
-    let site = cases
-        .iter()
-        .zip(&providers)
-        .fold(Site::new(), |site, (case, provider)| site.provider(case.name, &provider.base_url(), &[case.name]));
+    let mut providers: Vec<Hostile> = cases.iter().map(|case| Hostile::start(case.kind, case.play)).collect();
+    let site = cases.iter().zip(&providers).fold(Site::new(), |site, (case, provider)| {
+        site.provider_of_kind(case.kind, (case.name, &provider.base_url(), &[case.name]))
+    });
     let server = site.start().await;
     let client = server.client();
     let outcomes = cases.iter().zip(&mut providers).map(|(case, provider)| outcome(case, provider, &client));
@@ -305,8 +355,41 @@ async fn a_stream_that_breaks_the_protocol_is_left_at_once() {
 }
 
 #[tokio::test]
+async fn an_event_that_breaks_its_protocol_ends_the_call_in_each_of_the_three() {
+    for kind in KINDS {
+        check(events(kind)).await;
+    }
+}
+
+/// What the largest event may take of memory. It is read once: each of its 262,144 values takes 512 bytes at most, an
+/// object of one field with its table and its room for three. Its text is there a dozen times at most: buffers that grow
+/// are twice as long as what is in them, and an item's start and end are copied on their way to the log.
+const MOST_MEMORY: u64 = 262_144 * 512 + 12 * EVENT;
+
+#[tokio::test]
+async fn the_largest_event_of_each_protocol_is_in_memory_once() {
+    for kind in KINDS {
+        let mut provider = Hostile::start(kind, |socket| {
+            let nested = format!("{}0{},", "{\"\":".repeat(50), "}".repeat(50));
+            let (values, text) = (nested.repeat(5000), "x".repeat(5 << 20));
+            let largest = event(socket.kind, 0, &format!("{{\"type\":\"acme\",\"x\":[{values}0],\"y\":\"{text}\"}}"));
+            socket.send(format!("{STREAM}{}{largest}", beginning(socket.kind)))?;
+            socket.for_ever("data: [[]]\n\n".repeat(1000))
+        });
+        let site = Site::new().provider_of_kind(kind, ("large", &provider.base_url(), &["large"]));
+        let server = site.start().await;
+        let peak = Peak::of(server.id());
+        let answer = server.client().create(&json!({ "model": "large", "input": "Hi." })).await;
+        assert_eq!(answer.status, 502, "{kind}: {answer:?}");
+        provider.accepted().await;
+        let taken = peak.bytes();
+        assert!(taken <= MOST_MEMORY, "{kind}: {taken} bytes");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_cut_at_one_byte_for_client_and_record_and_the_provider_is_left() {
-    let mut provider = Hostile::start(|socket| {
+    let mut provider = Hostile::start(KINDS[0], |socket| {
         socket.send(STREAM)?;
         let delta = json!({ "choices": [{ "delta": { "content": "word ".repeat(100) } }] });
         socket.for_ever(format!("data: {delta}\n\n"))
@@ -397,7 +480,7 @@ async fn a_provider_that_never_comes_to_the_point_has_its_time() {
         ("hints", hints, Timeouts { first_byte: short, ..Timeouts::default() }, Cause::FirstByteTimeout),
         ("silence", silence, Timeouts { idle: short, ..Timeouts::default() }, Cause::IdleTimeout),
     ] {
-        let mut provider = Hostile::start(play);
+        let mut provider = Hostile::start(KINDS[0], play);
         let outcome = ending(&provider, timeouts).await;
         assert_eq!((outcome.status, outcome.cause), (Status::Failed, Some(cause)), "{name}");
         provider.accepted().await;

@@ -5,5 +5,6 @@ mod descriptors;
 mod fairness;
 mod floods;
 mod leaks;
-mod peak;
+pub(crate) mod peak;
 mod readers;
+mod stalled;

@@ -95,6 +95,12 @@ impl Json {
 
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
+        Self::from(&value)
+    }
+}
+
+impl From<&Value> for Json {
+    fn from(value: &Value) -> Self {
         Self::of_text(value.to_string())
     }
 }

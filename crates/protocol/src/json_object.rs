@@ -136,6 +136,12 @@ impl From<Map<String, Value>> for JsonObject {
     }
 }
 
+impl From<&Map<String, Value>> for JsonObject {
+    fn from(fields: &Map<String, Value>) -> Self {
+        fields.iter().map(|(key, value)| (key.clone(), value)).collect()
+    }
+}
+
 // What clients send is content, and content is in no log.
 impl fmt::Debug for JsonObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,10 @@
 //! Streams of events with something odd in one place, for the tests of decoders.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
 use serde_json::{Value, json};
 
 use crate::{Error, ProviderEvent};
@@ -55,8 +57,11 @@ pub(crate) struct Essence {
     result: Option<Result<(), Error>>,
 }
 
+/// What came of a stream.
+type Decoded = (Vec<ProviderEvent>, Result<(), Error>);
+
 /// The essence of what was decoded.
-pub(crate) fn essence((events, result): (Vec<ProviderEvent>, Result<(), Error>)) -> Essence {
+pub(crate) fn essence((events, result): Decoded) -> Essence {
     let mut essence = Essence { result: Some(result), ..Essence::default() };
     for event in events {
         if let ProviderEvent::Text { text, .. } = &event {
@@ -79,4 +84,73 @@ pub(crate) fn essence((events, result): (Vec<ProviderEvent>, Result<(), Error>))
         }
     }
     essence
+}
+
+/// The events as they were changed, each behind the `event:` line that it had before.
+pub(crate) fn stream_of(plain: &[Value], changed: &[Value]) -> String {
+    let events = plain.iter().zip(changed);
+    events.map(|(plain, changed)| format!("event: {}\ndata: {changed}\n\n", plain["type"].as_str().unwrap())).collect()
+}
+
+/// One place of an answer, what comes there in its stead, and where the stream is cut in two.
+#[derive(Debug)]
+pub(crate) struct OddField {
+    event: Index,
+    place: Index,
+    odd: Value,
+    cut: Index,
+}
+
+/// Any of them.
+pub(crate) fn odd_field() -> impl Strategy<Value = OddField> {
+    (any::<Index>(), any::<Index>(), odd_json(), any::<Index>()).prop_map(|(event, place, odd, cut)| OddField {
+        event,
+        place,
+        odd,
+        cut,
+    })
+}
+
+/// Checks that the field costs nothing of the answer's essence, if it stands beside the words of its event.
+///
+/// # Errors
+/// If it costs something, or stands nowhere beside the words.
+pub(crate) fn costs_nothing(
+    answer: &[Value],
+    field: OddField,
+    is_beside_the_words: impl Fn(&Value, &str, &Value) -> bool,
+    decode: impl Fn([&[u8]; 2]) -> Decoded,
+) -> Result<(), TestCaseError> {
+    let OddField { event, place, odd, cut } = field;
+    let event = event.index(answer.len());
+    let places = places(&answer[event]);
+    let place = place.get(&places);
+    prop_assume!(is_beside_the_words(&answer[event], place, &odd));
+    let mut changed = answer.to_vec();
+    *changed[event].pointer_mut(place).unwrap() = odd;
+    let stream = stream_of(answer, &changed);
+    let (first, second) = stream.as_bytes().split_at(cut.index(stream.len()));
+    let plain: String = answer.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let (found, expected) = (essence(decode([first, second])), essence(decode([plain.as_bytes(), b""])));
+    prop_assert_eq!(found, expected, "{} of {}", place, event);
+    Ok(())
+}
+
+/// Values that no number, text or map of this server holds as they are written.
+pub(crate) const HELD_BY_TEXT_ALONE: [&str; 5] =
+    ["12345678901234567890123", "1e400", r#""\ud83d""#, "1.10", r#"{"a":1,"a":2}"#];
+
+/// How often the text is in the arguments, notes and fields that the events have, of those that it is in.
+pub(crate) fn counts_of(text: &str, events: &[ProviderEvent]) -> Vec<usize> {
+    let kept = events.iter().filter_map(|event| match event {
+        ProviderEvent::FunctionCallArguments { text, .. } => Some(text.as_str()),
+        ProviderEvent::Annotation { annotation: fields }
+        | ProviderEvent::FunctionCallFinished { extra: fields, .. }
+        | ProviderEvent::ItemFinished { extra: fields }
+        | ProviderEvent::OtherItemStarted { fields, .. }
+        | ProviderEvent::OtherItemEvent { fields, .. }
+        | ProviderEvent::OtherItemFinished { fields, .. } => Some(fields.as_str()),
+        _ => None,
+    });
+    kept.map(|kept| kept.matches(text).count()).filter(|count| *count > 0).collect()
 }

@@ -1,8 +1,11 @@
 //! Opening a database of either kind.
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 
-use super::{StoreOptions, error::SqlError, postgres, reserve::Reserve, sqlite};
+use super::{StoreOptions, error::SqlError, opened_file::OpenedFile, postgres, reserve::Reserve, sqlite};
 use antiphon_store::Error;
 
 /// The connections to one database.
@@ -12,6 +15,8 @@ pub(super) struct Pools {
     pub(super) write: DatabaseConnection,
     /// Room for deletions; none on a database that has a disk of its own.
     pub(super) reserve: Option<Reserve>,
+    /// The file that the connections opened; none of a database that is elsewhere.
+    pub(super) file: Option<OpenedFile>,
 }
 
 impl Pools {
@@ -33,6 +38,17 @@ impl Pools {
             ..TransactionOptions::default()
         };
         Ok(self.write.begin_with_options(options).await?)
+    }
+
+    /// Checks that the database answers. Of a file: that it is still where it was opened, and that something of each table
+    /// that every request needs can be read. The ping of SQLite's driver touches no file.
+    pub(super) async fn ping(&self) -> Result<(), SqlError> {
+        const READ: &str = "SELECT EXISTS (SELECT 1 FROM responses), EXISTS (SELECT 1 FROM segments), \
+                            EXISTS (SELECT 1 FROM items), EXISTS (SELECT 1 FROM nodes)";
+        let Some(file) = &self.file else { return Ok(self.read.ping().await?) };
+        file.check()?;
+        self.read.execute_unprepared(READ).await?;
+        Ok(())
     }
 
     pub(super) async fn close(&self) -> Result<(), SqlError> {

@@ -15,6 +15,7 @@ mod error;
 mod idempotency_keys;
 mod io_runtime;
 mod nodes;
+mod opened_file;
 mod options;
 mod postgres;
 mod reserve;

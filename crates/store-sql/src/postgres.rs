@@ -30,6 +30,7 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
         read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
         write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
         reserve: None,
+        file: None,
     })
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{StoreOptions, StoreSync, connect::Pools, error::SqlError, reserve::Reserve};
+use super::{StoreOptions, StoreSync, connect::Pools, error::SqlError, opened_file::OpenedFile, reserve::Reserve};
 use antiphon_store::Error;
 
 pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
@@ -31,8 +31,9 @@ pub(super) async fn open(options: &StoreOptions) -> Result<Pools, SqlError> {
         }
         opened => opened?,
     };
+    let file = OpenedFile::at(connect.get_filename()).map_err(|error| Error::Unavailable(Box::new(error)))?;
     let [read, write] = pools.map(SqlxSqliteConnector::from_sqlx_sqlite_pool);
-    Ok(Pools { read, write, reserve: Some(reserve) })
+    Ok(Pools { read, write, reserve: Some(reserve), file: Some(file) })
 }
 
 /// Opens those that read, and the one that writes.

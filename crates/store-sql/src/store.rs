@@ -37,7 +37,6 @@ impl SqlStore {
         let slow = options.slow_statement;
         let open = async move { within(limit, Pools::open(&options)).await };
         let pools = Arc::new(runtime.run(open).await?);
-        pools.reserve.iter().for_each(Reserve::hold);
         Ok(Self { pools, runtime, limit, slow })
     }
 
@@ -67,6 +66,13 @@ impl SqlStore {
     /// As the database reports.
     pub async fn has_tables(&self) -> Result<bool, Error> {
         self.call("has_tables", |pools| async move { has_tables(&pools).await }).await
+    }
+
+    /// Takes the room that [`StoreOptions::reserve`] keeps for deletions, and holds it from now on: what a server does.
+    /// Whoever works beside one gives it up where a deletion needs it, and leaves it to the server to take it again. Where
+    /// there is no room, the log says so, and it is tried again.
+    pub fn hold_reserve(&self) {
+        self.pools.reserve.iter().for_each(Reserve::hold);
     }
 
     /// Closes all connections, after the calls that are under way.
@@ -128,7 +134,7 @@ impl SqlStore {
         if let Err(error) = shrunk {
             tracing::warn!(error = %error, "what was deleted could not be given back to the disk");
         }
-        reserve.hold();
+        reserve.hold_after_deletion();
         done
     }
 }

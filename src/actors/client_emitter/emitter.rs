@@ -3,6 +3,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use bytes::Bytes;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use super::{ClientId, Emission, FrameBuffer, FrameLookup, Past, replay::Replay};
@@ -13,7 +14,10 @@ use crate::journal::{LogError, LogSlice};
 use crate::protocol::ResponseId;
 
 /// The bytes of an event from which on it is handed over alone: a client that stands still holds one such event at most.
-const LARGE: usize = 32 * 1024;
+const LARGE: usize = 8 * 1024;
+
+/// The most bytes that are handed over at once. Of a larger event the client gets parts, one when it has taken the other.
+const PART: usize = 32 * 1024;
 
 /// How long the fold of a client that takes nothing is kept. It grows with the response, and can be made again.
 const FOLD_KEPT: Duration = Duration::from_secs(5);
@@ -57,6 +61,8 @@ pub(crate) struct ClientEmitter {
     view: View,
     /// The number of the next event to emit.
     cursor: u64,
+    /// The bytes of that event that were handed over, in parts.
+    emitted: usize,
     sink: Sender<Emission>,
     stall_timeout: Duration,
     /// Whether it waits for room at the client or for the log.
@@ -84,7 +90,18 @@ pub(crate) struct Committed;
 impl ClientEmitter {
     pub(crate) fn new(client: EmitterClient, source: FrameSource, parent: Recipient<EmitterFact>) -> Self {
         let EmitterClient { id, view, from, sink, stall_timeout } = client;
-        Self { client: id, source, replay: None, view, cursor: from, sink, stall_timeout, busy: false, parent }
+        Self {
+            client: id,
+            source,
+            replay: None,
+            view,
+            cursor: from,
+            emitted: 0,
+            sink,
+            stall_timeout,
+            busy: false,
+            parent,
+        }
     }
 
     fn pump(&mut self, ctx: &mut Context<Self>) {
@@ -118,14 +135,25 @@ impl ClientEmitter {
 
     fn emit(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let bytes = frame.viewed(self.view, self.source.id);
-        if bytes.len() > LARGE && self.sink.capacity() < self.sink.max_capacity() {
+        let rest = bytes.slice(self.emitted.min(bytes.len())..);
+        if rest.len() > LARGE && self.sink.capacity() < self.sink.max_capacity() {
             self.report_progress();
             return self.wait_for_room(self.sink.max_capacity(), ctx);
         }
-        match self.sink.try_send(Emission::Frame { sequence_number: frame.sequence_number, bytes }) {
+        let emission = match rest.get(..PART) {
+            Some(part) if rest.len() > PART => Emission::Part { bytes: copy(part) },
+            Some(_) | None if self.emitted > 0 => {
+                Emission::Frame { sequence_number: frame.sequence_number, bytes: copy(&rest) }
+            }
+            Some(_) | None => Emission::Frame { sequence_number: frame.sequence_number, bytes: rest },
+        };
+        let is_part = matches!(emission, Emission::Part { .. });
+        match self.sink.try_send(emission) {
+            Ok(()) if is_part => self.emitted += PART,
             Ok(()) => {
                 fault::reach(FaultPoint::FrameEmitted);
                 self.cursor = frame.sequence_number + 1;
+                self.emitted = 0;
             }
             Err(TrySendError::Full(_)) => {
                 self.report_progress();
@@ -204,7 +232,8 @@ impl ClientEmitter {
 
     /// Whether the log is over without saying how the response ended, and its row says so instead.
     fn ends_as_recorded(&mut self) -> bool {
-        let recorded = self.source.past.as_ref().and_then(Past::recorded_ending).cloned();
+        let recorded = self.source.past.as_ref().and_then(Past::recorded_ending);
+        let recorded = recorded.filter(|recorded| recorded.may_stand_alone()).cloned();
         recorded.is_some_and(|recorded| self.replay.as_mut().is_some_and(|replay| replay.end_as(recorded)))
     }
 
@@ -241,6 +270,11 @@ impl ClientEmitter {
         self.busy = true;
         ctx.stop();
     }
+}
+
+/// Of its own: what is cut from an event would keep all of it.
+fn copy(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
 
 impl Actor for ClientEmitter {

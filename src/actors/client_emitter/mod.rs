@@ -16,11 +16,17 @@ use bytes::Bytes;
 /// What an emitter hands to the client's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Emission {
-    /// One server-sent event, with its closing blank line.
+    /// One server-sent event, with its closing blank line; or the rest of one that began with parts.
     Frame {
         /// The event's number.
         sequence_number: u64,
         /// The event.
+        bytes: Bytes,
+    },
+    /// A piece of an event that is too large to wait whole for a client that takes nothing. The next one follows, and last
+    /// a [`Frame`](Self::Frame).
+    Part {
+        /// The piece.
         bytes: Bytes,
     },
     /// The terminal event was the last frame.

@@ -15,10 +15,12 @@ use tokio::time::Instant;
 
 use super::{
     JournalWriter,
+    deletions::{Deletions, Joined},
     queue::{Queue, Reply},
     writer::Wake,
 };
 use crate::fault::{self, FaultPoint};
+use crate::protocol::ResponseId;
 use crate::store::{CommitOutcome, Conflict, JournalEntry};
 
 /// The result of a submitted entry.
@@ -49,6 +51,7 @@ pub struct Journal(Arc<JournalQueue>);
 struct JournalQueue {
     queue: Mutex<Queue>,
     writer: Mutex<Option<Addr<JournalWriter>>>,
+    deletions: Arc<Mutex<Deletions>>,
     commits: AtomicU64,
     entries: AtomicU64,
 }
@@ -79,6 +82,20 @@ impl Journal {
         });
         // The queue outlives every writer and answers every entry, unless the whole node is gone.
         receiver.await.unwrap_or(Written::Failed)
+    }
+
+    /// Deletes a response, once for all who ask for it at that time. None if the database is away and too many other
+    /// deletions wait for it. One that nobody waits for any more happens all the same.
+    pub(crate) async fn delete(&self, id: ResponseId) -> Option<Written> {
+        let is_away = self.is_away();
+        let Joined { mut result, is_first } = self.0.deletions.lock().join(id, is_away)?;
+        if is_first {
+            let deletions = Arc::clone(&self.0.deletions);
+            self.submit(JournalEntry::Delete(id), move |written| deletions.lock().finish(id, written));
+        }
+        // The queue answers every entry, unless the whole node is gone.
+        let written = result.wait_for(Option::is_some).await.ok().and_then(|written| *written);
+        Some(written.unwrap_or(Written::Failed))
     }
 
     /// Whether the database did not answer the last commit.

@@ -1,6 +1,7 @@
 //! Commits what all responses of a node have to write, in groups.
 
 mod choice;
+mod deletions;
 mod group_size;
 mod journal;
 mod queue;

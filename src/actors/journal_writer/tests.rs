@@ -318,3 +318,20 @@ fn a_group_is_bounded_by_entries_and_bytes_and_has_one_entry_of_each_response() 
         assert_eq!(groups, expected);
     }
 }
+
+#[actix::test]
+async fn a_response_is_deleted_once_for_all_who_ask_also_where_the_first_ones_have_left() {
+    let (journal, roster) = (Journal::default(), Roster::new());
+    let store = Slow::new(9, Vec::new());
+    let response = ResponseId::new();
+    for _ in 0..20 {
+        let left = futures_util::poll!(std::pin::pin!(journal.delete(response)));
+        assert!(left.is_pending());
+    }
+    let waiting = [journal.delete(response), journal.delete(ResponseId::new()), journal.delete(response)];
+    let mut waiting = std::pin::pin!(join_all(waiting));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    let _writer = writer(&roster, store.clone(), &journal);
+    assert_eq!(waiting.await, [Some(Written::Committed); 3]);
+    assert_eq!(*store.groups.lock(), [2], "one entry of each response");
+}

@@ -17,7 +17,6 @@ use crate::domain::SettleReason;
 use crate::fault::{self, FaultPoint};
 use crate::protocol::{ResponseId, Status, UserId};
 use crate::refusal::Refusal;
-use crate::store::JournalEntry;
 
 impl Handler<Cancel> for ResponseRegistry {
     type Result = ();
@@ -93,16 +92,15 @@ async fn delete(
 }
 
 async fn delete_ended(node: &Node, id: ResponseId) -> Result<(), Refusal> {
-    let written =
-        tokio::time::timeout(node.settings.admission_wait(), node.journal.write(JournalEntry::Delete(id))).await;
+    let written = tokio::time::timeout(node.settings.admission_wait(), node.journal.delete(id)).await;
     node.outcomes.lock().remove(id);
     match written {
-        Ok(Written::Committed) => {
+        Ok(Some(Written::Committed)) => {
             fault::reach(FaultPoint::DeletionCommitted);
             Ok(())
         }
-        Ok(Written::Conflict(_) | Written::Failed) => Err(Refusal::Internal),
-        // It waits for the database, and is committed with what else does.
-        Err(_elapsed) => Err(Refusal::DatabaseUnavailable),
+        Ok(Some(Written::Conflict(_) | Written::Failed)) => Err(Refusal::Internal),
+        // Too many others wait for the database; or it waits itself, and is committed with what else does.
+        Ok(None) | Err(_) => Err(Refusal::DatabaseUnavailable),
     }
 }

@@ -117,9 +117,9 @@ async fn outcome_of(node: &Node, found: &Found) -> Result<Arc<ResponseOutcome>, 
 async fn fold(node: &Node, found: &Found) -> Result<Transcript, Refusal> {
     match found.log.fold().await {
         Ok((transcript, _)) => Ok(transcript),
-        Err(error @ (LogError::Store(_) | LogError::Busy)) => Err(error.into()),
+        Err(error @ (LogError::Store(_) | LogError::Busy)) => Err(Refusal::of_log(found.row.id, error)),
         // It may have been deleted meanwhile.
         Err(_) if node.store.responses.response(found.row.id).await?.is_none() => Err(Refusal::NotFound),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Refusal::of_log(found.row.id, error)),
     }
 }

@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::open_page;
+use super::{check_without_input, open_page};
 use crate::domain::Timestamp;
+use crate::journal::Log;
 use crate::protocol::{Item, ItemId, ResponseId, UserId};
 use crate::refusal::Refusal;
 use crate::store::{AccountStore as _, ItemPage, ItemQuery, ItemSide, MemoryStore, SortOrder, StoredItem, UserRecord};
@@ -80,4 +81,11 @@ async fn every_page_is_opened_whole_or_not_at_all() {
         }
         assert_eq!(open_page(&key, &query, &page(response, &key, false, &query, &[])).unwrap().len(), opened.len());
     }
+}
+
+#[tokio::test]
+async fn a_response_of_which_neither_input_nor_log_is_stored_was_not_accepted_without_input() {
+    let response = ResponseId::new();
+    let log = Log::new(Arc::new(MemoryStore::new()), key_of(response).await, response);
+    assert_eq!(check_without_input(&log).await, Err(Refusal::Damaged(response)));
 }

@@ -49,6 +49,8 @@ pub struct ProviderSection {
     pub missing_thought_signature: Option<String>,
     /// Whether usage is asked for, with `chat_completions`.
     pub asks_for_usage: bool,
+    /// Whether `safety_identifier`, `prompt_cache_key` and `service_tier` are passed on, with `chat_completions`.
+    pub passes_hints: bool,
     /// How models are told to think, with `anthropic`.
     #[serde(deserialize_with = "word::deserialize")]
     pub thinking: ThinkingForm,
@@ -105,7 +107,8 @@ pub(super) fn owner(option: &str) -> Option<ProviderKind> {
         | "system_messages"
         | "reasoning_field"
         | "missing_thought_signature"
-        | "asks_for_usage" => Some(ProviderKind::ChatCompletions),
+        | "asks_for_usage"
+        | "passes_hints" => Some(ProviderKind::ChatCompletions),
         "reattach" | "asks_for_encrypted_reasoning" => Some(ProviderKind::Responses),
         "thinking" | "default_max_tokens" => Some(ProviderKind::Anthropic),
         _ => None,
@@ -128,6 +131,7 @@ impl Default for ProviderSection {
             reasoning_field: ReasoningField::default(),
             missing_thought_signature: None,
             asks_for_usage: true,
+            passes_hints: true,
             thinking: ThinkingForm::default(),
             default_max_tokens: AnthropicOptions::DEFAULT_MAX_TOKENS,
             reattach: false,

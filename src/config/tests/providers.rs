@@ -127,7 +127,7 @@ fn the_file_tells_the_defaults_of_a_provider() {
     assert_eq!((told.kind, told.timeouts), (bare.kind, bare.timeouts));
     assert_eq!((told.output_limit_field, told.thinking), (bare.output_limit_field, bare.thinking));
     assert_eq!((told.system_messages, told.reasoning_field), (bare.system_messages, bare.reasoning_field));
-    assert_eq!(told.asks_for_usage, bare.asks_for_usage);
+    assert_eq!((told.asks_for_usage, told.passes_hints), (bare.asks_for_usage, bare.passes_hints));
     let gate = GateLimits { max_concurrent_per_key: NonZeroUsize::new(64), ..bare.options.gate };
     assert_eq!(told.options, ProviderOptions { gate, ..bare.options });
     assert_eq!(bare.options, ProviderOptions::default());

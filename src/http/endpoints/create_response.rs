@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::access::Principal;
 use crate::actors::{ClientStream, DeliveryMode};
 use crate::admission::RequestContext;
 use crate::antiphon::AnsweredRequest;
@@ -9,7 +10,7 @@ use crate::domain::{Idempotency, View};
 use crate::fault::{self, FaultPoint};
 use crate::http::{
     ApiError, HttpState, authentication::Authenticated, body::RequestBody, disconnect::disconnect_mode,
-    idempotency::idempotency_key, outcome, readers::Reader, request_id::RequestId, sse,
+    idempotency::idempotency_key, json_answer::json_answer, outcome, readers::Reader, request_id::RequestId, sse,
 };
 use crate::protocol::{CreateResponse, Response, UserId};
 
@@ -44,16 +45,16 @@ pub(in crate::http) async fn create_response(
         AnsweredRequest::Started(stream) if form == AnswerForm::AtOnce => {
             // However far it has come meanwhile.
             let response = AnswerForm::retrieve(&stream, user, &state).await?;
-            Ok(HttpResponse::Ok().json(response.as_accepted()))
+            made(&response.as_accepted(), &principal, &state)
         }
-        AnsweredRequest::Started(stream) => form.answer(stream, user, None, &state).await,
+        AnsweredRequest::Started(stream) => form.answer(stream, &principal, None, &state).await,
         AnsweredRequest::Repeated(stream) => {
             tracing::info!(response.id = %stream.id, "http.response.attached");
             match outcome::failed_before(&stream).filter(|_| form == AnswerForm::WhenEnded) {
                 Some(error) => Err(error),
                 None => {
                     let reader = state.readers.enter(&principal, stream.id, &state.options)?;
-                    form.answer(stream, user, Some(reader), &state).await
+                    form.answer(stream, &principal, Some(reader), &state).await
                 }
             }
         }
@@ -123,16 +124,17 @@ impl AnswerForm {
     async fn answer(
         self,
         mut stream: ClientStream,
-        user: UserId,
+        principal: &Principal,
         reader: Option<Reader>,
         state: &HttpState,
     ) -> Result<HttpResponse, ApiError> {
+        let user = principal.user;
         match self {
             Self::WhenEnded => {
                 let response = outcome::ending(stream, user, state).await?;
-                Ok(HttpResponse::Ok().json(response.as_ref()))
+                made(&response, principal, state)
             }
-            Self::AtOnce => Ok(HttpResponse::Ok().json(Self::retrieve(&stream, user, state).await?)),
+            Self::AtOnce => made(&Self::retrieve(&stream, user, state).await?, principal, state),
             Self::Events(_) => {
                 outcome::status_line(&mut stream, user, state).await?;
                 Ok(sse::answer(stream, user, reader, state))
@@ -140,4 +142,10 @@ impl AnswerForm {
             Self::BackgroundEvents(_) => Ok(sse::answer(stream, user, reader, state)),
         }
     }
+}
+
+/// The answer with a response that its request has made or found.
+fn made(response: &Response, of: &Principal, state: &HttpState) -> Result<HttpResponse, ApiError> {
+    let answer = json_answer(response, of, state);
+    answer.map_err(|lack| ApiError::no_room_for_made(response.id, response.store, lack))
 }

@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use crate::antiphon::{InputItemsPage, InputItemsQuery};
 use crate::domain::validate_include;
-use crate::http::{ApiError, HttpState, authentication::Authenticated, path::response_id, query::Query};
+use crate::http::{
+    ApiError, HttpState, authentication::Authenticated, json_answer::json_answer_to_reader, path::response_id,
+    query::Query,
+};
 use crate::protocol::{Item, ItemId};
 use crate::store::SortOrder;
 
@@ -35,7 +38,8 @@ pub(in crate::http) async fn input_items(
     let page = state.antiphon.input_items(principal.user, id, query).await;
     let InputItemsPage { items, has_more } = page.map_err(|refusal| ApiError::about(id, refusal))?;
     let (first_id, last_id) = (items.first().map(|item| item.id().clone()), items.last().map(|item| item.id().clone()));
-    Ok(HttpResponse::Ok().json(ItemList { object: "list", first_id, last_id, has_more, data: items }))
+    let list = ItemList { object: "list", first_id, last_id, has_more, data: items };
+    json_answer_to_reader(&list, &principal, &state)
 }
 
 fn order(query: &Query) -> Result<SortOrder, ApiError> {

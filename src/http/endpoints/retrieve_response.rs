@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use crate::actors::DeliveryMode;
 use crate::domain::{View, validate_include};
 use crate::http::{
-    ApiError, HttpState, authentication::Authenticated, in_flight::holding, path::response_id, query::Query, sse,
+    ApiError, HttpState, authentication::Authenticated, in_flight::holding, json_answer::json_answer_to_reader,
+    path::response_id, query::Query, sse,
 };
 
 /// A response as of now; or, as a stream, its events from any point on, and those to come. The head of a stream starts
@@ -19,6 +20,7 @@ pub(in crate::http) async fn retrieve_response(
     let query = Query::of(&request)?;
     validate_include(&query.list("include"))?;
     let is_stream = query.flag("stream")?;
+    // Before anything is read for it.
     let reader = state.readers.enter(&principal, id, &state.options)?;
     if !is_stream || request.method() == Method::HEAD {
         let response = state.antiphon.retrieve(principal.user, id).await;
@@ -26,7 +28,8 @@ pub(in crate::http) async fn retrieve_response(
         if is_stream {
             return Ok(sse::bare_answer());
         }
-        return Ok(HttpResponse::Ok().json(response).map_body(|_, body| holding(body, reader)));
+        let answer = json_answer_to_reader(&response, &principal, &state)?;
+        return Ok(answer.map_body(|_, body| holding(body, reader)));
     }
     let view = View { include_obfuscation: query.flag("include_obfuscation")? };
     let from = query.number("starting_after")?.map_or(0, |after| after.saturating_add(1));

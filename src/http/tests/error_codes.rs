@@ -19,6 +19,7 @@ fn a_code_comes_with_the_status_and_the_type_that_clients_act_on() {
         (ErrorCode::QueueFull, 429, "rate_limit_error"),
         (ErrorCode::KeyBusy, 429, "rate_limit_error"),
         (ErrorCode::TooManyReads, 429, "rate_limit_error"),
+        (ErrorCode::TooManyAnswerBytes, 429, "rate_limit_error"),
         (ErrorCode::ServerError, 500, "server_error"),
         (ErrorCode::ServerIsOverloaded, 503, "server_error"),
         (ErrorCode::DatabaseUnavailable, 503, "server_error"),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod answer_room;
 mod bad_input;
 mod body_room;
 mod error_codes;
@@ -9,6 +10,7 @@ mod fixture;
 mod heads;
 mod idempotency;
 mod page;
+mod parts;
 mod provider_refusals;
 mod reading;
 mod sizes;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 
 use super::fixture::{Answer, Api, ApiOptions, create, impatient, request};
@@ -172,4 +173,16 @@ async fn a_client_that_waits_for_the_ending_is_told_it_whatever_served_it() {
     let (answer, ()) = tokio::join!(api.create(request()), failing);
     assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (200, &json!("failed")));
     assert_eq!(answer.json()["output"][0]["content"][0]["text"], "Some words.");
+}
+
+#[actix_web::test]
+async fn a_reader_is_counted_before_anything_is_read_for_it() {
+    let http = HttpOptions { readers_per_key: 1, ..HttpOptions::default() };
+    let api = Api::with(ApiOptions { http, ..ApiOptions::default() }).await;
+    let id = api.completed().await;
+    let nothing = format!("/v1/responses/{}", ResponseId::new());
+    assert_eq!(api.get(&nothing).await.error().0, 404);
+    let first = api.stream(TestRequest::get().uri(&format!("/v1/responses/{id}?stream=true"))).await;
+    assert_eq!(api.get(&nothing).await.error().0, 429);
+    drop(first);
 }

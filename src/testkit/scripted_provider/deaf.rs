@@ -1,6 +1,6 @@
 //! Addresses at which no provider answers.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -9,14 +9,18 @@ use tokio::time::timeout;
 /// How long a connection to this machine may take before its queue counts as full.
 const QUEUE_IS_FULL: Duration = Duration::from_millis(200);
 
-/// A base URL whose port refuses connections.
+/// A base URL whose port refuses connections, as long as the process lives.
 ///
 /// # Panics
 /// If there is no free port.
 #[must_use]
 pub fn refused_base_url() -> String {
-    let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    format!("http://{}/v1", listener.local_addr().expect("the listener's address"))
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let address = socket.local_addr().expect("the socket's address");
+    // It listens to nobody, and nobody else gets its port.
+    Box::leak(Box::new(socket));
+    format!("http://{address}/v1")
 }
 
 /// A server whose queue of connections is full and never gets shorter: connecting to it hangs.

@@ -25,12 +25,23 @@ pub(super) struct Known {
 }
 
 /// What a server with the Chat Completions API reads.
-const CHAT: &[&str] =
-    &["model", "messages", "stream", "stream_options", "max_completion_tokens", "reasoning_effort", "temperature"];
+const CHAT: &[&str] = &[
+    "model",
+    "messages",
+    "stream",
+    "stream_options",
+    "max_completion_tokens",
+    "reasoning_effort",
+    "temperature",
+    HINT,
+];
+
+/// What a client may say to every model, and servers that refuse what they do not know must not be told.
+const HINT: &str = "prompt_cache_key";
 
 /// The same, of a server that goes by the older name of the limit.
 const OLDER_CHAT: &[&str] =
-    &["model", "messages", "stream", "stream_options", "max_tokens", "reasoning_effort", "temperature"];
+    &["model", "messages", "stream", "stream_options", "max_tokens", "reasoning_effort", "temperature", HINT];
 
 /// The same, of a server that refuses what it does not know, and tells its usage unasked.
 const STRICT_CHAT: &[&str] = &["model", "messages", "stream", "max_tokens", "reasoning_effort", "temperature"];
@@ -101,6 +112,7 @@ fn openai() -> Known {
             "reasoning",
             "include",
             "temperature",
+            HINT,
         ],
         answer: named(&told.iter().enumerate().map(numbered).collect::<Vec<_>>()),
         thought: "",

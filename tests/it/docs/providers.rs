@@ -69,7 +69,8 @@ async fn check(block: &Block, known: &Known) {
     peer.script(known.model.1, known.answer.clone());
     let (_site, server) = serve(block, known, &peer).await;
     let body = json!({ "model": known.model.0, "instructions": "Be brief.", "input": "Why is the sky blue?",
-        "max_output_tokens": 256, "reasoning": { "effort": "low" }, "temperature": 1, "stream": true });
+        "max_output_tokens": 256, "reasoning": { "effort": "low" }, "temperature": 1, "prompt_cache_key": "k",
+        "stream": true });
     let mut events = Events::of(server.client().creation(&body)).await;
     let last = events.read_all().await;
     let (heading, response) = (known.heading, &last["response"]);

@@ -3,20 +3,25 @@
 use std::fs;
 
 /// The memory of a process while something is done to it.
-pub(super) struct Peak {
+pub(crate) struct Peak {
     process: u32,
     before: u64,
 }
 
 impl Peak {
     /// Forgets what the process took before.
-    pub(super) fn of(process: u32) -> Self {
+    pub(crate) fn of(process: u32) -> Self {
         fs::write(format!("/proc/{process}/clear_refs"), "5").unwrap();
         Self { process, before: bytes(process, "VmRSS:") }
     }
 
+    /// The bytes that it takes now beyond what it had.
+    pub(super) fn now(&self) -> u64 {
+        bytes(self.process, "VmRSS:").saturating_sub(self.before)
+    }
+
     /// The most bytes that it took beyond what it had.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         bytes(self.process, "VmHWM:").saturating_sub(self.before)
     }
 }

@@ -53,6 +53,19 @@ fn every_warning_and_every_cause_is_explained_to_those_who_run_the_server() {
 }
 
 #[test]
+fn every_code_of_a_request_that_is_refused_is_explained_once() {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let list = page.split("Requests that are refused before there is a response").nth(1).unwrap();
+    let list = list.split("\n\n").next().unwrap();
+    let code = std::fs::read_to_string(root().join("src/http/error_code.rs")).unwrap();
+    let names = code.split("fn as_str").nth(1).unwrap().split("fn status").next().unwrap();
+    let names: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let odd = names.iter().filter(|name| list.matches(&format!("`{name}`")).count() != 1);
+    report("docs/operations.md", &odd.map(|name| format!("`{name}` is not there once")).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_last_text_of_a_call_is_its_line() {
     let code = "tracing::warn!(error = %error, \"first :)\");\n{ tracing::error!(\n    a = f(\"x\"),\n    \"second (it\"\n); }\n\
                 Err(e) => tracing::warn!(e = \"k\", \"third\"), \"none\"";

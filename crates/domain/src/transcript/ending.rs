@@ -67,6 +67,15 @@ pub struct RecordedEnding {
     pub at: Timestamp,
 }
 
+impl RecordedEnding {
+    /// Whether a log may lack this ending. Who ends a response without being able to read its log lets it fail or cancels
+    /// it; any other log that does not say how it ended has lost what was written last.
+    #[must_use]
+    pub const fn may_stand_alone(&self) -> bool {
+        matches!(self.ending.status, Status::Failed | Status::Cancelled)
+    }
+}
+
 /// How a response ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {

@@ -111,12 +111,12 @@ impl OpenBlock {
                 events.extend(sealed);
                 Self::RedactedThinking { said }
             }
-            "tool_use" => Self::Call(OpenCall::start(std::mem::take(&mut fields), before, events)?),
+            "tool_use" => return OpenCall::start(fields, before, events).map(Self::Call),
             "" => Self::Nothing,
             kind => {
-                let named = Json::from(format!("{SLUG}{kind}").as_str());
-                let fields = with_field(&fields.written_without(&[]), "type", &named);
-                let item = before.others;
+                let named = [("type".to_owned(), Json::from(format!("{SLUG}{kind}").as_str()))];
+                let rest = fields.written_without(&["type"]);
+                let (item, fields) = (before.others, named.into_iter().chain(rest.iter()).collect::<JsonObject>());
                 events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
@@ -220,7 +220,7 @@ impl OpenBlock {
             Self::Call(open) => return open.stop(events),
             Self::Other { item, mut fields, input } => {
                 if let Some(whole) = as_written(&input.text).filter(Json::is_object) {
-                    fields = with_field(&fields, "input", &whole);
+                    fields.replace(JsonObject::from_iter([("input".to_owned(), whole)]));
                 }
                 events.push(ProviderEvent::OtherItemFinished { item, fields });
             }
@@ -344,16 +344,6 @@ fn arguments_of(input: &RawValue) -> Option<String> {
         // Some servers write the text of the arguments.
         _ => TextPiece::parse(input).map(TextPiece::into_text),
     }
-}
-
-/// The object with that field, where it has the field already in its place.
-fn with_field(object: &JsonObject, key: &str, value: &Json) -> JsonObject {
-    let mut with_field: JsonObject =
-        object.iter().map(|(known, old)| if known == key { (known, value.clone()) } else { (known, old) }).collect();
-    if !with_field.contains_key(key) {
-        with_field.push(key, value);
-    }
-    with_field
 }
 
 const fn too_long() -> Error {

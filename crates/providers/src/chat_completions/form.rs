@@ -15,6 +15,9 @@ pub struct ChatForm {
     pub missing_thought_signature: Option<String>,
     /// Whether the server is asked to report usage, by `stream_options`. Some refuse the question, and report it anyway.
     pub asks_for_usage: bool,
+    /// Whether hints reach the server that change nothing of its answer: `safety_identifier`, `prompt_cache_key` and
+    /// `service_tier`. Some refuse what they do not know.
+    pub passes_hints: bool,
 }
 
 impl Default for ChatForm {
@@ -25,6 +28,7 @@ impl Default for ChatForm {
             reasoning_field: ReasoningField::default(),
             missing_thought_signature: None,
             asks_for_usage: true,
+            passes_hints: true,
         }
     }
 }

@@ -133,9 +133,9 @@ impl<'a> ChatBody<'a> {
             reasoning_effort: request.reasoning.as_ref().and_then(|reasoning| reasoning.effort.as_deref()),
             logprobs: request.wanted_logprobs().map(|_| true),
             top_logprobs: request.wanted_logprobs().filter(|top| *top > 0),
-            safety_identifier: request.safety_identifier.as_deref(),
-            prompt_cache_key: request.prompt_cache_key.as_deref(),
-            service_tier: request.service_tier.as_deref(),
+            safety_identifier: request.safety_identifier.as_deref().filter(|_| form.passes_hints),
+            prompt_cache_key: request.prompt_cache_key.as_deref().filter(|_| form.passes_hints),
+            service_tier: request.service_tier.as_deref().filter(|_| form.passes_hints),
         }
     }
 }

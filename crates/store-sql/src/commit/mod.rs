@@ -51,7 +51,7 @@ impl GroupCommit for SqlStore {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        self.call("ping", |pools| async move { Ok(pools.read.ping().await?) }).await
+        self.call("ping", |pools| async move { pools.ping().await }).await
     }
 }
 

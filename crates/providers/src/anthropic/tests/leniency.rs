@@ -1,10 +1,10 @@
 //! A field beside the words may be anything: it costs no word, no call and no ending.
 
-use proptest::{prelude::*, sample::Index};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{arguments, begin, begin_counted, decode, delta, finish, start, stop, tool_use, written};
-use crate::odd_json::{essence, odd_json, places};
+use crate::odd_json::{costs_nothing, odd_field, stream_of};
 use crate::{Error, ProviderEvent};
 
 /// An answer with everything that this server reads.
@@ -60,12 +60,6 @@ fn is_beside_the_words(event: &Value, place: &str, odd: &Value) -> bool {
     !(is_word || is_type || is_first_word)
 }
 
-/// The stream with the events as they were changed, and the `event:` lines as they were.
-fn stream_of(plain: &[Value], changed: &[Value]) -> String {
-    let events = plain.iter().zip(changed);
-    events.map(|(plain, changed)| format!("event: {}\ndata: {changed}\n\n", plain["type"].as_str().unwrap())).collect()
-}
-
 #[test]
 fn an_empty_type_leaves_the_kind_of_an_event_to_its_line() {
     let plain = answer();
@@ -77,23 +71,8 @@ fn an_empty_type_leaves_the_kind_of_an_event_to_its_line() {
 
 proptest! {
     #[test]
-    fn any_one_field_beside_the_words_may_be_anything(
-        event in any::<Index>(),
-        place in any::<Index>(),
-        odd in odd_json(),
-        cut in any::<Index>(),
-    ) {
-        let plain = answer();
-        let event = event.index(plain.len());
-        let places = places(&plain[event]);
-        let place = place.get(&places);
-        prop_assume!(is_beside_the_words(&plain[event], place, &odd));
-        let mut changed = plain.clone();
-        *changed[event].pointer_mut(place).unwrap() = odd;
-        let stream = stream_of(&plain, &changed);
-        let (first, second) = stream.as_bytes().split_at(cut.index(stream.len()));
-        let (expected, found) = (essence(decode([written(&plain).as_bytes()])), essence(decode([first, second])));
-        prop_assert_eq!(found, expected, "{}", place);
+    fn any_one_field_beside_the_words_may_be_anything(field in odd_field()) {
+        costs_nothing(&answer(), field, is_beside_the_words, |pieces| decode(pieces))?;
     }
 }
 

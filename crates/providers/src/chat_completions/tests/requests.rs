@@ -387,7 +387,11 @@ fn who_asks_the_cache_key_and_the_tier_are_passed_on() {
         service_tier: Some("flex".to_owned()),
         ..plain()
     };
-    let body = body(&asking(asked));
+    let asked = asking(asked);
+    let body = body(&asked);
     assert_eq!((&body["safety_identifier"], &body["prompt_cache_key"]), (&json!("who"), &json!("key")));
     assert_eq!(body["service_tier"], json!("flex"));
+    let form = ChatForm { passes_hints: false, ..ChatForm::default() };
+    let body = serde_json::to_value(ChatBody::new(&asked, &form)).unwrap();
+    assert!(["safety_identifier", "prompt_cache_key", "service_tier"].iter().all(|hint| body.get(hint).is_none()));
 }
