@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use serde::de::Deserialize;
@@ -11,11 +12,11 @@ use serde_json::value::RawValue;
 
 use crate::Error;
 use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values, object_as_written, raw_fields, readable};
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::{Extra, Json, JsonObject};
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
 pub(crate) struct EventFields<'a> {
-    pub(crate) fields: Fields<'a>,
+    pub(crate) fields: WrittenFields<'a>,
     /// Whether not all of it could be read.
     is_mended: bool,
 }
@@ -23,7 +24,7 @@ pub(crate) struct EventFields<'a> {
 /// The fields of an object that a provider wrote: as they were read, to find out what they say, and as they were written,
 /// to be passed on.
 #[derive(Default)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct WrittenFields<'a> {
     read: Extra,
     /// The object; empty for one that is made here.
     written: &'a str,
@@ -37,10 +38,10 @@ impl<'a> EventFields<'a> {
             return None;
         }
         if let Ok(fields) = serde_json::from_str(data) {
-            return Some(Self { fields: Fields { read: fields, written: data }, is_mended: false });
+            return Some(Self { fields: WrittenFields { read: fields, written: data }, is_mended: false });
         }
         let Value::Object(fields) = readable(data)? else { return None };
-        Some(Self { fields: Fields { read: fields, written: data }, is_mended: true })
+        Some(Self { fields: WrittenFields { read: fields, written: data }, is_mended: true })
     }
 
     /// What is wrong with data that is no event.
@@ -56,6 +57,22 @@ impl<'a> EventFields<'a> {
         self.is_mended.then(|| serde_json::from_str(self.fields.written).ok()).flatten()
     }
 
+    /// The fields at the top that would be written otherwise than they were, as they were written.
+    pub(crate) fn written_otherwise(&self) -> BTreeMap<String, Json> {
+        let WrittenFields { read, written } = &self.fields;
+        let changes = |value: &Value| match value {
+            Value::Null | Value::Bool(_) | Value::String(_) => false,
+            Value::Number(number) => number.is_f64(),
+            Value::Array(values) => !values.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+        };
+        let is_odd = |value: &Value| self.is_mended || changes(value);
+        if !read.values().any(is_odd) {
+            return BTreeMap::new();
+        }
+        object_as_written(written).iter().filter(|(key, _)| read.get(key).is_some_and(is_odd)).collect()
+    }
+
     /// What kind of event it is: its type, or the `event:` line of servers that write it there alone. Empty if neither says
     /// it.
     pub(crate) fn kind<'k>(&'k self, line: Option<&'k str>) -> &'k str {
@@ -68,7 +85,7 @@ impl<'a> EventFields<'a> {
     }
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WrittenFields<'a> {
     /// Fields that nobody wrote.
     pub(crate) fn made(key: &str, value: Value) -> Self {
         Self { read: Extra::from_iter([(key.to_owned(), value)]), written: "" }
@@ -114,7 +131,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl Deref for Fields<'_> {
+impl Deref for WrittenFields<'_> {
     type Target = Extra;
 
     fn deref(&self) -> &Extra {
@@ -122,7 +139,7 @@ impl Deref for Fields<'_> {
     }
 }
 
-impl DerefMut for Fields<'_> {
+impl DerefMut for WrittenFields<'_> {
     fn deref_mut(&mut self) -> &mut Extra {
         &mut self.read
     }

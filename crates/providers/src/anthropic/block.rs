@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
-use crate::event_fields::Fields;
+use crate::event_fields::WrittenFields;
 use crate::lenient::says_anything;
 use crate::made_call_ids::MadeCallIds;
 use crate::raw_json::as_written;
@@ -95,7 +95,7 @@ pub(super) enum StoppedBlock {
 impl OpenBlock {
     /// Reads the start of a block.
     pub(super) fn start(
-        mut fields: Fields<'_>,
+        mut fields: WrittenFields<'_>,
         before: &BlocksBefore<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
@@ -260,7 +260,7 @@ impl OpenText {
 
 impl OpenCall {
     fn start(
-        mut fields: Fields<'_>,
+        mut fields: WrittenFields<'_>,
         before: &BlocksBefore<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
@@ -320,7 +320,7 @@ impl OpenCall {
 }
 
 /// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
-fn kind_of<'a>(fields: &'a Fields<'_>) -> &'a str {
+fn kind_of<'a>(fields: &'a WrittenFields<'_>) -> &'a str {
     match fields.get("type") {
         Some(Value::String(kind)) if is_word(kind, LONGEST_NAME) => kind,
         _ if fields.contains_key("name") => "tool_use",

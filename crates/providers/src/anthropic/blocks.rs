@@ -3,7 +3,7 @@
 use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
 use super::thoughts::ThoughtSealer;
-use crate::event_fields::Fields;
+use crate::event_fields::WrittenFields;
 use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
@@ -51,7 +51,7 @@ impl AnthropicBlocks {
     pub(super) fn start(
         &mut self,
         index: BlockIndex,
-        fields: Fields<'_>,
+        fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if let Some(position) = self.at(index) {
@@ -131,7 +131,7 @@ impl AnthropicBlocks {
                 return Ok(None);
             }
         };
-        self.start(index, Fields::made("type", kind.into()), events)?;
+        self.start(index, WrittenFields::made("type", kind.into()), events)?;
         Ok(Some(self.open.len() - 1))
     }
 

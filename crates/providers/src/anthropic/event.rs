@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event_fields::{EventFields, Fields};
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::{Object, value_says_anything};
 use crate::text_piece::TextPiece;
@@ -15,11 +15,11 @@ use antiphon_protocol::{Extra, InputTokensDetails, JsonObject, OutputTokensDetai
 /// One event of a stream.
 pub(super) enum AnthropicEvent<'a> {
     /// A whole message.
-    Message(Fields<'a>),
-    MessageStart(Fields<'a>),
+    Message(WrittenFields<'a>),
+    MessageStart(WrittenFields<'a>),
     BlockStart {
         index: BlockIndex,
-        block: Fields<'a>,
+        block: WrittenFields<'a>,
     },
     BlockDelta {
         index: BlockIndex,
@@ -194,9 +194,10 @@ fn is_whole(message: &Extra) -> bool {
 }
 
 /// The blocks of a message that are told at once; none where its content has not the form of one.
-pub(super) fn take_blocks<'a>(message: &mut Fields<'a>) -> Option<Vec<Fields<'a>>> {
+pub(super) fn take_blocks<'a>(message: &mut WrittenFields<'a>) -> Option<Vec<WrittenFields<'a>>> {
     // Not even a block: it is one of which nothing is known, unless it is a text.
-    let plain = |value: Value| if value.is_string() { Fields::made("text", value) } else { Fields::default() };
+    let plain =
+        |value: Value| if value.is_string() { WrittenFields::made("text", value) } else { WrittenFields::default() };
     if let Some(blocks) = message.take_entries("content", |other| Some(plain(other))) {
         return Some(blocks.into_iter().flatten().collect());
     }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::event::{ResponsesEvent, broken, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use super::parts::rest_unless_cut;
-use crate::event_fields::Fields;
+use crate::event_fields::WrittenFields;
 use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
@@ -93,7 +93,7 @@ impl ResponsesOutput {
     pub(super) fn finish_call(
         &mut self,
         position: usize,
-        mut fields: Fields<'_>,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         self.name_call(position, &fields, events)?;

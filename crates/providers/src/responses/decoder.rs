@@ -3,7 +3,7 @@
 use super::ending::ResponsesOutcome;
 use super::event::{EventKind, ResponsesEvent, broken, text, without_echoes, word};
 use super::output::ResponsesOutput;
-use crate::event_fields::{EventFields, Fields};
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::made_call_ids::MadeCallIds;
@@ -78,7 +78,7 @@ impl ResponsesDecoder {
     }
 
     /// Reads an answer that comes as one response.
-    fn whole(&mut self, response: Fields<'_>, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+    fn whole(&mut self, response: WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match text(&response, "status").map(str::to_ascii_lowercase).as_deref() {
             Some("queued" | "in_progress") => {
                 self.open(Some(&response), events);
@@ -95,7 +95,7 @@ impl ResponsesDecoder {
     fn finish(
         &mut self,
         outcome: ResponsesOutcome,
-        response: Fields<'_>,
+        response: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Flow, Error> {
         self.open(Some(&response), events);
@@ -111,7 +111,7 @@ impl ResponsesDecoder {
 
     /// The first event reports that the provider answers, with its id of the response if the provider sends that at
     /// once.
-    fn open(&mut self, response: Option<&Fields<'_>>, events: &mut Vec<ProviderEvent>) {
+    fn open(&mut self, response: Option<&WrittenFields<'_>>, events: &mut Vec<ProviderEvent>) {
         if !self.opened {
             let provider_response_id = response.and_then(|response| word(response, "id", self.output.limits.id_bytes));
             self.opened = true;

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event_fields::{EventFields, Fields};
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
@@ -42,7 +42,7 @@ pub(super) struct ResponsesEvent<'a> {
     /// Its type.
     pub(super) name: String,
     /// All its fields.
-    pub(super) fields: Fields<'a>,
+    pub(super) fields: WrittenFields<'a>,
     /// Its `delta`, if half a character is in it.
     with_halves: Option<TextPiece>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::calls::CallProgress;
 use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, kind_of, text, word};
 use super::parts::{ItemParts, OpenPart};
-use crate::event_fields::Fields;
+use crate::event_fields::WrittenFields;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent, UpstreamLimits};
@@ -168,7 +168,7 @@ impl ResponsesOutput {
     pub(super) fn begin(
         &mut self,
         place: u32,
-        fields: &Fields<'_>,
+        fields: &WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<usize, Error> {
         let kind = kind_of(fields).ok_or_else(|| broken("an item that is none"))?;
@@ -213,7 +213,7 @@ impl ResponsesOutput {
     pub(super) fn finish(
         &mut self,
         position: usize,
-        fields: Fields<'_>,
+        fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let Some(item) = self.items.get_mut(position) else { return Ok(()) };
@@ -233,7 +233,7 @@ impl ResponsesOutput {
         }
     }
 
-    fn start_other(&mut self, fields: &Fields<'_>, events: &mut Vec<ProviderEvent>) -> CallIndex {
+    fn start_other(&mut self, fields: &WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> CallIndex {
         let item = self.others;
         self.others += 1;
         // The open item ends where another one begins.
@@ -244,9 +244,9 @@ impl ResponsesOutput {
 
     /// Finds which items of the final output have come before: by id, or by the order of each type where ids change.
     /// Positions by the final output's own order; none for an item that never came.
-    pub(super) fn recognize(&self, output: &[Fields<'_>]) -> Vec<Option<usize>> {
+    pub(super) fn recognize(&self, output: &[WrittenFields<'_>]) -> Vec<Option<usize>> {
         let mut by_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let same_id = |fields: &Fields<'_>| {
+        let same_id = |fields: &WrittenFields<'_>| {
             let id = text(fields, "id")?;
             let kind = kind_of(fields)?;
             self.items.iter().position(|item| item.id.as_deref() == Some(id) && item.kind == kind)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use crate::event_fields::Fields;
+use crate::event_fields::WrittenFields;
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
@@ -148,7 +148,7 @@ impl ResponsesOutput {
     pub(super) fn finish_message(
         &mut self,
         position: usize,
-        mut fields: Fields<'_>,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let parts = take_parts(&mut fields, "content");
@@ -168,7 +168,7 @@ impl ResponsesOutput {
     pub(super) fn finish_reasoning(
         &mut self,
         position: usize,
-        mut fields: Fields<'_>,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
@@ -206,7 +206,7 @@ impl ResponsesOutput {
         &mut self,
         location: PartLocation,
         part_kind: ResponsesPartKind,
-        fields: &mut Fields<'_>,
+        fields: &mut WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if self.part(location)?.done {
@@ -248,7 +248,7 @@ impl ResponsesOutput {
     fn recognize_stray(
         &mut self,
         location: PartLocation,
-        (fields, part_kind): (&Fields<'_>, ResponsesPartKind),
+        (fields, part_kind): (&WrittenFields<'_>, ResponsesPartKind),
         listed: usize,
     ) -> Result<(), Error> {
         let text = text(fields, part_kind.key()).unwrap_or_default();
@@ -364,8 +364,8 @@ impl ResponsesOutput {
 }
 
 /// The parts of a whole item, with their numbers. A text in place of a part, or of all of them, is one.
-fn take_parts<'a>(fields: &mut Fields<'a>, key: &str) -> Vec<(u32, Fields<'a>)> {
-    let text = |part: Value| part.is_string().then(|| Fields::made("text", part));
+fn take_parts<'a>(fields: &mut WrittenFields<'a>, key: &str) -> Vec<(u32, WrittenFields<'a>)> {
+    let text = |part: Value| part.is_string().then(|| WrittenFields::made("text", part));
     let parts = match fields.take_entries(key, text) {
         Some(parts) => parts,
         None => vec![fields.get(key).cloned().and_then(text)],
@@ -388,6 +388,6 @@ fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPar
 }
 
 /// The other fields of an item; none if it was cut.
-pub(super) fn rest_unless_cut(fields: &Fields<'_>, known: &[&str]) -> Option<JsonObject> {
+pub(super) fn rest_unless_cut(fields: &WrittenFields<'_>, known: &[&str]) -> Option<JsonObject> {
     (text(fields, "status") != Some("incomplete")).then(|| fields.written_without(known))
 }
