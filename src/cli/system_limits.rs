@@ -5,7 +5,7 @@ use std::{fs, io};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{Config, ConfiguredProvider};
-use crate::http::{ServerOptions, most_connections, open_files_limit};
+use crate::http::{ServerOptions, files_of_connections, most_connections, open_files_limit};
 
 /// Files that each thread with a runtime keeps open, that each connection of the database does, and all else.
 const FILES_A_THREAD: usize = 8;
@@ -53,7 +53,7 @@ impl SystemLimits {
         let open_files = self.open_files?;
         let options = ServerOptions { reserved_files: reserved_files(config), ..config.server.clone() };
         let most = most_connections(&options, Some(open_files));
-        let needed = reserved_files(config) + 2 * most;
+        let needed = reserved_files(config) + files_of_connections(most);
         if needed as u64 > open_files {
             return Some(format!(
                 "{most} connections need {needed} open files and the system allows {open_files}: raise the limit \

@@ -111,11 +111,15 @@ impl Sections {
     /// Refuses a limit on the events of providers that would refuse an output that is allowed.
     fn check_events_of_providers(&self) -> Vec<OptionError> {
         let least = UpstreamLimits::least(&self.limits, self.responses.max_output_bytes);
-        let (set, least) = (self.limits.provider_event_bytes, least.frame_bytes + least.echo_bytes);
         let mut checks = OptionChecks::default();
-        checks.require("provider_event_bytes", set == 0 || set >= least, || {
-            format!("must be 0 or at least {least}: so many can an output of responses.max_output_bytes take")
-        });
+        for (option, set, least) in [
+            ("provider_event_bytes", self.limits.provider_event_bytes, least.frame_bytes + least.echo_bytes),
+            ("provider_event_values", self.limits.provider_event_values, least.event_values),
+        ] {
+            checks.require(option, set == 0 || set >= least, || {
+                format!("must be 0 or at least {least}: so many can an output of responses.max_output_bytes take")
+            });
+        }
         checks.into_errors()
     }
 

@@ -93,14 +93,18 @@ fn a_stream_is_never_silent_for_longer_than_clients_wait() {
 fn a_limit_on_the_events_of_providers_that_would_refuse_an_allowed_output_is_refused() {
     let set = |bytes: usize| format!("[limits]\nprovider_event_bytes = {bytes}");
     let limits = |bytes| load(&set(bytes), &[]).unwrap().limits;
-    let least = UpstreamLimits::least(&LimitOptions::default(), ResponseOptions::default().max_output_bytes);
-    let least = least.frame_bytes + least.echo_bytes;
+    let limits_of = UpstreamLimits::least(&LimitOptions::default(), ResponseOptions::default().max_output_bytes);
+    let least = limits_of.frame_bytes + limits_of.echo_bytes;
     assert_eq!([0, least, least + 1].map(|bytes| limits(bytes).provider_event_bytes), [0, least, least + 1]);
     for bytes in [1, least - 1] {
         let told = problems(&set(bytes), &[]);
         let expected = format!("limits.provider_event_bytes = {bytes}: must be 0 or at least {least}: ");
         assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
     }
+    let told = problems("[limits]\nprovider_event_values = 262143", &[]);
+    let expected = "limits.provider_event_values = 262143: must be 0 or at least 262144: ";
+    assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
+    assert_eq!(load("[limits]\nprovider_event_values = 262144", &[]).unwrap().limits.provider_event_values, 262_144);
 }
 
 #[test]

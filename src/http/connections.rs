@@ -17,11 +17,17 @@ use actix_web::{
     middleware::Next,
     rt::net::TcpStream,
 };
+use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit};
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 use tokio::time::Instant;
 
-use super::{ApiError, ServerOptions, line_per_minute::LinePerMinute};
+use super::{
+    ApiError, ServerOptions,
+    in_flight::holding,
+    line_per_minute::LinePerMinute,
+    waiting::{WaitNumber, WaitingConnections},
+};
 
 /// Connections beyond those for clients: on these, health is answered and all else is refused.
 const RESERVE: usize = 16;
@@ -50,7 +56,16 @@ pub fn most_connections(options: &ServerOptions, open_files: Option<u64>) -> usi
         return options.max_connections;
     }
     let files = open_files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX));
-    (files.saturating_sub(options.reserved_files + RESERVE) / 2).clamp(FEWEST, MOST_DERIVED)
+    let free = files.saturating_sub(options.reserved_files + files_of_connections(0));
+    // The most of which `files_of_connections` says that they fit.
+    (free / 5 * 2 + free % 5 / 3).clamp(FEWEST, MOST_DERIVED)
+}
+
+/// How many open files so many connections may need: a connection and one to its provider each; half of them, which may
+/// wait for a request, a second handle with which they are closed, and so does each of the reserve.
+#[must_use]
+pub fn files_of_connections(most: usize) -> usize {
+    2 * most + most.div_ceil(2) + 2 * RESERVE
 }
 
 /// The connections of a server. Clones count together.
@@ -62,6 +77,8 @@ struct Counted {
     most: usize,
     open: AtomicUsize,
     stall_timeout: Duration,
+    crowded_timeout: Duration,
+    waiting: WaitingConnections,
     refused: LinePerMinute,
 }
 
@@ -73,12 +90,28 @@ pub(super) struct Refused;
 #[derive(Debug)]
 pub(super) struct Connection {
     connections: Connections,
-    is_in_reserve: bool,
+    /// How many there were before it.
+    before: usize,
+    state: Mutex<ConnectionState>,
 }
 
+#[derive(Debug, Default)]
+struct ConnectionState {
+    /// With what it is closed while it waits. None where it can't be, and then it may not wait after an answer.
+    socket: Option<Arc<Socket>>,
+    waits: Option<WaitNumber>,
+    requests: usize,
+}
+
+/// A request that is being answered, until the last byte of the answer.
+struct Busy(Arc<Connection>);
+
 impl Connections {
-    pub(super) fn new(most: usize, stall_timeout: Duration) -> Self {
-        Self(Arc::new(Counted { most, open: AtomicUsize::new(0), stall_timeout, refused: LinePerMinute::default() }))
+    /// As many connections. A client that takes nothing is cut after the stall timeout. Where more than half of all are
+    /// taken, none waits for a request for longer than the crowded timeout.
+    pub(super) fn new(most: usize, stall_timeout: Duration, crowded_timeout: Duration) -> Self {
+        let (open, waiting, refused) = (AtomicUsize::new(0), WaitingConnections::default(), LinePerMinute::default());
+        Self(Arc::new(Counted { most, open, stall_timeout, crowded_timeout, waiting, refused }))
     }
 
     /// How many each of so many workers may have, before it accepts no further one.
@@ -86,36 +119,75 @@ impl Connections {
         (self.0.most + RESERVE).div_ceil(workers)
     }
 
-    /// Sets a new connection up, and counts it.
+    /// Sets a new connection up, and counts it. To be called on a thread with a runtime.
     pub(super) fn accept(&self, socket: &dyn Any, data: &mut Extensions) {
-        if let Some(socket) = socket.downcast_ref::<TcpStream>() {
-            self.set_up(socket);
+        let socket = socket.downcast_ref::<TcpStream>().and_then(|socket| self.set_up(socket));
+        let (connection, waits) = self.counted(socket);
+        data.insert(connection);
+        if !self.is_crowded() {
+            return;
         }
-        data.insert(self.counted());
+        let counted = Arc::clone(&self.0);
+        counted.waiting.close_longest(counted.crowded_timeout);
+        let (connections, Some(number)) = (self.clone(), waits) else { return };
+        #[expect(clippy::disallowed_methods, reason = "the HTTP server is no actor, and this ends by itself")]
+        actix_web::rt::spawn(async move {
+            tokio::time::sleep(counted.crowded_timeout).await;
+            if connections.is_crowded() {
+                counted.waiting.close(number);
+            }
+        });
     }
 
-    fn counted(&self) -> Connection {
+    fn counted(&self, socket: Option<Socket>) -> (Arc<Connection>, Option<WaitNumber>) {
         let before = self.0.open.fetch_add(1, Ordering::Relaxed);
-        Connection { connections: self.clone(), is_in_reserve: before >= self.0.most }
+        let socket = socket.map(Arc::new);
+        let waits = socket.clone().map(|socket| self.0.waiting.enter(socket));
+        let state = Mutex::new(ConnectionState { socket, waits, requests: 0 });
+        (Arc::new(Connection { connections: self.clone(), before, state }), waits)
     }
 
-    fn set_up(&self, socket: &TcpStream) {
+    /// Whether more than half of all are taken.
+    fn is_crowded(&self) -> bool {
+        self.0.open.load(Ordering::Relaxed) > self.0.most / 2
+    }
+
+    /// Gives a second handle of it.
+    fn set_up(&self, socket: &TcpStream) -> Option<Socket> {
         let socket = SockRef::from(socket);
         let set = socket.set_send_buffer_size(SEND_BUFFER);
         // Who takes nothing, and says so each time it is asked, would otherwise never be given up.
         #[cfg(target_os = "linux")]
         let set = set.and(socket.set_tcp_user_timeout(Some(self.0.stall_timeout)));
-        if let Err(error) = set {
-            // The client may be gone already.
-            tracing::debug!(error = %error, "a connection could not be set up");
-        }
+        let handle = set.and_then(|()| socket.try_clone());
+        // The client may be gone already.
+        handle.inspect_err(|error| tracing::debug!(error = %error, "a connection could not be set up")).ok()
     }
 }
 
 impl Connection {
+    fn is_in_reserve(&self) -> bool {
+        self.before >= self.connections.0.most
+    }
+
     /// Whether it may stay open without a request: with more than half of all taken, each is closed after its answer.
-    fn may_idle(&self) -> bool {
-        self.connections.0.open.load(Ordering::Relaxed) <= self.connections.0.most / 2
+    fn may_wait(&self) -> bool {
+        self.state.lock().socket.is_some() && !self.connections.is_crowded()
+    }
+
+    /// Counts a request: it waits no longer.
+    fn begin(self: &Arc<Self>) -> Busy {
+        let mut state = self.state.lock();
+        state.requests += 1;
+        if let Some(number) = state.waits.take() {
+            self.connections.0.waiting.leave(number);
+        }
+        // Its file is for a connection to a provider now.
+        if self.before >= self.connections.0.most / 2 {
+            state.socket = None;
+        }
+        drop(state);
+        Busy(Arc::clone(self))
     }
 
     fn refuse(&self) -> ApiError {
@@ -131,8 +203,21 @@ impl Connection {
     }
 }
 
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.requests -= 1;
+        if state.requests == 0 {
+            state.waits = state.socket.clone().map(|socket| self.0.connections.0.waiting.enter(socket));
+        }
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
+        if let Some(number) = self.state.get_mut().waits {
+            self.connections.0.waiting.leave(number);
+        }
         self.connections.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -143,7 +228,8 @@ pub(super) async fn within_limits<B>(request: ServiceRequest, next: Next<B>) -> 
 where
     B: MessageBody + 'static,
 {
-    let is_refused = connection(request.request()).is_some_and(|it| it.is_in_reserve) && !is_about_health(&request);
+    let busy = connection(request.request()).map(Connection::begin);
+    let is_refused = connection(request.request()).is_some_and(|it| it.is_in_reserve()) && !is_about_health(&request);
     let mut answer = match connection(request.request()).filter(|_| is_refused) {
         Some(connection) => {
             let refusal = connection.refuse();
@@ -152,13 +238,13 @@ where
         }
         None => next.call(request).await?.map_into_boxed_body(),
     };
-    if connection(answer.request()).is_some_and(|it| it.is_in_reserve || !it.may_idle()) {
+    if connection(answer.request()).is_some_and(|it| it.is_in_reserve() || !it.may_wait()) {
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    Ok(answer)
+    Ok(answer.map_body(|_, body| holding(body, busy)))
 }
 
-fn connection(request: &HttpRequest) -> Option<&Connection> {
+fn connection(request: &HttpRequest) -> Option<&Arc<Connection>> {
     request.conn_data()
 }
 
@@ -173,23 +259,51 @@ mod tests {
     #[test]
     fn the_most_connections_follow_from_the_open_files() {
         let options = ServerOptions { reserved_files: 100, ..ServerOptions::default() };
-        let cases = [(Some(64), 8), (Some(256), 70), (Some(1_024), 454), (Some(1_000_000), 16_384), (None, 16_384)];
+        let cases = [(Some(64), 8), (Some(256), 49), (Some(1_024), 356), (Some(1_000_000), 16_384), (None, 16_384)];
         for (files, most) in cases {
             assert_eq!(most_connections(&options, files), most, "{files:?}");
+        }
+        for files in 200..1_000 {
+            let most = most_connections(&options, Some(files));
+            let needed = |most| 100 + files_of_connections(most) as u64;
+            assert!(needed(most) <= files && needed(most + 1) > files, "{files}: {most}");
         }
         let set = ServerOptions { max_connections: 7, ..options };
         assert_eq!(most_connections(&set, Some(64)), 7);
     }
 
+    fn socket() -> Option<Socket> {
+        Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok()
+    }
+
     #[test]
-    fn idle_connections_give_way_and_those_of_the_reserve_are_told_apart() {
-        let connections = Connections::new(4, Duration::from_secs(60));
-        let mut open: Vec<_> = (0..2).map(|_| connections.counted()).collect();
-        assert!(open[0].may_idle());
-        open.extend((2..5).map(|_| connections.counted()));
-        assert!(!open[0].may_idle());
-        assert_eq!(open.iter().filter(|it| it.is_in_reserve).count(), 1);
+    fn connections_give_way_and_those_of_the_reserve_are_told_apart() {
+        let connections = Connections::new(4, Duration::from_secs(60), Duration::from_secs(1));
+        let mut open: Vec<_> = (0..2).map(|_| connections.counted(socket()).0).collect();
+        assert!(open[0].may_wait());
+        open.extend((2..5).map(|_| connections.counted(socket()).0));
+        assert!(!open[0].may_wait());
+        assert_eq!(open.iter().filter(|it| it.is_in_reserve()).count(), 1);
         open.truncate(1);
-        assert!(open[0].may_idle() && !connections.counted().is_in_reserve);
+        assert!(open[0].may_wait() && !connections.counted(None).0.is_in_reserve());
+        assert!(!connections.counted(None).0.may_wait(), "it could not be closed");
+    }
+
+    #[test]
+    fn a_connection_waits_from_its_beginning_and_from_the_end_of_each_answer_on() {
+        let connections = Connections::new(4, Duration::from_secs(60), Duration::from_secs(1));
+        let waits = |connection: &Arc<Connection>| connection.state.lock().waits.is_some();
+        let (connection, number) = connections.counted(socket());
+        assert!(number.is_some() && waits(&connection));
+        let (first, second) = (connection.begin(), connection.begin());
+        assert!(!waits(&connection));
+        drop(first);
+        assert!(!waits(&connection), "the other one is still answered");
+        drop(second);
+        assert!(waits(&connection));
+        // One that came when half were taken can be closed before its first request alone.
+        let others: Vec<_> = (0..2).map(|_| connections.counted(socket()).0).collect();
+        drop(others[1].begin());
+        assert!(waits(&others[0]) && !waits(&others[1]));
     }
 }

@@ -31,10 +31,11 @@ mod sse;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use authenticate::Authenticate;
 pub use body_budget::BodyMetrics;
-pub use connections::{most_connections, open_files_limit};
+pub use connections::{files_of_connections, most_connections, open_files_limit};
 pub use endpoints::{health, scope};
 pub use error::ApiError;
 pub use in_flight::InFlight;

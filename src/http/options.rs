@@ -27,6 +27,9 @@ pub struct ServerOptions {
     /// How long a connection without a request stays open.
     #[serde(with = "duration")]
     pub idle_timeout: Duration,
+    /// How long a connection may be without the headers of a request while more than half of all connections are taken.
+    #[serde(with = "duration")]
+    pub crowded_timeout: Duration,
     /// How long running responses may take to finish when the server stops.
     #[serde(with = "duration")]
     pub drain_timeout: Duration,
@@ -59,6 +62,7 @@ impl Default for ServerOptions {
             header_timeout: Duration::from_secs(10),
             body_timeout: HttpOptions::default().body_timeout,
             idle_timeout: Duration::from_secs(75),
+            crowded_timeout: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(5),
             reserved_files: 128,

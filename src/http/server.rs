@@ -22,7 +22,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// drain first. [`ServerOptions::listen`] is not read: the listener is there.
 ///
 /// It accepts as many connections as [`most_connections`] says. With more than half of them taken, each is closed after
-/// its answer. A few more are accepted for questions about health; all else is refused on these, with 503. On Linux a client
+/// its answer, and one without a request after [`ServerOptions::crowded_timeout`]. A few more are accepted for questions about health; all else is refused on these, with 503. On Linux a client
 /// that takes nothing of an answer for [`HttpOptions::client_stall_timeout`](super::HttpOptions) loses its connection.
 ///
 /// # Errors
@@ -30,7 +30,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 pub fn serve(listener: TcpListener, state: HttpState, options: &ServerOptions) -> io::Result<Server> {
     let has_page = state.options.page;
     let most = most_connections(options, open_files_limit());
-    let connections = Connections::new(most, state.options.client_stall_timeout);
+    let connections = Connections::new(most, state.options.client_stall_timeout, options.crowded_timeout);
     let accepted = connections.clone();
     let server = HttpServer::new(move || {
         App::new()

@@ -1,6 +1,7 @@
 //! A server under pressure, and what it is afterwards.
 
 mod bodies;
+mod connections;
 mod descriptors;
 mod fairness;
 mod floods;

@@ -323,7 +323,10 @@ async fn too_many_bytes_are_refused() {
     provider.script("m", Script::new().text("Hi").raw(": keep\n\n".repeat(500)).stall());
     let limits = UpstreamLimits { frame_bytes: 1_000, call_bytes: 3_000, ..UpstreamLimits::default() };
     let limited = UpstreamOptions { limits, ..options(provider.base_url()) };
-    for what in ["an event holds too many bytes", "the call holds too many bytes"] {
+    for what in [
+        "an event holds more bytes than limits.provider_event_bytes",
+        "the call holds more bytes than limits.provider_call_bytes allows",
+    ] {
         assert_eq!(hear(limited.clone()).await, broken("Hi", Error::Protocol { what }));
     }
     provider.connection_closed(2).await;

@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Error;
-use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values, object_as_written, raw_fields, readable};
+use crate::limits::TOO_MANY_VALUES;
+use crate::raw_json::{has_more_values, object_as_written, raw_fields, readable};
 use antiphon_protocol::{Extra, Json, JsonObject};
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
@@ -31,10 +32,10 @@ pub(crate) struct WrittenFields<'a> {
 }
 
 impl<'a> EventFields<'a> {
-    /// Reads the event; none for anything but an object, and for one of too many values.
-    pub(crate) fn parse(data: &'a str) -> Option<Self> {
+    /// Reads the event; none for anything but an object, and for one of more values than that.
+    pub(crate) fn parse(data: &'a str, most_values: usize) -> Option<Self> {
         // Serde would read a list as well where it expects fields.
-        if !data.starts_with('{') || has_too_many_values(data) {
+        if !data.starts_with('{') || has_more_values(data, most_values) {
             return None;
         }
         if let Ok(fields) = serde_json::from_str(data) {
@@ -45,8 +46,8 @@ impl<'a> EventFields<'a> {
     }
 
     /// What is wrong with data that is no event.
-    pub(crate) fn fault(data: &str) -> Error {
-        match has_too_many_values(data) {
+    pub(crate) fn fault(data: &str, most_values: usize) -> Error {
+        match has_more_values(data, most_values) {
             true => TOO_MANY_VALUES,
             false => Error::Protocol { what: "an event has not the form of one" },
         }

@@ -3,7 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use antiphon_domain::{LimitOptions, ResponseOptions};
+use crate::Error;
+use antiphon_domain::{CallIndex, LimitOptions, ResponseOptions};
 
 /// How many bytes JSON takes at most for one byte of a text: an escape such as `\u0041`.
 const ESCAPED: usize = 6;
@@ -16,6 +17,39 @@ const BESIDE: usize = 256 << 10;
 
 /// What an event that brings little or no output may take of a call.
 const BYTES_PER_EVENT: u64 = 1024;
+
+/// How many values an event of JSON has at least, those of an output of [`SMALL_OUTPUT`] among them. Each takes some
+/// hundred bytes of memory, however short it is.
+pub(crate) const LEAST_EVENT_VALUES: usize = 256 << 10;
+
+/// The largest output whose values are among those.
+const SMALL_OUTPUT: usize = 1 << 20;
+
+/// How many bytes of output there are for each value: the probabilities of tokens have the most, an array of the bytes of
+/// each token, and a byte counts once as text and four times as a number.
+const BYTES_PER_VALUE: usize = 5;
+
+/// How many details a thought may have for each item of an answer.
+const DETAILS_PER_ITEM: usize = 4;
+
+/// What is wrong with an event, or an answer that is no stream, of too many values.
+pub(crate) const TOO_MANY_VALUES: Error =
+    Error::Protocol { what: "an event holds more values than limits.provider_event_values" };
+
+/// What is wrong with an answer of too many function calls.
+pub(crate) const TOO_MANY_CALLS: Error = Error::Protocol { what: "more function calls than limits.provider_calls" };
+
+/// What is wrong with an answer of too many items or blocks, and with an item of too many parts.
+pub(crate) const TOO_MANY_ITEMS: Error =
+    Error::Protocol { what: "more items, blocks or parts than limits.provider_items" };
+
+/// What is wrong with a call whose function has a name that is too long.
+pub(crate) const NAME_TOO_LONG: Error =
+    Error::Protocol { what: "the name of a function is longer than limits.function_name_chars" };
+
+/// What is wrong with a call of too many arguments.
+pub(crate) const ARGUMENTS_TOO_LONG: Error =
+    Error::Protocol { what: "the arguments of a function call are longer than responses.max_output_bytes" };
 
 /// The longest name of a service tier, in bytes.
 pub(crate) const LONGEST_TIER: usize = 64;
@@ -37,13 +71,24 @@ pub struct UpstreamLimits {
     pub output_bytes: usize,
     /// The most bytes of one id.
     pub id_bytes: usize,
+    /// The most values of one event as JSON, at every depth.
+    pub event_values: usize,
+    /// The most function calls.
+    pub calls: CallIndex,
+    /// The most items or blocks, and the most parts of one item.
+    pub items: u32,
+    /// The most bytes of the name of a function.
+    pub name_bytes: usize,
 }
 
 impl UpstreamLimits {
     /// The limits of the options, where an output has so many bytes at most.
     #[must_use]
     pub fn of(limits: &LimitOptions, max_output_bytes: usize) -> Self {
-        let least = Self::least(limits, max_output_bytes);
+        let mut least = Self::least(limits, max_output_bytes);
+        if limits.provider_event_values > 0 {
+            least.event_values = limits.provider_event_values;
+        }
         match limits.provider_event_bytes {
             0 => least,
             frame_bytes => {
@@ -67,6 +112,10 @@ impl UpstreamLimits {
             call_bytes: Self::least_of_call(limits, frame_bytes),
             output_bytes: max_output_bytes,
             id_bytes: limits.id_chars,
+            event_values: LEAST_EVENT_VALUES + max_output_bytes.saturating_sub(SMALL_OUTPUT) / BYTES_PER_VALUE,
+            calls: limits.provider_calls,
+            items: limits.provider_items,
+            name_bytes: limits.function_name_chars,
         }
     }
 
@@ -74,6 +123,11 @@ impl UpstreamLimits {
     pub(crate) fn with_echoes(self) -> Self {
         let (frame_bytes, call_bytes) = (self.frame_bytes + self.echo_bytes, self.call_bytes + self.call_echo_bytes);
         Self { frame_bytes, call_bytes, ..self }
+    }
+
+    /// The most entries of one thought.
+    pub(crate) fn details(self) -> usize {
+        DETAILS_PER_ITEM * self.items as usize
     }
 
     fn least_of_call(limits: &LimitOptions, frame_bytes: usize) -> u64 {

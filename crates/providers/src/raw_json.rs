@@ -9,24 +9,18 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::Error;
 use crate::text_piece::TextPiece;
 use antiphon_protocol::{Json, JsonObject};
-
-/// The most values of JSON that is read as a whole. Each takes some hundred bytes of memory, however short it is.
-const MOST_VALUES: usize = 256 << 10;
-
-/// What is wrong with an event, or an answer that is no stream, of [too many values](has_too_many_values).
-pub(crate) const TOO_MANY_VALUES: Error = Error::Protocol { what: "an event holds more than 262,144 values" };
 
 /// How many levels are kept of JSON that passes through as it is, or that can't be read as a whole. Serde reads 128 where
 /// nothing is around it, and the facts of a response hold 63.
 const MOST_LEVELS: usize = 60;
 
-/// Whether the JSON has so many values that it must not be read. Texts are one value each, however long they are.
-pub(crate) fn has_too_many_values(json: &str) -> bool {
+/// Whether the JSON has more values than that, at every depth, and must not be read. Texts are one value each, however
+/// long they are.
+pub(crate) fn has_more_values(json: &str, most: usize) -> bool {
     // Each value takes at least two bytes.
-    if json.len() <= 2 * MOST_VALUES {
+    if json.len() <= most.saturating_mul(2) {
         return false;
     }
     let (mut values, mut rest) = (1, json);
@@ -35,7 +29,7 @@ pub(crate) fn has_too_many_values(json: &str) -> bool {
         rest = if found.starts_with('"') { split_text(found).1 } else { found.get(1..).unwrap_or_default() };
         values += usize::from(!found.starts_with('"'));
     }
-    values > MOST_VALUES
+    values > most
 }
 
 /// The object with those of its fields that are named, as JSON; none if it is no object. Of a field that comes twice the

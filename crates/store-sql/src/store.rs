@@ -129,6 +129,9 @@ impl SqlStore {
             return first;
         };
         reserve.release();
+        // Before all of that room is log, which the database then can't grow to take in: so nothing would have room again.
+        let (limit, pools) = (self.limit, Arc::clone(&self.pools));
+        self.runtime.run(async move { within(limit, sqlite::reuse_log(&pools)).await }).await.ok();
         let done = self.call(operation, &work).await;
         let shrunk = self.call("shrink", |pools| async move { sqlite::shrink(&pools).await }).await;
         if let Err(error) = shrunk {

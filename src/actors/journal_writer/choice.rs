@@ -20,10 +20,14 @@ pub(super) struct GroupBounds {
 ///
 /// The oldest one is always among them, so none waits for ever. Small ones come before large ones: a few words wait for
 /// one transaction, however many megabytes wait beside them. One entry of a response is taken and never a later one
-/// before it, since the store writes entries of different responses at once.
-pub(super) fn choose(waiting: impl Iterator<Item = (ResponseId, usize)>, bounds: GroupBounds) -> Vec<usize> {
-    let mut responses = HashSet::new();
-    let firsts = waiting.enumerate().filter(|(_, (response, _))| responses.insert(*response));
+/// before it, since the store writes entries of different responses at once; of responses that have earlier entries elsewhere
+/// none is.
+pub(super) fn choose(
+    waiting: impl Iterator<Item = (ResponseId, usize)>,
+    mut earlier: HashSet<ResponseId>,
+    bounds: GroupBounds,
+) -> Vec<usize> {
+    let firsts = waiting.enumerate().filter(|(_, (response, _))| earlier.insert(*response));
     let mut candidates = firsts.map(|(position, (_, bytes))| (position, bytes));
     let Some((oldest, oldest_bytes)) = candidates.next() else { return Vec::new() };
     let (small, large): (Vec<_>, Vec<_>) = candidates.partition(|(_, bytes)| *bytes <= bounds.bytes / SMALL);
@@ -56,6 +60,8 @@ fn fitting(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::{GroupBounds, SMALL, choose};
@@ -66,7 +72,13 @@ mod tests {
     /// The positions that are chosen of entries, each told by the number of its response and its bytes.
     fn chosen(waiting: &[(usize, usize)], bounds: GroupBounds) -> Vec<usize> {
         let ids: Vec<_> = (0..=waiting.len()).map(|_| ResponseId::new()).collect();
-        choose(waiting.iter().map(|(response, bytes)| (ids[*response], *bytes)), bounds)
+        choose(waiting.iter().map(|(response, bytes)| (ids[*response], *bytes)), HashSet::new(), bounds)
+    }
+
+    #[test]
+    fn none_is_chosen_of_a_response_with_earlier_entries_elsewhere() {
+        let [one, other] = [ResponseId::new(), ResponseId::new()];
+        assert_eq!(choose([(one, 1), (other, 1), (one, 1)].into_iter(), HashSet::from([one]), BOUNDS), [1]);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use super::Written;
 use crate::protocol::ResponseId;
 
-/// How many responses may wait for their deletion while the database writes nothing. Whoever gives up waiting leaves the
-/// deletion behind, so connections do not bound them then.
-const MOST_WHILE_AWAY: usize = 1_000;
+/// How many responses may wait for their deletion. Whoever gives up waiting leaves the deletion behind, so connections do not
+/// bound them where the database writes nothing.
+const MOST: usize = 1_000;
 
 /// The deletions that are on their way: one of each response, whoever asks for it and however often.
 #[derive(Debug, Default)]
@@ -25,12 +25,12 @@ pub(super) struct Joined {
 }
 
 impl Deletions {
-    /// Joins the deletion of that response, or begins it. None if the database is away and too many others wait for it.
-    pub(super) fn join(&mut self, id: ResponseId, is_away: bool) -> Option<Joined> {
+    /// Joins the deletion of that response, or begins it. None if too many others wait.
+    pub(super) fn join(&mut self, id: ResponseId) -> Option<Joined> {
         if let Some(deletion) = self.on_their_way.get(&id) {
             return Some(Joined { result: deletion.subscribe(), is_first: false });
         }
-        if is_away && self.on_their_way.len() >= MOST_WHILE_AWAY {
+        if self.on_their_way.len() >= MOST {
             return None;
         }
         let (deletion, result) = watch::channel(None);
@@ -48,22 +48,21 @@ impl Deletions {
 
 #[cfg(test)]
 mod tests {
-    use super::{Deletions, MOST_WHILE_AWAY, Written};
+    use super::{Deletions, MOST, Written};
     use crate::protocol::ResponseId;
 
     #[test]
     fn each_response_is_deleted_once_however_often_that_is_asked_and_no_more_wait_than_may() {
         let (mut deletions, first) = (Deletions::default(), ResponseId::new());
-        let mut begin = |id, is_away| deletions.join(id, is_away).map(|joined| joined.is_first);
-        assert_eq!(begin(first, true), Some(true));
+        let mut begin = |id| deletions.join(id).map(|joined| joined.is_first);
+        assert_eq!(begin(first), Some(true));
         // Nobody waits for these any more: the callers have left.
-        assert!((1..MOST_WHILE_AWAY).all(|_| begin(ResponseId::new(), true) == Some(true)));
-        assert_eq!(begin(ResponseId::new(), true), None);
-        assert_eq!(begin(ResponseId::new(), false), Some(true), "one that is there takes all that comes");
-        assert_eq!(begin(first, true), Some(false));
-        let again = deletions.join(first, true).map(|joined| joined.result);
+        assert!((1..MOST).all(|_| begin(ResponseId::new()) == Some(true)));
+        assert_eq!(begin(ResponseId::new()), None);
+        assert_eq!(begin(first), Some(false));
+        let again = deletions.join(first).map(|joined| joined.result);
         deletions.finish(first, Written::Committed);
         assert_eq!(again.and_then(|result| *result.borrow()), Some(Written::Committed));
-        assert!(deletions.join(first, false).is_some_and(|joined| joined.is_first), "that one is over");
+        assert!(deletions.join(first).is_some_and(|joined| joined.is_first), "that one is over");
     }
 }

@@ -84,11 +84,10 @@ impl Journal {
         receiver.await.unwrap_or(Written::Failed)
     }
 
-    /// Deletes a response, once for all who ask for it at that time. None if the database is away and too many other
-    /// deletions wait for it. One that nobody waits for any more happens all the same.
+    /// Deletes a response, once for all who ask for it at that time. None if too many other deletions wait for the database.
+    /// One that nobody waits for any more happens all the same.
     pub(crate) async fn delete(&self, id: ResponseId) -> Option<Written> {
-        let is_away = self.is_away();
-        let Joined { mut result, is_first } = self.0.deletions.lock().join(id, is_away)?;
+        let Joined { mut result, is_first } = self.0.deletions.lock().join(id)?;
         if is_first {
             let deletions = Arc::clone(&self.0.deletions);
             self.submit(JournalEntry::Delete(id), move |written| deletions.lock().finish(id, written));

@@ -11,7 +11,11 @@ use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{Journal, JournalWriter, Written, choice::GroupBounds, queue::Queue};
+use super::{
+    Journal, JournalWriter, Written,
+    choice::GroupBounds,
+    queue::{NoRoom, Queue},
+};
 use crate::actors::{
     ActorRole, Label,
     supervision::{Child, Fault, Roster, spawn},
@@ -254,38 +258,108 @@ fn an_entry_that_is_put_off_takes_turns_with_the_others_and_its_own_later_ones_s
     assert_eq!(order.lock()[2..], ["locked 1", "locked 2", "other 3", "locked 3"]);
 }
 
+/// A queue whose entries note their names when they are committed.
+struct NamedQueue {
+    queue: Queue,
+    order: Arc<Mutex<Vec<&'static str>>>,
+    now: Instant,
+}
+
+impl NamedQueue {
+    fn new() -> Self {
+        Self { queue: Queue::default(), order: Arc::default(), now: Instant::now() }
+    }
+
+    fn push(&mut self, entry: JournalEntry, name: &'static str) {
+        let order = Arc::clone(&self.order);
+        self.queue.push(entry, Box::new(move |_| order.lock().push(name)));
+    }
+
+    /// Takes the next group. How many entries it has.
+    fn take(&mut self) -> usize {
+        self.queue.take(GroupBounds { entries: 9, bytes: 1_000 }, self.now).map_or(0, |group| group.len())
+    }
+
+    fn no_room(&mut self) -> NoRoom {
+        self.take();
+        self.queue.has_no_room(self.now)
+    }
+
+    /// The names of the entries that are committed next.
+    fn commit(&mut self) -> Vec<&'static str> {
+        self.take();
+        self.queue.settle().into_iter().for_each(|reply| reply(Written::Committed));
+        std::mem::take(&mut *self.order.lock())
+    }
+}
+
 #[test]
-fn where_there_is_no_room_deletions_go_first_and_none_before_what_is_earlier_of_its_response() {
-    let (mut queue, order, now) = (Queue::default(), Arc::new(Mutex::new(Vec::new())), Instant::now());
-    let bounds = GroupBounds { entries: 9, bytes: 1_000 };
-    let push = |queue: &mut Queue, entry, name: &'static str| {
-        let order = Arc::clone(&order);
-        queue.push(entry, Box::new(move |_| order.lock().push(name)));
-    };
-    let commit = |queue: &mut Queue| {
-        let entries = queue.take(bounds, now).map_or(0, |group| group.len());
-        queue.settle().into_iter().for_each(|reply| reply(Written::Committed));
-        entries
-    };
-    let (ends, written) = (ResponseId::new(), ResponseId::new());
-    push(&mut queue, append(written, 1), "append");
-    push(&mut queue, JournalEntry::Delete(ResponseId::new()), "deletion of the group");
-    let _group = queue.take(bounds, now);
-    queue.has_no_room();
-    push(&mut queue, append(ends, 1), "later append");
-    push(&mut queue, JournalEntry::Delete(ends), "deletion behind an append");
-    push(&mut queue, JournalEntry::Delete(written), "deletion behind an append that found no room");
-    push(&mut queue, JournalEntry::Delete(ResponseId::new()), "later deletion");
-    assert_eq!(commit(&mut queue), 1);
-    assert_eq!(*order.lock(), ["later deletion"]);
-    assert!(queue.away && queue.full, "nothing else was written yet");
-    commit(&mut queue);
-    assert_eq!(order.lock()[1..], ["deletion of the group"]);
-    commit(&mut queue);
-    assert!(!queue.away && !queue.full, "there is room");
-    while commit(&mut queue) > 0 {}
-    let last = ["append", "later append", "deletion behind an append that found no room", "deletion behind an append"];
-    assert_eq!(order.lock()[2..], last);
+fn where_there_is_no_room_deletions_take_turns_with_all_else_and_none_comes_before_what_is_earlier_of_its_response() {
+    let (mut queue, ends, written) = (NamedQueue::new(), ResponseId::new(), ResponseId::new());
+    queue.push(append(written, 1), "append");
+    queue.push(JournalEntry::Delete(ResponseId::new()), "deletion of the group");
+    assert_eq!(queue.no_room(), NoRoom::Waits);
+    queue.push(append(ends, 1), "later append");
+    queue.push(JournalEntry::Delete(ends), "deletion behind an append");
+    queue.push(JournalEntry::Delete(written), "deletion behind an append that found no room");
+    queue.push(JournalEntry::Delete(ResponseId::new()), "later deletion");
+    assert_eq!(queue.commit(), ["deletion of the group"]);
+    assert!(queue.queue.away && queue.queue.full, "nothing else was written yet");
+    assert_eq!((queue.take(), queue.no_room()), (1, NoRoom::Waits), "the append has its turn");
+    assert_eq!(queue.commit(), ["later deletion"]);
+    assert_eq!(queue.commit(), ["append"]);
+    assert!(!queue.queue.away && !queue.queue.full, "there is room");
+    assert_eq!(queue.commit(), ["later append", "deletion behind an append that found no room"]);
+    assert_eq!(queue.commit(), ["deletion behind an append"]);
+}
+
+#[test]
+fn deletions_that_find_no_room_together_are_tried_in_smaller_groups_and_one_alone_holds_up_no_other() {
+    let (mut queue, too_large) = (NamedQueue::new(), ResponseId::new());
+    queue.push(JournalEntry::Delete(too_large), "too large");
+    for name in ["a", "b", "c", "d"] {
+        queue.push(JournalEntry::Delete(ResponseId::new()), name);
+    }
+    for entries in [5, 2] {
+        assert_eq!((queue.take(), queue.no_room()), (entries, NoRoom::Fewer));
+    }
+    assert_eq!((queue.take(), queue.no_room()), (1, NoRoom::PutOff(too_large)));
+    queue.push(append(ResponseId::new(), 1), "append");
+    assert_eq!(queue.commit(), ["append"]);
+    assert!(!queue.queue.full);
+    assert_eq!((queue.commit(), queue.commit()), (vec!["a"], vec!["b", "c", "d"]));
+    assert_eq!(queue.no_room(), NoRoom::PutOff(too_large));
+    assert!(!queue.queue.away && !queue.queue.full, "others may have room");
+    assert_eq!(queue.take(), 0);
+    queue.now += Duration::from_millis(500);
+    assert_eq!(queue.commit(), ["too large"]);
+}
+
+#[test]
+fn deletions_keep_to_the_number_that_finds_room_until_there_is_room_for_all_else() {
+    let mut queue = NamedQueue::new();
+    for name in ["a", "b", "c", "d", "e"] {
+        queue.push(JournalEntry::Delete(ResponseId::new()), name);
+    }
+    assert_eq!((queue.no_room(), queue.no_room()), (NoRoom::Fewer, NoRoom::Fewer));
+    let groups: Vec<_> = std::iter::repeat_with(|| queue.commit()).take(5).collect();
+    assert_eq!(groups, [["a"], ["b"], ["c"], ["d"], ["e"]]);
+    assert!(!queue.queue.away && !queue.queue.full, "nothing else waits");
+}
+
+#[test]
+fn an_entry_that_finds_no_room_is_waited_for_also_if_it_was_put_off_before() {
+    let (mut queue, locked) = (NamedQueue::new(), ResponseId::new());
+    queue.push(append(locked, 1), "append");
+    queue.take();
+    queue.queue.defer(queue.now);
+    queue.now += Duration::from_millis(250);
+    assert_eq!(queue.no_room(), NoRoom::Waits);
+    assert_eq!(queue.take(), 1);
+    let later = queue.now + Duration::from_secs(5);
+    assert!(queue.queue.is_unanswered_for(Duration::from_secs(5), later), "it is one of all by now");
+    queue.queue.defer(queue.now);
+    assert_eq!(queue.queue.wakes_at(queue.now), Some(queue.now + Duration::from_millis(500)), "the second time");
 }
 
 /// A segment of that many bytes for that response.

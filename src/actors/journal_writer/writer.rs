@@ -6,7 +6,11 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Spaw
 
 use tokio::time::Instant;
 
-use super::{Journal, Written, group_size::GroupSize, queue::Queue};
+use super::{
+    Journal, Written,
+    group_size::GroupSize,
+    queue::{NoRoom, Queue},
+};
 use crate::actors::supervision::Ping;
 use crate::domain::GroupOptions;
 use crate::fault::{self, FaultPoint};
@@ -25,7 +29,8 @@ const MOST_CONTENDED: u32 = 3;
 /// not finish in time is halved, and so is one that other transactions are in the way of again and again. A single entry
 /// that can't get on goes behind those of other responses: a lock that another program holds on one row stops one
 /// response. While the database is unavailable the group in flight is tried again without end; callers that can't wait
-/// that long give up themselves. Where the database has no room deletions go first, since they make some. A new writer submits the group of the old one again.
+/// that long give up themselves. Where the database has no room deletions, which make some, take turns with all else, as many
+/// at once as find room. A new writer submits the group of the old one again.
 ///
 /// In: [`Wake`]. Out: the replies of the entries. Ends: never by itself.
 #[derive(Debug)]
@@ -113,8 +118,7 @@ impl JournalWriter {
             }
             Err(error @ Error::Full(_)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a commit waits for the database");
-                self.journal.with_queue(Queue::has_no_room);
-                self.try_again(ctx);
+                self.had_no_room(entries, ctx);
             }
             Err(error @ (Error::Failed(_) | Error::Corrupt { .. } | Error::UnknownCursor)) => {
                 if self.journal.with_queue(Queue::halve) {
@@ -136,6 +140,21 @@ impl JournalWriter {
             self.try_again(ctx);
         } else {
             self.next(ctx);
+        }
+    }
+
+    fn had_no_room(&mut self, entries: usize, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        match self.journal.with_queue(|queue| queue.has_no_room(now)) {
+            NoRoom::Waits => self.try_again(ctx),
+            NoRoom::Fewer => {
+                tracing::warn!(entries, "deletions find no room together and are tried in smaller groups");
+                self.next(ctx);
+            }
+            NoRoom::PutOff(response) => {
+                tracing::warn!(response.id = %response, "a deletion is put off: there is no room for it");
+                self.try_again(ctx);
+            }
         }
     }
 

@@ -1,7 +1,11 @@
 //! Requests as large as they may be, of every shape.
 
+use antiphon::{
+    domain::{LimitOptions, RequestShape},
+    testkit::{Script, ScriptedProvider},
+};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::peak::Peak;
 use crate::support::{Answer, Site};
@@ -65,4 +69,47 @@ async fn no_request_takes_more_than_four_times_the_limit_of_a_body() {
         assert!(taken <= 4 * LIMIT as u64, "{begins}: {taken} bytes");
     }
     assert_eq!(client.create(&small).await.status, 200);
+}
+
+/// Requests at the limits of `[limits]` and of the body, of which each is taken.
+fn largest() -> Vec<Value> {
+    let request = |input: Value| json!({ "model": "m", "input": input });
+    let item = |content: Value| json!({ "role": "user", "content": content });
+    let parts = |count| json!(vec![json!({ "type": "input_text", "text": "x" }); count]);
+    let mut of_values = json!({});
+    for number in 0..20_000 {
+        of_values[number.to_string()] = json!(1);
+    }
+    let mut with_tool = request(json!("Hi."));
+    with_tool["tools"] = json!([{ "type": "function", "name": "f", "parameters": of_values }]);
+    let mut with_instructions = request(json!("Hi."));
+    with_instructions["tools"] = json!([{ "type": "function", "name": "f", "description": "word ".repeat(80_000) }]);
+    vec![
+        request(json!(vec![item(json!("x")); 4_000])),
+        request(json!(vec![item(parts(1)); 4_000])),
+        request(json!([item(parts(3_999))])),
+        request(json!("word ".repeat(99_000))),
+        with_tool,
+        with_instructions,
+    ]
+}
+
+#[tokio::test]
+async fn no_request_that_is_taken_takes_more_than_four_times_what_it_counts() {
+    let provider = ScriptedProvider::start();
+    provider.script("m", Script::answer(["Hello"]));
+    let site = Site::with_models(&provider, &["m"]);
+    let server = site.start().await;
+    let client = server.client();
+    assert_eq!(client.create(&json!({ "model": "m", "input": "Hi." })).await.status, 200);
+    for request in largest() {
+        let body = request.to_string();
+        let begins: String = body.chars().take(100).collect();
+        let counted = body.len() + RequestShape::of(body.as_bytes(), &LimitOptions::default()).unwrap().memory();
+        let peak = Peak::of(server.id());
+        let answer = client.create(&request).await;
+        assert_eq!(answer.status, 200, "{begins}: {}", answer.text);
+        let taken = peak.bytes();
+        assert!(taken <= 4 * counted as u64, "{begins}: {taken} bytes, {counted} are counted");
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use antiphon::testkit::{Script, ScriptedProvider};
 use futures_util::future::{join_all, select_all};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -25,6 +26,9 @@ const BUDGET: u64 = 32 << 20;
 
 /// What a connection may take beside the body that is kept of its request: what was received and is not read.
 const CONNECTION: u64 = 256 << 10;
+
+/// What one may take that has been answered and waits.
+const IDLE_CONNECTION: u64 = 64 << 10;
 
 async fn start(options: &str) -> (ScriptedProvider, Site, Running) {
     let provider = ScriptedProvider::start();
@@ -96,6 +100,28 @@ async fn slow_heads_and_bodies_and_idle_connections_take_little_and_keep_nobody_
 }
 
 #[tokio::test]
+async fn a_thousand_connections_that_idle_take_little_and_keep_nobody_waiting() {
+    const IDLE: usize = 1_000;
+    // Of this test, which is the client of all of them.
+    let files = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }).unwrap();
+    let (_provider, _site, server) = start("[server]\nmax_connections = 2500").await;
+    let client = server.client();
+    is_served(&client).await;
+    let peak = Peak::of(server.id());
+    let mut idle = Vec::new();
+    for _ in 0..IDLE {
+        let mut socket = sent(&server, b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let answer = read_until(&mut socket, "}").await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("connection: close"), "{answer}");
+        idle.push(socket);
+    }
+    is_served(&server.client()).await;
+    let taken = peak.bytes();
+    assert!(taken <= IDLE as u64 * IDLE_CONNECTION, "{taken}");
+}
+
+#[tokio::test]
 async fn who_is_too_slow_is_cut_and_nothing_of_it_is_kept() {
     let (_provider, site, server) =
         start("[server]\nheader_timeout = \"1s\"\nbody_timeout = \"1s\"\nidle_timeout = \"1s\"").await;
@@ -112,7 +138,7 @@ async fn who_is_too_slow_is_cut_and_nothing_of_it_is_kept() {
 
 #[tokio::test]
 async fn requests_in_line_are_answered_one_after_the_other() {
-    const IN_LINE: usize = 500;
+    const IN_LINE: usize = 2_500;
     let (_provider, _site, server) = start("").await;
     let client = server.client();
     is_served(&client).await;
@@ -132,7 +158,7 @@ async fn requests_in_line_are_answered_one_after_the_other() {
     let (answered, ()) = tokio::join!(join_all((0..4).map(|_| line())), is_served(&client));
     assert_eq!(answered, [IN_LINE; 4]);
     // Far from what as many requests at once would take.
-    assert!(peak.bytes() <= 128 * CONNECTION, "{}", peak.bytes());
+    assert!(peak.bytes() <= 256 * CONNECTION, "{}", peak.bytes());
 }
 
 #[tokio::test]

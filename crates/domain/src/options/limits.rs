@@ -45,6 +45,14 @@ pub struct LimitOptions {
     /// the output.
     #[serde(with = "size")]
     pub provider_call_bytes: usize,
+    /// The most values of one event of a provider as JSON, at every depth; 0 for as many as the largest output takes.
+    pub provider_event_values: usize,
+    /// The most function calls of one answer of a provider.
+    pub provider_calls: u32,
+    /// The most items of one answer of a provider, or blocks of its content, and the most parts of one item.
+    pub provider_items: u32,
+    /// The most characters of the name of a function that a provider calls, in bytes.
+    pub function_name_chars: usize,
 }
 
 impl LimitOptions {
@@ -67,6 +75,10 @@ impl LimitOptions {
         id_chars: 8192,
         provider_event_bytes: 0,
         provider_call_bytes: 16 * 1024 * 1024,
+        provider_event_values: 0,
+        provider_calls: 128,
+        provider_items: 1024,
+        function_name_chars: 256,
     };
 
     /// Checks the ranges that a configuration is held to.
@@ -84,6 +96,9 @@ impl LimitOptions {
         checks.range("max_output_tokens", self.max_output_tokens, Self::MIN_OUTPUT_TOKENS..=1_000_000_000);
         checks.range("id_chars", self.id_chars, 64..=65_536);
         checks.range("provider_call_bytes", self.provider_call_bytes, 1024 * 1024..=1024 * 1024 * 1024);
+        checks.range("provider_calls", self.provider_calls, 1..=4096);
+        checks.range("provider_items", self.provider_items, 1..=16_384);
+        checks.range("function_name_chars", self.function_name_chars, 64..=8192);
         checks.into_errors()
     }
 }

@@ -8,6 +8,7 @@ use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
 use crate::event_fields::WrittenFields;
 use crate::lenient::says_anything;
+use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::made_call_ids::MadeCallIds;
 use crate::raw_json::as_written;
 use crate::text_piece::{TextJoiner, TextPiece};
@@ -15,11 +16,8 @@ use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::{Json, JsonObject};
 
-/// The most calls of an answer.
-const MOST_CALLS: CallIndex = 128;
-
-/// The longest name of a function, or of a kind of block, in bytes.
-const LONGEST_NAME: usize = 128;
+/// The longest name of a kind of block, in bytes.
+const LONGEST_KIND: usize = 128;
 
 /// Fields of a call that other events hold.
 const OF_CALLS: [&str; 4] = ["type", "id", "name", "input"];
@@ -237,7 +235,7 @@ impl BlockInput {
 
     fn append(&mut self, text: &str) -> Result<(), Error> {
         if text.len() > self.most.saturating_sub(self.text.len()) {
-            return Err(too_long());
+            return Err(ARGUMENTS_TOO_LONG);
         }
         self.text.push_str(text);
         Ok(())
@@ -265,10 +263,14 @@ impl OpenCall {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
         let call = before.calls;
-        if call == MOST_CALLS {
-            return Err(Error::Protocol { what: "too many calls" });
+        if call >= before.limits.calls {
+            return Err(TOO_MANY_CALLS);
         }
-        let name = Some(take_text(&mut fields, "name")).filter(|name| is_word(name, LONGEST_NAME));
+        let name = take_text(&mut fields, "name");
+        if name.len() > before.limits.name_bytes {
+            return Err(NAME_TOO_LONG);
+        }
+        let name = Some(name).filter(|name| is_word(name, before.limits.name_bytes));
         let name = name.ok_or(Error::Protocol { what: "a call without a proper name" })?;
         let call_id = match fields.shift_remove("id") {
             Some(Value::String(id)) if is_word(&id, before.limits.id_bytes) => id,
@@ -278,7 +280,7 @@ impl OpenCall {
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
         let given = fields.written("input").and_then(arguments_of);
         if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
-            return Err(too_long());
+            return Err(ARGUMENTS_TOO_LONG);
         }
         let mut extra = fields.written_without(&OF_CALLS);
         extra.retain(|_, value| !value.is_null());
@@ -322,7 +324,7 @@ impl OpenCall {
 /// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
 fn kind_of<'a>(fields: &'a WrittenFields<'_>) -> &'a str {
     match fields.get("type") {
-        Some(Value::String(kind)) if is_word(kind, LONGEST_NAME) => kind,
+        Some(Value::String(kind)) if is_word(kind, LONGEST_KIND) => kind,
         _ if fields.contains_key("name") => "tool_use",
         _ if fields.contains_key("thinking") => "thinking",
         _ if fields.contains_key("text") => "text",
@@ -344,8 +346,4 @@ fn arguments_of(input: &RawValue) -> Option<String> {
         // Some servers write the text of the arguments.
         _ => TextPiece::parse(input).map(TextPiece::into_text),
     }
-}
-
-const fn too_long() -> Error {
-    Error::Protocol { what: "the arguments of a call are too long" }
 }

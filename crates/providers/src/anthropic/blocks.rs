@@ -4,13 +4,11 @@ use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
 use super::thoughts::ThoughtSealer;
 use crate::event_fields::WrittenFields;
+use crate::limits::TOO_MANY_ITEMS;
 use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
 use antiphon_protocol::JsonObject;
-
-/// The most content blocks of an answer.
-const MOST_BLOCKS: u32 = 1024;
 
 /// The blocks of one answer. The protocol has one open at a time; servers leave out the end of a block, or let blocks
 /// alternate.
@@ -57,8 +55,8 @@ impl AnthropicBlocks {
         if let Some(position) = self.at(index) {
             self.stop_at(position, events);
         }
-        if self.count == MOST_BLOCKS {
-            return Err(Error::Protocol { what: "too many content blocks" });
+        if self.count >= self.limits.items {
+            return Err(TOO_MANY_ITEMS);
         }
         self.pause(events);
         self.finish_call_without_arguments(events);

@@ -41,14 +41,16 @@ impl Decode for AnthropicDecoder {
         let (data, line) = (frame.data.trim(), frame.event.as_deref());
         let event = match AnthropicEvent::plain_delta(data) {
             Some(event) => Some(event),
-            None => EventFields::parse(data).map(|event| AnthropicEvent::of(line, event)).transpose()?,
+            None => EventFields::parse(data, self.limits.event_values)
+                .map(|event| AnthropicEvent::of(line, event))
+                .transpose()?,
         };
         match event {
             Some(event) => self.event(event, events),
             None if line == Some("error") => Err(Error::Reported(Default::default())),
             // The end mark of Chat Completions, which gateways add.
             None if data == "[DONE]" => self.complete(events),
-            None if frame.whole && !data.is_empty() => Err(EventFields::fault(data)),
+            None if frame.whole && !data.is_empty() => Err(EventFields::fault(data, self.limits.event_values)),
             // Nothing, or the connection ended within it.
             None => Ok(Flow::Open),
         }

@@ -6,6 +6,7 @@
 use super::chunk::{CallDelta, FunctionDelta};
 use super::field_allowance::FieldAllowance;
 use super::json_extent::JsonExtent;
+use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::made_call_ids::MadeCallIds;
 use crate::said_text::SaidText;
 use crate::seal::{Origin, Sealed};
@@ -14,10 +15,7 @@ use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::{CallIndex, FinishReason};
 use antiphon_protocol::JsonObject;
 
-/// The most calls of one answer.
-const MOST_CALLS: CallIndex = 128;
-/// The most bytes of a function's name.
-const LONGEST_NAME: usize = 256;
+const ID_TOO_LONG: Error = Error::Protocol { what: "the id of a tool call is longer than limits.id_chars" };
 
 /// The calls of one answer, in the order in which they began.
 pub(super) struct StreamedCalls {
@@ -31,7 +29,8 @@ pub(super) struct StreamedCalls {
 
 #[derive(Default)]
 struct StreamedCall {
-    index: Option<CallIndex>,
+    /// What the provider tells it apart by: any number, so it bounds nothing.
+    index: Option<u64>,
     id: Option<String>,
     /// The id that it was reported with.
     call_id: String,
@@ -51,7 +50,7 @@ struct StreamedCall {
 /// A piece of a call. None of the texts is empty.
 #[derive(Default)]
 pub(super) struct CallPiece {
-    index: Option<CallIndex>,
+    index: Option<u64>,
     id: Option<String>,
     name: Option<String>,
     arguments: Option<TextPiece>,
@@ -183,8 +182,8 @@ impl StreamedCalls {
 
     fn begin(&mut self, piece: &CallPiece) -> Result<usize, Error> {
         let place = self.calls.len();
-        if place >= MOST_CALLS as usize {
-            return Err(Error::Protocol { what: "too many tool calls" });
+        if number(place) >= self.limits.calls {
+            return Err(TOO_MANY_CALLS);
         }
         self.calls.push(StreamedCall { index: piece.index, ..StreamedCall::default() });
         Ok(place)
@@ -261,14 +260,14 @@ impl StreamedCall {
                 self.name.push_str(&name);
             }
         }
-        bound(self.id.as_ref().map_or(0, String::len), limits.id_bytes, "the id of a tool call is too long")?;
-        bound(self.name.len(), LONGEST_NAME, "the name of a tool is too long")?;
+        bound(self.id.as_ref().map_or(0, String::len), limits.id_bytes, ID_TOO_LONG)?;
+        bound(self.name.len(), limits.name_bytes, NAME_TOO_LONG)?;
         let Some(piece) = arguments else { return Ok(None) };
         let text = self.said.join(piece);
         if text.is_empty() {
             return Ok(None);
         }
-        bound(self.said.bytes(), limits.output_bytes, "the arguments of a tool call are too long")?;
+        bound(self.said.bytes(), limits.output_bytes, ARGUMENTS_TOO_LONG)?;
         self.arguments.follow(&text);
         if self.reported {
             return Ok(Some(text));
@@ -282,13 +281,9 @@ impl CallPiece {
     /// None for a piece with nothing in it.
     ///
     /// # Errors
-    /// [`Error::Protocol`] for an index out of bounds, for arguments that are neither text nor an object, and for more
-    /// unknown fields than are allowed.
+    /// [`Error::Protocol`] for arguments that are neither text nor an object, and for more unknown fields than are allowed.
     pub(super) fn of_call(delta: CallDelta<'_>, allowance: &mut FieldAllowance) -> Result<Option<Self>, Error> {
         let CallDelta { index, id, function, others } = delta;
-        let in_bounds = |index| CallIndex::try_from(index).ok().filter(|index| *index < MOST_CALLS);
-        let too_many = Error::Protocol { what: "too many tool calls" };
-        let index = index.map(|index| in_bounds(index).ok_or(too_many)).transpose()?;
         let function = function.map(Self::of_function).transpose()?.flatten();
         let extra = allowance.read_all(others)?;
         let has_any = id.is_some() || function.is_some() || !extra.is_empty();
@@ -338,6 +333,6 @@ fn number(place: usize) -> CallIndex {
     CallIndex::try_from(place).unwrap_or(CallIndex::MAX)
 }
 
-fn bound(length: usize, most: usize, what: &'static str) -> Result<(), Error> {
-    if length > most { Err(Error::Protocol { what }) } else { Ok(()) }
+fn bound(length: usize, most: usize, error: Error) -> Result<(), Error> {
+    if length > most { Err(error) } else { Ok(()) }
 }

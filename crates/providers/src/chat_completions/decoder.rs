@@ -13,7 +13,8 @@ use crate::answer_ending::AnswerEnding;
 use crate::event_fields::EventFields;
 use crate::http::{Decode, Flow, SseFrame, report_of, reported};
 use crate::lenient::{self, Object};
-use crate::raw_json::{TOO_MANY_VALUES, has_too_many_values};
+use crate::limits::TOO_MANY_VALUES;
+use crate::raw_json::has_more_values;
 use crate::seal::{Origin, Protocol, ThoughtField};
 use crate::text_piece::TextJoiner;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
@@ -35,6 +36,8 @@ pub(crate) struct ChatDecoder {
     extra: JsonObject,
     allowance: FieldAllowance,
     thoughts: ChatThoughts,
+    /// The most values of a chunk.
+    most_values: usize,
     calls: StreamedCalls,
     usage: Option<Usage>,
     service_tier: Option<String>,
@@ -112,7 +115,8 @@ impl ChatDecoder {
             joiners: ChatJoiners::default(),
             extra: JsonObject::new(),
             allowance: FieldAllowance::new(limits),
-            thoughts: ChatThoughts::new(origin.clone(), asked),
+            thoughts: ChatThoughts::new(origin.clone(), asked, limits),
+            most_values: limits.event_values,
             calls: StreamedCalls::new(origin.clone(), asked, limits),
             origin,
             usage: None,
@@ -123,8 +127,9 @@ impl ChatDecoder {
 
     /// Takes the data of an event that is no end mark.
     fn data(&mut self, data: &str, is_whole: bool, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        if has_too_many_values(data) {
-            let known = Chunk::without_unknown_fields(data).filter(|known| !has_too_many_values(known));
+        let has_too_many = |data: &str| has_more_values(data, self.most_values);
+        if has_too_many(data) {
+            let known = Chunk::without_unknown_fields(data).filter(|known| !has_too_many(known));
             return match known {
                 Some(known) => self.data(&known, is_whole, events),
                 None if is_whole => Err(TOO_MANY_VALUES),
@@ -251,7 +256,8 @@ impl ChatDecoder {
     fn details(&mut self, delta: &ChunkDelta<'_>) -> Result<Vec<ThoughtDetail>, Error> {
         let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
         self.allowance.check(json)?;
-        let entries = lenient::entries(json).into_iter().filter_map(|entry| EventFields::parse(entry.get()));
+        let entries =
+            lenient::entries(json).into_iter().filter_map(|entry| EventFields::parse(entry.get(), self.most_values));
         Ok(entries.map(|entry| self.thoughts.join(entry)).collect())
     }
 

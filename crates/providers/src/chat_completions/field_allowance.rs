@@ -15,7 +15,8 @@ pub(super) struct FieldAllowance {
 }
 
 impl FieldAllowance {
-    const TOO_LONG: Error = Error::Protocol { what: "the fields for the model are too long" };
+    const TOO_LONG: Error =
+        Error::Protocol { what: "the fields for the model are longer than responses.max_output_bytes" };
 
     /// As much as an answer may have of output.
     pub(super) fn new(limits: UpstreamLimits) -> Self {

@@ -10,16 +10,15 @@ use crate::event_fields::EventFields;
 use crate::lenient;
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
 use crate::text_piece::{TextJoiner, TextPiece};
-use crate::{Error, ProviderEvent, ProviderRequest};
-
-/// The most entries of one thought.
-const MOST_DETAILS: usize = 4096;
+use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 
 /// The thought that the model has now.
 pub(super) struct ChatThoughts {
     origin: Origin,
     /// Whether its words are sealed too: the client asked for it, and may keep nothing else.
     with_words: bool,
+    /// The most entries of one thought.
+    most_details: usize,
     thought: Option<SealedThought>,
     /// The entries of `reasoning_details`, as far as they came.
     details: Vec<ThoughtDetail>,
@@ -38,10 +37,11 @@ struct DetailPieces {
 }
 
 impl ChatThoughts {
-    pub(super) fn new(origin: Origin, asked: &ProviderRequest) -> Self {
+    pub(super) fn new(origin: Origin, asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         Self {
             origin,
             with_words: asked.request.wants_encrypted_reasoning(),
+            most_details: limits.details(),
             thought: None,
             details: Vec::new(),
             joiners: Default::default(),
@@ -94,8 +94,8 @@ impl ChatThoughts {
         if let Some(last) = self.details.last_mut().filter(|last| last.is_same(&detail)) {
             return last.grow(detail, allowance);
         }
-        if count == MOST_DETAILS {
-            return Err(Error::Protocol { what: "too many details of a thought" });
+        if count >= self.most_details {
+            return Err(Error::Protocol { what: "more details of a thought than four times limits.provider_items" });
         }
         detail.count(allowance)?;
         self.details.push(detail);

@@ -8,7 +8,7 @@ use super::EventFields;
 use crate::text_piece::{TextJoiner, TextPiece};
 
 fn read(data: &str) -> Option<serde_json::Value> {
-    EventFields::parse(data).map(|event| event.fields.into_read().into())
+    EventFields::parse(data, 1000).map(|event| event.fields.into_read().into())
 }
 
 #[test]
@@ -45,7 +45,7 @@ proptest! {
         for (from, to) in cuts.iter().zip(&cuts[1..]) {
             let escaped: String = units[*from..*to].iter().map(|unit| format!("\\u{unit:04x}")).collect();
             let data = format!("{{\"n\":1,\"delta\":\"{escaped}\"}}");
-            let event = EventFields::parse(&data).unwrap();
+            let event = EventFields::parse(&data, 1000).unwrap();
             let piece = event.pieces().map(|Piece { delta }| delta);
             joined += &joiner.join(piece.unwrap_or_else(|| TextPiece::Whole(event.text("delta").unwrap().to_owned())));
         }

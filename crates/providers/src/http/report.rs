@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::Report;
 use crate::lenient;
-use crate::raw_json::{has_too_many_values, readable, select};
+use crate::limits::LEAST_EVENT_VALUES;
+use crate::raw_json::{has_more_values, readable, select};
 
 #[cfg(test)]
 mod tests;
@@ -211,7 +212,7 @@ pub(crate) fn refused(status: u16, body: &[u8]) -> Report {
 
 /// What of a document says what its error is about; none if it is no object.
 fn error_fields(document: &str) -> Option<Value> {
-    let document = select(document, &OF_ERRORS).filter(|document| !has_too_many_values(document))?;
+    let document = select(document, &OF_ERRORS).filter(|document| !has_more_values(document, LEAST_EVENT_VALUES))?;
     readable(&document)
 }
 

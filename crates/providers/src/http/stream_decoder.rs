@@ -78,7 +78,7 @@ impl StreamDecoder {
         match &mut self.body {
             AnswerBody::Blank | AnswerBody::Events => self.push_events(bytes, events),
             AnswerBody::Document(document) if bytes.len() > self.limits.frame_bytes - document.len() => {
-                Err(Error::Protocol { what: "the answer holds too many bytes" })
+                Err(Error::Protocol { what: "the answer holds more bytes than limits.provider_event_bytes" })
             }
             AnswerBody::Document(document) => {
                 document.extend_from_slice(&bytes);

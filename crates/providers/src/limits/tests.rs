@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use super::UpstreamLimits;
 use crate::http::{Decode, Flow, SseFrame, StreamDecoder};
+use crate::raw_json::has_more_values;
 use crate::{Anthropic, ChatCompletions, Error, Provider, ProviderEvent, ProviderRequest, Responses, UpstreamOptions};
 use antiphon_domain::{LimitOptions, Prompt, Request, Target};
 use antiphon_protocol::{
-    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject, Message,
-    ResponseId, Role, Tool,
+    ContentPart, FunctionCall, FunctionCallOutput, FunctionTool, Item, ItemId, ItemStatus, JsonObject, LogProb,
+    Message, ResponseId, Role, Tool,
 };
 
 /// The bytes of a text of so many bytes whose characters are all written as escapes.
@@ -27,11 +28,12 @@ proptest! {
     fn no_limit_on_the_wire_is_below_the_content_that_it_carries(
         input_bytes in 1_usize..64 << 20,
         id_chars in 64_usize..65_536,
+        function_name_chars in 64_usize..8_192,
         output in 1024_usize..64 << 20,
         provider_call_bytes in 1_usize << 20..32 << 20,
         above in prop::option::of(0_usize..1 << 20),
     ) {
-        let mut options = LimitOptions { input_bytes, id_chars, provider_call_bytes, ..LimitOptions::default() };
+        let mut options = LimitOptions { input_bytes, id_chars, function_name_chars, provider_call_bytes, ..LimitOptions::default() };
         let least = UpstreamLimits::of(&options, output);
         options.provider_event_bytes = above.map_or(0, |above| least.with_echoes().frame_bytes + above);
         let limits = UpstreamLimits::of(&options, output);
@@ -42,6 +44,7 @@ proptest! {
             for (content, wire, most) in [
                 ("an output in one event", all, limits.frame_bytes),
                 ("an id", escaped(text, id_chars), limits.frame_bytes),
+                ("a call", escaped(text, id_chars) + escaped(text, function_name_chars), limits.frame_bytes),
                 ("the last event of Responses", 4 * all + request, echoing.frame_bytes),
                 ("an echo of instructions and tools", request, echoing.frame_bytes),
             ] {
@@ -56,6 +59,49 @@ proptest! {
         }
         prop_assert!(limits.output_bytes >= output && limits.id_bytes >= id_chars);
     }
+}
+
+/// An event of Responses with that many tokens as [`LogProb`]s, and how much output they are.
+fn scored(token: &str, tokens: usize, most_likely: usize) -> (String, usize) {
+    let bytes = token.as_bytes();
+    let top = json!({ "token": token, "logprob": -1.5, "bytes": bytes });
+    let entry = json!({ "token": token, "logprob": -1.5, "bytes": bytes, "top_logprobs": vec![top; most_likely] });
+    let logprob: LogProb = serde_json::from_value(entry.clone()).unwrap();
+    let one = ProviderEvent::Text { text: token.to_owned(), logprobs: vec![logprob] }.output_bytes();
+    let part = json!({ "type": "output_text", "text": token.repeat(tokens), "logprobs": vec![entry; tokens] });
+    let message = json!({ "type": "message", "id": "m", "role": "assistant", "content": [part] });
+    let response = json!({ "id": "resp_1", "status": "completed", "output": [message] });
+    (json!({ "type": "response.completed", "response": response }).to_string(), one * tokens)
+}
+
+#[test]
+fn the_probabilities_of_an_output_are_within_the_values_of_an_event() {
+    for (token, tokens, most_likely) in [("x", 3_700, 20), ("\u{1f980}", 900, 20), ("", 9_000, 0), ("", 900, 20)]
+        .into_iter()
+        .chain([("y".repeat(200).as_str(), 700, 20), ("y".repeat(20_000).as_str(), 5, 20)])
+    {
+        let (event, output) = scored(token, tokens, most_likely);
+        for output in [output, output.max(4 << 20)] {
+            let most = UpstreamLimits::of(&LimitOptions::default(), output).event_values;
+            assert!(!has_more_values(&event, most), "{tokens} of {} bytes with {most_likely}", token.len());
+        }
+    }
+    let values = |output| UpstreamLimits::of(&LimitOptions::default(), output).event_values;
+    assert_eq!((values(1024), values(1 << 20), values(6 << 20)), (262_144, 262_144, 262_144 + (1 << 20)));
+}
+
+#[test]
+fn limits_on_the_number_of_things_are_those_of_the_options() {
+    let options = LimitOptions {
+        provider_event_values: 7,
+        provider_calls: 2,
+        provider_items: 3,
+        function_name_chars: 4,
+        ..LimitOptions::default()
+    };
+    let limits = UpstreamLimits::of(&options, 1024);
+    assert_eq!((limits.event_values, limits.calls, limits.items, limits.name_bytes), (7, 2, 3, 4));
+    assert_eq!(limits.details(), 12);
 }
 
 #[test]
@@ -88,7 +134,7 @@ fn long_answers_in_chunks_of_a_common_size_are_within_the_limits_and_noise_is_no
     for (chunks, bytes) in [(64_000, 294), (48_000, 412), (100_000, 600)] {
         assert_eq!(push(format!("data: {}\n\n", "x".repeat(bytes - 8)), chunks), Ok(()), "{bytes}");
     }
-    let too_many = Err(Error::Protocol { what: "the call holds too many bytes" });
+    let too_many = Err(Error::Protocol { what: "the call holds more bytes than limits.provider_call_bytes allows" });
     assert_eq!(push(": keep\n\n".repeat(10_000), 350), too_many);
     assert_eq!(push(format!("data: {}\n\n", "x".repeat(900_000)), 35), too_many);
 }

@@ -3,10 +3,10 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::event::{ResponsesEvent, broken, word};
+use super::event::{ResponsesEvent, broken, rest_unless_cut, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use super::parts::rest_unless_cut;
 use crate::event_fields::WrittenFields;
+use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
@@ -14,9 +14,6 @@ use antiphon_protocol::Extra;
 
 /// Fields of a function call that other events hold, or that this server sets itself.
 const OF_CALLS: [&str; 6] = ["id", "type", "call_id", "name", "arguments", "status"];
-
-/// The most function calls of one response.
-const MOST_CALLS: CallIndex = 128;
 
 /// What came of a function call so far.
 #[derive(Default)]
@@ -38,13 +35,21 @@ impl ResponsesOutput {
         fields: &Extra,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<CallProgress, Error> {
-        let most = self.limits.id_bytes;
-        let (call_id, name) = (word(fields, "call_id", most), word(fields, "name", most));
+        let (call_id, name) = (word(fields, "call_id", self.limits.id_bytes), self.name_of(fields)?);
         let (Some(call_id), Some(name)) = (call_id, name.clone()) else {
             return Ok(CallProgress { name, ..CallProgress::default() });
         };
         let index = self.announce_call(call_id, name, events)?;
         Ok(CallProgress { index: Some(index), ..CallProgress::default() })
+    }
+
+    /// The name of the function that is called; none where it is missing or not a word.
+    fn name_of(&self, fields: &Extra) -> Result<Option<String>, Error> {
+        let most = self.limits.name_bytes;
+        match text(fields, "name") {
+            Some(name) if name.len() > most => Err(NAME_TOO_LONG),
+            Some(_) | None => Ok(word(fields, "name", most)),
+        }
     }
 
     fn announce_call(
@@ -54,8 +59,8 @@ impl ResponsesOutput {
         events: &mut Vec<ProviderEvent>,
     ) -> Result<CallIndex, Error> {
         let call = self.calls;
-        if call >= MOST_CALLS {
-            return Err(broken("too many function calls"));
+        if call >= self.limits.calls {
+            return Err(TOO_MANY_CALLS);
         }
         self.calls += 1;
         // The open part ends where a call begins.
@@ -122,7 +127,7 @@ impl ResponsesOutput {
             return Ok(());
         }
         let most = self.limits.id_bytes;
-        let Some(name) = word(fields, "name", most).or_else(|| self.call(position).ok()?.name.take()) else {
+        let Some(name) = self.name_of(fields)?.or_else(|| self.call(position).ok()?.name.take()) else {
             return Ok(());
         };
         let known_id = self.items.get(position).and_then(|item| item.id.clone());
@@ -167,7 +172,7 @@ impl ResponsesOutput {
         let most = self.limits.output_bytes;
         let progress = self.call(position)?;
         if progress.text.bytes() > most {
-            return Err(broken("arguments that are too long"));
+            return Err(ARGUMENTS_TOO_LONG);
         }
         match progress.index {
             Some(call) if !text.is_empty() => events.push(ProviderEvent::FunctionCallArguments { call, text }),

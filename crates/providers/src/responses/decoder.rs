@@ -29,8 +29,8 @@ impl Decode for ResponsesDecoder {
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let (data, line, before) = (frame.data.trim(), frame.event.as_deref(), events.len());
-        let short = without_echoes(line, data);
-        let parsed = ResponsesEvent::parse(line, short.as_deref().unwrap_or(data));
+        let (short, most_values) = (without_echoes(line, data), self.output.limits.event_values);
+        let parsed = ResponsesEvent::parse(line, short.as_deref().unwrap_or(data), most_values);
         if line == Some("error") {
             return Err(Error::Reported(parsed.map(ResponsesEvent::report).unwrap_or_default()));
         }
@@ -40,7 +40,7 @@ impl Decode for ResponsesDecoder {
             Some(event) => self.event(event, events),
             None if data.is_empty() => Ok(Flow::Open),
             None if data == "[DONE]" => Err(broken("an end mark without an ending")),
-            None if frame.whole => Err(EventFields::fault(data)),
+            None if frame.whole => Err(EventFields::fault(data, most_values)),
             // The connection ended within it.
             None => Ok(Flow::Open),
         };

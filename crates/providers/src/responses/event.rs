@@ -10,10 +10,7 @@ use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
 use crate::text_piece::TextPiece;
 use crate::{Error, Report};
-use antiphon_protocol::{Extra, LogProb, TopLogProb};
-
-/// How many items a response can have, and parts an item.
-pub(super) const MOST_PLACES: u32 = 1024;
+use antiphon_protocol::{Extra, JsonObject, LogProb, TopLogProb};
 
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
@@ -154,9 +151,10 @@ impl ResponsesPartKind {
 
 impl<'a> ResponsesEvent<'a> {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
-    /// there alone. None where the data is no object.
-    pub(super) fn parse(line: Option<&str>, data: &'a str) -> Option<Self> {
-        let event = EventFields::parse(data)?;
+    /// there alone. None where the data is no object, and for more
+    /// values than that.
+    pub(super) fn parse(line: Option<&str>, data: &'a str, most_values: usize) -> Option<Self> {
+        let event = EventFields::parse(data, most_values)?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
         let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
@@ -186,8 +184,7 @@ impl<'a> ResponsesEvent<'a> {
 
     /// A position among items or parts; none if it is missing, no number, or too large to be one.
     pub(super) fn place(&self, key: &str) -> Option<u32> {
-        let place = self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())?;
-        (place < MOST_PLACES).then_some(place)
+        self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())
     }
 
     /// The text of a delta; empty if it is missing.
@@ -259,6 +256,11 @@ pub(super) fn kind_of(item: &Extra) -> Option<&str> {
 pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
     let is_word = |word: &&str| (1..=most).contains(&word.len()) && !word.chars().any(char::is_control);
     text(fields, key).filter(is_word).map(str::to_owned)
+}
+
+/// The other fields of an item; none if it was cut.
+pub(super) fn rest_unless_cut(fields: &WrittenFields<'_>, known: &[&str]) -> Option<JsonObject> {
+    (text(fields, "status") != Some("incomplete")).then(|| fields.written_without(known))
 }
 
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.

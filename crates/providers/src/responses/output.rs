@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::calls::CallProgress;
-use super::event::{ItemEventKind, MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, kind_of, text, word};
+use super::event::{ItemEventKind, ResponsesEvent, ResponsesPartKind, broken, kind_of, text, word};
 use super::parts::{ItemParts, OpenPart};
 use crate::event_fields::WrittenFields;
+use crate::limits::TOO_MANY_ITEMS;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent, UpstreamLimits};
@@ -201,7 +202,7 @@ impl ResponsesOutput {
     }
 
     fn check_room(&self) -> Result<(), Error> {
-        if self.items.len() < MOST_PLACES as usize { Ok(()) } else { Err(broken("too many items")) }
+        if self.items.len() < self.limits.items as usize { Ok(()) } else { Err(TOO_MANY_ITEMS) }
     }
 
     fn add(&mut self, item: OutputItem) -> usize {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::event::{MOST_PLACES, ResponsesEvent, ResponsesPartKind, broken, logprobs, text};
+use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest_unless_cut, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
 use crate::event_fields::WrittenFields;
+use crate::limits::TOO_MANY_ITEMS;
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
@@ -356,8 +357,12 @@ impl ResponsesOutput {
     }
 
     fn part(&mut self, PartLocation { position, part }: PartLocation) -> Result<&mut OutputPart, Error> {
+        let most = self.limits.items as usize;
         match self.items.get_mut(position) {
-            Some(OutputItem { body: ItemBody::Parts(parts), .. }) => Ok(parts.parts.entry(part).or_default()),
+            Some(OutputItem { body: ItemBody::Parts(ItemParts { parts, .. }), .. }) => match parts.len() < most {
+                false if !parts.contains_key(&part) => Err(TOO_MANY_ITEMS),
+                _ => Ok(parts.entry(part).or_default()),
+            },
             Some(_) | None => Err(broken("an event that does not fit its item")),
         }
     }
@@ -370,7 +375,7 @@ fn take_parts<'a>(fields: &mut WrittenFields<'a>, key: &str) -> Vec<(u32, Writte
         Some(parts) => parts,
         None => vec![fields.get(key).cloned().and_then(text)],
     };
-    (0..MOST_PLACES).zip(parts).filter_map(|(number, part)| Some((number, part?))).collect()
+    (0..).zip(parts).filter_map(|(number, part)| Some((number, part?))).collect()
 }
 
 /// The kind of a part. One of a type that this server does not know is what its fields say, and one with a text is
@@ -385,9 +390,4 @@ fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPar
         _ if text(part, "text").is_some() => Some(unnamed),
         _ => None,
     }
-}
-
-/// The other fields of an item; none if it was cut.
-pub(super) fn rest_unless_cut(fields: &WrittenFields<'_>, known: &[&str]) -> Option<JsonObject> {
-    (text(fields, "status") != Some("incomplete")).then(|| fields.written_without(known))
 }

@@ -8,7 +8,24 @@ use super::{api_keys, data_keys, users};
 use crate::{SqlStore, connect::Pools};
 use antiphon_domain::Timestamp;
 use antiphon_protocol::UserId;
-use antiphon_store::{AccountError, AccountStore, ApiKeyRecord, UserRecord, WrappedKey};
+use antiphon_store::{AccountError, AccountStore, ApiKeyRecord, Error, UserRecord, WrappedKey};
+
+impl SqlStore {
+    /// Deletes a user's responses in steps, of as many as there is room to delete at once.
+    async fn delete_responses_of_user(&self, user: UserId, at: Timestamp) -> Result<(), Error> {
+        let mut limit = users::BATCH;
+        loop {
+            let delete =
+                move |pools: Arc<Pools>| async move { users::delete_some_responses(&pools, user, at, limit).await };
+            match self.call_in_reserve("delete_responses_of_user", delete).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(Error::Full(_)) if limit > 1 => limit /= 2,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
 
 #[async_trait]
 impl AccountStore for SqlStore {
@@ -43,8 +60,7 @@ impl AccountStore for SqlStore {
         if !self.call_in_reserve("shred_user", shred).await? {
             return Ok(false);
         }
-        let responses = move |pools: Arc<Pools>| async move { users::delete_some_responses(&pools, user, at).await };
-        while self.call_in_reserve("delete_responses_of_user", responses).await? {}
+        self.delete_responses_of_user(user, at).await?;
         let keys = move |pools: Arc<Pools>| async move { users::delete_some_keys(&pools, user).await };
         while self.call_in_reserve("delete_idempotency_keys_of_user", keys).await? {}
         self.call_in_reserve("delete_user", move |pools| async move { users::delete_row(&pools, user).await }).await?;

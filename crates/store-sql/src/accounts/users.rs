@@ -22,9 +22,9 @@ use antiphon_domain::Timestamp;
 use antiphon_protocol::UserId;
 use antiphon_store::{Error, UserRecord, WrappedKey};
 
-/// How many responses or keys of a user one transaction deletes: few enough that it is done in time, whatever belongs to
-/// them, and that others get their turn.
-const BATCH: u32 = 100;
+/// How many responses or keys of a user one transaction deletes at most: few enough that it is done in time, whatever
+/// belongs to them, and that others get their turn.
+pub(super) const BATCH: u32 = 100;
 
 /// Inserts a user with its data key. False if another user has the name.
 pub(super) async fn create(pools: &Pools, user: UserRecord, data_key: WrappedKey) -> Result<bool, SqlError> {
@@ -143,9 +143,14 @@ pub(super) async fn shred(pools: &Pools, user: UserId, at: Timestamp) -> Result<
 }
 
 /// Deletes some of a user's responses, each with an estimate of its usage if it ran. False if there were none.
-pub(super) async fn delete_some_responses(pools: &Pools, user: UserId, at: Timestamp) -> Result<bool, SqlError> {
+pub(super) async fn delete_some_responses(
+    pools: &Pools,
+    user: UserId,
+    at: Timestamp,
+    limit: u32,
+) -> Result<bool, SqlError> {
     let transaction = pools.begin().await?;
-    let some = responses::lock_some_of_user(&transaction, user, BATCH).await?;
+    let some = responses::lock_some_of_user(&transaction, user, limit).await?;
     usage_records::estimate_running(&transaction, &some, at).await?;
     responses::delete(&transaction, &some).await?;
     transaction.commit().await?;

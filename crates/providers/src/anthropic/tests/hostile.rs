@@ -25,7 +25,7 @@ fn nonsense_breaks_the_protocol_after_what_came_before_it() {
     let no_text = || json!({ "type": "text_delta", "text": 7 });
     for (events, expected) in [
         (vec![json!([])], "an event has not the form of one"),
-        (vec![many], "an event holds more than 262,144 values"),
+        (vec![many], "an event holds more values than limits.provider_event_values"),
         (
             vec![json!({ "type": "message_delta", "delta": { "stop_reason": "of the future" } })],
             "a reason to finish that is not known",
@@ -75,11 +75,11 @@ fn a_call_without_a_proper_id_gets_one() {
 #[test]
 fn calls_and_their_arguments_are_bounded() {
     let blocks: Vec<Value> = (0..1025).flat_map(|n| [text(n), stop(n)]).collect();
-    assert_eq!(what(of_blocks(&blocks).1), "too many content blocks");
+    assert_eq!(what(of_blocks(&blocks).1), "more items, blocks or parts than limits.provider_items");
 
     let calls: Vec<Value> = (0..129).flat_map(|n| [start(n, tool_use(&format!("c{n}"), json!({}))), stop(n)]).collect();
     let (events, result) = of_blocks(&calls);
-    assert_eq!(what(result), "too many calls");
+    assert_eq!(what(result), "more function calls than limits.provider_calls");
     assert_eq!(events.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count(), 128);
 
     let piece = "x".repeat(256 << 10);
@@ -88,10 +88,17 @@ fn calls_and_their_arguments_are_bounded() {
         let filled = [vec![call(kind)], vec![arguments(0, &piece); 4]].concat();
         assert_eq!(of_blocks(&filled).1, Ok(()), "{kind}");
         let spilt = [filled, vec![arguments(0, "x")]].concat();
-        assert_eq!(what(of_blocks(&spilt).1), "the arguments of a call are too long", "{kind}");
+        assert_eq!(
+            what(of_blocks(&spilt).1),
+            "the arguments of a function call are longer than responses.max_output_bytes",
+            "{kind}"
+        );
     }
     let given = start(0, tool_use("1", json!({ "a": piece.repeat(4) })));
-    assert_eq!(what(of_blocks(&[given]).1), "the arguments of a call are too long");
+    assert_eq!(
+        what(of_blocks(&[given]).1),
+        "the arguments of a function call are longer than responses.max_output_bytes"
+    );
 }
 
 #[test]

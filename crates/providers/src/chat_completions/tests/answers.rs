@@ -451,7 +451,7 @@ fn an_end_is_good_only_after_the_reason_to_finish() {
 #[test]
 fn a_chunk_of_too_many_values_is_not_read_and_what_is_not_known_is_not_counted() {
     let many = json!(vec![0; 300_000]);
-    let what = "an event holds more than 262,144 values";
+    let what = "an event holds more values than limits.provider_event_values";
     let with = |place: &str| {
         let choice = json!({ "delta": { "content": "Hi" }, "message": {}, "finish_reason": "stop" });
         let mut chunk = json!({ "choices": [choice] });

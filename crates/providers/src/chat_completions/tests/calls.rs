@@ -278,18 +278,21 @@ fn what_a_provider_may_send_of_calls_is_bounded() {
     let half = pieces(json!([more(0, &"x".repeat(512 << 10))]));
     let unnamed: Vec<Value> = std::iter::repeat_n(half.clone(), 3).collect();
     let named: Vec<Value> = [of(0, 1, 1, 0)].into_iter().chain(unnamed.clone()).collect();
-    let too_many = Err(protocol("too many tool calls"));
-    let too_long = Err(protocol("the arguments of a tool call are too long"));
+    let too_many = Err(protocol("more function calls than limits.provider_calls"));
+    let too_long = Err(protocol("the arguments of a function call are longer than responses.max_output_bytes"));
     for (what, chunks, expected) in [
-        ("the largest index", vec![of(127, 1, 1, 1)], Ok(())),
-        ("a larger index", vec![of(128, 1, 1, 1)], too_many.clone()),
-        ("the largest number", vec![pieces(json!([{ "index": u32::MAX }]))], too_many.clone()),
+        ("a large index", vec![of(128, 1, 1, 1)], Ok(())),
+        ("the largest index", vec![pieces(json!([{ "index": u64::MAX, "function": { "name": "f" } }]))], Ok(())),
         ("as many as may be", many(128).collect(), Ok(())),
         ("one more", many(129).collect(), too_many),
         ("the longest id", vec![of(0, 8192, 1, 1)], Ok(())),
-        ("a longer id", vec![of(0, 8193, 1, 1)], Err(protocol("the id of a tool call is too long"))),
+        ("a longer id", vec![of(0, 8193, 1, 1)], Err(protocol("the id of a tool call is longer than limits.id_chars"))),
         ("the longest name", vec![of(0, 1, 256, 1)], Ok(())),
-        ("a longer name", vec![of(0, 1, 257, 1)], Err(protocol("the name of a tool is too long"))),
+        (
+            "a longer name",
+            vec![of(0, 1, 257, 1)],
+            Err(protocol("the name of a function is longer than limits.function_name_chars")),
+        ),
         ("the longest arguments", vec![of(0, 1, 1, 1 << 20)], Ok(())),
         ("longer arguments", vec![of(0, 1, 1, (1 << 20) + 1)], too_long.clone()),
         ("longer arguments in pieces", named, too_long.clone()),
@@ -385,7 +388,7 @@ fn fields_alone_begin_no_call() {
 #[test]
 fn what_only_the_model_knows_is_bounded() {
     let most = UpstreamLimits::default().output_bytes;
-    let long = || Err(protocol("the fields for the model are too long"));
+    let long = || Err(protocol("the fields for the model are longer than responses.max_output_bytes"));
     let detail = |text: String| delta(json!({ "reasoning_details": [{ "text": text }] }));
     let call = |text: String| delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "f" }, "x": text }] }));
     let words = |text: String| delta(json!({ "content": "Hi", "extra_content": text }));
@@ -399,7 +402,7 @@ fn what_only_the_model_knows_is_bounded() {
     let entry = |index: u64| json!({ "index": index });
     let entries = (0..8192).map(entry).collect::<Vec<_>>();
     let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;
-    assert_eq!(many, Err(protocol("too many details of a thought")));
+    assert_eq!(many, Err(protocol("more details of a thought than four times limits.provider_items")));
 }
 
 #[test]

@@ -83,8 +83,10 @@ impl SseDecoder {
         self.parse(bytes.slice(..within), true, frames)?;
         match within {
             within if within == whole_input => Ok(()),
-            within if within == within_call => Err(Error::Protocol { what: "the call holds too many bytes" }),
-            _ => Err(Error::Protocol { what: "an event holds too many bytes" }),
+            within if within == within_call => {
+                Err(Error::Protocol { what: "the call holds more bytes than limits.provider_call_bytes allows" })
+            }
+            _ => Err(Error::Protocol { what: "an event holds more bytes than limits.provider_event_bytes" }),
         }
     }
 

@@ -83,7 +83,7 @@ fn an_event_may_fill_its_limit_and_not_one_byte_more() {
     assert_eq!(decode(&[b"data: 123\n\ndata: 456\n\n"], limits).0.len(), 2);
     let (frames, result) = decode(&[b"data: 123\n\ndata: 4567\n\n"], limits);
     assert_eq!(frames.len(), 1);
-    assert_eq!(result, Err(Error::Protocol { what: "an event holds too many bytes" }));
+    assert_eq!(result, Err(Error::Protocol { what: "an event holds more bytes than limits.provider_event_bytes" }));
 }
 
 #[test]
@@ -92,7 +92,10 @@ fn a_call_may_fill_its_limit_and_not_one_byte_more() {
     assert_eq!(decode(&[b"data: 123\n\ndata: 456\n\n"], limits).1, Ok(()));
     let (frames, result) = decode(&[b"data: 123\n\ndata: 456\n\n:"], limits);
     assert_eq!(frames.len(), 2);
-    assert_eq!(result, Err(Error::Protocol { what: "the call holds too many bytes" }));
+    assert_eq!(
+        result,
+        Err(Error::Protocol { what: "the call holds more bytes than limits.provider_call_bytes allows" })
+    );
 }
 
 proptest! {

@@ -10,11 +10,11 @@ fn call(number: usize, arguments: &str) -> Value {
 }
 
 #[test]
-fn a_place_that_is_too_far_out_is_none() {
-    let (far, near) = (text_delta(1024, "b"), text_delta(0, "c"));
-    let said = between(&[text_delta(1023, "a"), far, delta("response.output_text.delta", (1023, 1024), "d"), near]);
+fn a_place_only_tells_items_and_parts_apart_however_far_out_it_is() {
+    let (far, part) = (u32::MAX, delta("response.output_text.delta", (u32::MAX, u32::MAX), "b"));
+    let said = between(&[text_delta(far, "a"), part, text_delta(0, "c")]);
     let end = ProviderEvent::ItemFinished { extra: JsonObject::new() };
-    assert_eq!(said, [text("a"), text("b"), text("d"), end, text("c")]);
+    assert_eq!(said, [text("a"), ProviderEvent::ContentPartFinished, text("b"), end, text("c")]);
 }
 
 #[test]
@@ -26,20 +26,25 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
     let calls = stacked(calls.into_iter().map(|mut event| event["item"].take()).collect());
     let (said, what) = broken(&calls);
     let started = said.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count();
-    assert_eq!((started, what), (128, "too many function calls"));
+    assert_eq!((started, what), (128, "more function calls than limits.provider_calls"));
 
     let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 1025]));
-    assert_eq!((said.len(), what), (2048, "too many items"));
+    assert_eq!((said.len(), what), (2048, "more items, blocks or parts than limits.provider_items"));
 
     let half = "x".repeat(512 << 10);
     let piece =
         |text: &str| json!({ "type": "response.function_call_arguments.delta", "output_index": 0, "delta": text });
     let (said, what) = broken(&[added(0, call(0, "")), piece(&half), piece(&half), piece("x")]);
-    assert_eq!((said.len(), what), (3, "arguments that are too long"));
+    assert_eq!((said.len(), what), (3, "the arguments of a function call are longer than responses.max_output_bytes"));
 
     let long = "x".repeat(8193);
     let named = json!({ "type": "function_call", "call_id": "c", "name": long, "arguments": "" });
-    assert_eq!(broken(&[done(0, named)]), (vec![], "a function call without a name"));
+    assert_eq!(broken(&[done(0, named)]), (vec![], "the name of a function is longer than limits.function_name_chars"));
+
+    let parts =
+        |count| json!({ "type": "message", "content": vec![json!({ "type": "output_text", "text": "x" }); count] });
+    assert_eq!(of(&[done(0, parts(1024))]).1, Err(Error::Closed));
+    assert_eq!(broken(&[done(0, parts(1025))]).1, "more items, blocks or parts than limits.provider_items");
     assert_eq!(between(&[added(0, json!({ "type": &long[..129] })), json!({ "type": &long[..129] })]), []);
 }
 
@@ -52,7 +57,7 @@ fn an_event_of_too_many_values_is_not_read_and_what_it_echoes_is_not_counted() {
     let whole = json!({ "object": "response", "status": "completed", "tools": many, "output": [message(&["Hi"])] });
     let (said, result) = decode([whole.to_string().as_bytes()]);
     assert_eq!((said.get(1), result), (Some(&text("Hi")), Ok(())));
-    let broken = Err(Error::Protocol { what: "an event holds more than 262,144 values" });
+    let broken = Err(Error::Protocol { what: "an event holds more values than limits.provider_event_values" });
     for event in [
         json!({ "type": "response.completed", "response": { "output": [{ "type": "acme", "x": many }] } }),
         json!({ "type": "response.output_item.done", "item": { "type": "acme", "x": many } }),
