@@ -2,6 +2,9 @@
 
 use std::io::Write;
 
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::args::{Cli, Command, completions};
 use super::command_context::CommandContext;
 use super::{DataDir, doctor, keys, maintenance, server, users};
@@ -12,6 +15,7 @@ use crate::config::Config;
 /// # Errors
 /// What people are to read on standard error.
 pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut dyn Write) -> anyhow::Result<()> {
+    outlive_limits_of_files()?;
     match &cli.command {
         Command::Serve { listen } => Box::pin(server::serve(config.clone(), &cli.data, *listen, out)).await,
         Command::CheckConfig => maintenance::check_config(config, &cli.data, out, errors),
@@ -32,6 +36,12 @@ pub async fn run(cli: &Cli, config: &Config, out: &mut dyn Write, errors: &mut d
             with_context_of(cli, config, errors, async |context| maintenance::vault(context, command, out).await).await
         }
     }
+}
+
+/// Has a write over a limit on the size of files fail, where the system would end the process: the signal is taken and
+/// nothing is done about it, from now until the end.
+fn outlive_limits_of_files() -> std::io::Result<()> {
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }
 
 /// Opens the database for one piece of work and closes it after that, whatever became of the work.

@@ -120,18 +120,32 @@ fn meaning_for_postgres(code: &str) -> Meaning {
     }
 }
 
-/// What a result code means; the low byte of an extended one says what it is about. Full: the disk, a quota or a limit of
-/// the process let the files not grow. Contended: busy, locked. Unavailable: IO error, a file that may not be written to,
-/// cannot open.
+/// A write to the database's file or the log beside it failed, and not because the disk is full: a quota or a limit of the
+/// process may have let it not grow, or the disk has an error or became read-only.
+const WRITE_FAILED: i32 = 10 | (3 << 8);
+
+/// Whether it is open why the database could not be written.
+pub(super) fn is_failed_write(error: &Error) -> bool {
+    let Error::Unavailable(source) = error else { return false };
+    match source.downcast_ref() {
+        Some(DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) => {
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            code.is_some_and(|code| code == WRITE_FAILED.to_string())
+        }
+        _ => false,
+    }
+}
+
+/// What a result code means; the low byte of an extended one says what it is about. Full: the disk let the files not
+/// grow. Contended: busy, locked. Unavailable: IO error, a file that may not be written to, cannot open.
 fn meaning_for_sqlite(code: &str) -> Meaning {
     /// The database file, or the log beside it.
     const FULL: i32 = 13;
-    const WRITE_FAILED: i32 = 10 | (3 << 8);
     /// The index of the log.
     const INDEX_CAN_NOT_GROW: i32 = 10 | (19 << 8);
     let Ok(code) = code.parse::<i32>() else { return Meaning::Failed };
     match (code, code & 0xff) {
-        (FULL | WRITE_FAILED | INDEX_CAN_NOT_GROW, _) => Meaning::Full,
+        (FULL | INDEX_CAN_NOT_GROW, _) => Meaning::Full,
         (_, 5 | 6) => Meaning::Contended,
         (_, 8 | 10 | 14) => Meaning::Unavailable,
         _ => Meaning::Failed,
@@ -164,8 +178,13 @@ mod tests {
         }
         // The last one is the extended code of a database that is busy with a recovery.
         let sqlite = [("5", Meaning::Contended), ("6", Meaning::Contended), ("261", Meaning::Contended)];
-        let gone = [("10", Meaning::Unavailable), ("8", Meaning::Unavailable), ("14", Meaning::Unavailable)];
-        let full = [("13", Meaning::Full), ("778", Meaning::Full), ("4874", Meaning::Full)];
+        let gone = [
+            ("10", Meaning::Unavailable),
+            ("8", Meaning::Unavailable),
+            ("14", Meaning::Unavailable),
+            ("778", Meaning::Unavailable),
+        ];
+        let full = [("13", Meaning::Full), ("4874", Meaning::Full)];
         for (code, meaning) in
             sqlite.into_iter().chain(gone).chain(full).chain([("19", Meaning::Failed), ("", Meaning::Failed)])
         {

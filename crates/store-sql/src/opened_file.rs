@@ -2,11 +2,12 @@
 //! replaced, the connections go on in a file without a name, and all that they write is gone with them.
 
 use std::{
-    fs::{self, Metadata},
-    io,
+    fs::{self, Metadata, OpenOptions},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
+use super::reserve::has_no_room;
 use antiphon_store::Error;
 
 /// The file of a database, and which one it was when it was opened.
@@ -40,6 +41,35 @@ impl OpenedFile {
             Err(error) => Err(Error::Unavailable(Box::new(error))),
         }
     }
+
+    /// Whether a file beside it that is as long as the longest of the database's can't have one page more for want of room:
+    /// on the disk, of a quota or of a limit of the process.
+    pub(super) fn has_no_room_to_grow(&self) -> bool {
+        let probe = self.beside("-probe");
+        let grown = self.grow(&probe);
+        // It is as good as empty, and the next time the same file.
+        fs::remove_file(&probe).ok();
+        grown.is_err_and(|error| has_no_room(&error))
+    }
+
+    fn grow(&self, probe: &Path) -> io::Result<()> {
+        const PAGE: [u8; 4096] = [0; 4096];
+        let lengths = [self.path.clone(), self.beside("-wal")].map(|file| fs::metadata(file).map(|file| file.len()));
+        let longest = lengths.into_iter().flatten().max().unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(probe)?;
+        file.seek(SeekFrom::Start(longest))?;
+        file.write_all(&PAGE)?;
+        file.sync_all()
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push(ending);
+        path.into()
+    }
 }
 
 fn identity(file: &Metadata) -> Identity {
@@ -68,5 +98,18 @@ mod tests {
         fs::rename(&aside, &path).unwrap();
         file.check().unwrap();
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_can_grow_or_can_not_for_another_reason_does_not_lack_room() {
+        let folder = std::env::temp_dir().join(format!("grown-{}", uuid::Uuid::now_v7()));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("antiphon.db");
+        fs::write(&path, "pages").unwrap();
+        let file = OpenedFile::at(&path).unwrap();
+        assert!(!file.has_no_room_to_grow());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing of the look is left");
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(!file.has_no_room_to_grow());
     }
 }

@@ -136,7 +136,8 @@ fn fill(file: &mut File, bytes: u64) -> io::Result<()> {
     file.sync_all()
 }
 
-fn has_no_room(error: &io::Error) -> bool {
+/// Whether a file could not grow because the disk, a quota or a limit of the process has no room for more.
+pub(super) fn has_no_room(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

@@ -7,7 +7,12 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    NewerTables, OlderTables, StoreOptions, connect::Pools, error::SqlError, io_runtime::IoRuntime, reserve::Reserve,
+    NewerTables, OlderTables, StoreOptions,
+    connect::Pools,
+    error::{SqlError, is_failed_write},
+    io_runtime::IoRuntime,
+    opened_file::OpenedFile,
+    reserve::Reserve,
     sqlite,
 };
 use antiphon_store::Error;
@@ -97,7 +102,7 @@ impl SqlStore {
         self.runtime
             .run(async move {
                 let begun = Instant::now();
-                let answer = within(limit, work).await;
+                let answer = within(limit, work).await.map_err(|error| for_want_of_room(error, &pools));
                 let took = begun.elapsed();
                 if answer.is_ok() {
                     pools.reserve.iter().for_each(Reserve::hold_again);
@@ -140,6 +145,16 @@ impl SqlStore {
         reserve.hold_after_deletion();
         done
     }
+}
+
+/// Has an error that is for want of room say so: of a write that failed the database does not tell why.
+fn for_want_of_room(error: Error, pools: &Pools) -> Error {
+    let is_full = is_failed_write(&error) && pools.file.as_ref().is_some_and(OpenedFile::has_no_room_to_grow);
+    if !is_full {
+        return error;
+    }
+    let Error::Unavailable(source) = error else { return error };
+    Error::Full(source)
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, Error> {

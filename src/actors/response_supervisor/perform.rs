@@ -194,7 +194,9 @@ impl ResponseSupervisor {
             }
             // Its usage record says that it is estimated.
             RunNote::UsageNotBelieved => tracing::debug!(provider, "a provider's count of tokens is not believed"),
-            RunNote::TooManyPieces => tracing::warn!(provider, "a provider cut its output into too many pieces"),
+            RunNote::TooManyPieces => {
+                tracing::warn!(provider, "a provider sent more items and parts than responses.max_output_parts");
+            }
             RunNote::AttemptFollows(next) => tracing::info!(provider, next = ?next, "another attempt follows"),
             RunNote::CallRecovered => tracing::info!(provider, "a lost call is reattached"),
             RunNote::DatabaseAway => tracing::error!("the database is away for longer than the response waits"),

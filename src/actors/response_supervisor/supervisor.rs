@@ -261,6 +261,7 @@ fn setup(node: &Node, plan: &RunPlan) -> RunSetup {
             admission_patience: settings.admission_wait(),
             outage_patience: settings.outage_patience,
             max_output_bytes: settings.max_output_bytes,
+            max_output_parts: settings.max_output_parts,
         },
         targets: node.run_targets(&plan.targets),
         claims_key: plan.idempotency.is_some(),

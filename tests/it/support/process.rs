@@ -212,14 +212,10 @@ impl Site {
     /// Starts a server; its standard error is not read yet.
     fn spawn(&self, output: Stdio) -> (Running, ChildStderr) {
         let served = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        // A shell becomes the server. By then it has told the system not to end it for a file that may not grow.
+        // A shell becomes the server.
         let limit = self.open_files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
         let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            .arg(format!("{limit}trap '' XFSZ; exec \"$0\" \"$@\""))
-            .arg(served.get_program())
-            .args(served.get_args());
+        command.arg("-c").arg(format!("{limit}exec \"$0\" \"$@\"")).arg(served.get_program()).args(served.get_args());
         for (name, value) in served.get_envs() {
             match value {
                 Some(value) => command.env(name, value),

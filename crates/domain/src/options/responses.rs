@@ -19,6 +19,8 @@ pub struct ResponseOptions {
     /// The most bytes of text of one response.
     #[serde(with = "size")]
     pub max_output_bytes: usize,
+    /// The most items and parts of items of one response.
+    pub max_output_parts: usize,
     /// How often a parent asks its children for a sign of life.
     #[serde(with = "duration")]
     pub heartbeat: Duration,
@@ -117,6 +119,7 @@ impl ResponseOptions {
     pub fn check(&self) -> Vec<OptionError> {
         let mut checks = OptionChecks::default();
         checks.range("max_output_bytes", self.max_output_bytes, 1024..=64 * 1024 * 1024);
+        checks.range("max_output_parts", self.max_output_parts, 16..=16_384);
         checks.require(
             "hang_after",
             self.hang_after >= 2 * self.heartbeat,
@@ -145,6 +148,7 @@ impl Default for ResponseOptions {
             disconnect: DisconnectMode::Grace,
             grace: Duration::from_secs(10),
             max_output_bytes: 1024 * 1024,
+            max_output_parts: 4096,
             heartbeat: Duration::from_secs(1),
             hang_after: Duration::from_secs(10),
             lease: Duration::from_secs(15),

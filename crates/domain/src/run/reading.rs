@@ -9,9 +9,6 @@ use super::{
 use crate::{AllowedOutput, Attempt, CallIndex, Cause, Fact, Limit, ProviderEvent};
 use antiphon_protocol::Usage;
 
-/// The most items and parts of items that one response may have.
-const MAX_PIECES: usize = 4_096;
-
 /// The result of screening a provider's event.
 enum Screened {
     /// The event was received before.
@@ -58,7 +55,7 @@ impl Run {
         self.state = RunState::Reading(reading);
         if let Some(last) = last {
             self.finish(vec![last]);
-        } else if self.transcript.pieces() > MAX_PIECES {
+        } else if self.transcript.pieces() > self.setup.limits.max_output_parts {
             self.note(RunNote::TooManyPieces);
             self.finish(vec![nonsense(attempt)]);
         }

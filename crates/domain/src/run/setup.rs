@@ -47,4 +47,6 @@ pub struct RunLimits {
     pub outage_patience: Duration,
     /// The most bytes of output.
     pub max_output_bytes: usize,
+    /// The most items and parts of items.
+    pub max_output_parts: usize,
 }

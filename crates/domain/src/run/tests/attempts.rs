@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::InputUsage;
-use antiphon_protocol::InputTokensDetails;
+use antiphon_protocol::{InputTokensDetails, JsonObject};
 
 /// Accepted, and reading its first attempt.
 fn reading(setup: RunSetup) -> Performer {
@@ -181,6 +181,23 @@ fn what_a_provider_must_not_say_ends_it() {
     performer.says([text(&"x".repeat(999)), text("yz"), text("more")]);
     assert_eq!(performer.ends(), (Status::Failed, Some(Cause::ContentTooLarge)));
     assert_eq!(performer.run.transcript().text().map(|text| text.len()), Some(1_000));
+}
+
+#[test]
+fn a_response_has_as_many_items_and_parts_as_the_limit_says() {
+    for (messages, ending) in
+        [(20, (Status::Completed, None)), (21, (Status::Failed, Some(Cause::ProviderProtocolError)))]
+    {
+        let mut performer = reading(setup());
+        performer.says([opened()]);
+        for _ in 0..messages {
+            performer.says([text("x"), ProviderEvent::ItemFinished { extra: JsonObject::new() }]);
+        }
+        if performer.reader.is_some() {
+            performer.finishes(FinishReason::Stop);
+        }
+        assert_eq!(performer.ends(), ending, "{messages} of an item and a part each, of 40");
+    }
 }
 
 fn nested(levels: usize) -> serde_json::Value {

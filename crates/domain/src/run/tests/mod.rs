@@ -348,6 +348,7 @@ pub(super) fn setup() -> RunSetup {
             admission_patience: Duration::from_secs(5),
             outage_patience: Duration::from_secs(30),
             max_output_bytes: 1_000,
+            max_output_parts: 40,
         },
         targets: vec![target("a"), target("b")],
         claims_key: false,
