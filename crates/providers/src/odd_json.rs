@@ -142,15 +142,20 @@ pub(crate) const HELD_BY_TEXT_ALONE: [&str; 5] =
 
 /// How often the text is in the arguments, notes and fields that the events have, of those that it is in.
 pub(crate) fn counts_of(text: &str, events: &[ProviderEvent]) -> Vec<usize> {
-    let kept = events.iter().filter_map(|event| match event {
-        ProviderEvent::FunctionCallArguments { text, .. } => Some(text.as_str()),
-        ProviderEvent::Annotation { annotation: fields }
+    let kept = events.iter().filter_map(|event| {
+        if let ProviderEvent::FunctionCallArguments { text, .. } = event {
+            return Some(text.as_str());
+        }
+        let (ProviderEvent::Annotation { annotation: fields }
         | ProviderEvent::FunctionCallFinished { extra: fields, .. }
         | ProviderEvent::ItemFinished { extra: fields }
         | ProviderEvent::OtherItemStarted { fields, .. }
         | ProviderEvent::OtherItemEvent { fields, .. }
-        | ProviderEvent::OtherItemFinished { fields, .. } => Some(fields.as_str()),
-        _ => None,
+        | ProviderEvent::OtherItemFinished { fields, .. }) = event
+        else {
+            return None;
+        };
+        Some(fields.as_str())
     });
     kept.map(|kept| kept.matches(text).count()).filter(|count| *count > 0).collect()
 }
