@@ -10,7 +10,9 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, TransactionTrait as _};
 use serde_json::json;
 
-use crate::support::{Answer, Client, Running, Site, bytes, execute, row_id};
+use antiphon::testkit::postgres;
+
+use crate::support::{Answer, Client, Disk, PATIENCE, Running, Site, bytes, execute, is_live, open_database, row_id};
 
 async fn ask(client: &Client) -> Answer {
     client.create(&json!({ "model": "eliza", "input": "I feel calm." })).await
@@ -18,9 +20,18 @@ async fn ask(client: &Client) -> Answer {
 
 /// Waits for an answer with that status and these words in it.
 async fn until(client: &Client, path: &str, (status, words): (u16, &str)) {
-    let is_so = |answer: Answer| answer.status == status && answer.text.contains(words);
-    let seen = async { while !is_so(client.get(path).await) {} };
-    assert!(tokio::time::timeout(std::time::Duration::from_secs(60), seen).await.is_ok(), "{path} is not {status}");
+    let mut last = String::new();
+    let seen = async {
+        loop {
+            let Answer { status: found, text, .. } = client.get(path).await;
+            if found == status && text.contains(words) {
+                return;
+            }
+            last = format!("{found} {text}");
+        }
+    };
+    let seen = tokio::time::timeout(PATIENCE, seen).await.is_ok();
+    assert!(seen, "{path} is not {status} {words:?}, but {last}");
 }
 
 #[tokio::test]
@@ -37,12 +48,106 @@ async fn a_database_that_another_program_locks_is_read_and_what_can_not_be_writt
         assert_eq!(answer.error(), (503, Some("database_unavailable".to_owned()), None), "{}", answer.text);
     }
     until(&client, "/health/ready", (503, "the database takes no writes")).await;
-    assert_eq!(client.get("/health/live").await.status, 200);
+    is_live(&client).await;
     assert_eq!(client.retrieve(&kept).await.status, 200);
     lock.rollback().await.unwrap();
     until(&client, "/health/ready", (200, "ok")).await;
     until(&client, &format!("/v1/responses/{deleted}"), (404, "not found")).await;
     assert_eq!(ask(&client).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_database_that_is_slow_by_seconds_delays_what_is_written_and_nothing_else() {
+    const TIMES: usize = 3;
+    let site = Site::new().config("[store]\nstatement_timeout = \"1s\"\n[responses]\nlease = \"60s\"");
+    let server = site.start().await;
+    let client = server.client();
+    let kept = ask(&client).await.id();
+    let db = site.script().await;
+    for times in 1..=TIMES {
+        let lock = db.begin().await.unwrap();
+        lock.execute_unprepared("UPDATE nodes SET node = node").await.unwrap();
+        let written = async {
+            let (created, deleted) = tokio::join!(ask(&client), client.delete(&kept));
+            (created, deleted.status)
+        };
+        let beside = async {
+            // The database has kept a write for `statement_timeout` by then.
+            server.logged_times("a commit waits for another transaction", times).await;
+            is_live(&client).await;
+            // The deletion may only be told of once it is durable.
+            assert_eq!(client.retrieve(&kept).await.status, if times == 1 { 200 } else { 404 });
+            lock.rollback().await.unwrap();
+        };
+        let ((created, deleted), ()) = tokio::join!(written, beside);
+        assert_eq!(created.status, 200, "{}", created.text);
+        assert_eq!(deleted, if times == 1 { 200 } else { 404 });
+        assert_eq!(client.retrieve(&created.id()).await.output_text(), created.output_text());
+    }
+    until(&client, "/health/ready", (200, "ok")).await;
+}
+
+/// As after a failover to a server that only reads: whoever connects from now on can write nothing.
+async fn only_read(url: &str, is_so: bool) {
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let db = open_database(&format!("{server}/postgres")).await;
+    let setting = match is_so {
+        true => "SET default_transaction_read_only = on",
+        false => "RESET default_transaction_read_only",
+    };
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    for statement in [format!("ALTER DATABASE {name} {setting}"), end] {
+        db.execute_unprepared(&statement).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_can_only_be_read_is_read_and_written_to_once_it_can_be() {
+    let url = postgres::fresh_database();
+    let site = Site::new().on(&url).config("[store]\noutage_patience = \"1s\"\n[responses]\nlease = \"60s\"");
+    let server = site.start().await;
+    let client = server.client();
+    let (kept, deleted) = (ask(&client).await.id(), ask(&client).await.id());
+    only_read(&url, true).await;
+    // Requests that meet a connection that was there before are refused as well, and leave nothing to be written.
+    let refused = async {
+        while !client.get("/health/ready").await.text.contains("the database takes no writes") {
+            let (created, deleted) = tokio::join!(ask(&client), client.delete(&deleted));
+            for answer in [created, deleted] {
+                assert_eq!(answer.error(), (503, Some("database_unavailable".to_owned()), None), "{}", answer.text);
+            }
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, refused).await.is_ok(), "it is ready");
+    is_live(&client).await;
+    for id in [&kept, &deleted] {
+        until(&client, &format!("/v1/responses/{id}"), (200, "completed")).await;
+    }
+    only_read(&url, false).await;
+    let taken = async { while ask(&client).await.status != 200 {} };
+    assert!(tokio::time::timeout(PATIENCE, taken).await.is_ok(), "it takes none");
+    until(&client, "/health/ready", (200, "ok")).await;
+    until(&client, &format!("/v1/responses/{kept}"), (200, "completed")).await;
+}
+
+#[tokio::test]
+async fn a_start_on_a_disk_that_can_only_be_read_says_so_and_changes_nothing() {
+    if !Disk::may_be_mounted("database_faults::a_start_on_a_disk_that_can_only_be_read_says_so_and_changes_nothing") {
+        return;
+    }
+    let site = Site::new();
+    let disk = Disk::mount(&site.data(), 32);
+    let server = site.start().await;
+    let (client, key) = (server.client(), server.key.clone());
+    let asked = ask(&client).await;
+    server.kill().await;
+    disk.remount("ro");
+    let told = told(&site);
+    assert!(told.to_lowercase().contains("read-only"), "{told}");
+    disk.remount("rw");
+    let server = site.start_again(&key).await;
+    assert_eq!(server.client().retrieve(&asked.id()).await.output_text(), asked.output_text());
+    assert_eq!(ask(&server.client()).await.status, 200);
 }
 
 #[tokio::test]
@@ -127,7 +232,7 @@ async fn a_damaged_database_is_told_and_opens_nothing() {
     let before = client.retrieve(&id).await;
     assert_eq!(before.status, 200);
     fs::write(&file, &damaged).unwrap();
-    assert_eq!(client.get("/health/live").await.status, 200);
+    is_live(&client).await;
     // What is in memory is still true, and nothing else is told.
     let after = client.retrieve(&id).await;
     assert!(after.status >= 500 || after.json() == before.json(), "{}", after.status);
@@ -146,7 +251,7 @@ async fn a_database_that_is_moved_in_mid_run_is_told_of() {
     fs::rename(&file, &aside).unwrap();
     assert_eq!(client.get("/health/ready").await.status, 503);
     server.logged("the database's file was removed or replaced").await;
-    assert_eq!(client.get("/health/live").await.status, 200);
+    is_live(&client).await;
     fs::rename(&aside, &file).unwrap();
     assert_eq!(client.get("/health/ready").await.status, 200);
 }

@@ -1,17 +1,12 @@
 //! A server whose files can't grow, as on a disk that is full, and one on a disk that is.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use antiphon::testkit::{Script, ScriptGate, ScriptedProvider};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Site, count};
+use crate::support::{Answer, Client, Disk, Site, count, is_live};
 
 const TO_ELIZA: &str = "I feel calm.";
 
@@ -32,7 +27,7 @@ async fn what_was_asked_while_the_disk_was_full_is_kept_once_there_is_room() {
     };
     // The first failure leaves a transaction that is none; it takes more to be told of commits that are none.
     server.logged_times("a commit waits for the database", 3).await;
-    assert_eq!(client.get("/health/live").await.status, 200);
+    is_live(&client).await;
     let unready = client.get("/health/ready").await;
     assert!(unready.status == 503 && unready.text.contains("the database has no room"), "{}", unready.text);
     assert_eq!(client.retrieve(&before).await.status, 200);
@@ -67,39 +62,6 @@ async fn a_deletion_that_finds_no_room_is_told_so_in_time_and_happens_once_there
     assert_eq!(client.retrieve(&kept).await.status, 200);
 }
 
-/// A disk of its own, in memory. Only root can have one.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path, mebibytes: u32) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let options = format!("size={mebibytes}m,mode=0700");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).output();
-        let is_mounted = mounted.is_ok_and(|output| output.status.success());
-        if !is_mounted {
-            // Not captured: who reads the tests is to know it.
-            let _told = writeln!(
-                io::stderr(),
-                "NOT RUN on a disk that is full: this user may not mount one; the other stories limit the files"
-            );
-        }
-        is_mounted.then(|| Self(at.to_owned()))
-    }
-
-    /// Has something else take all room that is left.
-    fn fill(&self) {
-        let mut file = fs::File::create(self.0.join("others")).unwrap();
-        while file.write_all(&[1; 4096]).is_ok() {}
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // It goes with the test's folder in any case.
-        let _gone = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 /// Asks until there is another answer than that there is no room.
 async fn once_there_is_room(client: &Client) -> Answer {
     let answered = async {
@@ -115,12 +77,16 @@ async fn once_there_is_room(client: &Client) -> Answer {
 
 #[tokio::test]
 async fn on_a_full_disk_what_is_there_can_be_deleted_and_then_new_responses_are_taken() {
+    if !Disk::may_be_mounted("full_disk::on_a_full_disk_what_is_there_can_be_deleted_and_then_new_responses_are_taken")
+    {
+        return;
+    }
     let gate = ScriptGate::new();
     let provider = ScriptedProvider::start();
     provider.script("waits", Script::new().text("Once upon").pause_until(&gate).text(" a time").finish("stop").done());
     let site =
         Site::with_models(&provider, &["waits"]).config("[store]\nreserve = \"4MiB\"\noutage_patience = \"60s\"");
-    let Some(disk) = Disk::mount(&site.data(), 10) else { return };
+    let disk = Disk::mount(&site.data(), 10);
     let server = site.start().await;
     let client = server.client();
     let large = "x".repeat(50_000);
@@ -135,7 +101,7 @@ async fn on_a_full_disk_what_is_there_can_be_deleted_and_then_new_responses_are_
     server.logged("a commit waits for the database").await;
     let unready = client.get("/health/ready").await;
     assert!(unready.status == 503 && unready.text.contains("the database has no room"), "{}", unready.text);
-    assert_eq!(client.get("/health/live").await.status, 200);
+    is_live(&client).await;
     assert_eq!(ask(&client).await.error(), (503, Some("database_unavailable".to_owned()), None));
     for id in &old {
         assert_eq!(client.retrieve(id).await.status, 200);
@@ -165,8 +131,13 @@ async fn large_responses(client: &Client, count: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn deletions_that_together_need_more_than_is_kept_for_them_find_room_one_after_the_other() {
+    if !Disk::may_be_mounted(
+        "full_disk::deletions_that_together_need_more_than_is_kept_for_them_find_room_one_after_the_other",
+    ) {
+        return;
+    }
     let site = Site::new().config("[store]\nreserve = \"4MiB\"");
-    let Some(disk) = Disk::mount(&site.data(), 60) else { return };
+    let disk = Disk::mount(&site.data(), 60);
     let server = site.start().await;
     let client = server.client();
     let old = large_responses(&client, 30).await;
@@ -182,8 +153,11 @@ async fn deletions_that_together_need_more_than_is_kept_for_them_find_room_one_a
 
 #[tokio::test]
 async fn a_user_can_be_deleted_on_a_full_disk() {
+    if !Disk::may_be_mounted("full_disk::a_user_can_be_deleted_on_a_full_disk") {
+        return;
+    }
     let site = Site::new().config("[store]\nreserve = \"4MiB\"");
-    let Some(disk) = Disk::mount(&site.data(), 60) else { return };
+    let disk = Disk::mount(&site.data(), 60);
     let server = site.start().await;
     // With the log that a stop may leave there are some 8 MiB for them.
     let _large = large_responses(&server.client(), 30).await;
@@ -203,8 +177,11 @@ fn deletes_its_user(site: &Site) {
 
 #[tokio::test]
 async fn a_user_can_be_deleted_on_a_full_disk_beside_a_server() {
+    if !Disk::may_be_mounted("full_disk::a_user_can_be_deleted_on_a_full_disk_beside_a_server") {
+        return;
+    }
     let site = Site::new().config("[store]\nreserve = \"4MiB\"");
-    let Some(disk) = Disk::mount(&site.data(), 12) else { return };
+    let disk = Disk::mount(&site.data(), 12);
     let server = site.start().await;
     let _large = large_responses(&server.client(), 3).await;
     // There is a log to open, and none of its room to use again.

@@ -6,7 +6,11 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use bytes::Bytes;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use super::{ClientId, Emission, FrameBuffer, FrameLookup, Past, replay::Replay};
+use super::{
+    ClientId, Emission, FrameBuffer, FrameLookup, Past,
+    replay::Replay,
+    room::{FoldPatience, StallPatience, StalledOrGone, room},
+};
 use crate::actors::supervision::Ping;
 use crate::domain::{Frame, View};
 use crate::fault::{self, FaultPoint};
@@ -18,9 +22,6 @@ const LARGE: usize = 8 * 1024;
 
 /// The most bytes that are handed over at once. Of a larger event the client gets parts, one when it has taken the other.
 const PART: usize = 32 * 1024;
-
-/// How long the fold of a client that takes nothing is kept. It grows with the response, and can be made again.
-const FOLD_KEPT: Duration = Duration::from_secs(5);
 
 /// Where an emitter reads the events from.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub(crate) struct ClientEmitter {
     emitted: usize,
     sink: Sender<Emission>,
     stall_timeout: Duration,
+    fold_patience: FoldPatience,
     /// Whether it waits for room at the client or for the log.
     busy: bool,
     parent: Recipient<EmitterFact>,
@@ -99,6 +101,7 @@ impl ClientEmitter {
             emitted: 0,
             sink,
             stall_timeout,
+            fold_patience: FoldPatience::new(),
             busy: false,
             parent,
         }
@@ -172,17 +175,20 @@ impl ClientEmitter {
         self.busy = true;
         let sink = self.sink.clone();
         // First until the fold is given up, then until the client is.
-        let longest = if waited < FOLD_KEPT { FOLD_KEPT.min(self.stall_timeout) } else { self.stall_timeout };
-        let room = async move { sink.reserve_many(events).await.map(drop) };
-        let room = tokio::time::timeout(longest.saturating_sub(waited), room);
+        let longest = match self.replay {
+            Some(_) => self.fold_patience.longest(self.stall_timeout),
+            None => self.stall_timeout,
+        };
+        let room = async move { room(&sink, events, StallPatience { longest, waited }).await };
         ctx.spawn(room.into_actor(self).map(move |room, emitter, ctx| match room {
-            Ok(Ok(())) => emitter.go_on(ctx),
-            Ok(Err(_closed)) => emitter.leave(ctx),
-            Err(_elapsed) if longest < emitter.stall_timeout => {
+            Ok(()) => emitter.go_on(ctx),
+            Err(StalledOrGone::Gone) => emitter.leave(ctx),
+            Err(StalledOrGone::Stalled) if longest < emitter.stall_timeout => {
                 emitter.replay = None;
+                emitter.fold_patience.was_given_up();
                 emitter.wait_on(events, longest, ctx);
             }
-            Err(_elapsed) => {
+            Err(StalledOrGone::Stalled) => {
                 emitter.parent.do_send(EmitterFact::Stalled { client: emitter.client });
                 emitter.stop(ctx);
             }

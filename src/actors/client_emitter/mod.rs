@@ -4,6 +4,7 @@ mod emitter;
 mod frame_buffer;
 mod past;
 mod replay;
+mod room;
 
 pub(crate) use emitter::{ClientEmitter, Committed, EmitterClient, EmitterFact, FrameSource};
 pub(crate) use frame_buffer::{FrameBuffer, FrameLookup};

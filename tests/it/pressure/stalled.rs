@@ -142,8 +142,16 @@ async fn objects_that_nobody_takes_fill_a_budget_and_no_more() {
 
 #[tokio::test]
 async fn readers_that_stop_at_the_last_event_of_a_megabyte_hold_little_and_still_get_it_whole() {
-    const OF_ONE: usize = 10;
-    const REPLAYS: usize = 20;
+    stop_at_the_last_event(10, 20).await;
+}
+
+#[tokio::test]
+async fn long_fifty_readers_and_two_hundred_replays_that_stop_at_the_last_event_hold_little() {
+    stop_at_the_last_event(50, 200).await;
+}
+
+/// So many readers of one response that runs, and so many of one that has ended.
+async fn stop_at_the_last_event(of_one: usize, replays: usize) {
     const EACH: u64 = 300_000;
     let (provider, gate) = (ScriptedProvider::start(), ScriptGate::new());
     provider.script("runs", large_text().pause_until(&gate).finish("stop").done());
@@ -154,13 +162,13 @@ async fn readers_that_stop_at_the_last_event_of_a_megabyte_hold_little_and_still
     let mut first = server.client().stream("runs", "Hi.").await;
     first.next().await;
     let memory = Peak::of(server.id());
-    let mut readers = readers_of(&server, &first.id(), OF_ONE).await;
+    let mut readers = readers_of(&server, &first.id(), of_one).await;
     gate.open();
-    readers.extend(readers_of(&server, &ended, REPLAYS).await);
+    readers.extend(readers_of(&server, &ended, replays).await);
     join_all(readers.iter_mut().map(|reader| reader.skip_to(LAST))).await;
     first.read_all().await;
     // Two responses that have ended, beside what each reader holds.
-    falls_to(&memory, (OF_ONE + REPLAYS) as u64 * EACH + (8 << 20)).await;
+    falls_to(&memory, (of_one + replays) as u64 * EACH + (8 << 20)).await;
     let mut whole = Vec::new();
     for id in [&first.id(), &ended] {
         let text = server.client().get(&format!("/v1/responses/{id}?stream=true")).await.text;
@@ -168,6 +176,6 @@ async fn readers_that_stop_at_the_last_event_of_a_megabyte_hold_little_and_still
     }
     for (number, mut reader) in readers.into_iter().enumerate() {
         reader.read_until("data: [DONE]\n\n").await;
-        assert!(reader.answer == whole[usize::from(number >= OF_ONE)].as_bytes(), "reader {number}");
+        assert!(reader.answer == whole[usize::from(number >= of_one)].as_bytes(), "reader {number}");
     }
 }

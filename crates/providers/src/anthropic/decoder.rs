@@ -4,11 +4,11 @@ use super::block::is_word;
 use super::blocks::AnthropicBlocks;
 use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_blocks, take_text};
 use crate::answer_ending::AnswerEnding;
-use crate::event_fields::EventFields;
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::{Decode, Flow, SseFrame};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
-use antiphon_protocol::{Extra, Usage};
+use antiphon_protocol::Usage;
 
 /// Decodes one answer.
 pub(super) struct AnthropicDecoder {
@@ -74,7 +74,7 @@ impl AnthropicDecoder {
         }
     }
 
-    fn event(&mut self, event: AnthropicEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+    fn event(&mut self, event: AnthropicEvent<'_>, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match event {
             AnthropicEvent::Other => {}
             AnthropicEvent::Error(report) => return Err(Error::Reported(report)),
@@ -101,7 +101,7 @@ impl AnthropicDecoder {
         Ok(Flow::Open)
     }
 
-    fn begin(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn begin(&mut self, mut message: WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         if self.started {
             return Err(Error::Protocol { what: "a second message in one answer" });
         }
@@ -115,7 +115,7 @@ impl AnthropicDecoder {
     }
 
     /// Tells the blocks that a message has.
-    fn tell_blocks(&mut self, message: &mut Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn tell_blocks(&mut self, message: &mut WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let Some(blocks) = take_blocks(message) else { return Ok(()) };
         self.ending.note_form();
         for block in blocks {
@@ -129,7 +129,7 @@ impl AnthropicDecoder {
     ///
     /// # Errors
     /// Behind output in pieces: nobody could say how much of the message that is.
-    fn whole(&mut self, mut message: Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn whole(&mut self, mut message: WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
         match self.started {
