@@ -7,7 +7,7 @@ pub(crate) use turn::BatchTurn;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
-use self::reads::{Batches, End, Read, ProviderReads};
+use self::reads::{Batches, End, ProviderReads, Read};
 use crate::actors::supervision::Ping;
 use crate::domain::{Attempt, ProviderEvent};
 use crate::fault::{self, FaultPoint};
