@@ -3,19 +3,32 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+
 use serde::de::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::Error;
 use crate::limits::TOO_MANY_VALUES;
-use crate::raw_json::{has_more_values, readable};
-use antiphon_protocol::Extra;
+use crate::raw_json::{has_more_values, object_as_written, raw_fields, readable};
+use antiphon_protocol::{Extra, Json, JsonObject};
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
 pub(crate) struct EventFields<'a> {
-    pub(crate) fields: Extra,
-    /// What it was read from, if not all of it could be.
-    unreadable: Option<&'a str>,
+    pub(crate) fields: WrittenFields<'a>,
+    /// Whether not all of it could be read.
+    is_mended: bool,
+}
+
+/// The fields of an object that a provider wrote: as they were read, to find out what they say, and as they were written,
+/// to be passed on.
+#[derive(Default)]
+pub(crate) struct WrittenFields<'a> {
+    read: Extra,
+    /// The object; empty for one that is made here.
+    written: &'a str,
 }
 
 impl<'a> EventFields<'a> {
@@ -26,10 +39,10 @@ impl<'a> EventFields<'a> {
             return None;
         }
         if let Ok(fields) = serde_json::from_str(data) {
-            return Some(Self { fields, unreadable: None });
+            return Some(Self { fields: WrittenFields { read: fields, written: data }, is_mended: false });
         }
         let Value::Object(fields) = readable(data)? else { return None };
-        Some(Self { fields, unreadable: Some(data) })
+        Some(Self { fields: WrittenFields { read: fields, written: data }, is_mended: true })
     }
 
     /// What is wrong with data that is no event.
@@ -42,7 +55,23 @@ impl<'a> EventFields<'a> {
 
     /// Reads the texts of the event that are pieces of a longer one, if halves of characters are in it.
     pub(crate) fn pieces<T: Deserialize<'a>>(&self) -> Option<T> {
-        serde_json::from_str(self.unreadable?).ok()
+        self.is_mended.then(|| serde_json::from_str(self.fields.written).ok()).flatten()
+    }
+
+    /// The fields at the top that would be written otherwise than they were, as they were written.
+    pub(crate) fn written_otherwise(&self) -> BTreeMap<String, Json> {
+        let WrittenFields { read, written } = &self.fields;
+        let changes = |value: &Value| match value {
+            Value::Null | Value::Bool(_) | Value::String(_) => false,
+            Value::Number(number) => number.is_f64(),
+            Value::Array(values) => !values.is_empty(),
+            Value::Object(fields) => !fields.is_empty(),
+        };
+        let is_odd = |value: &Value| self.is_mended || changes(value);
+        if !read.values().any(is_odd) {
+            return BTreeMap::new();
+        }
+        object_as_written(written).iter().filter(|(key, _)| read.get(key).is_some_and(is_odd)).collect()
     }
 
     /// What kind of event it is: its type, or the `event:` line of servers that write it there alone. Empty if neither says
@@ -54,5 +83,65 @@ impl<'a> EventFields<'a> {
     /// The text of a field, and none if it is missing, null, or no text.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.fields.get(key).and_then(Value::as_str)
+    }
+}
+
+impl<'a> WrittenFields<'a> {
+    /// Fields that nobody wrote.
+    pub(crate) fn made(key: &str, value: Value) -> Self {
+        Self { read: Extra::from_iter([(key.to_owned(), value)]), written: "" }
+    }
+
+    /// What was read.
+    pub(crate) fn into_read(self) -> Extra {
+        self.read
+    }
+
+    /// The fields as they were written, but for those of these keys.
+    pub(crate) fn written_without(&self, keys: &[&str]) -> JsonObject {
+        object_as_written(self.written).without(keys)
+    }
+
+    /// The value of a field as it was written; the last one if it comes more than once.
+    pub(crate) fn written(&self, key: &str) -> Option<&'a RawValue> {
+        raw_fields(self.written, &[key])?.pop().map(|(_, value)| value)
+    }
+
+    /// The object of a field; none where there is none.
+    pub(crate) fn take_object(&mut self, key: &str) -> Option<Self> {
+        let written = self.written(key).map(RawValue::get).unwrap_or_default();
+        let Value::Object(read) = self.read.get_mut(key).filter(|value| value.is_object())?.take() else { return None };
+        Some(Self { read, written })
+    }
+
+    /// The entries of a list, `made` of those that are no objects; none where there is no list.
+    pub(crate) fn take_entries(
+        &mut self,
+        key: &str,
+        made: impl Fn(Value) -> Option<Self>,
+    ) -> Option<Vec<Option<Self>>> {
+        let written = self.written(key).map(RawValue::get).unwrap_or_default();
+        let written: Vec<&RawValue> = serde_json::from_str(written).unwrap_or_default();
+        let Value::Array(values) = self.read.get_mut(key).filter(|value| value.is_array())?.take() else { return None };
+        let mut written = written.into_iter().map(RawValue::get);
+        let entry = |value| match (value, written.next().unwrap_or_default()) {
+            (Value::Object(read), written) => Some(Self { read, written }),
+            (other, _) => made(other),
+        };
+        Some(values.into_iter().map(entry).collect())
+    }
+}
+
+impl Deref for WrittenFields<'_> {
+    type Target = Extra;
+
+    fn deref(&self) -> &Extra {
+        &self.read
+    }
+}
+
+impl DerefMut for WrittenFields<'_> {
+    fn deref_mut(&mut self) -> &mut Extra {
+        &mut self.read
     }
 }

@@ -135,3 +135,27 @@ pub(crate) fn costs_nothing(
     prop_assert_eq!(found, expected, "{} of {}", place, event);
     Ok(())
 }
+
+/// Values that no number, text or map of this server holds as they are written.
+pub(crate) const HELD_BY_TEXT_ALONE: [&str; 5] =
+    ["12345678901234567890123", "1e400", r#""\ud83d""#, "1.10", r#"{"a":1,"a":2}"#];
+
+/// How often the text is in the arguments, notes and fields that the events have, of those that it is in.
+pub(crate) fn counts_of(text: &str, events: &[ProviderEvent]) -> Vec<usize> {
+    let kept = events.iter().filter_map(|event| {
+        if let ProviderEvent::FunctionCallArguments { text, .. } = event {
+            return Some(text.as_str());
+        }
+        let (ProviderEvent::Annotation { annotation: fields }
+        | ProviderEvent::FunctionCallFinished { extra: fields, .. }
+        | ProviderEvent::ItemFinished { extra: fields }
+        | ProviderEvent::OtherItemStarted { fields, .. }
+        | ProviderEvent::OtherItemEvent { fields, .. }
+        | ProviderEvent::OtherItemFinished { fields, .. }) = event
+        else {
+            return None;
+        };
+        Some(fields.as_str())
+    });
+    kept.map(|kept| kept.matches(text).count()).filter(|count| *count > 0).collect()
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::text_piece::TextPiece;
-use antiphon_protocol::Json;
+use antiphon_protocol::{Json, JsonObject};
 
 /// How many levels are kept of JSON that passes through as it is, or that can't be read as a whole. Serde reads 128 where
 /// nothing is around it, and the facts of a response hold 63.
@@ -57,6 +57,14 @@ pub(crate) fn readable(json: &str) -> Option<Value> {
 pub(crate) fn as_written(json: &str) -> Option<Json> {
     let written: Result<Json, _> = serde_json::from_str(json);
     written.ok().filter(|written| written.levels() <= MOST_LEVELS).or_else(|| parse_mended(json).map(Json::from))
+}
+
+/// The object as it is, to be kept; what can't be read or is too deep is replaced. Empty for anything else.
+pub(crate) fn object_as_written(json: &str) -> JsonObject {
+    let written: Result<Json, _> = serde_json::from_str(json);
+    let written = written.ok().filter(|written| written.levels() <= MOST_LEVELS);
+    let object: Option<JsonObject> = written.and_then(|written| serde_json::from_str(written.as_str()).ok());
+    object.or_else(|| serde_json::from_str(&mended(json)).ok()).unwrap_or_default()
 }
 
 fn parse_mended(json: &str) -> Option<Value> {

@@ -2,19 +2,25 @@
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::event::{BlockDelta, take_text};
 use super::thoughts::{SignedThought, ThoughtSealer};
+use crate::event_fields::WrittenFields;
+use crate::lenient::says_anything;
 use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::made_call_ids::MadeCallIds;
 use crate::raw_json::as_written;
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, Json, JsonObject};
+use antiphon_protocol::{Json, JsonObject};
 
 /// The longest name of a kind of block, in bytes.
 const LONGEST_KIND: usize = 128;
+
+/// Fields of a call that other events hold.
+const OF_CALLS: [&str; 4] = ["type", "id", "name", "input"];
 
 /// The prefix of the kinds of blocks that this server does not know.
 const SLUG: &str = "anthropic:";
@@ -87,7 +93,7 @@ pub(super) enum StoppedBlock {
 impl OpenBlock {
     /// Reads the start of a block.
     pub(super) fn start(
-        mut fields: Extra,
+        mut fields: WrittenFields<'_>,
         before: &BlocksBefore<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Self, Error> {
@@ -106,9 +112,9 @@ impl OpenBlock {
             "tool_use" => return OpenCall::start(fields, before, events).map(Self::Call),
             "" => Self::Nothing,
             kind => {
-                let named = Value::String(format!("{SLUG}{kind}"));
-                fields.insert("type".to_owned(), named);
-                let (item, fields) = (before.others, JsonObject::from(fields));
+                let named = [("type".to_owned(), Json::from(format!("{SLUG}{kind}").as_str()))];
+                let rest = fields.written_without(&["type"]);
+                let (item, fields) = (before.others, named.into_iter().chain(rest.iter()).collect::<JsonObject>());
                 events.push(ProviderEvent::OtherItemStarted { item, fields: fields.clone() });
                 return Ok(Self::Other { item, fields, input: BlockInput::new(before.limits) });
             }
@@ -166,7 +172,7 @@ impl OpenBlock {
             }
             (Self::Text(open), BlockDelta::Citation(annotation)) => {
                 open.said = true;
-                events.push(ProviderEvent::Annotation { annotation: annotation.into() });
+                events.push(ProviderEvent::Annotation { annotation });
             }
             (Self::Thinking { text: open, thought }, BlockDelta::Thinking(piece)) => {
                 let words = open.join(piece);
@@ -251,7 +257,11 @@ impl OpenText {
 }
 
 impl OpenCall {
-    fn start(mut fields: Extra, before: &BlocksBefore<'_>, events: &mut Vec<ProviderEvent>) -> Result<Self, Error> {
+    fn start(
+        mut fields: WrittenFields<'_>,
+        before: &BlocksBefore<'_>,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<Self, Error> {
         let call = before.calls;
         if call >= before.limits.calls {
             return Err(TOO_MANY_CALLS);
@@ -268,12 +278,13 @@ impl OpenCall {
             Some(_) | None => before.ids.make(call),
         };
         events.push(ProviderEvent::FunctionCallStarted { call, call_id, name });
-        let given = fields.shift_remove("input").and_then(arguments_of);
+        let given = fields.written("input").and_then(arguments_of);
         if given.as_ref().is_some_and(|given| given.len() > before.limits.output_bytes) {
             return Err(ARGUMENTS_TOO_LONG);
         }
-        fields.retain(|key, value| key != "type" && !value.is_null());
-        let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(fields));
+        let mut extra = fields.written_without(&OF_CALLS);
+        extra.retain(|_, value| !value.is_null());
+        let (arguments, extra) = (BlockInput::new(before.limits), before.thoughts.mark(extra));
         Ok(Self { call, arguments, joiner: TextJoiner::default(), given, extra })
     }
 
@@ -311,7 +322,7 @@ impl OpenCall {
 }
 
 /// The kind of a block; empty where that can't be told. A block without a proper type is what its fields say.
-fn kind_of(fields: &Extra) -> &str {
+fn kind_of<'a>(fields: &'a WrittenFields<'_>) -> &'a str {
     match fields.get("type") {
         Some(Value::String(kind)) if is_word(kind, LONGEST_KIND) => kind,
         _ if fields.contains_key("name") => "tool_use",
@@ -328,11 +339,11 @@ pub(super) fn is_word(text: &str, longest: usize) -> bool {
 }
 
 /// The arguments that an input stands for; none for an empty one, which is what calls begin with.
-fn arguments_of(input: Value) -> Option<String> {
-    match input {
-        Value::Object(fields) if !fields.is_empty() => Some(Value::Object(fields).to_string()),
+fn arguments_of(input: &RawValue) -> Option<String> {
+    let input = Some(input).filter(|input| says_anything(input))?.get();
+    match input.as_bytes().first() {
+        Some(b'{') => Some(input.to_owned()),
         // Some servers write the text of the arguments.
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Object(_) | Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+        _ => TextPiece::parse(input).map(TextPiece::into_text),
     }
 }

@@ -3,11 +3,12 @@
 use super::block::{BlocksBefore, OpenBlock, StoppedBlock};
 use super::event::{BlockDelta, BlockIndex};
 use super::thoughts::ThoughtSealer;
+use crate::event_fields::WrittenFields;
 use crate::limits::TOO_MANY_ITEMS;
 use crate::made_call_ids::MadeCallIds;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::JsonObject;
 
 /// The blocks of one answer. The protocol has one open at a time; servers leave out the end of a block, or let blocks
 /// alternate.
@@ -38,7 +39,15 @@ struct NumberedBlock {
 impl AnthropicBlocks {
     /// The blocks of the answer to that request; none yet.
     pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
-        let (ids, thoughts) = (MadeCallIds::of(asked), ThoughtSealer::of(asked));
+        Self::none(MadeCallIds::of(asked), ThoughtSealer::of(asked), limits)
+    }
+
+    /// None yet of the same answer.
+    pub(super) fn anew(&self) -> Self {
+        Self::none(self.ids.clone(), self.thoughts.clone(), self.limits)
+    }
+
+    fn none(ids: MadeCallIds, thoughts: ThoughtSealer, limits: UpstreamLimits) -> Self {
         let (open, count, calls, others) = (Vec::new(), 0, 0, 0);
         let (speaking, call_without_arguments, saw_unknown) = (None, None, false);
         Self { ids, thoughts, limits, open, count, calls, others, speaking, call_without_arguments, saw_unknown }
@@ -48,7 +57,7 @@ impl AnthropicBlocks {
     pub(super) fn start(
         &mut self,
         index: BlockIndex,
-        fields: Extra,
+        fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if let Some(position) = self.at(index) {
@@ -128,7 +137,7 @@ impl AnthropicBlocks {
                 return Ok(None);
             }
         };
-        self.start(index, Extra::from_iter([("type".to_owned(), kind.into())]), events)?;
+        self.start(index, WrittenFields::made("type", kind.into()), events)?;
         Ok(Some(self.open.len() - 1))
     }
 

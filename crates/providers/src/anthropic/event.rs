@@ -3,23 +3,23 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event_fields::EventFields;
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::{Object, value_says_anything};
 use crate::text_piece::TextPiece;
 use crate::token_count::TokenCount;
 use crate::{Error, Report};
 use antiphon_domain::InputUsage;
-use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
+use antiphon_protocol::{Extra, InputTokensDetails, JsonObject, OutputTokensDetails, Usage};
 
 /// One event of a stream.
-pub(super) enum AnthropicEvent {
+pub(super) enum AnthropicEvent<'a> {
     /// A whole message.
-    Message(Extra),
-    MessageStart(Extra),
+    Message(WrittenFields<'a>),
+    MessageStart(WrittenFields<'a>),
     BlockStart {
         index: BlockIndex,
-        block: Extra,
+        block: WrittenFields<'a>,
     },
     BlockDelta {
         index: BlockIndex,
@@ -44,7 +44,7 @@ pub(super) enum BlockDelta {
     Thinking(TextPiece),
     Signature(String),
     Arguments(TextPiece),
-    Citation(Extra),
+    Citation(JsonObject),
     Other,
 }
 
@@ -100,7 +100,7 @@ struct Pieces {
     partial_json: Option<TextPiece>,
 }
 
-impl AnthropicEvent {
+impl<'a> AnthropicEvent<'a> {
     /// Reads a delta that is as the protocol writes it, without what is beside its words; none for all else.
     pub(super) fn plain_delta(data: &str) -> Option<Self> {
         let Object(PlainEvent { kind, index, delta: Object(delta) }) = serde_json::from_str(data).ok()?;
@@ -117,23 +117,25 @@ impl AnthropicEvent {
     ///
     /// # Errors
     /// If it has no type, or a delta has no text.
-    pub(super) fn of(line: Option<&str>, mut event: EventFields<'_>) -> Result<Self, Error> {
+    pub(super) fn of(line: Option<&str>, mut event: EventFields<'a>) -> Result<Self, Error> {
         let index = event.fields.get("index").and_then(Value::as_u64);
         Ok(match event.kind(line) {
             "message" if event.fields.contains_key("content") => Self::Message(event.fields),
-            "message" => Self::Message(match take_object(&mut event.fields, "message") {
-                inner if inner.is_empty() => event.fields,
-                inner => inner,
+            "message" => Self::Message(match event.fields.take_object("message") {
+                Some(inner) if !inner.is_empty() => inner,
+                Some(_) | None => event.fields,
             }),
-            "message_start" => match take_object(&mut event.fields, "message") {
+            "message_start" => match event.fields.take_object("message").unwrap_or_default() {
                 message if is_whole(&message) => Self::Message(message),
                 message => Self::MessageStart(message),
             },
-            "content_block_start" => Self::BlockStart { index, block: take_object(&mut event.fields, "content_block") },
+            "content_block_start" => {
+                Self::BlockStart { index, block: event.fields.take_object("content_block").unwrap_or_default() }
+            }
             BLOCK_DELTA => Self::BlockDelta { index, delta: BlockDelta::of(event)? },
             "content_block_stop" => Self::BlockStop { index },
             "message_delta" => {
-                let mut delta = take_object(&mut event.fields, "delta");
+                let mut delta = event.fields.take_object("delta").unwrap_or_default();
                 Self::MessageDelta(MessageChange::of(&mut delta, event.fields.get("usage")))
             }
             "message_stop" => Self::MessageStop,
@@ -160,7 +162,7 @@ impl BlockDelta {
 
     fn of(mut event: EventFields<'_>) -> Result<Self, Error> {
         let halves = event.pieces().map(|DeltaPieces { delta }| delta).unwrap_or_default();
-        let mut delta = take_object(&mut event.fields, "delta");
+        let mut delta = event.fields.take_object("delta").unwrap_or_default();
         let kind = delta.get("type").and_then(Value::as_str);
         // A delta whose type is missing or not known is what its fields say.
         let holds = |key: &str| delta.get(key).is_some_and(|value| value.is_string() || value.is_object());
@@ -173,9 +175,9 @@ impl BlockDelta {
             "thinking" => Self::Thinking(piece(halves.thinking, delta.shift_remove(*key))?),
             "partial_json" => Self::Arguments(piece(halves.partial_json, delta.shift_remove(*key))?),
             "signature" => Self::Signature(take_text(&mut delta, key)),
-            _ => match take_object(&mut delta, key) {
-                citation if citation.is_empty() => Self::Other,
-                citation => Self::Citation(citation),
+            _ => match delta.take_object(key).map(|citation| citation.written_without(&[])) {
+                Some(citation) if !citation.is_empty() => Self::Citation(citation),
+                Some(_) | None => Self::Other,
             },
         })
     }
@@ -192,19 +194,16 @@ fn is_whole(message: &Extra) -> bool {
 }
 
 /// The blocks of a message that are told at once; none where its content has not the form of one.
-pub(super) fn take_blocks(message: &mut Extra) -> Option<Vec<Extra>> {
-    let plain = |text: Value| Extra::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), text)]);
-    let block = |block: Value| match block {
-        Value::Object(block) => block,
-        // Not even a block: it is one of which nothing is known, unless it is a text.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Extra::new(),
-        text @ Value::String(_) => plain(text),
-    };
-    match message.shift_remove("content")? {
-        Value::Array(blocks) => Some(blocks.into_iter().map(block).collect()),
-        whole @ (Value::String(_) | Value::Object(_)) => Some(vec![block(whole)]),
-        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+pub(super) fn take_blocks<'a>(message: &mut WrittenFields<'a>) -> Option<Vec<WrittenFields<'a>>> {
+    // Not even a block: it is one of which nothing is known, unless it is a text.
+    let plain =
+        |value: Value| if value.is_string() { WrittenFields::made("text", value) } else { WrittenFields::default() };
+    if let Some(blocks) = message.take_entries("content", |other| Some(plain(other))) {
+        return Some(blocks.into_iter().flatten().collect());
     }
+    let whole = message.take_object("content");
+    let text = || message.get("content").filter(|content| content.is_string()).cloned().map(plain);
+    whole.or_else(text).map(|whole| vec![whole])
 }
 
 fn piece(with_halves: Option<TextPiece>, field: Option<Value>) -> Result<TextPiece, Error> {
@@ -222,14 +221,6 @@ fn report(fields: &Extra) -> Report {
     match fields.get("error") {
         Some(error) => report_of(error),
         None => report_of(&Value::Object(fields.clone())),
-    }
-}
-
-/// The object of a field; empty where there is none.
-pub(super) fn take_object(fields: &mut Extra, key: &str) -> Extra {
-    match fields.shift_remove(key) {
-        Some(Value::Object(fields)) => fields,
-        Some(_) | None => Extra::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::seal::{Origin, Protocol, Sealed};
 use crate::{ProviderEvent, ProviderRequest};
-use antiphon_protocol::{Extra, JsonObject};
+use antiphon_protocol::JsonObject;
 
 /// Seals the thoughts of an answer.
 #[derive(Clone)]
@@ -31,8 +31,8 @@ impl ThoughtSealer {
     }
 
     /// The fields of an item, with the name of their origin.
-    pub(super) fn mark(&self, fields: Extra) -> JsonObject {
-        self.origin.mark(fields.into())
+    pub(super) fn mark(&self, fields: JsonObject) -> JsonObject {
+        self.origin.mark(fields)
     }
 
     fn seal(&self, what: &Sealed) -> Option<ProviderEvent> {

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::calls::{CallPiece, StreamedCalls};
 use super::chunk::{Chunk, ChunkChoice, ChunkDelta, logprobs_of_text};
+use super::detail::ThoughtDetail;
 use super::field_allowance::FieldAllowance;
 use super::text::ChatText;
 use super::thoughts::ChatThoughts;
@@ -18,7 +19,7 @@ use crate::seal::{Origin, Protocol, ThoughtField};
 use crate::text_piece::TextJoiner;
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
 use antiphon_domain::FinishReason;
-use antiphon_protocol::{Extra, JsonObject, Usage};
+use antiphon_protocol::{JsonObject, Usage};
 
 /// The field of a message or call in which Google's models sign it.
 pub(super) const EXTRA_CONTENT: &str = "extra_content";
@@ -252,7 +253,7 @@ impl ChatDecoder {
     }
 
     /// The entries of `reasoning_details`; none of what is no object.
-    fn details(&mut self, delta: &ChunkDelta<'_>) -> Result<Vec<Extra>, Error> {
+    fn details(&mut self, delta: &ChunkDelta<'_>) -> Result<Vec<ThoughtDetail>, Error> {
         let Some(json) = delta.reasoning_details else { return Ok(Vec::new()) };
         self.allowance.check(json)?;
         let entries =

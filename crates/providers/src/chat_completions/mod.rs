@@ -5,6 +5,7 @@ mod calls;
 mod chunk;
 mod chunk_form;
 mod decoder;
+mod detail;
 #[cfg(test)]
 pub(crate) use decoder::ChatDecoder;
 mod field_allowance;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::detail::{PIECES, ThoughtDetail};
 use super::field_allowance::FieldAllowance;
 use super::words::summary_part;
 use crate::event_fields::EventFields;
@@ -10,13 +11,6 @@ use crate::lenient;
 use crate::seal::{Origin, Sealed, SealedThought, ThoughtField};
 use crate::text_piece::{TextJoiner, TextPiece};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
-use antiphon_protocol::{Extra, JsonObject};
-
-/// The fields of a detail that come in pieces.
-const PIECES: [&str; 2] = ["text", "summary"];
-
-/// The kind of detail that is never in pieces.
-const ENCRYPTED: &str = "reasoning.encrypted";
 
 /// The thought that the model has now.
 pub(super) struct ChatThoughts {
@@ -27,7 +21,7 @@ pub(super) struct ChatThoughts {
     most_details: usize,
     thought: Option<SealedThought>,
     /// The entries of `reasoning_details`, as far as they came.
-    details: Vec<Extra>,
+    details: Vec<ThoughtDetail>,
     /// What joins the halves of characters in the texts and summaries of its details.
     joiners: [TextJoiner; PIECES.len()],
 }
@@ -64,16 +58,14 @@ impl ChatThoughts {
     }
 
     /// Reads an entry of `reasoning_details`, with the halves of characters joined that it and the one before hold.
-    pub(super) fn join(&mut self, entry: EventFields<'_>) -> Extra {
-        let DetailPieces { text, summary } = entry.pieces().unwrap_or_default();
-        let mut detail = entry.fields;
-        for ((key, piece), joiner) in PIECES.into_iter().zip([text, summary]).zip(&mut self.joiners) {
-            if let Some(Value::String(words)) = detail.get_mut(key) {
-                let piece = piece.unwrap_or_else(|| TextPiece::Whole(std::mem::take(words)));
-                *words = joiner.join(piece);
-            }
-        }
-        detail
+    pub(super) fn join(&mut self, entry: EventFields<'_>) -> ThoughtDetail {
+        let DetailPieces { mut text, mut summary } = entry.pieces().unwrap_or_default();
+        let [of_text, of_summary] = &mut self.joiners;
+        ThoughtDetail::of(entry, |key, words| {
+            let (piece, joiner) =
+                if key == "text" { (text.take(), &mut *of_text) } else { (summary.take(), &mut *of_summary) };
+            joiner.join(piece.unwrap_or(TextPiece::Whole(words)))
+        })
     }
 
     /// Ends the words of the details: adds what stands for half a character whose other half never came.
@@ -81,12 +73,12 @@ impl ChatThoughts {
         let mut last = self.details.last_mut();
         for (key, joiner) in PIECES.into_iter().zip(&mut self.joiners) {
             let (Some(half), Some(last)) = (joiner.end(), &mut last) else { continue };
-            if let Some(Value::String(words)) = last.get_mut(key) {
+            if let Some(Value::String(words)) = last.fields.get_mut(key) {
                 words.push(half);
             }
             let text = half.to_string();
             events.push(match key {
-                "summary" => ProviderEvent::ReasoningSummary { part: summary_part(last), text },
+                "summary" => ProviderEvent::ReasoningSummary { part: summary_part(&last.fields), text },
                 _ => ProviderEvent::Reasoning { text },
             });
         }
@@ -96,16 +88,16 @@ impl ChatThoughts {
     ///
     /// # Errors
     /// [`Error::Protocol`] for too many entries of one thought, and for more bytes than the answer may have of them.
-    pub(super) fn detail(&mut self, detail: Extra, allowance: &mut FieldAllowance) -> Result<(), Error> {
+    pub(super) fn detail(&mut self, detail: ThoughtDetail, allowance: &mut FieldAllowance) -> Result<(), Error> {
         self.thought.get_or_insert_default();
         let count = self.details.len();
-        if let Some(last) = self.details.last_mut().filter(|last| is_same(last, &detail)) {
-            return detail.into_iter().try_for_each(|(key, value)| grow(last, key, value, allowance));
+        if let Some(last) = self.details.last_mut().filter(|last| last.is_same(&detail)) {
+            return last.grow(detail, allowance);
         }
         if count >= self.most_details {
             return Err(Error::Protocol { what: "more details of a thought than four times limits.provider_items" });
         }
-        detail.iter().try_for_each(|(key, value)| allowance.take(key.len() + length(value)))?;
+        detail.count(allowance)?;
         self.details.push(detail);
         Ok(())
     }
@@ -113,37 +105,9 @@ impl ChatThoughts {
     /// Ends the thought, if there is one, with its sealed form.
     pub(super) fn end(&mut self, events: &mut Vec<ProviderEvent>) {
         self.end_words(events);
-        let details = std::mem::take(&mut self.details).into_iter().map(JsonObject::from).collect();
+        let details = std::mem::take(&mut self.details).into_iter().map(ThoughtDetail::into_written).collect();
         let thought = self.thought.take().map(|thought| SealedThought { details, ..thought });
         let sealed = thought.and_then(|thought| self.origin.seal(&Sealed::Thought(thought)));
         events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
     }
-}
-
-/// Whether both are pieces of one entry.
-fn is_same(last: &Extra, detail: &Extra) -> bool {
-    let kind = |detail: &Extra| detail.get("type").and_then(Value::as_str).map(str::to_owned);
-    kind(last).as_deref() != Some(ENCRYPTED) && kind(last) == kind(detail) && last.get("index") == detail.get("index")
-}
-
-/// Adds a field of a piece to the entry. What the entry has already costs nothing: servers repeat all but the words.
-fn grow(last: &mut Extra, key: String, value: Value, allowance: &mut FieldAllowance) -> Result<(), Error> {
-    match (last.get_mut(&key), value) {
-        (_, Value::Null) => {}
-        (Some(Value::String(text)), Value::String(more)) if PIECES.contains(&key.as_str()) => {
-            allowance.take(more.len())?;
-            text.push_str(&more);
-        }
-        (Some(known), value) if *known == value => {}
-        (_, value) => {
-            allowance.take(key.len() + length(&value))?;
-            last.insert(key, value);
-        }
-    }
-    Ok(())
-}
-
-/// The bytes of a value as JSON.
-fn length(value: &Value) -> usize {
-    value.to_string().len()
 }

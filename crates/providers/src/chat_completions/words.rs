@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::chunk::{ChunkDelta, DeltaContent, DeltaPart};
+use super::detail::ThoughtDetail;
 use crate::seal::ThoughtField;
 use crate::text_piece::TextPiece;
 use antiphon_protocol::Extra;
@@ -19,7 +20,7 @@ pub(super) enum ChatWords {
 
 impl ChunkDelta<'_> {
     /// Takes the content out of the delta, of which these are the details of thoughts.
-    pub(super) fn take_words(&mut self, details: &[Extra]) -> Vec<ChatWords> {
+    pub(super) fn take_words(&mut self, details: &[ThoughtDetail]) -> Vec<ChatWords> {
         let mut words = self.take_thoughts(details);
         match self.content.take() {
             Some(DeltaContent::Text(text)) => words.extend(Some(text).filter(has_words).map(ChatWords::Text)),
@@ -32,7 +33,7 @@ impl ChunkDelta<'_> {
 
     /// Servers that write reasoning under several names write the same each time. The details are the most complete
     /// form, but those of some chunks hold only the encrypted form, or a signature.
-    fn take_thoughts(&mut self, details: &[Extra]) -> Vec<ChatWords> {
+    fn take_thoughts(&mut self, details: &[ThoughtDetail]) -> Vec<ChatWords> {
         let thoughts: Vec<ChatWords> = details.iter().filter_map(words_of_detail).collect();
         if !thoughts.is_empty() {
             return thoughts;
@@ -47,7 +48,7 @@ impl ChunkDelta<'_> {
 }
 
 /// The words of an entry of `reasoning_details`.
-fn words_of_detail(detail: &Extra) -> Option<ChatWords> {
+fn words_of_detail(ThoughtDetail { fields: detail, .. }: &ThoughtDetail) -> Option<ChatWords> {
     let text = |key: &str| detail.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let thought = |words| ChatWords::Thought(None, TextPiece::Whole(words));
     let summary = |words| ChatWords::Summary(summary_part(detail), words);

@@ -8,7 +8,7 @@ use super::EventFields;
 use crate::text_piece::{TextJoiner, TextPiece};
 
 fn read(data: &str) -> Option<serde_json::Value> {
-    EventFields::parse(data, 1000).map(|event| event.fields.into())
+    EventFields::parse(data, 1000).map(|event| event.fields.into_read().into())
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Function calls.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::event::{ResponsesEvent, broken, rest_unless_cut, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::event_fields::WrittenFields;
 use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};
@@ -70,7 +72,7 @@ impl ResponsesOutput {
     /// Passes a piece of arguments on. Those of a call whose function is not known yet are held back.
     pub(super) fn arguments(
         &mut self,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let position = self.call_of(&event)?;
@@ -85,7 +87,7 @@ impl ResponsesOutput {
     /// Passes on what of the arguments did not come in pieces.
     pub(super) fn whole_arguments(
         &mut self,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let Some(arguments) = event.take_text("arguments") else { return Ok(()) };
@@ -96,7 +98,7 @@ impl ResponsesOutput {
     pub(super) fn finish_call(
         &mut self,
         position: usize,
-        mut fields: Extra,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         self.name_call(position, &fields, events)?;
@@ -104,17 +106,16 @@ impl ResponsesOutput {
             return Err(broken("a function call without a name"));
         };
         let said = self.call(position)?.text.bytes();
+        let written = fields.written("arguments").map(RawValue::get).unwrap_or_default();
         match fields.shift_remove("arguments") {
             Some(Value::String(arguments)) => self.append_missing_arguments(position, &arguments, events)?,
             // Some servers write the arguments as an object.
-            Some(arguments @ Value::Object(_)) if said == 0 => {
-                self.append_missing_arguments(position, &arguments.to_string(), events)?;
-            }
+            Some(Value::Object(_)) if said == 0 => self.append_missing_arguments(position, written, events)?,
             Some(_) | None => self.append_missing_arguments(position, "", events)?,
         }
         // A call that was cut stays open; the response's ending decides about it.
-        let extra = rest_unless_cut(fields, &OF_CALLS);
-        let extra = extra.map(|extra| self.origin.mark(extra.into()));
+        let extra = rest_unless_cut(&fields, &OF_CALLS);
+        let extra = extra.map(|extra| self.origin.mark(extra));
         events.extend(extra.map(|extra| ProviderEvent::FunctionCallFinished { call, extra }));
         Ok(())
     }
@@ -181,7 +182,7 @@ impl ResponsesOutput {
         Ok(())
     }
 
-    fn call_of(&mut self, event: &ResponsesEvent) -> Result<usize, Error> {
+    fn call_of(&mut self, event: &ResponsesEvent<'_>) -> Result<usize, Error> {
         let fits = |item: &OutputItem| matches!(item.body, ItemBody::Call(_));
         match (self.find(event, fits), self.free_place(event), self.newest(fits)) {
             (Some(position), _, _) | (None, None, Some(position)) => Ok(position),

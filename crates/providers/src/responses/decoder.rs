@@ -1,15 +1,14 @@
 //! From the events of an answer to those of the port: pure, synchronous.
 
 use super::ending::ResponsesOutcome;
-use super::event::{EventKind, ResponsesEvent, broken, text, word};
+use super::event::{EventKind, ResponsesEvent, broken, text, without_echoes, word};
 use super::output::ResponsesOutput;
-use crate::event_fields::EventFields;
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::finish::check_empty;
 use crate::http::{Decode, Flow, SseFrame};
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::{Origin, Protocol};
 use crate::{Error, ProviderEvent, ProviderRequest, UpstreamLimits};
-use antiphon_protocol::Extra;
 
 /// Decodes one answer.
 pub(super) struct ResponsesDecoder {
@@ -30,8 +29,8 @@ impl Decode for ResponsesDecoder {
 
     fn frame(&mut self, frame: SseFrame, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         let (data, line, before) = (frame.data.trim(), frame.event.as_deref(), events.len());
-        let most_values = self.output.limits.event_values;
-        let parsed = ResponsesEvent::parse(line, data, most_values);
+        let (short, most_values) = (without_echoes(line, data), self.output.limits.event_values);
+        let parsed = ResponsesEvent::parse(line, short.as_deref().unwrap_or(data), most_values);
         if line == Some("error") {
             return Err(Error::Reported(parsed.map(ResponsesEvent::report).unwrap_or_default()));
         }
@@ -58,14 +57,14 @@ impl ResponsesDecoder {
         Self { opened: false, finished: false, has_output: false, output }
     }
 
-    fn event(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+    fn event(&mut self, mut event: ResponsesEvent<'_>, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         if event.name.is_empty() {
             return Err(broken("an event without a type"));
         }
         match EventKind::of(&event.name) {
-            EventKind::Lifecycle => self.open(event.take_object("response").as_ref(), events),
+            EventKind::Lifecycle => self.open(event.fields.take_object("response").as_ref(), events),
             EventKind::Ended => {
-                let response = event.take_object("response").unwrap_or(event.fields);
+                let response = event.fields.take_object("response").unwrap_or(event.fields);
                 let outcome = ResponsesOutcome::of(&event.name, &response);
                 return self.finish(outcome, response, events);
             }
@@ -79,7 +78,7 @@ impl ResponsesDecoder {
     }
 
     /// Reads an answer that comes as one response.
-    fn whole(&mut self, response: Extra, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
+    fn whole(&mut self, response: WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<Flow, Error> {
         match text(&response, "status").map(str::to_ascii_lowercase).as_deref() {
             Some("queued" | "in_progress") => {
                 self.open(Some(&response), events);
@@ -96,7 +95,7 @@ impl ResponsesDecoder {
     fn finish(
         &mut self,
         outcome: ResponsesOutcome,
-        response: Extra,
+        response: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<Flow, Error> {
         self.open(Some(&response), events);
@@ -112,7 +111,7 @@ impl ResponsesDecoder {
 
     /// The first event reports that the provider answers, with its id of the response if the provider sends that at
     /// once.
-    fn open(&mut self, response: Option<&Extra>, events: &mut Vec<ProviderEvent>) {
+    fn open(&mut self, response: Option<&WrittenFields<'_>>, events: &mut Vec<ProviderEvent>) {
         if !self.opened {
             let provider_response_id = response.and_then(|response| word(response, "id", self.output.limits.id_bytes));
             self.opened = true;

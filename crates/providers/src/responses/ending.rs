@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::event::{broken, kind_of, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::event_fields::WrittenFields;
 use crate::finish::finish_reason;
 use crate::http::report_of;
 use crate::limits::LONGEST_TIER;
@@ -50,7 +51,7 @@ impl ResponsesOutcome {
     pub(super) fn end(
         self,
         output: &mut ResponsesOutput,
-        mut response: Extra,
+        mut response: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(FinishReason, Option<Usage>), Error> {
         if matches!(self, Self::Completed | Self::Incomplete) {
@@ -85,7 +86,7 @@ impl ResponsesOutput {
     }
 
     /// Adds the items of the last event: some servers send items, or the ends of items, only there.
-    fn complete(&mut self, output: Vec<Extra>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn complete(&mut self, output: Vec<WrittenFields<'_>>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let known = self.recognize(&output);
         for (fields, known) in output.into_iter().zip(known) {
             let position = match known {
@@ -121,13 +122,9 @@ fn is_nameless(item: &OutputItem) -> bool {
 }
 
 /// The items of a final output whose kind can be told.
-fn take_items(response: &mut Extra) -> Vec<Extra> {
-    let Some(Value::Array(items)) = response.shift_remove("output") else { return Vec::new() };
-    let item = |item| match item {
-        Value::Object(fields) => Some(fields).filter(|fields| kind_of(fields).is_some()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
-    };
-    items.into_iter().filter_map(item).collect()
+fn take_items<'a>(response: &mut WrittenFields<'a>) -> Vec<WrittenFields<'a>> {
+    let items = response.take_entries("output", |_| None).unwrap_or_default();
+    items.into_iter().flatten().filter(|fields| kind_of(fields).is_some()).collect()
 }
 
 /// None if neither count is given, since an empty object reports nothing, or if a count can't be true.

@@ -4,13 +4,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event_fields::EventFields;
+use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
 use crate::text_piece::TextPiece;
 use crate::{Error, Report};
-use antiphon_protocol::{Extra, LogProb, TopLogProb};
+use antiphon_protocol::{Extra, JsonObject, LogProb, TopLogProb};
 
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
@@ -35,11 +35,11 @@ const OF_RESPONSES: [&str; 12] = [
 ];
 
 /// An event of a stream.
-pub(super) struct ResponsesEvent {
+pub(super) struct ResponsesEvent<'a> {
     /// Its type.
     pub(super) name: String,
     /// All its fields.
-    pub(super) fields: Extra,
+    pub(super) fields: WrittenFields<'a>,
     /// Its `delta`, if half a character is in it.
     with_halves: Option<TextPiece>,
 }
@@ -149,13 +149,12 @@ impl ResponsesPartKind {
     }
 }
 
-impl ResponsesEvent {
+impl<'a> ResponsesEvent<'a> {
     /// The event that the data holds; its type is in the data, or in the `event:` line of servers that write it
     /// there alone. None where the data is no object, and for more
     /// values than that.
-    pub(super) fn parse(line: Option<&str>, data: &str, most_values: usize) -> Option<Self> {
-        let short = (data.len() > LONG).then(|| without_echoes(line, data)).flatten();
-        let event = EventFields::parse(short.as_deref().unwrap_or(data), most_values)?;
+    pub(super) fn parse(line: Option<&str>, data: &'a str, most_values: usize) -> Option<Self> {
+        let event = EventFields::parse(data, most_values)?;
         let with_halves = event.pieces().map(|DeltaText { delta }| delta);
         let name = event.kind(line).to_owned();
         Some(Self { name, fields: event.fields, with_halves })
@@ -178,7 +177,7 @@ impl ResponsesEvent {
     /// The kind of the error, which is in an object of its own, in the event itself, or in both.
     pub(super) fn report(self) -> Report {
         match self.fields.get("error").map(report_of) {
-            None | Some(Report::Other) => report_of(&Value::Object(self.fields)),
+            None | Some(Report::Other) => report_of(&Value::Object(self.fields.into_read())),
             Some(report) => report,
         }
     }
@@ -186,14 +185,6 @@ impl ResponsesEvent {
     /// A position among items or parts; none if it is missing, no number, or too large to be one.
     pub(super) fn place(&self, key: &str) -> Option<u32> {
         self.fields.get(key)?.as_u64().and_then(|place| u32::try_from(place).ok())
-    }
-
-    /// An object that the event holds.
-    pub(super) fn take_object(&mut self, key: &str) -> Option<Extra> {
-        match self.fields.shift_remove(key) {
-            Some(Value::Object(fields)) => Some(fields),
-            Some(_) | None => None,
-        }
     }
 
     /// The text of a delta; empty if it is missing.
@@ -219,8 +210,11 @@ impl ResponsesEvent {
     }
 }
 
-/// The event without what its response echoes of the request; none if it is about no response.
-fn without_echoes(line: Option<&str>, data: &str) -> Option<String> {
+/// A long event without what its response echoes of the request; none if it is short, or about no response.
+pub(super) fn without_echoes(line: Option<&str>, data: &str) -> Option<String> {
+    if data.len() <= LONG {
+        return None;
+    }
     let read = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
     let fields = raw_fields(data, &["type", "object", "response"])?;
     let find = |key: &str| fields.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
@@ -264,15 +258,9 @@ pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
     text(fields, key).filter(is_word).map(str::to_owned)
 }
 
-/// The fields that are not among those named.
-pub(super) fn rest(mut fields: Extra, known: &[&str]) -> Extra {
-    fields.retain(|key, _| !known.contains(&key.as_str()));
-    fields
-}
-
 /// The other fields of an item; none if it was cut.
-pub(super) fn rest_unless_cut(fields: Extra, known: &[&str]) -> Option<Extra> {
-    (text(&fields, "status") != Some("incomplete")).then(|| rest(fields, known))
+pub(super) fn rest_unless_cut(fields: &WrittenFields<'_>, known: &[&str]) -> Option<JsonObject> {
+    (text(fields, "status") != Some("incomplete")).then(|| fields.written_without(known))
 }
 
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.

@@ -9,6 +9,9 @@ use antiphon_protocol::{
     SummaryText,
 };
 
+/// The types of annotations that the protocol has.
+const ANNOTATIONS: [&str; 4] = ["file_citation", "url_citation", "container_file_citation", "file_path"];
+
 /// An item as the provider takes it: without an id, which is one of this server's, without a status, and with no fields
 /// of another model.
 #[derive(Serialize)]
@@ -58,7 +61,7 @@ enum ResponsesPart<'a> {
     },
     OutputText {
         text: &'a str,
-        annotations: [(); 0],
+        annotations: Vec<&'a JsonObject>,
     },
     Refusal {
         refusal: &'a str,
@@ -124,17 +127,25 @@ fn said<'a>(
 }
 
 fn input_part(part: &ContentPart, by_model: bool) -> Option<ResponsesPart<'_>> {
-    let (text, prompt_cache_breakpoint) = match part {
-        ContentPart::InputText { text, prompt_cache_breakpoint } => (text, prompt_cache_breakpoint.as_ref()),
-        ContentPart::OutputText(output) => (&output.text, None),
+    let (text, prompt_cache_breakpoint, annotations) = match part {
+        ContentPart::InputText { text, prompt_cache_breakpoint } => (text, prompt_cache_breakpoint.as_ref(), &[][..]),
+        ContentPart::OutputText(output) => (&output.text, None, output.annotations.as_slice()),
         ContentPart::Refusal { refusal } => return Some(ResponsesPart::Refusal { refusal }),
         ContentPart::ReasoningText { .. } => return None,
     };
     match by_model {
         true if text.is_empty() => None,
-        true => Some(ResponsesPart::OutputText { text, annotations: [] }),
+        true => {
+            let annotations = annotations.iter().filter(|annotation| is_of_responses(annotation)).collect();
+            Some(ResponsesPart::OutputText { text, annotations })
+        }
         false => Some(ResponsesPart::InputText { text, prompt_cache_breakpoint }),
     }
+}
+
+/// Whether an annotation has a type of this protocol. Its providers refuse those of others.
+fn is_of_responses(annotation: &JsonObject) -> bool {
+    annotation.text("type").is_some_and(|kind| ANNOTATIONS.contains(&kind.as_str()))
 }
 
 /// Whether a kind of item comes from the Messages protocol, by the prefix that this server gives it there. No other

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::calls::CallProgress;
-use super::event::{ItemEventKind, ResponsesEvent, ResponsesPartKind, broken, kind_of, rest, text, word};
+use super::event::{ItemEventKind, ResponsesEvent, ResponsesPartKind, broken, kind_of, text, word};
 use super::parts::{ItemParts, OpenPart};
+use crate::event_fields::WrittenFields;
 use crate::limits::TOO_MANY_ITEMS;
 use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::{Extra, JsonObject};
 
 /// The fields of an event that this server sets itself.
 const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_index", "obfuscation"];
@@ -56,7 +56,7 @@ impl ResponsesOutput {
     pub(super) fn event(
         &mut self,
         about: ItemEventKind,
-        event: ResponsesEvent,
+        event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         match about {
@@ -75,27 +75,27 @@ impl ResponsesOutput {
     }
 
     /// Passes on an event about an item of an unknown kind, and ignores any other.
-    pub(super) fn report(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    pub(super) fn report(&mut self, event: ResponsesEvent<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let Some(OutputItem { body: ItemBody::Other(item), done: false, .. }) = self.subject(&event) else {
             return Ok(());
         };
-        let (item, fields) = (*item, rest(std::mem::take(&mut event.fields), &OWN_FIELDS));
-        events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields: fields.into() });
+        let (item, fields) = (*item, event.fields.written_without(&OWN_FIELDS));
+        events.push(ProviderEvent::OtherItemEvent { item, event: event.name, fields });
         Ok(())
     }
 
-    fn concerns_other(&self, event: &ResponsesEvent) -> bool {
+    fn concerns_other(&self, event: &ResponsesEvent<'_>) -> bool {
         self.subject(event).is_some_and(|item| matches!(item.body, ItemBody::Other(_)))
     }
 
     /// The item that an event is about.
-    pub(super) fn subject(&self, event: &ResponsesEvent) -> Option<&OutputItem> {
+    pub(super) fn subject(&self, event: &ResponsesEvent<'_>) -> Option<&OutputItem> {
         self.find(event, |_| true).and_then(|position| self.items.get(position))
     }
 
     /// The newest item that fits and has the id of an event, or else its position: servers that do not count give all
     /// items the same one, and others give an item a new id with each event.
-    pub(super) fn find(&self, event: &ResponsesEvent, fits: impl Fn(&OutputItem) -> bool) -> Option<usize> {
+    pub(super) fn find(&self, event: &ResponsesEvent<'_>, fits: impl Fn(&OutputItem) -> bool) -> Option<usize> {
         let id = text(&event.fields, "item_id").filter(|id| !id.is_empty());
         let place = event.place("output_index");
         let by_id = |item: &OutputItem| id.is_some() && item.id.as_deref() == id && fits(item);
@@ -110,7 +110,7 @@ impl ResponsesOutput {
     }
 
     /// The position of an item that an event begins: the event's own, if no item has it.
-    pub(super) fn free_place(&self, event: &ResponsesEvent) -> Option<u32> {
+    pub(super) fn free_place(&self, event: &ResponsesEvent<'_>) -> Option<u32> {
         event.place("output_index").filter(|place| self.items.iter().all(|item| item.place != *place))
     }
 
@@ -119,8 +119,8 @@ impl ResponsesOutput {
         self.items.iter().map(|item| item.place.saturating_add(1)).max().unwrap_or_default()
     }
 
-    fn added(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let fields = event.take_object("item").unwrap_or_default();
+    fn added(&mut self, mut event: ResponsesEvent<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let fields = event.fields.take_object("item").unwrap_or_default();
         let Some(kind) = kind_of(&fields) else { return Ok(()) };
         let place = event.place("output_index");
         let at_place = |item: &OutputItem| Some(item.place) == place && item.kind == kind;
@@ -136,8 +136,8 @@ impl ResponsesOutput {
         self.begin(place, &fields, events).map(|_| ())
     }
 
-    fn done(&mut self, mut event: ResponsesEvent, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
-        let fields = event.take_object("item").unwrap_or_default();
+    fn done(&mut self, mut event: ResponsesEvent<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+        let fields = event.fields.take_object("item").unwrap_or_default();
         if let Some(id) = fields.get("id") {
             event.fields.insert("item_id".to_owned(), id.clone());
         }
@@ -169,7 +169,7 @@ impl ResponsesOutput {
     pub(super) fn begin(
         &mut self,
         place: u32,
-        fields: &Extra,
+        fields: &WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<usize, Error> {
         let kind = kind_of(fields).ok_or_else(|| broken("an item that is none"))?;
@@ -178,7 +178,7 @@ impl ResponsesOutput {
             "message" => ItemBody::Parts(ItemParts::message()),
             "reasoning" => ItemBody::Parts(ItemParts::reasoning()),
             "function_call" => ItemBody::Call(self.start_call(fields, events)?),
-            _ => ItemBody::Other(self.start_other(fields.into(), events)),
+            _ => ItemBody::Other(self.start_other(fields, events)),
         };
         let id = word(fields, "id", self.limits.id_bytes);
         Ok(self.add(OutputItem { place, id, kind: kind.to_owned(), body, done: false }))
@@ -214,7 +214,7 @@ impl ResponsesOutput {
     pub(super) fn finish(
         &mut self,
         position: usize,
-        fields: Extra,
+        fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let Some(item) = self.items.get_mut(position) else { return Ok(()) };
@@ -225,26 +225,29 @@ impl ResponsesOutput {
             ItemBody::Parts(_) => self.finish_message(position, fields, events),
             ItemBody::Call(_) => self.finish_call(position, fields, events),
             ItemBody::Other(item) => {
-                events.push(ProviderEvent::OtherItemFinished { item, fields: self.origin.mark(fields.into()) });
+                events.push(ProviderEvent::OtherItemFinished {
+                    item,
+                    fields: self.origin.mark(fields.written_without(&[])),
+                });
                 Ok(())
             }
         }
     }
 
-    fn start_other(&mut self, fields: JsonObject, events: &mut Vec<ProviderEvent>) -> CallIndex {
+    fn start_other(&mut self, fields: &WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> CallIndex {
         let item = self.others;
         self.others += 1;
         // The open item ends where another one begins.
         self.open = None;
-        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields) });
+        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields.written_without(&[])) });
         item
     }
 
     /// Finds which items of the final output have come before: by id, or by the order of each type where ids change.
     /// Positions by the final output's own order; none for an item that never came.
-    pub(super) fn recognize(&self, output: &[Extra]) -> Vec<Option<usize>> {
+    pub(super) fn recognize(&self, output: &[WrittenFields<'_>]) -> Vec<Option<usize>> {
         let mut by_kind: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let same_id = |fields: &Extra| {
+        let same_id = |fields: &WrittenFields<'_>| {
             let id = text(fields, "id")?;
             let kind = kind_of(fields)?;
             self.items.iter().position(|item| item.id.as_deref() == Some(id) && item.kind == kind)

@@ -1,12 +1,12 @@
 //! Messages and reasoning items. One part of one item is open at a time, as the port has it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest_unless_cut, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
+use crate::event_fields::WrittenFields;
 use crate::limits::TOO_MANY_ITEMS;
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
@@ -76,7 +76,7 @@ impl ResponsesOutput {
     pub(super) fn delta(
         &mut self,
         part_kind: ResponsesPartKind,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let location = self.part_of(part_kind, &event)?;
@@ -97,7 +97,7 @@ impl ResponsesOutput {
     pub(super) fn whole(
         &mut self,
         part_kind: ResponsesPartKind,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let Some(text) = event.take_text(part_kind.key()) else { return Ok(()) };
@@ -109,10 +109,10 @@ impl ResponsesOutput {
     /// Ends a part of a message or of a reasoning item's content.
     pub(super) fn part_done(
         &mut self,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let fields = event.take_object("part").unwrap_or_default();
+        let mut fields = event.fields.take_object("part").unwrap_or_default();
         let is_thought =
             |item: &OutputItem| matches!(&item.body, ItemBody::Parts(ItemParts { is_reasoning: true, .. }));
         let unnamed = match self.subject(&event).is_some_and(is_thought) {
@@ -121,62 +121,64 @@ impl ResponsesOutput {
         };
         let Some(part_kind) = part_kind_of(&fields, unnamed) else { return Ok(()) };
         let location = self.part_of(part_kind, &event)?;
-        self.finish_part(location, part_kind, &fields, events)
+        self.finish_part(location, part_kind, &mut fields, events)
     }
 
     /// Ends a summary.
     pub(super) fn summary_part_done(
         &mut self,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let fields = event.take_object("part").unwrap_or_default();
+        let mut fields = event.fields.take_object("part").unwrap_or_default();
         let location = self.part_of(ResponsesPartKind::Summary, &event)?;
-        self.finish_part(location, ResponsesPartKind::Summary, &fields, events)
+        self.finish_part(location, ResponsesPartKind::Summary, &mut fields, events)
     }
 
     /// Passes a note on the text on.
     pub(super) fn annotation(
         &mut self,
-        mut event: ResponsesEvent,
+        mut event: ResponsesEvent<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         let location = self.part_of(ResponsesPartKind::Text, &event)?;
-        let Some(annotation) = event.take_object("annotation") else { return Ok(()) };
-        self.annotate(location, annotation, events)
+        let Some(annotation) = event.fields.take_object("annotation") else { return Ok(()) };
+        self.annotate(location, annotation.written_without(&[]), events)
     }
 
     pub(super) fn finish_message(
         &mut self,
         position: usize,
-        fields: Extra,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
-        let listed = parts(&fields, "content").count();
-        for (number, fields) in parts(&fields, "content") {
+        let parts = take_parts(&mut fields, "content");
+        let listed = parts.len();
+        for (number, mut fields) in parts {
             let part_kind = part_kind_of(&fields, ResponsesPartKind::Text);
             if let Some(part_kind) = part_kind.filter(|part_kind| !part_kind.is_reasoning()) {
                 let location = PartLocation { position, part: PartKey { is_summary: false, number } };
                 self.recognize_stray(location, (&fields, part_kind), listed)?;
-                self.finish_part(location, part_kind, &fields, events)?;
+                self.finish_part(location, part_kind, &mut fields, events)?;
             }
         }
-        self.finish_item(position, rest_unless_cut(fields, &OF_MESSAGES), events);
+        self.finish_item(position, rest_unless_cut(&fields, &OF_MESSAGES), events);
         Ok(())
     }
 
     pub(super) fn finish_reasoning(
         &mut self,
         position: usize,
-        mut fields: Extra,
+        mut fields: WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         for (key, part_kind) in [("summary", ResponsesPartKind::Summary), ("content", ResponsesPartKind::Reasoning)] {
-            let listed = parts(&fields, key).count();
-            for (number, fields) in parts(&fields, key) {
+            let parts = take_parts(&mut fields, key);
+            let listed = parts.len();
+            for (number, mut fields) in parts {
                 let part = PartKey { is_summary: part_kind == ResponsesPartKind::Summary, number };
                 self.recognize_stray(PartLocation { position, part }, (&fields, part_kind), listed)?;
-                self.finish_part(PartLocation { position, part }, part_kind, &fields, events)?;
+                self.finish_part(PartLocation { position, part }, part_kind, &mut fields, events)?;
             }
         }
         if let Some(Value::String(data)) = fields.shift_remove("encrypted_content")
@@ -186,17 +188,17 @@ impl ResponsesOutput {
             self.open_part(position, None, events);
             events.push(ProviderEvent::EncryptedReasoning { encrypted_content });
         }
-        self.finish_item(position, rest_unless_cut(fields, &OF_REASONING), events);
+        self.finish_item(position, rest_unless_cut(&fields, &OF_REASONING), events);
         Ok(())
     }
 
     /// Ends the item if it is the open one; otherwise another item that came in between has ended it. A cut item stays
     /// open, and the response's ending decides about it.
-    fn finish_item(&mut self, position: usize, extra: Option<Extra>, events: &mut Vec<ProviderEvent>) {
+    fn finish_item(&mut self, position: usize, extra: Option<JsonObject>, events: &mut Vec<ProviderEvent>) {
         let is_open = self.open.is_some_and(|open| open.item == position);
         if let Some(extra) = extra.filter(|_| is_open) {
             self.open = None;
-            events.push(ProviderEvent::ItemFinished { extra: self.origin.mark(extra.into()) });
+            events.push(ProviderEvent::ItemFinished { extra: self.origin.mark(extra) });
         }
     }
 
@@ -205,7 +207,7 @@ impl ResponsesOutput {
         &mut self,
         location: PartLocation,
         part_kind: ResponsesPartKind,
-        fields: &Extra,
+        fields: &mut WrittenFields<'_>,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         if self.part(location)?.done {
@@ -215,11 +217,10 @@ impl ResponsesOutput {
         let logprobs = logprobs(fields.get("logprobs"));
         self.append_missing_text(PartText { location, part_kind, text, logprobs }, events)?;
         let known = self.part(location)?.annotations;
-        if let Some(Value::Array(annotations)) =
-            fields.get("annotations").filter(|_| part_kind == ResponsesPartKind::Text)
-        {
-            for annotation in annotations.iter().skip(known).filter_map(Value::as_object) {
-                self.annotate(location, annotation.clone(), events)?;
+        if part_kind == ResponsesPartKind::Text {
+            let annotations = fields.take_entries("annotations", |_| None).unwrap_or_default();
+            for annotation in annotations.into_iter().skip(known).flatten() {
+                self.annotate(location, annotation.written_without(&[]), events)?;
             }
         }
         self.part(location)?.done = true;
@@ -248,7 +249,7 @@ impl ResponsesOutput {
     fn recognize_stray(
         &mut self,
         location: PartLocation,
-        (fields, part_kind): (&Extra, ResponsesPartKind),
+        (fields, part_kind): (&WrittenFields<'_>, ResponsesPartKind),
         listed: usize,
     ) -> Result<(), Error> {
         let text = text(fields, part_kind.key()).unwrap_or_default();
@@ -300,12 +301,12 @@ impl ResponsesOutput {
     fn annotate(
         &mut self,
         location: PartLocation,
-        annotation: Extra,
+        annotation: JsonObject,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<(), Error> {
         self.part(location)?.annotations += 1;
         self.open_part(location.position, Some(location.part), events);
-        events.push(ProviderEvent::Annotation { annotation: annotation.into() });
+        events.push(ProviderEvent::Annotation { annotation });
         Ok(())
     }
 
@@ -327,7 +328,7 @@ impl ResponsesOutput {
     }
 
     /// The item and the part that an event is about; an item that was not announced begins with it.
-    fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent) -> Result<PartLocation, Error> {
+    fn part_of(&mut self, part_kind: ResponsesPartKind, event: &ResponsesEvent<'_>) -> Result<PartLocation, Error> {
         let is_reasoning = part_kind.is_reasoning();
         let fits =
             |item: &OutputItem| matches!(&item.body, ItemBody::Parts(parts) if parts.is_reasoning == is_reasoning);
@@ -368,18 +369,13 @@ impl ResponsesOutput {
 }
 
 /// The parts of a whole item, with their numbers. A text in place of a part, or of all of them, is one.
-fn parts<'a>(fields: &'a Extra, key: &str) -> impl Iterator<Item = (u32, Cow<'a, Extra>)> {
-    let parts = match fields.get(key) {
-        Some(Value::Array(parts)) => parts.as_slice(),
-        Some(text @ Value::String(_)) => std::slice::from_ref(text),
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => &[],
+fn take_parts<'a>(fields: &mut WrittenFields<'a>, key: &str) -> Vec<(u32, WrittenFields<'a>)> {
+    let text = |part: Value| part.is_string().then(|| WrittenFields::made("text", part));
+    let parts = match fields.take_entries(key, text) {
+        Some(parts) => parts,
+        None => vec![fields.get(key).cloned().and_then(text)],
     };
-    let part = |part: &'a Value| match part {
-        Value::Object(fields) => Some(Cow::Borrowed(fields)),
-        Value::String(_) => Some(Cow::Owned(Extra::from_iter([("text".to_owned(), part.clone())]))),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
-    };
-    (0..).zip(parts).filter_map(move |(number, value)| Some((number, part(value)?)))
+    (0..).zip(parts).filter_map(|(number, part)| Some((number, part?))).collect()
 }
 
 /// The kind of a part. One of a type that this server does not know is what its fields say, and one with a text is

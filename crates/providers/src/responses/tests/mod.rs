@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod as_written;
 mod bounds;
 mod endings;
 mod items;

@@ -32,7 +32,7 @@ fn cached(text: &str) -> ContentPart {
 }
 
 fn written(text: &str) -> ContentPart {
-    let annotations = vec![fields(json!({ "type": "url_citation" }))];
+    let annotations = ["url_citation", "char_location"].map(|kind| fields(json!({ "type": kind, "x": 1 }))).to_vec();
     ContentPart::OutputText(OutputText { text: text.to_owned(), annotations, ..OutputText::default() })
 }
 
@@ -134,7 +134,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
             "encrypted_content": "c2VhbGVk: as 0.1.0 kept it", "x": 1 },
         { "type": "message", "role": "assistant", "phase": "commentary", "x": 1,
-            "content": [{ "type": "output_text", "text": "a", "annotations": [] }] },
+            "content": [{ "type": "output_text", "text": "a", "annotations": [{ "type": "url_citation", "x": 1 }] }] },
         { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "maths" },
         { "type": "function_call_output", "call_id": "c1", "output": "42" },
         { "type": "acme:search", "status": "completed", "query": { "deep": true } },
