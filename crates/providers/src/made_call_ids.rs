@@ -8,6 +8,7 @@ use antiphon_protocol::Item;
 
 /// Makes ids that depend on nothing but the request and the call's position in its answer, so that the same bytes give
 /// the same events.
+#[derive(Clone)]
 pub(crate) struct MadeCallIds(Uuid);
 
 impl MadeCallIds {

@@ -52,7 +52,13 @@ impl SaidText {
         self.bytes == text.len() && self.hash.finish() == hash_of(text)
     }
 
-    fn add(&mut self, text: &str) {
+    /// Whether both are the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.bytes == other.bytes && self.hash.finish() == other.hash.finish()
+    }
+
+    /// Adds text that was said.
+    pub(crate) fn add(&mut self, text: &str) {
         self.bytes += text.len();
         self.hash.write(text.as_bytes());
     }

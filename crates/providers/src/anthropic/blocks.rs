@@ -39,7 +39,15 @@ struct NumberedBlock {
 impl AnthropicBlocks {
     /// The blocks of the answer to that request; none yet.
     pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
-        let (ids, thoughts) = (MadeCallIds::of(asked), ThoughtSealer::of(asked));
+        Self::none(MadeCallIds::of(asked), ThoughtSealer::of(asked), limits)
+    }
+
+    /// None yet of the same answer.
+    pub(super) fn anew(&self) -> Self {
+        Self::none(self.ids.clone(), self.thoughts.clone(), self.limits)
+    }
+
+    fn none(ids: MadeCallIds, thoughts: ThoughtSealer, limits: UpstreamLimits) -> Self {
         let (open, count, calls, others) = (Vec::new(), 0, 0, 0);
         let (speaking, call_without_arguments, saw_unknown) = (None, None, false);
         Self { ids, thoughts, limits, open, count, calls, others, speaking, call_without_arguments, saw_unknown }

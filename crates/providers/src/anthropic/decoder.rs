@@ -3,6 +3,7 @@
 use super::block::is_word;
 use super::blocks::AnthropicBlocks;
 use super::event::{AnthropicEvent, MessageChange, TokenCounts, take_blocks, take_text};
+use super::said_answer::SaidAnswer;
 use crate::answer_ending::AnswerEnding;
 use crate::event_fields::{EventFields, WrittenFields};
 use crate::http::{Decode, Flow, SseFrame};
@@ -14,6 +15,7 @@ use antiphon_protocol::Usage;
 pub(super) struct AnthropicDecoder {
     started: bool,
     blocks: AnthropicBlocks,
+    said: SaidAnswer,
     limits: UpstreamLimits,
     ending: AnswerEnding,
     counts: TokenCounts,
@@ -66,6 +68,7 @@ impl AnthropicDecoder {
     pub(super) fn new(asked: &ProviderRequest, limits: UpstreamLimits) -> Self {
         Self {
             started: false,
+            said: SaidAnswer::default(),
             blocks: AnthropicBlocks::new(asked, limits),
             limits,
             ending: AnswerEnding::default(),
@@ -125,22 +128,36 @@ impl AnthropicDecoder {
         Ok(())
     }
 
-    /// Reads an answer that comes as one message, whether or not a stream has begun.
+    /// Reads an answer that comes as one message, whether or not a stream has begun. Behind output in pieces, which it
+    /// repeats, it says how the answer ends.
     ///
     /// # Errors
-    /// Behind output in pieces: nobody could say how much of the message that is.
+    /// If it says anything else than the pieces: nobody could say how much of the message they are.
     fn whole(&mut self, mut message: WrittenFields<'_>, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         let usage = message.get("usage").cloned();
         let change = MessageChange::of(&mut message, usage.as_ref());
         match self.started {
-            true if self.ending.has_output() => {
-                return Err(Error::Protocol { what: "a whole message behind pieces of it" });
-            }
+            true if self.ending.has_output() => self.check_repeats(&mut message)?,
             true => self.tell_blocks(&mut message, events)?,
             false => self.begin(message, events)?,
         }
         self.change(change, events);
         Ok(())
+    }
+
+    fn check_repeats(&self, message: &mut WrittenFields<'_>) -> Result<(), Error> {
+        let (mut blocks, mut events) = (self.blocks.anew(), Vec::new());
+        for block in take_blocks(message).unwrap_or_default() {
+            blocks.start(None, block, &mut events)?;
+            blocks.stop(None, &mut events);
+        }
+        let mut whole = SaidAnswer::default();
+        whole.note(&events);
+        if self.said.says_the_same(&whole) {
+            Ok(())
+        } else {
+            Err(Error::Protocol { what: "a whole message behind pieces of another one" })
+        }
     }
 
     /// Lets the blocks tell what is new of them.
@@ -152,7 +169,7 @@ impl AnthropicDecoder {
         let before = events.len();
         let told = tell(&mut self.blocks, events);
         self.ending.note_form();
-        if is_output(events, before) {
+        if self.note(events, before) {
             self.ending.note_output();
         }
         told
@@ -166,9 +183,16 @@ impl AnthropicDecoder {
     ) {
         let before = events.len();
         tell(&mut self.blocks, events);
-        if is_output(events, before) {
+        if self.note(events, before) {
             self.ending.note_rest();
         }
+    }
+
+    /// Notes the events behind so many. Returns whether there is output among them.
+    fn note(&mut self, events: &[ProviderEvent], before: usize) -> bool {
+        let new = events.get(before..).unwrap_or_default();
+        self.said.note(new);
+        new.iter().any(|event| event.output_bytes() > 0)
     }
 
     fn check_begun(&self) -> Result<(), Error> {
@@ -205,9 +229,4 @@ impl AnthropicDecoder {
         events.push(ProviderEvent::Finished(reason));
         Ok(Flow::Done)
     }
-}
-
-/// Whether there is output among the events behind so many.
-fn is_output(events: &[ProviderEvent], before: usize) -> bool {
-    events.iter().skip(before).any(|event| event.output_bytes() > 0)
 }

@@ -28,6 +28,7 @@ mod conversation;
 mod decoder;
 mod event;
 mod request;
+mod said_answer;
 #[cfg(test)]
 mod tests;
 mod thoughts;

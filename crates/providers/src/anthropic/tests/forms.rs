@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Decoded, begin, decode, delta, finish, start, stop, tool_use, written};
+use super::{Decoded, arguments, begin, decode, delta, finish, start, stop, tool_use, written};
 use crate::odd_json::essence;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::FinishReason;
@@ -129,8 +129,36 @@ fn a_whole_message_is_the_answer_behind_a_beginning_but_not_behind_pieces() {
         assert_eq!(decode([written(&[begin(), last.clone(), end.clone()]).as_bytes()]), expected);
         assert_eq!(decode([written(&[last, end.clone()]).as_bytes()]), expected);
     }
-    for text in ["Hel", "Hello"] {
-        let (_, result) = decode([written(&[&pieces[..], &[of(text), end.clone()]].concat()).as_bytes()]);
-        assert_eq!(result, Err(Error::Protocol { what: "a whole message behind pieces of it" }), "{text}");
+    let (_, result) = decode([written(&[&pieces[..], &[of("Hello"), end.clone()]].concat()).as_bytes()]);
+    assert_eq!(result, Err(Error::Protocol { what: "a whole message behind pieces of another one" }));
+}
+
+#[test]
+fn a_whole_message_behind_its_pieces_says_how_they_end_if_it_says_the_same() {
+    let call = |index: u32, json: &str| [start(index, tool_use("t", json!({}))), arguments(index, json), stop(index)];
+    let thought = start(0, json!({ "type": "thinking", "thinking": "hm" }));
+    let words = [begin(), thought, stop(0), text(1, "Hi"), stop(1)];
+    let pieces = [&words[..], &call(2, "{\"a b\": 1}"), &call(3, "{}")].concat();
+    let whole = |thought: &str, text: &str, inputs: &[Value]| {
+        let words = [json!({ "type": "thinking", "thinking": thought }), json!({ "type": "text", "text": text })];
+        let calls = inputs.iter().map(|input| tool_use("t", input.clone()));
+        let content: Vec<Value> = words.into_iter().chain(calls).collect();
+        json!({ "type": "message", "content": content, "stop_reason": "tool_use", "usage": { "output_tokens": 9 } })
+    };
+    let mut last = finish("tool_use");
+    last["usage"] = json!({ "output_tokens": 9 });
+    let expected = heard(&[&pieces[..], &[last, mark()]].concat());
+    let behind = |last: Value| heard(&[&pieces[..], &[last, mark()]].concat());
+    let inputs = [json!({ "a b": 1 }), json!({})];
+    assert_eq!(behind(whole("hm", "Hi", &inputs)), expected);
+    for other in [
+        whole("h", "Hi", &inputs),
+        whole("hm", "Hi, you", &inputs),
+        whole("hm", "Hi", &[json!({ "ab": 1 }), json!({})]),
+        whole("hm", "Hi", &[json!({ "a b": 1 }), json!({ "a": 1 })]),
+        whole("hm", "Hi", &[json!({ "a b": 1 })]),
+    ] {
+        let fault = Err(Error::Protocol { what: "a whole message behind pieces of another one" });
+        assert_eq!(behind(other.clone()).1, fault, "{other}");
     }
 }
