@@ -118,4 +118,5 @@ fn said(read: Option<Result<Vec<ProviderEvent>, Error>>) -> Result<Vec<ProviderE
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests;
