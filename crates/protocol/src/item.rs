@@ -4,12 +4,7 @@ mod json;
 
 use serde::{Deserialize, Serialize};
 
-use serde_json::{Map, Value};
-
 use super::{ItemId, JsonObject, LogProb};
-
-/// Fields of an object of a provider, while it is read.
-pub type Extra = Map<String, Value>;
 
 /// One item of a response's input or output.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -19,7 +19,7 @@ pub use error::{ErrorBody, ErrorEnvelope, ErrorEvent};
 pub use event::{OtherEvent, ResponseEvent};
 pub use ids::{InvalidId, ItemId, ResponseId, UserId};
 pub use item::{
-    ContentPart, Extra, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OtherItem, OutputText, Reasoning,
+    ContentPart, FunctionCall, FunctionCallOutput, Item, ItemStatus, Message, OtherItem, OutputText, Reasoning,
     ReasoningText, Role, SummaryText,
 };
 pub use json::Json;

@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
 use serde::de::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::limits::TOO_MANY_VALUES;
 use crate::raw_json::{has_more_values, object_as_written, raw_fields, readable};
-use antiphon_protocol::{Extra, Json, JsonObject};
+use antiphon_protocol::{Json, JsonObject};
+
+/// The fields of a JSON object as values, in their order.
+pub(crate) type ReadFields = Map<String, Value>;
 
 /// An event: a JSON object. What of it can't be read costs nothing but itself.
 pub(crate) struct EventFields<'a> {
@@ -26,7 +29,7 @@ pub(crate) struct EventFields<'a> {
 /// to be passed on.
 #[derive(Default)]
 pub(crate) struct WrittenFields<'a> {
-    read: Extra,
+    read: ReadFields,
     /// The object; empty for one that is made here.
     written: &'a str,
 }
@@ -89,11 +92,11 @@ impl<'a> EventFields<'a> {
 impl<'a> WrittenFields<'a> {
     /// Fields that nobody wrote.
     pub(crate) fn made(key: &str, value: Value) -> Self {
-        Self { read: Extra::from_iter([(key.to_owned(), value)]), written: "" }
+        Self { read: ReadFields::from_iter([(key.to_owned(), value)]), written: "" }
     }
 
     /// What was read.
-    pub(crate) fn into_read(self) -> Extra {
+    pub(crate) fn into_read(self) -> ReadFields {
         self.read
     }
 
@@ -133,15 +136,15 @@ impl<'a> WrittenFields<'a> {
 }
 
 impl Deref for WrittenFields<'_> {
-    type Target = Extra;
+    type Target = ReadFields;
 
-    fn deref(&self) -> &Extra {
+    fn deref(&self) -> &ReadFields {
         &self.read
     }
 }
 
 impl DerefMut for WrittenFields<'_> {
-    fn deref_mut(&mut self) -> &mut Extra {
+    fn deref_mut(&mut self) -> &mut ReadFields {
         &mut self.read
     }
 }

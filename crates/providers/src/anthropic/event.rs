@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::event_fields::{EventFields, WrittenFields};
+use crate::event_fields::{EventFields, ReadFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::{Object, value_says_anything};
 use crate::text_piece::TextPiece;
 use crate::token_count::TokenCount;
 use crate::{Error, Report};
 use antiphon_domain::InputUsage;
-use antiphon_protocol::{Extra, InputTokensDetails, JsonObject, OutputTokensDetails, Usage};
+use antiphon_protocol::{InputTokensDetails, JsonObject, OutputTokensDetails, Usage};
 
 /// One event of a stream.
 pub(super) enum AnthropicEvent<'a> {
@@ -148,7 +148,7 @@ impl<'a> AnthropicEvent<'a> {
 }
 
 impl MessageChange {
-    pub(super) fn of(fields: &mut Extra, usage: Option<&Value>) -> Self {
+    pub(super) fn of(fields: &mut ReadFields, usage: Option<&Value>) -> Self {
         let stop_reason = Some(take_text(fields, "stop_reason")).filter(|reason| !reason.is_empty());
         Self { stop_reason, counts: usage.filter(|usage| !usage.is_null()).map(TokenCounts::of) }
     }
@@ -184,7 +184,7 @@ impl BlockDelta {
 }
 
 /// Whether a message that begins is the whole answer: it has output, and says why it ended.
-fn is_whole(message: &Extra) -> bool {
+fn is_whole(message: &ReadFields) -> bool {
     let is_something = |value: &Value| match value {
         Value::Array(blocks) => !blocks.is_empty(),
         Value::String(text) => !text.is_empty(),
@@ -217,7 +217,7 @@ fn piece(with_halves: Option<TextPiece>, field: Option<Value>) -> Result<TextPie
 }
 
 /// The kind of an error, which is in an object of its own or in the event itself.
-fn report(fields: &Extra) -> Report {
+fn report(fields: &ReadFields) -> Report {
     match fields.get("error") {
         Some(error) => report_of(error),
         None => report_of(&Value::Object(fields.clone())),
@@ -225,7 +225,7 @@ fn report(fields: &Extra) -> Report {
 }
 
 /// The text of a field; empty where there is none.
-pub(super) fn take_text(fields: &mut Extra, key: &str) -> String {
+pub(super) fn take_text(fields: &mut ReadFields, key: &str) -> String {
     match fields.shift_remove(key) {
         Some(Value::String(text)) => text,
         Some(_) | None => String::new(),

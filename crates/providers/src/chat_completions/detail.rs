@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::field_allowance::FieldAllowance;
 use crate::Error;
-use crate::event_fields::EventFields;
-use antiphon_protocol::{Extra, Json, JsonObject};
+use crate::event_fields::{EventFields, ReadFields};
+use antiphon_protocol::{Json, JsonObject};
 
 /// The fields of a detail that come in pieces.
 pub(super) const PIECES: [&str; 2] = ["text", "summary"];
@@ -18,7 +18,7 @@ const ENCRYPTED: &str = "reasoning.encrypted";
 /// An entry, or a piece of one.
 pub(super) struct ThoughtDetail {
     /// What it says.
-    pub(super) fields: Extra,
+    pub(super) fields: ReadFields,
     /// Those of its fields that would be written otherwise than they were.
     written: BTreeMap<String, Json>,
 }

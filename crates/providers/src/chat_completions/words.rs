@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::chunk::{ChunkDelta, DeltaContent, DeltaPart};
 use super::detail::ThoughtDetail;
+use crate::event_fields::ReadFields;
 use crate::seal::ThoughtField;
 use crate::text_piece::TextPiece;
-use antiphon_protocol::Extra;
 
 /// A piece of content. None of the texts is empty.
 pub(super) enum ChatWords {
@@ -60,7 +60,7 @@ fn words_of_detail(ThoughtDetail { fields: detail, .. }: &ThoughtDetail) -> Opti
 }
 
 /// The number of the summary that an entry of `reasoning_details` belongs to.
-pub(super) fn summary_part(detail: &Extra) -> u32 {
+pub(super) fn summary_part(detail: &ReadFields) -> u32 {
     let part = detail.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok());
     part.unwrap_or_default()
 }

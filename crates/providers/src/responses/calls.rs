@@ -5,12 +5,11 @@ use serde_json::value::RawValue;
 
 use super::event::{ResponsesEvent, broken, rest_unless_cut, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use crate::event_fields::WrittenFields;
+use crate::event_fields::{ReadFields, WrittenFields};
 use crate::limits::{ARGUMENTS_TOO_LONG, NAME_TOO_LONG, TOO_MANY_CALLS};
 use crate::said_text::SaidText;
 use crate::{Error, ProviderEvent};
 use antiphon_domain::CallIndex;
-use antiphon_protocol::Extra;
 
 /// Fields of a function call that other events hold, or that this server sets itself.
 const OF_CALLS: [&str; 6] = ["id", "type", "call_id", "name", "arguments", "status"];
@@ -32,7 +31,7 @@ impl ResponsesOutput {
     /// Starts a call if its function is known: some servers name it only at the end of the call.
     pub(super) fn start_call(
         &mut self,
-        fields: &Extra,
+        fields: &ReadFields,
         events: &mut Vec<ProviderEvent>,
     ) -> Result<CallProgress, Error> {
         let (call_id, name) = (word(fields, "call_id", self.limits.id_bytes), self.name_of(fields)?);
@@ -44,7 +43,7 @@ impl ResponsesOutput {
     }
 
     /// The name of the function that is called; none where it is missing or not a word.
-    fn name_of(&self, fields: &Extra) -> Result<Option<String>, Error> {
+    fn name_of(&self, fields: &ReadFields) -> Result<Option<String>, Error> {
         let most = self.limits.name_bytes;
         match text(fields, "name") {
             Some(name) if name.len() > most => Err(NAME_TOO_LONG),
@@ -122,7 +121,12 @@ impl ResponsesOutput {
 
     /// Starts a call whose function was not known before its end. One without an id gets that of its item, or one that is
     /// made.
-    fn name_call(&mut self, position: usize, fields: &Extra, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
+    fn name_call(
+        &mut self,
+        position: usize,
+        fields: &ReadFields,
+        events: &mut Vec<ProviderEvent>,
+    ) -> Result<(), Error> {
         if self.call(position)?.index.is_some() {
             return Ok(());
         }
@@ -147,7 +151,7 @@ impl ResponsesOutput {
     pub(super) fn name_calls(&mut self, events: &mut Vec<ProviderEvent>) -> Result<(), Error> {
         for position in 0..self.items.len() {
             if matches!(self.items.get(position), Some(OutputItem { body: ItemBody::Call(_), .. })) {
-                self.name_call(position, &Extra::new(), events)?;
+                self.name_call(position, &ReadFields::new(), events)?;
             }
         }
         Ok(())

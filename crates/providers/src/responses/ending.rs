@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::event::{broken, kind_of, text, word};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use crate::event_fields::WrittenFields;
+use crate::event_fields::{ReadFields, WrittenFields};
 use crate::finish::finish_reason;
 use crate::http::report_of;
 use crate::limits::LONGEST_TIER;
 use crate::token_count::TokenCount;
 use crate::{Error, ProviderEvent, Report};
 use antiphon_domain::FinishReason;
-use antiphon_protocol::{Extra, InputTokensDetails, OutputTokensDetails, Usage};
+use antiphon_protocol::{InputTokensDetails, OutputTokensDetails, Usage};
 
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum ResponsesOutcome {
 impl ResponsesOutcome {
     /// Reads the ending from the event and from what its response says of it: where they differ, the worse one counts.
     /// The API has no event for cancelled.
-    pub(super) fn of(event: &str, response: &Extra) -> Self {
+    pub(super) fn of(event: &str, response: &ReadFields) -> Self {
         let status = text(response, "status").map(str::to_ascii_lowercase);
         match (event, status.as_deref()) {
             (_, Some("cancelled" | "canceled")) => Self::Cancelled,
@@ -79,7 +79,7 @@ impl ResponsesOutcome {
 
 impl ResponsesOutput {
     /// Whether output would have been recognized: there were items, or the last event holds a list of such.
-    pub(super) fn is_known_form(&self, response: &Extra) -> bool {
+    pub(super) fn is_known_form(&self, response: &ReadFields) -> bool {
         let is_item = |item: &Value| item.as_object().and_then(kind_of).is_some();
         let listed = response.get("output").and_then(Value::as_array).map(|items| items.iter().all(is_item));
         listed.unwrap_or(!self.items.is_empty())
@@ -101,12 +101,12 @@ impl ResponsesOutput {
 }
 
 /// Why the output was cut, where a response says so.
-fn reason_to_cut(response: &Extra) -> Option<FinishReason> {
+fn reason_to_cut(response: &ReadFields) -> Option<FinishReason> {
     let reason = finish_reason(response.get("incomplete_details")?.get("reason")?.as_str()?)?.ok()?;
     matches!(reason, FinishReason::Length | FinishReason::ContentFilter).then_some(reason)
 }
 
-fn has_error(response: &Extra) -> bool {
+fn has_error(response: &ReadFields) -> bool {
     match response.get("error") {
         Some(Value::Object(error)) => !error.is_empty(),
         Some(Value::String(error)) => !error.is_empty(),

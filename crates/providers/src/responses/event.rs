@@ -4,13 +4,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::event_fields::{EventFields, WrittenFields};
+use crate::event_fields::{EventFields, ReadFields, WrittenFields};
 use crate::http::report_of;
 use crate::lenient::value_says_anything;
 use crate::raw_json::{raw_fields, select};
 use crate::text_piece::TextPiece;
 use crate::{Error, Report};
-use antiphon_protocol::{Extra, JsonObject, LogProb, TopLogProb};
+use antiphon_protocol::{JsonObject, LogProb, TopLogProb};
 
 /// The longest type of an event or item, in bytes.
 const LONGEST_TYPE: usize = 128;
@@ -236,12 +236,12 @@ pub(super) fn broken(what: &'static str) -> Error {
     Error::Protocol { what }
 }
 
-pub(super) fn text<'a>(fields: &'a Extra, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(fields: &'a ReadFields, key: &str) -> Option<&'a str> {
     fields.get(key).and_then(Value::as_str)
 }
 
 /// The kind of an item; none where it can't be told. An item without a proper type is what its fields say.
-pub(super) fn kind_of(item: &Extra) -> Option<&str> {
+pub(super) fn kind_of(item: &ReadFields) -> Option<&str> {
     let has = |key: &str| item.contains_key(key);
     match text(item, "type") {
         Some(kind) if (1..=LONGEST_TYPE).contains(&kind.len()) => Some(kind),
@@ -253,7 +253,7 @@ pub(super) fn kind_of(item: &Extra) -> Option<&str> {
 }
 
 /// An id or name; none where it is missing, empty, too long, or not a word.
-pub(super) fn word(fields: &Extra, key: &str, most: usize) -> Option<String> {
+pub(super) fn word(fields: &ReadFields, key: &str, most: usize) -> Option<String> {
     let is_word = |word: &&str| (1..=most).contains(&word.len()) && !word.chars().any(char::is_control);
     text(fields, key).filter(is_word).map(str::to_owned)
 }

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::event::{ResponsesEvent, ResponsesPartKind, broken, logprobs, rest_unless_cut, text};
 use super::output::{ItemBody, OutputItem, ResponsesOutput};
-use crate::event_fields::WrittenFields;
+use crate::event_fields::{ReadFields, WrittenFields};
 use crate::limits::TOO_MANY_ITEMS;
 use crate::said_text::SaidText;
 use crate::seal::Sealed;
 use crate::{Error, ProviderEvent};
-use antiphon_protocol::{Extra, JsonObject, LogProb};
+use antiphon_protocol::{JsonObject, LogProb};
 
 /// Fields of a message that other events hold, or that this server sets itself.
 const OF_MESSAGES: [&str; 5] = ["id", "type", "role", "status", "content"];
@@ -380,7 +380,7 @@ fn take_parts<'a>(fields: &mut WrittenFields<'a>, key: &str) -> Vec<(u32, Writte
 
 /// The kind of a part. One of a type that this server does not know is what its fields say, and one with a text is
 /// `unnamed`; none if they say nothing.
-fn part_kind_of(part: &Extra, unnamed: ResponsesPartKind) -> Option<ResponsesPartKind> {
+fn part_kind_of(part: &ReadFields, unnamed: ResponsesPartKind) -> Option<ResponsesPartKind> {
     match text(part, "type") {
         Some("output_text") => Some(ResponsesPartKind::Text),
         Some("refusal") => Some(ResponsesPartKind::Refusal),
