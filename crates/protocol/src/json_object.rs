@@ -1,6 +1,6 @@
 //! JSON objects as they were written.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer, MapAccess, Visitor};
@@ -73,6 +73,17 @@ impl JsonObject {
         let new: HashSet<String> = other.pairs().into_iter().map(|(key, _)| key).collect();
         self.retain(|key, _| !new.contains(key));
         self.extend(other.iter());
+    }
+
+    /// The pairs of all these objects, in their order: of those of the same key, the ones of the last object that has it.
+    #[must_use]
+    pub fn merged(pieces: &[Self]) -> Self {
+        let mut last = HashMap::new();
+        for (piece, object) in pieces.iter().enumerate() {
+            last.extend(object.pairs().into_iter().map(|(key, _)| (key, piece)));
+        }
+        let pairs = pieces.iter().enumerate().flat_map(|(piece, object)| object.iter().map(move |pair| (piece, pair)));
+        pairs.filter(|(piece, (key, _))| last.get(key) == Some(piece)).map(|(_, pair)| pair).collect()
     }
 
     /// Leaves out the pairs that are not to be kept.

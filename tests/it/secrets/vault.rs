@@ -50,7 +50,7 @@ async fn ciphertexts_that_changed_places_are_found_out() {
     let server = site.start().await;
     let client = server.client();
     for id in [&one, &two] {
-        assert_eq!(client.retrieve(id).await.error(), (500, Some("server_error".to_owned()), None));
+        assert_eq!(client.retrieve(id).await.error(), (500, Some("stored_response_damaged".to_owned()), None));
         let onwards = json!({ "model": "m", "input": "On.", "previous_response_id": id });
         assert_eq!(client.create(&onwards).await.error().0, 500, "nothing foreign reaches a prompt");
     }

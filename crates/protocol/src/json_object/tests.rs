@@ -112,3 +112,13 @@ fn fields_are_found_added_and_left_out() {
     assert_eq!(object, JsonObject::new());
     assert_eq!(serde_json::to_string(&object).unwrap(), "{}");
 }
+
+#[test]
+fn of_many_pieces_each_key_is_as_the_last_piece_has_it_and_where_that_stands() {
+    let raw = |text: &str| serde_json::from_str::<JsonObject>(text).unwrap();
+    let pieces = [raw(r#"{"a":1,"b":2}"#), raw(r#"{"c":3.10,"c":4}"#), raw(r#"{"a":"x"}"#)];
+    assert_eq!(JsonObject::merged(&pieces).as_str(), r#"{"b":2,"c":3.10,"c":4,"a":"x"}"#);
+    assert!(JsonObject::merged(&[]).is_empty());
+    let many: Vec<_> = (0..20_000).map(|key| raw(&format!(r#"{{"{key}":0}}"#))).collect();
+    assert_eq!(JsonObject::merged(&many).iter().count(), many.len());
+}

@@ -147,7 +147,11 @@ impl AnthropicDecoder {
 
     fn check_repeats(&self, message: &mut WrittenFields<'_>) -> Result<(), Error> {
         let (mut blocks, mut events) = (self.blocks.anew(), Vec::new());
-        for block in take_blocks(message).unwrap_or_default() {
+        let told = take_blocks(message).unwrap_or_default();
+        if told.is_empty() {
+            return Ok(());
+        }
+        for block in told {
             blocks.start(None, block, &mut events)?;
             blocks.stop(None, &mut events);
         }

@@ -39,8 +39,8 @@ struct StreamedCall {
     held: String,
     said: SaidText,
     arguments: JsonExtent,
-    /// What its model needs back with it.
-    extra: JsonObject,
+    /// What its model needs back with it, as it came.
+    extra: Vec<JsonObject>,
     /// Whether all of that was sealed.
     sealed: bool,
     /// Whether the call was reported.
@@ -146,7 +146,7 @@ impl StreamedCalls {
         if call.extra.is_empty() || std::mem::replace(&mut call.sealed, true) {
             return;
         }
-        let sealed = Sealed::Call { call_id: call.call_id.clone(), fields: call.extra.clone() };
+        let sealed = Sealed::Call { call_id: call.call_id.clone(), fields: JsonObject::merged(&call.extra) };
         events.push(ProviderEvent::ItemFinished { extra: JsonObject::new() });
         let sealed = self.origin.seal(&sealed);
         events.extend(sealed.map(|encrypted_content| ProviderEvent::EncryptedReasoning { encrypted_content }));
@@ -156,7 +156,7 @@ impl StreamedCalls {
     fn finish_marked(&mut self, cut: bool, events: &mut Vec<ProviderEvent>) {
         let complete = self.calls.len() - usize::from(cut && !self.calls.is_empty());
         for (place, call) in self.calls.iter_mut().take(complete).enumerate() {
-            let extra = self.origin.mark(call.extra.clone());
+            let extra = self.origin.mark(JsonObject::merged(&call.extra));
             if call.reported && !extra.is_empty() {
                 events.push(ProviderEvent::FunctionCallFinished { call: number(place), extra });
             }
@@ -251,7 +251,7 @@ impl StreamedCall {
         let CallPiece { index, id, name, arguments, extra } = piece;
         self.index = self.index.or(index);
         self.sealed &= extra.is_empty();
-        self.extra.replace(extra);
+        self.extra.extend(Some(extra).filter(|extra| !extra.is_empty()));
         if !self.reported {
             if self.id.is_none() {
                 self.id = id;

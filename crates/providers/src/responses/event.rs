@@ -260,7 +260,8 @@ pub(super) fn word(fields: &ReadFields, key: &str, most: usize) -> Option<String
 
 /// The other fields of an item; none if it was cut.
 pub(super) fn rest_unless_cut(fields: &WrittenFields<'_>, known: &[&str]) -> Option<JsonObject> {
-    (text(fields, "status") != Some("incomplete")).then(|| fields.written_without(known))
+    let is_cut = text(fields, "status").is_some_and(|status| status.eq_ignore_ascii_case("incomplete"));
+    (!is_cut).then(|| fields.written_without(known))
 }
 
 /// Probabilities of tokens. An entry of another form is left out: the text is complete without it.

@@ -9,8 +9,13 @@ use antiphon_protocol::{
     SummaryText,
 };
 
-/// The types of annotations that the protocol has.
-const ANNOTATIONS: [&str; 4] = ["file_citation", "url_citation", "container_file_citation", "file_path"];
+/// The types of annotations that the protocol has, and what each must have.
+const ANNOTATIONS: [(&str, &[&str]); 4] = [
+    ("file_citation", &["file_id", "filename", "index"]),
+    ("url_citation", &["start_index", "end_index", "title", "url"]),
+    ("container_file_citation", &["container_id", "file_id", "filename", "start_index", "end_index"]),
+    ("file_path", &["file_id", "index"]),
+];
 
 /// An item as the provider takes it: without an id, which is one of this server's, without a status, and with no fields
 /// of another model.
@@ -143,9 +148,12 @@ fn input_part(part: &ContentPart, by_model: bool) -> Option<ResponsesPart<'_>> {
     }
 }
 
-/// Whether an annotation has a type of this protocol. Its providers refuse those of others.
+/// Whether an annotation has a type of this protocol, and what one of it must have. Its providers refuse others, and with
+/// them the whole request.
 fn is_of_responses(annotation: &JsonObject) -> bool {
-    annotation.text("type").is_some_and(|kind| ANNOTATIONS.contains(&kind.as_str()))
+    let kind = annotation.text("type");
+    let known = ANNOTATIONS.iter().find(|(known, _)| kind.as_deref() == Some(*known));
+    known.is_some_and(|(_, fields)| fields.iter().all(|field| annotation.contains_key(field)))
 }
 
 /// Whether a kind of item comes from the Messages protocol, by the prefix that this server gives it there. No other

@@ -11,6 +11,7 @@ use crate::made_call_ids::MadeCallIds;
 use crate::seal::Origin;
 use crate::{Error, ProviderEvent, UpstreamLimits};
 use antiphon_domain::CallIndex;
+use antiphon_protocol::Json;
 
 /// The fields of an event that this server sets itself.
 const OWN_FIELDS: [&str; 5] = ["type", "sequence_number", "item_id", "output_index", "obfuscation"];
@@ -239,7 +240,10 @@ impl ResponsesOutput {
         self.others += 1;
         // The open item ends where another one begins.
         self.open = None;
-        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(fields.written_without(&[])) });
+        // The type that was read: halves of characters in it are mended.
+        let kind = kind_of(fields).map(|kind| ("type".to_owned(), Json::from(kind)));
+        let written = kind.into_iter().chain(fields.written_without(&["type"]).iter()).collect();
+        events.push(ProviderEvent::OtherItemStarted { item, fields: self.origin.mark(written) });
         item
     }
 

@@ -129,6 +129,10 @@ fn a_whole_message_is_the_answer_behind_a_beginning_but_not_behind_pieces() {
         assert_eq!(decode([written(&[begin(), last.clone(), end.clone()]).as_bytes()]), expected);
         assert_eq!(decode([written(&[last, end.clone()]).as_bytes()]), expected);
     }
+    for content in [json!(null), json!([])] {
+        let last = json!({ "type": "message", "content": content, "stop_reason": "end_turn" });
+        assert_eq!(decode([written(&[&pieces[..], &[last, end.clone()]].concat()).as_bytes()]), expected);
+    }
     let (_, result) = decode([written(&[&pieces[..], &[of("Hello"), end.clone()]].concat()).as_bytes()]);
     assert_eq!(result, Err(Error::Protocol { what: "a whole message behind pieces of another one" }));
 }

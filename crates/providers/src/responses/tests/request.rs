@@ -31,8 +31,14 @@ fn cached(text: &str) -> ContentPart {
     ContentPart::InputText { text: text.to_owned(), prompt_cache_breakpoint }
 }
 
+fn citation(kind: &str) -> JsonObject {
+    fields(json!({ "type": kind, "start_index": 0, "end_index": 1, "title": "t", "url": "https://a", "x": 1 }))
+}
+
 fn written(text: &str) -> ContentPart {
-    let annotations = ["url_citation", "char_location"].map(|kind| fields(json!({ "type": kind, "x": 1 }))).to_vec();
+    // One of another protocol, and one that this protocol's servers would refuse.
+    let half = fields(json!({ "type": "url_citation", "x": 1 }));
+    let annotations = vec![citation("url_citation"), citation("char_location"), half];
     ContentPart::OutputText(OutputText { text: text.to_owned(), annotations, ..OutputText::default() })
 }
 
@@ -134,7 +140,7 @@ fn items_go_without_ids_and_statuses_and_thoughts_only_if_they_are_sealed() {
         { "type": "reasoning", "summary": [{ "type": "summary_text", "text": "in short" }],
             "encrypted_content": "c2VhbGVk: as 0.1.0 kept it", "x": 1 },
         { "type": "message", "role": "assistant", "phase": "commentary", "x": 1,
-            "content": [{ "type": "output_text", "text": "a", "annotations": [{ "type": "url_citation", "x": 1 }] }] },
+            "content": [{ "type": "output_text", "text": "a", "annotations": [citation("url_citation")] }] },
         { "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}", "namespace": "maths" },
         { "type": "function_call_output", "call_id": "c1", "output": "42" },
         { "type": "acme:search", "status": "completed", "query": { "deep": true } },
