@@ -120,6 +120,11 @@ impl Sections {
                 format!("must be 0 or at least {least}: so many can an output of responses.max_output_bytes take")
             });
         }
+        checks.require(
+            "provider_items",
+            usize::try_from(self.limits.provider_items).is_ok_and(|items| items >= self.responses.max_output_parts),
+            || "must be at least responses.max_output_parts: one answer of a provider may have all of them",
+        );
         checks.into_errors()
     }
 

@@ -105,6 +105,9 @@ fn a_limit_on_the_events_of_providers_that_would_refuse_an_allowed_output_is_ref
     let expected = "limits.provider_event_values = 262143: must be 0 or at least 262144: ";
     assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
     assert_eq!(load("[limits]\nprovider_event_values = 262144", &[]).unwrap().limits.provider_event_values, 262_144);
+    let told = problems("[limits]\nprovider_items = 99\n[responses]\nmax_output_parts = 100", &[]);
+    assert!(told[0].starts_with("limits.provider_items = 99: must be at least responses.max_output_parts"), "{told:?}");
+    assert!(load("[limits]\nprovider_items = 100\n[responses]\nmax_output_parts = 100", &[]).is_ok());
 }
 
 #[test]

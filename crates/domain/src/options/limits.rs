@@ -49,7 +49,8 @@ pub struct LimitOptions {
     pub provider_event_values: usize,
     /// The most function calls of one answer of a provider.
     pub provider_calls: u32,
-    /// The most items of one answer of a provider, or blocks of its content, and the most parts of one item.
+    /// The most items of one answer of a provider, or blocks of its content, and the most parts of one item. At least as
+    /// many as `responses.max_output_parts`.
     pub provider_items: u32,
     /// The most characters of the name of a function that a provider calls, in bytes.
     pub function_name_chars: usize,
@@ -77,7 +78,7 @@ impl LimitOptions {
         provider_call_bytes: 16 * 1024 * 1024,
         provider_event_values: 0,
         provider_calls: 128,
-        provider_items: 1024,
+        provider_items: 4096,
         function_name_chars: 256,
     };
 

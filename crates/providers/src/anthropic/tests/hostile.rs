@@ -74,7 +74,7 @@ fn a_call_without_a_proper_id_gets_one() {
 
 #[test]
 fn calls_and_their_arguments_are_bounded() {
-    let blocks: Vec<Value> = (0..1025).flat_map(|n| [text(n), stop(n)]).collect();
+    let blocks: Vec<Value> = (0..4097).flat_map(|n| [text(n), stop(n)]).collect();
     assert_eq!(what(of_blocks(&blocks).1), "more items, blocks or parts than limits.provider_items");
 
     let calls: Vec<Value> = (0..129).flat_map(|n| [start(n, tool_use(&format!("c{n}"), json!({}))), stop(n)]).collect();

@@ -400,7 +400,7 @@ fn what_only_the_model_knows_is_bounded() {
     let key = delta(json!({ "tool_calls": [{ "index": 0, "function": { "name": "f" }, "x".repeat(most): 0 }] }));
     assert_eq!(of_chunks(&[key, finish("stop")]).1, long());
     let entry = |index: u64| json!({ "index": index });
-    let entries = (0..8192).map(entry).collect::<Vec<_>>();
+    let entries = (0..20_000).map(entry).collect::<Vec<_>>();
     let many = of_chunks(&[delta(json!({ "reasoning_details": entries }))]).1;
     assert_eq!(many, Err(protocol("more details of a thought than four times limits.provider_items")));
 }

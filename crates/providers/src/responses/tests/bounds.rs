@@ -28,8 +28,8 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
     let started = said.iter().filter(|event| matches!(event, ProviderEvent::FunctionCallStarted { .. })).count();
     assert_eq!((started, what), (128, "more function calls than limits.provider_calls"));
 
-    let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 1025]));
-    assert_eq!((said.len(), what), (2048, "more items, blocks or parts than limits.provider_items"));
+    let (said, what) = broken(&stacked(vec![json!({ "type": "acme" }); 4097]));
+    assert_eq!((said.len(), what), (8192, "more items, blocks or parts than limits.provider_items"));
 
     let half = "x".repeat(512 << 10);
     let piece =
@@ -43,8 +43,8 @@ fn what_a_provider_can_make_this_server_keep_is_bounded() {
 
     let parts =
         |count| json!({ "type": "message", "content": vec![json!({ "type": "output_text", "text": "x" }); count] });
-    assert_eq!(of(&[done(0, parts(1024))]).1, Err(Error::Closed));
-    assert_eq!(broken(&[done(0, parts(1025))]).1, "more items, blocks or parts than limits.provider_items");
+    assert_eq!(of(&[done(0, parts(4096))]).1, Err(Error::Closed));
+    assert_eq!(broken(&[done(0, parts(4097))]).1, "more items, blocks or parts than limits.provider_items");
     assert_eq!(between(&[added(0, json!({ "type": &long[..129] })), json!({ "type": &long[..129] })]), []);
 }
 
