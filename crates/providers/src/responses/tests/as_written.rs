@@ -1,6 +1,7 @@
 //! What a provider wrote stays as it was written.
 
 use super::decode;
+use crate::ProviderEvent;
 use crate::odd_json::{HELD_BY_TEXT_ALONE, counts_of};
 
 /// The event of an item: what happens to it, and the item.
@@ -44,4 +45,19 @@ fn arguments_notes_and_fields_stay_as_they_were_written() {
         // The first call, the item and its event, two notes, the message, the thought, and the call at the end.
         assert_eq!(counts_of(&x, &events), [1; 11], "{value}");
     }
+}
+
+#[test]
+fn an_item_of_an_unknown_kind_has_the_type_that_was_read() {
+    let item = r#""item":{"type":"acme\ud83d","id":"s"}"#;
+    let (said, _) =
+        decode([[event("output_item.added", 0, item), event("output_item.done", 0, item)].join("\n\n").as_bytes()]);
+    let kinds: Vec<_> = said
+        .iter()
+        .filter_map(|event| {
+            let ProviderEvent::OtherItemStarted { fields, .. } = event else { return None };
+            fields.text("type")
+        })
+        .collect();
+    assert_eq!(kinds, ["acme\u{fffd}"]);
 }

@@ -80,7 +80,7 @@ fn arguments_that_come_only_whole_come_once() {
 #[test]
 fn a_call_that_was_cut_is_left_open_for_the_ending_to_say_so() {
     let mut cut = call("a", "{\"x");
-    cut["status"] = json!("incomplete");
+    cut["status"] = json!("Incomplete");
     let said = between(&[added(0, call("a", "")), argued(0, "{\"x"), done(0, cut)]);
     assert_eq!(said, [call_started(0, "a"), arguments(0, "{\"x")]);
 }
